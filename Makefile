@@ -1,0 +1,32 @@
+# Few targets, no logic: each names a command that can also be typed. Needs python3 (3.11+), make and a package index.
+PYTHON ?= python3
+BIN := .venv/bin
+# A make target that runs tests may take more of them or fewer: make test ARGS="-k policy -x"
+ARGS ?=
+
+.PHONY: demo test check lock clean
+
+demo: .venv/ready ## one real segment through the hook: who was kept, who was not, and how they really behaved
+	$(BIN)/python examples/cdnow/demo.py --out out/demo
+
+test: .venv/ready ## the tests (none needs a container engine or an AWS account)
+	$(BIN)/python -m pytest $(ARGS)
+
+check: .venv/ready ## format, lint, types, import rules, stale locks and stubs
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python requirements/compile.py --check
+
+lock: .venv/ready ## compile requirements/*.txt again from pyproject.toml
+	$(BIN)/python requirements/compile.py
+
+.venv/ready: requirements/all.txt pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/all.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	touch $@
+
+clean: ## everything that can be made again
+	rm -rf .venv .cache build dist out .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info

@@ -1,0 +1,1 @@
+"""The command line `segment-scorer`: one thin file a verb, no logic of its own."""

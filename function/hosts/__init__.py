@@ -1,0 +1,1 @@
+"""The hosts: the only modules that know a host's vocabulary."""

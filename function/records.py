@@ -1,0 +1,89 @@
+"""The frozen values that pass through the doorways between rooms. A value that exists is valid; row i is endpoint i everywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, Protocol, TypeAlias
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from model.features import Matrix
+
+HostName: TypeAlias = Literal["pinpoint", "connect"]
+Scores: TypeAlias = npt.NDArray[np.float64]
+
+
+class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
+    """One person of a batch.
+
+    id        as the host sent it (Pinpoint: the key in `Endpoints`; Connect: `ProfileId`)
+    document  the endpoint document (a plain dict, never changed), or for an unreadable one what of it can be sent back;
+              None when what came is no JSON object
+    problem   why it cannot be scored, as a sentence naming the place and no value; None when it can
+    """
+
+    id: str
+    document: dict[str, Any] | None
+    problem: str | None = None
+
+
+class Context(msgspec.Struct, frozen=True, kw_only=True):
+    """What the host says about the campaign. `reference` is the time ages are measured against, in seconds since 1970 UTC."""
+
+    application_id: str | None = None
+    campaign_id: str | None = None
+    treatment_id: str | None = None
+    reference: float | None = None
+
+
+class Batch(msgspec.Struct, frozen=True, kw_only=True):
+    """A parsed event. `unencodable` counts what had to be left out of unreadable endpoints so that a reply can carry them."""
+
+    host: HostName
+    context: Context
+    endpoints: tuple[Endpoint, ...]
+    unencodable: int = 0
+
+
+class Band(msgspec.Struct, frozen=True, kw_only=True):
+    """A named range of scores, from `at_least` (inclusive) up to the next band; overrides are texts for the message."""
+
+    name: str
+    at_least: float
+    title_override: str = ""
+    body_override: str = ""
+
+
+class Decision(msgspec.Struct, frozen=True, kw_only=True):
+    """What the policy says of one endpoint.
+
+    keep      what the rules say; stays is what the reply does, which differs in modes annotate and shadow
+    reason    unreadable, holdout, no_scores, sparse or score: the first that applies
+    score     rounded as the policy says; None when there is none
+    """
+
+    keep: bool
+    stays: bool
+    reason: str
+    score: float | None = None
+    band: Band | None = None
+    holdout: bool = False
+
+
+class Scorer(Protocol):
+    """Scores a matrix. Implementations: `scorers.bundled` (in process), `scorers.remote` (gRPC), `scorers.fallback` (one, else another)."""
+
+    label: str
+
+    def score_batch(self, matrix: Matrix, timeout: float) -> Scores:
+        """Score float32 [n, f] (NaN = missing) within `timeout` seconds: float64 [n], each from 0 to 1.
+
+        Raises ScorerUnavailable, ScorerTimeout or ScorerRejected, and nothing else.
+        """
+        ...
+
+
+# Called by the pipeline with each batch and its decisions, row for row: how the runner learns what a bare map does not say.
+Observer: TypeAlias = Callable[[Batch, Sequence[Decision]], None]

@@ -1,0 +1,23 @@
+"""Every error `model` raises on purpose. A message says what was expected and where, never a value, an id or an address.
+
+SegmentScorerError          anything this project raises on purpose
+├── SpecError               whoever wrote the feature spec must act
+├── BundleError             whoever ships the bundle must act
+└── DataError               whoever supplies people or outcomes must act
+"""
+
+
+class SegmentScorerError(Exception):
+    """Anything this project raises on purpose; its message is one sentence for the person who must act."""
+
+
+class SpecError(SegmentScorerError):
+    """The feature spec cannot be used; one sentence a problem."""
+
+
+class BundleError(SegmentScorerError):
+    """The bundle is missing, damaged, or does not fit this code."""
+
+
+class DataError(SegmentScorerError):
+    """The people or outcomes given cannot be used."""
