@@ -4,6 +4,7 @@
     ├── BundleError             (model.errors) whoever ships the bundle
     ├── SettingsError           whoever deploys: environment, policy file
     ├── EventError              whoever calls: the event is no hook event at all
+    ├── ReplyError              whoever wrote the hook: its answer is not what the host accepts (seen by the runner)
     └── ScorerError             nobody yet: the pipeline turns it into the policy's `on_error`
         ├── ScorerUnavailable   the scoring service cannot be reached, or refuses work
         ├── ScorerTimeout       no answer within the time budget
@@ -17,6 +18,7 @@ from model.errors import BundleError, SegmentScorerError
 __all__ = [
     "BundleError",
     "EventError",
+    "ReplyError",
     "ScorerError",
     "ScorerRejected",
     "ScorerTimeout",
@@ -32,6 +34,10 @@ class SettingsError(SegmentScorerError):
 
 class EventError(SegmentScorerError):
     """The event is no hook event of any host this function serves."""
+
+
+class ReplyError(SegmentScorerError):
+    """A hook's answer is not what its host accepts."""
 
 
 class ScorerError(SegmentScorerError):

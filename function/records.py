@@ -39,12 +39,17 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Batch(msgspec.Struct, frozen=True, kw_only=True):
-    """A parsed event. `unencodable` counts what had to be left out of unreadable endpoints so that a reply can carry them."""
+    """A parsed event.
+
+    unencodable  how many things were left out of unreadable endpoints so that a reply can carry them
+    size         bytes of compact UTF-8 JSON that the endpoints take, from which a bound on the reply follows
+    """
 
     host: HostName
     context: Context
     endpoints: tuple[Endpoint, ...]
     unencodable: int = 0
+    size: int = 0
 
 
 class Band(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,8 +77,22 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     holdout: bool = False
 
 
+class Reply(msgspec.Struct, frozen=True, kw_only=True):
+    """What goes back to the host, and what became of the decisions on the way.
+
+    decisions            row for row, changed only where a limit of the host left an endpoint out
+    overrides_skipped    endpoints whose channel does not honour the message override their band has
+    annotations_dropped  whether the reply had to be sent without annotations to fit the host's limit
+    """
+
+    body: dict[str, Any]
+    decisions: Sequence[Decision]
+    overrides_skipped: int = 0
+    annotations_dropped: bool = False
+
+
 class Scorer(Protocol):
-    """Scores a matrix. Implementations: `scorers.bundled` (in process), `scorers.remote` (gRPC), `scorers.fallback` (one, else another)."""
+    """Scores a matrix. Implementations: `scorers.bundled` (in process), `scorers.remote` (gRPC)."""
 
     label: str
 
@@ -83,6 +102,14 @@ class Scorer(Protocol):
         Raises ScorerUnavailable, ScorerTimeout or ScorerRejected, and nothing else.
         """
         ...
+
+
+class Scored(msgspec.Struct, frozen=True, kw_only=True):
+    """Scores float64 [n] and the label of the model that gave them. `resorted` names the error that led past the first scorer, or ""."""
+
+    scores: Scores
+    label: str
+    resorted: str = ""
 
 
 # Called by the pipeline with each batch and its decisions, row for row: how the runner learns what a bare map does not say.

@@ -85,27 +85,33 @@ KNOWN_FIELDS: dict[str | None, frozenset[str]] = {
 
 
 def find_problem(value: object) -> str | None:
-    """Say what makes `value` unusable as an endpoint document, or None when nothing does.
+    """Say what makes `value` unusable as an endpoint document, or None when nothing does; see `inspect_document`."""
+    return inspect_document(value)[0]
+
+
+def inspect_document(value: object) -> tuple[str | None, int]:
+    """Give what makes `value` unusable as an endpoint document (None: nothing), and its size in bytes of compact UTF-8 JSON.
 
     The sentence names the place below `$` and what was expected there, never what was found: `$.Metrics[...]: Expected ...`.
     Checked: the type of every known field, finite numbers, at most 1,000 names in a map, and text that UTF-8 can encode, everywhere.
+    The size is 0 where there is a problem.
     """
     try:
         msgspec.convert(value, Document)
-        msgspec.json.encode(value)
+        size = len(msgspec.json.encode(value))
     except msgspec.ValidationError as error:
         sentence, _, place = str(error).partition(" - at ")
-        return f"{place.strip('`') or '$'}: {sentence}"
+        return f"{place.strip('`') or '$'}: {sentence}", 0
     except UnicodeEncodeError:
-        return "$: Expected text that UTF-8 can encode"
+        return "$: Expected text that UTF-8 can encode", 0
     except (RecursionError, TypeError, ValueError):
-        return "$: Expected a JSON value of moderate depth"
+        return "$: Expected a JSON value of moderate depth", 0
     document: dict[str, Any] = value  # type: ignore[assignment]  # convert() has shown that it is a mapping of text
     for group, known in KNOWN_FIELDS.items():
         fields = document if group is None else document.get(group) or {}
         if not known.issuperset(fields) and clean_value({name: fields[name] for name in fields if name not in known})[1]:
-            return "$: Expected finite numbers and moderate depth in fields that the hook does not document"
-    return None
+            return "$: Expected finite numbers and moderate depth in fields that the hook does not document", 0
+    return None, size
 
 
 def clean_value(value: object, depth: int = 0) -> tuple[Any, int]:

@@ -1,0 +1,88 @@
+"""The composition root: reads the environment once, loads bundle and policy, imports only the chosen scorer, gives the handler.
+
+Never acts at import. Raises SettingsError or BundleError, in one sentence, when the function cannot serve.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TextIO, TypeAlias
+
+from function.hosts import pinpoint
+from function.pipeline import Pipeline
+from function.policy_file import load_policy
+from function.records import Observer, Scorer
+from function.settings import Settings, read_settings
+from function.telemetry import Telemetry
+from model.bundle import Bundle, load_bundle
+
+Handler: TypeAlias = Callable[[Any, Any], dict[str, Any]]
+# Lambda's init phase ends after 10 s; what takes longer is done again inside the first invocation and its own time.
+LONGEST_INIT = 10.0
+
+
+def build_handler(
+    environ: Mapping[str, str], *, scorer: Scorer | None = None, observer: Observer | None = None, stream: TextIO | None = None
+) -> Handler:
+    """Build `handle(event, context) -> reply`.
+
+    environ   `SCORER_*` settings and Lambda's own variables
+    scorer    asked instead of the configured ones (tests)
+    observer  called with each batch and its decisions (the runner)
+    stream    where log lines and metrics go; default stdout, which is what CloudWatch reads
+    """
+    settings = read_settings(environ)
+    bundle = load_bundle(settings.bundle)
+    policy = load_policy(settings.policy, threshold=bundle.threshold, quantiles=bundle.quantiles)
+    telemetry = Telemetry(bundle=bundle, stream=stream or sys.stdout, level=settings.log_level)
+    pipeline = Pipeline(
+        hosts=(pinpoint,),
+        spec=bundle.spec,
+        scorers=choose_scorers(settings, bundle) if scorer is None else (scorer,),
+        policy=policy,
+        telemetry=telemetry,
+        label=bundle.label,
+        reserve=settings.reserve,
+        observer=observer,
+    )
+    telemetry.warn(policy.warnings)
+    cold_starts = [measure_cold_start(environ)]  # popped by the first invocation
+
+    def handle(event: Any, context: Any) -> dict[str, Any]:
+        """Answer one hook event. See `Pipeline.answer` for what it raises."""
+        cold = cold_starts.pop() if cold_starts else None
+        return pipeline.answer(event, watch_remaining(context), cold)
+
+    return handle
+
+
+def choose_scorers(settings: Settings, bundle: Bundle) -> Sequence[Scorer]:
+    """The scorers in their order of resort, each imported only when chosen."""
+    from function.scorers.bundled import BundledScorer  # noqa: PLC0415  # costs what importing onnxruntime costs
+
+    assert settings.target == "bundled"  # noqa: S101
+    return (BundledScorer(bundle),)
+
+
+def watch_remaining(context: Any) -> Callable[[], float]:
+    """A clock of the seconds left to this invocation; without Lambda's context, never-ending."""
+    ask = getattr(context, "get_remaining_time_in_millis", None)
+    return (lambda: float("inf")) if ask is None else (lambda: ask() / 1000.0)
+
+
+def measure_cold_start(environ: Mapping[str, str]) -> float:
+    """Seconds from this process's start until now, at most 10, where a host is waiting for them; else 0.
+
+    A host waits for them only in Lambda, and not when the environment was initialised ahead of time (provisioned concurrency, SnapStart).
+    """
+    if "AWS_LAMBDA_RUNTIME_API" not in environ or environ.get("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand") != "on-demand":
+        return 0.0
+    try:
+        ticks = int(Path("/proc/self/stat").read_text("ascii").rpartition(")")[2].split()[19])  # proc(5): field 22, ticks since boot
+        return min(max(0.0, time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")), LONGEST_INIT)
+    except (OSError, ValueError, IndexError):
+        return LONGEST_INIT  # the safe side: the host may have waited as long as an init can take

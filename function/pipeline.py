@@ -1,0 +1,113 @@
+"""The line of rooms: event -> hosts (parse) -> features -> scorers -> policy -> hosts (reply). A value goes through each room once.
+
+Holds the only `try` of the line, around scoring; a bad endpoint is a value, not an exception. Keeps nothing between events.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from function.errors import EventError, ScorerError
+from function.policy import Policy, Rules, decide
+from function.records import Batch, Decision, Observer, Scored, Scorer
+from function.scorers.fallback import score_in_order
+from function.telemetry import Account, Telemetry
+from model.features import FeatureSpec, Matrix, build_matrix, share_present
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pipeline:
+    """The rooms, put together by `bootstrap`.
+
+    hosts    modules with NAME, LIMIT_SECONDS, is_event, parse_event and build_reply
+    scorers  in the order of resort; label is the bundle's, for logs and replies when nobody scored
+    reserve  seconds held back from every budget for the last resort and the reply
+    """
+
+    hosts: Sequence[ModuleType]
+    spec: FeatureSpec
+    scorers: Sequence[Scorer]
+    policy: Policy
+    telemetry: Telemetry
+    label: str
+    reserve: float
+    observer: Observer | None = None
+
+    def answer(self, event: object, remaining: Callable[[], float], cold: float | None = None) -> dict[str, Any]:
+        """Answer one event.
+
+        remaining  seconds until Lambda ends this invocation; cold  seconds of a cold start that the host has waited
+                   already, None when this is not the first event.
+        Raises EventError for what is no hook event, and what the policy's `on_error = "raise"` asks for.
+        """
+        host = self._recognise(event)
+        budget = min(remaining(), host.LIMIT_SECONDS - (cold or 0.0)) - self.reserve
+        deadline = time.monotonic() + budget
+        batch: Batch = host.parse_event(event)
+        rules = self.policy.rules_for(batch.context)
+        matrix = build_matrix(
+            [e.document for e in batch.endpoints if e.document is not None and e.problem is None], self.spec, batch.context.reference
+        )
+        present = share_present(matrix, self.spec)
+        scorable = present >= rules.min_present
+        started = time.monotonic()
+        scored, error = self._score(matrix[scorable], deadline - started, rules)
+        scoring = time.monotonic() - started
+        decisions = self._decide(batch, scored, present, scorable, rules)
+        reply = host.build_reply(batch, decisions, rules, scored.label if scored else self.label)
+        if self.observer is not None:
+            self.observer(batch, reply.decisions)
+        self.telemetry.record(
+            Account(
+                batch=batch,
+                reply=reply,
+                mode=rules.mode,
+                scored=scored,
+                error=error,
+                matrix=matrix,
+                scoring=scoring,
+                remaining=remaining(),
+                cold=cold,
+                label=self.label,
+            )
+        )
+        body: dict[str, Any] = reply.body
+        return body
+
+    def _recognise(self, event: object) -> ModuleType:
+        if isinstance(event, Mapping):
+            for host in self.hosts:
+                if host.is_event(event):
+                    return host
+        raise EventError(
+            "expected a campaign hook event: an object with $.Endpoints, an object (Amazon Pinpoint), "
+            "or $.Items.CustomerProfiles, a list (Amazon Connect)"
+        )
+
+    def _score(self, matrix: Matrix, timeout: float, rules: Rules) -> tuple[Scored | None, ScorerError | None]:
+        if not len(matrix):
+            return Scored(scores=np.empty(0), label=self.label), None
+        try:
+            return score_in_order(self.scorers, matrix, timeout), None
+        except ScorerError as error:
+            if rules.on_error == "raise" and rules.mode != "shadow":
+                raise
+            return None, error
+
+    def _decide(self, batch: Batch, scored: Scored | None, present: Any, scorable: Any, rules: Rules) -> list[Decision]:
+        """Lay the rows that were scored over the endpoints of the batch, row for row, and let the policy decide."""
+        shares, masks = iter(present.tolist()), iter(scorable.tolist())
+        scores = iter(scored.scores.tolist() if scored else ())
+        full_scores: list[float | None] = []
+        full_shares: list[float] = []
+        for endpoint in batch.endpoints:
+            readable = endpoint.problem is None
+            full_shares.append(next(shares) if readable else 0.0)
+            full_scores.append(next(scores) if scored and readable and next(masks) else None)
+        return decide(batch.endpoints, full_scores if scored else None, full_shares, rules)

@@ -1,0 +1,164 @@
+"""Scores in, decisions out: one for each endpoint, with the reason. The only place that knows a threshold.
+
+Takes rules that `policy_file` has read and checked; never sees an event, never raises for what a person's document holds.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import Any, Literal
+
+import msgspec
+
+from function.records import Band, Context, Decision, Endpoint
+
+REASONS = ("unreadable", "holdout", "no_scores", "sparse", "score")
+TWO_TO_THE_64 = float(1 << 64)
+MATCHED = ("application_id", "campaign_id", "treatment_id")
+
+
+class Holdout(msgspec.Struct, frozen=True, kw_only=True):
+    """A control group that is not messaged: `percent` of people, the same ones for the same salt."""
+
+    percent: float = 0.0
+    salt: str = ""
+    attribute: str = ""
+
+    def holds(self, endpoint: Endpoint) -> bool:
+        """Whether this endpoint's user (or, without a UserId, the endpoint) is in the control group.
+
+        It is when the first 8 bytes, big-endian, of BLAKE2b(salt + NUL + key), as a share of 2^64, are below percent/100:
+        uniform, the same on every machine, and all endpoints of one user fall on the same side.
+        """
+        if self.percent <= 0.0:
+            return False
+        user = (endpoint.document or {}).get("User")
+        key = (user.get("UserId") if isinstance(user, dict) else None) or endpoint.id
+        digest = hashlib.blake2b(f"{self.salt}\0{key}".encode("utf-8", "surrogatepass")).digest()
+        return int.from_bytes(digest[:8], "big") / TWO_TO_THE_64 < self.percent / 100.0
+
+
+class Rules(msgspec.Struct, frozen=True, kw_only=True):
+    """One complete set of rules: the policy's own, or with the overrides that a campaign matches. See README, "Policy"."""
+
+    mode: Literal["filter", "annotate", "shadow"] = "filter"
+    threshold: float
+    keep: Literal["at_least", "below"] = "at_least"
+    decimals: int = 4
+    on_error: Literal["keep", "drop", "raise"] = "keep"
+    unreadable: Literal["keep", "drop"] = "keep"
+    min_present: float = 0.0
+    sparse: Literal["keep", "drop"] = "keep"
+    score_attribute: str = "Score"
+    band_attribute: str = ""
+    metric: str = "Score"
+    holdout: Holdout = Holdout()
+    bands: tuple[Band, ...] = ()  # highest `at_least` first
+
+    def band_for(self, score: float) -> Band | None:
+        """The highest band that the rounded score reaches, or None."""
+        return next((band for band in self.bands if score >= band.at_least), None)
+
+
+class Override(msgspec.Struct, frozen=True, kw_only=True):
+    """Rules for the events whose ids are all of `ids`."""
+
+    ids: Mapping[str, str]
+    rules: Rules
+
+    def matches(self, context: Context) -> bool:
+        """Whether every id given here is the event's."""
+        return all(getattr(context, key) == value for key, value in self.ids.items())
+
+
+class Policy(msgspec.Struct, frozen=True, kw_only=True):
+    """The policy: its rules, and overrides, the one with most ids first. `warnings` are sentences for whoever deploys it."""
+
+    rules: Rules
+    overrides: tuple[Override, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    def rules_for(self, context: Context) -> Rules:
+        """The rules that an event's context falls under."""
+        return next((override.rules for override in self.overrides if override.matches(context)), self.rules)
+
+
+def decide(endpoints: Sequence[Endpoint], scores: Sequence[float | None] | None, present: Sequence[float], rules: Rules) -> list[Decision]:
+    """Decide for each endpoint, in order.
+
+    scores   a score from 0 to 1 for each endpoint, None for one that was not scored; or None when the batch has no scores
+    present  for each endpoint the share of features that are there, 0 to 1 (unreadable ones: any number)
+    """
+    unscored = [None] * len(endpoints)
+    return [
+        decide_one(endpoint, score, share, rules, batch_scored=scores is not None)
+        for endpoint, score, share in zip(endpoints, unscored if scores is None else scores, present, strict=True)
+    ]
+
+
+def decide_one(endpoint: Endpoint, score: float | None, share: float, rules: Rules, *, batch_scored: bool) -> Decision:
+    """Decide for one endpoint. The first of these that applies is the reason: unreadable, holdout, no_scores, sparse, score."""
+    stays_anyway = rules.mode != "filter" and endpoint.document is not None
+    if endpoint.problem is not None:
+        keep = rules.unreadable == "keep" and endpoint.document is not None
+        return Decision(keep=keep, stays=keep or stays_anyway, reason="unreadable")
+    held = rules.holdout.holds(endpoint)
+    rounded = None if score is None or share < rules.min_present else round(score, rules.decimals)
+    band = None if rounded is None else rules.band_for(rounded)
+    if held:
+        return Decision(keep=False, stays=stays_anyway, reason="holdout", score=rounded, band=band, holdout=True)
+    if not batch_scored:
+        keep = rules.on_error != "drop"
+        return Decision(keep=keep, stays=keep or stays_anyway, reason="no_scores")
+    if rounded is None:
+        keep = rules.sparse == "keep"
+        return Decision(keep=keep, stays=keep or stays_anyway, reason="sparse")
+    keep = rounded >= rules.threshold if rules.keep == "at_least" else rounded < rules.threshold
+    return Decision(keep=keep, stays=keep or stays_anyway, reason="score", score=rounded, band=band)
+
+
+def threshold_for_reach(reach: float, quantiles: Sequence[float], keep: str) -> float:
+    """The score at which `reach` (0 to 1) of the people the model was evaluated on would stay, read off its quantiles linearly."""
+    share = 1.0 - reach if keep == "at_least" else reach
+    position = share * (len(quantiles) - 1)
+    for index, (low, high) in enumerate(pairwise(quantiles)):
+        if position <= index + 1:
+            return low + (position - index) * (high - low)
+    return quantiles[-1]
+
+
+def attributes_for(decision: Decision, rules: Rules) -> dict[str, list[str]]:
+    """The attributes the policy writes on an endpoint that stays: name -> list of one text, as Pinpoint's API has them."""
+    if rules.mode == "shadow" or decision.reason == "unreadable":
+        return {}
+    written: dict[str, list[str]] = {}
+    if decision.score is not None and rules.score_attribute:
+        written[rules.score_attribute] = [format_score(decision.score, rules)]
+    if decision.band is not None and rules.band_attribute:
+        written[rules.band_attribute] = [decision.band.name]
+    if rules.holdout.attribute and rules.holdout.percent > 0:
+        written[rules.holdout.attribute] = ["true" if decision.holdout else "false"]
+    return written
+
+
+def format_score(score: float, rules: Rules) -> str:
+    """A rounded score as text with the policy's number of decimals, the same in attributes and files."""
+    return f"{score:.{rules.decimals}f}"
+
+
+def count_outcomes(decisions: Sequence[Decision]) -> dict[str, Any]:
+    """How a batch ended: received = kept + filtered, each reason, and drops that the mode did not act on."""
+    reasons = [decision.reason for decision in decisions]
+    kept = sum(decision.stays for decision in decisions)
+    return {
+        "received": len(decisions),
+        "kept": kept,
+        "filtered": len(decisions) - kept,
+        "held_out": reasons.count("holdout"),
+        "unreadable": reasons.count("unreadable"),
+        "unscored": reasons.count("no_scores"),
+        "sparse": reasons.count("sparse"),
+        "would_filter": sum(decision.stays and not decision.keep for decision in decisions),
+    }

@@ -1,0 +1,146 @@
+"""Fakes for unit tests, and a bundle small enough to reason about. Every person in here is invented."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from function.errors import ScorerError
+from function.records import Batch, Decision, Scores
+from model.bundle import golden_as_data, write_bundle
+from model.features import FeatureSpec, Matrix, read_spec
+
+TINY_SPEC = {"feature": [{"name": "score", "path": "Metrics.score", "kind": "number"}]}
+
+
+class FakeScorer:
+    """Scores a row by its first column, or fails, or sleeps as long as it is let."""
+
+    label = "fake@1"
+
+    def __init__(self, *, error: ScorerError | None = None, sleeps: float = 0.0) -> None:
+        self.error = error
+        self.sleeps = sleeps
+        self.matrices: list[Matrix] = []
+        self.timeouts: list[float] = []
+
+    def score_batch(self, matrix: Matrix, timeout: float) -> Scores:
+        self.matrices.append(matrix)
+        self.timeouts.append(timeout)
+        time.sleep(min(self.sleeps, max(0.0, timeout)))
+        if self.error is not None:
+            raise self.error
+        return np.nan_to_num(matrix[:, 0].astype(np.float64), nan=0.0)
+
+
+class FakeContext:
+    """Lambda's context, as far as the function looks at it: a clock that runs down from `seconds`."""
+
+    def __init__(self, seconds: float = 15.0) -> None:
+        self.end = time.monotonic() + seconds
+
+    def get_remaining_time_in_millis(self) -> int:
+        return max(0, int((self.end - time.monotonic()) * 1000))
+
+
+class Watcher:
+    """An observer that remembers what it was shown."""
+
+    def __init__(self) -> None:
+        self.batches: list[tuple[Batch, Sequence[Decision]]] = []
+
+    def __call__(self, batch: Batch, decisions: Sequence[Decision]) -> None:
+        self.batches.append((batch, decisions))
+
+    @property
+    def decisions(self) -> list[Decision]:
+        return [decision for _, decisions in self.batches for decision in decisions]
+
+
+def make_bundle(directory: Path, spec: FeatureSpec | None = None, **changes: Any) -> Path:
+    """Write a bundle whose model scores a row by its first column clipped to 0..1 (missing: 0), so that tests choose their scores."""
+    spec = spec or read_spec(TINY_SPEC)
+    width = len(spec.columns)
+    rows = np.zeros((3, width), dtype=np.float32)
+    rows[:, 0] = [0.0, 0.25, np.nan]
+    manifest = {
+        "name": "tiny",
+        "version": "1",
+        "columns": list(spec.columns),
+        "spec": spec.to_mapping(),
+        "threshold": 0.5,
+        "metrics": {"roc_auc": 0.75},
+        "golden": golden_as_data(rows, np.array([0.0, 0.25, 0.0])),
+        "versions": {},
+        "quantiles": [index / 100 for index in range(101)],
+    }
+    write_bundle(directory, make_model(width), {**manifest, **changes})
+    return directory
+
+
+def make_model(width: int) -> bytes:
+    """An ONNX model with the input and outputs of an exported classifier."""
+    nodes = [
+        helper.make_node("Slice", ["input", "from", "to", "axis"], ["first"]),
+        helper.make_node("IsNaN", ["first"], ["missing"]),
+        helper.make_node("Where", ["missing", "zero", "first"], ["known"]),
+        helper.make_node("Clip", ["known", "zero", "one"], ["positive"]),
+        helper.make_node("Sub", ["one", "positive"], ["negative"]),
+        helper.make_node("Concat", ["negative", "positive"], ["probabilities"], axis=1),
+        helper.make_node("ArgMax", ["probabilities"], ["label"], axis=1, keepdims=0),
+    ]
+    constants = {"from": [0], "to": [1], "axis": [1]}
+    tensors = [numpy_helper.from_array(np.array(value, dtype=np.int64), name) for name, value in constants.items()]
+    tensors += [numpy_helper.from_array(np.array(value, dtype=np.float32), name) for name, value in {"zero": 0.0, "one": 1.0}.items()]
+    graph = helper.make_graph(
+        nodes,
+        "tiny",
+        [helper.make_tensor_value_info("input", TensorProto.FLOAT, [None, width])],
+        [
+            helper.make_tensor_value_info("label", TensorProto.INT64, [None]),
+            helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, [None, 2]),
+        ],
+        tensors,
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    onnx.checker.check_model(model)
+    serialized: bytes = model.SerializeToString()
+    return serialized
+
+
+def make_event(endpoints: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    """A Pinpoint hook event, invented."""
+    return {
+        "MessageConfiguration": {},
+        "ApplicationId": "app",
+        "CampaignId": "campaign",
+        "TreatmentId": "0",
+        "ActivityId": "activity",
+        "ScheduledTime": "2026-01-31T19:00:16.843Z",
+        "Endpoints": endpoints,
+        **changes,
+    }
+
+
+def make_endpoint(score: float | None = None, **changes: Any) -> dict[str, Any]:
+    """An endpoint definition, invented, that the tiny bundle gives `score`."""
+    metrics = {} if score is None else {"score": score}
+    return {"ChannelType": "EMAIL", "Address": "someone@example.com", "OptOut": "NONE", "Attributes": {}, "Metrics": metrics, **changes}
+
+
+def write_policy(path: Path, text: str) -> Path:
+    """Write a policy file."""
+    path.write_text(text, "utf-8")
+    return path
+
+
+def read_log(text: str) -> list[dict[str, Any]]:
+    """The JSON lines of a log stream."""
+    return [json.loads(line) for line in text.splitlines()]
