@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO, TypeAlias
 
-from function.hosts import pinpoint
+from function.hosts import connect, pinpoint
 from function.pipeline import Pipeline
 from function.policy_file import load_policy
 from function.records import Observer, Scorer
@@ -40,7 +40,7 @@ def build_handler(
     policy = load_policy(settings.policy, threshold=bundle.threshold, quantiles=bundle.quantiles)
     telemetry = Telemetry(bundle=bundle, stream=stream or sys.stdout, level=settings.log_level)
     pipeline = Pipeline(
-        hosts=(pinpoint,),
+        hosts=(pinpoint, connect),
         spec=bundle.spec,
         scorers=choose_scorers(settings, bundle) if scorer is None else (scorer,),
         policy=policy,

@@ -236,7 +236,7 @@ def _read_number(value: Any) -> float:
         return float(value) if -LARGEST_FLOAT32 <= value <= LARGEST_FLOAT32 else nan
     if kind is list and value:
         return _read_number(value[0]) if type(value[0]) is not list else nan
-    if kind is str and _NUMBER.fullmatch(value):
+    if kind is str and NUMBER.fullmatch(value):
         return float(value)
     return nan
 
@@ -280,5 +280,5 @@ def _fill_category(block: Matrix, found: Sequence[Any], values: tuple[str, ...])
 
 
 # Decimal numbers only: float() would also take "nan", "infinity" and "1_000", none of which is a measurement.
-_NUMBER = re.compile(r"\s*[+-]?(\d{1,400}\.?\d{0,400}|\.\d{1,400})([eE][+-]?\d{1,4})?\s*", re.ASCII)
+NUMBER = re.compile(r"\s*[+-]?(\d{1,400}\.?\d{0,400}|\.\d{1,400})([eE][+-]?\d{1,4})?\s*", re.ASCII)
 _READERS: dict[str, Callable[[Any], float]] = {"number": _read_number, "count": _read_count, "flag": _read_flag}
