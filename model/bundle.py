@@ -24,6 +24,8 @@ from model.features import FeatureSpec, Matrix, read_spec
 FORMAT = 1
 MODEL_FILE = "model.onnx"
 MANIFEST_FILE = "manifest.json"
+# What a bundle may hold, besides pictures: a directory with anything else in it is never replaced.
+OWN_FILES = frozenset({MODEL_FILE, MANIFEST_FILE, "MODEL_CARD.md"})
 # ONNX Runtime against scikit-learn, and against itself on another processor, differs by about 1e-7 when both see float32.
 GOLDEN_TOLERANCE = 1e-6
 REQUIRED = {
@@ -130,21 +132,41 @@ def read_manifest(directory: Path) -> dict[str, Any]:
 def write_bundle(directory: Path, model: bytes, manifest: Mapping[str, Any]) -> None:
     """Write a bundle so that `directory` is, at every moment, the old one whole, the new one whole, or absent.
 
-    `sha256` and `format` are filled in here. Files besides the two of a bundle that lie in `directory` go with the old one.
+    `sha256` and `format` are filled in here. Raises BundleError where `check_destination` does or the disk refuses.
     """
-    directory = directory.absolute()
+    check_destination(directory)
+    directory = directory.resolve()
     fresh, old = directory.with_name(f".{directory.name}.new"), directory.with_name(f".{directory.name}.old")
-    for leftover in (fresh, old):
-        shutil.rmtree(leftover, ignore_errors=True)
-    fresh.mkdir(parents=True)
-    (fresh / MODEL_FILE).write_bytes(model)
     whole = {"format": FORMAT, **manifest, "sha256": hashlib.sha256(model).hexdigest()}
-    (fresh / MANIFEST_FILE).write_text(json.dumps(whole, indent=1, ensure_ascii=False, allow_nan=False) + "\n", "utf-8")
-    load_bundle(fresh)
-    if directory.exists():
-        directory.rename(old)
-    fresh.rename(directory)
-    shutil.rmtree(old, ignore_errors=True)
+    try:
+        for leftover in (fresh, old):
+            shutil.rmtree(leftover, ignore_errors=True)
+        fresh.mkdir(parents=True)
+        (fresh / MODEL_FILE).write_bytes(model)
+        (fresh / MANIFEST_FILE).write_text(json.dumps(whole, indent=1, ensure_ascii=False, allow_nan=False) + "\n", "utf-8")
+        load_bundle(fresh)
+        if directory.exists():
+            directory.rename(old)
+        fresh.rename(directory)
+    except OSError as error:
+        raise BundleError(f"{directory}: expected a directory that can be written: {error.strerror}") from error
+    finally:
+        if old.exists() and not directory.exists():
+            old.rename(directory)
+        for leftover in (fresh, old):
+            shutil.rmtree(leftover, ignore_errors=True)
+
+
+def check_destination(directory: Path) -> None:
+    """Raises BundleError unless `directory` is absent, empty or a bundle: writing one replaces the directory whole."""
+    try:
+        names = {path.name for path in directory.iterdir()}
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise BundleError(f"{directory}: expected a directory, or nothing yet: {error.strerror}") from error
+    if names and (MANIFEST_FILE not in names or not all(name in OWN_FILES or name.endswith(".png") for name in names)):
+        raise BundleError(f"{directory}: expected a new or empty directory, or a bundle and nothing else, since it is replaced whole")
 
 
 def check_golden(bundle: Bundle, scores: npt.NDArray[np.floating[Any]]) -> None:

@@ -1,0 +1,106 @@
+"""`segment-scorer train`: options in, one training run, a summary out. No logic of its own."""
+
+from __future__ import annotations
+
+import math
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+from model.features import parse_time
+from model.training.datasets import Report
+from model.training.train import Order, Result, train_bundle
+
+
+def read_name(text: str) -> str:
+    """A name fit for a log line, a metric and a model server."""
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", text):
+        raise typer.BadParameter("expected 1 to 100 letters, digits, dots, dashes and underscores, a letter or digit first")
+    return text
+
+
+def command(
+    *,
+    endpoints: Annotated[
+        list[Path], typer.Option("--endpoints", metavar="FILE...", help="Endpoints as exported: JSON lines, gzip or not.")
+    ],
+    outcomes: Annotated[Path, typer.Option(metavar="FILE", help="CSV with the header Id,outcome; 1 = responded, 0 = did not.")],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Where the bundle goes; an older one there is replaced.")],
+    more: Annotated[
+        list[Path] | None, typer.Argument(metavar="[FILE]...", help="Further endpoints, so that --endpoints *.gz works.")
+    ] = None,
+    features: Annotated[Path | None, typer.Option(metavar="FILE", help="Feature spec in TOML: [[feature]] with name, path, kind.")] = None,
+    as_of: Annotated[str | None, typer.Option(metavar="TIME", help="Time that ages are measured against, ISO 8601, UTC.")] = None,
+    name: Annotated[str, typer.Option(metavar="NAME", callback=read_name, help="The model's name.")] = "segment-scorer",
+    seed: Annotated[int, typer.Option(metavar="N", min=0, max=2**32 - 1, help="The same files and seed give the same bundle.")] = 0,
+) -> None:
+    """Make a bundle (model.onnx, manifest.json) from exported endpoints and a list of who responded."""
+    reference = None
+    if as_of is not None:
+        reference = parse_time(as_of)
+        if math.isnan(reference):
+            raise typer.BadParameter("expected ISO 8601, such as 2026-01-31 or 2026-01-31T19:00:00Z", param_hint="--as-of")
+    order = Order(
+        endpoints=(*endpoints, *(more or ())), outcomes=outcomes, out=out, features=features, as_of=reference, name=name, seed=seed
+    )
+    with show_progress() as report:
+        result = train_bundle(order, report)
+    print(summarise(result))
+
+
+@contextmanager
+def show_progress() -> Iterator[Report]:
+    """A bar on stderr for each stage; where stderr is no terminal, a line for each stage."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        told: set[str] = set()
+
+        def tell(stage: str, done: int, total: int) -> None:  # noqa: ARG001  # a log gets no bar
+            if stage not in told:
+                told.add(stage)
+                print(f"{stage} ...", file=sys.stderr, flush=True)
+
+        yield tell
+        return
+    with Progress(TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), console=console) as progress:
+        tasks: dict[str, TaskID] = {}
+
+        def show(stage: str, done: int, total: int) -> None:
+            if stage not in tasks:
+                tasks[stage] = progress.add_task(stage)
+            progress.update(tasks[stage], completed=done, total=total)
+
+        yield show
+
+
+def summarise(result: Result) -> str:
+    """The closing lines: what was read, how good the model is out of fold, where it is."""
+    join, manifest = result.join, result.bundle.manifest
+    metrics, at = manifest["metrics"], manifest["metrics"]["at_threshold"]
+    precision = "nobody" if at["precision"] is None else f"{at['precision']:.1%} of them respond"
+    aside = (
+        f"{join.without_outcome:,} endpoints without outcome, {join.without_endpoint:,} outcomes without endpoint, "
+        f"{join.repeated:,} endpoints seen before, {join.refused:,} lines refused"
+    )
+    alone = metrics["base_rate"] * (1 - metrics["base_rate"])
+    effect = f"keeps {at['reach']:.1%} of people, {precision}, {at['recall']:.1%} of all who respond"
+    lines = [
+        ("people", f"{join.matched:,} with endpoint and outcome; {metrics['base_rate']:.1%} responded"),
+        ("left aside", aside),
+        ("ROC AUC", f"{metrics['roc_auc']:.4f} (out of fold, as all figures here)"),
+        ("average precision", f"{metrics['average_precision']:.4f}"),
+        ("Brier score", f"{metrics['brier']:.4f} ({alone:.4f} for the base rate alone); calibration: {manifest['calibration']}"),
+        ("log loss", f"{metrics['log_loss']:.4f}"),
+        ("threshold", f"{result.bundle.threshold:.4f}, the base rate: {effect}"),
+        ("ONNX", f"scores as scikit-learn does within {manifest['parity']:g}"),
+        ("bundle", f"{result.bundle.label} in {result.bundle.directory}"),
+    ]
+    notes = [*(f"refused    {refusal}" for refusal in join.refusals), *(f"left out   {feature}" for feature in result.left_out)]
+    return "\n".join([*(f"{name:<18} {text}" for name, text in lines), *notes])
