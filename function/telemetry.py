@@ -6,12 +6,13 @@ Takes counts, never a document: no address, id of a person or attribute value ca
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterable
 from typing import Any, TextIO
 
 import msgspec
 import numpy as np
-from aws_lambda_powertools import Logger
+from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
 from function.errors import ScorerError
@@ -41,12 +42,19 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Telemetry:
-    """Writes a batch's account. Powertools' Logger binds its stream when made and its Metrics share state, so both are given ours."""
+    """Writes a batch's account.
+
+    Powertools' Logger is one a service name in the whole process, bound to the first stream it saw, and its Metrics share state; so we
+    take its formatter and its ephemeral metrics, and keep logger and stream our own.
+    """
 
     def __init__(self, *, bundle: Bundle, stream: TextIO, level: str) -> None:
         self._stream = stream
         self._label = bundle.label
-        self._logger = Logger(service=SERVICE, level=level, stream=stream, utc=True, location=None)
+        handler = logging.StreamHandler(stream)
+        handler.setFormatter(LambdaPowertoolsFormatter(utc=True, service=SERVICE, location=None, json_serializer=write_json))
+        self._logger = logging.Logger(SERVICE, level)
+        self._logger.addHandler(handler)
 
     def warn(self, sentences: Iterable[str]) -> None:
         """Log each sentence as a warning."""
@@ -67,17 +75,17 @@ class Telemetry:
             "missing_share": round(float(np.isnan(account.matrix).mean()), 4) if account.matrix.size else 0.0,
             "cold_start": int(account.cold is not None),
         }
-        self._logger.info(
-            "batch",
-            host=account.batch.host,
-            mode=account.mode,
-            model=account.label,
-            scored_by=account.scored.label if account.scored else None,
-            error=describe_error(account),
-            campaign_id=account.batch.context.campaign_id,
+        line = {
+            "host": account.batch.host,
+            "mode": account.mode,
+            "model": account.label,
+            "scored_by": account.scored.label if account.scored else None,
+            "error": describe_error(account),
+            "campaign_id": account.batch.context.campaign_id,
             **facts,
-        )
-        self._stream.write(json.dumps(self._emf(account, facts), separators=(",", ":"), allow_nan=False) + "\n")
+        }
+        self._logger.info("batch", extra=line)
+        self._stream.write(write_json(self._emf(account, facts)) + "\n")
 
     def _emf(self, account: Account, facts: dict[str, Any]) -> dict[str, Any]:
         metrics = EphemeralMetrics(namespace=NAMESPACE, service=SERVICE)
@@ -89,6 +97,11 @@ class Telemetry:
         metrics.add_metadata(key="campaign_id", value=account.batch.context.campaign_id)
         blob: dict[str, Any] = dict(metrics.serialize_metric_set())
         return blob
+
+
+def write_json(value: Any) -> str:
+    """Compact JSON, never with NaN in it: CloudWatch would not read the line."""
+    return json.dumps(value, separators=(",", ":"), allow_nan=False)
 
 
 def describe_error(account: Account) -> str | None:

@@ -116,7 +116,7 @@ def read_manifest(directory: Path) -> dict[str, Any]:
     problems = [
         f"expected {key} to be of type {kind.__name__}"
         for key, kind in REQUIRED.items()
-        if not isinstance(manifest.get(key), (int, float) if kind is float else kind)
+        if not isinstance(manifest.get(key), (int, float) if kind is float else kind) or isinstance(manifest.get(key), bool)
     ]
     if not problems and manifest["format"] != FORMAT:
         problems = [f"expected format {FORMAT}; train again, or use the release that wrote it"]

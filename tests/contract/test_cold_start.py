@@ -1,0 +1,49 @@
+"""What a cold start loads, seen in a fresh process: modules, never seconds."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+NEVER = {
+    "sklearn",
+    "scipy",
+    "pandas",
+    "boto3",
+    "skl2onnx",
+    "onnx",
+    "matplotlib",
+    "pyarrow",
+    "typer",
+    "rich",
+    "tomlkit",
+    "model.training",
+    "campaign",
+    "cli",
+}
+
+
+def modules_after(statement: str) -> set[str]:
+    program = f"import sys, json\n{statement}\nprint(json.dumps(sorted(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    loaded: list[str] = json.loads(done.stdout.splitlines()[-1])
+    return set(loaded)
+
+
+def test_the_default_path_imports_nothing_of_training_or_the_command_line() -> None:
+    event = {"Endpoints": {"a": {"Metrics": {"RecencyDays": 5}}}}
+    loaded = modules_after(f"import function.handler; assert function.handler.handle({event!r}, None) is not None")
+    assert loaded & NEVER == set()
+    assert "onnxruntime" in loaded
+
+
+def test_the_default_path_does_not_import_grpc() -> None:
+    assert not {"grpc", "google.protobuf"} & modules_after("import function.handler")
+
+
+def test_the_command_line_says_what_it_can_do_without_importing_what_does_it() -> None:
+    loaded = modules_after("import cli.main; cli.main.main(['--help'])")
+    assert not loaded & {"onnxruntime", "numpy", "typer", "sklearn", "pyarrow"}

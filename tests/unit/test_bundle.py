@@ -1,0 +1,109 @@
+"""model/bundle.py: a bundle is whole, or it is refused with one sentence."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from model.bundle import check_golden, golden_as_data, load_bundle, write_bundle
+from model.errors import BundleError
+from tests.fakes import make_bundle, make_model
+
+
+def change_manifest(directory: Path, **changes: Any) -> None:
+    path = directory / "manifest.json"
+    manifest = {**json.loads(path.read_text("utf-8")), **changes}
+    path.write_text(json.dumps({key: value for key, value in manifest.items() if value is not ...}), "utf-8")
+
+
+def test_a_bundle_that_was_written_is_read_back_whole(tmp_path: Path) -> None:
+    bundle = load_bundle(make_bundle(tmp_path / "bundle"))
+    assert bundle.label == "tiny@1"
+    assert bundle.spec.columns == ("score",)
+    assert bundle.threshold == 0.5
+    assert len(bundle.quantiles) == 101
+    assert np.isnan(bundle.golden_rows[2, 0])
+    assert bundle.manifest["metrics"]["roc_auc"] == 0.75
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"format": 2}, "expected format 1"),
+        ({"sha256": "0" * 64}, "expected the SHA-256 that manifest.json names"),
+        ({"columns": ["other"]}, "expected columns to be the 1 that its spec makes, in order"),
+        ({"columns": ..., "name": 5}, "expected name to be of type str; expected columns to be of type list"),
+        ({"threshold": 2.0}, "expected threshold to be from 0 to 1"),
+        ({"threshold": True}, "expected threshold to be of type float"),
+        ({"version": ""}, "expected name and version to be text of one character or more"),
+        ({"golden": {"rows": [[0.0, 1.0]], "scores": [0.0]}}, "expected one golden row or more of 1 columns"),
+        ({"golden": {"rows": [["x"]], "scores": [0.0]}}, "expected golden to hold rows of numbers or null"),
+        ({"golden": {}}, "expected golden to hold rows of numbers or null"),
+        ({"golden": {"rows": [], "scores": []}}, "expected one golden row or more"),
+        ({"quantiles": [0.5, 0.2]}, "expected quantiles to be two ascending scores or more"),
+        ({"quantiles": [0.1, "x"]}, "expected quantiles to be two ascending scores or more"),
+        ({"spec": {"feature": []}}, "spec: expected one or more [[feature]] tables"),
+    ],
+)
+def test_a_manifest_that_does_not_fit_is_refused_in_one_sentence(tmp_path: Path, changes: dict[str, Any], sentence: str) -> None:
+    directory = make_bundle(tmp_path / "bundle")
+    change_manifest(directory, **changes)
+    with pytest.raises(BundleError) as raised:
+        load_bundle(directory)
+    assert sentence in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+def test_a_missing_bundle_is_named(tmp_path: Path) -> None:
+    with pytest.raises(BundleError, match=r"nowhere: expected a bundle: a directory with manifest\.json and model\.onnx"):
+        load_bundle(tmp_path / "nowhere")
+
+
+def test_a_missing_model_is_named(tmp_path: Path) -> None:
+    directory = make_bundle(tmp_path / "bundle")
+    (directory / "model.onnx").unlink()
+    with pytest.raises(BundleError, match=r"model\.onnx: expected the model, a readable file"):
+        load_bundle(directory)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "\xff"])
+def test_a_manifest_that_is_no_json_object_is_refused(tmp_path: Path, text: str) -> None:
+    directory = make_bundle(tmp_path / "bundle")
+    (directory / "manifest.json").write_bytes(text.encode("latin-1"))
+    with pytest.raises(BundleError, match="expected"):
+        load_bundle(directory)
+
+
+def test_a_bad_manifest_leaves_the_bundle_in_use_untouched(tmp_path: Path) -> None:
+    directory = make_bundle(tmp_path / "bundle")
+    before = {path.name: path.read_bytes() for path in directory.iterdir()}
+    with pytest.raises(BundleError):
+        write_bundle(directory, make_model(1), {"name": "worse"})
+    assert {path.name: path.read_bytes() for path in directory.iterdir()} == before
+
+
+def test_writing_over_a_bundle_replaces_it_whole_and_leaves_nothing_beside_it(tmp_path: Path) -> None:
+    directory = make_bundle(tmp_path / "bundle")
+    make_bundle(directory, version="2")
+    assert load_bundle(directory).version == "2"
+    assert [path.name for path in tmp_path.iterdir()] == ["bundle"]
+
+
+def test_golden_rows_survive_the_way_through_json_exactly() -> None:
+    rows = np.array([[0.1, np.nan], [1e-30, 3e38]], dtype=np.float32)
+    data = json.loads(json.dumps(golden_as_data(rows, np.array([0.25, 0.5])), allow_nan=False))
+    back = np.array([[np.nan if x is None else x for x in row] for row in data["rows"]], dtype=np.float32)
+    np.testing.assert_array_equal(back, rows)
+
+
+def test_golden_scores_beyond_the_tolerance_are_refused(tmp_path: Path) -> None:
+    bundle = load_bundle(make_bundle(tmp_path / "bundle"))
+    check_golden(bundle, bundle.golden_scores + 5e-7)
+    with pytest.raises(BundleError, match="expected the golden rows to score as the trainer wrote"):
+        check_golden(bundle, bundle.golden_scores + 2e-6)
+    with pytest.raises(BundleError, match="expected the golden rows to score"):
+        check_golden(bundle, bundle.golden_scores[:1])

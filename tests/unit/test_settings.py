@@ -1,0 +1,56 @@
+"""function/settings.py: the environment, read strictly and once."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from function.errors import SettingsError
+from function.settings import READERS, Settings, read_settings
+
+
+def test_an_empty_environment_gives_the_shipped_bundle_and_policy() -> None:
+    settings = read_settings({})
+    assert settings.bundle.joinpath("manifest.json").is_file()
+    assert settings.policy.is_file()
+    assert settings.target == "bundled"
+    assert settings.reserve == 0.5
+
+
+def test_every_setting_fills_one_field_and_every_field_has_a_setting() -> None:
+    assert sorted(field for field, _, _ in READERS.values()) == sorted(field.name for field in dataclasses.fields(Settings))
+
+
+def test_other_variables_are_not_ours() -> None:
+    assert read_settings({"PATH": "/bin", "AWS_REGION": "x"}) == read_settings({})
+
+
+def test_settings_are_read() -> None:
+    settings = read_settings({"SCORER_BUNDLE": "/b", "SCORER_POLICY": "/p.toml", "SCORER_RESERVE_MS": "250", "SCORER_LOG_LEVEL": "DEBUG"})
+    assert (settings.bundle, settings.policy, settings.reserve, settings.log_level) == (Path("/b"), Path("/p.toml"), 0.25, "DEBUG")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("SCORER_BUNDEL", "/b", "SCORER_BUNDEL: unknown setting"),
+        ("SCORER_BUNDLE", "", "SCORER_BUNDLE: expected a path"),
+        ("SCORER_FALLBACK", "yes", "SCORER_FALLBACK: expected one of bundled, none"),
+        ("SCORER_RESERVE_MS", "-1", "SCORER_RESERVE_MS: expected whole milliseconds from 0 to 10000"),
+        ("SCORER_RESERVE_MS", "0.5", "SCORER_RESERVE_MS: expected whole milliseconds from 0 to 10000"),
+        ("SCORER_RESERVE_MS", "\u0663", "SCORER_RESERVE_MS: expected whole milliseconds from 0 to 10000"),
+        ("SCORER_LOG_LEVEL", "info", "SCORER_LOG_LEVEL: expected one of DEBUG, INFO, WARNING, ERROR"),
+    ],
+)
+def test_a_wrong_setting_is_named_with_what_was_expected_and_never_its_value(name: str, value: str, sentence: str) -> None:
+    with pytest.raises(SettingsError) as raised:
+        read_settings({name: value})
+    assert str(raised.value) == sentence
+
+
+def test_one_error_lists_every_problem() -> None:
+    with pytest.raises(SettingsError) as raised:
+        read_settings({"SCORER_X": "", "SCORER_FALLBACK": "x", "SCORER_RESERVE_MS": "x"})
+    assert str(raised.value).count(";") == 2
