@@ -53,7 +53,7 @@ class Telemetry:
         self._label = bundle.label
         handler = logging.StreamHandler(stream)
         handler.setFormatter(LambdaPowertoolsFormatter(utc=True, service=SERVICE, location=None, json_serializer=write_json))
-        self._logger = logging.Logger(SERVICE, level)
+        self._logger = logging.Logger(SERVICE, level)  # noqa: LOG001  # a logger of our own: nothing shared, nothing propagated
         self._logger.addHandler(handler)
 
     def warn(self, sentences: Iterable[str]) -> None:
