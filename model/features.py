@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from math import nan
@@ -35,6 +35,7 @@ DIRECTIONS = {"increasing": 1, "decreasing": -1}
 YES = frozenset({"true", "yes", "y", "on", "1"})
 NO = frozenset({"false", "no", "n", "off", "0"})
 OTHER = "(other)"
+PLAIN_NUMBERS = frozenset({float, type(None)})
 SECONDS_PER_DAY = 86_400.0
 LARGEST_FLOAT32 = float(np.finfo(np.float32).max)
 
@@ -173,7 +174,7 @@ def build_matrix(documents: Sequence[Mapping[str, Any]], spec: FeatureSpec, refe
     Whatever a path does not lead to, or leads to in a form its kind cannot use, is NaN (for a category in all its columns).
     """
     width = len(spec.columns)
-    columns = np.full((width, len(documents)), np.nan, dtype=np.float32)
+    columns = np.full((width, len(documents)), nan)
     groups: dict[tuple[str, ...], list[Any]] = {(): list(documents)}
     at = 0
     for feature in spec.features:
@@ -183,11 +184,14 @@ def build_matrix(documents: Sequence[Mapping[str, Any]], spec: FeatureSpec, refe
             _fill_category(columns[at : at + len(feature.values) + 1], found, feature.values)
         elif feature.kind == "age":
             if reference is not None:
-                columns[at] = _quantise([(reference - _read_time(value)) / SECONDS_PER_DAY for value in found])
+                columns[at] = [(reference - _read_time(value)) / SECONDS_PER_DAY for value in found]
+        elif feature.kind == "number" and PLAIN_NUMBERS.issuperset(map(type, found)):
+            columns[at] = found  # numpy reads None as NaN
         else:
-            columns[at] = _quantise([_READERS[feature.kind](value) for value in found])
-        at += len(feature.columns)
-    return np.ascontiguousarray(columns.T)
+            columns[at] = [_READERS[feature.kind](value) for value in found]
+        at += len(feature.values) + 1 if feature.kind == "category" else 1
+    columns[np.abs(columns) > LARGEST_FLOAT32] = nan  # a number beyond float32 is missing rather than infinite
+    return np.ascontiguousarray(columns.T, dtype=np.float32)
 
 
 def share_present(matrix: Matrix, spec: FeatureSpec) -> npt.NDArray[np.float64]:
@@ -221,13 +225,6 @@ def _get(group: Any, key: str) -> Any:
     return group.get(key) if isinstance(group, dict) else None
 
 
-def _quantise(values: Iterable[float]) -> Matrix:
-    """float32, where a number beyond float32 is missing rather than infinite."""
-    column = np.array(values, dtype=np.float64)
-    column[np.abs(column) > LARGEST_FLOAT32] = nan
-    return column.astype(np.float32)
-
-
 def _read_number(value: Any) -> float:
     kind = type(value)
     if kind is float:
@@ -255,6 +252,8 @@ def _read_flag(value: Any) -> float:
 
 def _read_time(value: Any) -> float:
     """Seconds since 1970 UTC of the first ISO 8601 text at a path; NaN for anything else."""
+    if type(value) is str:
+        return parse_time(value)
     texts = read_texts(value)
     return parse_time(texts[0]) if texts else nan
 
@@ -268,15 +267,18 @@ def parse_time(text: str) -> float:
         return nan
 
 
-def _fill_category(block: Matrix, found: Sequence[Any], values: tuple[str, ...]) -> None:
+def _fill_category(block: npt.NDArray[np.float64], found: Sequence[Any], values: tuple[str, ...]) -> None:
     """Fill a category's rows of the transposed matrix: 1 where a value is among a person's, 0 where it is not."""
     places = {value: index for index, value in enumerate(values)}
+    other = len(values)
+    rows, columns = [], []
     for row, value in enumerate(found):
-        texts = read_texts(value)
-        if texts:
-            block[:, row] = 0.0
-            for text in texts:
-                block[places.get(text, -1), row] = 1.0
+        texts = value if type(value) is list and len(value) == 1 and type(value[0]) is str and value[0] else read_texts(value)
+        for text in texts:
+            rows.append(row)
+            columns.append(places.get(text, other))
+    block[:, rows] = 0.0
+    block[columns, rows] = 1.0
 
 
 # Decimal numbers only: float() would also take "nan", "infinity" and "1_000", none of which is a measurement.
