@@ -96,7 +96,9 @@ def drop_absent(spec: FeatureSpec, matrix: Matrix) -> tuple[FeatureSpec, Matrix,
     kept = FeatureSpec(tuple(feature for feature, there in zip(spec.features, present, strict=True) if there))
     widths = [len(feature.columns) for feature in spec.features]
     left_out = tuple(
-        f"{feature.name}: fewer than {LEAST_WITH_FEATURE} people have it" for feature, there in zip(spec.features, present, strict=True) if not there
+        f"{feature.name}: fewer than {LEAST_WITH_FEATURE} people have it"
+        for feature, there in zip(spec.features, present, strict=True)
+        if not there
     )
     return kept, np.ascontiguousarray(matrix[:, np.repeat(present, widths)]), left_out
 

@@ -64,9 +64,9 @@ def test_is_as_good_as_promised_and_sees_only_the_example_spec(shipped: Bundle) 
 
 
 def test_holds_no_path_time_or_person(shipped: Bundle) -> None:
-    text = (ARTIFACT / "manifest.json").read_text("utf-8") + shipped.model_file.read_bytes().decode("latin-1")
-    assert not [word for word in ("cdnow", "example.invalid", "/", ".jsonl", "1997-", "T00:") if word in json.dumps(shipped.manifest)]
-    assert not [word for word in ("cdnow-", "@", ".jsonl", str(ARTIFACT)) if word in text]
+    words = ("cdnow", "example.invalid", "/", ".jsonl", "1997-", "T00:")
+    assert not [word for word in words if word in json.dumps(shipped.manifest)]
+    assert not [word for word in words if len(word) > 3 and word.encode() in shipped.model_file.read_bytes()]
 
 
 def test_is_what_training_on_the_example_gives(shipped: Bundle, retrained: Bundle) -> None:

@@ -9,6 +9,7 @@ from model.errors import DataError
 from model.training.datasets import read_lines, read_outcomes
 from tests.training_people import make_people, to_csv, to_lines
 
+
 def stay_silent(stage: str, done: int, total: int) -> None:
     pass
 
