@@ -33,9 +33,7 @@ def command(
     ],
     outcomes: Annotated[Path, typer.Option(metavar="FILE", help="CSV with the header Id,outcome; 1 = responded, 0 = did not.")],
     out: Annotated[Path, typer.Option(metavar="DIR", help="Where the bundle goes; an older one there is replaced.")],
-    more: Annotated[
-        list[Path] | None, typer.Argument(metavar="[FILE]...", help="Further endpoints, so that --endpoints *.gz works.")
-    ] = None,
+    more: Annotated[list[Path] | None, typer.Argument(metavar="FILE", help="Further endpoints, so that --endpoints *.gz works.")] = None,
     features: Annotated[Path | None, typer.Option(metavar="FILE", help="Feature spec in TOML: [[feature]] with name, path, kind.")] = None,
     as_of: Annotated[str | None, typer.Option(metavar="TIME", help="Time that ages are measured against, ISO 8601, UTC.")] = None,
     name: Annotated[str, typer.Option(metavar="NAME", callback=read_name, help="The model's name.")] = "segment-scorer",

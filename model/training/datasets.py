@@ -1,6 +1,6 @@
-"""Endpoint files and an outcomes file in; a float32 matrix, outcomes row for row and a report of the join out.
+"""Files in; endpoint documents line by line, and outcomes by Id, out. Knows the forms of files and nothing of features.
 
-Reads line by line, keeps no document. A line that is no endpoint document is counted and skipped; anything else wrong is a DataError.
+A line that is no endpoint document comes with the reason; a file that cannot be used is a DataError.
 """
 
 from __future__ import annotations
@@ -9,57 +9,24 @@ import csv
 import gzip
 import io
 import zlib
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from itertools import islice
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, TypeAlias
 
 import msgspec
-import numpy as np
-import numpy.typing as npt
 
 from model.document import find_problem
 from model.errors import DataError
-from model.features import OTHER, FeatureSpec, Matrix, build_matrix, read_texts
 
 # stage, how much of it is done, how much there is
 Report: TypeAlias = Callable[[str, int, int], None]
-Outcomes: TypeAlias = npt.NDArray[np.int64]
 
-CHUNK = 10_000  # documents held at a time: 10,000 of 15 KB, Pinpoint's largest, are 150 MB
+TOLD_EVERY = 10_000  # lines between two reports of progress
 NAMED_LINES = 5  # how many lines an error or a report names before it only counts
-# Five folds need some people of both kinds in each; below 25 of a kind no figure of the evaluation would mean anything.
-LEAST_OF_EACH = 25
-LEAST_OF_A_VALUE = 20  # a category's value that fewer people have teaches nothing and may name a person
-MOST_VALUES = 50
 GZIP_MAGIC = b"\x1f\x8b"
 BOM = b"\xef\xbb\xbf"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Join:
-    """What became of every line. `refusals` describes the first refused lines: file, line number, sentence."""
-
-    endpoints: int
-    matched: int
-    without_outcome: int
-    without_endpoint: int
-    repeated: int
-    refused: int
-    refusals: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class People:
-    """What to learn from: matrix float32 [n, f] and outcomes int64 [n] (0 or 1), row for row; columns as `spec` says."""
-
-    spec: FeatureSpec
-    matrix: Matrix
-    outcomes: Outcomes
-    join: Join
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +77,7 @@ def read_lines(paths: Sequence[Path], report: Report, stage: str = "reading endp
         with _open(path, "endpoints") as (file, tell):
             for number, raw in enumerate(file, 1):
                 text = raw.removeprefix(BOM) if number == 1 else raw
-                if number % CHUNK == 0:
+                if number % TOLD_EVERY == 0:
                     report(stage, before + tell(), total)
                 if text.strip():
                     found = True
@@ -119,93 +86,6 @@ def read_lines(paths: Sequence[Path], report: Report, stage: str = "reading endp
             raise DataError(f"{path}: expected endpoints, one JSON object a line, found an empty file")
         before += _size(path)
         report(stage, before, total)
-
-
-def gather_people(paths: Sequence[Path], outcomes: Mapping[str, int], spec: FeatureSpec, reference: float | None, report: Report) -> People:
-    """Join endpoints with `outcomes` and build the matrix. Categories without a vocabulary learn theirs in a pass of their own.
-
-    Raises DataError when nothing matches, or when fewer than 25 people have either outcome.
-    """
-    counts: Counter[str] = Counter()
-    refusals: list[str] = []
-    spec = learn_vocabularies(paths, outcomes, spec, report)
-    matrices, labels = [], []
-    matched = _match(read_lines(paths, report), outcomes, counts, refusals)
-    while chunk := list(islice(matched, CHUNK)):
-        matrices.append(build_matrix([document for document, _ in chunk], spec, reference))
-        labels += [outcome for _, outcome in chunk]
-    join = Join(
-        endpoints=counts["endpoints"],
-        matched=counts["matched"],
-        without_outcome=counts["without_outcome"],
-        without_endpoint=len(outcomes) - counts["matched"],
-        repeated=counts["repeated"],
-        refused=counts["refused"],
-        refusals=tuple(refusals),
-    )
-    _check_enough(join, labels)
-    return People(spec=spec, matrix=np.concatenate(matrices), outcomes=np.array(labels, dtype=np.int64), join=join)
-
-
-def learn_vocabularies(paths: Sequence[Path], outcomes: Mapping[str, int], spec: FeatureSpec, report: Report) -> FeatureSpec:
-    """Give each category without values those that 20 people or more have, at most 50, the most frequent first."""
-    counters = {feature: Counter[str]() for feature in spec.features if feature.kind == "category" and not feature.values}
-    if not counters:
-        return spec
-    for document, _ in _match(read_lines(paths, report, "learning vocabularies"), outcomes, Counter(), []):
-        for feature, counter in counters.items():
-            value: Any = document
-            for key in feature.keys:
-                value = value.get(key) if isinstance(value, dict) else None
-            counter.update(set(read_texts(value)) - {OTHER})
-    learnt = {
-        feature: tuple(
-            value
-            for value, count in sorted(counter.items(), key=lambda pair: (-pair[1], pair[0]))[:MOST_VALUES]
-            if count >= LEAST_OF_A_VALUE
-        )
-        for feature, counter in counters.items()
-    }
-    return FeatureSpec(tuple(replace(feature, values=learnt.get(feature, feature.values)) for feature in spec.features))
-
-
-def _match(
-    lines: Iterator[Line], outcomes: Mapping[str, int], counts: Counter[str], refusals: list[str]
-) -> Iterator[tuple[dict[str, Any], int]]:
-    """The documents that have an outcome, each Id once; what became of the others goes into `counts` and `refusals`."""
-    seen: set[str] = set()
-    for line in lines:
-        if line.document is None:
-            counts["refused"] += 1
-            if len(refusals) < NAMED_LINES:
-                refusals.append(f"{line.place}: {line.problem}")
-            continue
-        counts["endpoints"] += 1
-        name = line.document["Id"]
-        if name not in outcomes:
-            counts["without_outcome"] += 1
-        elif name in seen:
-            counts["repeated"] += 1
-        else:
-            seen.add(name)
-            counts["matched"] += 1
-            yield line.document, outcomes[name]
-
-
-def _check_enough(join: Join, labels: Sequence[int]) -> None:
-    if not join.endpoints:
-        raise DataError(f"expected an endpoint in each line, found none in {join.refused} lines; {join.refusals[0]}")
-    if not join.matched:
-        raise DataError(
-            f"expected endpoints and outcomes to share Ids, found none shared by {join.endpoints} endpoints and "
-            f"{join.without_endpoint} outcomes"
-        )
-    ones = sum(labels)
-    if min(ones, len(labels) - ones) < LEAST_OF_EACH:
-        raise DataError(
-            f"expected {LEAST_OF_EACH} people or more with each outcome, found {ones} with 1 and {len(labels) - ones} with 0 "
-            "among those whose endpoint is known"
-        )
 
 
 def _read_line(place: str, text: bytes, decoder: msgspec.json.Decoder[Any]) -> Line:

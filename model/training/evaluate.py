@@ -11,8 +11,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score, brier_score_loss, log_loss, roc_auc_score
 
 from model.features import FeatureSpec, Matrix
-from model.training.datasets import Outcomes, Report
+from model.training.datasets import Report
 from model.training.fit import FOLDS, make_folds, make_model
+from model.training.people import Outcomes
 
 Scores = npt.NDArray[np.float64]
 # A sigmoid must lower the Brier score by this share to be worth its place: less is noise (CDNOW: below 0.0001).

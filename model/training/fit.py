@@ -10,7 +10,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.model_selection import StratifiedKFold
 
 from model.features import DIRECTIONS, FeatureSpec, Matrix
-from model.training.datasets import Outcomes
+from model.training.people import Outcomes
 
 FOLDS = 5
 

@@ -16,10 +16,11 @@ from model.bundle import Bundle, check_destination, golden_as_data, load_bundle,
 from model.drift import describe_column
 from model.errors import SpecError
 from model.features import FeatureSpec, load_spec
-from model.training.datasets import Join, People, Report, gather_people, read_outcomes
+from model.training.datasets import Report, read_outcomes
 from model.training.evaluate import Evaluation, evaluate_out_of_fold
 from model.training.export import OPSETS, check_parity, convert_model, make_golden_rows, make_parity_rows, score_onnx
 from model.training.fit import fit_model
+from model.training.people import Join, People, gather_people
 
 SHAPING = ("numpy", "scikit-learn", "skl2onnx")  # libraries whose release can change the model
 
@@ -59,7 +60,7 @@ def train_bundle(order: Order, report: Report) -> Result:
     onnx = convert_model(model, people.matrix.shape[1])
     parity = check_parity(model, onnx, make_parity_rows(people.matrix, people.spec, order.seed))
     write_bundle(order.out, onnx, describe_bundle(order, people, evaluation, onnx, parity))
-    return Result(bundle=load_bundle(order.out), join=people.join, left_out=left_out)
+    return Result(bundle=load_bundle(order.out), join=people.join, left_out=(*left_out, *people.left_out))
 
 
 def choose_features(order: Order) -> tuple[FeatureSpec, tuple[str, ...]]:

@@ -1,0 +1,85 @@
+"""The bundle that ships: whole, as good as it says, and what training on the example gives today."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pytest
+
+import model
+from examples.cdnow.make_endpoints import HERE, write_example
+from model.bundle import Bundle, check_golden, load_bundle
+from model.features import load_spec
+from model.training.export import score_onnx
+from model.training.train import Order, train_bundle
+
+ARTIFACT = Path(model.__file__).parent / "artifact"
+
+
+@pytest.fixture(scope="module")
+def shipped() -> Bundle:
+    return load_bundle(ARTIFACT)
+
+
+@pytest.fixture(scope="module")
+def retrained(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    directory = tmp_path_factory.mktemp("retrained")
+    write_example(directory)
+    order = Order(
+        endpoints=(directory / "endpoints.jsonl.gz",),
+        outcomes=directory / "outcomes.csv",
+        features=HERE / "features.toml",
+        out=directory / "bundle",
+    )
+    return train_bundle(order, lambda *_: None).bundle
+
+
+def test_scores_its_golden_rows_as_the_trainer_wrote(shipped: Bundle) -> None:
+    assert len(shipped.golden_rows) == 20
+    assert np.isnan(shipped.golden_rows).any()
+    check_golden(shipped, score_onnx(shipped.model_file.read_bytes(), shipped.golden_rows))
+
+
+def test_has_the_inputs_and_outputs_that_the_scoring_service_promises(shipped: Bundle) -> None:
+    session = onnxruntime.InferenceSession(shipped.model_file, providers=["CPUExecutionProvider"])
+    sides = [(side.name, side.type, side.shape[1:]) for side in (*session.get_inputs(), *session.get_outputs())]
+    assert sides == [
+        ("input", "tensor(float)", [len(shipped.spec.columns)]),
+        ("label", "tensor(int64)", []),
+        ("probabilities", "tensor(float)", [2]),
+    ]
+
+
+def test_is_as_good_as_promised_and_sees_only_the_example_spec(shipped: Bundle) -> None:
+    assert shipped.manifest["metrics"]["roc_auc"] >= 0.765
+    assert shipped.manifest["metrics"]["n"] == 23_570
+    assert shipped.spec == load_spec(HERE / "features.toml")
+    assert shipped.name == "segment-scorer"
+    assert len(shipped.quantiles) == 101
+
+
+def test_holds_no_path_time_or_person(shipped: Bundle) -> None:
+    words = ("cdnow", "example.invalid", "/", ".jsonl", "1997-", "T00:")
+    assert not [word for word in words if word in json.dumps(shipped.manifest)]
+    assert not [word for word in words if len(word) > 3 and word.encode() in shipped.model_file.read_bytes()]
+
+
+def test_is_what_training_on_the_example_gives(shipped: Bundle, retrained: Bundle) -> None:
+    assert retrained.spec == shipped.spec
+    assert retrained.threshold == shipped.threshold
+    scores = score_onnx(retrained.model_file.read_bytes(), shipped.golden_rows)
+    assert np.abs(scores - shipped.golden_scores).max() < 1e-6
+
+
+def test_is_the_same_bytes_where_the_libraries_are_the_same(shipped: Bundle, retrained: Bundle) -> None:
+    versions = shipped.manifest["versions"]
+    if any(version(library) != versions[library] for library in ("numpy", "scikit-learn", "skl2onnx")):
+        pytest.skip("other libraries than those that made the shipped bundle")
+    digests = [hashlib.sha256(bundle.model_file.read_bytes()).hexdigest() for bundle in (shipped, retrained)]
+    assert digests[0] == digests[1]
+    assert retrained.version == shipped.version

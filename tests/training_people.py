@@ -1,0 +1,64 @@
+"""Made-up people for the tests of training: endpoints whose metrics say something about the outcome, with gaps and categories."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+SPEC = """
+[[feature]]
+name = "visits"
+path = "Metrics.Visits"
+kind = "number"
+
+[[feature]]
+name = "spend"
+path = "Metrics.Spend"
+kind = "number"
+
+[[feature]]
+name = "plan"
+path = "Attributes.Plan"
+kind = "category"
+"""
+
+
+def make_people(count: int = 400, seed: int = 0) -> tuple[list[dict[str, Any]], list[int]]:
+    """`count` endpoint documents and their outcomes; a third have no spend."""
+    random = np.random.default_rng(seed)
+    documents, outcomes = [], []
+    for index in range(count):
+        visits, spend = int(random.poisson(5)), round(float(random.gamma(2, 10)), 2)
+        metrics: dict[str, Any] = {"Visits": visits} if random.random() < 0.33 else {"Visits": visits, "Spend": spend}
+        plan = ["free", "basic", "pro"][int(random.integers(3))]
+        documents.append({"Id": f"person-{index}", "Attributes": {"Plan": [plan]}, "Metrics": metrics})
+        outcomes.append(int(random.random() < 1 / (1 + np.exp(-(visits - 5 + (plan == "pro"))))))
+    return documents, outcomes
+
+
+def to_lines(documents: Sequence[object]) -> str:
+    """JSON lines."""
+    return "".join(json.dumps(document) + "\n" for document in documents)
+
+
+def to_csv(documents: Sequence[dict[str, Any]], outcomes: Sequence[int]) -> str:
+    """The outcomes file of these people."""
+    rows = (f"{document['Id']},{outcome}\n" for document, outcome in zip(documents, outcomes, strict=True))
+    return "Id,outcome\n" + "".join(rows)
+
+
+def write_people(directory: Path, count: int = 400, seed: int = 0) -> list[str]:
+    """Write endpoints.jsonl, outcomes.csv and features.toml; give the arguments of `train` that name them."""
+    documents, outcomes = make_people(count, seed)
+    files = {"endpoints.jsonl": to_lines(documents), "outcomes.csv": to_csv(documents, outcomes), "features.toml": SPEC}
+    for name, text in files.items():
+        (directory / name).write_text(text, "utf-8")
+    return [
+        word
+        for option, name in zip(("--endpoints", "--outcomes", "--features"), files, strict=True)
+        for word in (option, str(directory / name))
+    ]

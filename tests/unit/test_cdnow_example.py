@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+import csv
+import gzip
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from examples.cdnow.make_endpoints import AS_OF, HERE, INVENTED, write_example
+from model.document import find_problem
+from model.features import FeatureSpec, build_matrix, load_spec
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("cdnow")
+    write_example(out)
+    return out
+
+
+@pytest.fixture(scope="module")
+def endpoints(made: Path) -> list[dict[str, Any]]:
+    with gzip.open(made / "endpoints.jsonl.gz", "rt", encoding="utf-8") as file:
+        return [json.loads(line) for line in file]
+
+
+@pytest.fixture(scope="module")
+def outcomes(made: Path) -> dict[str, int]:
+    with (made / "outcomes.csv").open(newline="", encoding="utf-8") as file:
+        return {row["Id"]: int(row["outcome"]) for row in csv.DictReader(file)}
+
+
+@pytest.fixture(scope="module")
+def spec() -> FeatureSpec:
+    return load_spec(HERE / "features.toml")
+
+
+def test_has_every_customer_once_with_an_outcome(endpoints: list[dict[str, Any]], outcomes: dict[str, int]) -> None:
+    assert len(endpoints) == 23_570
+    assert [endpoint["Id"] for endpoint in endpoints] == list(outcomes)
+
+
+def test_says_that_29_9_percent_buy_again(outcomes: dict[str, int]) -> None:
+    assert round(100 * sum(outcomes.values()) / len(outcomes), 1) == 29.9
+
+
+def test_measures_a_customer_as_worked_out_by_hand(endpoints: list[dict[str, Any]], outcomes: dict[str, int]) -> None:
+    # 00003: 20.76 on 1997-01-02, 20.76 on 03-30, 19.54 on 04-02, then 57.45 on 11-15, which is after the day of the endpoint.
+    endpoint = endpoints[2]
+    assert endpoint["User"] == {"UserId": "00003"}
+    assert endpoint["Attributes"]["FirstPurchase"] == ["1997-01-02"]
+    assert endpoint["Attributes"]["LastPurchase"] == ["1997-04-02"]
+    assert endpoint["Metrics"] == {
+        "RecencyDays": 181,
+        "TenureDays": 271,
+        "Purchases": 3,
+        "PurchaseDays": 3,
+        "PurchasesLast90Days": 0,
+        "SpendTotal": 61.06,
+        "SpendMean": 20.35,
+        "SpendMax": 20.76,
+        "SpendFirst": 20.76,
+        "SpendLast": 19.54,
+        "Cds": 6,
+        "CdsMax": 2,
+        "MeanGapDays": 45.0,
+        "LongestGapDays": 87,
+    }
+    assert outcomes["cdnow-00003"] == 1
+
+
+def test_holds_nothing_from_after_the_day_it_is_made_for(endpoints: list[dict[str, Any]]) -> None:
+    assert all(endpoint["Attributes"]["LastPurchase"][0] <= AS_OF.isoformat() for endpoint in endpoints)
+    assert min(endpoint["Metrics"]["RecencyDays"] for endpoint in endpoints) == 0
+
+
+def test_leaves_out_the_gap_between_purchases_where_there_was_one_day_only(endpoints: list[dict[str, Any]]) -> None:
+    assert all(("MeanGapDays" in endpoint["Metrics"]) == (endpoint["Metrics"]["PurchaseDays"] > 1) for endpoint in endpoints)
+
+
+def test_is_made_of_usable_endpoint_documents(endpoints: list[dict[str, Any]]) -> None:
+    assert not any(find_problem(endpoint) for endpoint in endpoints)
+
+
+def test_marks_what_it_invents_and_uses_none_of_it_as_a_feature(endpoints: list[dict[str, Any]], spec: FeatureSpec) -> None:
+    assert all(endpoint["Attributes"]["Invented"] == INVENTED for endpoint in endpoints)
+    assert all(endpoint["Address"].endswith("@example.invalid") for endpoint in endpoints)
+    assert not {feature.path for feature in spec.features} & {*INVENTED, "Attributes.Invented"}
+
+
+def test_fills_every_feature_and_needs_no_reference_time(endpoints: list[dict[str, Any]], spec: FeatureSpec) -> None:
+    matrix = build_matrix(endpoints[:500], spec)
+    assert not np.isnan(matrix).all(axis=0).any()
+    assert all(feature.kind != "age" for feature in spec.features)
+
+
+def test_writes_the_same_bytes_every_time_and_nothing_else(made: Path, tmp_path: Path) -> None:
+    write_example(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["endpoints.jsonl.gz", "outcomes.csv"]
+    for name in ("endpoints.jsonl.gz", "outcomes.csv"):
+        assert (tmp_path / name).read_bytes() == (made / name).read_bytes()
+    assert (made / "endpoints.jsonl.gz").read_bytes()[4:8] == bytes(4), "the gzip header holds no time"

@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+
+from model.errors import BundleError
+from model.features import FeatureSpec, Matrix, build_matrix, read_spec
+from model.training.export import check_parity, convert_model, make_golden_rows, make_parity_rows, round_thresholds, score_onnx
+from model.training.fit import fit_model
+from tests.training_people import make_people
+
+SPEC = read_spec(
+    {
+        "feature": [
+            {"name": "visits", "path": "Metrics.Visits", "kind": "number"},
+            {"name": "spend", "path": "Metrics.Spend", "kind": "number"},
+            {"name": "plan", "path": "Attributes.Plan", "kind": "category", "values": ["free", "basic"]},
+        ]
+    }
+)
+
+
+def make_trained(*, calibrated: bool) -> tuple[Any, FeatureSpec, Matrix]:
+    documents, outcomes = make_people(600)
+    matrix = build_matrix(documents, SPEC)
+    return fit_model(SPEC, matrix, np.array(outcomes), 0, calibrated=calibrated), SPEC, matrix
+
+
+@pytest.mark.parametrize("calibrated", [False, True])
+def test_scores_as_scikit_learn_does_with_gaps_unknown_values_and_extremes(calibrated: bool) -> None:
+    model, spec, matrix = make_trained(calibrated=calibrated)
+    rows = make_parity_rows(matrix, spec, 0)
+    assert np.isnan(rows).all(axis=1).any()
+    assert (rows[:, -1] == 1).any()
+    assert check_parity(model, convert_model(model, matrix.shape[1]), rows) < 1e-6
+
+
+def test_scores_as_scikit_learn_does_between_neighbouring_float32() -> None:
+    # Seconds since 1970 as float32 are 128 apart: every threshold lies halfway between two neighbours.
+    random = np.random.default_rng(0)
+    matrix = (np.float32(1.7e9) + 128 * random.integers(0, 40, (3_000, 1))).astype(np.float32)
+    outcomes = ((matrix[:, 0] > np.float32(1.7e9 + 128 * 20)) ^ (random.random(3_000) < 0.1)).astype(np.int64)
+    spec = read_spec({"feature": [{"name": "seconds", "path": "Metrics.Seconds", "kind": "number"}]})
+    model = fit_model(spec, matrix, outcomes, 0, calibrated=False)
+    assert np.abs(score_onnx(convert_model(model, 1), matrix) - model.predict_proba(matrix)[:, 1]).max() < 1e-6
+
+
+def test_rounding_thresholds_changes_no_score() -> None:
+    model, _, matrix = make_trained(calibrated=False)
+    before = model.predict_proba(matrix)
+    round_thresholds(model)
+    assert (model.predict_proba(matrix) == before).all()
+
+
+def test_gives_the_same_bytes_every_time_with_the_fixed_names_and_shapes() -> None:
+    trained = [make_trained(calibrated=False) for _ in range(2)]
+    first, second = (convert_model(model, matrix.shape[1]) for model, _, matrix in trained)
+    assert first == second
+    graph = onnx.load_from_string(first).graph
+    shapes = {
+        value.name: (value.type.tensor_type.elem_type, [size.dim_value for size in value.type.tensor_type.shape.dim])
+        for value in (*graph.input, *graph.output)
+    }
+    assert shapes == {
+        "input": (onnx.TensorProto.FLOAT, [0, 5]),
+        "label": (onnx.TensorProto.INT64, [0]),
+        "probabilities": (onnx.TensorProto.FLOAT, [0, 2]),
+    }
+
+
+def test_refuses_a_model_that_scores_otherwise() -> None:
+    model, spec, matrix = make_trained(calibrated=False)
+    other = fit_model(spec, matrix, 1 - np.array(make_people(600)[1]), 0, calibrated=False)
+    with pytest.raises(BundleError, match=r"^expected the exported model to score as the trained one within 1e-05, found a difference of "):
+        check_parity(model, convert_model(other, matrix.shape[1]), matrix)
+
+
+@pytest.mark.parametrize("choose", [lambda row: np.isnan(row).all(), lambda row: np.isnan(row).any() and not np.isnan(row).all()])
+def test_golden_rows_have_gaps(choose: Callable[[Any], bool]) -> None:
+    assert any(choose(row) for row in make_golden_rows(make_trained(calibrated=False)[2], 0))
+
+
+def test_no_golden_row_is_a_person() -> None:
+    matrix = np.random.default_rng(0).random((500, 6), dtype=np.float32)
+    people = {row.tobytes() for row in matrix}
+    golden = make_golden_rows(matrix, 0)
+    assert len(golden) == 20
+    assert not any(row.tobytes() in people for row in golden)

@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import pytest
+
+from model.errors import DataError
+from model.features import Feature, FeatureSpec, build_matrix
+from model.training.people import drop_absent, gather_people, learn_vocabularies
+from tests.training_people import make_people, to_lines
+
+VISITS = FeatureSpec((Feature(name="visits", path="Metrics.Visits", kind="number"),))
+
+
+def stay_silent(stage: str, done: int, total: int) -> None:
+    pass
+
+
+def write(path: Path, content: str | bytes) -> Path:
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return path
+
+
+def test_joins_rows_and_outcomes_whatever_the_order_of_either_file(tmp_path: Path) -> None:
+    documents, outcomes = make_people(100)
+    endpoints = write(tmp_path / "endpoints.jsonl", to_lines(documents))
+    names = dict(zip((document["Id"] for document in reversed(documents)), reversed(outcomes), strict=True))
+    people = gather_people([endpoints], names, VISITS, None, stay_silent)
+    assert people.outcomes.tolist() == outcomes
+    assert people.matrix[:, 0].tolist() == [document["Metrics"]["Visits"] for document in documents]
+
+
+def test_counts_what_became_of_every_line_and_names_the_refused_ones(tmp_path: Path) -> None:
+    documents, outcomes = make_people(100)
+    names = dict(zip((document["Id"] for document in documents), outcomes, strict=True)) | {"person-unknown": 1}
+    odd = [documents[0], {"Id": "stranger"}, {"Metrics": {"Visits": 1}}, {"Id": "person-1", "Metrics": {"Visits": "seven"}}]
+    endpoints = write(tmp_path / "e.jsonl", "\ufeff" + to_lines(documents) + "\n" + to_lines(odd) + "{not json\n")
+    join = gather_people([endpoints], names, VISITS, None, stay_silent).join
+    assert (join.endpoints, join.matched, join.without_outcome, join.without_endpoint, join.repeated, join.refused) == (
+        102,
+        100,
+        1,
+        1,
+        1,
+        3,
+    )
+    assert join.refusals == (
+        f"{endpoints}, line 104: $.Id: Expected the endpoint's Id, to find its outcome by",
+        f"{endpoints}, line 105: $.Metrics[...]: Expected `float | null`, got `str`",
+        f"{endpoints}, line 106: Expected JSON",
+    )
+
+
+def test_learns_the_values_that_twenty_people_have_the_most_frequent_first(tmp_path: Path) -> None:
+    spec = FeatureSpec((Feature(name="plan", path="Attributes.Plan", kind="category"),))
+    plans = [*["free"] * 30, *["pro"] * 20, *["rare"] * 19]
+    endpoints = write(tmp_path / "e.jsonl", to_lines([{"Id": str(i), "Attributes": {"Plan": [plan]}} for i, plan in enumerate(plans)]))
+    learnt = learn_vocabularies([endpoints], {str(i): 0 for i in range(len(plans))}, spec, stay_silent)
+    assert learnt.columns == ("plan=free", "plan=pro", "plan=(other)")
+
+
+def test_keeps_a_vocabulary_that_the_spec_gives(tmp_path: Path) -> None:
+    spec = FeatureSpec((Feature(name="plan", path="Attributes.Plan", kind="category", values=("gold",)),))
+    assert learn_vocabularies([tmp_path / "never-opened"], {}, spec, stay_silent) is spec
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        ("", "{path}: expected endpoints, one JSON object a line, found an empty file"),
+        ("\n\n", "{path}: expected endpoints, one JSON object a line, found an empty file"),
+        ("Id,outcome\n", "expected an endpoint in each line, found none in 1 lines; {path}, line 1: Expected JSON"),
+        ('{"Id": "z"}\n', "expected endpoints and outcomes to share Ids, found none shared by 1 endpoints and 1 outcomes"),
+        (
+            '{"Id": "a"}\n',
+            "expected 25 people or more with each outcome, found 1 with 1 and 0 with 0 among those whose endpoint is known",
+        ),
+        (gzip.compress(b'{"Id": "a"}\n' * 99)[:-9], "{path}: expected a whole gzip file; it is cut off or damaged"),
+    ],
+)
+def test_refuses_endpoints_in_one_sentence_without_a_value(tmp_path: Path, content: str | bytes, sentence: str) -> None:
+    path = write(tmp_path / "endpoints.jsonl", content)
+    with pytest.raises(DataError) as caught:
+        gather_people([path], {"a": 1}, VISITS, None, stay_silent)
+    assert str(caught.value) == sentence.format(path=path)
+
+
+def test_leaves_out_a_feature_that_hardly_anybody_has_with_all_its_columns() -> None:
+    spec = FeatureSpec((Feature(name="plan", path="Attributes.Plan", kind="category", values=("free",)), *VISITS.features))
+    documents = [{"Metrics": {"Visits": index}, "Attributes": {"Plan": "free"} if index < 19 else {}} for index in range(100)]
+    kept, matrix, left_out = drop_absent(spec, build_matrix(documents, spec))
+    assert kept == VISITS
+    assert matrix[:, 0].tolist() == list(range(100))
+    assert matrix.shape == (100, 1)
+    assert left_out == ("plan: fewer than 20 people have it",)
+    documents[50]["Attributes"] = {"Plan": "pro"}
+    assert drop_absent(spec, build_matrix(documents, spec))[0] == spec
+
+
+def test_refuses_a_spec_whose_paths_lead_nowhere() -> None:
+    with pytest.raises(DataError, match="expected a feature that 20 people or more have, found none; see the paths of the feature spec"):
+        drop_absent(VISITS, build_matrix([{}] * 100, VISITS))
