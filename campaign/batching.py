@@ -19,7 +19,7 @@ MOST_LINES = 5_000
 
 
 class Slice(msgspec.Struct, frozen=True, kw_only=True):
-    """Neighbouring lines of one file with at most 50 endpoints to send, no id twice among these. `first` is the first line's number, from 1."""
+    """Neighbouring lines of one file with at most 50 endpoints to send, no id twice. `first`: the first line's number, from 1."""
 
     first: int
     lines: list[bytes]

@@ -73,7 +73,9 @@ def open_outputs(folder: Path, beginnings: Mapping[str, bytes], *, force: bool) 
         except BlockingIOError as error:
             raise OutputError(f"--out {folder}: another run is writing there") from error
         if not force and any((folder / name).exists() for name in (SUMMARY, *FILES)):
-            raise OutputError(f"--out {folder}: expected no earlier run's outputs there; choose another folder, or replace them with --force")
+            raise OutputError(
+                f"--out {folder}: expected no earlier run's outputs there; choose another folder, or replace them with --force"
+            )
         staging = folder / UNFINISHED
         with contextlib.ExitStack() as stack:
             with _explained(folder):

@@ -13,14 +13,15 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from campaign.batching import cut_slices
 from campaign.books import Summary, Terms, close_books
 from campaign.errors import DataError, OptionError
 from campaign.hooks import open_hook
 from campaign.outputs import open_outputs
-from campaign.rules import Hook
 from campaign.segments import SegmentFile, measure_files
-from campaign.walking import Block, begin_page, end_page, walk_block
+from campaign.walking import MOST_COMPLAINTS, Block, begin_page, end_page, walk_block
 from function.policy import Rules
 from function.policy_file import load_policy
 from function.records import Context
@@ -50,13 +51,14 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """A finished run: its summary, why attempts failed and how often, and the first rejected lines (`file`, line, problem)."""
+    """A finished run: its summary, why attempts failed and how often, and a sentence for each of the first rejected lines."""
 
     summary: Summary
     problems: Mapping[str, int]
+    complaints: Sequence[str]
 
 
-def run_segment(request: Request, progress: Callable[[int, int], None] = lambda done, total: None) -> Report:
+def run_segment(request: Request, progress: Callable[[int, int], None]) -> Report:
     """Walk the whole segment. `progress` hears bytes done and bytes in all.
 
     Raises a SegmentScorerError, having written nothing, when the segment, the hook, an option or the output folder cannot be used.
@@ -67,19 +69,21 @@ def run_segment(request: Request, progress: Callable[[int, int], None] = lambda 
     hook = open_hook(request.hook, environ)
     counts: Counter[str] = Counter()
     problems: Counter[str] = Counter()
+    complaints: list[str] = []
     with open_outputs(request.out, begin_page(terms), force=request.force) as outputs:
         for block in read_blocks(request.segment, include_opted_out=request.include_opted_out):
             page = walk_block(block, hook, terms)
             outputs.append(page.parts)
             counts.update(page.counts)
             problems.update(page.problems)
+            complaints += page.complaints[: MOST_COMPLAINTS - len(complaints)]
             progress(block.position, total)
         if not counts["received"] + counts["rejected"]:
             raise DataError(f"{request.segment[0]}: expected one endpoint a line, found no line with anything on it")
         outputs.append(end_page(counts))
         summary = close_books(counts, terms, time.monotonic() - started)
         outputs.publish(summary)
-    return Report(summary=summary, problems=problems)
+    return Report(summary=summary, problems=problems, complaints=complaints)
 
 
 def read_blocks(paths: Sequence[Path], *, include_opted_out: bool) -> Iterator[Block]:
@@ -97,26 +101,28 @@ def settle_terms(request: Request) -> tuple[Terms, dict[str, str]]:
     """What holds for the whole run, fixed once; and the environment for a local hook. Raises SettingsError, BundleError, OptionError."""
     environ = dict(request.environ)
     scheduled = format_time(request.scheduled_time)
-    common = {
-        "scheduled_time": scheduled,
-        "application_id": request.application_id,
-        "campaign_id": request.campaign_id,
-        "treatment_id": request.treatment_id,
-        "activity_id": f"run-{scheduled}",
-        "include_opted_out": request.include_opted_out,
-    }
+    terms = Terms(
+        scheduled_time=scheduled,
+        application_id=request.application_id,
+        campaign_id=request.campaign_id,
+        treatment_id=request.treatment_id,
+        activity_id=f"run-{scheduled}",
+        include_opted_out=request.include_opted_out,
+    )
     context = Context(application_id=request.application_id, campaign_id=request.campaign_id, treatment_id=request.treatment_id)
     if request.hook != "local":
         if request.bundle:
             raise OptionError("--bundle: expected only with --hook local; a function behind an address has its own")
-        rules = load_policy(request.policy, threshold=0.5, quantiles=(0.0, 1.0)).rules_for(context) if request.policy else Rules(threshold=0.5)
-        return Terms(**common, metric=rules.metric, score_attribute=rules.score_attribute), environ
+        rules = (
+            load_policy(request.policy, threshold=0.5, quantiles=(0.0, 1.0)).rules_for(context) if request.policy else Rules(threshold=0.5)
+        )
+        return replace(terms, metric=rules.metric, score_attribute=rules.score_attribute), environ
     environ |= {name: str(path) for name, path in (("SCORER_POLICY", request.policy), ("SCORER_BUNDLE", request.bundle)) if path}
     settings = read_settings(environ)
     bundle = load_bundle(settings.bundle)
     rules = load_policy(settings.policy, threshold=bundle.threshold, quantiles=bundle.quantiles).rules_for(context)
-    return Terms(
-        **common,
+    return replace(
+        terms,
         knows_decisions=True,
         metric=rules.metric,
         score_attribute=rules.score_attribute,

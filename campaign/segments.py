@@ -55,7 +55,7 @@ class SegmentFile:
         try:
             while line := self._lines.readline(LONGEST_LINE):
                 if not number:
-                    line = line.removeprefix(BYTE_ORDER_MARK)  # noqa: PLW2901
+                    line = line.removeprefix(BYTE_ORDER_MARK)
                 number += 1
                 rest = line
                 while len(rest) == LONGEST_LINE and not rest.endswith(b"\n"):

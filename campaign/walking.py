@@ -26,6 +26,7 @@ from function.records import Decision
 SEGMENT, SCORES, DECISIONS, REJECTED, LOG = "segment.jsonl.gz", "scores.csv", "decisions.csv", "rejected.jsonl", "batches.jsonl"
 # Fast rather than small: level 1 takes a quarter of level 6's time, and the file is read once.
 COMPRESSION = 1
+MOST_COMPLAINTS = 5
 _encoder = msgspec.json.Encoder()
 
 
@@ -45,11 +46,17 @@ class Row(msgspec.Struct, frozen=True, gc=False):
 
 
 class Page(msgspec.Struct, frozen=True, kw_only=True):
-    """What walking a block came to. `parts`: file name -> bytes to append; `problems`: why attempts failed, and how often."""
+    """What walking a block came to.
+
+    parts       file name -> bytes to append
+    problems    why attempts failed, and how often
+    complaints  the first rejected lines, each a sentence that names file and line
+    """
 
     parts: dict[str, bytes]
     counts: Counter[str]
     problems: Counter[str]
+    complaints: list[str]
 
 
 class Walker:
@@ -124,7 +131,7 @@ class Walker:
             self._counts["filtered"] += 1
         else:
             self._counts["kept"] += 1
-            self._kept.append({"Id": id_, **definition, "Id": id_} if "Id" in definition else {"Id": id_, **definition})
+            self._kept.append({"Id": id_, **definition} | {"Id": id_})
         if outcome.decisions is not None:
             self._enter_decision(id_, outcome.decisions[id_], kept=definition is not None)
         elif definition is not None and (score := read_score(definition, self._terms.score_attribute)) is not None:
@@ -150,7 +157,8 @@ class Walker:
         }
         if self._terms.knows_decisions:
             parts |= {DECISIONS: write_rows(self._decisions), LOG: self._hook.take_log().encode()}
-        return Page(parts=parts, counts=self._counts, problems=self._problems)
+        complaints = [f"{row['file']}, line {row['line']}: {row['problem']}" for row in self._rejected[:MOST_COMPLAINTS]]
+        return Page(parts=parts, counts=self._counts, problems=self._problems, complaints=complaints)
 
 
 def walk_block(block: Block, hook: Hook, terms: Terms) -> Page:

@@ -167,7 +167,7 @@ def wait_until_it_listens(process: subprocess.Popen[bytes], emulator: Emulator) 
 
 
 def stop_session(process: subprocess.Popen[bytes]) -> None:
-    """End the emulator and whatever it started: asked first, then killed. The runtime sits in a process group of its own, but in our session."""
+    """End the emulator and whatever it started: asked first, then killed. The runtime has a process group of its own, but our session."""
     with contextlib.suppress(ProcessLookupError):
         process.send_signal(signal.SIGTERM)
     with contextlib.suppress(subprocess.TimeoutExpired):
