@@ -1,0 +1,24 @@
+"""Every error `campaign` raises on purpose. A message says what was expected and where, never an id or what a person's line holds.
+
+SegmentScorerError      (model.errors) anything this project raises on purpose
+├── DataError           (model.errors) whoever supplies the segment: no file, nothing in it, damaged gzip
+├── OptionError         whoever typed the command
+├── HookUnreachable     whoever runs the hook: nothing answers at its address
+└── OutputError         whoever chose the output folder: not writable, full, or holding a complete run
+"""
+
+from model.errors import DataError, SegmentScorerError
+
+__all__ = ["DataError", "HookUnreachable", "OptionError", "OutputError", "SegmentScorerError"]
+
+
+class OptionError(SegmentScorerError):
+    """An option's value cannot be used."""
+
+
+class HookUnreachable(SegmentScorerError):
+    """Nothing answers at the hook's address: no failure of the function, so the run stops instead of counting everybody as failed."""
+
+
+class OutputError(SegmentScorerError):
+    """The output folder cannot be used."""

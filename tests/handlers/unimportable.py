@@ -1,0 +1,3 @@
+"""A hook that cannot be imported."""
+
+raise RuntimeError("on purpose, at import")
