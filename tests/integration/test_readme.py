@@ -1,0 +1,46 @@
+"""The README's commands, run as a reader would type them."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+CONSOLE = re.compile(r"^```console\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+def commands_of(text: str) -> list[list[str]]:
+    """What stands after a `$` in the console blocks, a line ending in a backslash going on in the next."""
+    found = []
+    for block in CONSOLE.findall(text):
+        for line in block.replace("\\\n", " ").splitlines():
+            if line.startswith("$ "):
+                found.append(shlex.split(line.removeprefix("$ ")))
+    return found
+
+
+def test_every_make_target_the_readme_names_exists() -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
+    named = set(re.findall(r"`make ([a-z-]+)", (ROOT / "README.md").read_text("utf-8")))
+    named |= {command[1] for command in commands_of((ROOT / "README.md").read_text("utf-8")) if command[0] == "make"}
+    assert "demo" in named
+    assert named <= targets
+
+
+def test_every_command_line_of_the_readme_runs_as_written(tmp_path: Path) -> None:
+    examples = shutil.copytree(ROOT / "examples", tmp_path / "examples")
+    environ = {**os.environ, "PYTHONPATH": str(ROOT)}
+    subprocess.run([sys.executable, examples / "cdnow" / "make_endpoints.py"], cwd=tmp_path, env=environ, check=True, capture_output=True)
+    run = 0
+    for command in commands_of((ROOT / "README.md").read_text("utf-8")):
+        if command[0] == ".venv/bin/segment-scorer":
+            done = subprocess.run([sys.executable, "-m", "cli.main", *command[1:]], cwd=tmp_path, env=environ, capture_output=True, text=True, check=False)
+            assert done.returncode == 0, (command, done.stderr)
+            run += 1
+    assert run >= 2
+    assert (tmp_path / "out" / "run" / "summary.json").is_file()
