@@ -21,7 +21,7 @@ from model.training.datasets import NAMED_LINES, Line, Report, read_lines
 
 Outcomes: TypeAlias = npt.NDArray[np.int64]
 
-CHUNK = 10_000  # documents held at a time: 10,000 of 15 KB, Pinpoint's largest, are 150 MB
+CHUNK = 500  # documents held at a time: few, because Python looks through all that it holds again and again (10,000 take 1.5 times as long)
 # Five folds need some people of both kinds in each; below 25 of a kind no figure of the evaluation would mean anything.
 LEAST_OF_EACH = 25
 LEAST_OF_A_VALUE = 20  # a category's value that fewer people have teaches nothing and may name a person
