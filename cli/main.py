@@ -5,10 +5,12 @@ Exit status: 0 done; 1 an error, said in one sentence; 2 wrong usage; 130 interr
 
 from __future__ import annotations
 
+import functools
 import importlib
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from model.errors import SegmentScorerError
 
@@ -38,21 +40,32 @@ def run_verb(verb: str, arguments: list[str]) -> int:
 
     module = importlib.import_module(VERBS[verb][0])
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
-    app.command()(module.command)
+    app.command()(end_in_a_sentence(verb, module.command))
     try:
-        status = app(arguments, prog_name=f"segment-scorer {verb}", standalone_mode=True)
+        app(arguments, prog_name=f"segment-scorer {verb}")
     except SystemExit as error:
         return error.code if isinstance(error.code, int) else int(error.code is not None)
-    except SegmentScorerError as error:
-        print(f"segment-scorer {verb}: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print(f"segment-scorer {verb}: interrupted", file=sys.stderr)
-        return 130
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader has left; nothing more to say at exit either
-        return 0
-    return status if isinstance(status, int) else 0
+    return 0
+
+
+def end_in_a_sentence(verb: str, command: Callable[..., None]) -> Callable[..., None]:
+    """`command`, but an error raised on purpose, an interrupt or a reader that left ends in one sentence at most, and a status."""
+
+    @functools.wraps(command)  # Typer reads the options from the signature behind this
+    def run(*given: Any, **options: Any) -> None:
+        try:
+            command(*given, **options)
+        except SegmentScorerError as error:
+            print(f"segment-scorer {verb}: {error}", file=sys.stderr)
+            raise SystemExit(1) from error
+        except KeyboardInterrupt as error:
+            print(f"segment-scorer {verb}: interrupted", file=sys.stderr)
+            raise SystemExit(130) from error
+        except BrokenPipeError as error:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing more to say at exit either
+            raise SystemExit(0) from error
+
+    return run
 
 
 def overview() -> str:

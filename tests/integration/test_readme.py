@@ -16,12 +16,8 @@ CONSOLE = re.compile(r"^```console\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 def commands_of(text: str) -> list[list[str]]:
     """What stands after a `$` in the console blocks, a line ending in a backslash going on in the next."""
-    found = []
-    for block in CONSOLE.findall(text):
-        for line in block.replace("\\\n", " ").splitlines():
-            if line.startswith("$ "):
-                found.append(shlex.split(line.removeprefix("$ ")))
-    return found
+    lines = [line for block in CONSOLE.findall(text) for line in block.replace("\\\n", " ").splitlines()]
+    return [shlex.split(line.removeprefix("$ ")) for line in lines if line.startswith("$ ")]
 
 
 def test_every_make_target_the_readme_names_exists() -> None:
@@ -39,7 +35,9 @@ def test_every_command_line_of_the_readme_runs_as_written(tmp_path: Path) -> Non
     run = 0
     for command in commands_of((ROOT / "README.md").read_text("utf-8")):
         if command[0] == ".venv/bin/segment-scorer":
-            done = subprocess.run([sys.executable, "-m", "cli.main", *command[1:]], cwd=tmp_path, env=environ, capture_output=True, text=True, check=False)
+            done = subprocess.run(
+                [sys.executable, "-m", "cli.main", *command[1:]], cwd=tmp_path, env=environ, capture_output=True, text=True, check=False
+            )
             assert done.returncode == 0, (command, done.stderr)
             run += 1
     assert run >= 2
