@@ -4,13 +4,16 @@ BIN := .venv/bin
 # A make target that runs tests may take more of them or fewer: make test ARGS="-k policy -x"
 ARGS ?=
 
-.PHONY: demo test check lock clean
+.PHONY: demo test emulate check lock clean
 
 demo: .venv/ready ## one real segment through the hook: who was kept, who was not, and how they really behaved
 	$(BIN)/python examples/cdnow/demo.py --out out/demo
 
 test: .venv/ready ## the tests (none needs a container engine or an AWS account)
 	$(BIN)/python -m pytest $(ARGS)
+
+emulate: .venv/ready ## the hook in AWS's runtime interface emulator until Ctrl-C, for segment-scorer run --hook http://127.0.0.1:9000
+	$(BIN)/python -m tests.emulator $(ARGS)
 
 check: .venv/ready ## format, lint, types, import rules, stale locks and stubs
 	$(BIN)/ruff format --check .

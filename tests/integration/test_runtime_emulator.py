@@ -104,10 +104,10 @@ def test_an_error_at_import_is_502_every_time() -> None:
             assert (answer.status, answer.json()["errorType"]) == (502, "RuntimeError")
 
 
-@pytest.mark.parametrize(
-    ("broken", "kind"), [({"SCORER_BUNDLE": "absent"}, "BundleError"), ({"SCORER_POLICY": "absent"}, "SettingsError")]
-)
-def test_a_function_that_cannot_serve_says_why_at_import(broken: dict[str, str], kind: str, environ: dict[str, str], tmp_path: Path) -> None:
+@pytest.mark.parametrize(("broken", "kind"), [({"SCORER_BUNDLE": "absent"}, "BundleError"), ({"SCORER_POLICY": "absent"}, "SettingsError")])
+def test_a_function_that_cannot_serve_says_why_at_import(
+    broken: dict[str, str], kind: str, environ: dict[str, str], tmp_path: Path
+) -> None:
     changes = {name: str(tmp_path / value) for name, value in broken.items()}
     with run_emulator(environ={**environ, **changes}) as emulator:
         answer = emulator.post(event_of())

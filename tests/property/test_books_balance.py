@@ -23,7 +23,9 @@ FATES = st.sampled_from(["keep", "drop", "fail", "keep", "keep"])
 GONE = st.sampled_from([{}, {}, {}, {"OptOut": "ALL"}, {"OptOut": "NONE"}, {"EndpointStatus": "INACTIVE"}])
 PEOPLE = st.builds(lambda id_, fate, gone: json.dumps({"Id": id_, "Fate": fate, **gone}).encode(), IDS, FATES, GONE)
 BROKEN = st.sampled_from([b"", b"  ", b"{", b"[]", b"7", b'{"Id":7}', b'{"Id":"a","m":1e400}', b'{"Id":"a\xff"}', b'{"Id":"a","Id":"b"}'])
-LINES = st.lists(st.one_of(PEOPLE, PEOPLE, BROKEN, st.binary(max_size=12)).map(lambda text: text.replace(b"\n", b" ") + b"\n"), max_size=130)
+LINES = st.lists(
+    st.one_of(PEOPLE, PEOPLE, BROKEN, st.binary(max_size=12)).map(lambda text: text.replace(b"\n", b" ") + b"\n"), max_size=130
+)
 VERDICTS: dict[object, bool | None] = {"keep": True, "drop": False, "fail": None}
 
 

@@ -126,7 +126,9 @@ def test_an_address_where_nobody_listens_is_said_to_be_so() -> None:
         HttpHook(f"http://127.0.0.1:{port}").call(EVENT)
 
 
-@pytest.mark.parametrize("address", ["", "lokal", "https://host:1", "http://", "http://host:port", "http://host:99999", "http://h/x", "http://[x"])
+@pytest.mark.parametrize(
+    "address", ["", "lokal", "https://host:1", "http://", "http://host:port", "http://host:99999", "http://h/x", "http://[x"]
+)
 def test_refuses_an_address_of_another_form(address: str) -> None:
     with pytest.raises(OptionError, match=r"^--hook: expected local, or http://host:port"):
         HttpHook(address)

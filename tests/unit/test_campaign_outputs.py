@@ -9,7 +9,7 @@ import pytest
 
 from campaign.books import Summary
 from campaign.errors import OutputError
-from campaign.outputs import open_outputs
+from campaign.outputs import Outputs, open_outputs
 
 SUMMARY = Summary(
     **dict.fromkeys(["received", "kept", "filtered", "failed", "opted_out", "rejected", "batches", "attempts"], 0),
@@ -85,13 +85,15 @@ def test_two_runs_do_not_write_into_one_folder(tmp_path: Path) -> None:
 def test_says_when_the_folder_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     for folder in (tmp_path / "file", tmp_path / "file" / "below", Path("/proc/nowhere")):
-        with pytest.raises(OutputError, match=r"^--out .*: expected a folder that can be written \("), open_outputs(folder, {}, force=False):
+        with (
+            pytest.raises(OutputError, match=r"^--out .*: expected a folder that can be written \("),
+            open_outputs(folder, {}, force=False),
+        ):
             pass
 
 
 def test_says_when_the_disk_is_full(tmp_path: Path) -> None:
-    with pytest.raises(OutputError, match=r"No space left on device"), open_outputs(tmp_path, {"scores.csv": b""}, force=False) as outputs:
-        outputs._files = {"scores.csv": Path("/dev/full").open("wb", buffering=0)}  # noqa: SIM115
-        with outputs._files["scores.csv"]:
+    with Path("/dev/full").open("wb", buffering=0) as full:
+        outputs = Outputs(tmp_path, tmp_path, {"scores.csv": full})
+        with pytest.raises(OutputError, match=r"^--out .*: expected a folder that can be written \(No space left on device\)$"):
             outputs.append({"scores.csv": b"x"})
-    assert names(tmp_path) == set()
