@@ -131,4 +131,3 @@ def describe_error(account: Account) -> str | None:
     if account.error is not None:
         return type(account.error).__name__
     return (account.scored.resorted or None) if account.scored else None
-

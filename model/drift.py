@@ -121,4 +121,5 @@ def estimate_noise(expected: Sequence[float], people: int) -> float:
     """
     freedom = max(1, sum(share > 0 for share in expected) - 1)
     part = 2.0 / (9.0 * freedom)
-    return freedom * (1.0 - part + 2.3263 * part**0.5) ** 3 / max(1, people)
+    quantile: float = freedom * (1.0 - part + 2.3263 * part**0.5) ** 3
+    return quantile / max(1, people)
