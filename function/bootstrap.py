@@ -49,7 +49,7 @@ def build_handler(
         reserve=settings.reserve,
         observer=observer,
     )
-    telemetry.warn(policy.warnings)
+    telemetry.introduce(policy.warnings)
     cold_starts = [measure_cold_start(environ)]  # popped by the first invocation
 
     def handle(event: Any, context: Any) -> dict[str, Any]:

@@ -71,6 +71,7 @@ class Pipeline:
                 scored=scored,
                 error=error,
                 matrix=matrix,
+                missing=1.0 - float(present.mean()) if len(present) else 0.0,
                 scoring=scoring,
                 remaining=remaining(),
                 cold=cold,

@@ -27,17 +27,19 @@ class Holdout(msgspec.Struct, frozen=True, kw_only=True):
     attribute: str = ""
 
     def holds(self, endpoint: Endpoint) -> bool:
-        """Whether this endpoint's user (or, without a UserId, the endpoint) is in the control group.
+        """Whether this endpoint's user (or, without a UserId, the endpoint) is in the control group: its place is below percent/100."""
+        return self.percent > 0.0 and self.place(endpoint) < self.percent / 100.0
 
-        It is when the first 8 bytes, big-endian, of BLAKE2b(salt + NUL + key), as a share of 2^64, are below percent/100:
-        uniform, the same on every machine, and all endpoints of one user fall on the same side.
+    def place(self, endpoint: Endpoint) -> float:
+        """Where from 0 to 1 the endpoint's user (or, without a UserId, the endpoint) stands, by lot.
+
+        It is the first 8 bytes, big-endian, of BLAKE2b(salt + NUL + key), as a share of 2^64: uniform, the same on every machine,
+        and all endpoints of one user have the same.
         """
-        if self.percent <= 0.0:
-            return False
         user = (endpoint.document or {}).get("User")
         key = (user.get("UserId") if isinstance(user, dict) else None) or endpoint.id
         digest = hashlib.blake2b(f"{self.salt}\0{key}".encode("utf-8", "surrogatepass")).digest()
-        return int.from_bytes(digest[:8], "big") / TWO_TO_THE_64 < self.percent / 100.0
+        return int.from_bytes(digest[:8], "big") / TWO_TO_THE_64
 
 
 class Rules(msgspec.Struct, frozen=True, kw_only=True):
@@ -82,7 +84,12 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
 
     def rules_for(self, context: Context) -> Rules:
         """The rules that an event's context falls under."""
-        return next((override.rules for override in self.overrides if override.matches(context)), self.rules)
+        override = self.override_for(context)
+        return self.rules if override is None else override.rules
+
+    def override_for(self, context: Context) -> Override | None:
+        """The override that an event's context falls under, or None where the policy's own rules hold."""
+        return next((override for override in self.overrides if override.matches(context)), None)
 
 
 def decide(endpoints: Sequence[Endpoint], scores: Sequence[float | None] | None, present: Sequence[float], rules: Rules) -> list[Decision]:

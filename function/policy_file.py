@@ -19,6 +19,7 @@ from function.records import Band
 # Amazon Pinpoint quotas: attribute name 50 characters, attribute value 100, push payload 4 KB; SMS messages of 1,600 characters.
 LONGEST_NAME = 50
 LONGEST_VALUE = 100
+LONGEST_BAND = 1_000  # beyond it Connect's 32 KB for one profile's ResultData come near
 LONGEST_SMS = 1_600
 LARGEST_PUSH = 4_096
 UNWISE_IN_NAMES = "#:?\\/"
@@ -140,7 +141,9 @@ class Reader:
         name = self.text(f"{place}.name", table.get("name"), wanted=True)
         title = self.text(f"{place}.title_override", table.get("title_override", ""))
         body = self.text(f"{place}.body_override", table.get("body_override", ""))
-        if len(name) > LONGEST_VALUE:
+        if len(name) > LONGEST_BAND:
+            self.problems.append(f"{place}.name: expected at most {LONGEST_BAND:,} characters")
+        elif len(name) > LONGEST_VALUE:
             self.warnings.append(f"{place}.name: over {LONGEST_VALUE} characters, Pinpoint's limit for an attribute's value")
         if len(body) > LONGEST_SMS:
             self.warnings.append(f"{place}.body_override: over {LONGEST_SMS:,} characters, the limit for SMS")

@@ -6,6 +6,7 @@ Source: Amazon Connect administrator guide, "Custom action" of outbound campaign
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -22,6 +23,7 @@ from model.profile import profile_to_document
 
 NAME = "connect"
 LIMIT_SECONDS = 30.0
+LARGEST_RESULT = 32 * 1024
 LARGEST_BATCH = 50  # documented nowhere; what the runner sends
 # A run's id ends in its start: <campaign>#2026-07-03T10-04-00Z.
 RUN_STARTED = re.compile(r"#(\d{4}-\d{2}-\d{2})T(\d{2})-(\d{2})-(\d{2})Z$", re.ASCII)
@@ -48,16 +50,28 @@ def parse_profile(index: int, item: object) -> Endpoint:
     id_ = read_text(item, "ProfileId") if isinstance(item, dict) else None
     if not id_ or not isinstance(item, dict) or not is_encodable(id_):
         return Endpoint(id="", document=None, problem=f"{place}.ProfileId: expected text of one character or more")
-    text = read_text(item, "CustomerData")
-    try:
-        profile = msgspec.json.decode(text or "")
-    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
-        profile = None
-    if not isinstance(profile, dict):
+    profile = read_profile(read_text(item, "CustomerData") or "")
+    if profile is None:
         return Endpoint(id=id_, document=None, problem=f"{place}.CustomerData: expected the text of a JSON object")
     document = profile_to_document(profile)
     problem = inspect_document(document)[0]
     return Endpoint(id=id_, document=document, problem=f"{place}.CustomerData{problem[1:]}" if problem else None)
+
+
+def read_profile(text: str) -> dict[str, Any] | None:
+    """The JSON object that CustomerData is the text of, or None.
+
+    What msgspec refuses is read again as the Lambda runtime reads events: 1e400 and lone surrogates are JSON, however useless, so the
+    profile is an unreadable endpoint, for which the policy decides, and not one that is no object at all.
+    """
+    try:
+        profile = msgspec.json.decode(text)
+    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
+        try:
+            profile = json.loads(text)
+        except (ValueError, RecursionError):
+            return None
+    return profile if isinstance(profile, dict) else None
 
 
 def build_reply(batch: Batch, decisions: Sequence[Decision], rules: Rules, model: str) -> Reply:
@@ -124,9 +138,6 @@ def read_reply(reply: object, sent: Sequence[str]) -> dict[str, dict[str, Any]]:
         if id_ not in known:
             raise ReplyError(f"$.Items.CustomerProfiles[{index}].Id: expected a ProfileId that the event held")
         result = item.get("ResultData")
-        if isinstance(result, dict) and len(msgspec.json.encode(result)) <= LARGEST_RESULT:
+        if isinstance(result, dict) and len(json.dumps(result)) <= LARGEST_RESULT:
             results[str(id_)] = result
     return results
-
-
-LARGEST_RESULT = 32 * 1024
