@@ -18,6 +18,7 @@ from model.errors import SegmentScorerError
 VERBS: dict[str, tuple[str, str]] = {
     "run": ("cli.run", "walk a segment file through the hook, as Pinpoint did, and keep the books"),
     "train": ("cli.train", "make a bundle from exported endpoints and a list of who responded"),
+    "serve": ("cli.serve", "serve a bundle over gRPC, for a function or any client of the Open Inference Protocol"),
 }
 
 
