@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import grpc
 import numpy as np
@@ -117,7 +118,7 @@ class RemoteScorer:
 
     def __init__(self, settings: RemoteSettings, *, clock: Callable[[], float] = read_clock) -> None:
         """Read the TLS files; connect to nothing. Raises SettingsError for a file that cannot be used."""
-        self.label = "@".join(filter(None, (settings.dialect.model, settings.dialect.version)))
+        self.label = name_label(settings.dialect.model, settings.dialect.version)
         self._settings = settings
         self._clock = clock
         self._credentials = load_credentials(settings)
@@ -149,6 +150,7 @@ class RemoteScorer:
         finally:
             self._last_call = self._clock()
         self._wait = False
+        self.label = name_label(dialect.model, response.model_version or dialect.version)
         return read_scores(response, len(matrix), dialect)
 
     def close(self) -> None:
@@ -166,13 +168,18 @@ class RemoteScorer:
         return self._stub
 
     def _translate(self, error: grpc.RpcError) -> ScorerError:
-        status = error.code() if isinstance(error, grpc.Call) else grpc.StatusCode.UNKNOWN
+        status = cast("grpc.Call", error).code()  # what a blocking call raises is both, which RpcError's type does not say
         kind, sentence = STATUSES[status]
         if kind is ScorerTimeout:
             # A dead connection times out for ever, so it goes; a hung service is left alone for a while.
             self.close()
             self._closed_until = self._clock() + self._settings.breaker
         return kind(f"{sentence} (gRPC {status.name})")
+
+
+def name_label(model: str, version: str) -> str:
+    """`name@version`; the name alone where a server tells no version."""
+    return f"{model}@{version[:64]}" if version else model
 
 
 def open_channel(settings: RemoteSettings, credentials: grpc.ChannelCredentials | None) -> grpc.Channel:

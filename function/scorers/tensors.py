@@ -7,7 +7,6 @@ Rule 2: an answer is scores only when it has one row for each of ours, floating 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
@@ -37,8 +36,8 @@ class Dialect:
     model: str
     version: str = ""
     input_name: str = "input"
-    datatype: Literal["FP32", "FP64"] = "FP32"
-    encoding: Literal["raw", "contents"] = "raw"
+    datatype: str = "FP32"
+    encoding: str = "raw"
     output_name: str = "probabilities"
     positive_column: int | None = None
 
