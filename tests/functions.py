@@ -29,7 +29,7 @@ class Function:
         environ = {
             "SCORER_TARGET": target,
             "SCORER_BUNDLE": str(bundle),
-            "SCORER_CALL_MS": "400",
+            "SCORER_CALL_MS": "1000",
             "SCORER_BREAKER_MS": "300",
             **{f"SCORER_{name.upper()}": value for name, value in settings.items()},
         }

@@ -9,6 +9,7 @@ Not for two threads at once.
 from __future__ import annotations
 
 import json
+import ssl
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -203,8 +204,6 @@ def load_credentials(settings: RemoteSettings) -> grpc.ChannelCredentials | None
     """Read the TLS files; None without TLS. Checked here, since gRPC itself would only say that it cannot connect."""
     if not (settings.tls or settings.tls_ca or settings.tls_cert):
         return None
-    import ssl  # noqa: PLC0415  # only a function that uses TLS pays for it
-
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     try:
         if settings.tls_ca:

@@ -48,7 +48,7 @@ def test_scores_remotely_when_nothing_is_wrong(server: Server, bundle: Path) -> 
 
 def test_resorts_to_the_bundled_scorer_when_the_service_is_killed_and_returns_when_it_is_back(server: Server, bundle: Path) -> None:
     function = Function(server.address, bundle)
-    assert function.ask()["error"] is None
+    function.recover()
     server.signal(signal.SIGKILL)
     server.child.wait()
     for _ in range(20):
@@ -60,7 +60,7 @@ def test_resorts_to_the_bundled_scorer_when_the_service_is_killed_and_returns_wh
 
 def test_keeps_everybody_without_a_fallback_while_the_service_is_away(server: Server, bundle: Path) -> None:
     function = Function(server.address, bundle, fallback="none")
-    assert function.ask()["scored_by"] == BUNDLED
+    function.recover()
     server.signal(signal.SIGKILL)
     server.child.wait()
     line = function.ask()
@@ -79,7 +79,7 @@ def test_does_not_need_the_service_to_be_there_first(bundle: Path, tmp_path: Pat
 
 def test_stops_asking_a_hung_service(server: Server, bundle: Path) -> None:
     function = Function(server.address, bundle, breaker_ms="60000")
-    assert function.ask()["error"] is None
+    function.recover()
     server.signal(signal.SIGSTOP)
     assert function.ask()["error"] == "ScorerTimeout"
     for _ in range(5):  # the breaker: refused at once, where asking would have timed out again
@@ -96,17 +96,17 @@ def test_returns_to_a_hung_service_once_it_wakes(server: Server, bundle: Path) -
 
 
 def test_gives_up_a_connection_that_carries_nothing_any_more(proxy: Proxy, bundle: Path) -> None:
-    function = Function(proxy.address, bundle)
-    assert function.ask()["error"] is None
+    function = Function(proxy.address, bundle, breaker_ms="0", call_ms="2000")
+    function.recover()
     proxy.swallow(new_too=False)
     assert function.ask()["error"] == "ScorerTimeout"
-    function.recover()
+    assert function.ask()["error"] is None
     assert proxy.connections == 2
 
 
 def test_survives_a_network_that_swallows_every_connection(proxy: Proxy, bundle: Path) -> None:
     function = Function(proxy.address, bundle)
-    assert function.ask()["error"] is None
+    function.recover()
     proxy.swallow(new_too=True)
     assert function.ask()["error"] == "ScorerTimeout"
     function.ask_until(lambda line: line["error"] == "ScorerTimeout")
@@ -116,7 +116,7 @@ def test_survives_a_network_that_swallows_every_connection(proxy: Proxy, bundle:
 
 def test_does_not_even_notice_a_connection_that_died_while_it_was_idle(proxy: Proxy, bundle: Path) -> None:
     function = Function(proxy.address, bundle, idle_ms="1000", fallback="none")
-    assert function.ask()["error"] is None
+    function.recover()
     proxy.swallow(new_too=False)
     time.sleep(1.1)
     assert function.ask()["error"] is None
@@ -159,7 +159,7 @@ def odd(bundle: Path, mode: Path) -> Iterator[Process]:
 def test_takes_no_wrong_answer_for_scores(odd: Process, bundle: Path, mode: Path, fault: str) -> None:
     (address,) = odd.wait_for("listening")["addresses"]
     function, alone = Function(address, bundle), Function(address, bundle, fallback="none")
-    assert function.ask()["error"] is None
+    function.recover()
     mode.write_text(fault)
     line = function.ask()
     assert (line["scored_by"], line["error"]) == (BUNDLED, ODD[fault])
