@@ -56,7 +56,7 @@ class InferenceServicer(GRPCInferenceServiceServicer):
 
     def ServerMetadata(self, request: pb.ServerMetadataRequest, context: Any) -> pb.ServerMetadataResponse:  # noqa: ARG002, N802
         """Name and version of this project; it has no extensions of the protocol."""
-        return pb.ServerMetadataResponse(name=SERVER_NAME, version=importlib.metadata.version(SERVER_NAME))
+        return pb.ServerMetadataResponse(name=SERVER_NAME, version=read_version())
 
     def ModelMetadata(self, request: pb.ModelMetadataRequest, context: Any) -> pb.ModelMetadataResponse:  # noqa: N802
         """Names, datatypes and shapes as the loaded model has them."""
@@ -96,6 +96,14 @@ class InferenceServicer(GRPCInferenceServiceServicer):
             yield
         finally:
             self._admission.release()
+
+
+def read_version() -> str:
+    """This project's version; "" where it was copied rather than installed, as in the image."""
+    try:
+        return importlib.metadata.version(SERVER_NAME)
+    except importlib.metadata.PackageNotFoundError:
+        return ""
 
 
 @contextmanager
