@@ -68,7 +68,7 @@ def make_people(count: int, seed: int) -> tuple[dict[str, Any], dict[str, float]
     rows = make_rows(count, seed)
     rows = np.nan_to_num(rows, nan=0.0)
     people = {f"p{index}": make_endpoint(Metrics=dict(zip(COLUMNS, map(float, row), strict=True))) for index, row in enumerate(rows)}
-    return people, dict(zip(people, expected_scores(rows), strict=True))
+    return people, dict(zip(people, np.round(expected_scores(rows), 4).tolist(), strict=True))
 
 
 def check_answer(emulator: Emulator, seed: int) -> None:
