@@ -4,7 +4,7 @@ BIN := .venv/bin
 # A make target that runs tests may take more of them or fewer: make test ARGS="-k policy -x"
 ARGS ?=
 
-.PHONY: demo test emulate check lock clean
+.PHONY: demo test emulate check lock stubs interop clean
 
 demo: .venv/ready ## one real segment through the hook: who was kept, who was not, and how they really behaved
 	$(BIN)/python examples/cdnow/demo.py --out out/demo
@@ -21,9 +21,13 @@ check: .venv/ready ## format, lint, types, import rules, stale locks and stubs
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python requirements/compile.py --check
+	$(BIN)/python -m protos.generate --check
 
 lock: .venv/ready ## compile requirements/*.txt again from pyproject.toml
 	$(BIN)/python requirements/compile.py
+
+stubs: .venv/ready ## make the Python of protos/open_inference.proto again
+	$(BIN)/python -m protos.generate
 
 .venv/ready: requirements/all.txt pyproject.toml
 	$(PYTHON) -m venv .venv

@@ -62,10 +62,45 @@ def build_handler(
 
 def choose_scorers(settings: Settings, bundle: Bundle) -> Sequence[Scorer]:
     """The scorers in their order of resort, each imported only when chosen."""
-    from function.scorers.bundled import BundledScorer  # noqa: PLC0415  # costs what importing onnxruntime costs
+    scorers: list[Scorer] = []
+    if settings.target != "bundled":
+        scorers.append(connect_scorer(settings, bundle))
+    if settings.target == "bundled" or settings.fallback == "bundled":
+        from function.scorers.bundled import BundledScorer  # noqa: PLC0415  # costs what importing onnxruntime costs
 
-    assert settings.target == "bundled"  # noqa: S101
-    return (BundledScorer(bundle),)
+        scorers.append(BundledScorer(bundle))
+    return scorers
+
+
+def connect_scorer(settings: Settings, bundle: Bundle) -> Scorer:
+    """The remote scorer; nothing is connected yet. Where no model is named, the bundle's name is the served model's too."""
+    from function.scorers.remote import RemoteScorer, RemoteSettings  # noqa: PLC0415  # costs what importing gRPC costs
+    from function.scorers.tensors import Dialect  # noqa: PLC0415
+
+    dialect = Dialect(
+        model=settings.model or bundle.name,
+        version=settings.model_version,
+        input_name=settings.input_name,
+        datatype=settings.datatype,
+        encoding=settings.encoding,
+        output_name=settings.output_name,
+        positive_column=settings.positive_column,
+    )
+    return RemoteScorer(
+        RemoteSettings(
+            target=settings.target,
+            dialect=dialect,
+            tls=settings.tls,
+            tls_ca=settings.tls_ca,
+            tls_cert=settings.tls_cert,
+            tls_key=settings.tls_key,
+            authority=settings.authority,
+            metadata=settings.metadata,
+            call_cap=settings.call_cap,
+            idle=settings.idle,
+            breaker=settings.breaker,
+        )
+    )
 
 
 def watch_remaining(context: Any) -> Callable[[], float]:

@@ -121,11 +121,13 @@ def run_emulator(
     environ: Mapping[str, str] | None = None,
     command: Sequence[str] | None = None,
     port: int | None = None,
+    inside: Sequence[str] = (),
 ) -> Iterator[Emulator]:
     """Start the emulator around `python -m awslambdaric HANDLER` (or `command`), give it once it listens, stop all of it at the end.
 
     The function's process gets `environ` and what a process needs to start, nothing else of ours: a test is not changed by the
-    settings of whoever runs it. The handler is imported at the first invocation, not before.
+    settings of whoever runs it. The handler is imported at the first invocation, not before. `inside` is a command that runs the rest of
+    its arguments, such as unshare: for an /opt/extensions that is the test's own.
     """
     binary = fetch_emulator()
     folder = Path(tempfile.mkdtemp(prefix="emulator-"))
@@ -135,6 +137,7 @@ def run_emulator(
         with (folder / "stdout").open("wb") as stdout, (folder / "stderr").open("wb") as stderr:
             process = subprocess.Popen(
                 [
+                    *inside,
                     *(binary, "--runtime-interface-emulator-address", f"127.0.0.1:{listen}"),
                     *("--runtime-api-address", f"127.0.0.1:{api}"),
                     *(command or [sys.executable, "-m", "awslambdaric", handler]),

@@ -1,0 +1,120 @@
+"""The service as a process: what it listens on, how it ends, what it says when it cannot start."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import grpc
+import pytest
+
+from function.scorers.tensors import Dialect, build_request, read_scores
+from protos.open_inference_pb2_grpc import GRPCInferenceServiceStub
+from tests.bundles import make_bundle, make_rows
+from tests.certificates import Authority, Pair
+from tests.processes import PATIENCE, ROOT, run_server
+
+OURS = Dialect(model="tiny")
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_bundle(tmp_path_factory.mktemp("service") / "bundle")
+
+
+def score(channel: grpc.Channel) -> int:
+    return len(read_scores(GRPCInferenceServiceStub(channel).ModelInfer(build_request(make_rows(5), OURS), timeout=PATIENCE), 5, OURS))
+
+
+def start_and_fail(*options: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", "cli.main", "serve", *options], cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE, check=False
+    )
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    return done.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_drains_and_ends_with_status_0_on_a_stop_signal(bundle: Path, number: int) -> None:
+    with run_server(bundle) as server:
+        with grpc.insecure_channel(server.address) as channel:
+            assert score(channel) == 5
+        server.signal(number)
+        server.wait_for("draining")
+        server.wait_for("stopped")
+        assert server.child.wait(PATIENCE) == 0
+
+
+def test_listens_on_a_unix_socket_and_on_the_same_again_after_it_was_killed(bundle: Path, tmp_path: Path) -> None:
+    address = f"unix:{tmp_path}/scorer.sock"
+    for _ in range(2):
+        with run_server(bundle, listen=address) as server:
+            assert server.address == address
+            with grpc.insecure_channel(address, [("grpc.enable_http_proxy", 0)]) as channel:
+                assert score(channel) == 5
+            server.signal(signal.SIGKILL)
+            server.child.wait(PATIENCE)
+
+
+def test_says_in_one_sentence_that_an_address_is_taken(bundle: Path) -> None:
+    with contextlib.closing(socket.create_server(("127.0.0.1", 0))) as other:
+        said = start_and_fail("--bundle", str(bundle), "--listen", f"127.0.0.1:{other.getsockname()[1]}")
+    assert "cannot listen on" in said
+
+
+def test_says_in_one_sentence_that_there_is_no_bundle(tmp_path: Path) -> None:
+    assert "expected a bundle: a directory with" in start_and_fail("--bundle", str(tmp_path))
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("tls"))
+
+
+@pytest.fixture(scope="module")
+def pair(authority: Authority) -> Pair:
+    return authority.sign("server")
+
+
+def trust(authority: Authority, client: Pair | None = None) -> grpc.ChannelCredentials:
+    root = authority.certificate.read_bytes()
+    if client is None:
+        return grpc.ssl_channel_credentials(root)
+    return grpc.ssl_channel_credentials(root, client.key.read_bytes(), client.certificate.read_bytes())
+
+
+def tls_options(pair: Pair) -> Sequence[str]:
+    return ["--tls-cert", str(pair.certificate), "--tls-key", str(pair.key)]
+
+
+def test_speaks_tls(bundle: Path, authority: Authority, pair: Pair) -> None:
+    with run_server(bundle, *tls_options(pair)) as server:
+        with grpc.secure_channel(server.address, trust(authority)) as channel:
+            assert score(channel) == 5
+        with grpc.insecure_channel(server.address) as channel, pytest.raises(grpc.RpcError):
+            score(channel)
+
+
+def test_asks_callers_for_a_certificate_in_mutual_tls(bundle: Path, authority: Authority, pair: Pair, tmp_path: Path) -> None:
+    stranger = Authority(tmp_path, "stranger").sign("intruder")
+    with run_server(bundle, *tls_options(pair), "--tls-client-ca", str(authority.certificate)) as server:
+        with grpc.secure_channel(server.address, trust(authority, authority.sign("client"))) as channel:
+            assert score(channel) == 5
+        for credentials in (trust(authority), trust(authority, stranger)):
+            with grpc.secure_channel(server.address, credentials) as channel, pytest.raises(grpc.RpcError):
+                score(channel)
+
+
+def test_says_in_one_sentence_that_a_key_is_not_the_certificates(bundle: Path, authority: Authority, pair: Pair) -> None:
+    wrong = Pair(pair.certificate, authority.sign("other").key)
+    assert "expected a certificate chain and its unencrypted key" in start_and_fail("--bundle", str(bundle), *tls_options(wrong))
+
+
+def test_asks_for_certificate_and_key_together(bundle: Path, pair: Pair) -> None:
+    assert "together" in start_and_fail("--bundle", str(bundle), "--tls-cert", str(pair.certificate))
