@@ -36,6 +36,12 @@ def test_an_id_already_in_the_open_batch_closes_it() -> None:
     assert [piece.lines for piece in slices] == [lines_of("a", "b"), lines_of("a", "c"), lines_of("a")]
 
 
+def test_an_id_of_an_earlier_batch_closes_nothing() -> None:
+    assert [piece.lines for piece in cut(lines_of("a", "b", "a", "b"))] == [lines_of("a", "b"), lines_of("a", "b")]
+    twice = [str(i) for i in range(50)] * 2
+    assert [len(piece.lines) for piece in cut(lines_of(*twice))] == [50, 50]
+
+
 @pytest.mark.parametrize("head", [{"OptOut": "ALL"}, {"EndpointStatus": "INACTIVE"}])
 def test_people_who_opted_out_take_no_place_unless_told_otherwise(head: dict[str, str]) -> None:
     gone = json.dumps({"Id": "gone", **head}).encode()

@@ -42,6 +42,20 @@ def test_a_local_hook_gives_the_reply_with_the_decisions_and_the_log() -> None:
     assert (hook.take_log(), hook.take_log()) == ("a line\n", "")
 
 
+def test_decisions_of_one_call_are_not_taken_for_those_of_the_next() -> None:
+    def build(observer: Any, stream: Any) -> Callable[[Any, Any], Any]:
+        def handle(event: Any, context: Any) -> Any:
+            if "a" in event["Endpoints"]:
+                observer(Batch(host="pinpoint", context=Context(), endpoints=(Endpoint(id="a", document={}),)), [KEEP])
+            return {}
+
+        return handle
+
+    hook = LocalHook(build)
+    assert hook.call(EVENT).decisions == {"a": KEEP}
+    assert hook.call({"Endpoints": {}}).decisions == {}
+
+
 def test_whatever_a_local_function_raises_fails_the_attempt_and_names_only_the_class() -> None:
     def handle(event: Any, context: Any) -> Any:
         raise LookupError("a@example.com")
@@ -80,9 +94,11 @@ def serve(answer: Callable[[bytes], tuple[int, bytes] | None], delay: float = 0.
     with HTTPServer(("127.0.0.1", 0), Handler) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 def test_posts_the_event_as_json_and_reads_the_answer() -> None:

@@ -39,6 +39,13 @@ def test_gives_a_line_that_is_too_long_as_one_line_cut_off(tmp_path: Path) -> No
         decode_line(long)
 
 
+def test_a_line_just_as_long_as_can_be_read_does_not_swallow_the_next(tmp_path: Path) -> None:
+    path = tmp_path / "segment"
+    path.write_bytes(b"x" * (LONGEST_LINE - 1) + b"\n" + LINES[0])
+    with SegmentFile(path) as file:
+        assert [len(line) for line in file] == [LONGEST_LINE, len(LINES[0])]
+
+
 def test_names_the_line_after_which_a_gzip_file_breaks_off(tmp_path: Path) -> None:
     path = tmp_path / "segment.jsonl.gz"
     path.write_bytes(gzip.compress(b'{"Id":"a"}\n' * 3)[:-8])
