@@ -69,6 +69,9 @@ SERVICE_CONFIG = {
 }
 OPTIONS: dict[str, int | str] = {
     "grpc.service_config": json.dumps(SERVICE_CONFIG),
+    # A new channel gets a connection of its own. From the process's pool it would now and then be given the dead one it is to replace:
+    # closing a channel returns before its connection is gone.
+    "grpc.use_local_subchannel_pool": 1,
     # A connection that went silent while a call is under way: ping it, and give it up when no answer comes. All three are needed: in
     # grpcio 1.85 keepalive_timeout_ms alone does nothing.
     "grpc.keepalive_time_ms": 10_000,
