@@ -53,15 +53,16 @@ FROM dependencies AS code
 WORKDIR /var/task
 COPY image/entrypoint.sh /opt/
 COPY model/ model/
-COPY protos/ protos/
 COPY function/ function/
 RUN chmod -R a=rX,u+w . && chmod 755 /opt/entrypoint.sh && \
     python -m compileall -q -j 0 --invalidation-mode unchecked-hash .
 
 # hadolint ignore=DL3006
 FROM ${BASE_IMAGE} AS function
+# ONNX Runtime reports usage to its maker unless told not to.
 ENV PATH=/opt/venv/bin:$PATH \
-    PYTHONPYCACHEPREFIX=/opt/bytecode
+    PYTHONPYCACHEPREFIX=/opt/bytecode \
+    ORT_DISABLE_TELEMETRY=1
 WORKDIR /var/task
 COPY --from=dependencies /opt/venv/ /opt/venv/
 COPY --from=dependencies /opt/bytecode/ /opt/bytecode/
