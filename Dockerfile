@@ -41,7 +41,9 @@ RUN --mount=type=secret,id=ca-bundle,target=/run/secrets/ca-bundle,required=fals
       --only-binary :all: --no-deps --require-hashes -r /build/function.txt && \
     # Never imported by a function that only scores: test suites, headers, and ONNX Runtime's tools for converting and tuning models.
     find /opt/venv -type d \( -name tests -o -name include \) -prune -exec rm -r {} + && \
-    (cd /opt/venv/lib/python"$BASE_PYTHON"/site-packages/onnxruntime && rm -r backend datasets quantization tools transformers)
+    for tools in backend datasets quantization tools transformers; do \
+      rm -r "/opt/venv/lib/python$BASE_PYTHON/site-packages/onnxruntime/$tools"; \
+    done
 # All bytecode lies in one tree beside the sources, the standard library's too: the official image ships none of it, and Lambda's
 # read-only disk would have every cold start compile it again. Unchecked: whoever copies or repacks a layer may change file times.
 ENV PYTHONPYCACHEPREFIX=/opt/bytecode

@@ -1,4 +1,4 @@
-"""`segment-scorer invoke`: one event file through the hook; the reply to stdout and, in process, each decision with its reason to stderr."""
+"""`segment-scorer invoke`: one event through the hook; the reply on stdout and, in process, each decision with its reason on stderr."""
 
 from __future__ import annotations
 
@@ -22,7 +22,9 @@ from model.errors import DataError, SegmentScorerError
 def command(
     event: Annotated[Path, typer.Argument(help="A file with one hook event (JSON); - for standard input.")],
     *,
-    hook: Annotated[str, typer.Option(help="local: the function in this process. http://host:port: a runtime interface emulator.")] = "local",
+    hook: Annotated[
+        str, typer.Option(help="local: the function in this process. http://host:port: a runtime interface emulator.")
+    ] = "local",
 ) -> None:
     """Send one event to the hook and print its reply.
 

@@ -1,6 +1,6 @@
 """`make image` and `make pin-base`: build a target of the Dockerfile with the engine at hand, or pin the base by its digest.
 
-Takes BASE_IMAGE, CA_BUNDLE and ARCH from the environment; gives an image `segment-scorer:TARGET`. Needs python3 and an engine only.
+Takes BASE_IMAGE, BASE_PYTHON, CA_BUNDLE and ARCH from the environment; gives an image `segment-scorer:TARGET`. Needs python3 and an engine only.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import argparse
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -32,6 +33,7 @@ def build_image(engine: Engine, target: str, *, base: str, arch: str | None, ca_
     command = [
         *(engine.program, "build", "--file", str(DOCKERFILE), "--target", target, "--tag", name),
         *("--build-arg", f"BASE_IMAGE={base}", "--build-arg", f"VERSION={read_version()}", "--build-arg", f"REVISION={read_revision()}"),
+        *(["--build-arg", f"BASE_PYTHON={os.environ['BASE_PYTHON']}"] if os.environ.get("BASE_PYTHON") else []),
         *(["--platform", f"linux/{arch}"] if arch else []),
         *(["--secret", f"id=ca-bundle,src={ca_bundle}"] if ca_bundle else []),
         *(["--pull=never"] if engine.program == "podman" else []),
@@ -75,10 +77,10 @@ def read_version() -> str:
 
 def read_revision() -> str:
     """The commit, marked when something in the tree differs from it; `unknown` outside a clone."""
-    described = subprocess.run(
-        ["git", "-C", str(ROOT), "describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"], capture_output=True, text=True, check=False
-    )
-    return described.stdout.strip() or "unknown"
+    if shutil.which("git") is None:
+        return "unknown"
+    command = ["git", "-C", str(ROOT), "describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip() or "unknown"
 
 
 def pin_base(engine: Engine, dockerfile: Path) -> str:
@@ -110,8 +112,11 @@ def is_list(engine: Engine, reference: str) -> bool:
 
 def main() -> int:
     """Run the command; one sentence and status 1 for an error raised on purpose."""
-    parser = argparse.ArgumentParser(description="Build the image. Environment: ENGINE, BASE_IMAGE, CA_BUNDLE, ARCH; see docs/image.md.")
+    parser = argparse.ArgumentParser(
+        description="Build the image. Environment: ENGINE, BASE_IMAGE, BASE_PYTHON, CA_BUNDLE, ARCH; see docs/image.md."
+    )
     parser.add_argument("--target", default="function", help="stage of the Dockerfile (default: function)")
+    parser.add_argument("--provide-base", action="store_true", help="only see that the base is here, or pull it; build nothing")
     parser.add_argument("--pin-base", action="store_true", help="write the base's digest into the Dockerfile, and build nothing")
     options = parser.parse_args()
     try:
@@ -123,6 +128,9 @@ def main() -> int:
         if arch not in (None, *ARCHITECTURES):
             raise ImageError(f"expected ARCH to be one of {', '.join(ARCHITECTURES)}")
         base = os.environ.get("BASE_IMAGE") or read_base()
+        if options.provide_base:
+            provide_base(engine, base, arch)
+            return 0
         name = build_image(engine, options.target, base=base, arch=arch, ca_bundle=os.environ.get("CA_BUNDLE") or None)
     except ImageError as error:
         print(f"image: {error}", file=sys.stderr)

@@ -89,14 +89,13 @@ def run_container(
         *([f"--cpus={memory / MEGABYTES_A_CPU:.3f}"] if memory and share_cpu else []),
         *(f"--env={key}={value}" for key, value in (environ or {}).items()),
         *(f"--volume={source}:{target}:ro" for source, target in {binary: EMULATOR_PATH, **(mounts or {})}.items()),
+        *(["--read-only-tmpfs=false"] if engine.program == "podman" else []),  # podman's read-only leaves /run and /var/tmp writable
         *(image, *([handler] if handler else [])),
     ]
     try:
         with (folder / "stdout").open("wb") as stdout, (folder / "stderr").open("wb") as stderr:
             process = subprocess.Popen(command, env=engine.environ, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr)
-        container = Container(
-            name=name, engine=engine, emulator=Emulator(port=port, pid=process.pid, folder=folder), process=process
-        )
+        container = Container(name=name, engine=engine, emulator=Emulator(port=port, pid=process.pid, folder=folder), process=process)
         try:
             wait_until_it_answers(container)
             yield container

@@ -7,7 +7,7 @@ import resource
 import shutil
 import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from model.errors import SegmentScorerError
@@ -25,7 +25,7 @@ class Engine:
     """A container engine that answered. `environ` is what its commands run with."""
 
     program: str
-    environ: Mapping[str, str]
+    environ: Mapping[str, str] = field(repr=False)
 
     def ask(self, *arguments: str) -> str:
         """What the command prints. Raises ImageError with the engine's last line when it fails."""
