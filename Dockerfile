@@ -1,18 +1,19 @@
 # The image: a base with Python, a virtual environment from the lock, our code, and the bytecode of all three.
 #
-#   dependencies   the virtual environment                          (changes with requirements/)
-#   code           what we wrote, compiled                          (changes with each commit)
-#   function       what Lambda runs: the base and copies of the two (the default target: it stays last)
+#   builder                the base, uv, and the standard library's bytecode
+#   function-dependencies  the virtual environment                           (changes with requirements/)
+#   code                   what we wrote, compiled                           (changes with each commit)
+#   function               what Lambda runs: the base and copies of the two  (the default target: it stays last)
 #
-# Nothing runs in the last stage and the first two run on the machine that builds, so an image for the other architecture needs no
+# Nothing runs in the last stage and the others run on the machine that builds, so an image for the other architecture needs no
 # emulation. docs/image.md says how it is built, what is in it and what was measured.
 
-# The official slim image by its full tag. Also works: the same by digest (`make pin-base` prints it) and AWS's own base,
+# The official slim image by its full tag. Also works: the same by digest (`make pin-base` writes it here) and AWS's own base,
 # public.ecr.aws/lambda/python:3.13.
 ARG BASE_IMAGE=docker.io/library/python:3.13.14-slim-trixie
 
 # hadolint ignore=DL3006,DL3029  # the tag is in the argument; the platform is the builder's on purpose
-FROM --platform=${BUILDPLATFORM} ${BASE_IMAGE} AS dependencies
+FROM --platform=${BUILDPLATFORM} ${BASE_IMAGE} AS builder
 # The Python the lock was tested with in the image. Not PYTHON_VERSION: the official image sets that one itself.
 ARG BASE_PYTHON=3.13
 RUN found="$(python -c 'import sys; print("%d.%d" % sys.version_info[:2])')" && \
@@ -26,38 +27,26 @@ RUN --mount=type=secret,id=ca-bundle,target=/run/secrets/ca-bundle,required=fals
     if [ -s /run/secrets/ca-bundle ]; then export PIP_CERT=/run/secrets/ca-bundle; fi && \
     python -m venv /build/uv && \
     /build/uv/bin/python -m pip install --quiet --no-cache-dir --disable-pip-version-check --require-hashes -r /build/uv.txt
+# All bytecode lies in one tree beside the sources, the standard library's too: the official image ships none of it, and Lambda's
+# read-only disk would have every cold start compile it again.
+ENV PYTHONPYCACHEPREFIX=/opt/bytecode
+COPY image/compile.sh image/install.sh /build/
+RUN /build/compile.sh "$(python -c 'import sysconfig; print(sysconfig.get_path("stdlib"))')" site-packages
+
+FROM builder AS function-dependencies
 # The architecture of the image, not of the builder: the engine sets it.
 ARG TARGETARCH
 COPY requirements/function.txt /build/
 RUN --mount=type=secret,id=ca-bundle,target=/run/secrets/ca-bundle,required=false \
-    if [ -s /run/secrets/ca-bundle ]; then export SSL_CERT_FILE=/run/secrets/ca-bundle; fi && \
-    case "$TARGETARCH" in \
-      amd64) platform=x86_64-manylinux_2_28 ;; \
-      arm64) platform=aarch64-manylinux_2_28 ;; \
-      *) echo "Dockerfile: expected the platform linux/amd64 or linux/arm64" >&2; exit 1 ;; \
-    esac && \
-    python -m venv --without-pip /opt/venv && \
-    UV_SYSTEM_CERTS=1 /build/uv/bin/uv pip install --quiet --no-cache --link-mode copy --python /opt/venv --python-platform "$platform" \
-      --only-binary :all: --no-deps --require-hashes -r /build/function.txt && \
-    # Never imported by a function that only scores: test suites, headers, and ONNX Runtime's tools for converting and tuning models.
-    find /opt/venv -type d \( -name tests -o -name include \) -prune -exec rm -r {} + && \
-    for tools in backend datasets quantization tools transformers; do \
-      rm -r "/opt/venv/lib/python$BASE_PYTHON/site-packages/onnxruntime/$tools"; \
-    done
-# All bytecode lies in one tree beside the sources, the standard library's too: the official image ships none of it, and Lambda's
-# read-only disk would have every cold start compile it again. Unchecked: whoever copies or repacks a layer may change file times.
-ENV PYTHONPYCACHEPREFIX=/opt/bytecode
-RUN python -m compileall -q -j 0 --invalidation-mode unchecked-hash -x '/(test|tests|idlelib|ensurepip|tkinter|turtledemo|site-packages|dist-packages)/' \
-      "$(python -c 'import sysconfig; print(sysconfig.get_path("stdlib"))')" && \
-    python -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/venv/lib
+    /build/install.sh /build/function.txt "$TARGETARCH" && /build/compile.sh /opt/venv/lib
 
-FROM dependencies AS code
+FROM builder AS code
 WORKDIR /var/task
 COPY image/entrypoint.sh /opt/
 COPY model/ model/
+COPY protos/ protos/
 COPY function/ function/
-RUN chmod -R a=rX,u+w . && chmod 755 /opt/entrypoint.sh && \
-    python -m compileall -q -j 0 --invalidation-mode unchecked-hash .
+RUN chmod -R a=rX,u+w . && chmod 755 /opt/entrypoint.sh && /build/compile.sh .
 
 # hadolint ignore=DL3006
 FROM ${BASE_IMAGE} AS function
@@ -66,8 +55,8 @@ ENV PATH=/opt/venv/bin:$PATH \
     PYTHONPYCACHEPREFIX=/opt/bytecode \
     ORT_DISABLE_TELEMETRY=1
 WORKDIR /var/task
-COPY --from=dependencies /opt/venv/ /opt/venv/
-COPY --from=dependencies /opt/bytecode/ /opt/bytecode/
+COPY --from=function-dependencies /opt/venv/ /opt/venv/
+COPY --from=function-dependencies /opt/bytecode/ /opt/bytecode/
 COPY --from=code /opt/entrypoint.sh /opt/
 COPY --from=code /opt/bytecode/var/ /opt/bytecode/var/
 COPY --from=code /var/task/ /var/task/

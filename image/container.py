@@ -94,7 +94,8 @@ def run_container(
     ]
     try:
         with (folder / "stdout").open("wb") as stdout, (folder / "stderr").open("wb") as stderr:
-            process = subprocess.Popen(command, env=engine.environ, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr)
+            # Where podman's monitor leaves a file named `oom` when the kernel has killed something.
+            process = subprocess.Popen(command, cwd=folder, env=engine.environ, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr)
         container = Container(name=name, engine=engine, emulator=Emulator(port=port, pid=process.pid, folder=folder), process=process)
         try:
             wait_until_it_answers(container)
