@@ -1,6 +1,6 @@
 """`make image` and `make pin-base`: build a target of the Dockerfile with the engine at hand, or pin the base by its digest.
 
-Takes BASE_IMAGE, BASE_PYTHON, CA_BUNDLE and ARCH from the environment; gives an image `segment-scorer:TARGET`. Needs python3 and an engine only.
+Takes BASE_IMAGE, BASE_PYTHON, CA_BUNDLE and ARCH from the environment; gives an image `segment-scorer:TARGET`. Needs an engine, no package.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 
 from image.engine import Engine, ImageError, find_engine
@@ -26,14 +27,15 @@ REFUSAL = re.compile(r"Dockerfile: (expected .+)")
 ARCHITECTURES = ("amd64", "arm64")
 
 
-def build_image(engine: Engine, target: str, *, base: str, arch: str | None, ca_bundle: str | None) -> str:
+def build_image(engine: Engine, target: str, environ: Mapping[str, str]) -> str:
     """Build one target and give the image's name. The engine's progress goes to stderr. Raises ImageError."""
-    provide_base(engine, base, arch)
+    base = provide_base(engine, environ)
+    arch, base_python, ca_bundle = environ.get("ARCH"), environ.get("BASE_PYTHON"), environ.get("CA_BUNDLE")
     name = f"{NAME}:{target}" + (f"-{arch}" if arch else "")
     command = [
         *(engine.program, "build", "--file", str(DOCKERFILE), "--target", target, "--tag", name),
         *("--build-arg", f"BASE_IMAGE={base}", "--build-arg", f"VERSION={read_version()}", "--build-arg", f"REVISION={read_revision()}"),
-        *(["--build-arg", f"BASE_PYTHON={os.environ['BASE_PYTHON']}"] if os.environ.get("BASE_PYTHON") else []),
+        *(["--build-arg", f"BASE_PYTHON={base_python}"] if base_python else []),
         *(["--platform", f"linux/{arch}"] if arch else []),
         *(["--secret", f"id=ca-bundle,src={ca_bundle}"] if ca_bundle else []),
         *(["--pull=never"] if engine.program == "podman" else []),
@@ -51,14 +53,18 @@ def build_image(engine: Engine, target: str, *, base: str, arch: str | None, ca_
     return name
 
 
-def provide_base(engine: Engine, base: str, arch: str | None) -> None:
-    """See that the base is here, or pull it. Raises ImageError."""
+def provide_base(engine: Engine, environ: Mapping[str, str]) -> str:
+    """See that the base is here, or pull it, and give its name. Raises ImageError."""
+    base, arch = environ.get("BASE_IMAGE") or read_base(), environ.get("ARCH")
+    if arch and arch not in ARCHITECTURES:
+        raise ImageError(f"expected ARCH to be one of {', '.join(ARCHITECTURES)}")
     platform = ["--platform", f"linux/{arch}"] if arch else []
     if not engine.succeeds("image", "inspect", base) and not engine.succeeds("pull", *platform, base):
         raise ImageError(
             f"expected the base image {base}, which is not here and cannot be pulled; "
             "set BASE_IMAGE to one that is, or make a stand-in with image/standin.sh"
         )
+    return base
 
 
 def read_base() -> str:
@@ -124,18 +130,13 @@ def main() -> int:
         if options.pin_base:
             print(f"Dockerfile: base pinned to {pin_base(engine, DOCKERFILE)}")
             return 0
-        arch = os.environ.get("ARCH") or None
-        if arch not in (None, *ARCHITECTURES):
-            raise ImageError(f"expected ARCH to be one of {', '.join(ARCHITECTURES)}")
-        base = os.environ.get("BASE_IMAGE") or read_base()
         if options.provide_base:
-            provide_base(engine, base, arch)
+            print(f"base image: {provide_base(engine, os.environ)}")
             return 0
-        name = build_image(engine, options.target, base=base, arch=arch, ca_bundle=os.environ.get("CA_BUNDLE") or None)
+        print(f"built {build_image(engine, options.target, os.environ)} with {engine.program}")
     except ImageError as error:
         print(f"image: {error}", file=sys.stderr)
         return 1
-    print(f"built {name} with {engine.program} on {base}")
     return 0
 
 
