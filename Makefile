@@ -4,16 +4,13 @@ BIN := .venv/bin
 # A make target that runs tests may take more of them or fewer: make test ARGS="-k policy -x"
 ARGS ?=
 
-.PHONY: demo test emulate check lock stubs interop clean
+.PHONY: demo test check lock stubs interop image image-test emulate pin-base clean
 
 demo: .venv/ready ## one real segment through the hook: who was kept, who was not, and how they really behaved
 	$(BIN)/python examples/cdnow/demo.py --out out/demo
 
 test: .venv/ready ## the tests (none needs a container engine or an AWS account)
 	$(BIN)/python -m pytest $(ARGS)
-
-emulate: .venv/ready ## the hook in AWS's runtime interface emulator until Ctrl-C, for segment-scorer run --hook http://127.0.0.1:9000
-	$(BIN)/python -m tests.emulator $(ARGS)
 
 check: .venv/ready ## format, lint, types, import rules, stale locks and stubs
 	$(BIN)/ruff format --check .
@@ -28,6 +25,23 @@ lock: .venv/ready ## compile requirements/*.txt again from pyproject.toml
 
 stubs: .venv/ready ## make the Python of protos/open_inference.proto again
 	$(BIN)/python -m protos.generate
+
+image: ## the container image, with docker or podman (ENGINE, BASE_IMAGE, CA_BUNDLE, ARCH: docs/image.md)
+	$(PYTHON) -m image.build
+
+image-test: .venv/ready .cache/image-tools/ready image ## the tests of the built container, under Lambda's limits
+	$(BIN)/python -m pytest tests/image $(ARGS)
+
+emulate: .venv/ready image ## the image under AWS's emulator: the example events and their replies
+	$(BIN)/python -m image.emulate
+
+pin-base: ## write the base's digest, asked of its registry, into the Dockerfile
+	$(PYTHON) -m image.build --pin-base
+
+.cache/image-tools/ready: requirements/image-tools.txt
+	$(PYTHON) -m venv .cache/image-tools
+	.cache/image-tools/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/image-tools.txt
+	touch $@
 
 .venv/ready: requirements/all.txt pyproject.toml
 	$(PYTHON) -m venv .venv

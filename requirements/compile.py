@@ -24,7 +24,11 @@ SETS: dict[str, list[str]] = {
     "train": ["--extra=cli", "--extra=train"],
     "run": ["--extra=cli", "--extra=run", "--extra=aws"],
     "ray": ["--extra=cli", "--extra=run", "--extra=ray"],
+    "uv": [f"--group={PYPROJECT}:install"],
+    "image-tools": [f"--group={PYPROJECT}:image-tools"],
 }
+# Sets of a group alone: nothing of the project itself is in them.
+GROUPS_ALONE = {"uv", "image-tools"}
 
 
 def compile_set(name: str, folder: Path, *, upgrade: bool) -> None:
@@ -34,7 +38,8 @@ def compile_set(name: str, folder: Path, *, upgrade: bool) -> None:
         *(sys.executable, "-m", "uv", "pip", "compile", "--quiet", "--universal", "--generate-hashes", "--no-annotate"),
         *("--python-version", LOWEST_PYTHON, "--custom-compile-command", "make lock", *SETS[name], *constraint),
         *(["--upgrade"] if upgrade and name == "all" else []),
-        *(str(PYPROJECT), "--output-file", str(folder / f"{name}.txt")),
+        *([] if name in GROUPS_ALONE else [str(PYPROJECT)]),
+        *("--output-file", str(folder / f"{name}.txt")),
     ]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
 
