@@ -135,10 +135,14 @@ def count_overrides_skipped(batch: Batch, decisions: Sequence[Decision], rules: 
 
 def is_too_large(reply: Mapping[str, Any], batch: Batch, rules: Rules) -> bool:
     """Whether the reply is beyond what Lambda returns. It is encoded to be measured only when a cheap upper bound is too large."""
+    return bound_size(reply, batch, rules) > LARGEST_REPLY and len(json.dumps(reply)) > LARGEST_REPLY
+
+
+def bound_size(reply: Mapping[str, Any], batch: Batch, rules: Rules) -> int:
+    """Bytes that the encoded reply cannot exceed."""
     texts = [f"{band.name}{band.title_override}{band.body_override}" for band in rules.bands]
     longest = max((len(text.encode()) for text in texts), default=0)
-    bound = MOST_GROWTH * (batch.size + len(reply) * (longest + LONGEST_ADDITION))
-    return bound > LARGEST_REPLY and len(json.dumps(reply)) > LARGEST_REPLY
+    return MOST_GROWTH * (batch.size + len(reply) * (longest + LONGEST_ADDITION)) + len("{}")
 
 
 def build_event(
