@@ -23,8 +23,8 @@ LIMIT_SECONDS = 15.0
 LARGEST_BATCH = 50
 # 6 MB a synchronous invocation; the runtime interface emulator refuses beyond this many bytes and the process dies with it.
 LARGEST_REPLY = 6_291_556
-# Channels for which the guide says TitleOverride and BodyOverride are honoured: push and SMS, never e-mail.
-HONOURS_OVERRIDES = frozenset({"ADM", "APNS", "APNS_SANDBOX", "APNS_VOIP", "APNS_VOIP_SANDBOX", "BAIDU", "GCM", "PUSH", "SMS"})
+# Channels for which the guide says TitleOverride and BodyOverride are honoured: these push services and SMS, never e-mail.
+HONOURS_OVERRIDES = frozenset({"ADM", "APNS", "APNS_SANDBOX", "APNS_VOIP", "APNS_VOIP_SANDBOX", "BAIDU", "GCM", "SMS"})
 # JSON text in ASCII with the runtime's separators is at most six times as long as compact UTF-8: DEL takes 1 byte there and 6 here.
 MOST_GROWTH = 6
 # Bytes of compact UTF-8 that our additions to a definition take beside a band's texts: three names of 50 characters, a score, the rest.
