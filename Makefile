@@ -3,14 +3,19 @@ PYTHON ?= python3
 BIN := .venv/bin
 # A make target that runs tests may take more of them or fewer: make test ARGS="-k policy -x"
 ARGS ?=
+# Each round of fuzz is about 107,000 events.
+ROUNDS ?= 10
 
-.PHONY: demo test check lock stubs interop image image-test emulate pin-base clean
+.PHONY: demo test check lock stubs interop image image-test emulate pin-base clean fuzz
 
 demo: .venv/ready ## one real segment through the hook: who was kept, who was not, and how they really behaved
 	$(BIN)/python examples/cdnow/demo.py --out out/demo
 
 test: .venv/ready ## the tests (none needs a container engine or an AWS account)
 	$(BIN)/python -m pytest $(ARGS)
+
+fuzz: .venv/ready ## about a million events of arbitrary JSON through the handler (some twenty minutes)
+	FUZZ_ROUNDS=$(ROUNDS) $(BIN)/python -m pytest tests/property/test_any_event_gets_a_reply_or_an_event_error.py --hypothesis-profile=fuzz $(ARGS)
 
 check: .venv/ready ## format, lint, types, import rules, stale locks and stubs
 	$(BIN)/ruff format --check .

@@ -23,8 +23,8 @@ LIMIT_SECONDS = 15.0
 LARGEST_BATCH = 50
 # 6 MB a synchronous invocation; the runtime interface emulator refuses beyond this many bytes and the process dies with it.
 LARGEST_REPLY = 6_291_556
-# Channels for which the guide says TitleOverride and BodyOverride are honoured: push and SMS, never e-mail.
-HONOURS_OVERRIDES = frozenset({"ADM", "APNS", "APNS_SANDBOX", "APNS_VOIP", "APNS_VOIP_SANDBOX", "BAIDU", "GCM", "PUSH", "SMS"})
+# Channels for which the guide says TitleOverride and BodyOverride are honoured: these push services and SMS, never e-mail.
+HONOURS_OVERRIDES = frozenset({"ADM", "APNS", "APNS_SANDBOX", "APNS_VOIP", "APNS_VOIP_SANDBOX", "BAIDU", "GCM", "SMS"})
 # JSON text in ASCII with the runtime's separators is at most six times as long as compact UTF-8: DEL takes 1 byte there and 6 here.
 MOST_GROWTH = 6
 # Bytes of compact UTF-8 that our additions to a definition take beside a band's texts: three names of 50 characters, a score, the rest.
@@ -135,10 +135,14 @@ def count_overrides_skipped(batch: Batch, decisions: Sequence[Decision], rules: 
 
 def is_too_large(reply: Mapping[str, Any], batch: Batch, rules: Rules) -> bool:
     """Whether the reply is beyond what Lambda returns. It is encoded to be measured only when a cheap upper bound is too large."""
+    return bound_size(reply, batch, rules) > LARGEST_REPLY and len(json.dumps(reply)) > LARGEST_REPLY
+
+
+def bound_size(reply: Mapping[str, Any], batch: Batch, rules: Rules) -> int:
+    """Bytes that the encoded reply cannot exceed."""
     texts = [f"{band.name}{band.title_override}{band.body_override}" for band in rules.bands]
     longest = max((len(text.encode()) for text in texts), default=0)
-    bound = MOST_GROWTH * (batch.size + len(reply) * (longest + LONGEST_ADDITION))
-    return bound > LARGEST_REPLY and len(json.dumps(reply)) > LARGEST_REPLY
+    return MOST_GROWTH * (batch.size + len(reply) * (longest + LONGEST_ADDITION)) + len("{}")
 
 
 def build_event(
