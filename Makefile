@@ -29,6 +29,10 @@ lock: .venv/ready ## compile requirements/*.txt again from pyproject.toml
 stubs: .venv/ready ## make the Python of protos/open_inference.proto again
 	$(BIN)/python -m protos.generate
 
+interop: .venv/ready ## our client against foreign servers and a foreign client against ours, each in its own environment
+	$(BIN)/python -m tests.interop.prepare
+	$(BIN)/python -m pytest -m interop tests/interop $(ARGS)
+
 .venv/ready: requirements/all.txt pyproject.toml
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/all.txt

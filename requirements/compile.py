@@ -25,16 +25,21 @@ SETS: dict[str, list[str]] = {
     "run": ["--extra=cli", "--extra=run", "--extra=aws"],
     "ray": ["--extra=cli", "--extra=run", "--extra=ray"],
 }
+# Dependency groups compiled by themselves, without ours beside them: foreign servers that `make interop` runs in their own environments.
+PEERS = ("interop-mlserver", "interop-kserve", "interop-triton", "interop-tritonclient")
 
 
 def compile_set(name: str, folder: Path, *, upgrade: bool) -> None:
-    """Write `folder/name.txt`, taking the pins that are already there and, for all but `all`, those of `folder/all.txt`."""
-    constraint = [] if name == "all" else ["--constraint", str(folder / "all.txt")]
+    """Write `folder/name.txt`, taking the pins that are already there and, for all of ours but `all`, those of `folder/all.txt`."""
+    if name in PEERS:
+        wanted = ["--group", f"{PYPROJECT}:{name}"]
+    else:
+        wanted = [*SETS[name], *([] if name == "all" else ["--constraint", str(folder / "all.txt")]), str(PYPROJECT)]
     command = [
         *(sys.executable, "-m", "uv", "pip", "compile", "--quiet", "--universal", "--generate-hashes", "--no-annotate"),
-        *("--python-version", LOWEST_PYTHON, "--custom-compile-command", "make lock", *SETS[name], *constraint),
-        *(["--upgrade"] if upgrade and name == "all" else []),
-        *(str(PYPROJECT), "--output-file", str(folder / f"{name}.txt")),
+        *("--python-version", LOWEST_PYTHON, "--custom-compile-command", "make lock", *wanted),
+        *(["--upgrade"] if upgrade and name in {"all", *PEERS} else []),
+        *("--output-file", str(folder / f"{name}.txt")),
     ]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
 
@@ -43,12 +48,12 @@ def stale_sets() -> list[str]:
     """Names of the sets that compile to something else than what is committed."""
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        for name in SETS:
+        for name in (*SETS, *PEERS):
             committed = HERE / f"{name}.txt"
             if committed.exists():
                 (folder / committed.name).write_bytes(committed.read_bytes())
         stale = []
-        for name in SETS:
+        for name in (*SETS, *PEERS):
             compile_set(name, folder, upgrade=False)
             committed = HERE / f"{name}.txt"
             if not committed.exists() or committed.read_bytes() != (folder / committed.name).read_bytes():
@@ -68,7 +73,7 @@ def main() -> int:
             if stale:
                 print(f"requirements/: stale: {', '.join(stale)}; run `make lock` and commit the result", file=sys.stderr)
             return 1 if stale else 0
-        for name in SETS:
+        for name in (*SETS, *PEERS):
             compile_set(name, HERE, upgrade=options.upgrade)
     except subprocess.CalledProcessError as error:
         print(f"requirements/: uv could not compile the sets (its message is above; status {error.returncode})", file=sys.stderr)

@@ -118,3 +118,15 @@ def test_says_in_one_sentence_that_a_key_is_not_the_certificates(bundle: Path, a
 
 def test_asks_for_certificate_and_key_together(bundle: Path, pair: Pair) -> None:
     assert "together" in start_and_fail("--bundle", str(bundle), "--tls-cert", str(pair.certificate))
+
+
+def probe(address: str) -> int:
+    return subprocess.run([sys.executable, "-m", "service.probe", address], cwd=ROOT, timeout=PATIENCE, check=False).returncode
+
+
+def test_is_probed_as_ready_until_it_is_stopped(bundle: Path) -> None:
+    with run_server(bundle) as server:
+        assert probe(server.address) == 0
+        server.signal(signal.SIGTERM)
+        server.child.wait(PATIENCE)
+        assert probe(server.address) == 1
