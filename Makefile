@@ -47,6 +47,9 @@ pin-base: ## write the base's digest, asked of its registry, into the Dockerfile
 	$(PYTHON) -m venv .cache/image-tools
 	.cache/image-tools/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/image-tools.txt
 	touch $@
+interop: .venv/ready ## our client against foreign servers and a foreign client against ours, each in its own environment
+	$(BIN)/python -m tests.interop.prepare
+	$(BIN)/python -m pytest -m interop tests/interop $(ARGS)
 
 .venv/ready: requirements/all.txt pyproject.toml
 	$(PYTHON) -m venv .venv

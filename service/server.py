@@ -6,6 +6,9 @@ The composition root of the service. A stop signal drains: not ready, no new cal
 from __future__ import annotations
 
 import logging
+import os
+import queue
+import re
 import signal
 import threading
 from collections.abc import Callable
@@ -29,6 +32,8 @@ from service.tls import TlsFiles, load_credentials
 LOG = logging.getLogger("segment_scorer.service")
 SERVICE = pb.DESCRIPTOR.services_by_name["GRPCInferenceService"].full_name
 SPARE_THREADS = 4  # for readiness and for refusals while every admitted inference runs
+# What gRPC would also take, such as a bare name, it understands in ways that nobody means.
+ADDRESS = re.compile(r"unix:/.+|([\w.-]+|\[[0-9a-fA-F:.]+\]):[0-9]{1,5}", re.ASCII)
 ASIDE_THREADS = 4  # for health and reflection, so that a stream held open costs no inference
 
 
@@ -101,30 +106,37 @@ def load_model(bundle: Path) -> Model:
 
 
 def serve(settings: ServiceSettings, *, load: Callable[[Path], Model] = load_model) -> None:
-    """Serve until SIGTERM or SIGINT, then drain; a second signal ends at once. Raises BundleError or ServiceError before it listens."""
-    signals = threading.Semaphore(0)
+    """Serve until SIGTERM or SIGINT, then drain; a second signal ends the process at once, status 1.
+
+    Raises BundleError or ServiceError before it listens.
+    """
+    signals: queue.SimpleQueue[int] = queue.SimpleQueue()  # the one queue that a signal handler may use
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: signals.release())
+        signal.signal(number, lambda number, _: signals.put(number))
     model = load(settings.bundle)
     service = Service(model, settings)
     facts = model.facts
     LOG.info("listening", extra={"fields": {"addresses": service.addresses, "model": facts.name, "version": facts.version}})
-    signals.acquire()
+    signals.get()
     LOG.info("draining", extra={"fields": {"seconds": settings.grace}})
     stopped = service.drain()
     while not stopped.wait(0.1):
-        if signals.acquire(blocking=False):
-            break
+        if not signals.empty():
+            service.stop()
+            LOG.warning("cut short")
+            os._exit(1)  # a thread that still computes would hold up any other way out
     service.stop()
     LOG.info("stopped")
 
 
 def _listen(server: grpc.Server, address: str, credentials: grpc.ServerCredentials | None) -> str:
     local = address.startswith("unix:")
+    if not ADDRESS.fullmatch(address):
+        raise ServiceError("expected each address to be host:port, [host]:port or unix:/path")
     try:
         port = server.add_secure_port(address, credentials) if credentials and not local else server.add_insecure_port(address)
     except RuntimeError as error:
-        raise ServiceError(f"cannot listen on {address}: expected a free host:port or unix:/path of this machine") from error
+        raise ServiceError(f"cannot listen on {address}: expected it to be free and this machine's") from error
     return address if local else f"{address.rpartition(':')[0]}:{port}"
 
 

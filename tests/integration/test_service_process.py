@@ -17,7 +17,7 @@ from function.scorers.tensors import Dialect, build_request, read_scores
 from protos.open_inference_pb2_grpc import GRPCInferenceServiceStub
 from tests.bundles import make_bundle, make_rows
 from tests.certificates import Authority, Pair
-from tests.processes import PATIENCE, ROOT, run_server
+from tests.processes import PATIENCE, ROOT, run_process, run_server
 
 OURS = Dialect(model="tiny")
 
@@ -66,6 +66,29 @@ def test_says_in_one_sentence_that_an_address_is_taken(bundle: Path) -> None:
     with contextlib.closing(socket.create_server(("127.0.0.1", 0))) as other:
         said = start_and_fail("--bundle", str(bundle), "--listen", f"127.0.0.1:{other.getsockname()[1]}")
     assert "cannot listen on" in said
+
+
+@pytest.mark.parametrize("address", ["8081", "localhost", "http://localhost:8081", "unix:relative", "vsock:1:2"])
+def test_says_in_one_sentence_what_an_address_looks_like(bundle: Path, address: str) -> None:
+    assert "host:port, [host]:port or unix:/path" in start_and_fail("--bundle", str(bundle), "--listen", address)
+
+
+def test_says_in_one_sentence_that_a_socket_cannot_be_made(bundle: Path, tmp_path: Path) -> None:
+    assert "cannot listen on" in start_and_fail("--bundle", str(bundle), "--listen", f"unix:{tmp_path}/nowhere/s.sock")
+
+
+def test_ends_at_once_on_a_second_signal(bundle: Path, tmp_path: Path) -> None:
+    with run_process([sys.executable, "-m", "tests.held_server", str(bundle), str(tmp_path / "gate")]) as process:
+        (address,) = process.wait_for("listening")["addresses"]
+        with grpc.insecure_channel(address) as channel:
+            held = GRPCInferenceServiceStub(channel).ModelInfer.future(build_request(make_rows(1), OURS), timeout=PATIENCE)
+            process.wait_for("computing")
+            process.signal(signal.SIGTERM)
+            process.wait_for("draining")
+            process.signal(signal.SIGTERM)
+            process.wait_for("cut short")
+            assert process.child.wait(PATIENCE) == 1
+            assert held.code() is not grpc.StatusCode.OK
 
 
 def test_says_in_one_sentence_that_there_is_no_bundle(tmp_path: Path) -> None:
@@ -118,3 +141,15 @@ def test_says_in_one_sentence_that_a_key_is_not_the_certificates(bundle: Path, a
 
 def test_asks_for_certificate_and_key_together(bundle: Path, pair: Pair) -> None:
     assert "together" in start_and_fail("--bundle", str(bundle), "--tls-cert", str(pair.certificate))
+
+
+def probe(address: str) -> int:
+    return subprocess.run([sys.executable, "-m", "service.probe", address], cwd=ROOT, timeout=PATIENCE, check=False).returncode
+
+
+def test_is_probed_as_ready_until_it_is_stopped(bundle: Path) -> None:
+    with run_server(bundle) as server:
+        assert probe(server.address) == 0
+        server.signal(signal.SIGTERM)
+        server.child.wait(PATIENCE)
+        assert probe(server.address) == 1
