@@ -4,18 +4,13 @@ from __future__ import annotations
 
 import math
 import re
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
+from cli.progress import show_progress
 from model.features import parse_time
-from model.training.datasets import Report
 from model.training.train import Order, Result, train_bundle
 
 
@@ -51,31 +46,6 @@ def command(
     with show_progress() as report:
         result = train_bundle(order, report)
     print(summarise(result))
-
-
-@contextmanager
-def show_progress() -> Iterator[Report]:
-    """A bar on stderr for each stage; where stderr is no terminal, a line for each stage."""
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        told: set[str] = set()
-
-        def tell(stage: str, done: int, total: int) -> None:  # noqa: ARG001  # a log gets no bar
-            if stage not in told:
-                told.add(stage)
-                print(f"{stage} ...", file=sys.stderr, flush=True)
-
-        yield tell
-        return
-    with Progress(TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), console=console) as progress:
-        tasks: dict[str, TaskID] = {}
-
-        def show(stage: str, done: int, total: int) -> None:
-            if stage not in tasks:
-                tasks[stage] = progress.add_task(stage)
-            progress.update(tasks[stage], completed=done, total=total)
-
-        yield show
 
 
 def summarise(result: Result) -> str:

@@ -135,8 +135,10 @@ def open_profiles(settings: Settings, wanted: Sequence[str]) -> Profiles:
 
         return SqliteProfiles(Path(where))
     if kind == "dynamodb":
-        from function.profiles.dynamodb import DynamoProfiles  # noqa: PLC0415  # costs what importing boto3 costs
-
+        try:
+            from function.profiles.dynamodb import DynamoProfiles  # noqa: PLC0415  # costs what importing boto3 costs
+        except ModuleNotFoundError as error:
+            raise SettingsError("SCORER_PROFILES: dynamodb needs boto3 (the extra `aws`), which is not installed") from error
         return DynamoProfiles(where, settings.profiles_partition_key, wanted, settings.profiles_patience)
     raise SettingsError(
         "SCORER_PROFILES: expected a store, sqlite:PATH or dynamodb:TABLE; the model or the policy reads External attributes"

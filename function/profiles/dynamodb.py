@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as WaitedTooLong
+from contextlib import contextmanager
 from typing import Any
 
 import boto3
@@ -107,6 +108,19 @@ class DynamoProfiles:
 def make_config(patience: float) -> Config:
     """One attempt a call, since retries here know the time budget, and no wait longer than half of `patience` seconds."""
     return Config(connect_timeout=patience / 2, read_timeout=patience / 2, retries={"total_max_attempts": 1}, tcp_keepalive=True)
+
+
+@contextmanager
+def open_client(region: str | None, endpoint_url: str | None) -> Iterator[Any]:
+    """A client for whoever loads a table: patient, with AWS's own retries. What AWS refuses becomes a SettingsError."""
+    config = Config(retries={"mode": "standard", "total_max_attempts": 10})
+    try:
+        yield boto3.session.Session().client("dynamodb", region_name=region, endpoint_url=endpoint_url, config=config)
+    except ClientError as error:
+        code = error.response.get("Error", {}).get("Code", "an unknown error")
+        raise SettingsError(f"--dynamodb: expected DynamoDB to accept the table, its items and our permission; it says {code}") from error
+    except (BotoCoreError, ValueError) as error:
+        raise SettingsError("--dynamodb: expected a reachable DynamoDB, a region (AWS_REGION or --region) and credentials") from error
 
 
 def pauses() -> Iterator[float]:
