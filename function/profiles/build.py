@@ -9,7 +9,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -62,7 +62,8 @@ def write_file(rows: Iterable[Row], out: Path) -> int:
     except (sqlite3.Error, OSError) as error:
         raise DataError(f"{out}: expected a place where a file can be written") from error
     finally:
-        fresh.unlink(missing_ok=True)
+        with suppress(OSError):
+            fresh.unlink()
     return max(0, count)
 
 

@@ -17,10 +17,11 @@ from typing import Any
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, NoCredentialsError, ResponseParserError
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, NoCredentialsError
 from botocore.exceptions import ConnectionError as NoConnection
 from botocore.exceptions import ConnectTimeoutError as ConnectTimedOut
 from botocore.exceptions import ReadTimeoutError as ReadTimedOut
+from botocore.parsers import ResponseParserError
 
 from function.errors import ProfilesError, ProfilesRejected, ProfilesTimeout, ProfilesUnavailable, SettingsError
 
@@ -57,7 +58,9 @@ class DynamoProfiles:
         try:
             self._client = boto3.session.Session().client("dynamodb", config=make_config(patience))
         except (BotoCoreError, ValueError) as error:
-            raise SettingsError("SCORER_PROFILES: expected a region for DynamoDB (AWS_REGION) and a readable AWS configuration") from error
+            raise SettingsError(
+                "SCORER_PROFILES: expected a region for DynamoDB (AWS_DEFAULT_REGION) and a readable AWS configuration"
+            ) from error
         self._threads = ThreadPoolExecutor(MOST_CALLS, thread_name_prefix="profiles")
 
     def fetch(self, keys: Sequence[str], timeout: float) -> dict[str, Mapping[str, Any] | None]:
@@ -96,8 +99,8 @@ class DynamoProfiles:
             left = (answer.get("UnprocessedKeys") or {}).get(self._table, {}).get("Keys", [])
         except (ClientError, BotoCoreError) as error:
             return {}, wanted, translate_error(error)
-        except (KeyError, TypeError, AttributeError, ValueError, RecursionError) as error:
-            raise ProfilesUnavailable("profiles: expected an answer of DynamoDB's BatchGetItem") from error
+        except (ResponseParserError, KeyError, TypeError, AttributeError, ValueError, RecursionError) as error:
+            return {}, wanted, chain(ProfilesUnavailable("profiles: expected an answer of DynamoDB's BatchGetItem"), error)
         return some, left, None
 
     def _read(self, item: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
@@ -120,7 +123,9 @@ def open_client(region: str | None, endpoint_url: str | None) -> Iterator[Any]:
         code = error.response.get("Error", {}).get("Code", "an unknown error")
         raise SettingsError(f"--dynamodb: expected DynamoDB to accept the table, its items and our permission; it says {code}") from error
     except (BotoCoreError, ValueError) as error:
-        raise SettingsError("--dynamodb: expected a reachable DynamoDB, a region (AWS_REGION or --region) and credentials") from error
+        raise SettingsError(
+            "--dynamodb: expected a reachable DynamoDB, a region (AWS_DEFAULT_REGION or --region) and credentials"
+        ) from error
 
 
 def pauses() -> Iterator[float]:
@@ -142,7 +147,7 @@ def translate_error(error: ClientError | BotoCoreError) -> ProfilesError:
         return chain(ProfilesUnavailable("profiles: expected DynamoDB to have room for the look-up"), error)
     if isinstance(error, ReadTimedOut | ConnectTimedOut):
         return chain(ProfilesTimeout("profiles: expected DynamoDB's answer in time"), error)
-    if isinstance(error, HTTPClientError | NoConnection | ResponseParserError):
+    if isinstance(error, HTTPClientError | NoConnection):
         return chain(ProfilesUnavailable("profiles: expected DynamoDB to be reachable"), error)
     what = "credentials for DynamoDB" if isinstance(error, NoCredentialsError) else "a usable AWS configuration"
     raise ProfilesRejected(f"profiles: expected {what}") from error

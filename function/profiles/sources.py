@@ -10,13 +10,13 @@ import gzip
 import io
 import math
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import date, time
 from decimal import Decimal
 from pathlib import Path
-from typing import IO, Any, TypeAlias
+from typing import IO, Any, TextIO, TypeAlias
 
 import msgspec
 
@@ -24,6 +24,8 @@ from model.errors import DataError
 
 # stage, how much of it is done, how much there is
 Report: TypeAlias = Callable[[str, int, int], None]
+# the place in the file, and column -> value
+Found: TypeAlias = Generator[tuple[str, dict[str, Any]], None, None]
 EVERY = 1_000  # rows between two reports
 STAGE = "reading profiles"
 
@@ -45,8 +47,8 @@ def read_rows(paths: Sequence[Path], key: str, report: Report) -> Iterator[Row]:
         read = next((reader for suffix, reader in READERS.items() if name.endswith(suffix)), None)
         if read is None:
             raise DataError(f"{path}: expected a name that ends in {', '.join(READERS)}, or in .gz after one of the first")
-        with open_file(path) as (file, tell):
-            for index, (place, fields) in enumerate(read(path, file, key)):
+        with open_file(path) as (file, tell), closing(read(path, file, key)) as found:
+            for index, (place, fields) in enumerate(found):
                 if index % EVERY == 0:
                     report(STAGE, before + tell(), total)
                 yield make_row(f"{path}, {place}", fields, key)
@@ -66,9 +68,18 @@ def make_row(place: str, fields: dict[str, Any], key: str) -> Row:
     return Row(place, str(found), attributes)
 
 
-def read_csv(path: Path, file: IO[bytes], key: str) -> Iterator[tuple[str, dict[str, Any]]]:
+def read_csv(path: Path, file: IO[bytes], key: str) -> Found:
     """Rows of a CSV file with a header; a name that is repeated there makes a list."""
-    rows = csv.reader(io.TextIOWrapper(file, encoding="utf-8-sig", newline=""), strict=True)
+    text = io.TextIOWrapper(file, encoding="utf-8-sig", newline="")
+    try:
+        yield from read_csv_text(path, text, key)
+    finally:
+        text.detach()  # or it would close the file when it goes
+
+
+def read_csv_text(path: Path, text: TextIO, key: str) -> Found:
+    """See `read_csv`."""
+    rows = csv.reader(text, strict=True)
     header = next(rows, [])
     if header.count(key) != 1 or "" in header:
         raise DataError(f"{path}: expected a header that names every column, {key} once (another key column: --key NAME)")
@@ -88,7 +99,7 @@ def read_csv(path: Path, file: IO[bytes], key: str) -> Iterator[tuple[str, dict[
         yield place, {name: value for name, value in fields.items() if value != []}
 
 
-def read_json_lines(path: Path, file: IO[bytes], key: str) -> Iterator[tuple[str, dict[str, Any]]]:  # noqa: ARG001  # one signature
+def read_json_lines(path: Path, file: IO[bytes], key: str) -> Found:  # noqa: ARG001  # one signature
     """Objects, one a line."""
     decoder = msgspec.json.Decoder(dict[str, Any])
     for number, line in enumerate(file, 1):
@@ -100,7 +111,7 @@ def read_json_lines(path: Path, file: IO[bytes], key: str) -> Iterator[tuple[str
                 raise DataError(f"{path}, line {number}: expected a JSON object") from error
 
 
-def read_parquet(path: Path, file: IO[bytes], key: str) -> Iterator[tuple[str, dict[str, Any]]]:
+def read_parquet(path: Path, file: IO[bytes], key: str) -> Found:
     """Rows of a Parquet file, a batch in memory at a time."""
     import pyarrow as pa  # noqa: PLC0415  # only who has Parquet pays for it
     from pyarrow import parquet  # noqa: PLC0415
@@ -118,7 +129,7 @@ def read_parquet(path: Path, file: IO[bytes], key: str) -> Iterator[tuple[str, d
         raise DataError(f"{path}: expected a readable Parquet file") from error
 
 
-READERS: dict[str, Callable[[Path, IO[bytes], str], Iterator[tuple[str, dict[str, Any]]]]] = {
+READERS: dict[str, Callable[[Path, IO[bytes], str], Found]] = {
     ".csv": read_csv,
     ".jsonl": read_json_lines,
     ".ndjson": read_json_lines,
