@@ -91,6 +91,15 @@ def test_damage_that_shows_only_later_is_translated_and_names_nobody(tmp_path: P
     assert str(raised.value) == "profiles: expected an undamaged SQLite file"
 
 
+def test_a_file_that_is_cut_off_in_place_while_it_is_read_is_translated_and_ends_no_process(tmp_path: Path) -> None:
+    path = make_store(tmp_path / "p.sqlite", {f"u{index}": {"text": "x" * 500} for index in range(2_000)})
+    store = SqliteProfiles(path)
+    with path.open("r+b") as file:
+        file.truncate(4096 * 2)
+    with pytest.raises(ProfilesUnavailable):
+        store.fetch([f"u{index}" for index in range(2_000)], 1.0)
+
+
 def cut(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-1000])
 
