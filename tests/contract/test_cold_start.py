@@ -48,7 +48,7 @@ def test_the_default_path_does_not_import_grpc() -> None:
 
 def test_the_default_path_opens_no_store_of_profiles() -> None:
     stores = {"function.profiles.sqlite", "function.profiles.dynamodb", "function.profiles.build", "function.profiles.sources", "sqlite3"}
-    assert not (stores | {"boto3", "botocore"}) & modules_after("import function.handler")
+    assert not (stores | {"boto3", "botocore.session"}) & modules_after("import function.handler")
 
 
 def test_a_sqlite_store_loads_sqlite_and_no_client_of_aws(tmp_path: Path) -> None:
@@ -58,7 +58,7 @@ def test_a_sqlite_store_loads_sqlite_and_no_client_of_aws(tmp_path: Path) -> Non
     }
     loaded = modules_after(f"from function.bootstrap import build_handler; build_handler({environ!r})")
     assert "sqlite3" in loaded
-    assert not {"boto3", "botocore", "function.profiles.build", "function.profiles.sources"} & loaded
+    assert not {"boto3", "botocore.session", "function.profiles.build", "function.profiles.sources"} & loaded
 
 
 def test_the_command_line_says_what_it_can_do_without_importing_what_does_it() -> None:
