@@ -103,7 +103,8 @@ def _profiles(text: str) -> str:
     return text
 
 
-def _profiles_key(text: str) -> tuple[str, ...]:
+def read_profile_key(text: str) -> tuple[str, ...]:
+    """The steps through an endpoint document to the key of a person's profile; none for the endpoint's own id. Raises ValueError."""
     path = {"user_id": "User.UserId", "endpoint_id": ""}.get(text, text)
     if path == text and (text.startswith("External.") or find_feature_problems({"name": "key", "path": text, "kind": "category"})):
         raise ValueError("user_id, endpoint_id or a path below the endpoint document such as Attributes.CustomerNumber")
@@ -168,7 +169,7 @@ READERS: dict[str, tuple[str, str, Callable[[str], Any]]] = {
     "SCORER_IDLE_MS": ("idle", "240000", _milliseconds(1_000, 3_600_000)),
     "SCORER_BREAKER_MS": ("breaker", "10000", _milliseconds(0, 3_600_000)),
     "SCORER_PROFILES": ("profiles", "", _profiles),
-    "SCORER_PROFILES_KEY": ("profiles_key", "user_id", _profiles_key),
+    "SCORER_PROFILES_KEY": ("profiles_key", "user_id", read_profile_key),
     "SCORER_PROFILES_PARTITION_KEY": ("profiles_partition_key", "id", _named),
     "SCORER_PROFILES_TIMEOUT_MS": ("profiles_patience", "2000", _milliseconds(10, 10_000)),
 }

@@ -70,6 +70,12 @@ def look_up_profiles(endpoints: Sequence[Endpoint], source: Source, timeout: flo
     return LookUp(endpoints=tuple(enriched), found=found, missing=readable - found - unreadable, unreadable=unreadable)
 
 
+def enrich_documents(documents: Sequence[dict[str, Any]], source: Source) -> list[dict[str, Any]]:
+    """Exported endpoint documents, each with its Id, with the profiles that the function would see: what a model learns from."""
+    endpoints = [Endpoint(id=document["Id"], document=document) for document in documents]
+    return [endpoint.document or {} for endpoint in look_up_profiles(endpoints, source, source.patience).endpoints]
+
+
 def do_without_profiles(endpoints: Sequence[Endpoint], error: ProfilesError) -> LookUp:
     """What is left when the look-up fails: everybody, with an empty profile."""
     return LookUp(endpoints=tuple(enrich_endpoint(endpoint, {}) for endpoint in endpoints), error=error)

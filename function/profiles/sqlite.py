@@ -30,23 +30,22 @@ class SqliteProfiles:
 
     def __init__(self, path: Path) -> None:
         """Open and check the file. Raises SettingsError when it is not one that `profiles build` made, or is not whole."""
-        place = f"SCORER_PROFILES: {path}"
         try:
             size = path.stat().st_size
             with path.open("rb") as file:
                 header = file.read(100)
         except FileNotFoundError as error:
-            raise SettingsError(f"{place}: expected a file of profiles, found none") from error
+            raise SettingsError(f"{path}: expected a file of profiles, found none") from error
         except OSError as error:
-            raise SettingsError(f"{place}: expected a readable file of profiles") from error
+            raise SettingsError(f"{path}: expected a readable file of profiles") from error
         if not header.startswith(MAGIC) or int.from_bytes(header[68:72], "big") != APPLICATION_ID:
-            raise SettingsError(f"{place}: expected a file that `segment-scorer profiles build` made")
+            raise SettingsError(f"{path}: expected a file that `segment-scorer profiles build` made")
         # SQLite file format, 1.3: page size at 16 (1 means 65,536), pages at 28, user version at 60.
         page_size = int.from_bytes(header[16:18], "big")
         if size != (65_536 if page_size == 1 else page_size) * int.from_bytes(header[28:32], "big"):
-            raise SettingsError(f"{place}: expected a whole file of profiles; its length is not what it says of itself")
+            raise SettingsError(f"{path}: expected a whole file of profiles; its length is not what it says of itself")
         if int.from_bytes(header[60:64], "big") != FORMAT:
-            raise SettingsError(f"{place}: expected format {FORMAT} of a file of profiles; build it again")
+            raise SettingsError(f"{path}: expected format {FORMAT} of a file of profiles; build it again")
         self._lock = threading.Lock()
         self._decoder = msgspec.json.Decoder(dict[str, Any])
         try:
@@ -57,9 +56,9 @@ class SqliteProfiles:
             columns = [row[1] for row in self._connection.execute("PRAGMA table_info(profile)")]
             self._connection.execute("SELECT key, attributes FROM profile LIMIT 1").fetchone()
         except sqlite3.Error as error:
-            raise SettingsError(f"{place}: expected an undamaged file of profiles") from error
+            raise SettingsError(f"{path}: expected an undamaged file of profiles") from error
         if columns != COLUMNS:
-            raise SettingsError(f"{place}: expected a table `profile` with the columns {', '.join(COLUMNS)}")
+            raise SettingsError(f"{path}: expected a table `profile` with the columns {', '.join(COLUMNS)}")
 
     def fetch(self, keys: Sequence[str], timeout: float) -> dict[str, Mapping[str, Any] | None]:  # noqa: ARG002  # 0.2 ms for 50 keys
         """See `records.Profiles`. Raises ProfilesUnavailable when the file turns out to be damaged."""

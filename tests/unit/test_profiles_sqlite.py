@@ -144,4 +144,4 @@ def test_a_file_that_is_not_a_whole_store_is_refused_in_one_sentence(tmp_path: P
     spoil(path)
     with pytest.raises(SettingsError) as raised:
         SqliteProfiles(path)
-    assert str(raised.value) == f"SCORER_PROFILES: {path}: {sentence}"
+    assert str(raised.value) == f"{path}: {sentence}"
