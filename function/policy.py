@@ -143,6 +143,8 @@ def copy_external(decision: Decision, endpoint: Endpoint, rules: Rules) -> Decis
 
     What the profile has not, or has only as null or empty text, is not written; what can be no text is left out and counted.
     """
+    if endpoint.problem is not None:
+        return decision  # it has not been enriched: what it calls External is the sender's
     profile = (endpoint.document or {}).get("External") or {}
     written: dict[str, list[str]] = {}
     dropped = 0

@@ -188,6 +188,12 @@ def test_external_is_written_on_whoever_stays_without_a_score_but_not_in_shadow(
     assert Bench(tmp_path, store, f'mode = "shadow"\n{policy}').ask({"a": person("u")})["a"]["Attributes"] == {}
 
 
+def test_an_unreadable_endpoint_gets_nothing_copied_whatever_it_calls_external(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, FakeProfiles({"u": {"tier": "gold"}}), '[external]\nTier = "External.tier"\n')
+    event = {key: person("u", Metrics=[], External=value) for key, value in {"a": 1, "b": {"tier": "forged"}}.items()}
+    assert bench.ask(event) == event
+
+
 def test_an_override_replaces_external_whole(tmp_path: Path) -> None:
     policy = '[external]\nA = "External.a"\n[[override]]\ncampaign_id = "campaign"\n[override.external]\nB = "External.b"\n'
     bench = Bench(tmp_path, FakeProfiles({"u": {"a": "1", "b": "2", "score": 1}}), policy)
