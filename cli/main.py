@@ -21,6 +21,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "policy": ("cli.policy", "check a policy file, or explain what it decides for an endpoint"),
     "run": ("cli.run", "walk a segment file through the hook, as Pinpoint did, and keep the books"),
     "invoke": ("cli.invoke", "send one event to the hook; show the reply and each decision with its reason"),
+    "profiles": ("cli.profiles", "make a store of what is known about people elsewhere: a SQLite file, a DynamoDB table"),
     "train": ("cli.train", "make a bundle from exported endpoints and a list of who responded"),
     "serve": ("cli.serve", "serve a bundle over gRPC, for a function or any client of the Open Inference Protocol"),
 }

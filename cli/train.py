@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import math
 import re
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
+from cli.progress import show_progress
 from model.features import parse_time
-from model.training.datasets import Report
+from model.training.people import Enrich
 from model.training.train import Order, Result, train_bundle
 
 
@@ -37,6 +33,12 @@ def command(
     features: Annotated[Path | None, typer.Option(metavar="FILE", help="Feature spec in TOML: [[feature]] with name, path, kind.")] = None,
     as_of: Annotated[str | None, typer.Option(metavar="TIME", help="Time that ages are measured against, ISO 8601, UTC.")] = None,
     name: Annotated[str, typer.Option(metavar="NAME", callback=read_name, help="The model's name.")] = "segment-scorer",
+    profiles: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="SQLite file that `profiles build` made: what External features are read from.")
+    ] = None,
+    profiles_key: Annotated[
+        str, typer.Option(metavar="KEY", help="As SCORER_PROFILES_KEY: user_id, endpoint_id or a path in the endpoint.")
+    ] = "user_id",
     seed: Annotated[int, typer.Option(metavar="N", min=0, max=2**32 - 1, help="The same files and seed give the same bundle.")] = 0,
 ) -> None:
     """Make a bundle (model.onnx, manifest.json) from exported endpoints and a list of who responded."""
@@ -46,36 +48,32 @@ def command(
         if math.isnan(reference):
             raise typer.BadParameter("expected ISO 8601, such as 2026-01-31 or 2026-01-31T19:00:00Z", param_hint="--as-of")
     order = Order(
-        endpoints=(*endpoints, *(more or ())), outcomes=outcomes, out=out, features=features, as_of=reference, name=name, seed=seed
+        endpoints=(*endpoints, *(more or ())),
+        outcomes=outcomes,
+        out=out,
+        features=features,
+        as_of=reference,
+        name=name,
+        seed=seed,
+        enrich=None if profiles is None else open_profiles(profiles, profiles_key),
     )
     with show_progress() as report:
         result = train_bundle(order, report)
     print(summarise(result))
 
 
-@contextmanager
-def show_progress() -> Iterator[Report]:
-    """A bar on stderr for each stage; where stderr is no terminal, a line for each stage."""
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        told: set[str] = set()
+def open_profiles(file: Path, key: str) -> Enrich:
+    """What adds the profiles of `file` to documents, as the function does."""
+    from function.profiles.enrich import Source, enrich_documents  # noqa: PLC0415  # only for who has profiles
+    from function.profiles.sqlite import SqliteProfiles  # noqa: PLC0415
+    from function.settings import read_profile_key  # noqa: PLC0415
 
-        def tell(stage: str, done: int, total: int) -> None:  # noqa: ARG001  # a log gets no bar
-            if stage not in told:
-                told.add(stage)
-                print(f"{stage} ...", file=sys.stderr, flush=True)
-
-        yield tell
-        return
-    with Progress(TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), console=console) as progress:
-        tasks: dict[str, TaskID] = {}
-
-        def show(stage: str, done: int, total: int) -> None:
-            if stage not in tasks:
-                tasks[stage] = progress.add_task(stage)
-            progress.update(tasks[stage], completed=done, total=total)
-
-        yield show
+    try:
+        steps = read_profile_key(key)
+    except ValueError as error:
+        raise typer.BadParameter(f"expected {error}", param_hint="--profiles-key") from error
+    source = Source(store=SqliteProfiles(file), key=steps, patience=60.0, scored=True)
+    return lambda documents: enrich_documents(documents, source)
 
 
 def summarise(result: Result) -> str:

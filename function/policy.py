@@ -13,6 +13,8 @@ from typing import Any, Literal
 import msgspec
 
 from function.records import Band, Context, Decision, Endpoint
+from model.document import is_encodable
+from model.features import read_texts
 
 REASONS = ("unreadable", "holdout", "no_scores", "sparse", "score")
 TWO_TO_THE_64 = float(1 << 64)
@@ -50,6 +52,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     keep: Literal["at_least", "below"] = "at_least"
     decimals: int = 4
     on_error: Literal["keep", "drop", "raise"] = "keep"
+    on_missing_profiles: Literal["on_error", "score"] = "on_error"
     unreadable: Literal["keep", "drop"] = "keep"
     min_present: float = 0.0
     sparse: Literal["keep", "drop"] = "keep"
@@ -58,6 +61,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     metric: str = "Score"
     holdout: Holdout = Holdout()
     bands: tuple[Band, ...] = ()  # highest `at_least` first
+    external: Mapping[str, str] = {}  # attribute to write -> attribute of the person's profile
 
     def band_for(self, score: float) -> Band | None:
         """The highest band that the rounded score reaches, or None."""
@@ -82,6 +86,11 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     overrides: tuple[Override, ...] = ()
     warnings: tuple[str, ...] = ()
 
+    @property
+    def external(self) -> list[str]:
+        """Every attribute of profiles that some rules write."""
+        return [name for rules in (self.rules, *(override.rules for override in self.overrides)) for name in rules.external.values()]
+
     def rules_for(self, context: Context) -> Rules:
         """The rules that an event's context falls under."""
         override = self.override_for(context)
@@ -99,10 +108,13 @@ def decide(endpoints: Sequence[Endpoint], scores: Sequence[float | None] | None,
     present  for each endpoint the share of features that are there, 0 to 1 (unreadable ones: any number)
     """
     unscored = [None] * len(endpoints)
-    return [
+    decisions = [
         decide_one(endpoint, score, share, rules, batch_scored=scores is not None)
         for endpoint, score, share in zip(endpoints, unscored if scores is None else scores, present, strict=True)
     ]
+    if not rules.external:
+        return decisions
+    return [copy_external(decision, endpoint, rules) for decision, endpoint in zip(decisions, endpoints, strict=True)]
 
 
 def decide_one(endpoint: Endpoint, score: float | None, share: float, rules: Rules, *, batch_scored: bool) -> Decision:
@@ -126,6 +138,27 @@ def decide_one(endpoint: Endpoint, score: float | None, share: float, rules: Rul
     return Decision(keep=keep, stays=keep or stays_anyway, reason="score", score=rounded, band=band)
 
 
+def copy_external(decision: Decision, endpoint: Endpoint, rules: Rules) -> Decision:
+    """A decision with the attributes that `[external]` copies from the endpoint's profile, as lists of texts.
+
+    What the profile has not, or has only as null or empty text, is not written; what can be no text is left out and counted.
+    """
+    if endpoint.problem is not None:
+        return decision  # it has not been enriched: what it calls External is the sender's
+    profile = (endpoint.document or {}).get("External") or {}
+    written: dict[str, list[str]] = {}
+    dropped = 0
+    for name, field in rules.external.items():
+        value = profile.get(field)
+        values = value if isinstance(value, list) else [value]
+        readable = [text for item in values if not isinstance(item, list) for text in read_texts(item)]
+        texts = [text for text in readable if is_encodable(text)]
+        dropped += sum(item is not None and item != "" for item in values) - len(texts)
+        if texts:
+            written[name] = texts
+    return msgspec.structs.replace(decision, external=written, external_dropped=dropped)
+
+
 def threshold_for_reach(reach: float, quantiles: Sequence[float], keep: str) -> float:
     """The score at which `reach` (0 to 1) of the people the model was evaluated on would stay, read off its quantiles linearly."""
     share = 1.0 - reach if keep == "at_least" else reach
@@ -140,7 +173,7 @@ def attributes_for(decision: Decision, rules: Rules) -> dict[str, list[str]]:
     """The attributes the policy writes on an endpoint that stays: name -> list of one text, as Pinpoint's API has them."""
     if rules.mode == "shadow" or decision.reason == "unreadable":
         return {}
-    written: dict[str, list[str]] = {}
+    written: dict[str, list[str]] = {**decision.external}
     if decision.score is not None and rules.score_attribute:
         written[rules.score_attribute] = [format_score(decision.score, rules)]
     if decision.band is not None and rules.band_attribute:

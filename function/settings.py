@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from function.errors import SettingsError
+from model.features import Feature, find_feature_problems
 
 PREFIX = "SCORER_"
 ROOT = Path(__file__).parent.parent
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+TABLE_NAME = re.compile(r"[A-Za-z0-9_.-]{3,255}", re.ASCII)  # DynamoDB developer guide, "Naming rules"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +44,10 @@ class Settings:
     call_cap: float
     idle: float
     breaker: float
+    profiles: str  # "", sqlite:PATH or dynamodb:TABLE
+    profiles_key: tuple[str, ...]  # steps through the endpoint document; none: the endpoint's id
+    profiles_partition_key: str
+    profiles_patience: float  # seconds
 
 
 def read_settings(environ: Mapping[str, str]) -> Settings:
@@ -88,6 +94,21 @@ def _target(text: str) -> str:
     if text != "bundled" and not TARGET.fullmatch(text):
         raise ValueError("bundled, host:port, dns:///host:port or unix:/path")
     return text
+
+
+def _profiles(text: str) -> str:
+    kind, _, where = text.partition(":")
+    if text and not (kind == "sqlite" and where) and not (kind == "dynamodb" and TABLE_NAME.fullmatch(where)):
+        raise ValueError("nothing, sqlite:PATH or dynamodb:TABLE")
+    return text
+
+
+def read_profile_key(text: str) -> tuple[str, ...]:
+    """The steps through an endpoint document to the key of a person's profile; none for the endpoint's own id. Raises ValueError."""
+    path = {"user_id": "User.UserId", "endpoint_id": ""}.get(text, text)
+    if path == text and (text.startswith("External.") or find_feature_problems({"name": "key", "path": text, "kind": "category"})):
+        raise ValueError("user_id, endpoint_id or a path below the endpoint document such as Attributes.CustomerNumber")
+    return Feature(name="key", path=path, kind="category").keys if path else ()
 
 
 def _text(text: str) -> str:
@@ -147,4 +168,8 @@ READERS: dict[str, tuple[str, str, Callable[[str], Any]]] = {
     "SCORER_CALL_MS": ("call_cap", "2000", _milliseconds(1, 30_000)),
     "SCORER_IDLE_MS": ("idle", "240000", _milliseconds(1_000, 3_600_000)),
     "SCORER_BREAKER_MS": ("breaker", "10000", _milliseconds(0, 3_600_000)),
+    "SCORER_PROFILES": ("profiles", "", _profiles),
+    "SCORER_PROFILES_KEY": ("profiles_key", "user_id", read_profile_key),
+    "SCORER_PROFILES_PARTITION_KEY": ("profiles_partition_key", "id", _named),
+    "SCORER_PROFILES_TIMEOUT_MS": ("profiles_patience", "2000", _milliseconds(10, 10_000)),
 }

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, TextIO
 
 import msgspec
@@ -15,7 +15,7 @@ import numpy as np
 from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
 from aws_lambda_powertools.metrics.provider.cloudwatch_emf.cloudwatch import AmazonCloudWatchEMFProvider
 
-from function.errors import ScorerError
+from function.errors import ProfilesError, ScorerError
 from function.policy import count_outcomes
 from function.records import Batch, Reply, Scored
 from model.bundle import Bundle
@@ -26,7 +26,7 @@ NAMESPACE = "SegmentScorer"
 SERVICE = "segment-scorer"
 COUNTED = ("received", "kept", "filtered", "held_out", "unreadable", "unscored", "sparse", "would_filter")
 # Every other metric is a count. A share has no unit in CloudWatch.
-UNITS = {"scoring_ms": "Milliseconds", "remaining_ms": "Milliseconds", "missing_share": "None"}
+UNITS = {"scoring_ms": "Milliseconds", "remaining_ms": "Milliseconds", "profiles_ms": "Milliseconds", "missing_share": "None"}
 # The messages of log lines that `segment-scorer drift` reads.
 BATCH = "batch"
 MODEL = "model"
@@ -35,19 +35,24 @@ write_json = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
 
 
 class Account(msgspec.Struct, frozen=True, kw_only=True):
-    """What happened to one batch. Times in seconds; `missing` is the share of features, from 0 to 1, that readable endpoints lack."""
+    """What happened to one batch. Times in seconds; `missing` is the share of features, from 0 to 1, that readable endpoints lack.
+
+    `profiles` are the look-up's numbers, none where nothing is looked up.
+    """
 
     batch: Batch
     reply: Reply
     mode: str
     scored: Scored | None
-    error: ScorerError | None
+    error: ScorerError | ProfilesError | None
     matrix: Matrix
     missing: float
     scoring: float
     remaining: float
     cold: float | None
     label: str
+    profiles: Mapping[str, float] = {}
+    profiles_error: ProfilesError | None = None
 
 
 class Telemetry:
@@ -99,6 +104,7 @@ class Telemetry:
                     "scored_by": account.scored.label if account.scored else None,
                     "error": describe_error(account),
                     "campaign_id": account.batch.context.campaign_id,
+                    **({"profiles_error": type(account.profiles_error).__name__} if account.profiles_error else {}),
                     **facts,
                     **bins,
                 },
@@ -123,6 +129,7 @@ def gather_facts(account: Account) -> dict[str, float | None]:
         "remaining_ms": round(account.remaining * 1000) if account.remaining != float("inf") else None,
         "missing_share": round(account.missing, 4),
         "cold_start": int(account.cold is not None),
+        **account.profiles,
     }
 
 

@@ -77,15 +77,20 @@ def read_profile(text: str) -> dict[str, Any] | None:
 def build_reply(batch: Batch, decisions: Sequence[Decision], rules: Rules, model: str) -> Reply:
     """`{"Items": {"CustomerProfiles": [{Id, ResultData}]}}`: every profile with an id, in the order received.
 
-    ResultData is `{score, decision, band, holdout, reason, model}`, a few hundred bytes of the 32 KB allowed. In mode shadow it says
-    nothing but `decision = "keep"`, since the reply is to be what it would be without us.
+    ResultData is `{score, decision, band, holdout, reason, model}`, a few hundred bytes of the 32 KB allowed; where the policy copies
+    attributes of the person's profile, also `external`, unless that would be too large. In mode shadow it says nothing but
+    `decision = "keep"`, since the reply is to be what it would be without us.
     """
-    items = [
-        {"Id": endpoint.id, "ResultData": describe_decision(decision, rules, model)}
-        for endpoint, decision in zip(batch.endpoints, decisions, strict=True)
-        if endpoint.id
-    ]
-    return Reply(body={"Items": {"CustomerProfiles": items}}, decisions=decisions)
+    items = []
+    dropped = False
+    for endpoint, decision in zip(batch.endpoints, decisions, strict=True):
+        if endpoint.id:
+            result = describe_decision(decision, rules, model)
+            if decision.external and len(json.dumps(result)) > LARGEST_RESULT:
+                del result["external"]
+                dropped = True
+            items.append({"Id": endpoint.id, "ResultData": result})
+    return Reply(body={"Items": {"CustomerProfiles": items}}, decisions=decisions, annotations_dropped=dropped)
 
 
 def describe_decision(decision: Decision, rules: Rules, model: str) -> dict[str, Any]:
@@ -99,6 +104,7 @@ def describe_decision(decision: Decision, rules: Rules, model: str) -> dict[str,
             "reason": "shadow" if decision.stays else decision.reason,
             "model": model,
         }
+    external = {"external": flatten_texts(decision.external)} if decision.external else {}
     return {
         "score": decision.score,
         "decision": "keep" if decision.stays else "drop",
@@ -106,7 +112,16 @@ def describe_decision(decision: Decision, rules: Rules, model: str) -> dict[str,
         "holdout": decision.holdout,
         "reason": decision.reason,
         "model": model,
+        **external,
     }
+
+
+def flatten_texts(attributes: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """One text a name, as AWS's migration of endpoints to profiles has it: several values of X become X_1, X_2, ..."""
+    flat: dict[str, str] = {}
+    for name, texts in attributes.items():
+        flat |= {name: texts[0]} if len(texts) == 1 else {f"{name}_{index}": text for index, text in enumerate(texts, 1)}
+    return flat
 
 
 def build_event(profiles: Mapping[str, str], *, campaign_id: str, run_id: str, action_id: str) -> dict[str, Any]:

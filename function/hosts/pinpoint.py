@@ -10,6 +10,8 @@ import json
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+import msgspec
+
 from function.errors import ReplyError
 from function.hosts.reading import read_text
 from function.policy import Rules, attributes_for
@@ -73,7 +75,7 @@ def build_reply(batch: Batch, decisions: Sequence[Decision], rules: Rules, model
         for endpoint, decision in zip(batch.endpoints, decisions, strict=True)
         if decision.stays and endpoint.document is not None
     }
-    if not is_too_large(body, batch, rules):
+    if not is_too_large(body, batch, decisions, rules):
         return Reply(body=body, decisions=decisions, overrides_skipped=count_overrides_skipped(batch, decisions, rules))
     plain = {endpoint.id: endpoint.document for endpoint in batch.endpoints if endpoint.id in body and endpoint.document is not None}
     if len(json.dumps(plain)) > LARGEST_REPLY:
@@ -133,16 +135,17 @@ def count_overrides_skipped(batch: Batch, decisions: Sequence[Decision], rules: 
     )
 
 
-def is_too_large(reply: Mapping[str, Any], batch: Batch, rules: Rules) -> bool:
+def is_too_large(reply: Mapping[str, Any], batch: Batch, decisions: Sequence[Decision], rules: Rules) -> bool:
     """Whether the reply is beyond what Lambda returns. It is encoded to be measured only when a cheap upper bound is too large."""
-    return bound_size(reply, batch, rules) > LARGEST_REPLY and len(json.dumps(reply)) > LARGEST_REPLY
+    return bound_size(reply, batch, decisions, rules) > LARGEST_REPLY and len(json.dumps(reply)) > LARGEST_REPLY
 
 
-def bound_size(reply: Mapping[str, Any], batch: Batch, rules: Rules) -> int:
+def bound_size(reply: Mapping[str, Any], batch: Batch, decisions: Sequence[Decision], rules: Rules) -> int:
     """Bytes that the encoded reply cannot exceed."""
     texts = [f"{band.name}{band.title_override}{band.body_override}" for band in rules.bands]
     longest = max((len(text.encode()) for text in texts), default=0)
-    return MOST_GROWTH * (batch.size + len(reply) * (longest + LONGEST_ADDITION)) + len("{}")
+    copied = sum(len(msgspec.json.encode(decision.external)) for decision in decisions if decision.external)
+    return MOST_GROWTH * (batch.size + len(reply) * (longest + LONGEST_ADDITION) + copied) + len("{}")
 
 
 def build_event(

@@ -6,9 +6,9 @@ Holds no more than a chunk of documents. Lines that cannot be used are counted, 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -20,6 +20,8 @@ from model.features import OTHER, FeatureSpec, Matrix, build_matrix, read_texts
 from model.training.datasets import NAMED_LINES, Line, Report, read_lines
 
 Outcomes: TypeAlias = npt.NDArray[np.int64]
+Document: TypeAlias = dict[str, Any]
+Enrich: TypeAlias = Callable[[Sequence[Document]], Sequence[Document]]
 
 CHUNK = 500  # documents held at a time: few, because Python looks through all that it holds again and again (10,000 take 1.5 times as long)
 # Five folds need some people of both kinds in each; below 25 of a kind no figure of the evaluation would mean anything.
@@ -56,19 +58,27 @@ class People:
     left_out: tuple[str, ...]
 
 
-def gather_people(paths: Sequence[Path], outcomes: Mapping[str, int], spec: FeatureSpec, reference: float | None, report: Report) -> People:
+def gather_people(
+    paths: Sequence[Path],
+    outcomes: Mapping[str, int],
+    spec: FeatureSpec,
+    reference: float | None,
+    report: Report,
+    *,
+    enrich: Enrich | None = None,
+) -> People:
     """Join endpoints with `outcomes` and build the matrix. Categories without a vocabulary learn theirs in a pass of their own.
 
-    Raises DataError when nothing matches, or when fewer than 25 people have either outcome.
+    `enrich` adds to documents what is known about people elsewhere. Raises DataError when nothing matches, or when fewer than 25 people
+    have either outcome.
     """
     counts: Counter[str] = Counter()
     refusals: list[str] = []
-    spec = learn_vocabularies(paths, outcomes, spec, report)
+    spec = learn_vocabularies(paths, outcomes, spec, report, enrich)
     matrices, labels = [], []
-    matched = _match(read_lines(paths, report), outcomes, counts, refusals)
-    while chunk := list(islice(matched, CHUNK)):
-        matrices.append(build_matrix([document for document, _ in chunk], spec, reference))
-        labels += [outcome for _, outcome in chunk]
+    for documents, responded in _take_chunks(_match(read_lines(paths, report), outcomes, counts, refusals), enrich):
+        matrices.append(build_matrix(documents, spec, reference))
+        labels += responded
     join = Join(
         endpoints=counts["endpoints"],
         matched=counts["matched"],
@@ -103,12 +113,15 @@ def drop_absent(spec: FeatureSpec, matrix: Matrix) -> tuple[FeatureSpec, Matrix,
     return kept, np.ascontiguousarray(matrix[:, np.repeat(present, widths)]), left_out
 
 
-def learn_vocabularies(paths: Sequence[Path], outcomes: Mapping[str, int], spec: FeatureSpec, report: Report) -> FeatureSpec:
+def learn_vocabularies(
+    paths: Sequence[Path], outcomes: Mapping[str, int], spec: FeatureSpec, report: Report, enrich: Enrich | None = None
+) -> FeatureSpec:
     """Give each category without values those that 20 people or more have, at most 50, the most frequent first."""
     counters = {feature: Counter[str]() for feature in spec.features if feature.kind == "category" and not feature.values}
     if not counters:
         return spec
-    for document, _ in _match(read_lines(paths, report, "learning vocabularies"), outcomes, Counter(), []):
+    matched = _match(read_lines(paths, report, "learning vocabularies"), outcomes, Counter(), [])
+    for document in chain.from_iterable(documents for documents, _ in _take_chunks(matched, enrich)):
         for feature, counter in counters.items():
             value: Any = document
             for key in feature.keys:
@@ -125,9 +138,14 @@ def learn_vocabularies(paths: Sequence[Path], outcomes: Mapping[str, int], spec:
     return FeatureSpec(tuple(replace(feature, values=learnt.get(feature, feature.values)) for feature in spec.features))
 
 
-def _match(
-    lines: Iterator[Line], outcomes: Mapping[str, int], counts: Counter[str], refusals: list[str]
-) -> Iterator[tuple[dict[str, Any], int]]:
+def _take_chunks(matched: Iterator[tuple[Document, int]], enrich: Enrich | None) -> Iterator[tuple[Sequence[Document], list[int]]]:
+    """Documents, enriched a chunk at a time, and their outcomes."""
+    while chunk := list(islice(matched, CHUNK)):
+        documents = [document for document, _ in chunk]
+        yield enrich(documents) if enrich else documents, [outcome for _, outcome in chunk]
+
+
+def _match(lines: Iterator[Line], outcomes: Mapping[str, int], counts: Counter[str], refusals: list[str]) -> Iterator[tuple[Document, int]]:
     """The documents that have an outcome, each Id once; what became of the others goes into `counts` and `refusals`."""
     seen: set[str] = set()
     for line in lines:

@@ -20,14 +20,17 @@ from model.training.datasets import Report, read_outcomes
 from model.training.evaluate import Evaluation, evaluate_out_of_fold
 from model.training.export import OPSETS, check_parity, convert_model, make_golden_rows, make_parity_rows, score_onnx
 from model.training.fit import fit_model
-from model.training.people import Join, People, gather_people
+from model.training.people import Enrich, Join, People, gather_people
 
 SHAPING = ("numpy", "scikit-learn", "skl2onnx")  # libraries whose release can change the model
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """What to train from, and where the bundle goes. `as_of` is the time ages are measured against, in seconds since 1970 UTC."""
+    """What to train from, and where the bundle goes.
+
+    `as_of` is the time ages are measured against, in seconds since 1970 UTC; `enrich` adds people's profiles to their documents.
+    """
 
     endpoints: tuple[Path, ...]
     outcomes: Path
@@ -36,6 +39,7 @@ class Order:
     as_of: float | None = None
     name: str = "segment-scorer"
     seed: int = 0
+    enrich: Enrich | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +56,7 @@ def train_bundle(order: Order, report: Report) -> Result:
     check_destination(order.out)
     spec, left_out = choose_features(order)
     outcomes = read_outcomes(order.outcomes)
-    people = gather_people(order.endpoints, outcomes, spec, order.as_of, report)
+    people = gather_people(order.endpoints, outcomes, spec, order.as_of, report, enrich=order.enrich)
     evaluation = evaluate_out_of_fold(people.spec, people.matrix, people.outcomes, order.seed, report)
     report("fitting on everybody", 0, 1)
     model = fit_model(people.spec, people.matrix, people.outcomes, order.seed, calibrated=evaluation.calibrated)

@@ -26,12 +26,12 @@ SWELLING = st.dictionaries(
 def test_the_bound_is_never_below_the_true_size(event: dict[str, Any], policy: dict[str, Any]) -> None:
     watcher = Watcher()
     reply = make_handler(policy, observer=watcher)(event)
-    ((batch, _),) = watcher.batches
+    ((batch, decisions),) = watcher.batches
     rules = read_policy(policy, threshold=0.5, quantiles=(0.0, 1.0)).rules_for(batch.context)
-    assert len(json.dumps(reply)) <= pinpoint.bound_size(reply, batch, rules)
+    assert len(json.dumps(reply)) <= pinpoint.bound_size(reply, batch, decisions, rules)
 
 
 def test_a_batch_within_the_documented_limits_is_never_encoded_to_be_measured() -> None:
     largest = {f"{index}": {"Address": "x" * 15_000} for index in range(50)}
     batch = pinpoint.parse_event(make_event(largest))
-    assert pinpoint.bound_size(largest, batch, read_policy({}, threshold=0.5, quantiles=(0.0, 1.0)).rules) <= pinpoint.LARGEST_REPLY
+    assert pinpoint.bound_size(largest, batch, [], read_policy({}, threshold=0.5, quantiles=(0.0, 1.0)).rules) <= pinpoint.LARGEST_REPLY

@@ -36,6 +36,12 @@ def test_settings_are_read() -> None:
     assert (settings.bundle, settings.policy, settings.reserve, settings.log_level) == (Path("/b"), Path("/p.toml"), 0.25, "DEBUG")
 
 
+def test_the_key_of_a_profile_becomes_steps_through_the_endpoint_document() -> None:
+    keys = {"user_id": ("User", "UserId"), "endpoint_id": (), "Attributes.a.b": ("Attributes", "a.b")}
+    keys["User.UserAttributes.Account"] = ("User", "UserAttributes", "Account")
+    assert {key: read_settings({"SCORER_PROFILES_KEY": key}).profiles_key for key in keys} == keys
+
+
 @pytest.mark.parametrize(
     ("name", "value", "sentence"),
     [
@@ -58,6 +64,21 @@ def test_settings_are_read() -> None:
         ("SCORER_METADATA", "grpc-timeout=1S", METADATA_SENTENCE),
         ("SCORER_METADATA", "key=caf\u00e9", METADATA_SENTENCE),
         ("SCORER_CALL_MS", "0", "SCORER_CALL_MS: expected whole milliseconds from 1 to 30000"),
+        ("SCORER_PROFILES", "sqlite:", "SCORER_PROFILES: expected nothing, sqlite:PATH or dynamodb:TABLE"),
+        ("SCORER_PROFILES", "/p.sqlite", "SCORER_PROFILES: expected nothing, sqlite:PATH or dynamodb:TABLE"),
+        ("SCORER_PROFILES", "dynamodb:a b", "SCORER_PROFILES: expected nothing, sqlite:PATH or dynamodb:TABLE"),
+        (
+            "SCORER_PROFILES_KEY",
+            "External.id",
+            "SCORER_PROFILES_KEY: expected user_id, endpoint_id or a path below the endpoint document such as Attributes.CustomerNumber",
+        ),
+        (
+            "SCORER_PROFILES_KEY",
+            "UserId",
+            "SCORER_PROFILES_KEY: expected user_id, endpoint_id or a path below the endpoint document such as Attributes.CustomerNumber",
+        ),
+        ("SCORER_PROFILES_PARTITION_KEY", "", "SCORER_PROFILES_PARTITION_KEY: expected text of one character or more"),
+        ("SCORER_PROFILES_TIMEOUT_MS", "0", "SCORER_PROFILES_TIMEOUT_MS: expected whole milliseconds from 10 to 10000"),
         ("SCORER_LOG_LEVEL", "info", "SCORER_LOG_LEVEL: expected one of DEBUG, INFO, WARNING, ERROR"),
     ],
 )
