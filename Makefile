@@ -15,13 +15,15 @@ test: .venv/ready ## the tests (none needs a container engine or an AWS account)
 emulate: .venv/ready ## the hook in AWS's runtime interface emulator until Ctrl-C, for segment-scorer run --hook http://127.0.0.1:9000
 	$(BIN)/python -m tests.emulator $(ARGS)
 
-check: .venv/ready ## format, lint, types, import rules, stale locks and stubs
+check: .venv/ready .cache/cfn-lint/ready .cache/audit/ready ## format, lint, types, import rules, stale locks and stubs, the template, known vulnerabilities
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python requirements/compile.py --check
 	$(BIN)/python -m protos.generate --check
+	.cache/cfn-lint/bin/cfn-lint deploy/template.yaml
+	$(BIN)/python requirements/audit.py
 
 lock: .venv/ready ## compile requirements/*.txt again from pyproject.toml
 	$(BIN)/python requirements/compile.py
@@ -33,6 +35,13 @@ stubs: .venv/ready ## make the Python of protos/open_inference.proto again
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/all.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	touch $@
+
+# A program with an environment of its own, from the requirement set of its name (--no-deps: the set is whole, and pip in hash mode
+# stumbles over extras, which the set names as plain packages).
+.cache/%/ready: requirements/%.txt
+	$(PYTHON) -m venv .cache/$*
+	.cache/$*/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $<
 	touch $@
 
 clean: ## everything that can be made again

@@ -24,17 +24,23 @@ SETS: dict[str, list[str]] = {
     "train": ["--extra=cli", "--extra=train"],
     "run": ["--extra=cli", "--extra=run", "--extra=aws"],
     "ray": ["--extra=cli", "--extra=run", "--extra=ray"],
+    "cfn-lint": [f"--group={PYPROJECT}:cfn-lint"],
+    "sam": [f"--group={PYPROJECT}:sam"],
+    "audit": [f"--group={PYPROJECT}:audit"],
 }
+# Programs with an environment of their own under .cache/: nothing of the project is in them, and all.txt's pins would age them.
+APART = {"cfn-lint", "sam", "audit"}
 
 
 def compile_set(name: str, folder: Path, *, upgrade: bool) -> None:
-    """Write `folder/name.txt`, taking the pins that are already there and, for all but `all`, those of `folder/all.txt`."""
-    constraint = [] if name == "all" else ["--constraint", str(folder / "all.txt")]
+    """Write `folder/name.txt`, taking the pins that are there and, for what is neither `all` nor apart, those of `folder/all.txt`."""
+    constraint = [] if name in {"all", *APART} else ["--constraint", str(folder / "all.txt")]
     command = [
         *(sys.executable, "-m", "uv", "pip", "compile", "--quiet", "--universal", "--generate-hashes", "--no-annotate"),
         *("--python-version", LOWEST_PYTHON, "--custom-compile-command", "make lock", *SETS[name], *constraint),
-        *(["--upgrade"] if upgrade and name == "all" else []),
-        *(str(PYPROJECT), "--output-file", str(folder / f"{name}.txt")),
+        *(["--upgrade"] if upgrade and name in {"all", *APART} else []),
+        *([] if name in APART else [str(PYPROJECT)]),
+        *("--output-file", str(folder / f"{name}.txt")),
     ]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
 
