@@ -76,9 +76,9 @@ def push_image(engine: Engine, image: Image, repository: Repository) -> Manifest
             print(f"push: {tag} {'is there already' if is_same(image, found) else 'stays on the image it names'}", file=sys.stderr)
     after = repository.read_manifest(first)
     if after is None or not is_same(image, after):
-        raise DeployError("the registry took the image and names another by its tag: somebody else pushed at the same moment; look before deploying")
+        raise DeployError("the registry names another image by the tag just pushed: somebody else pushed too; look before deploying")
     if after.config is None:
-        raise DeployError("the registry holds a list of images, which Lambda does not take: build with docker's --provenance=false, or with podman")
+        raise DeployError("the registry holds a list, which Lambda does not take: build with docker's --provenance=false, or podman")
     return after
 
 
@@ -94,7 +94,7 @@ def upload(engine: Engine, image: Image, repository: Repository, tag: str) -> No
     plain = ["--tls-verify=false"] if engine.program == "podman" and repository.is_loopback else []
     with credentials(repository) as environ:
         command = [engine.program, "push", *plain, target]
-        done = subprocess.run(command, env={**engine.environ, **environ}, stdout=sys.stderr, check=False)
+        done = subprocess.run(command, env={**engine.environ, **environ}, stdout=2, check=False)  # 2: standard error
     if done.returncode:
         raise DeployError(f"{engine.program} could not push, and says why above; tags pushed before this one stand, none was moved")
 

@@ -14,7 +14,7 @@ import urllib.request
 from dataclasses import dataclass
 
 from deploy.aws import open_client, translated
-from deploy.errors import DeployError, MissingResource
+from deploy.errors import DeployError
 
 REPOSITORY = re.compile(r"(?P<host>[a-z0-9.-]+(:\d{1,5})?)/(?P<name>[a-z0-9]+([._/-][a-z0-9]+)*)")
 ECR = re.compile(r"(?P<account>\d{12})\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(\.cn)?")
@@ -60,28 +60,28 @@ class Repository:
             with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=SECONDS) as answer:  # noqa: S310  # the scheme is ours
                 body: bytes = answer.read()
         except urllib.error.HTTPError as error:
-            return self._explain(error)
+            if error.code == 404 and ("NAME_UNKNOWN" not in error.read().decode(errors="replace") or not ECR.fullmatch(self.host)):
+                return None
+            raise DeployError(explain_status(error.code)) from error
         except OSError as error:
             raise DeployError("cannot reach the registry that REPOSITORY names: check it, and the network") from error
         return parse_manifest(body)
 
-    def _explain(self, error: urllib.error.HTTPError) -> None:
-        """None when the answer says that the tag is free; raises what else it says."""
-        said = error.read().decode(errors="replace")
-        if error.code == 404 and ("NAME_UNKNOWN" not in said or not ECR.fullmatch(self.host)):
-            return
-        if error.code == 404:
-            raise MissingResource("expected the repository to exist in ECR: create it first (docs/deploy.md, step 2)") from error
-        if error.code in {401, 403}:
-            raise DeployError("the registry asks for a login: expected a repository in ECR, or one that needs none") from error
-        raise DeployError(f"the registry would not say what the tag names (HTTP status {error.code}): try again later") from error
+
+def explain_status(status: int) -> str:
+    """The sentence for an answer of the registry that is no manifest."""
+    if status == 404:
+        return "expected the repository to exist in ECR: create it first (docs/deploy.md, step 2)"
+    if status in {401, 403}:
+        return "the registry asks for a login: expected a repository in ECR, or one that needs none"
+    return f"the registry would not say what the tag names (HTTP status {status}): try again later"
 
 
 def parse_manifest(body: bytes) -> Manifest:
     """Read a manifest's own bytes: their SHA-256 is its digest, whatever a header says."""
     try:
         document = json.loads(body)
-        config = document["config"]["digest"] if "config" in document else None
+        config = None if "manifests" in document else document["config"]["digest"]
     except (ValueError, TypeError, KeyError) as error:
         raise DeployError("expected an image manifest from the registry, and got something else") from error
     return Manifest(digest=f"sha256:{hashlib.sha256(body).hexdigest()}", config=config)
