@@ -10,10 +10,12 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
@@ -160,3 +162,58 @@ def aws() -> Iterator[dict[str, str]]:
     keys = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing", "AWS_DEFAULT_REGION": "us-east-1"}
     yield {**keys, "AWS_ENDPOINT_URL": f"http://{host}:{port}"}
     server.stop()
+
+
+def test_sams_command_line_takes_what_make_deploy_gives_it_up_to_the_change_set(
+    sam: str, aws: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = [sys.executable, "-m", "deploy.stack", "--stack", "scorer", "--image", f"{IMAGE}@sha256:{'0' * 64}"]
+    done = run(*command, "--parameter", "MemorySize=2048", "--plan", **aws)
+    assert done.returncode == 0, done.stderr
+    for name, value in aws.items():
+        monkeypatch.setenv(name, value)
+    client = boto3.client("cloudformation")
+    (summary,) = client.list_change_sets(StackName="scorer")["Summaries"]
+    change = client.describe_change_set(ChangeSetName=summary["ChangeSetId"], StackName="scorer")
+    given = {each["ParameterKey"]: each["ParameterValue"] for each in change["Parameters"]}
+    assert (given["ImageUri"], given["MemorySize"]) == (f"{IMAGE}@sha256:{'0' * 64}", "2048")
+
+
+def test_a_deployment_that_sam_refuses_is_one_sentence_after_sams_own(sam: str, aws: dict[str, str]) -> None:
+    command = [sys.executable, "-m", "deploy.stack", "--stack", "scorer", "--image", f"{IMAGE}@sha256:{'0' * 64}", "--plan"]
+    done = run(*command, **{**aws, "AWS_ENDPOINT_URL": "http://127.0.0.1:1"})
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith("deploy: sam could not deploy, and says why above")
+
+
+def translate(parameters: dict[str, str]) -> dict[str, Any]:
+    """The template as SAM's own translator makes it, with the resources that CloudFormation then sees."""
+    program_text = (
+        "import json, sys; from samtranslator.translator.transform import transform; from samtranslator.yaml_helper import yaml_parse\n"
+        "class Policies:\n    def load(self): return {}\n"
+        "given = json.load(sys.stdin); print(json.dumps(transform(yaml_parse(given['template']), given['parameters'], Policies())))"
+    )
+    python = Path(program("sam")).parent / "python"
+    done = run(
+        python,
+        "-c",
+        program_text,
+        given=json.dumps({"template": TEMPLATE.read_text("utf-8"), "parameters": parameters}),
+        AWS_DEFAULT_REGION="us-east-1",
+    )
+    assert done.returncode == 0, done.stderr
+    translated: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return translated
+
+
+def test_a_new_revision_and_nothing_else_makes_a_new_version_behind_the_alias() -> None:
+    given = {"ImageUri": f"{IMAGE}@sha256:{'0' * 64}", "Revision": "0123456789abcdef"}
+    first, second = (translate({**given, "Revision": revision})["Resources"] for revision in ("0123456789abcdef", "fedcba9876543210"))
+    versions = [{name for name, each in resources.items() if each["Type"] == "AWS::Lambda::Version"} for resources in (first, second)]
+    assert len(versions[0]) == len(versions[1]) == 1
+    assert versions[0] != versions[1]
+    (name,) = versions[0]
+    assert first["ScorerAliaslive"]["Properties"]["FunctionVersion"] == {"Fn::GetAtt": [name, "Version"]}
+    assert first["ScorerAliaslive"]["Properties"]["Name"] == "live"
+    permissions = [each["Properties"]["FunctionName"] for each in first.values() if each["Type"] == "AWS::Lambda::Permission"]
+    assert permissions == [{"Ref": "ScorerAliaslive"}] * 5
