@@ -43,6 +43,7 @@ def command(
         return
     if function is None:
         raise DeployError("expected --function, or --list to see where hooks are set")
+    region = pinpoint.meta.region_name  # the hook and its function are of one region
     found = find_function(function, qualifier, region=region, endpoint_url=endpoint_url)
     target = Target(application_id=application_id, campaign_id=campaign_id)
     require_grant(open_client("lambda", region=region, endpoint_url=endpoint_url), found, target.source)

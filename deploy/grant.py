@@ -6,7 +6,7 @@ Takes a Lambda client and values of `deploy.statements`; gives what changed. Nev
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from deploy.aws import open_client, translated
@@ -32,7 +32,7 @@ def find_function(text: str, qualifier: str | None, *, region: str | None, endpo
     """
     given = parse_function_arn(text)
     if offline and given is not None:
-        return place_function(text, given.place, qualifier)
+        return place_function(text, replace(given.place, region=region or given.place.region), qualifier)
     region = region or (given.place.region if given else None)
     # Lambda's client knows the region: STS without one would call itself "aws-global".
     region = str(open_client("lambda", region=region, endpoint_url=endpoint_url).meta.region_name)

@@ -19,6 +19,7 @@ from image.engine import Engine
 ROOT = Path(__file__).parents[2]
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 Build = Callable[..., str]
+pytestmark = pytest.mark.image
 
 
 @pytest.fixture(scope="module")

@@ -117,6 +117,11 @@ def test_a_function_that_does_not_exist_is_never_assigned(application: tuple[Any
     assert "expected a function of this name" in capsys.readouterr().err
 
 
+def test_a_function_of_another_region_is_never_assigned(application: tuple[Any, str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["assign", "--application-id", application[1], "--function", ARN.replace("us-east-1", "eu-west-1")]) == 1
+    assert "--function is an ARN of another region" in capsys.readouterr().err
+
+
 def test_a_campaigns_hook_is_set_by_naming_nothing_else(stubbed: tuple[Any, Stubber]) -> None:
     client, stubber = stubbed
     holds(stubber)

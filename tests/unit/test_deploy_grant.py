@@ -130,6 +130,11 @@ def test_a_dry_run_shows_the_calls_of_both_verbs_and_needs_no_credentials(
     ]
 
 
+def test_a_dry_run_refuses_a_region_that_is_not_the_arns(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["grant", "--function", LIVE.arn, "--all-applications", "--region", "eu-west-1", "--dry-run"]) == 1
+    assert "--function is an ARN of another region; set --region to match" in capsys.readouterr().err
+
+
 def configured(stubber: Stubber, function: Function = LIVE, timeout: int = 15) -> None:
     stubber.add_response("get_function_configuration", {"Timeout": timeout}, function.parameters())
 
