@@ -31,17 +31,6 @@ lock: .venv/ready ## compile requirements/*.txt again from pyproject.toml
 stubs: .venv/ready ## make the Python of protos/open_inference.proto again
 	$(BIN)/python -m protos.generate
 
-# Deployment: docs/deploy.md. PARAMETERS are those of deploy/template.yaml, as Name=value.
-push: .venv/ready ## the built image to REPOSITORY, under tags that are never moved; prints its digest
-	$(BIN)/python -m deploy.push --repository "$(REPOSITORY)"
-
-deploy: .venv/ready .cache/sam/ready ## the stack STACK with IMAGE (REPOSITORY@sha256:DIGEST): forward, or back to an earlier one
-	$(BIN)/python -m deploy.stack --stack "$(STACK)" --image "$(IMAGE)" $(PARAMETERS:%=--parameter "%") $(ARGS)
-
-redeploy: .venv/ready .cache/sam/ready ## retrain on ENDPOINTS and OUTCOMES behind the gate, image, image test, push, deploy by digest; ARGS=--dry-run shows it
-	$(BIN)/python -m deploy.redeploy --stack "$(STACK)" --repository "$(REPOSITORY)" \
-	  $(if $(ENDPOINTS),--endpoints $(ENDPOINTS)) $(if $(OUTCOMES),--outcomes "$(OUTCOMES)") $(PARAMETERS:%=--parameter "%") $(ARGS)
-
 .venv/ready: requirements/all.txt pyproject.toml
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/all.txt
@@ -54,6 +43,17 @@ redeploy: .venv/ready .cache/sam/ready ## retrain on ENDPOINTS and OUTCOMES behi
 	$(PYTHON) -m venv .cache/$*
 	.cache/$*/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $<
 	touch $@
+
+# Deployment: docs/deploy.md. PARAMETERS are those of deploy/template.yaml, as Name=value.
+push: .venv/ready ## the built image to REPOSITORY, under tags that are never moved; prints its digest
+	$(BIN)/python -m deploy.push --repository "$(REPOSITORY)"
+
+deploy: .venv/ready .cache/sam/ready ## the stack STACK with IMAGE (REPOSITORY@sha256:DIGEST): forward, or back to an earlier one
+	$(BIN)/python -m deploy.stack --stack "$(STACK)" --image "$(IMAGE)" $(PARAMETERS:%=--parameter "%") $(ARGS)
+
+redeploy: .venv/ready .cache/sam/ready ## retrain on ENDPOINTS and OUTCOMES behind the gate, image, image test, push, deploy by digest; ARGS=--dry-run shows it
+	$(BIN)/python -m deploy.redeploy --stack "$(STACK)" --repository "$(REPOSITORY)" \
+	  $(if $(ENDPOINTS),--endpoints $(ENDPOINTS)) $(if $(OUTCOMES),--outcomes "$(OUTCOMES)") $(PARAMETERS:%=--parameter "%") $(ARGS)
 
 clean: ## everything that can be made again
 	rm -rf .venv .cache build dist out .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info

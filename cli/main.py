@@ -20,12 +20,12 @@ VERBS: dict[str, tuple[str, str]] = {
     "drift": ("cli.drift", "compare the people in the logs with those the model learnt from"),
     "policy": ("cli.policy", "check a policy file, or explain what it decides for an endpoint"),
     "run": ("cli.run", "walk a segment file through the hook, as Pinpoint did, and keep the books"),
+    "train": ("cli.train", "make a bundle from exported endpoints and a list of who responded"),
+    "serve": ("cli.serve", "serve a bundle over gRPC, for a function or any client of the Open Inference Protocol"),
     "grant": ("cli.grant", "let Pinpoint or Amazon Connect call the function"),
     "revoke": ("cli.revoke", "take back what grant gave"),
     "assign": ("cli.assign", "make the function the hook of a campaign or a project, or list where it is"),
     "unassign": ("cli.unassign", "clear the hook of a campaign or a project"),
-    "train": ("cli.train", "make a bundle from exported endpoints and a list of who responded"),
-    "serve": ("cli.serve", "serve a bundle over gRPC, for a function or any client of the Open Inference Protocol"),
 }
 
 

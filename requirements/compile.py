@@ -16,20 +16,20 @@ HERE = Path(__file__).parent
 PYPROJECT = HERE.parent / "pyproject.toml"
 LOWEST_PYTHON = "3.11"
 
+# Programs with an environment of their own under .cache/: nothing of the project is in them, and all.txt's pins would age them.
+APART = {"cfn-lint", "sam", "audit"}
 # name -> what of pyproject.toml is in it. Order matters: all.txt constrains the rest, so that the image runs what the tests ran.
 SETS: dict[str, list[str]] = {
     "all": ["--extra=cli", "--extra=train", "--extra=run", "--extra=service", "--extra=aws", "--group=dev"],
     "function": [],
+    "cfn-lint": [f"--group={PYPROJECT}:cfn-lint"],
+    "sam": [f"--group={PYPROJECT}:sam"],
+    "audit": [f"--group={PYPROJECT}:audit"],
     "service": ["--extra=service"],
     "train": ["--extra=cli", "--extra=train"],
     "run": ["--extra=cli", "--extra=run", "--extra=aws"],
     "ray": ["--extra=cli", "--extra=run", "--extra=ray"],
-    "cfn-lint": [f"--group={PYPROJECT}:cfn-lint"],
-    "sam": [f"--group={PYPROJECT}:sam"],
-    "audit": [f"--group={PYPROJECT}:audit"],
 }
-# Programs with an environment of their own under .cache/: nothing of the project is in them, and all.txt's pins would age them.
-APART = {"cfn-lint", "sam", "audit"}
 
 
 def compile_set(name: str, folder: Path, *, upgrade: bool) -> None:

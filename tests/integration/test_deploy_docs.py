@@ -16,7 +16,7 @@ import pytest
 from botocore import xform_name
 from moto.server import ThreadedMotoServer
 
-from cli.main import VERBS
+from cli.main import VERBS, main
 from deploy.aws import open_client
 from deploy.grant import read_policy
 from deploy.statements import Function, Place
@@ -85,6 +85,16 @@ def test_every_console_block_runs_as_written_from_top_to_bottom(aws: dict[str, s
     assert left == [f"segment-scorer-connect-{aws['INSTANCE']}"]
     assert "the hook is cleared" in done.stderr
     assert "4. deploy by digest" in done.stdout
+
+
+def test_a_compatible_service_is_reached_by_its_address_alone(aws: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    address = os.environ["AWS_ENDPOINT_URL"]
+    monkeypatch.delenv("AWS_ENDPOINT_URL")
+    chosen = ["--application-id", aws["APPLICATION"], "--endpoint-url", address]
+    assert main(["grant", "--function", ARN, *chosen]) == 0
+    assert main(["assign", "--function", ARN, *chosen]) == 0
+    assert main(["unassign", *chosen]) == 0
+    assert main(["revoke", "--function", ARN, *chosen]) == 0
 
 
 def test_every_make_target_and_parameter_of_the_page_exists() -> None:

@@ -11,6 +11,7 @@ import pytest
 from botocore.stub import Stubber
 from moto import mock_aws
 
+from cli.assign import print_hooks
 from cli.main import main
 from deploy.assign import Hook, Target, change_hook, list_hooks, read_hook
 from deploy.aws import open_client
@@ -219,3 +220,30 @@ def test_the_list_walks_every_page_and_shows_the_project_first(stubbed: tuple[An
         (CAMPAIGN, None, "spring"),
         ("d" * 32, HOOK, "spring"),
     ]
+
+
+def test_the_list_prints_a_line_a_hook_with_tabs_and_leaves_out_places_without_one(
+    stubbed: tuple[Any, Stubber], capsys: pytest.CaptureFixture[str]
+) -> None:
+    client, stubber = stubbed
+    settings = {"ApplicationSettingsResource": {"ApplicationId": APPLICATION, "CampaignHook": HOOK.parameters()}}
+    stubber.add_response("get_application_settings", settings, {"ApplicationId": APPLICATION})
+    page = {"Item": [campaign(Hook={}), campaign(Id="d" * 32, Hook={"LambdaFunctionName": "old", "Mode": "DELIVERY"})]}
+    stubber.add_response("get_campaigns", {"CampaignsResponse": page}, {"ApplicationId": APPLICATION, "PageSize": "100"})
+    print_hooks(client, APPLICATION)
+    printed = capsys.readouterr()
+    assert [line.split("\t") for line in printed.out.splitlines()] == [
+        ["project", APPLICATION, "FILTER", ARN, ""],
+        ["campaign", "d" * 32, "DELIVERY", "old", "spring"],
+    ]
+    assert "2 hooks" in printed.err
+
+
+def test_without_a_function_and_without_list_the_verb_says_what_it_expects(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["assign", "--application-id", APPLICATION]) == 1
+    assert "expected --function, or --list to see where hooks are set" in capsys.readouterr().err
+
+
+def test_an_endpoint_url_that_is_none_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["unassign", "--application-id", APPLICATION, "--endpoint-url", "nonsense"]) == 1
+    assert "expected --endpoint-url to be a URL" in capsys.readouterr().err
