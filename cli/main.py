@@ -24,6 +24,10 @@ VERBS: dict[str, tuple[str, str]] = {
     "profiles": ("cli.profiles", "make a store of what is known about people elsewhere: a SQLite file, a DynamoDB table"),
     "train": ("cli.train", "make a bundle from exported endpoints and a list of who responded"),
     "serve": ("cli.serve", "serve a bundle over gRPC, for a function or any client of the Open Inference Protocol"),
+    "grant": ("cli.grant", "let Pinpoint or Amazon Connect call the function"),
+    "revoke": ("cli.revoke", "take back what grant gave"),
+    "assign": ("cli.assign", "make the function the hook of a campaign or a project, or list where it is"),
+    "unassign": ("cli.unassign", "clear the hook of a campaign or a project"),
 }
 
 
