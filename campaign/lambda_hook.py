@@ -56,6 +56,8 @@ class LambdaHook:
                 return Attempt(problem=TIMED_OUT)
             except exceptions.ClientError as error:
                 code = error.response.get("Error", {}).get("Code", "")
+                if code == "RequestTooLargeException":
+                    return Attempt(problem="was sent more than Lambda takes, 6 MB")
                 if code not in PASSING:
                     raise HookUnreachable(f"--hook: expected AWS to run the function; it answered {code}") from error
                 if time.monotonic() > deadline:

@@ -10,6 +10,7 @@ import contextlib
 import os
 from collections import Counter
 from collections.abc import Callable, Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -148,9 +149,7 @@ def describe_times(tally: Tally) -> dict[str, Any] | None:
 
 def make_charts(data: Mapping[str, Any]) -> dict[str, Any]:
     """The charts' Vega-Lite specifications by the id of the element each is drawn into."""
-    import altair  # noqa: PLC0415  # slow to import
-
-    alt: Any = altair  # half of it is typed
+    alt: Any = import_module("altair")  # slow to import, and typed in half
 
     charts: dict[str, Any] = {}
     summary = data["summary"]

@@ -98,14 +98,16 @@ def run_segment(request: Request, progress: Callable[[int, int], None]) -> Repor
             recipe = Recipe(hook=request.hook, environ=settings, terms=terms)
             hook = open_hook(request.hook, settings, SIDES[terms.host].limit_seconds)
             with open_outputs(request.out, begin_page(terms), entry=entry, every=request.every) as outputs:
-                walk_all(request, recipe, hook, outputs, ledger, progress)
+                walk_all(request, recipe, hook, outputs, ledger, progress=progress)
                 finish(request, settings, outputs, ledger)
     if ledger.summary is None:
         raise AssertionError("a run that ended without an error has a summary")
     return Report(summary=ledger.summary, problems=ledger.problems, complaints=ledger.complaints)
 
 
-def walk_all(request: Request, recipe: Recipe, hook: Hook, outputs: Outputs, ledger: Ledger, progress: Callable[[int, int], None]) -> None:
+def walk_all(
+    request: Request, recipe: Recipe, hook: Hook, outputs: Outputs, ledger: Ledger, *, progress: Callable[[int, int], None]
+) -> None:
     """Walk every block that the ledger has not got yet."""
     introduction = hook.take_log()
     if recipe.terms.has_log and recipe.terms.writes and not ledger.blocks:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import glob
 import io
+import os
 import zlib
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -81,8 +82,10 @@ def ask_s3(name: str, ask: Callable[[Any], Result]) -> Result:
         from pyarrow import fs  # noqa: PLC0415
     except ImportError as error:
         raise DataError(f"{name}: expected the package pyarrow, to read from S3 with; the extra run has it") from error
+    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL") or None
     try:
-        return ask(fs.S3FileSystem())
+        region = None if endpoint else fs.resolve_s3_region(name.removeprefix(S3).partition("/")[0])
+        return ask(fs.S3FileSystem(endpoint_override=endpoint, region=region))
     except (OSError, pa.ArrowException) as error:
         raise DataError(f"{name}: expected an object or a bucket that these AWS credentials can read") from error
 
