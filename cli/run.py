@@ -40,7 +40,7 @@ def command(
         ),
     ],
     *,
-    out: Annotated[Path, typer.Option(help="Folder for the outputs; made if absent.")],
+    out: Annotated[str, typer.Option(help="Folder for the outputs, made if absent; or s3://bucket/prefix.")],
     hook: Annotated[
         str,
         typer.Option(
@@ -143,7 +143,7 @@ def run_with_bar(request: Request, console: Console) -> Report:
         return run_segment(request, lambda done, total: bar.update(task, completed=done, total=total))
 
 
-def print_report(report: Report, out: Path, console: Console) -> None:
+def print_report(report: Report, out: str, console: Console) -> None:
     """The closing table: every outcome, then what went wrong, then where the outputs are."""
     summary = report.summary
     table = Table(box=None, show_header=False, pad_edge=False)
