@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, TypeAlias
 
 import msgspec
 
@@ -22,12 +22,9 @@ KEPT, FILTERED, FAILED = "kept", "filtered", "failed"
 _encode = msgspec.json.Encoder().encode
 
 
-class Fate(NamedTuple):
-    """What became of one person: kept, filtered or failed; the record to keep; and the decision, where it can be known."""
-
-    outcome: str
-    document: dict[str, Any] | None
-    decision: Decision | None
+# What became of one person: kept, filtered or failed; the record to keep; and the decision, where it can be known. A plain tuple, since
+# one is made for everybody.
+Fate: TypeAlias = tuple[str, dict[str, Any] | None, Decision | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,11 +60,11 @@ def build_pinpoint_event(people: Mapping[str, Any], terms: Terms) -> dict[str, A
 def settle_definition(id_: str, _record: Record, definition: dict[str, Any] | None, decision: Decision | None) -> Fate:
     """On Pinpoint whoever is in the answer is kept, as returned; everybody else is left out."""
     if definition is None:
-        return Fate(FILTERED, None, decision)
+        return FILTERED, None, decision
     kept = {"Id": id_, **definition}
     if "Id" in definition:
         kept["Id"] = id_
-    return Fate(KEPT, kept, decision)
+    return KEPT, kept, decision
 
 
 def drop_id(record: Record) -> dict[str, Any]:
@@ -101,9 +98,9 @@ def settle_result(id_: str, record: Record, result: dict[str, Any] | None, decis
     """On Connect every profile is answered for itself: one without a decision is an error, for that profile only."""
     outcome = {"keep": KEPT, "drop": FILTERED}.get(str((result or {}).get("decision")), FAILED)
     if result is None or outcome == FAILED:
-        return Fate(FAILED, None, None)
+        return FAILED, None, None
     kept = record.profile if record.profile is not None else {**record.document, "Id": id_}
-    return Fate(outcome, kept if outcome == KEPT else None, decision or read_result(result))
+    return outcome, kept if outcome == KEPT else None, decision or read_result(result)
 
 
 def read_result(result: Mapping[str, Any]) -> Decision:

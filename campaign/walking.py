@@ -12,6 +12,7 @@ import gc
 import gzip
 import io
 import math
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any, TypeAlias
@@ -30,10 +31,13 @@ SEGMENT, SCORES, DECISIONS, REJECTED, LOG = "segment.jsonl.gz", "scores.csv", "d
 # Fast rather than small: level 1 takes a quarter of level 6's time, and the file is read once.
 COMPRESSION = 1
 MOST_COMPLAINTS = 5
+# Characters that no field should hold; where one does, csv.writer writes the rows.
+BETWEEN, END = "\x1f", "\x1e"
+NEEDS_QUOTES = re.compile('[",\r\n]')
 # The id of whom a record speaks, the record, and whether it is sent (else the person opted out).
 Person: TypeAlias = tuple[str, Record, bool]
-LEFT_OUT = Fate(FILTERED, None, None)  # opted out: not sent
-LOST = Fate(FAILED, None, None)  # of a batch without a valid answer
+LEFT_OUT: Fate = (FILTERED, None, None)  # opted out: not sent
+LOST: Fate = (FAILED, None, None)  # of a batch without a valid answer
 _encoder = msgspec.json.Encoder()
 
 
@@ -100,7 +104,7 @@ class Walker:
             return dict.fromkeys(sent, LOST)
         reply, seen, settle = outcome.reply, outcome.decisions or {}, self._side.settle
         fates = {id_: settle(id_, record, reply.get(id_), seen.get(id_)) for id_, record, is_sent in people if is_sent}
-        kept = [fate.document for fate in fates.values() if fate.document is not None]
+        kept = [document for _, document, _ in fates.values() if document is not None]
         try:
             segment = _encoder.encode_lines(kept)
         except (TypeError, ValueError, RecursionError, OverflowError):  # of a function in this process: no host could decode it
@@ -239,7 +243,17 @@ def end_page(counts: Counter[str], terms: Terms) -> dict[str, bytes]:
 
 
 def write_rows(rows: Sequence[tuple[str, ...]]) -> bytes:
-    """Rows of CSV (RFC 4180 quoting, but lines end in a bare newline) in UTF-8."""
+    """Rows of CSV, two columns or more (RFC 4180 quoting, but lines end in a bare newline) in UTF-8.
+
+    Where no field needs a quote, which is nearly always, joining them is three times as fast as csv.writer, and comes to the same.
+    """
+    joined = END.join(map(BETWEEN.join, rows))
+    if not rows or (
+        NEEDS_QUOTES.search(joined) is None
+        and joined.count(END) == len(rows) - 1
+        and joined.count(BETWEEN) == len(rows) * (len(rows[0]) - 1)
+    ):
+        return (joined.replace(BETWEEN, ",").replace(END, "\n") + "\n").encode() if rows else b""
     text = io.StringIO(newline="")
     csv.writer(text, lineterminator="\n").writerows(rows)
     return text.getvalue().encode()

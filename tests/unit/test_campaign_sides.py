@@ -46,12 +46,11 @@ def test_a_runs_id_ends_in_its_start_as_connect_writes_it() -> None:
 )
 def test_a_profile_without_a_decision_has_failed_and_only_that_profile(result: dict[str, Any] | None, outcome: str) -> None:
     fate = CONNECT.settle("p", PROFILE, result, None)
-    assert fate.outcome == outcome
-    assert fate.document == (PROFILE.profile if outcome == KEPT else None)
+    assert fate[:2] == (outcome, PROFILE.profile if outcome == KEPT else None)
 
 
 def test_on_connect_the_kept_are_as_they_came() -> None:
-    assert CONNECT.settle("a", ENDPOINT, {"decision": "keep"}, None).document == {"Id": "a", "Metrics": {"score": 0.5}}
+    assert CONNECT.settle("a", ENDPOINT, {"decision": "keep"}, None)[1] == {"Id": "a", "Metrics": {"score": 0.5}}
 
 
 @pytest.mark.parametrize("score", [None, True, "0.5", math.nan, math.inf, -0.1, 1.1, [0.5]])
@@ -61,7 +60,7 @@ def test_what_is_no_score_is_not_read_as_one(score: object) -> None:
 
 def test_a_decision_that_was_seen_counts_more_than_what_the_answer_tells() -> None:
     seen = Decision(keep=False, stays=True, reason="holdout", holdout=True)
-    assert CONNECT.settle("p", PROFILE, {"decision": "keep", "reason": "score"}, seen).decision is seen
+    assert CONNECT.settle("p", PROFILE, {"decision": "keep", "reason": "score"}, seen)[2] is seen
 
 
 def test_a_reply_in_this_process_that_json_cannot_carry_is_no_reply() -> None:
@@ -71,5 +70,5 @@ def test_a_reply_in_this_process_that_json_cannot_carry_is_no_reply() -> None:
 
 
 def test_on_pinpoint_whoever_is_not_in_the_answer_is_left_out() -> None:
-    assert PINPOINT.settle("a", ENDPOINT, None, None).outcome == FILTERED
-    assert PINPOINT.settle("a", ENDPOINT, {"Metrics": {}}, None).document == {"Id": "a", "Metrics": {}}
+    assert PINPOINT.settle("a", ENDPOINT, None, None)[0] == FILTERED
+    assert PINPOINT.settle("a", ENDPOINT, {"Metrics": {}}, None)[1] == {"Id": "a", "Metrics": {}}

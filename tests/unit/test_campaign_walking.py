@@ -10,11 +10,13 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from campaign.batching import cut_slices, make_finder
 from campaign.books import Terms
 from campaign.rules import Attempt, Hook
-from campaign.walking import Block, Page, begin_page, end_page, read_score, walk_block
+from campaign.walking import Block, Page, begin_page, end_page, read_score, walk_block, write_rows
 from function.records import Band, Decision
 from tests.fake_hooks import DecidingHook, ScriptedHook, person
 
@@ -154,3 +156,10 @@ def test_the_same_id_once_opted_out_and_once_not_has_both_outcomes() -> None:
     page = walk(DecidingHook(lambda document: True), [person(1, OptOut="ALL"), person(1)])
     assert [row[:3] for row in rows_of(page, "decisions.csv")] == [["person-1", "drop", "opted_out"], ["person-1", "keep", "score"]]
     assert (page.counts["received"], page.counts["kept"], page.counts["opted_out"]) == (2, 1, 1)
+
+
+@given(st.lists(st.tuples(*[st.text(st.sampled_from('ab,"\r\n\x1e\x1f é '), max_size=3)] * 3), max_size=4))
+def test_rows_are_written_as_csv_writer_writes_them(rows: list[tuple[str, str, str]]) -> None:
+    text = io.StringIO(newline="")
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    assert write_rows(rows) == text.getvalue().encode()
