@@ -126,9 +126,9 @@ def decide_one(endpoint: Endpoint, score: float | None, share: float, rules: Rul
     if endpoint.problem is not None:
         keep = rules.unreadable == "keep" and endpoint.document is not None
         return Decision(keep=keep, stays=keep or stays_anyway, reason="unreadable")
-    held = rules.holdout.holds(endpoint)
+    held = rules.holdout.percent > 0.0 and rules.holdout.holds(endpoint)
     rounded = None if score is None or share < rules.min_present else round(score, rules.decimals)
-    band = None if rounded is None else rules.band_for(rounded)
+    band = None if rounded is None or not rules.bands else rules.band_for(rounded)
     if held:
         return Decision(keep=False, stays=stays_anyway, reason="holdout", score=rounded, band=band, holdout=True)
     if not batch_scored:

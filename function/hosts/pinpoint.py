@@ -140,7 +140,7 @@ def wants_overrides(decision: Decision) -> bool:
 
 def count_overrides_skipped(batch: Batch, decisions: Sequence[Decision], rules: Rules) -> int:
     """How many endpoints would have had an override, had their channel honoured it."""
-    if rules.mode == "shadow":
+    if rules.mode == "shadow" or not rules.bands:
         return 0
     return sum(
         wants_overrides(decision) and (endpoint.document or {}).get("ChannelType") not in HONOURS_OVERRIDES
