@@ -29,16 +29,17 @@ def refuse(table: dict[str, Any]) -> str:
 def test_an_empty_policy_has_every_default() -> None:
     assert read({}) == Policy(
         rules=Rules(
-            mode="filter", threshold=0.4, keep="at_least", decimals=4, on_error="keep", unreadable="keep", min_present=0.0, sparse="keep",
-            score_attribute="Score", band_attribute="", metric="Score", holdout=Holdout(percent=0.0, salt="", attribute=""), bands=(),
+            mode="filter", threshold=0.4, keep="at_least", decimals=4, on_error="keep", on_missing_profiles="on_error", unreadable="keep",
+            min_present=0.0, sparse="keep", external={}, score_attribute="Score",
+            band_attribute="", metric="Score", holdout=Holdout(percent=0.0, salt="", attribute=""), bands=(),
         )
     )  # fmt: skip
 
 
 def test_the_keys_come_in_the_order_the_documentation_has() -> None:
     assert list(KEYS) == [
-        "mode", "threshold", "keep", "decimals", "on_error", "unreadable", "min_present", "sparse", "score_attribute", "band_attribute",
-        "metric", "holdout", "band",
+        "mode", "threshold", "keep", "decimals", "on_error", "on_missing_profiles", "unreadable", "min_present", "sparse",
+        "score_attribute", "band_attribute", "metric", "holdout", "band", "external",
     ]  # fmt: skip
 
 
@@ -54,6 +55,7 @@ VALUES: list[tuple[str, Any, str, Any]] = [
     ("decimals", 15, "decimals", 15),
     ("on_error", "drop", "on_error", "drop"),
     ("on_error", "raise", "on_error", "raise"),
+    ("on_missing_profiles", "score", "on_missing_profiles", "score"),
     ("unreadable", "drop", "unreadable", "drop"),
     ("min_present", 0.5, "min_present", 0.5),
     ("sparse", "drop", "sparse", "drop"),
@@ -65,6 +67,7 @@ VALUES: list[tuple[str, Any, str, Any]] = [
     ("holdout", {}, "holdout", Holdout()),
     ("band", [{"name": "low", "at_least": 0}, {"name": "high", "at_least": 0.5, "title_override": "t", "body_override": "b"}], "bands",
      (Band(name="high", at_least=0.5, title_override="t", body_override="b"), Band(name="low", at_least=0.0))),
+    ("external", {"Tier": "External.tier", "Odd": "External.a.b"}, "external", {"Tier": "tier", "Odd": "a.b"}),
 ]  # fmt: skip
 
 
