@@ -96,6 +96,10 @@ ERRORS: list[tuple[dict[str, Any], str]] = [
     ({"decimals": 2.0}, "decimals: expected a whole number from 0 to 15"),
     ({"decimals": True}, "decimals: expected a whole number from 0 to 15"),
     ({"on_error": "ignore"}, "on_error: expected one of keep, drop, raise"),
+    ({"on_missing_profiles": "keep"}, "on_missing_profiles: expected one of on_error, score"),
+    ({"external": []}, "external: expected a table"),
+    ({"external": {"Tier": "tier"}}, "external.Tier: expected a path below External, such as External.Tier"),
+    ({"external": {"Score": "External.s"}}, "score_attribute, band_attribute, holdout.attribute, external: expected different names"),
     ({"unreadable": "raise"}, "unreadable: expected one of keep, drop"),
     ({"min_present": -0.1}, f"min_present: {NUMBER}"),
     ({"sparse": ""}, "sparse: expected one of keep, drop"),
@@ -165,7 +169,7 @@ def test_two_overrides_that_no_event_can_match_are_no_tie() -> None:
     assert len(read({"override": [{"campaign_id": "a"}, {"campaign_id": "b"}]}).overrides) == 2
 
 
-def test_an_override_merges_its_keys_singly_and_replaces_holdout_and_bands_whole() -> None:
+def test_an_override_merges_its_keys_singly_and_replaces_tables_whole() -> None:
     policy = read({
         "decimals": 2,
         "threshold": {"reach": 0.3},
