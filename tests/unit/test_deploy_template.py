@@ -11,6 +11,7 @@ import pytest
 from deploy.statements import Function, Place, Statement, allow_connect, allow_pinpoint
 from function.bootstrap import build_handler
 from function.settings import READERS
+from tests.templates import TEMPLATE as FILE
 from tests.templates import load_template, resolve
 
 TEMPLATE = load_template()
@@ -201,3 +202,7 @@ def test_no_reserved_concurrency_is_the_default_and_a_number_reserves() -> None:
 def test_logs_are_kept_for_a_stated_time_in_a_group_that_the_stack_owns() -> None:
     assert SCORER["LoggingConfig"] == {"LogGroup": {"Ref": "ScorerLogs"}}
     assert RESOURCES["ScorerLogs"]["Properties"] == {"RetentionInDays": {"Ref": "LogRetentionDays"}}
+
+
+def test_the_template_is_small_enough_to_be_deployed_without_a_bucket() -> None:
+    assert FILE.stat().st_size < 51_200  # CloudFormation's limit for a template in the request itself
