@@ -48,8 +48,8 @@ COPY protos/ protos/
 COPY function/ function/
 RUN chmod -R a=rX,u+w . && chmod 755 /opt/entrypoint.sh && /build/compile.sh .
 
-# hadolint ignore=DL3006
-FROM ${BASE_IMAGE} AS function
+# hadolint ignore=DL3006,DL3029,DL3065  # the default anyway, but podman before version 5 would take the builder's
+FROM --platform=${TARGETPLATFORM} ${BASE_IMAGE} AS function
 # ONNX Runtime reports usage to its maker unless told not to.
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONPYCACHEPREFIX=/opt/bytecode \

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import platform
 import re
 import shutil
 import subprocess
@@ -38,7 +39,7 @@ def build_image(engine: Engine, target: str, environ: Mapping[str, str]) -> str:
         *(["--build-arg", f"BASE_PYTHON={base_python}"] if base_python else []),
         *(["--platform", f"linux/{arch}"] if arch else []),
         *(["--secret", f"id=ca-bundle,src={ca_bundle}"] if ca_bundle else []),
-        *(["--pull=never"] if engine.program == "podman" else []),
+        *(["--pull=never", *name_platforms(arch)] if engine.program == "podman" else []),  # the base is here already
         str(ROOT),
     ]
     refusal = None
@@ -58,13 +59,19 @@ def provide_base(engine: Engine, environ: Mapping[str, str]) -> str:
     base, arch = environ.get("BASE_IMAGE") or read_base(), environ.get("ARCH")
     if arch and arch not in ARCHITECTURES:
         raise ImageError(f"expected ARCH to be one of {', '.join(ARCHITECTURES)}")
-    platform = ["--platform", f"linux/{arch}"] if arch else []
-    if not engine.succeeds("image", "inspect", base) and not engine.succeeds("pull", *platform, base):
+    wanted = ["--platform", f"linux/{arch}"] if arch else []
+    if not engine.succeeds("image", "inspect", base) and not engine.succeeds("pull", *wanted, base):
         raise ImageError(
             f"expected the base image {base}, which is not here and cannot be pulled; "
             "set BASE_IMAGE to one that is, or make a stand-in with image/standin.sh"
         )
     return base
+
+
+def name_platforms(arch: str | None) -> list[str]:
+    """The build arguments that podman before version 5 does not set by itself where a Dockerfile names its stages' platforms."""
+    here = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
+    return ["--build-arg", f"BUILDPLATFORM=linux/{here}", "--build-arg", f"TARGETPLATFORM=linux/{arch or here}"]
 
 
 def read_base() -> str:
