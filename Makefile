@@ -3,6 +3,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 # A make target that runs tests may take more of them or fewer: make test ARGS="-k policy -x"
 ARGS ?=
+# What make image builds: function, service or function-sidecar.
+TARGET ?= function
 # Each round of fuzz is about 107,000 events.
 ROUNDS ?= 10
 
@@ -34,9 +36,11 @@ stubs: .venv/ready ## make the Python of protos/open_inference.proto again
 	$(BIN)/python -m protos.generate
 
 image: ## the container image, with docker or podman (ENGINE, BASE_IMAGE, CA_BUNDLE, ARCH: docs/image.md)
-	$(PYTHON) -m image.build
+	$(PYTHON) -m image.build --target $(TARGET)
 
 image-test: .venv/ready .cache/image-tools/ready image ## the tests of the built container, under Lambda's limits
+	$(PYTHON) -m image.build --target service
+	$(PYTHON) -m image.build --target function-sidecar
 	$(BIN)/python -m pytest tests/image $(ARGS)
 
 emulate: .venv/ready image ## the image under AWS's emulator: the example events and their replies

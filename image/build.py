@@ -40,6 +40,8 @@ def build_image(engine: Engine, target: str, environ: Mapping[str, str]) -> str:
         *(["--platform", f"linux/{arch}"] if arch else []),
         *(["--secret", f"id=ca-bundle,src={ca_bundle}"] if ca_bundle else []),
         *(["--pull=never", *name_platforms(arch)] if engine.program == "podman" else []),  # the base is here already
+        # podman's own format has no health check, which the service's image has.
+        *(["--format=docker"] if engine.program == "podman" and target == "service" else []),
         str(ROOT),
     ]
     refusal = None
