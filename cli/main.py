@@ -16,6 +16,7 @@ from model.errors import SegmentScorerError
 
 # verb -> (module with a function `command`, one line for the overview). Typer reads options from the function's signature.
 VERBS: dict[str, tuple[str, str]] = {
+    "evaluate": ("cli.evaluate", "say how good a bundle's scores are on people whose outcomes are known"),
     "run": ("cli.run", "walk a segment file through the hook, as Pinpoint did, and keep the books"),
     "train": ("cli.train", "make a bundle from exported endpoints and a list of who responded"),
 }

@@ -1,0 +1,76 @@
+"""The bundle in use and a new evaluation in; whether the new model may take its place, and why, out. Never writes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from model.bundle import Bundle, check_golden
+from model.features import Matrix
+from model.training.evaluate import Evaluation
+from model.training.export import score_onnx
+from model.training.measures import FIGURES, Ranking, draw_difference
+from model.training.people import Outcomes, People
+
+MARGIN = 0.005
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """Whether the new model may replace `against`; the figures of both on the same people; a sentence why."""
+
+    passed: bool
+    against: str
+    sentence: str
+    figures: dict[str, Any]
+
+
+def prove_bundle(bundle: Bundle) -> bytes:
+    """The bundle's model, after it has scored the golden rows as its trainer wrote. Raises BundleError."""
+    onnx = bundle.model_file.read_bytes()
+    check_golden(bundle, score_onnx(onnx, bundle.golden_rows))
+    return onnx
+
+
+def judge_against(rival: Bundle, people: People, evaluation: Evaluation, margin: float, seed: int) -> Verdict:
+    """Compare on the people who were held out: ROC AUC must not be lower, nor the Brier score higher, by more than `margin`.
+
+    The new scores are out of fold. The rival may have learnt from some of these people; where it has, that speaks for the rival.
+    """
+    rows = evaluation.rows
+    theirs = score_onnx(prove_bundle(rival), _rival_matrix(people)[rows])
+    outcomes: Outcomes = people.outcomes[rows]
+    mine_figures, their_figures = Ranking(evaluation.scores, outcomes).measure(), Ranking(theirs, outcomes).measure()
+    low, high = draw_difference(evaluation.scores, theirs, outcomes, people.groups[rows], seed)
+    area, brier = mine_figures[0] - their_figures[0], mine_figures[2] - their_figures[2]
+    reasons = []
+    if area < -margin:
+        reasons.append(f"its ROC AUC is lower by {-area:.4f}")
+    if brier > margin:
+        reasons.append(f"its Brier score is higher by {brier:.4f}")
+    words = (
+        f"ROC AUC {mine_figures[0]:.4f} against {their_figures[0]:.4f} (difference {area:+.4f}, 95 % interval {low:+.4f} to {high:+.4f}), "
+        f"Brier score {mine_figures[2]:.4f} against {their_figures[2]:.4f}, on the same {len(rows):,} people; margin {margin:g}"
+    )
+    return Verdict(
+        passed=not reasons,
+        against=rival.label,
+        sentence=f"{'; '.join(reasons)}: {words}" if reasons else words,
+        figures={
+            "against": rival.label,
+            "margin": margin,
+            "new": _name_figures(mine_figures),
+            "old": _name_figures(their_figures),
+            "roc_auc_difference": [low, high],
+        },
+    )
+
+
+def _rival_matrix(people: People) -> Matrix:
+    if people.rival is None:
+        raise ValueError("people were gathered without the rival's spec")
+    return people.rival
+
+
+def _name_figures(figures: tuple[float, ...]) -> dict[str, float]:
+    return {name: round(value, 6) for name, value in zip(FIGURES, figures, strict=True)}
