@@ -22,8 +22,10 @@ def describe_join(data: Mapping[str, Any], metrics: Mapping[str, Any]) -> list[t
         *([("users", f"{data['users']:,}; {several:,} of them have several endpoints, never on both sides of a split")] if several else []),
         (
             "left aside",
-            (f"{data['without_outcome']:,} endpoints without outcome, {data['without_endpoint']:,} outcomes without endpoint, "
-            f"{data['repeated']:,} endpoints seen before, {data['refused']:,} lines refused"),
+            (
+                f"{data['without_outcome']:,} endpoints without outcome, {data['without_endpoint']:,} outcomes without endpoint, "
+                f"{data['repeated']:,} endpoints seen before, {data['refused']:,} lines refused"
+            ),
         ),
     ]
 

@@ -13,7 +13,7 @@ import typer
 from cli.figures import describe_figures, describe_join, lay_out
 from cli.progress import show_progress
 from model.features import parse_time
-from model.training.fit import MODELS, Recipe
+from model.training.fit import AUTO, MODELS, Recipe
 from model.training.gate import MARGIN
 from model.training.threshold import Purpose
 from model.training.train import Order, Result, train_bundle
@@ -51,8 +51,8 @@ def read_purpose(value: float | None, cost: float | None, reach: float | None, p
 
 def read_model(text: str) -> str:
     """One of the models known."""
-    if text not in MODELS:
-        raise typer.BadParameter(f"expected one of {', '.join(MODELS)}")
+    if text not in {AUTO, *MODELS}:
+        raise typer.BadParameter(f"expected one of {', '.join((AUTO, *MODELS))}")
     return text
 
 
@@ -80,7 +80,12 @@ def command(
     as_of: Annotated[
         str | None, typer.Option(metavar="TIME", help="Time that ages are measured against, ISO 8601, UTC. Default: the outcomes' dates.")
     ] = None,
-    model: Annotated[str, typer.Option(metavar="NAME", callback=read_model, help=f"{', '.join(MODELS)}.")] = "boosting",
+    model: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME", callback=read_model, help=f"{', '.join(MODELS)}; {AUTO}: boosting, unless logistic is clearly better here."
+        ),
+    ] = AUTO,
     search: Annotated[bool, typer.Option("--search", help="Try ten settings of the model on up to 20,000 people.")] = False,
     balanced: Annotated[bool, typer.Option("--balanced", help="Let both outcomes weigh the same in fitting.")] = False,
     value: Annotated[float | None, typer.Option(metavar="MONEY", help="Threshold for profit: what a response is worth.")] = None,
@@ -131,7 +136,7 @@ def summarise(result: Result) -> str:
         rows.append(("gate", f"passed against {result.verdict.against}: {result.verdict.sentence}"))
     if result.bundle is not None:
         rows += [
-            ("calibration", facts["calibration"]),
+            ("model", f"{facts['model']['kind']}, calibration: {facts['calibration']}"),
             ("ONNX", f"scores as scikit-learn does within {facts['parity']:g}"),
             ("bundle", f"{result.bundle.label} in {result.bundle.directory}; see its MODEL_CARD.md"),
         ]

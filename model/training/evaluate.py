@@ -12,14 +12,14 @@ from sklearn.metrics import brier_score_loss
 
 from model.features import FeatureSpec, Matrix
 from model.training.datasets import Report
-from model.training.fit import Recipe, find_margins, make_model, search_settings
+from model.training.fit import Recipe, choose_model, find_margins, limit_threads, make_model
 from model.training.folds import Folds, Rows, make_folds
 from model.training.measures import Ranking, Scores
 from model.training.people import Outcomes, People
 
 # A sigmoid must lower the Brier score by this share to be worth its place: less is noise (CDNOW: below 0.0001).
 LEAST_GAIN = 0.001
-SHUFFLED_PEOPLE = 10_000  # a fold, for the importance of features
+SHUFFLED_PEOPLE = 4_000  # a fold, for the importance of features
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,18 +41,19 @@ class Evaluation:
 
 
 def evaluate_out_of_fold(people: People, recipe: Recipe, seed: int, report: Report) -> Evaluation:
-    """Score people by models fitted on others, settings searched for on the others too, and decide on calibration."""
+    """Score people by models fitted on others, chosen on the others too, and decide on calibration."""
     matrix, outcomes = people.matrix, people.outcomes
     folds = make_folds(outcomes, people.groups, people.dates, seed)
     plain, margins = np.full(len(outcomes), np.nan), np.full(len(outcomes), np.nan)
     falls: list[npt.NDArray[np.float64]] = []
     for fold, (train, test) in enumerate(folds.pairs):
         report("evaluating on people held out", fold, len(folds.pairs))
-        settings = search_settings(recipe, people, train, seed)
-        model = make_model(recipe, people.spec, len(outcomes), seed, settings).fit(matrix[train], outcomes[train])
-        plain[test] = model.predict_proba(matrix[test])[:, 1]
-        margins[test] = find_margins(model, matrix[test])
-        falls.append(shuffle_features(model, people.spec, matrix[test], outcomes[test], seed + fold))
+        choice = choose_model(recipe, people, train, seed)
+        with limit_threads(len(outcomes)):
+            model = make_model(recipe, choice, people.spec, len(outcomes), seed).fit(matrix[train], outcomes[train])
+            plain[test] = model.predict_proba(matrix[test])[:, 1]
+            margins[test] = find_margins(model, matrix[test])
+            falls.append(shuffle_features(model, people.spec, matrix[test], outcomes[test], seed + fold))
     report("evaluating on people held out", len(folds.pairs), len(folds.pairs))
     rows = folds.scored
     through = calibrate_out_of_fold(margins, outcomes, folds)

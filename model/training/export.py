@@ -11,6 +11,7 @@ import numpy.typing as npt
 import onnxruntime
 from skl2onnx import convert_sklearn
 from skl2onnx.common.data_types import FloatTensorType
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.pipeline import Pipeline
 
@@ -52,14 +53,17 @@ def round_thresholds(model: Any) -> None:
     neighbouring float32 (seconds since 1970, large counts) can be the upper one: then the upper value goes down the wrong branch,
     and scores moved by up to 0.23 in our tests. Rounded down, `x <= threshold` stays true for the same x.
     """
-    fitted = [getattr(part, "estimator", part) for part in getattr(model, "calibrated_classifiers_", [model])]
-    for part in (part[-1] if isinstance(part, Pipeline) else part for part in fitted):
-        if isinstance(part, HistGradientBoostingClassifier):
-            for predictor in (predictor for trees in part._predictors for predictor in trees):  # noqa: SLF001  # no public way
-                predictor.nodes["num_threshold"] = round_down(predictor.nodes["num_threshold"])
-        elif isinstance(part, RandomForestClassifier):
-            for tree in part.estimators_:
-                tree.tree_.threshold[:] = round_down(tree.tree_.threshold)
+    if isinstance(model, Pipeline):
+        round_thresholds(model[-1])
+    elif isinstance(model, CalibratedClassifierCV):
+        for part in model.calibrated_classifiers_:
+            round_thresholds(part.estimator)
+    elif isinstance(model, HistGradientBoostingClassifier):
+        for predictor in (predictor for trees in model._predictors for predictor in trees):  # noqa: SLF001  # no public way
+            predictor.nodes["num_threshold"] = round_down(predictor.nodes["num_threshold"])
+    elif isinstance(model, RandomForestClassifier):
+        for tree in model.estimators_:
+            tree.tree_.threshold[:] = round_down(tree.tree_.threshold)
 
 
 def round_down(exact: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

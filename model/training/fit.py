@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -12,9 +12,11 @@ from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import RandomizedSearchCV
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
+from threadpoolctl import threadpool_limits
 
 from model.errors import SpecError
 from model.features import DIRECTIONS, FeatureSpec, Matrix
@@ -24,16 +26,30 @@ from model.training.people import People
 # A search is bounded by people, settings and folds, not by a clock: the same input has to give the same bundle.
 SEARCHED_PEOPLE = 20_000
 SEARCHED_SETTINGS = 10
+# Below it threads wait for each other longer than they work, six times as long where the processors are busy otherwise.
+LEAST_FOR_THREADS = 50_000
+AUTO = "auto"
+COMPARED_PEOPLE = 10_000
+FEW = 2_000  # people, below which a comparison uses all five folds
+CLEARLY = 0.002
+
+
+class Choice(NamedTuple):
+    """A key of `MODELS`, and settings of its own for scikit-learn's `set_params`."""
+
+    model: str
+    settings: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
     """Which model, how it weighs the outcomes, and whether its settings are searched for.
 
+    model     a key of `MODELS`, or "auto": boosted trees, or a logistic regression where it ranks these people clearly better
     balanced  both outcomes weigh the same in fitting; the scores are calibrated afterwards, always
     """
 
-    model: str = "boosting"
+    model: str = AUTO
     balanced: bool = False
     search: bool = False
 
@@ -96,6 +112,13 @@ MODELS: dict[str, Callable[[Recipe, list[int] | None, int, int], Any]] = {
     "logistic": make_logistic,
     "forest": make_forest,
 }
+# What "auto" compares. Boosted trees come first: they win on most data. On a few hundred people, a straight line often does.
+CANDIDATES = (
+    Choice("boosting", {}),
+    Choice("boosting", {"max_iter": 200, "max_leaf_nodes": 16, "min_samples_leaf": 20}),
+    Choice("logistic", {}),
+    Choice("logistic", {"logisticregression__C": 0.03}),
+)
 # What a search draws from, by model.
 SETTINGS: dict[str, dict[str, list[Any]]] = {
     "boosting": {
@@ -113,29 +136,67 @@ SETTINGS: dict[str, dict[str, list[Any]]] = {
 }
 
 
-def make_model(recipe: Recipe, spec: FeatureSpec, people: int, seed: int, settings: Mapping[str, Any] | None = None) -> Any:
+def make_model(recipe: Recipe, choice: Choice, spec: FeatureSpec, people: int, seed: int) -> Any:
     """An unfitted classifier for float32 [people, f] with NaN."""
-    return MODELS[recipe.model](recipe, read_directions(spec), people, seed).set_params(**(settings or {}))
+    return MODELS[choice.model](recipe, read_directions(spec), people, seed).set_params(**choice.settings)
 
 
-def search_settings(recipe: Recipe, people: People, rows: Rows, seed: int) -> dict[str, Any]:
-    """The best of ten settings by ROC AUC in folds of at most 20,000 of these `rows`; nothing where the recipe searches nothing."""
+def choose_model(recipe: Recipe, people: People, rows: Rows, seed: int) -> Choice:
+    """What to fit on these `rows`, chosen on them alone, in folds of their own.
+
+    "auto": the first of `CANDIDATES`, unless another ranks at most 10,000 of them clearly better. With `search` then the best of ten
+    settings drawn from `SETTINGS`, by ROC AUC on at most 20,000.
+    """
+    choice = compare_candidates(recipe, people, rows, seed) if recipe.model == AUTO else Choice(recipe.model, {})
     if not recipe.search:
-        return {}
-    random = np.random.default_rng(seed)
-    rows = np.sort(random.choice(rows, min(SEARCHED_PEOPLE, len(rows)), replace=False))
-    outcomes = people.outcomes[rows]
-    numbered = np.unique(people.groups[rows], return_inverse=True)[1]
+        return choice
+    drawn, folds = draw_rows(people, rows, SEARCHED_PEOPLE, seed)
     search = RandomizedSearchCV(
-        make_model(recipe, people.spec, len(rows), seed),
-        SETTINGS[recipe.model],
+        make_model(recipe, choice, people.spec, len(rows), seed),
+        SETTINGS[choice.model],
         n_iter=SEARCHED_SETTINGS,
         scoring="roc_auc",
-        cv=make_folds(outcomes, numbered, None, seed).pairs[:3],
+        cv=folds[:3],
         refit=False,
         random_state=seed,
     )
-    return dict(search.fit(people.matrix[rows], outcomes).best_params_)
+    with limit_threads(len(drawn)):
+        return Choice(choice.model, dict(search.fit(people.matrix[drawn], people.outcomes[drawn]).best_params_))
+
+
+def compare_candidates(recipe: Recipe, people: People, rows: Rows, seed: int) -> Choice:
+    """The candidate with the best mean ROC AUC over folds; the first where no other is better by 0.002."""
+    directed = read_directions(people.spec) is not None
+    candidates = [choice for choice in CANDIDATES if not directed or choice.model != "logistic"]
+    drawn, folds = draw_rows(people, rows, COMPARED_PEOPLE, seed)
+    matrix, outcomes = people.matrix[drawn], people.outcomes[drawn]
+    areas = []
+    with limit_threads(len(drawn)):
+        for choice in candidates:
+            model = make_model(recipe, choice, people.spec, len(rows), seed)
+            areas.append(
+                np.mean(
+                    [
+                        roc_auc_score(outcomes[test], model.fit(matrix[train], outcomes[train]).predict_proba(matrix[test])[:, 1])
+                        for train, test in (folds if len(drawn) < FEW else folds[:3])
+                    ]
+                )
+            )
+    best = int(np.argmax(areas))
+    return candidates[best] if areas[best] > areas[0] + CLEARLY else candidates[0]
+
+
+def draw_rows(people: People, rows: Rows, most: int, seed: int) -> tuple[Rows, tuple[tuple[Rows, Rows], ...]]:
+    """At most so many of the rows, ascending, and folds of them."""
+    random = np.random.default_rng(seed)
+    drawn = np.sort(random.choice(rows, min(most, len(rows)), replace=False))
+    numbered = np.unique(people.groups[drawn], return_inverse=True)[1]
+    return drawn, make_folds(people.outcomes[drawn], numbered, None, seed).pairs
+
+
+def limit_threads(people: int) -> Any:
+    """A context in which so many people are fitted and scored on as many threads as are worth it. The model is the same either way."""
+    return threadpool_limits(1 if people < LEAST_FOR_THREADS else None)
 
 
 def find_margins(model: Any, matrix: Matrix) -> npt.NDArray[np.float64]:
@@ -144,18 +205,26 @@ def find_margins(model: Any, matrix: Matrix) -> npt.NDArray[np.float64]:
     return np.asarray(margins, dtype=np.float64)
 
 
-def fit_model(recipe: Recipe, people: People, seed: int, *, calibrated: bool) -> tuple[Any, dict[str, Any]]:
-    """Fit on everybody; give the settings that a search chose beside it.
+def fit_model(recipe: Recipe, people: People, seed: int, *, calibrated: bool) -> tuple[Any, Choice]:
+    """Fit on everybody; give what was chosen beside it.
 
-    `calibrated` puts one sigmoid, learnt out of fold, behind one model: the only form that exports faithfully.
+    `calibrated` puts one sigmoid, learnt out of fold, behind one classifier: the only form that exports faithfully.
     """
     count = len(people.outcomes)
-    settings = search_settings(recipe, people, np.arange(count), seed)
-    model = make_model(recipe, people.spec, count, seed, settings)
+    choice = choose_model(recipe, people, np.arange(count), seed)
+    model = make_model(recipe, choice, people.spec, count, seed)
     if calibrated:
         folds = make_folds(people.outcomes, people.groups, None, seed)
-        model = CalibratedClassifierCV(model, method="sigmoid", cv=folds.pairs, ensemble=False)
-    return model.fit(people.matrix, people.outcomes), settings
+        model = add_sigmoid(model, folds.pairs)
+    with limit_threads(count):
+        return model.fit(people.matrix, people.outcomes), choice
+
+
+def add_sigmoid(model: Any, pairs: tuple[tuple[Rows, Rows], ...]) -> Any:
+    """A sigmoid behind the classifier itself: behind a pipeline, skl2onnx 1.20 gives it probabilities where it learnt from margins."""
+    if isinstance(model, Pipeline):
+        return Pipeline([*model.steps[:-1], ("sigmoid", add_sigmoid(model[-1], pairs))])
+    return CalibratedClassifierCV(model, method="sigmoid", cv=pairs, ensemble=False)
 
 
 def read_directions(spec: FeatureSpec) -> list[int] | None:

@@ -42,16 +42,15 @@ def draw_gains(axes: Axes, facts: Mapping[str, Any]) -> None:
     axes.plot(reach, recall, color=BLUE, linewidth=2.5, label="by score, highest first")
     axes.plot([0, 1], [0, 1], color=GREY, linestyle="--", label="at random")
     at = facts["metrics"]["at_threshold"]
-    axes.plot([at["reach"]], [at["recall"]], "o", color=ORANGE, markersize=9, label="recommended threshold", zorder=3)
-    right = at["reach"] < 0.7
-    axes.annotate(
-        f"{at['reach']:.0%} of people,\n{at['recall']:.0%} of responders",
-        (at["reach"], at["recall"]),
-        textcoords="offset points",
-        xytext=(10, -8) if right else (-4, -14),
-        ha="left" if right else "right",
-        va="top",
-        color=INK,
+    axes.plot(
+        [at["reach"]],
+        [at["recall"]],
+        "o",
+        color=ORANGE,
+        markersize=9,
+        label=f"recommended threshold: {at['reach']:.0%} of people,\n{at['recall']:.0%} of all who respond",
+        zorder=3,
+        clip_on=False,
     )
     axes.set(xlabel="share of people messaged", ylabel="share of all responders reached", xlim=(0, 1), ylim=(0, 1.02))
     axes.set_title("Gains: who is reached by messaging the best first", loc="left")

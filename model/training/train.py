@@ -21,7 +21,7 @@ from model.training.card import draw_card
 from model.training.datasets import Answers, Report, read_outcomes
 from model.training.evaluate import Evaluation, evaluate_out_of_fold
 from model.training.export import OPSETS, check_parity, convert_model, make_golden_rows, make_parity_rows, score_onnx
-from model.training.fit import Recipe, fit_model
+from model.training.fit import Choice, Recipe, fit_model
 from model.training.gate import MARGIN, Verdict, judge_against, prove_bundle
 from model.training.infer import Inference, infer_spec, write_features
 from model.training.measures import compare_calibration, count_scores, cut_deciles, measure, tell_apart
@@ -96,11 +96,11 @@ def train_bundle(order: Order, report: Report) -> Result:
     if verdict is not None and not verdict.passed:
         return Result(bundle=None, manifest=manifest, join=people.join, left_out=left_out, remarks=remarks, verdict=verdict)
     report("fitting on everybody", 0, 1)
-    model, settings = fit_model(order.recipe, people, order.seed, calibrated=evaluation.calibrated)
+    model, choice = fit_model(order.recipe, people, order.seed, calibrated=evaluation.calibrated)
     report("fitting on everybody", 1, 1)
     onnx = convert_model(model, people.matrix.shape[1])
     parity = check_parity(model, onnx, make_parity_rows(people.matrix, people.spec, order.seed))
-    manifest |= describe_model(order, people, evaluation, onnx, settings)
+    manifest |= describe_model(order, people, evaluation, onnx, choice)
     manifest["parity"] = float(f"{parity:.0e}")
     if verdict is not None:
         manifest["gate"] = verdict.figures
@@ -199,7 +199,7 @@ def describe_evaluation(order: Order, people: People, evaluation: Evaluation, al
     }
 
 
-def describe_model(order: Order, people: People, evaluation: Evaluation, onnx: bytes, settings: Mapping[str, Any]) -> dict[str, Any]:
+def describe_model(order: Order, people: People, evaluation: Evaluation, onnx: bytes, choice: Choice) -> dict[str, Any]:
     """What the manifest says about the model itself, but for what `write_bundle` fills in."""
     spec = people.spec.to_mapping()
     golden = make_golden_rows(people.matrix, order.seed)
@@ -208,7 +208,7 @@ def describe_model(order: Order, people: People, evaluation: Evaluation, onnx: b
         "columns": list(people.spec.columns),
         "spec": spec,
         "classes": [0, 1],
-        "model": {"kind": order.recipe.model, "balanced": order.recipe.balanced, "searched": dict(settings)},
+        "model": {"kind": choice.model, "settings": choice.settings, "asked": order.recipe.model, "balanced": order.recipe.balanced},
         "calibration": "sigmoid" if evaluation.calibrated else "none",
         "golden": golden_as_data(golden, score_onnx(onnx, golden)),
         "versions": {**{library: version(library) for library in SHAPING}, "onnx_opset": OPSETS},
