@@ -19,6 +19,7 @@ from model.training.threshold import Purpose
 from model.training.train import Order, Result, train_bundle
 
 KEPT_BACK = 3
+MODEL_HELP = f"{', '.join(MODELS)}; {AUTO} is boosting, unless a blend or larger trees rank these people better."
 
 
 def read_name(text: str) -> str:
@@ -80,12 +81,7 @@ def command(
     as_of: Annotated[
         str | None, typer.Option(metavar="TIME", help="Time that ages are measured against, ISO 8601, UTC. Default: the outcomes' dates.")
     ] = None,
-    model: Annotated[
-        str,
-        typer.Option(
-            metavar="NAME", callback=read_model, help=f"{', '.join(MODELS)}; {AUTO}: boosting, unless logistic is clearly better here."
-        ),
-    ] = AUTO,
+    model: Annotated[str, typer.Option(metavar="NAME", callback=read_model, help=MODEL_HELP)] = AUTO,
     search: Annotated[bool, typer.Option("--search", help="Try ten settings of the model on up to 20,000 people.")] = False,
     balanced: Annotated[bool, typer.Option("--balanced", help="Let both outcomes weigh the same in fitting.")] = False,
     value: Annotated[float | None, typer.Option(metavar="MONEY", help="Threshold for profit: what a response is worth.")] = None,

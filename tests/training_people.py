@@ -61,11 +61,12 @@ def write_people(directory: Path, count: int = 400, seed: int = 0) -> list[str]:
     files = {"endpoints.jsonl": to_lines(documents), "outcomes.csv": to_csv(documents, outcomes), "features.toml": SPEC}
     for name, text in files.items():
         (directory / name).write_text(text, "utf-8")
-    return [
+    named = [
         word
         for option, name in zip(("--endpoints", "--outcomes", "--features"), files, strict=True)
         for word in (option, str(directory / name))
     ]
+    return [*named, "--model", "boosting"]
 
 
 def write(path: Path, content: str | bytes) -> Path:

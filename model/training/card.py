@@ -67,9 +67,12 @@ def describe_briefly(facts: Mapping[str, Any]) -> str:
     """What it is, in three sentences."""
     metrics, best = facts["metrics"], facts["evaluation"]["deciles"][0]
     searched = facts.get("model", {})
-    kind = {"boosting": "Boosted trees", "logistic": "A logistic regression", "forest": "A random forest"}.get(
-        searched.get("kind", ""), "A model"
-    )
+    kind = {
+        "boosting": "Boosted trees",
+        "logistic": "A logistic regression",
+        "forest": "A random forest",
+        "blend": "Boosted trees and a logistic regression",
+    }.get(searched.get("kind", ""), "A model")
     return (
         f"{kind} that scores how likely a person is to respond. Of {metrics['n']:,} people held out, {metrics['base_rate']:.1%} responded; "
         f"of the tenth with the highest scores, {best['rate']:.1%} did, {best['lift']:.1f} times as many."

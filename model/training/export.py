@@ -12,7 +12,7 @@ import onnxruntime
 from skl2onnx import convert_sklearn
 from skl2onnx.common.data_types import FloatTensorType
 from sklearn.calibration import CalibratedClassifierCV
-from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier, VotingClassifier
 from sklearn.pipeline import Pipeline
 
 from model.errors import BundleError
@@ -42,6 +42,9 @@ def convert_model(model: Any, width: int) -> bytes:
             options={id(model): {"zipmap": False}},
         )
     proto.graph.doc_string = ""
+    used = {name for node in proto.graph.node for name in node.input}
+    for unused in [initializer for initializer in proto.graph.initializer if initializer.name not in used]:
+        proto.graph.initializer.remove(unused)  # ONNX Runtime warns of each whenever it loads the model
     onnx: bytes = proto.SerializeToString(deterministic=True)
     return onnx
 
@@ -55,6 +58,9 @@ def round_thresholds(model: Any) -> None:
     """
     if isinstance(model, Pipeline):
         round_thresholds(model[-1])
+    elif isinstance(model, VotingClassifier):
+        for part in model.estimators_:
+            round_thresholds(part)
     elif isinstance(model, CalibratedClassifierCV):
         for part in model.calibrated_classifiers_:
             round_thresholds(part.estimator)

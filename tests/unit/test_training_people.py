@@ -70,7 +70,10 @@ def test_keeps_a_vocabulary_that_the_spec_gives(tmp_path: Path) -> None:
         ("Id,outcome\n", "{path}: expected endpoints: JSON lines, CSV or Parquet, found nobody"),
         (
             "nobody\n",
-            "expected an endpoint in each line, found none in 1 lines; {path}, line 1: expected one JSON object: JSON is malformed: expected 'null' (byte 1)",
+            (
+                "expected an endpoint in each line, found none in 1 lines; {path}, line 1: expected one JSON object: "
+                "JSON is malformed: invalid character (byte 4)"
+            ),
         ),
         ('{"Id": "z"}\n', "expected endpoints and outcomes to share Ids, found none shared by 1 endpoints and 1 outcomes"),
         (
