@@ -67,9 +67,10 @@ def main() -> None:
     given = parser.parse_args()
     write_people(given.out, given.people, 0)
     print(f"matrix      {time_matrix(given.out):,.0f} endpoints of 20 features a second of processor time", flush=True)
-    begun, processor, stages = time.perf_counter(), time.process_time(), {}
+    begun, processor = time.perf_counter(), time.process_time()
+    stages: dict[str, tuple[float, float]] = {}
 
-    def report(stage: str, done: int, total: int) -> None:
+    def report(stage: str, done: int, total: int) -> None:  # noqa: ARG001  # when a stage begins is all that is asked
         if stage not in stages:
             stages[stage] = (time.perf_counter(), time.process_time())
             print(f"{stages[stage][0] - begun:8.1f} s {stages[stage][1] - processor:8.1f} s of processor time: {stage}", file=sys.stderr)

@@ -8,6 +8,12 @@ from typing import Any
 from model.training.plots import draw_pictures
 
 CARD = "MODEL_CARD.md"
+KINDS = {
+    "boosting": "Boosted trees",
+    "logistic": "A logistic regression",
+    "forest": "A random forest",
+    "blend": "Boosted trees blended with a logistic regression",
+}
 RULES = {
     "base_rate": "the response rate: whoever is at least as likely to respond as people on average is kept",
     "profit": "the highest expected profit: whoever is worth the message is kept",
@@ -66,15 +72,9 @@ def write_card(facts: Mapping[str, Any]) -> str:
 def describe_briefly(facts: Mapping[str, Any]) -> str:
     """What it is, in three sentences."""
     metrics, best = facts["metrics"], facts["evaluation"]["deciles"][0]
-    searched = facts.get("model", {})
-    kind = {
-        "boosting": "Boosted trees",
-        "logistic": "A logistic regression",
-        "forest": "A random forest",
-        "blend": "Boosted trees and a logistic regression",
-    }.get(searched.get("kind", ""), "A model")
+    kind = KINDS.get(facts.get("model", {}).get("kind", ""), "A model")
     return (
-        f"{kind} that scores how likely a person is to respond. Of {metrics['n']:,} people held out, {metrics['base_rate']:.1%} responded; "
+        f"{kind}: the score says how likely a person is to respond. Of {metrics['n']:,} people held out, {metrics['base_rate']:.1%} responded; "
         f"of the tenth with the highest scores, {best['rate']:.1%} did, {best['lift']:.1f} times as many."
     )
 

@@ -29,6 +29,7 @@ class Evaluation:
     rows        int64 [m], ascending: who was scored; by time the earliest people are not
     scores      float64 [m]
     calibrated  whether they went through a sigmoid, as the model that ships then does
+    areas       ROC AUC in each fold
     importance  by feature: how far ROC AUC falls when the feature is shuffled among people
     """
 
@@ -38,6 +39,7 @@ class Evaluation:
     scheme: str
     folds: int
     importance: dict[str, float]
+    areas: tuple[float, ...]
 
 
 def evaluate_out_of_fold(people: People, recipe: Recipe, seed: int, report: Report) -> Evaluation:
@@ -66,6 +68,7 @@ def evaluate_out_of_fold(people: People, recipe: Recipe, seed: int, report: Repo
         calibrated=calibrated,
         scheme=folds.scheme,
         folds=len(folds.pairs),
+        areas=tuple(round(Ranking(plain[test], outcomes[test]).measure()[0], 6) for _, test in folds.pairs),
         importance={feature.name: round(float(value), 6) for feature, value in zip(people.spec.features, fall, strict=True)},
     )
 

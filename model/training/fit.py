@@ -84,9 +84,7 @@ def make_boosting(recipe: Recipe, directions: list[int] | None, people: int, see
 def make_logistic(recipe: Recipe, directions: list[int] | None, people: int, seed: int) -> Any:  # noqa: ARG001  # one form for all
     """Logistic regression on standardised columns: one weight a column, easy to read. Gaps are filled with the median."""
     if directions:
-        raise SpecError(
-            "expected no monotonic in the feature spec for a logistic regression, alone or in a blend: its weights go where the data lead"
-        )
+        raise SpecError("expected no monotonic in the feature spec for a logistic regression, alone or in a blend")
     return make_pipeline(
         SimpleImputer(strategy="median"),
         StandardScaler(),

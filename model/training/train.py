@@ -186,6 +186,7 @@ def describe_evaluation(order: Order, people: People, evaluation: Evaluation, al
         "metrics": {
             **measure(scores, outcomes, people.groups[rows], threshold, order.seed),
             "folds": evaluation.folds,
+            "roc_auc_by_fold": list(evaluation.areas),
             "held_out": evaluation.scheme,
         },
         "evaluation": {
