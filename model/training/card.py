@@ -74,7 +74,7 @@ def describe_briefly(facts: Mapping[str, Any]) -> str:
     metrics, best = facts["metrics"], facts["evaluation"]["deciles"][0]
     kind = KINDS.get(facts.get("model", {}).get("kind", ""), "A model")
     return (
-        f"{kind}: the score says how likely a person is to respond. Of {metrics['n']:,} people held out, {metrics['base_rate']:.1%} responded; "
+        f"{kind}: the score says how likely somebody responds. Of {metrics['n']:,} people held out, {metrics['base_rate']:.1%} responded; "
         f"of the tenth with the highest scores, {best['rate']:.1%} did, {best['lift']:.1f} times as many."
     )
 

@@ -58,9 +58,9 @@ def evaluate_out_of_fold(people: People, recipe: Recipe, seed: int, report: Repo
             falls.append(shuffle_features(model, people.spec, matrix[test], outcomes[test], seed + fold))
     report("evaluating on people held out", len(folds.pairs), len(folds.pairs))
     rows = folds.scored
-    through = calibrate_out_of_fold(margins, outcomes, folds)
+    through, rising = calibrate_out_of_fold(margins, outcomes, folds)
     gain = brier_score_loss(outcomes[rows], through[rows]) < (1 - LEAST_GAIN) * brier_score_loss(outcomes[rows], plain[rows])
-    calibrated = recipe.balanced or bool(gain)
+    calibrated = recipe.balanced or bool(gain and rising)
     fall = np.mean(falls, axis=0)
     return Evaluation(
         rows=rows,
@@ -73,8 +73,13 @@ def evaluate_out_of_fold(people: People, recipe: Recipe, seed: int, report: Repo
     )
 
 
-def calibrate_out_of_fold(margins: Scores, outcomes: Outcomes, folds: Folds) -> Scores:
-    """What a sigmoid makes of out-of-fold `margins` [n] (NaN where nobody was scored), itself learnt from the other folds only."""
+def calibrate_out_of_fold(margins: Scores, outcomes: Outcomes, folds: Folds) -> tuple[Scores, bool]:
+    """What a sigmoid makes of out-of-fold `margins` [n] (NaN where nobody was scored), itself learnt from the other folds only.
+
+    And whether it rises in every fold. One that falls turns a model around that ranks people worse than a guess, as out of fold a model
+    of noise does by construction, and makes it look good: it must never be used.
+    """
+    rising = True
     through = np.full(len(outcomes), np.nan)
     column = margins.reshape(-1, 1)
     for number, (_, test) in enumerate(folds.pairs):
@@ -82,7 +87,8 @@ def calibrate_out_of_fold(margins: Scores, outcomes: Outcomes, folds: Folds) -> 
         train = np.concatenate(others) if others else test
         sigmoid = LogisticRegression(C=1e6).fit(column[train], outcomes[train])
         through[test] = sigmoid.predict_proba(column[test])[:, 1]
-    return through
+        rising = rising and bool(sigmoid.coef_[0, 0] > 0)
+    return through, rising
 
 
 def shuffle_features(model: Any, spec: FeatureSpec, matrix: Matrix, outcomes: Outcomes, seed: int) -> npt.NDArray[np.float64]:
