@@ -96,6 +96,9 @@ def command(
     margin: Annotated[
         float, typer.Option(metavar="X", callback=read_margin, help="How much worse it may be, in ROC AUC and Brier score.")
     ] = MARGIN,
+    reserve: Annotated[
+        float, typer.Option(metavar="SHARE", min=0, max=0.5, help="Never learn from this share of users: the gate judges by them.")
+    ] = 0.0,
     name: Annotated[str, typer.Option(metavar="NAME", callback=read_name, help="The model's name.")] = "segment-scorer",
     seed: Annotated[int, typer.Option(metavar="N", min=0, max=2**32 - 1, help="The same files and seed give the same bundle.")] = 0,
 ) -> None:
@@ -115,6 +118,7 @@ def command(
         purpose=read_purpose(value, cost, reach, precision),
         against=against,
         margin=margin,
+        reserve=reserve,
     )
     with show_progress() as report:
         result = train_bundle(order, report)

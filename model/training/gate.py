@@ -1,4 +1,4 @@
-"""The bundle in use and a new evaluation in; whether the new model may take its place, and why, out. Never writes."""
+"""The bundle in use and a new model's scores in; whether the new model may take its place, and why, out. Never writes."""
 
 from __future__ import annotations
 
@@ -6,11 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from model.bundle import Bundle, check_golden
-from model.features import Matrix
-from model.training.evaluate import Evaluation
 from model.training.export import score_onnx
-from model.training.measures import FIGURES, Ranking, draw_difference
-from model.training.people import Outcomes, People
+from model.training.measures import FIGURES, Ranking, Scores, draw_difference
+from model.training.people import People
 
 MARGIN = 0.005
 
@@ -32,16 +30,16 @@ def prove_bundle(bundle: Bundle) -> bytes:
     return onnx
 
 
-def judge_against(rival: Bundle, people: People, evaluation: Evaluation, margin: float, seed: int) -> Verdict:
-    """Compare on the people who were held out: ROC AUC must not be lower, nor the Brier score higher, by more than `margin`.
+def judge_against(rival: Bundle, mine: Scores, people: People, margin: float, seed: int, *, unseen: bool) -> Verdict:
+    """Compare `mine` with the rival's scores of the same people: ROC AUC must not be lower, nor the Brier score higher, beyond `margin`.
 
-    The new scores are out of fold. The rival may have learnt from some of these people; where it has, that speaks for the rival.
+    `mine` is of a model that has not seen these people. `unseen`: nor has the rival; where it may have, that speaks for the rival.
     """
-    rows = evaluation.rows
-    theirs = score_onnx(prove_bundle(rival), _rival_matrix(people)[rows])
-    outcomes: Outcomes = people.outcomes[rows]
-    mine_figures, their_figures = Ranking(evaluation.scores, outcomes).measure(), Ranking(theirs, outcomes).measure()
-    low, high = draw_difference(evaluation.scores, theirs, outcomes, people.groups[rows], seed)
+    if people.rival is None:
+        raise ValueError("people were gathered without the rival's spec")
+    theirs, outcomes = score_onnx(prove_bundle(rival), people.rival), people.outcomes
+    mine_figures, their_figures = Ranking(mine, outcomes).measure(), Ranking(theirs, outcomes).measure()
+    low, high = draw_difference(mine, theirs, outcomes, people.groups, seed)
     area, brier = mine_figures[0] - their_figures[0], mine_figures[2] - their_figures[2]
     reasons = []
     if area < -margin:
@@ -50,7 +48,8 @@ def judge_against(rival: Bundle, people: People, evaluation: Evaluation, margin:
         reasons.append(f"its Brier score is higher by {brier:.4f}")
     words = (
         f"ROC AUC {mine_figures[0]:.4f} against {their_figures[0]:.4f} (difference {area:+.4f}, 95 % interval {low:+.4f} to {high:+.4f}), "
-        f"Brier score {mine_figures[2]:.4f} against {their_figures[2]:.4f}, on the same {len(rows):,} people; margin {margin:g}"
+        f"Brier score {mine_figures[2]:.4f} against {their_figures[2]:.4f}, on the same {len(outcomes):,} people"
+        f"{'' if unseen else ', some of whom the old bundle may have learnt from'}; margin {margin:g}"
     )
     return Verdict(
         passed=not reasons,
@@ -59,17 +58,13 @@ def judge_against(rival: Bundle, people: People, evaluation: Evaluation, margin:
         figures={
             "against": rival.label,
             "margin": margin,
+            "people": len(outcomes),
+            "unseen_by_both": unseen,
             "new": _name_figures(mine_figures),
             "old": _name_figures(their_figures),
             "roc_auc_difference": [low, high],
         },
     )
-
-
-def _rival_matrix(people: People) -> Matrix:
-    if people.rival is None:
-        raise ValueError("people were gathered without the rival's spec")
-    return people.rival
 
 
 def _name_figures(figures: tuple[float, ...]) -> dict[str, float]:

@@ -5,6 +5,7 @@ Holds no more than a chunk of documents. Lines that cannot be used are counted, 
 
 from __future__ import annotations
 
+import hashlib
 import random
 from array import array
 from collections import Counter
@@ -67,6 +68,7 @@ class People:
     groups     int64 [n]: endpoints of the same user have the same number; never on both sides of a split
     dates      float64 [n], seconds since 1970 UTC: when each outcome counts from; None without dates
     labels     channel and country, to tell results apart by
+    draws      float64 [n], 0 to 1: the same for a user in every file and at every training, so that some can be set aside for good
     left_out   the features of the spec given that nobody, or hardly anybody, has, with the reason
     """
 
@@ -77,6 +79,7 @@ class People:
     groups: npt.NDArray[np.int64]
     dates: npt.NDArray[np.float64] | None = None
     labels: Mapping[str, Labels] = field(default_factory=dict)
+    draws: npt.NDArray[np.float64] | None = None
     left_out: tuple[str, ...] = ()
     rival: Matrix | None = None
 
@@ -108,7 +111,7 @@ def gather_people(
     found: list[str] = []
     spec = learn_vocabularies(paths, answers, spec, report)
     matrices, rivals = [], []
-    outcomes, groups, dates = array("q"), array("q"), array("d")
+    outcomes, groups, dates, draws = array("q"), array("q"), array("d"), array("d")
     users: dict[str, int] = {}
     names: dict[str, dict[str, int]] = {label: {} for label in BROKEN_DOWN_BY}
     codes = {label: array("q") for label in BROKEN_DOWN_BY}
@@ -122,7 +125,9 @@ def gather_people(
             rivals.append(build_matrix(documents, rival, against))
         dates.extend(moments or ())
         outcomes.extend(answers.outcomes[match.name] for match in chunk)
-        groups.extend(users.setdefault(_find_user(match), len(users)) for match in chunk)
+        names_here = [_find_user(match) for match in chunk]
+        groups.extend(users.setdefault(user, len(users)) for user in names_here)
+        draws.extend(map(draw_number, names_here))
         for label, keys in BROKEN_DOWN_BY.items():
             codes[label].extend(names[label].setdefault(_find_text(document, keys), len(names[label])) for document in documents)
         found.extend(match.name for match in chunk if answers.key != "Id")
@@ -151,8 +156,45 @@ def gather_people(
         groups=np.array(groups, dtype=np.int64),
         dates=np.array(dates, dtype=np.float64) if answers.dates is not None else None,
         labels={label: Labels(tuple(names[label]), np.array(codes[label], dtype=np.int64)) for label in BROKEN_DOWN_BY},
+        draws=np.array(draws, dtype=np.float64),
         left_out=left_out,
         rival=np.concatenate(rivals) if rivals else None,
+    )
+
+
+def draw_number(user: str) -> float:
+    """A number from 0 to 1 that depends on the user alone."""
+    return int.from_bytes(hashlib.blake2b(user.encode(), digest_size=8, person=b"reserve").digest(), "big") / 2**64
+
+
+def set_aside(people: People, share: float) -> tuple[People, People]:
+    """Two parts: those to learn from, and those set aside, about this share of users, the same ones whenever they come.
+
+    Raises DataError where too few of either outcome are set aside to judge by.
+    """
+    if people.draws is None:
+        raise ValueError("people were gathered without draws")
+    aside = people.draws < share
+    ones, count = int(people.outcomes[aside].sum()), int(aside.sum())
+    if min(ones, count - ones) < LEAST_OF_EACH:
+        raise DataError(
+            f"expected {LEAST_OF_EACH} people or more with each outcome among those set aside, "
+            f"found {ones} with 1 and {count - ones} with 0; set more aside, or nobody"
+        )
+    return take_rows(people, np.flatnonzero(~aside)), take_rows(people, np.flatnonzero(aside))
+
+
+def take_rows(people: People, rows: npt.NDArray[np.int64]) -> People:
+    """These rows of people; the report of the join stays that of all."""
+    return replace(
+        people,
+        matrix=people.matrix[rows],
+        outcomes=people.outcomes[rows],
+        groups=np.unique(people.groups[rows], return_inverse=True)[1].astype(np.int64),
+        dates=None if people.dates is None else people.dates[rows],
+        labels={label: Labels(labels.names, labels.codes[rows]) for label, labels in people.labels.items()},
+        draws=None if people.draws is None else people.draws[rows],
+        rival=None if people.rival is None else people.rival[rows],
     )
 
 

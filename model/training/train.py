@@ -25,7 +25,7 @@ from model.training.fit import Choice, Recipe, fit_model
 from model.training.gate import MARGIN, Verdict, judge_against, prove_bundle
 from model.training.infer import Inference, infer_spec, write_features
 from model.training.measures import compare_calibration, count_scores, cut_deciles, measure, tell_apart
-from model.training.people import Join, People, gather_people, keep_features, sample_people
+from model.training.people import Join, People, gather_people, keep_features, sample_people, set_aside, take_rows
 from model.training.threshold import Purpose, choose_threshold, draw_curve
 
 SHAPING = ("numpy", "scikit-learn", "skl2onnx")  # libraries whose release can change the model
@@ -37,7 +37,8 @@ class Order:
 
     features  feature spec; None to infer one
     as_of     the time ages are measured against, in seconds since 1970 UTC; None for the outcomes' dates, if there are any
-    against   the bundle in use, and by how much the new model may be worse to take its place
+    against   the bundle in use; margin: by how much the new model may be worse to take its place
+    reserve   share of users never learnt from, so that this model and those to come can be compared on people that none has seen
     """
 
     endpoints: tuple[Path, ...]
@@ -51,6 +52,7 @@ class Order:
     purpose: Purpose = field(default_factory=Purpose)
     against: Path | None = None
     margin: float = MARGIN
+    reserve: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,18 +90,30 @@ def train_bundle(order: Order, report: Report) -> Result:
     if inference is not None:
         people, telling = leave_out_leaks(people, audit)
         left_out = (*left_out, *telling)
+    judges = None
+    if order.reserve:
+        people, judges = set_aside(people, order.reserve)
     remarks = (*audit.remarks, *describe_leaks(audit, people.spec))
     report("looking at features", 1, 1)
     evaluation = evaluate_out_of_fold(people, order.recipe, order.seed, report)
-    verdict = judge_against(rival, people, evaluation, order.margin, order.seed) if rival is not None else None
+    verdict = None
+    if rival is not None and judges is None:
+        held_out = take_rows(people, evaluation.rows)
+        verdict = judge_against(rival, evaluation.scores, held_out, order.margin, order.seed, unseen=False)
     manifest = describe_evaluation(order, people, evaluation, audit.alone) | {"data": describe_data(people.join, left_out, remarks)}
+    kept_back = Result(bundle=None, manifest=manifest, join=people.join, left_out=left_out, remarks=remarks, verdict=verdict)
     if verdict is not None and not verdict.passed:
-        return Result(bundle=None, manifest=manifest, join=people.join, left_out=left_out, remarks=remarks, verdict=verdict)
+        return kept_back
     report("fitting on everybody", 0, 1)
     model, choice = fit_model(order.recipe, people, order.seed, calibrated=evaluation.calibrated)
     report("fitting on everybody", 1, 1)
     onnx = convert_model(model, people.matrix.shape[1])
     parity = check_parity(model, onnx, make_parity_rows(people.matrix, people.spec, order.seed))
+    if rival is not None and judges is not None:
+        unseen = rival.manifest.get("reserved", 0) >= order.reserve
+        verdict = judge_against(rival, score_onnx(onnx, judges.matrix), judges, order.margin, order.seed, unseen=unseen)
+        if not verdict.passed:
+            return replace(kept_back, verdict=verdict)
     manifest |= describe_model(order, people, evaluation, onnx, choice)
     manifest["parity"] = float(f"{parity:.0e}")
     if verdict is not None:
@@ -183,6 +197,7 @@ def describe_evaluation(order: Order, people: People, evaluation: Evaluation, al
         "threshold": threshold,
         "threshold_rule": order.purpose.rule,
         "threshold_for": order.purpose.to_mapping(),
+        "reserved": order.reserve,
         "metrics": {
             **measure(scores, outcomes, people.groups[rows], threshold, order.seed),
             "folds": evaluation.folds,

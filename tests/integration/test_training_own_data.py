@@ -151,6 +151,21 @@ def test_a_model_that_is_worse_never_takes_the_place_of_the_one_in_use(tmp_path:
     assert "gate               passed against segment-scorer@" in capsys.readouterr().out
 
 
+def test_people_set_aside_judge_both_models_and_neither_has_seen_them(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = write_own(tmp_path, *make_people(900))
+    out = ["--out", str(tmp_path / "bundle"), "--reserve", "0.3"]
+    assert main(["train", *arguments, *out]) == 0
+    assert load_bundle(tmp_path / "bundle").manifest["metrics"]["n"] < 700
+    assert main(["train", *arguments, *out, "--against", str(tmp_path / "bundle")]) == 0
+    gate = load_bundle(tmp_path / "bundle").manifest["gate"]
+    assert gate["unseen_by_both"]
+    assert gate["people"] + load_bundle(tmp_path / "bundle").manifest["metrics"]["n"] == 900
+    assert gate["new"] == gate["old"], "the same people and seed give the same model"
+    poor = write(tmp_path / "poor.toml", '[[feature]]\nname = "plan"\npath = "Attributes.Plan"\nkind = "category"\n')
+    assert main(["train", *arguments, *out, "--features", str(poor), "--against", str(tmp_path / "bundle")]) == 3
+    assert "on the same 2" in capsys.readouterr().err
+
+
 def test_never_compares_with_a_bundle_whose_model_was_exchanged(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = write_people(tmp_path)
     assert main(["train", *arguments, "--out", str(tmp_path / "bundle")]) == 0

@@ -1,16 +1,18 @@
 from __future__ import annotations
 
 import gzip
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from model.errors import DataError
 from model.features import Feature, FeatureSpec, build_matrix, parse_time
 from model.training.datasets import Answers
-from model.training.people import drop_absent, gather_people, learn_vocabularies, sample_people
-from tests.training_people import make_people, stay_silent, to_lines, write
+from model.training.people import draw_number, drop_absent, gather_people, learn_vocabularies, sample_people, set_aside
+from tests.training_people import make_people, make_scored, stay_silent, to_lines, write
 
 VISITS = FeatureSpec((Feature(name="visits", path="Metrics.Visits", kind="number"),))
 
@@ -157,3 +159,18 @@ def test_a_sample_holds_everybody_where_they_are_few(tmp_path: Path) -> None:
     endpoints = write(tmp_path / "e.jsonl", to_lines(documents))
     answers = by_id(dict(zip((document["Id"] for document in documents[:60]), outcomes, strict=False)))
     assert sample_people([endpoints], answers, 0, stay_silent) == documents[:60]
+
+
+def test_sets_the_same_users_aside_whenever_they_come_with_all_their_endpoints() -> None:
+    names = [f"user user-{number}" for number in range(1_000)]
+    draws = np.array([draw_number(name) for name in names])
+    assert 0.15 < (draws < 0.2).mean() < 0.25
+    spec, outcomes = VISITS, np.arange(2_000) // 2 % 2
+    matrix = np.arange(2_000, dtype=np.float32).reshape(-1, 1)
+    people = replace(make_scored(matrix, outcomes, spec, groups=np.arange(2_000) // 2), draws=np.repeat(draws, 2))
+    learnt, aside = set_aside(people, 0.2)
+    assert set(learnt.matrix[:, 0].astype(int) // 2).isdisjoint(aside.matrix[:, 0].astype(int) // 2)
+    assert len(learnt.outcomes) + len(aside.outcomes) == 2_000
+    assert aside.groups.max() + 1 == len(aside.outcomes) / 2
+    with pytest.raises(DataError, match="expected 25 people or more with each outcome among those set aside"):
+        set_aside(people, 0.001)
