@@ -3,8 +3,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 # A make target that runs tests may take more of them or fewer: make test ARGS="-k policy -x"
 ARGS ?=
+# Each round of fuzz is about 107,000 events.
+ROUNDS ?= 10
 
-.PHONY: demo test check lock clean
+.PHONY: retrain demo test check lock stubs interop image image-test emulate pin-base clean fuzz
 
 demo: .venv/ready ## one real segment through the hook: who was kept, who was not, and how they really behaved
 	$(BIN)/python examples/cdnow/demo.py --out out/demo
@@ -12,21 +14,73 @@ demo: .venv/ready ## one real segment through the hook: who was kept, who was no
 test: .venv/ready ## the tests (none needs a container engine or an AWS account)
 	$(BIN)/python -m pytest $(ARGS)
 
-check: .venv/ready ## format, lint, types, import rules, stale locks and stubs
+fuzz: .venv/ready ## about a million events of arbitrary JSON through the handler (some twenty minutes)
+	FUZZ_ROUNDS=$(ROUNDS) $(BIN)/python -m pytest tests/property/test_any_event_gets_a_reply_or_an_event_error.py --hypothesis-profile=fuzz $(ARGS)
+
+check: .venv/ready .cache/cfn-lint/ready .cache/audit/ready ## format, lint, types, import rules, stale locks and stubs, the template, known vulnerabilities
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python requirements/compile.py --check
+	$(BIN)/python -m protos.generate --check
+	.cache/cfn-lint/bin/cfn-lint deploy/template.yaml
+	$(BIN)/python requirements/audit.py
 
 lock: .venv/ready ## compile requirements/*.txt again from pyproject.toml
 	$(BIN)/python requirements/compile.py
+
+stubs: .venv/ready ## make the Python of protos/open_inference.proto again
+	$(BIN)/python -m protos.generate
+
+image: ## the container image, with docker or podman (ENGINE, BASE_IMAGE, CA_BUNDLE, ARCH: docs/image.md)
+	$(PYTHON) -m image.build
+
+image-test: .venv/ready .cache/image-tools/ready image ## the tests of the built container, under Lambda's limits
+	$(BIN)/python -m pytest tests/image $(ARGS)
+
+emulate: .venv/ready image ## the image under AWS's emulator: the example events and their replies
+	$(BIN)/python -m image.emulate
+
+pin-base: ## write the base's digest, asked of its registry, into the Dockerfile
+	$(PYTHON) -m image.build --pin-base
+
+.cache/image-tools/ready: requirements/image-tools.txt
+	$(PYTHON) -m venv .cache/image-tools
+	.cache/image-tools/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/image-tools.txt
+	touch $@
+interop: .venv/ready ## our client against foreign servers and a foreign client against ours, each in its own environment
+	$(BIN)/python -m tests.interop.prepare
+	$(BIN)/python -m pytest -m interop tests/interop $(ARGS)
 
 .venv/ready: requirements/all.txt pyproject.toml
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/all.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	touch $@
+
+# A program with an environment of its own, from the requirement set of its name (--no-deps: the set is whole, and pip in hash mode
+# stumbles over extras, which the set names as plain packages).
+.cache/%/ready: requirements/%.txt
+	$(PYTHON) -m venv .cache/$*
+	.cache/$*/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $<
+	touch $@
+
+# Deployment: docs/deploy.md. PARAMETERS are those of deploy/template.yaml, as Name=value.
+push: .venv/ready ## the built image to REPOSITORY, under tags that are never moved; prints its digest
+	$(BIN)/python -m deploy.push --repository "$(REPOSITORY)"
+
+deploy: .venv/ready .cache/sam/ready ## the stack STACK with IMAGE (REPOSITORY@sha256:DIGEST): forward, or back to an earlier one
+	$(BIN)/python -m deploy.stack --stack "$(STACK)" --image "$(IMAGE)" $(PARAMETERS:%=--parameter "%") $(ARGS)
+
+redeploy: .venv/ready .cache/sam/ready ## retrain on ENDPOINTS and OUTCOMES behind the gate, image, image test, push, deploy by digest; ARGS=--dry-run shows it
+	$(BIN)/python -m deploy.redeploy --stack "$(STACK)" --repository "$(REPOSITORY)" \
+	  $(if $(ENDPOINTS),--endpoints $(ENDPOINTS)) $(if $(OUTCOMES),--outcomes "$(OUTCOMES)") $(PARAMETERS:%=--parameter "%") $(ARGS)
+
+retrain: .venv/ready ## train on ENDPOINTS and OUTCOMES behind the gate, write the bundle that ships, image, image test (docs/training.md)
+	$(BIN)/segment-scorer train --endpoints $(ENDPOINTS) --outcomes "$(OUTCOMES)" \
+	  --out model/artifact --against model/artifact --reserve 0.2 $(ARGS)
+	$(MAKE) image image-test ARGS=
 
 clean: ## everything that can be made again
 	rm -rf .venv .cache build dist out .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info

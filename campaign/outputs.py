@@ -82,12 +82,21 @@ def open_outputs(folder: Path, beginnings: Mapping[str, bytes], *, force: bool) 
                 shutil.rmtree(staging, ignore_errors=True)  # of a run that was killed
                 staging.mkdir()
                 stack.callback(shutil.rmtree, staging, ignore_errors=True)
-                files = {name: stack.enter_context((staging / name).open("wb")) for name in beginnings}
+                files: dict[str, BinaryIO] = {}
+                for name in beginnings:
+                    files[name] = (staging / name).open("wb")
+                    stack.callback(_close_quietly, files[name])
             outputs = Outputs(folder, staging, files)
             outputs.append(beginnings)
             yield outputs
     finally:
         os.close(descriptor)
+
+
+def _close_quietly(file: BinaryIO) -> None:
+    """Close a file that `publish` has closed already, or else one that is about to be removed: what it cannot write does not matter."""
+    with contextlib.suppress(OSError):
+        file.close()
 
 
 @contextlib.contextmanager

@@ -9,7 +9,7 @@ import typer
 
 from cli.figures import describe_figures, describe_join, lay_out
 from cli.progress import show_progress
-from cli.train import read_as_of, read_purpose
+from cli.train import open_profiles, read_as_of, read_purpose
 from model.training.assess import Question, assess_bundle
 
 
@@ -30,6 +30,12 @@ def command(
     value: Annotated[float | None, typer.Option(metavar="MONEY", help="What a response is worth, to draw profit.")] = None,
     cost: Annotated[float | None, typer.Option(metavar="MONEY", help="What a message costs, to draw profit.")] = None,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Write EVALUATION.md and its pictures there.")] = None,
+    profiles: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="SQLite file that `profiles build` made: what External features are read from.")
+    ] = None,
+    profiles_key: Annotated[
+        str, typer.Option(metavar="KEY", help="As SCORER_PROFILES_KEY: user_id, endpoint_id or a path in the endpoint.")
+    ] = "user_id",
     seed: Annotated[int, typer.Option(metavar="N", min=0, max=2**32 - 1, help="Seed of the intervals.")] = 0,
 ) -> None:
     """Say how good a bundle's scores are on people whose outcomes are known; best on people it was not trained on."""
@@ -41,6 +47,7 @@ def command(
         as_of=read_as_of(as_of),
         seed=seed,
         purpose=read_purpose(value, cost, None, None),
+        enrich=None if profiles is None else open_profiles(profiles, profiles_key),
     )
     with show_progress() as report:
         assessment = assess_bundle(question, report)

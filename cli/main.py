@@ -14,11 +14,21 @@ from typing import Any
 
 from model.errors import SegmentScorerError
 
-# verb -> (module with a function `command`, one line for the overview). Typer reads options from the function's signature.
+# verb -> (module with a function `command`, or a table `COMMANDS` of them by name, and one line for the overview). Typer reads options
+# from the function's signature.
 VERBS: dict[str, tuple[str, str]] = {
+    "drift": ("cli.drift", "compare the people in the logs with those the model learnt from"),
+    "policy": ("cli.policy", "check a policy file, or explain what it decides for an endpoint"),
     "evaluate": ("cli.evaluate", "say how good a bundle's scores are on people whose outcomes are known"),
     "run": ("cli.run", "walk a segment file through the hook, as Pinpoint did, and keep the books"),
+    "invoke": ("cli.invoke", "send one event to the hook; show the reply and each decision with its reason"),
+    "profiles": ("cli.profiles", "make a store of what is known about people elsewhere: a SQLite file, a DynamoDB table"),
     "train": ("cli.train", "make a bundle from exported endpoints and a list of who responded"),
+    "serve": ("cli.serve", "serve a bundle over gRPC, for a function or any client of the Open Inference Protocol"),
+    "grant": ("cli.grant", "let Pinpoint or Amazon Connect call the function"),
+    "revoke": ("cli.revoke", "take back what grant gave"),
+    "assign": ("cli.assign", "make the function the hook of a campaign or a project, or list where it is"),
+    "unassign": ("cli.unassign", "clear the hook of a campaign or a project"),
 }
 
 
@@ -41,7 +51,11 @@ def run_verb(verb: str, arguments: list[str]) -> int:
 
     module = importlib.import_module(VERBS[verb][0])
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
-    app.command()(end_in_a_sentence(verb, module.command))
+    if hasattr(module, "COMMANDS"):
+        for name, command in module.COMMANDS.items():
+            app.command(name)(end_in_a_sentence(f"{verb} {name}", command))
+    else:
+        app.command()(end_in_a_sentence(verb, module.command))
     try:
         app(arguments, prog_name=f"segment-scorer {verb}")
     except SystemExit as error:

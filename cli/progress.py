@@ -1,4 +1,4 @@
-"""Progress of long work on stderr: stages and how much of each is done in, bars or lines out. Knows nothing of the work."""
+"""Progress on stderr: a bar for each stage on a terminal, a line for each stage anywhere else."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 
 @contextmanager
 def show_progress() -> Iterator[Callable[[str, int, int], None]]:
-    """A bar on stderr for each stage; where stderr is no terminal, a line for each stage."""
+    """Give a function to call with a stage, how much of it is done, and how much there is."""
     console = Console(stderr=True)
     if not console.is_terminal:
         told: set[str] = set()

@@ -15,6 +15,7 @@ from cli.progress import show_progress
 from model.features import parse_time
 from model.training.fit import AUTO, MODELS, Recipe
 from model.training.gate import MARGIN
+from model.training.people import Enrich
 from model.training.threshold import Purpose
 from model.training.train import Order, Result, train_bundle
 
@@ -100,6 +101,12 @@ def command(
         float, typer.Option(metavar="SHARE", min=0, max=0.5, help="Never learn from this share of users: the gate judges by them.")
     ] = 0.0,
     name: Annotated[str, typer.Option(metavar="NAME", callback=read_name, help="The model's name.")] = "segment-scorer",
+    profiles: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="SQLite file that `profiles build` made: what External features are read from.")
+    ] = None,
+    profiles_key: Annotated[
+        str, typer.Option(metavar="KEY", help="As SCORER_PROFILES_KEY: user_id, endpoint_id or a path in the endpoint.")
+    ] = "user_id",
     seed: Annotated[int, typer.Option(metavar="N", min=0, max=2**32 - 1, help="The same files and seed give the same bundle.")] = 0,
 ) -> None:
     """Make a bundle (model, manifest, model card) from exported endpoints and a list of who responded.
@@ -119,6 +126,7 @@ def command(
         against=against,
         margin=margin,
         reserve=reserve,
+        enrich=None if profiles is None else open_profiles(profiles, profiles_key),
     )
     with show_progress() as report:
         result = train_bundle(order, report)
@@ -126,6 +134,20 @@ def command(
     if result.verdict is not None and not result.verdict.passed:
         print(f"segment-scorer train: kept back, {result.verdict.against} stays: {result.verdict.sentence}", file=sys.stderr)
         raise typer.Exit(KEPT_BACK)
+
+
+def open_profiles(file: Path, key: str) -> Enrich:
+    """What adds the profiles of `file` to documents, as the function does."""
+    from function.profiles.enrich import Source, enrich_documents  # noqa: PLC0415  # only for who has profiles
+    from function.profiles.sqlite import SqliteProfiles  # noqa: PLC0415
+    from function.settings import read_profile_key  # noqa: PLC0415
+
+    try:
+        steps = read_profile_key(key)
+    except ValueError as error:
+        raise typer.BadParameter(f"expected {error}", param_hint="--profiles-key") from error
+    source = Source(store=SqliteProfiles(file), key=steps, patience=60.0, scored=True)
+    return lambda documents: enrich_documents(documents, source)
 
 
 def summarise(result: Result) -> str:

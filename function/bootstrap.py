@@ -12,10 +12,13 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO, TypeAlias
 
+from function.errors import SettingsError
 from function.hosts import connect, pinpoint
 from function.pipeline import Pipeline
+from function.policy import Policy
 from function.policy_file import load_policy
-from function.records import Observer, Scorer
+from function.profiles.enrich import GROUP, Source
+from function.records import Observer, Profiles, Scorer
 from function.settings import Settings, read_settings
 from function.telemetry import Telemetry
 from model.bundle import Bundle, load_bundle
@@ -26,12 +29,18 @@ LONGEST_INIT = 10.0
 
 
 def build_handler(
-    environ: Mapping[str, str], *, scorer: Scorer | None = None, observer: Observer | None = None, stream: TextIO | None = None
+    environ: Mapping[str, str],
+    *,
+    scorer: Scorer | None = None,
+    profiles: Profiles | None = None,
+    observer: Observer | None = None,
+    stream: TextIO | None = None,
 ) -> Handler:
     """Build `handle(event, context) -> reply`.
 
     environ   `SCORER_*` settings and Lambda's own variables
     scorer    asked instead of the configured ones (tests)
+    profiles  asked instead of the configured store (tests)
     observer  called with each batch and its decisions (the runner)
     stream    where log lines and metrics go; default stdout, which is what CloudWatch reads
     """
@@ -48,8 +57,10 @@ def build_handler(
         label=bundle.label,
         reserve=settings.reserve,
         observer=observer,
+        profiles=choose_profiles(settings, bundle, policy, profiles),
     )
-    telemetry.warn(policy.warnings)
+    idle = ("SCORER_PROFILES is set, but neither the model nor the policy reads External attributes",)
+    telemetry.introduce((*policy.warnings, *(idle if settings.profiles and pipeline.profiles is None else ())))
     cold_starts = [measure_cold_start(environ)]  # popped by the first invocation
 
     def handle(event: Any, context: Any) -> dict[str, Any]:
@@ -62,10 +73,76 @@ def build_handler(
 
 def choose_scorers(settings: Settings, bundle: Bundle) -> Sequence[Scorer]:
     """The scorers in their order of resort, each imported only when chosen."""
-    from function.scorers.bundled import BundledScorer  # noqa: PLC0415  # costs what importing onnxruntime costs
+    scorers: list[Scorer] = []
+    if settings.target != "bundled":
+        scorers.append(connect_scorer(settings, bundle))
+    if settings.target == "bundled" or settings.fallback == "bundled":
+        from function.scorers.bundled import BundledScorer  # noqa: PLC0415  # costs what importing onnxruntime costs
 
-    assert settings.target == "bundled"  # noqa: S101
-    return (BundledScorer(bundle),)
+        scorers.append(BundledScorer(bundle))
+    return scorers
+
+
+def connect_scorer(settings: Settings, bundle: Bundle) -> Scorer:
+    """The remote scorer; nothing is connected yet. Where no model is named, the bundle's name is the served model's too."""
+    from function.scorers.remote import RemoteScorer, RemoteSettings  # noqa: PLC0415  # costs what importing gRPC costs
+    from function.scorers.tensors import Dialect  # noqa: PLC0415
+
+    dialect = Dialect(
+        model=settings.model or bundle.name,
+        version=settings.model_version,
+        input_name=settings.input_name,
+        datatype=settings.datatype,
+        encoding=settings.encoding,
+        output_name=settings.output_name,
+        positive_column=settings.positive_column,
+    )
+    return RemoteScorer(
+        RemoteSettings(
+            target=settings.target,
+            dialect=dialect,
+            tls=settings.tls,
+            tls_ca=settings.tls_ca,
+            tls_cert=settings.tls_cert,
+            tls_key=settings.tls_key,
+            authority=settings.authority,
+            metadata=settings.metadata,
+            call_cap=settings.call_cap,
+            idle=settings.idle,
+            breaker=settings.breaker,
+        )
+    )
+
+
+def choose_profiles(settings: Settings, bundle: Bundle, policy: Policy, given: Profiles | None = None) -> Source | None:
+    """Where profiles come from, the store imported only when chosen; None when neither the model nor the policy reads any.
+
+    Raises SettingsError when one does and no store is set: without it every such feature would be missing for everybody.
+    """
+    scored = [feature.keys[1] for feature in bundle.spec.features if feature.keys[0] == GROUP]
+    wanted = list(dict.fromkeys((*scored, *policy.external)))
+    if not wanted:
+        return None
+    store = given or open_profiles(settings, wanted)
+    return Source(store=store, key=settings.profiles_key, patience=settings.profiles_patience, scored=bool(scored))
+
+
+def open_profiles(settings: Settings, wanted: Sequence[str]) -> Profiles:
+    """The store that `SCORER_PROFILES` names, for the attributes `wanted`."""
+    kind, _, where = settings.profiles.partition(":")
+    if kind == "sqlite":
+        from function.profiles.sqlite import SqliteProfiles  # noqa: PLC0415  # only the chosen store is loaded
+
+        return SqliteProfiles(Path(where))
+    if kind == "dynamodb":
+        try:
+            from function.profiles.dynamodb import DynamoProfiles  # noqa: PLC0415  # costs what importing boto3 costs
+        except ModuleNotFoundError as error:
+            raise SettingsError("SCORER_PROFILES: dynamodb needs boto3 (the extra `aws`), which is not installed") from error
+        return DynamoProfiles(where, settings.profiles_partition_key, wanted, settings.profiles_patience)
+    raise SettingsError(
+        "SCORER_PROFILES: expected a store, sqlite:PATH or dynamodb:TABLE; the model or the policy reads External attributes"
+    )
 
 
 def watch_remaining(context: Any) -> Callable[[], float]:

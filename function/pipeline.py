@@ -1,6 +1,7 @@
-"""The line of rooms: event -> hosts (parse) -> features -> scorers -> policy -> hosts (reply). A value goes through each room once.
+"""The line of rooms: event -> hosts (parse) -> profiles -> features -> scorers -> policy -> hosts (reply), each gone through once.
 
-Holds the only `try` of the line, around scoring; a bad endpoint is a value, not an exception. Keeps nothing between events.
+Holds the only two `try`s of the line, around profiles and around scoring; a bad endpoint is a value, not an exception. Keeps nothing
+between events.
 """
 
 from __future__ import annotations
@@ -13,9 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from function.errors import EventError, ScorerError
+from function.errors import EventError, ProfilesError, ScorerError
 from function.policy import Policy, Rules, decide
-from function.records import Batch, Decision, Observer, Scored, Scorer
+from function.profiles.enrich import LookUp, Source, describe_look_up, do_without_profiles, look_up_profiles
+from function.records import Batch, Decision, Endpoint, Observer, Scored, Scorer
 from function.scorers.fallback import score_in_order
 from function.telemetry import Account, Telemetry
 from model.features import FeatureSpec, Matrix, build_matrix, share_present
@@ -28,6 +30,7 @@ class Pipeline:
     hosts    modules with NAME, LIMIT_SECONDS, is_event, parse_event and build_reply
     scorers  in the order of resort; label is the bundle's, for logs and replies when nobody scored
     reserve  seconds held back from every budget for the last resort and the reply
+    profiles where endpoints are enriched from; None when nothing of profiles is used
     """
 
     hosts: Sequence[ModuleType]
@@ -38,6 +41,7 @@ class Pipeline:
     label: str
     reserve: float
     observer: Observer | None = None
+    profiles: Source | None = None
 
     def answer(self, event: object, remaining: Callable[[], float], cold: float | None = None) -> dict[str, Any]:
         """Answer one event.
@@ -51,15 +55,18 @@ class Pipeline:
         deadline = time.monotonic() + budget
         batch: Batch = host.parse_event(event)
         rules = self.policy.rules_for(batch.context)
+        asked = time.monotonic()
+        look_up = self._enrich(batch, deadline - asked, rules)
+        looking_up = time.monotonic() - asked
         matrix = build_matrix(
-            [e.document for e in batch.endpoints if e.document is not None and e.problem is None], self.spec, batch.context.reference
+            [e.document for e in look_up.endpoints if e.document is not None and e.problem is None], self.spec, batch.context.reference
         )
         present = share_present(matrix, self.spec)
         scorable = present >= rules.min_present
         started = time.monotonic()
-        scored, error = self._score(matrix[scorable], deadline - started, rules)
+        scored, error = self._score(matrix[scorable], deadline - started, rules, look_up.error)
         scoring = time.monotonic() - started
-        decisions = self._decide(batch, scored, present, scorable, rules)
+        decisions = self._decide(look_up.endpoints, scored, present, scorable, rules)
         reply = host.build_reply(batch, decisions, rules, scored.label if scored else self.label)
         if self.observer is not None:
             self.observer(batch, reply.decisions)
@@ -71,10 +78,13 @@ class Pipeline:
                 scored=scored,
                 error=error,
                 matrix=matrix,
+                missing=1.0 - float(present.mean()) if len(present) else 0.0,
                 scoring=scoring,
                 remaining=remaining(),
                 cold=cold,
                 label=self.label,
+                profiles=describe_look_up(look_up, looking_up, sum(d.external_dropped for d in decisions)) if self.profiles else {},
+                profiles_error=look_up.error,
             )
         )
         body: dict[str, Any] = reply.body
@@ -90,7 +100,24 @@ class Pipeline:
             "or $.Items.CustomerProfiles, a list (Amazon Connect)"
         )
 
-    def _score(self, matrix: Matrix, timeout: float, rules: Rules) -> tuple[Scored | None, ScorerError | None]:
+    def _enrich(self, batch: Batch, timeout: float, rules: Rules) -> LookUp:
+        if self.profiles is None:
+            return LookUp(endpoints=batch.endpoints)
+        try:
+            return look_up_profiles(batch.endpoints, self.profiles, timeout)
+        except ProfilesError as error:
+            if self._needs_profiles(rules) and rules.on_error == "raise" and rules.mode != "shadow":
+                raise
+            return do_without_profiles(batch.endpoints, error)
+
+    def _needs_profiles(self, rules: Rules) -> bool:
+        return self.profiles is not None and self.profiles.scored and rules.on_missing_profiles == "on_error"
+
+    def _score(
+        self, matrix: Matrix, timeout: float, rules: Rules, lacking: ProfilesError | None
+    ) -> tuple[Scored | None, ScorerError | ProfilesError | None]:
+        if lacking is not None and self._needs_profiles(rules):
+            return None, lacking
         if not len(matrix):
             return Scored(scores=np.empty(0), label=self.label), None
         try:
@@ -100,14 +127,14 @@ class Pipeline:
                 raise
             return None, error
 
-    def _decide(self, batch: Batch, scored: Scored | None, present: Any, scorable: Any, rules: Rules) -> list[Decision]:
+    def _decide(self, endpoints: Sequence[Endpoint], scored: Scored | None, present: Any, scorable: Any, rules: Rules) -> list[Decision]:
         """Lay the rows that were scored over the endpoints of the batch, row for row, and let the policy decide."""
         shares, masks = iter(present.tolist()), iter(scorable.tolist())
         scores = iter(scored.scores.tolist() if scored else ())
         full_scores: list[float | None] = []
         full_shares: list[float] = []
-        for endpoint in batch.endpoints:
+        for endpoint in endpoints:
             readable = endpoint.problem is None
             full_shares.append(next(shares) if readable else 0.0)
             full_scores.append(next(scores) if scored and readable and next(masks) else None)
-        return decide(batch.endpoints, full_scores if scored else None, full_shares, rules)
+        return decide(endpoints, full_scores if scored else None, full_shares, rules)

@@ -13,6 +13,8 @@ from typing import Any, Literal
 import msgspec
 
 from function.records import Band, Context, Decision, Endpoint
+from model.document import is_encodable
+from model.features import read_texts
 
 REASONS = ("unreadable", "holdout", "no_scores", "sparse", "score")
 TWO_TO_THE_64 = float(1 << 64)
@@ -27,17 +29,19 @@ class Holdout(msgspec.Struct, frozen=True, kw_only=True):
     attribute: str = ""
 
     def holds(self, endpoint: Endpoint) -> bool:
-        """Whether this endpoint's user (or, without a UserId, the endpoint) is in the control group.
+        """Whether this endpoint's user (or, without a UserId, the endpoint) is in the control group: its place is below percent/100."""
+        return self.percent > 0.0 and self.place(endpoint) < self.percent / 100.0
 
-        It is when the first 8 bytes, big-endian, of BLAKE2b(salt + NUL + key), as a share of 2^64, are below percent/100:
-        uniform, the same on every machine, and all endpoints of one user fall on the same side.
+    def place(self, endpoint: Endpoint) -> float:
+        """Where from 0 to 1 the endpoint's user (or, without a UserId, the endpoint) stands, by lot.
+
+        It is the first 8 bytes, big-endian, of BLAKE2b(salt + NUL + key), as a share of 2^64: uniform, the same on every machine,
+        and all endpoints of one user have the same.
         """
-        if self.percent <= 0.0:
-            return False
         user = (endpoint.document or {}).get("User")
         key = (user.get("UserId") if isinstance(user, dict) else None) or endpoint.id
         digest = hashlib.blake2b(f"{self.salt}\0{key}".encode("utf-8", "surrogatepass")).digest()
-        return int.from_bytes(digest[:8], "big") / TWO_TO_THE_64 < self.percent / 100.0
+        return int.from_bytes(digest[:8], "big") / TWO_TO_THE_64
 
 
 class Rules(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,6 +52,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     keep: Literal["at_least", "below"] = "at_least"
     decimals: int = 4
     on_error: Literal["keep", "drop", "raise"] = "keep"
+    on_missing_profiles: Literal["on_error", "score"] = "on_error"
     unreadable: Literal["keep", "drop"] = "keep"
     min_present: float = 0.0
     sparse: Literal["keep", "drop"] = "keep"
@@ -56,6 +61,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     metric: str = "Score"
     holdout: Holdout = Holdout()
     bands: tuple[Band, ...] = ()  # highest `at_least` first
+    external: Mapping[str, str] = {}  # attribute to write -> attribute of the person's profile
 
     def band_for(self, score: float) -> Band | None:
         """The highest band that the rounded score reaches, or None."""
@@ -80,9 +86,19 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     overrides: tuple[Override, ...] = ()
     warnings: tuple[str, ...] = ()
 
+    @property
+    def external(self) -> list[str]:
+        """Every attribute of profiles that some rules write."""
+        return [name for rules in (self.rules, *(override.rules for override in self.overrides)) for name in rules.external.values()]
+
     def rules_for(self, context: Context) -> Rules:
         """The rules that an event's context falls under."""
-        return next((override.rules for override in self.overrides if override.matches(context)), self.rules)
+        override = self.override_for(context)
+        return self.rules if override is None else override.rules
+
+    def override_for(self, context: Context) -> Override | None:
+        """The override that an event's context falls under, or None where the policy's own rules hold."""
+        return next((override for override in self.overrides if override.matches(context)), None)
 
 
 def decide(endpoints: Sequence[Endpoint], scores: Sequence[float | None] | None, present: Sequence[float], rules: Rules) -> list[Decision]:
@@ -92,10 +108,13 @@ def decide(endpoints: Sequence[Endpoint], scores: Sequence[float | None] | None,
     present  for each endpoint the share of features that are there, 0 to 1 (unreadable ones: any number)
     """
     unscored = [None] * len(endpoints)
-    return [
+    decisions = [
         decide_one(endpoint, score, share, rules, batch_scored=scores is not None)
         for endpoint, score, share in zip(endpoints, unscored if scores is None else scores, present, strict=True)
     ]
+    if not rules.external:
+        return decisions
+    return [copy_external(decision, endpoint, rules) for decision, endpoint in zip(decisions, endpoints, strict=True)]
 
 
 def decide_one(endpoint: Endpoint, score: float | None, share: float, rules: Rules, *, batch_scored: bool) -> Decision:
@@ -119,6 +138,27 @@ def decide_one(endpoint: Endpoint, score: float | None, share: float, rules: Rul
     return Decision(keep=keep, stays=keep or stays_anyway, reason="score", score=rounded, band=band)
 
 
+def copy_external(decision: Decision, endpoint: Endpoint, rules: Rules) -> Decision:
+    """A decision with the attributes that `[external]` copies from the endpoint's profile, as lists of texts.
+
+    What the profile has not, or has only as null or empty text, is not written; what can be no text is left out and counted.
+    """
+    if endpoint.problem is not None:
+        return decision  # it has not been enriched: what it calls External is the sender's
+    profile = (endpoint.document or {}).get("External") or {}
+    written: dict[str, list[str]] = {}
+    dropped = 0
+    for name, field in rules.external.items():
+        value = profile.get(field)
+        values = value if isinstance(value, list) else [value]
+        readable = [text for item in values if not isinstance(item, list) for text in read_texts(item)]
+        texts = [text for text in readable if is_encodable(text)]
+        dropped += sum(item is not None and item != "" for item in values) - len(texts)
+        if texts:
+            written[name] = texts
+    return msgspec.structs.replace(decision, external=written, external_dropped=dropped)
+
+
 def threshold_for_reach(reach: float, quantiles: Sequence[float], keep: str) -> float:
     """The score at which `reach` (0 to 1) of the people the model was evaluated on would stay, read off its quantiles linearly."""
     share = 1.0 - reach if keep == "at_least" else reach
@@ -133,7 +173,7 @@ def attributes_for(decision: Decision, rules: Rules) -> dict[str, list[str]]:
     """The attributes the policy writes on an endpoint that stays: name -> list of one text, as Pinpoint's API has them."""
     if rules.mode == "shadow" or decision.reason == "unreadable":
         return {}
-    written: dict[str, list[str]] = {}
+    written: dict[str, list[str]] = {**decision.external}
     if decision.score is not None and rules.score_attribute:
         written[rules.score_attribute] = [format_score(decision.score, rules)]
     if decision.band is not None and rules.band_attribute:

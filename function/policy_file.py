@@ -19,10 +19,12 @@ from function.records import Band
 # Amazon Pinpoint quotas: attribute name 50 characters, attribute value 100, push payload 4 KB; SMS messages of 1,600 characters.
 LONGEST_NAME = 50
 LONGEST_VALUE = 100
+LONGEST_BAND = 1_000  # beyond it Connect's 32 KB for one profile's ResultData come near
 LONGEST_SMS = 1_600
 LARGEST_PUSH = 4_096
 UNWISE_IN_NAMES = "#:?\\/"
 MOST_DECIMALS = 15
+EXTERNAL = "External."
 
 
 class Reader:
@@ -53,9 +55,10 @@ class Reader:
         else:
             resolved = self.model_threshold if threshold == "model" else threshold
         rules = Rules(**{**values, "threshold": resolved})
-        names = [name for name in (rules.score_attribute, rules.band_attribute, rules.holdout.attribute) if name]
+        names = [name for name in (rules.score_attribute, rules.band_attribute, rules.holdout.attribute, *rules.external) if name]
         if len(set(names)) < len(names):
-            self.problems.append(f"{place}score_attribute, band_attribute, holdout.attribute: expected different names")
+            written = "score_attribute, band_attribute, holdout.attribute" + (", external" if rules.external else "")
+            self.problems.append(f"{place}{written}: expected different names")
         return rules, values
 
     def choice(self, *allowed: str) -> Callable[[str, Any], str]:
@@ -100,9 +103,9 @@ class Reader:
             return ""
         return raw
 
-    def attribute(self, place: str, raw: Any) -> str:
+    def attribute(self, place: str, raw: Any, *, wanted: bool = False) -> str:
         """An attribute's or metric's name, at most 50 characters."""
-        name = self.text(place, raw)
+        name = self.text(place, raw, wanted=wanted)
         if len(name) > LONGEST_NAME:
             self.problems.append(f"{place}: expected a name of at most {LONGEST_NAME} characters, which is Pinpoint's limit")
         if any(character in UNWISE_IN_NAMES for character in name):
@@ -140,7 +143,9 @@ class Reader:
         name = self.text(f"{place}.name", table.get("name"), wanted=True)
         title = self.text(f"{place}.title_override", table.get("title_override", ""))
         body = self.text(f"{place}.body_override", table.get("body_override", ""))
-        if len(name) > LONGEST_VALUE:
+        if len(name) > LONGEST_BAND:
+            self.problems.append(f"{place}.name: expected at most {LONGEST_BAND:,} characters")
+        elif len(name) > LONGEST_VALUE:
             self.warnings.append(f"{place}.name: over {LONGEST_VALUE} characters, Pinpoint's limit for an attribute's value")
         if len(body) > LONGEST_SMS:
             self.warnings.append(f"{place}.body_override: over {LONGEST_SMS:,} characters, the limit for SMS")
@@ -148,6 +153,17 @@ class Reader:
             self.warnings.append(f"{place}: title_override and body_override take over {LARGEST_PUSH:,} bytes, the limit for push")
         at_least = self.number(f"{place}.at_least", table.get("at_least"))
         return Band(name=name, at_least=at_least, title_override=title, body_override=body)
+
+    def external(self, place: str, raw: Any) -> dict[str, str]:
+        """The `[external]` table, whole: attribute to write -> attribute of the profile, given as `External.X`."""
+        if not isinstance(raw, dict):
+            self.problems.append(f"{place}: expected a table")
+            return {}
+        for name, path in raw.items():
+            self.attribute(f"{place}.{name}", name, wanted=True)
+            if not isinstance(path, str) or not path.startswith(EXTERNAL) or path == EXTERNAL:
+                self.problems.append(f"{place}.{name}: expected a path below External, such as External.Tier")
+        return {name: str(path).removeprefix(EXTERNAL) for name, path in raw.items()}
 
     def table(self, place: str, raw: Any, keys: set[str]) -> Mapping[str, Any]:
         """A table with no other keys than `keys`."""
@@ -185,6 +201,7 @@ KEYS: dict[str, tuple[str, Callable[[Reader, str, Any], Any]]] = {
     "keep": ("keep", lambda r, p, v: r.choice("at_least", "below")(p, v)),
     "decimals": ("decimals", Reader.decimals),
     "on_error": ("on_error", lambda r, p, v: r.choice("keep", "drop", "raise")(p, v)),
+    "on_missing_profiles": ("on_missing_profiles", lambda r, p, v: r.choice("on_error", "score")(p, v)),
     "unreadable": ("unreadable", lambda r, p, v: r.choice("keep", "drop")(p, v)),
     "min_present": ("min_present", Reader.number),
     "sparse": ("sparse", lambda r, p, v: r.choice("keep", "drop")(p, v)),
@@ -193,6 +210,7 @@ KEYS: dict[str, tuple[str, Callable[[Reader, str, Any], Any]]] = {
     "metric": ("metric", Reader.metric),
     "holdout": ("holdout", Reader.holdout),
     "band": ("bands", Reader.bands),
+    "external": ("external", Reader.external),
 }
 
 

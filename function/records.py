@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, Protocol, TypeAlias
 
 import msgspec
@@ -67,6 +67,8 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     keep      what the rules say; stays is what the reply does, which differs in modes annotate and shadow
     reason    unreadable, holdout, no_scores, sparse or score: the first that applies
     score     rounded as the policy says; None when there is none
+    external  attributes to write that `[external]` copies from the person's profile: name -> texts
+    external_dropped  how many values of the profile `[external]` could not make text of
     """
 
     keep: bool
@@ -75,6 +77,8 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     score: float | None = None
     band: Band | None = None
     holdout: bool = False
+    external: Mapping[str, list[str]] = {}
+    external_dropped: int = 0
 
 
 class Reply(msgspec.Struct, frozen=True, kw_only=True):
@@ -100,6 +104,18 @@ class Scorer(Protocol):
         """Score float32 [n, f] (NaN = missing) within `timeout` seconds: float64 [n], each from 0 to 1.
 
         Raises ScorerUnavailable, ScorerTimeout or ScorerRejected, and nothing else.
+        """
+        ...
+
+
+class Profiles(Protocol):
+    """Looks up what is known about people elsewhere. Implementations: `profiles.sqlite` (a file), `profiles.dynamodb`."""
+
+    def fetch(self, keys: Sequence[str], timeout: float) -> Mapping[str, Mapping[str, Any] | None]:
+        """The profiles of `keys`, each given once, within `timeout` seconds: key -> attributes, plain JSON values.
+
+        A key without a profile is not in the result; a profile that cannot be read is None. All of them are looked up or none:
+        raises ProfilesUnavailable, ProfilesTimeout or ProfilesRejected, and nothing else.
         """
         ...
 

@@ -7,101 +7,130 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, TextIO
 
 import msgspec
 import numpy as np
 from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
-from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
+from aws_lambda_powertools.metrics.provider.cloudwatch_emf.cloudwatch import AmazonCloudWatchEMFProvider
 
-from function.errors import ScorerError
+from function.errors import ProfilesError, ScorerError
 from function.policy import count_outcomes
 from function.records import Batch, Reply, Scored
 from model.bundle import Bundle
+from model.drift import BinCounter, read_references
 from model.features import Matrix
 
 NAMESPACE = "SegmentScorer"
 SERVICE = "segment-scorer"
 COUNTED = ("received", "kept", "filtered", "held_out", "unreadable", "unscored", "sparse", "would_filter")
+# Every other metric is a count. A share has no unit in CloudWatch.
+UNITS = {"scoring_ms": "Milliseconds", "remaining_ms": "Milliseconds", "profiles_ms": "Milliseconds", "missing_share": "None"}
+# The messages of log lines that `segment-scorer drift` reads.
+BATCH = "batch"
+MODEL = "model"
+# ASCII, which any stream can carry whatever its encoding; a NaN raises ValueError instead of spoiling the line.
+write_json = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
 
 
 class Account(msgspec.Struct, frozen=True, kw_only=True):
-    """What happened to one batch. Times in seconds."""
+    """What happened to one batch. Times in seconds; `missing` is the share of features, from 0 to 1, that readable endpoints lack.
+
+    `profiles` are the look-up's numbers, none where nothing is looked up.
+    """
 
     batch: Batch
     reply: Reply
     mode: str
     scored: Scored | None
-    error: ScorerError | None
+    error: ScorerError | ProfilesError | None
     matrix: Matrix
+    missing: float
     scoring: float
     remaining: float
     cold: float | None
     label: str
+    profiles: Mapping[str, float] = {}
+    profiles_error: ProfilesError | None = None
 
 
 class Telemetry:
     """Writes a batch's account.
 
-    Powertools' Logger is one a service name in the whole process, bound to the first stream it saw, and its Metrics share state; so we
-    take its formatter and its ephemeral metrics, and keep logger and stream our own.
+    Powertools gives the form of both lines. Its Logger and Metrics are not used: both keep state for the whole process, the Logger even
+    the first stream it was given, and a process may hold several handlers (the runner, the tests).
     """
 
     def __init__(self, *, bundle: Bundle, stream: TextIO, level: str) -> None:
+        """Raises BundleError when the bundle's `drift` has not the form that the trainer writes."""
         self._stream = stream
-        self._label = bundle.label
+        self._bundle = bundle
+        references = read_references(bundle.manifest.get("drift"), bundle.spec.columns)
+        self._bins = None if references is None else (BinCounter(references[0]), BinCounter([references[1]]))
         handler = logging.StreamHandler(stream)
-        handler.setFormatter(LambdaPowertoolsFormatter(utc=True, service=SERVICE, location=None, json_serializer=write_json))
-        self._logger = logging.Logger(SERVICE, level)  # noqa: LOG001  # a logger of our own: nothing shared, nothing propagated
+        handler.setFormatter(LambdaPowertoolsFormatter(utc=True, json_serializer=write_json, service=SERVICE, location=None))
+        self._logger = logging.Logger(SERVICE, level)  # noqa: LOG001  # outside the registry: nothing shared, nothing propagated
         self._logger.addHandler(handler)
+        self._emf = AmazonCloudWatchEMFProvider(namespace=NAMESPACE)
 
-    def warn(self, sentences: Iterable[str]) -> None:
-        """Log each sentence as a warning."""
-        for sentence in sentences:
+    def introduce(self, warnings: Iterable[str]) -> None:
+        """Log, once a process, each warning and what the model learnt from, against which `segment-scorer drift` holds the batches."""
+        for sentence in warnings:
             self._logger.warning(sentence)
+        if self._bins is not None:
+            self._logger.info(MODEL, extra={"model": self._bundle.label, "reference": self._bundle.manifest["drift"]})
 
     def record(self, account: Account) -> None:
-        """Write one log line and one metrics blob for a batch."""
-        counts = count_outcomes(account.reply.decisions)
-        facts: dict[str, Any] = {
-            **counts,
-            "unencodable": account.batch.unencodable,
-            "overrides_skipped": account.reply.overrides_skipped,
-            "annotations_dropped": int(account.reply.annotations_dropped),
-            "fallback_used": int(bool(account.scored and account.scored.resorted)),
-            "scoring_ms": round(account.scoring * 1000, 3),
-            "remaining_ms": round(account.remaining * 1000) if account.remaining != float("inf") else None,
-            "missing_share": round(float(np.isnan(account.matrix).mean()), 4) if account.matrix.size else 0.0,
-            "cold_start": int(account.cold is not None),
-        }
-        line = {
-            "host": account.batch.host,
-            "mode": account.mode,
-            "model": account.label,
-            "scored_by": account.scored.label if account.scored else None,
-            "error": describe_error(account),
-            "campaign_id": account.batch.context.campaign_id,
-            **facts,
-        }
-        self._logger.info("batch", extra=line)
-        self._stream.write(write_json(self._emf(account, facts)) + "\n")
-
-    def _emf(self, account: Account, facts: dict[str, Any]) -> dict[str, Any]:
-        metrics = EphemeralMetrics(namespace=NAMESPACE, service=SERVICE)
-        for name, value in facts.items():
-            if value is not None:
-                metrics.add_metric(name=name, unit=MetricUnit.Milliseconds if name.endswith("_ms") else MetricUnit.Count, value=value)
-        metrics.add_dimension(name="model", value=account.label)
-        metrics.add_dimension(name="mode", value=account.mode)
-        metrics.add_metadata(key="campaign_id", value=account.batch.context.campaign_id)
-        blob: dict[str, Any] = dict(metrics.serialize_metric_set())
-        return blob
+        """Write one log line and one metrics blob for a batch; at level DEBUG also a line for each unreadable endpoint, saying why."""
+        if self._logger.isEnabledFor(logging.DEBUG):
+            for endpoint in account.batch.endpoints:
+                if endpoint.problem is not None:
+                    self._logger.debug("unreadable", extra={"problem": endpoint.problem})
+        facts = gather_facts(account)
+        bins: dict[str, Any] = {}
+        if self._bins is not None:
+            features, score = self._bins
+            bins["feature_bins"] = dict(zip(self._bundle.spec.columns, features.count(account.matrix), strict=True))
+            if account.scored is not None:
+                bins["score_bins"] = score.count(account.scored.scores[:, np.newaxis])[0]
+        if self._logger.isEnabledFor(logging.INFO):
+            self._logger.info(
+                BATCH,
+                extra={
+                    "host": account.batch.host,
+                    "mode": account.mode,
+                    "model": account.label,
+                    "scored_by": account.scored.label if account.scored else None,
+                    "error": describe_error(account),
+                    "campaign_id": account.batch.context.campaign_id,
+                    **({"profiles_error": type(account.profiles_error).__name__} if account.profiles_error else {}),
+                    **facts,
+                    **bins,
+                },
+            )
+        blob = self._emf.serialize_metric_set(
+            metrics={name: {"Unit": UNITS.get(name, "Count"), "Value": value} for name, value in facts.items() if value is not None},
+            dimensions={"model": account.label, "mode": account.mode},
+            metadata={"campaign_id": account.batch.context.campaign_id, "score_bins": bins.get("score_bins")},
+        )
+        self._stream.write(write_json(blob) + "\n")
 
 
-def write_json(value: Any) -> str:
-    """Compact JSON, never with NaN in it: CloudWatch would not read the line."""
-    return json.dumps(value, separators=(",", ":"), allow_nan=False)
+def gather_facts(account: Account) -> dict[str, float | None]:
+    """The numbers of one batch, as the log line and the metrics both have them."""
+    return {
+        **count_outcomes(account.reply.decisions),
+        "unencodable": account.batch.unencodable,
+        "overrides_skipped": account.reply.overrides_skipped,
+        "annotations_dropped": int(account.reply.annotations_dropped),
+        "fallback_used": int(account.scored is not None and bool(account.scored.resorted)),
+        "scoring_ms": round(account.scoring * 1000, 3),
+        "remaining_ms": round(account.remaining * 1000) if account.remaining != float("inf") else None,
+        "missing_share": round(account.missing, 4),
+        "cold_start": int(account.cold is not None),
+        **account.profiles,
+    }
 
 
 def describe_error(account: Account) -> str | None:

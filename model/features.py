@@ -200,7 +200,8 @@ def build_matrix(
 def share_present(matrix: Matrix, spec: FeatureSpec) -> npt.NDArray[np.float64]:
     """For each row of `matrix` [n, f] the share of features (not columns) that are present: float64 [n], 0 to 1."""
     starts = list(spec.starts)
-    present: npt.NDArray[np.float64] = 1.0 - np.isnan(matrix[:, starts]).mean(axis=1, dtype=np.float64)
+    # Not 1 minus the share that is missing: 1 - 0.9 is less than 0.1, so that 1 of 10 would fall below `min_present = 0.1`.
+    present: npt.NDArray[np.float64] = (~np.isnan(matrix[:, starts])).mean(axis=1, dtype=np.float64)
     return present
 
 

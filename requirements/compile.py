@@ -25,16 +25,20 @@ SETS: dict[str, list[str]] = {
     "run": ["--extra=cli", "--extra=run", "--extra=aws"],
     "ray": ["--extra=cli", "--extra=run", "--extra=ray"],
 }
+# Dependency groups compiled under their own names, for environments of their own: nothing of the project is in them, and but for the
+# installer, which the tests also run, all.txt's pins would only age them.
+APART = ("uv", "image-tools", "cfn-lint", "sam", "audit", "interop-mlserver", "interop-kserve", "interop-triton", "interop-tritonclient")
 
 
 def compile_set(name: str, folder: Path, *, upgrade: bool) -> None:
-    """Write `folder/name.txt`, taking the pins that are already there and, for all but `all`, those of `folder/all.txt`."""
-    constraint = [] if name == "all" else ["--constraint", str(folder / "all.txt")]
+    """Write `folder/name.txt`, taking the pins that are already there and, for what is not apart, those of `folder/all.txt`."""
+    wanted = ["--group", f"{PYPROJECT}:{name}"] if name in APART else [*SETS[name], str(PYPROJECT)]
+    constraint = [] if name == "all" or (name in APART and name != "uv") else ["--constraint", str(folder / "all.txt")]
     command = [
         *(sys.executable, "-m", "uv", "pip", "compile", "--quiet", "--universal", "--generate-hashes", "--no-annotate"),
-        *("--python-version", LOWEST_PYTHON, "--custom-compile-command", "make lock", *SETS[name], *constraint),
-        *(["--upgrade"] if upgrade and name == "all" else []),
-        *(str(PYPROJECT), "--output-file", str(folder / f"{name}.txt")),
+        *("--python-version", LOWEST_PYTHON, "--custom-compile-command", "make lock", *wanted, *constraint),
+        *(["--upgrade"] if upgrade and not constraint else []),
+        *("--output-file", str(folder / f"{name}.txt")),
     ]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
 
@@ -43,12 +47,12 @@ def stale_sets() -> list[str]:
     """Names of the sets that compile to something else than what is committed."""
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        for name in SETS:
+        for name in (*SETS, *APART):
             committed = HERE / f"{name}.txt"
             if committed.exists():
                 (folder / committed.name).write_bytes(committed.read_bytes())
         stale = []
-        for name in SETS:
+        for name in (*SETS, *APART):
             compile_set(name, folder, upgrade=False)
             committed = HERE / f"{name}.txt"
             if not committed.exists() or committed.read_bytes() != (folder / committed.name).read_bytes():
@@ -68,7 +72,7 @@ def main() -> int:
             if stale:
                 print(f"requirements/: stale: {', '.join(stale)}; run `make lock` and commit the result", file=sys.stderr)
             return 1 if stale else 0
-        for name in SETS:
+        for name in (*SETS, *APART):
             compile_set(name, HERE, upgrade=options.upgrade)
     except subprocess.CalledProcessError as error:
         print(f"requirements/: uv could not compile the sets (its message is above; status {error.returncode})", file=sys.stderr)

@@ -121,11 +121,15 @@ def run_emulator(
     environ: Mapping[str, str] | None = None,
     command: Sequence[str] | None = None,
     port: int | None = None,
+    inside: Sequence[str] = (),
+    show: bool = False,
 ) -> Iterator[Emulator]:
     """Start the emulator around `python -m awslambdaric HANDLER` (or `command`), give it once it listens, stop all of it at the end.
 
     The function's process gets `environ` and what a process needs to start, nothing else of ours: a test is not changed by the
-    settings of whoever runs it. The handler is imported at the first invocation, not before.
+    settings of whoever runs it. The handler is imported at the first invocation, not before. `inside` is a command that runs the rest of
+    its arguments, such as unshare: for an /opt/extensions that is the test's own. `show` lets function
+    and emulator print to our own streams.
     """
     binary = fetch_emulator()
     folder = Path(tempfile.mkdtemp(prefix="emulator-"))
@@ -135,6 +139,7 @@ def run_emulator(
         with (folder / "stdout").open("wb") as stdout, (folder / "stderr").open("wb") as stderr:
             process = subprocess.Popen(
                 [
+                    *inside,
                     *(binary, "--runtime-interface-emulator-address", f"127.0.0.1:{listen}"),
                     *("--runtime-api-address", f"127.0.0.1:{api}"),
                     *(command or [sys.executable, "-m", "awslambdaric", handler]),
@@ -142,8 +147,8 @@ def run_emulator(
                 cwd=ROOT,
                 env={**own, **(environ or {})},
                 stdin=subprocess.DEVNULL,
-                stdout=stdout,
-                stderr=stderr,
+                stdout=None if show else stdout,
+                stderr=None if show else stderr,
                 start_new_session=True,
             )
         emulator = Emulator(port=listen, pid=process.pid, folder=folder)
@@ -210,12 +215,12 @@ def main() -> int:
     parser.add_argument("--handler", default="function.handler.handle")
     options = parser.parse_args()
     passed = {name: value for name, value in os.environ.items() if name.startswith(("SCORER_", "AWS_LAMBDA_"))}
-    with run_emulator(options.handler, environ=passed, port=options.port) as emulator:
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # however we are stopped, the emulator stops with us
+    with run_emulator(options.handler, environ={"AWS_LAMBDA_FUNCTION_TIMEOUT": "15"} | passed, port=options.port, show=True) as emulator:
         print(f"listening on {emulator.url}; try: segment-scorer run SEGMENT --out out/emulated --hook {emulator.url}", flush=True)
         with contextlib.suppress(KeyboardInterrupt):
             while find_session(emulator.pid):
                 time.sleep(0.5)
-        print(emulator.stdout, emulator.stderr, sep="", file=sys.stderr)
     return 0
 
 

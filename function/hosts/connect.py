@@ -6,6 +6,7 @@ Source: Amazon Connect administrator guide, "Custom action" of outbound campaign
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -22,6 +23,7 @@ from model.profile import profile_to_document
 
 NAME = "connect"
 LIMIT_SECONDS = 30.0
+LARGEST_RESULT = 32 * 1024
 LARGEST_BATCH = 50  # documented nowhere; what the runner sends
 # A run's id ends in its start: <campaign>#2026-07-03T10-04-00Z.
 RUN_STARTED = re.compile(r"#(\d{4}-\d{2}-\d{2})T(\d{2})-(\d{2})-(\d{2})Z$", re.ASCII)
@@ -48,30 +50,47 @@ def parse_profile(index: int, item: object) -> Endpoint:
     id_ = read_text(item, "ProfileId") if isinstance(item, dict) else None
     if not id_ or not isinstance(item, dict) or not is_encodable(id_):
         return Endpoint(id="", document=None, problem=f"{place}.ProfileId: expected text of one character or more")
-    text = read_text(item, "CustomerData")
-    try:
-        profile = msgspec.json.decode(text or "")
-    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
-        profile = None
-    if not isinstance(profile, dict):
+    profile = read_profile(read_text(item, "CustomerData") or "")
+    if profile is None:
         return Endpoint(id=id_, document=None, problem=f"{place}.CustomerData: expected the text of a JSON object")
     document = profile_to_document(profile)
     problem = inspect_document(document)[0]
     return Endpoint(id=id_, document=document, problem=f"{place}.CustomerData{problem[1:]}" if problem else None)
 
 
+def read_profile(text: str) -> dict[str, Any] | None:
+    """The JSON object that CustomerData is the text of, or None.
+
+    What msgspec refuses is read again as the Lambda runtime reads events: 1e400 and lone surrogates are JSON, however useless, so the
+    profile is an unreadable endpoint, for which the policy decides, and not one that is no object at all.
+    """
+    try:
+        profile = msgspec.json.decode(text)
+    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
+        try:
+            profile = json.loads(text)
+        except (ValueError, RecursionError):
+            return None
+    return profile if isinstance(profile, dict) else None
+
+
 def build_reply(batch: Batch, decisions: Sequence[Decision], rules: Rules, model: str) -> Reply:
     """`{"Items": {"CustomerProfiles": [{Id, ResultData}]}}`: every profile with an id, in the order received.
 
-    ResultData is `{score, decision, band, holdout, reason, model}`, a few hundred bytes of the 32 KB allowed. In mode shadow it says
-    nothing but `decision = "keep"`, since the reply is to be what it would be without us.
+    ResultData is `{score, decision, band, holdout, reason, model}`, a few hundred bytes of the 32 KB allowed; where the policy copies
+    attributes of the person's profile, also `external`, unless that would be too large. In mode shadow it says nothing but
+    `decision = "keep"`, since the reply is to be what it would be without us.
     """
-    items = [
-        {"Id": endpoint.id, "ResultData": describe_decision(decision, rules, model)}
-        for endpoint, decision in zip(batch.endpoints, decisions, strict=True)
-        if endpoint.id
-    ]
-    return Reply(body={"Items": {"CustomerProfiles": items}}, decisions=decisions)
+    items = []
+    dropped = False
+    for endpoint, decision in zip(batch.endpoints, decisions, strict=True):
+        if endpoint.id:
+            result = describe_decision(decision, rules, model)
+            if decision.external and len(json.dumps(result)) > LARGEST_RESULT:
+                del result["external"]
+                dropped = True
+            items.append({"Id": endpoint.id, "ResultData": result})
+    return Reply(body={"Items": {"CustomerProfiles": items}}, decisions=decisions, annotations_dropped=dropped)
 
 
 def describe_decision(decision: Decision, rules: Rules, model: str) -> dict[str, Any]:
@@ -85,6 +104,7 @@ def describe_decision(decision: Decision, rules: Rules, model: str) -> dict[str,
             "reason": "shadow" if decision.stays else decision.reason,
             "model": model,
         }
+    external = {"external": flatten_texts(decision.external)} if decision.external else {}
     return {
         "score": decision.score,
         "decision": "keep" if decision.stays else "drop",
@@ -92,7 +112,16 @@ def describe_decision(decision: Decision, rules: Rules, model: str) -> dict[str,
         "holdout": decision.holdout,
         "reason": decision.reason,
         "model": model,
+        **external,
     }
+
+
+def flatten_texts(attributes: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """One text a name, as AWS's migration of endpoints to profiles has it: several values of X become X_1, X_2, ..."""
+    flat: dict[str, str] = {}
+    for name, texts in attributes.items():
+        flat |= {name: texts[0]} if len(texts) == 1 else {f"{name}_{index}": text for index, text in enumerate(texts, 1)}
+    return flat
 
 
 def build_event(profiles: Mapping[str, str], *, campaign_id: str, run_id: str, action_id: str) -> dict[str, Any]:
@@ -124,9 +153,6 @@ def read_reply(reply: object, sent: Sequence[str]) -> dict[str, dict[str, Any]]:
         if id_ not in known:
             raise ReplyError(f"$.Items.CustomerProfiles[{index}].Id: expected a ProfileId that the event held")
         result = item.get("ResultData")
-        if isinstance(result, dict) and len(msgspec.json.encode(result)) <= LARGEST_RESULT:
+        if isinstance(result, dict) and len(json.dumps(result)) <= LARGEST_RESULT:
             results[str(id_)] = result
     return results
-
-
-LARGEST_RESULT = 32 * 1024

@@ -10,6 +10,8 @@ import json
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+import msgspec
+
 from function.errors import ReplyError
 from function.hosts.reading import read_text
 from function.policy import Rules, attributes_for
@@ -23,10 +25,12 @@ LIMIT_SECONDS = 15.0
 LARGEST_BATCH = 50
 # 6 MB a synchronous invocation; the runtime interface emulator refuses beyond this many bytes and the process dies with it.
 LARGEST_REPLY = 6_291_556
-# Channels for which the guide says TitleOverride and BodyOverride are honoured: push and SMS, never e-mail.
-HONOURS_OVERRIDES = frozenset({"ADM", "APNS", "APNS_SANDBOX", "APNS_VOIP", "APNS_VOIP_SANDBOX", "BAIDU", "GCM", "PUSH", "SMS"})
-# JSON text in ASCII with the runtime's separators is at most three times as long as compact UTF-8: é takes 2 bytes there and 6 here.
-MOST_GROWTH = 3
+# Channels for which the guide says TitleOverride and BodyOverride are honoured: these push services and SMS, never e-mail.
+HONOURS_OVERRIDES = frozenset({"ADM", "APNS", "APNS_SANDBOX", "APNS_VOIP", "APNS_VOIP_SANDBOX", "BAIDU", "GCM", "SMS"})
+# JSON text in ASCII with the runtime's separators is at most six times as long as compact UTF-8: DEL takes 1 byte there and 6 here.
+MOST_GROWTH = 6
+# Bytes of compact UTF-8 that our additions to a definition take beside a band's texts: three names of 50 characters, a score, the rest.
+LONGEST_ADDITION = 3 * 50 * 4 + 200
 
 
 def is_event(event: Mapping[str, Any]) -> bool:
@@ -40,8 +44,8 @@ def parse_event(event: Mapping[str, Any]) -> Batch:
     endpoints = []
     for index, (id_, value) in enumerate(event["Endpoints"].items()):
         problem, bytes_ = inspect_document(value)
+        size += bytes_ + len(id_.encode("utf-8", "surrogatepass")) + len('"":,')
         if problem is None and is_encodable(id_):
-            size += bytes_ + len(id_) * MOST_GROWTH
             endpoints.append(Endpoint(id=id_, document=value))
             continue
         cleaned, below = clean_value(value)
@@ -71,7 +75,7 @@ def build_reply(batch: Batch, decisions: Sequence[Decision], rules: Rules, model
         for endpoint, decision in zip(batch.endpoints, decisions, strict=True)
         if decision.stays and endpoint.document is not None
     }
-    if not is_too_large(body, batch, rules):
+    if not is_too_large(body, batch, decisions, rules):
         return Reply(body=body, decisions=decisions, overrides_skipped=count_overrides_skipped(batch, decisions, rules))
     plain = {endpoint.id: endpoint.document for endpoint in batch.endpoints if endpoint.id in body and endpoint.document is not None}
     if len(json.dumps(plain)) > LARGEST_REPLY:
@@ -131,11 +135,17 @@ def count_overrides_skipped(batch: Batch, decisions: Sequence[Decision], rules: 
     )
 
 
-def is_too_large(reply: Mapping[str, Any], batch: Batch, rules: Rules) -> bool:
+def is_too_large(reply: Mapping[str, Any], batch: Batch, decisions: Sequence[Decision], rules: Rules) -> bool:
     """Whether the reply is beyond what Lambda returns. It is encoded to be measured only when a cheap upper bound is too large."""
-    longest = max((len(band.name) + len(band.title_override) + len(band.body_override) for band in rules.bands), default=0)
-    bound = MOST_GROWTH * batch.size + len(reply) * (6 * longest + 500)
-    return bound > LARGEST_REPLY and len(json.dumps(reply)) > LARGEST_REPLY
+    return bound_size(reply, batch, decisions, rules) > LARGEST_REPLY and len(json.dumps(reply)) > LARGEST_REPLY
+
+
+def bound_size(reply: Mapping[str, Any], batch: Batch, decisions: Sequence[Decision], rules: Rules) -> int:
+    """Bytes that the encoded reply cannot exceed."""
+    texts = [f"{band.name}{band.title_override}{band.body_override}" for band in rules.bands]
+    longest = max((len(text.encode()) for text in texts), default=0)
+    copied = sum(len(msgspec.json.encode(decision.external)) for decision in decisions if decision.external)
+    return MOST_GROWTH * (batch.size + len(reply) * (longest + LONGEST_ADDITION) + copied) + len("{}")
 
 
 def build_event(

@@ -17,7 +17,7 @@ from model.training.datasets import Report, read_outcomes
 from model.training.export import score_onnx
 from model.training.gate import prove_bundle
 from model.training.measures import compare_calibration, count_scores, cut_deciles, measure, tell_apart
-from model.training.people import Join, gather_people
+from model.training.people import Enrich, Join, gather_people
 from model.training.threshold import Purpose, draw_curve
 from model.training.train import describe_data
 
@@ -35,6 +35,7 @@ class Question:
     as_of: float | None = None
     seed: int = 0
     purpose: Purpose = field(default_factory=Purpose)
+    enrich: Enrich | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +51,7 @@ def assess_bundle(question: Question, report: Report) -> Assessment:
     bundle = load_bundle(question.bundle)
     onnx = prove_bundle(bundle)
     answers = read_outcomes(question.outcomes)
-    people = gather_people(question.endpoints, answers, bundle.spec, question.as_of, report, whole=True)
+    people = gather_people(question.endpoints, answers, bundle.spec, question.as_of, report, enrich=question.enrich, whole=True)
     report("scoring", 0, 1)
     scores, outcomes = score_onnx(onnx, people.matrix), people.outcomes
     report("scoring", 1, 1)

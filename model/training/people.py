@@ -9,7 +9,7 @@ import hashlib
 import random
 from array import array
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
@@ -23,6 +23,8 @@ from model.features import OTHER, FeatureSpec, Matrix, build_matrix, read_texts
 from model.training.datasets import NAMED_LINES, Answers, Line, Report, read_lines
 
 Outcomes: TypeAlias = npt.NDArray[np.int64]
+Document: TypeAlias = dict[str, Any]
+Enrich: TypeAlias = Callable[[Sequence[Document]], Sequence[Document]]
 
 CHUNK = 500  # documents held at a time: few, because Python looks through all that it holds again and again (10,000 take 1.5 times as long)
 # Five folds need some people of both kinds in each; below 25 of a kind no figure of the evaluation would mean anything.
@@ -98,24 +100,26 @@ def gather_people(
     reference: float | None,
     report: Report,
     *,
+    enrich: Enrich | None = None,
     rival: FeatureSpec | None = None,
     whole: bool = False,
 ) -> People:
     """Join endpoints with outcomes and build the matrix. Categories without a vocabulary learn theirs in a pass of their own.
 
-    Ages are measured against `reference`, or where it is None against each outcome's date. `whole`: every feature stays, as a model that
-    is already trained needs it. Raises DataError when nothing matches, or when fewer than 25 people have either outcome.
+    `enrich` adds to documents what is known about people elsewhere. Ages are measured against `reference`, or where it is None against
+    each outcome's date. `whole`: every feature stays, as a model that is already trained needs it. Raises DataError when nothing matches,
+    or when fewer than 25 people have either outcome.
     """
     counts: Counter[str] = Counter()
     refusals: list[str] = []
     found: list[str] = []
-    spec = learn_vocabularies(paths, answers, spec, report)
+    spec = learn_vocabularies(paths, answers, spec, report, enrich)
     matrices, rivals = [], []
     outcomes, groups, dates, draws = array("q"), array("q"), array("d"), array("d")
     users: dict[str, int] = {}
     names: dict[str, dict[str, int]] = {label: {} for label in BROKEN_DOWN_BY}
     codes = {label: array("q") for label in BROKEN_DOWN_BY}
-    matched = _match(read_lines(paths, report, id_needed=answers.key == "Id"), answers, counts, refusals)
+    matched = _enrich(_match(read_lines(paths, report, id_needed=answers.key == "Id"), answers, counts, refusals), enrich)
     while chunk := list(islice(matched, CHUNK)):
         documents = [match.document for match in chunk]
         moments = [answers.dates[match.name] for match in chunk] if answers.dates is not None else None
@@ -198,12 +202,12 @@ def take_rows(people: People, rows: npt.NDArray[np.int64]) -> People:
     )
 
 
-def sample_people(paths: Sequence[Path], answers: Answers, seed: int, report: Report) -> list[dict[str, Any]]:
+def sample_people(paths: Sequence[Path], answers: Answers, seed: int, report: Report, enrich: Enrich | None = None) -> list[Document]:
     """Up to 20,000 documents that have an outcome, each as likely as any other: what a spec is inferred from."""
     draw = random.Random(seed)  # noqa: S311  # a sample, not a secret
     held: list[dict[str, Any]] = []
     lines = read_lines(paths, report, "looking at people", id_needed=answers.key == "Id")
-    for index, match in enumerate(_match(lines, answers, Counter(), [])):
+    for index, match in enumerate(_enrich(_match(lines, answers, Counter(), []), enrich)):
         if index < SAMPLE:
             held.append(match.document)
         elif (place := draw.randrange(index + 1)) < SAMPLE:
@@ -236,13 +240,15 @@ def keep_features(spec: FeatureSpec, matrix: Matrix, keep: Sequence[bool]) -> tu
     return kept, np.ascontiguousarray(matrix[:, np.repeat(np.array(keep), widths)])
 
 
-def learn_vocabularies(paths: Sequence[Path], answers: Answers, spec: FeatureSpec, report: Report) -> FeatureSpec:
+def learn_vocabularies(
+    paths: Sequence[Path], answers: Answers, spec: FeatureSpec, report: Report, enrich: Enrich | None = None
+) -> FeatureSpec:
     """Give each category without values those that 20 people or more have, at most 50, the most frequent first."""
     counters = {feature: Counter[str]() for feature in spec.features if feature.kind == "category" and not feature.values}
     if not counters:
         return spec
     lines = read_lines(paths, report, "learning vocabularies", id_needed=answers.key == "Id")
-    for document, _ in _match(lines, answers, Counter(), []):
+    for document, _ in _enrich(_match(lines, answers, Counter(), []), enrich):
         for feature, counter in counters.items():
             counter.update(set(read_texts(_find(document, feature.keys))) - {OTHER})
     learnt = {
@@ -278,6 +284,16 @@ def _match(lines: Iterator[Line], answers: Answers, counts: Counter[str], refusa
                 seen.add(id_)
             counts["matched"] += 1
             yield Match(document, name)
+
+
+def _enrich(matched: Iterator[Match], enrich: Enrich | None) -> Iterator[Match]:
+    """The same, but with what is known about people elsewhere, asked for a chunk at a time."""
+    if enrich is None:
+        yield from matched
+        return
+    while chunk := list(islice(matched, CHUNK)):
+        documents = enrich([match.document for match in chunk])
+        yield from (Match(document, match.name) for document, match in zip(documents, chunk, strict=True))
 
 
 def _find_user(match: Match) -> str:

@@ -25,7 +25,7 @@ from model.training.fit import Choice, Recipe, fit_model
 from model.training.gate import MARGIN, Verdict, judge_against, prove_bundle
 from model.training.infer import Inference, infer_spec, write_features
 from model.training.measures import compare_calibration, count_scores, cut_deciles, measure, tell_apart
-from model.training.people import Join, People, gather_people, keep_features, sample_people, set_aside, take_rows
+from model.training.people import Enrich, Join, People, gather_people, keep_features, sample_people, set_aside, take_rows
 from model.training.threshold import Purpose, choose_threshold, draw_curve
 
 SHAPING = ("numpy", "scikit-learn", "skl2onnx")  # libraries whose release can change the model
@@ -38,6 +38,7 @@ class Order:
     features  feature spec; None to infer one
     as_of     the time ages are measured against, in seconds since 1970 UTC; None for the outcomes' dates, if there are any
     against   the bundle in use; margin: by how much the new model may be worse to take its place
+    enrich    adds people's profiles to their documents
     reserve   share of users never learnt from, so that this model and those to come can be compared on people that none has seen
     """
 
@@ -53,6 +54,7 @@ class Order:
     against: Path | None = None
     margin: float = MARGIN
     reserve: float = 0.0
+    enrich: Enrich | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +85,8 @@ def train_bundle(order: Order, report: Report) -> Result:
         prove_bundle(rival)
     answers = read_outcomes(order.outcomes)
     spec, inference, left_out = choose_features(order, answers, report)
-    people = gather_people(order.endpoints, answers, spec, order.as_of, report, rival=rival.spec if rival else None)
+    seen_by = rival.spec if rival is not None else None
+    people = gather_people(order.endpoints, answers, spec, order.as_of, report, enrich=order.enrich, rival=seen_by)
     left_out = (*left_out, *people.left_out)
     report("looking at features", 0, 1)
     audit = audit_people(people, order.seed)
@@ -131,7 +134,7 @@ def choose_features(order: Order, answers: Answers, report: Report) -> tuple[Fea
     """The spec to train on, how it was inferred where none is given, and what is left out and why. Ages need a time to be measured at."""
     dated = order.as_of is not None or answers.dates is not None
     if order.features is None:
-        documents = sample_people(order.endpoints, answers, order.seed, report)
+        documents = sample_people(order.endpoints, answers, order.seed, report, order.enrich)
         if not documents:  # gathering says what is wrong, better than an inference from nobody
             gather_people(order.endpoints, answers, FeatureSpec(()), None, report, whole=True)
             raise DataError("expected endpoints and outcomes to share Ids")

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.fake_profiles import make_external_bundle, make_store
+
 ROOT = Path(__file__).parents[2]
 NEVER = {
     "sklearn",
@@ -42,6 +44,21 @@ def test_the_default_path_imports_nothing_of_training_or_the_command_line() -> N
 
 def test_the_default_path_does_not_import_grpc() -> None:
     assert not {"grpc", "google.protobuf"} & modules_after("import function.handler")
+
+
+def test_the_default_path_opens_no_store_of_profiles() -> None:
+    stores = {"function.profiles.sqlite", "function.profiles.dynamodb", "function.profiles.build", "function.profiles.sources", "sqlite3"}
+    assert not (stores | {"boto3", "botocore.session"}) & modules_after("import function.handler")
+
+
+def test_a_sqlite_store_loads_sqlite_and_no_client_of_aws(tmp_path: Path) -> None:
+    environ = {
+        "SCORER_BUNDLE": str(make_external_bundle(tmp_path / "bundle")),
+        "SCORER_PROFILES": f"sqlite:{make_store(tmp_path / 'profiles.sqlite', {})}",
+    }
+    loaded = modules_after(f"from function.bootstrap import build_handler; build_handler({environ!r})")
+    assert "sqlite3" in loaded
+    assert not {"boto3", "botocore.session", "function.profiles.build", "function.profiles.sources"} & loaded
 
 
 def test_the_command_line_says_what_it_can_do_without_importing_what_does_it() -> None:

@@ -10,6 +10,10 @@ import pytest
 from function.errors import SettingsError
 from function.settings import READERS, Settings, read_settings
 
+METADATA_SENTENCE = (
+    "SCORER_METADATA: expected name=value pairs with commas between, names in lower case, no -bin names, values printable ASCII"
+)
+
 
 def test_an_empty_environment_gives_the_shipped_bundle_and_policy() -> None:
     settings = read_settings({})
@@ -32,6 +36,12 @@ def test_settings_are_read() -> None:
     assert (settings.bundle, settings.policy, settings.reserve, settings.log_level) == (Path("/b"), Path("/p.toml"), 0.25, "DEBUG")
 
 
+def test_the_key_of_a_profile_becomes_steps_through_the_endpoint_document() -> None:
+    keys = {"user_id": ("User", "UserId"), "endpoint_id": (), "Attributes.a.b": ("Attributes", "a.b")}
+    keys["User.UserAttributes.Account"] = ("User", "UserAttributes", "Account")
+    assert {key: read_settings({"SCORER_PROFILES_KEY": key}).profiles_key for key in keys} == keys
+
+
 @pytest.mark.parametrize(
     ("name", "value", "sentence"),
     [
@@ -41,6 +51,34 @@ def test_settings_are_read() -> None:
         ("SCORER_RESERVE_MS", "-1", "SCORER_RESERVE_MS: expected whole milliseconds from 0 to 10000"),
         ("SCORER_RESERVE_MS", "0.5", "SCORER_RESERVE_MS: expected whole milliseconds from 0 to 10000"),
         ("SCORER_RESERVE_MS", "\u0663", "SCORER_RESERVE_MS: expected whole milliseconds from 0 to 10000"),
+        ("SCORER_TARGET", "example.com", "SCORER_TARGET: expected bundled, host:port, dns:///host:port or unix:/path"),
+        ("SCORER_TARGET", "http://example.com:80", "SCORER_TARGET: expected bundled, host:port, dns:///host:port or unix:/path"),
+        ("SCORER_INPUT", "", "SCORER_INPUT: expected text of one character or more"),
+        ("SCORER_DATATYPE", "INT64", "SCORER_DATATYPE: expected one of FP32, FP64"),
+        ("SCORER_ENCODING", "json", "SCORER_ENCODING: expected one of raw, contents"),
+        ("SCORER_POSITIVE_COLUMN", "-1", "SCORER_POSITIVE_COLUMN: expected a column's index from 0, or nothing"),
+        ("SCORER_TLS", "1", "SCORER_TLS: expected one of true, false"),
+        ("SCORER_TLS_CERT", "/c.pem", "SCORER_TLS_CERT, SCORER_TLS_KEY: expected both or neither"),
+        ("SCORER_METADATA", "X-Key=secret", METADATA_SENTENCE),
+        ("SCORER_METADATA", "key-bin=x", METADATA_SENTENCE),
+        ("SCORER_METADATA", "grpc-timeout=1S", METADATA_SENTENCE),
+        ("SCORER_METADATA", "key=caf\u00e9", METADATA_SENTENCE),
+        ("SCORER_CALL_MS", "0", "SCORER_CALL_MS: expected whole milliseconds from 1 to 30000"),
+        ("SCORER_PROFILES", "sqlite:", "SCORER_PROFILES: expected nothing, sqlite:PATH or dynamodb:TABLE"),
+        ("SCORER_PROFILES", "/p.sqlite", "SCORER_PROFILES: expected nothing, sqlite:PATH or dynamodb:TABLE"),
+        ("SCORER_PROFILES", "dynamodb:a b", "SCORER_PROFILES: expected nothing, sqlite:PATH or dynamodb:TABLE"),
+        (
+            "SCORER_PROFILES_KEY",
+            "External.id",
+            "SCORER_PROFILES_KEY: expected user_id, endpoint_id or a path below the endpoint document such as Attributes.CustomerNumber",
+        ),
+        (
+            "SCORER_PROFILES_KEY",
+            "UserId",
+            "SCORER_PROFILES_KEY: expected user_id, endpoint_id or a path below the endpoint document such as Attributes.CustomerNumber",
+        ),
+        ("SCORER_PROFILES_PARTITION_KEY", "", "SCORER_PROFILES_PARTITION_KEY: expected text of one character or more"),
+        ("SCORER_PROFILES_TIMEOUT_MS", "0", "SCORER_PROFILES_TIMEOUT_MS: expected whole milliseconds from 10 to 10000"),
         ("SCORER_LOG_LEVEL", "info", "SCORER_LOG_LEVEL: expected one of DEBUG, INFO, WARNING, ERROR"),
     ],
 )
@@ -48,6 +86,17 @@ def test_a_wrong_setting_is_named_with_what_was_expected_and_never_its_value(nam
     with pytest.raises(SettingsError) as raised:
         read_settings({name: value})
     assert str(raised.value) == sentence
+
+
+@pytest.mark.parametrize(
+    "target", ["bundled", "localhost:8081", "10.0.0.1:8081", "[::1]:8081", "dns:///scorer.internal:8081", "unix:/tmp/s.sock"]
+)
+def test_a_target_is_the_bundle_or_an_address(target: str) -> None:
+    assert read_settings({"SCORER_TARGET": target}).target == target
+
+
+def test_metadata_are_pairs() -> None:
+    assert read_settings({"SCORER_METADATA": "x-api-key=a=b,tenant=c d"}).metadata == (("x-api-key", "a=b"), ("tenant", "c d"))
 
 
 def test_one_error_lists_every_problem() -> None:

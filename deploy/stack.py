@@ -1,0 +1,108 @@
+"""`make deploy`: the stack of deploy/template.yaml with an image named by its digest, through SAM's own command line.
+
+Also the way back: the same command with an earlier digest. Parameters not given keep the values they have. Never builds or pushes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from deploy.errors import DeployError
+from model.errors import SegmentScorerError
+
+ROOT = Path(__file__).parent.parent
+TEMPLATE = ROOT / "deploy" / "template.yaml"
+SAM = ROOT / ".cache" / "sam" / "bin" / "sam"
+IMAGE = re.compile(r"(?P<repository>\d{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com(\.cn)?/[a-z0-9._/-]+)@sha256:[0-9a-f]{64}")
+STACK = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,127}")
+PARAMETER = re.compile(r"(?P<name>[A-Za-z][A-Za-z0-9]*)=(?P<value>.*)")
+OURS = {"ImageUri", "Revision"}
+
+
+def make_command(stack: str, image: str, parameters: Mapping[str, str], *, region: str | None = None, plan: bool = False) -> list[str]:
+    """SAM's command for this stack, image and parameters; with `plan` it stops at the change set."""
+    if not STACK.fullmatch(stack):
+        raise DeployError("expected STACK to be a stack's name: letters, digits and dashes, a letter first")
+    found = IMAGE.fullmatch(image)
+    if found is None:
+        raise DeployError("expected IMAGE to be an image in ECR by its digest, as `make push` prints it; Lambda pulls from ECR only")
+    if OURS & set(parameters):
+        raise DeployError(f"expected parameters other than {' and '.join(sorted(OURS))}, which follow from the image")
+    overrides = {"ImageUri": image, "Revision": derive_revision(image, parameters), **parameters}
+    return [
+        *(str(SAM), "deploy", "--template-file", str(TEMPLATE), "--stack-name", stack),
+        *("--image-repository", found["repository"], "--capabilities", "CAPABILITY_IAM"),
+        *("--no-confirm-changeset", "--no-fail-on-empty-changeset", "--no-progressbar"),
+        *(["--no-execute-changeset"] if plan else []),
+        *(["--region", region] if region else []),
+        *("--parameter-overrides", *(f"ParameterKey={name},ParameterValue={quote(value)}" for name, value in overrides.items())),
+    ]
+
+
+def quote(value: str) -> str:
+    """A parameter's value as SAM's command line reads it."""
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def derive_revision(image: str, parameters: Mapping[str, str]) -> str:
+    """A text that changes when the image or a parameter does, so that SAM publishes a new version for either.
+
+    SAM makes the version's name of its first ten characters.
+    """
+    said = "\n".join([image, *(f"{name}={value}" for name, value in sorted(parameters.items()))])
+    return hashlib.sha256(said.encode()).hexdigest()[:32]
+
+
+def read_parameters(given: Sequence[str]) -> dict[str, str]:
+    """Read `Name=value` texts."""
+    found = [PARAMETER.fullmatch(text) for text in given]
+    parameters = {each["name"]: each["value"] for each in found if each}
+    if len(parameters) != len(given):
+        raise DeployError("expected every parameter as Name=value, each name once; deploy/template.yaml describes them")
+    return parameters
+
+
+def deploy_stack(command: Sequence[str]) -> None:
+    """Run SAM; what it says goes to standard error. Raises DeployError when it fails."""
+    if not SAM.exists():
+        raise DeployError("expected SAM's command line; run `make .cache/sam/ready`, or use `make deploy`")
+    done = subprocess.run(command, env={**os.environ, "SAM_CLI_TELEMETRY": "0"}, stdout=2, check=False)  # 2: standard error
+    if done.returncode:
+        raise DeployError(
+            "sam could not deploy, and says why above; CloudFormation rolls a failed update back, so the former version still serves"
+        )
+
+
+def main() -> int:
+    """Run the command; one sentence and status 1 for an error raised on purpose."""
+    parser = argparse.ArgumentParser(description="Deploy the stack with an image named by its digest, or go back to an earlier one.")
+    parser.add_argument("--stack", required=True, help="the stack's name; made when there is none")
+    parser.add_argument("--image", required=True, help="REPOSITORY@sha256:DIGEST, as `make push` prints it")
+    parser.add_argument("--parameter", action="append", default=[], metavar="NAME=VALUE", help="a parameter of deploy/template.yaml")
+    parser.add_argument("--region", help="AWS region; default: as AWS tools find it")
+    parser.add_argument("--plan", action="store_true", help="make the change set, show it, and stop")
+    parser.add_argument("--dry-run", action="store_true", help="show SAM's command and run nothing")
+    options = parser.parse_args()
+    try:
+        command = make_command(options.stack, options.image, read_parameters(options.parameter), region=options.region, plan=options.plan)
+        if options.dry_run:
+            print(shlex.join(command))
+            return 0
+        deploy_stack(command)
+    except SegmentScorerError as error:
+        print(f"deploy: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

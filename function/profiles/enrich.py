@@ -1,0 +1,100 @@
+"""The room between parse and features: a batch's endpoints in, the same endpoints with the person's profile under `External` out.
+
+One look-up a batch, each key once. Never changes a document: an enriched one is a new dict, for features and policy, never for the reply.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from function.errors import ProfilesError
+from function.records import Endpoint, Profiles
+from model.features import read_texts
+
+GROUP = "External"
+
+
+class Source(msgspec.Struct, frozen=True, kw_only=True):
+    """Where profiles come from.
+
+    key       the steps through an endpoint document to the key of the person's profile; no steps mean the endpoint's own id
+    patience  the longest look-up in seconds, however much time is left
+    scored    whether the model reads profiles; where only the policy does, a failed look-up keeps nobody from being scored
+    """
+
+    store: Profiles
+    key: tuple[str, ...]
+    patience: float
+    scored: bool
+
+    def find_key(self, endpoint: Endpoint) -> str | None:
+        """The key of a readable endpoint's profile: the first text at its place. None when there is none."""
+        value: Any = endpoint.document if self.key else endpoint.id
+        for step in self.key:
+            value = value.get(step) if isinstance(value, dict) else None
+        texts = read_texts(value)
+        return texts[0] if texts and endpoint.problem is None else None
+
+
+class LookUp(msgspec.Struct, frozen=True, kw_only=True):
+    """What a batch's look-up came to.
+
+    endpoints   row for row those of the batch; the readable ones have `External`, empty where there is no profile
+    found       readable endpoints with a profile, `missing` without one or without a key, `unreadable` with one that is no JSON object
+    error       why nobody's was looked up; None when everybody's was
+    """
+
+    endpoints: tuple[Endpoint, ...]
+    found: int = 0
+    missing: int = 0
+    unreadable: int = 0
+    error: ProfilesError | None = None
+
+
+def look_up_profiles(endpoints: Sequence[Endpoint], source: Source, timeout: float) -> LookUp:
+    """Enrich every readable endpoint, within `timeout` seconds or the source's patience. Raises ProfilesError."""
+    keys = [source.find_key(endpoint) for endpoint in endpoints]
+    wanted = list(dict.fromkeys(key for key in keys if key is not None))
+    profiles = source.store.fetch(wanted, min(timeout, source.patience)) if wanted else {}
+    enriched, found, unreadable = [], 0, 0
+    for endpoint, key in zip(endpoints, keys, strict=True):
+        known = key is not None and key in profiles
+        profile = profiles[key] if key is not None and known else None
+        found += profile is not None
+        unreadable += known and profile is None
+        enriched.append(enrich_endpoint(endpoint, profile or {}))
+    readable = sum(endpoint.problem is None for endpoint in endpoints)
+    return LookUp(endpoints=tuple(enriched), found=found, missing=readable - found - unreadable, unreadable=unreadable)
+
+
+def enrich_documents(documents: Sequence[dict[str, Any]], source: Source) -> list[dict[str, Any]]:
+    """Exported endpoint documents, each with its Id, with the profiles that the function would see: what a model learns from."""
+    endpoints = [Endpoint(id=document["Id"], document=document) for document in documents]
+    return [endpoint.document or {} for endpoint in look_up_profiles(endpoints, source, source.patience).endpoints]
+
+
+def do_without_profiles(endpoints: Sequence[Endpoint], error: ProfilesError) -> LookUp:
+    """What is left when the look-up fails: everybody, with an empty profile."""
+    return LookUp(endpoints=tuple(enrich_endpoint(endpoint, {}) for endpoint in endpoints), error=error)
+
+
+def enrich_endpoint(endpoint: Endpoint, profile: Mapping[str, Any]) -> Endpoint:
+    """A readable endpoint with its profile, in place of an `External` it may have come with; an unreadable one as it is."""
+    if endpoint.problem is not None:
+        return endpoint
+    return Endpoint(id=endpoint.id, document={**(endpoint.document or {}), GROUP: profile})
+
+
+def describe_look_up(look_up: LookUp, seconds: float, dropped: int) -> dict[str, float]:
+    """The counts for log line and metrics; `dropped` values of profiles could not be written as attributes."""
+    return {
+        "profiles_found": look_up.found,
+        "profiles_missing": look_up.missing,
+        "profiles_unreadable": look_up.unreadable,
+        "profiles_failed": int(look_up.error is not None),
+        "profiles_ms": round(seconds * 1000, 3),
+        "external_dropped": dropped,
+    }

@@ -1,0 +1,103 @@
+"""Matrix [n, f] -> Open Inference request; Open Inference answer -> scores [n]. Pure: knows messages, no channel and no clock.
+
+Rule 1: everything that differs between servers in the messages themselves is a field of `Dialect`, never an `if` on a server's name.
+Rule 2: an answer is scores only when it has one row for each of ours, floating point, finite, and from 0 to 1.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from function.errors import ScorerRejected
+from function.records import Scores
+from model.features import Matrix
+from protos.open_inference_pb2 import ModelInferRequest, ModelInferResponse
+from protos.tensor import Array, TensorError, read_contents, read_raw, write_contents, write_raw
+
+PROBABILITY_DATATYPES = ("FP32", "FP64")
+# A probability computed in float32 may miss 0 or 1 by its rounding; anything further out is no probability.
+ROUNDING = 1e-6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dialect:
+    """How one server wants to be asked. The defaults are those of our own service.
+
+    model, version   as the server names them; version "" lets it pick
+    input_name       name of the one input tensor
+    datatype         FP32 or FP64: what the values are sent as
+    encoding         raw: little-endian bytes; contents: typed fields
+    output_name      which output holds the probabilities; "" asks for none by name and takes the only one
+    positive_column  which column of [n, k] is the class that is scored; None: the last of [n], [n, 1] or [n, 2]
+    """
+
+    model: str
+    version: str = ""
+    input_name: str = "input"
+    datatype: str = "FP32"
+    encoding: str = "raw"
+    output_name: str = "probabilities"
+    positive_column: int | None = None
+
+
+def build_request(matrix: Matrix, dialect: Dialect) -> ModelInferRequest:
+    """Put float32 [n, f] into one input tensor, columns in the matrix's order, NaN as NaN. FP64 holds the same numbers exactly."""
+    values: Array = matrix.astype(np.float64) if dialect.datatype == "FP64" else matrix
+    request = ModelInferRequest(model_name=dialect.model, model_version=dialect.version)
+    tensor = request.inputs.add(name=dialect.input_name, datatype=dialect.datatype, shape=matrix.shape)
+    if dialect.encoding == "raw":
+        request.raw_input_contents.append(write_raw(values))
+    else:
+        tensor.contents.CopyFrom(write_contents(values))
+    if dialect.output_name:
+        request.outputs.add(name=dialect.output_name)
+    return request
+
+
+def read_scores(response: ModelInferResponse, rows: int, dialect: Dialect) -> Scores:
+    """Take float64 [rows] from an answer, raw or contents whatever was asked. Raises ScorerRejected, a sentence for each wrong."""
+    index = _find_output(response, dialect)
+    output = response.outputs[index]
+    if output.datatype not in PROBABILITY_DATATYPES:
+        raise ScorerRejected("the scoring service answered with labels or other values; expected probabilities, FP32 or FP64")
+    raws = response.raw_output_contents
+    if raws and len(raws) != len(response.outputs):
+        raise ScorerRejected("the scoring service's answer is incomplete; expected raw contents for each of its outputs")
+    try:
+        if raws:
+            values = read_raw(output.datatype, output.shape, raws[index])
+        else:
+            values = read_contents(output.datatype, output.shape, output.contents)
+    except TensorError as error:
+        raise ScorerRejected(f"the scoring service's answer cannot be read: {error}") from error
+    if values.ndim not in {1, 2} or len(values) != rows:
+        raise ScorerRejected("the scoring service answered for another number of rows; expected one score for each row sent")
+    scores = _pick_column(values, dialect.positive_column).astype(np.float64)
+    if not np.isfinite(scores).all():
+        raise ScorerRejected("the scoring service answered with scores that are no finite numbers")
+    if ((scores < -ROUNDING) | (scores > 1 + ROUNDING)).any():
+        raise ScorerRejected("the scoring service answered with scores that are no probabilities; expected each from 0 to 1")
+    clipped: Scores = np.clip(scores, 0.0, 1.0)
+    return clipped
+
+
+def _find_output(response: ModelInferResponse, dialect: Dialect) -> int:
+    names = [output.name for output in response.outputs]
+    if not dialect.output_name:
+        if len(names) != 1:
+            raise ScorerRejected("the scoring service did not answer with one output; name the one that holds the probabilities")
+        return 0
+    if names.count(dialect.output_name) != 1:
+        raise ScorerRejected("the scoring service's answer lacks the output that was asked for")
+    return names.index(dialect.output_name)
+
+
+def _pick_column(values: Array, column: int | None) -> Array:
+    width = values.shape[1] if values.ndim == 2 else 1
+    if column is None and width in {1, 2}:
+        column = width - 1
+    if column is None or not 0 <= column < width:
+        raise ScorerRejected("the scoring service's answer has other columns than expected; say which one is the positive class")
+    return values[:, column] if values.ndim == 2 else values

@@ -1,0 +1,102 @@
+"""One tensor of the Open Inference Protocol: numpy array <-> its datatype, shape and either wire form (raw bytes or typed contents).
+
+Every rule about datatypes and lengths lives here, for the client and for the service. Raises TensorError, whose sentence names no value.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from protos.open_inference_pb2 import InferTensorContents
+
+Array: TypeAlias = npt.NDArray[Any]
+
+# datatype -> numpy's, little-endian as raw contents are, and the field of InferTensorContents that carries it ("" = raw only).
+# Source: the protocol's "Tensor Data Types" and InferTensorContents. BF16 and BYTES have no numbers that numpy knows: not read here.
+DATATYPES: dict[str, tuple[np.dtype[Any], str]] = {
+    "BOOL": (np.dtype("?"), "bool_contents"),
+    "UINT8": (np.dtype("u1"), "uint_contents"),
+    "UINT16": (np.dtype("<u2"), "uint_contents"),
+    "UINT32": (np.dtype("<u4"), "uint_contents"),
+    "UINT64": (np.dtype("<u8"), "uint64_contents"),
+    "INT8": (np.dtype("i1"), "int_contents"),
+    "INT16": (np.dtype("<i2"), "int_contents"),
+    "INT32": (np.dtype("<i4"), "int_contents"),
+    "INT64": (np.dtype("<i8"), "int64_contents"),
+    "FP16": (np.dtype("<f2"), ""),
+    "FP32": (np.dtype("<f4"), "fp32_contents"),
+    "FP64": (np.dtype("<f8"), "fp64_contents"),
+}
+NAMES: dict[np.dtype[Any], str] = {dtype: name for name, (dtype, _) in DATATYPES.items()}
+
+
+class TensorError(ValueError):
+    """A tensor is not what its datatype and shape say; the message is one sentence without values."""
+
+
+def name_datatype(array: Array) -> str:
+    """The protocol's name of an array's dtype. Raises TensorError for one that it does not have."""
+    try:
+        return NAMES[array.dtype.newbyteorder("<")]
+    except KeyError as error:
+        raise TensorError(f"expected one of the datatypes {', '.join(DATATYPES)}") from error
+
+
+def write_raw(array: Array) -> bytes:
+    """The array's values as one entry of raw contents: row-major, little-endian."""
+    return array.astype(array.dtype.newbyteorder("<"), order="C", copy=False).tobytes()
+
+
+def write_contents(array: Array) -> InferTensorContents:
+    """The array's values as typed contents, flat and row-major. Raises TensorError for FP16, which travels only raw."""
+    name = name_datatype(array)
+    field = DATATYPES[name][1]
+    if not field:
+        raise TensorError(f"expected raw contents, the only form of {name}")
+    return InferTensorContents(**{field: array.ravel().tolist()})
+
+
+def read_raw(datatype: str, shape: Sequence[int], raw: bytes) -> Array:
+    """One entry of raw contents as an array of `shape`. Raises TensorError unless its length is exactly what the shape takes."""
+    dtype, count = _expect(datatype, shape)
+    if len(raw) != count * dtype.itemsize:
+        raise TensorError(f"expected raw contents of {count} x {dtype.itemsize} bytes for this datatype and shape, got {len(raw)} bytes")
+    return _shape(np.frombuffer(raw, dtype=dtype), shape)
+
+
+def read_contents(datatype: str, shape: Sequence[int], contents: InferTensorContents) -> Array:
+    """Typed contents as an array of `shape`. Raises TensorError for a wrong count, another datatype's field, or a number out of range."""
+    dtype, count = _expect(datatype, shape)
+    field = DATATYPES[datatype][1]
+    if not field:
+        raise TensorError(f"expected raw contents, the only form of {datatype}")
+    if any(other.name != field for other, _ in contents.ListFields()):
+        raise TensorError(f"expected values only in {field}, the field of {datatype}")
+    values = getattr(contents, field)
+    if len(values) != count:
+        raise TensorError(f"expected {count} values in {field} for this shape, got {len(values)}")
+    try:
+        flat = np.fromiter(values, dtype=dtype, count=count)
+    except OverflowError as error:
+        raise TensorError(f"expected values within the range of {datatype}") from error
+    return _shape(flat, shape)
+
+
+def _shape(flat: Array, shape: Sequence[int]) -> Array:
+    try:
+        return flat.reshape(shape)
+    except ValueError as error:  # no values, or one, in more or longer dimensions than numpy has
+        raise TensorError("expected a shape of fewer and shorter dimensions") from error
+
+
+def _expect(datatype: str, shape: Sequence[int]) -> tuple[np.dtype[Any], int]:
+    if datatype not in DATATYPES:
+        raise TensorError(f"expected one of the datatypes {', '.join(DATATYPES)}")
+    if any(length < 0 for length in shape):
+        raise TensorError("expected a shape without negative lengths")
+    return DATATYPES[datatype][0], math.prod(shape)

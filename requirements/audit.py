@@ -1,0 +1,112 @@
+"""Asks a vulnerability service about every pin of `requirements/*.txt`, after seeing that the service knows a version that is known bad.
+
+A service that cannot be reached, or answers "nothing known" to everything, would pass any pin: then this says that it did not run.
+Exit status: 0 nothing known, or did not run (1 with --strict); 1 a pin with a known vulnerability. Needs the set `audit` under .cache/.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parent
+PROGRAM = HERE.parent / ".cache" / "audit" / "bin" / "pip-audit"
+# Has been in every database for ten years (CVE-2014-1402, CVE-2016-10745 and later).
+KNOWN_BAD = "jinja2==2.4.1"
+# Vulnerability -> why it does not concern us, in one sentence. Each entry is a debt: look at it again with every `make lock`.
+ACCEPTED: dict[str, str] = {}
+PIN = re.compile(r"^([A-Za-z0-9._-]+)==([^\s;\\]+)", re.MULTILINE)
+SECONDS = 600
+
+
+class DidNotRun(Exception):
+    """No service gave answers that can be believed; the message says why, as the end of a sentence."""
+
+
+def ask(pins: Sequence[str], service: Sequence[str]) -> list[dict[str, Any]]:
+    """What pip-audit says of each pin: name, version, vulns, or a skip_reason. Raises DidNotRun when it says nothing readable."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "pins.txt"
+        file.write_text("\n".join(pins) + "\n")
+        command = [
+            str(PROGRAM),
+            "--requirement",
+            str(file),
+            "--no-deps",
+            "--disable-pip",
+            "--progress-spinner=off",
+            "--format=json",
+            *service,
+        ]
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=SECONDS)
+            answer: list[dict[str, Any]] = json.loads(done.stdout)["dependencies"]
+        except FileNotFoundError as error:
+            raise DidNotRun("pip-audit is not installed (make .cache/audit/ready)") from error
+        except (subprocess.TimeoutExpired, ValueError, KeyError) as error:
+            raise DidNotRun("the service cannot be reached") from error
+    return answer
+
+
+def choose_service(services: Sequence[Sequence[str]]) -> Sequence[str]:
+    """The first service that knows the known-bad version. Raises DidNotRun when none does."""
+    reasons = []
+    for service in services:
+        try:
+            if any(each.get("vulns") for each in ask([KNOWN_BAD], service)):
+                return service
+            reasons.append("the service does not know a version that is known to be bad, so its silence means nothing")
+        except DidNotRun as error:
+            reasons.append(str(error))
+    raise DidNotRun(reasons[-1])
+
+
+def read_pins(files: Sequence[Path]) -> list[str]:
+    """Every `name==version` of the sets, once."""
+    return sorted({f"{name}=={version}" for file in files for name, version in PIN.findall(file.read_text("utf-8"))})
+
+
+def report(found: Sequence[dict[str, Any]]) -> int:
+    """Print one line a vulnerability and one for the whole; the number of vulnerabilities that nobody has accepted."""
+    known = [(each["name"], each["version"], vulnerability) for each in found for vulnerability in each.get("vulns", ())]
+    open_ = [each for each in known if each[2]["id"] not in ACCEPTED]
+    for name, version, vulnerability in open_:
+        fixed = ", ".join(vulnerability.get("fix_versions", ())) or "none yet"
+        print(f"vulnerabilities: {name} {version} has {vulnerability['id']} (fixed in: {fixed})", file=sys.stderr)
+    skipped = [each["name"] for each in found if "skip_reason" in each]
+    print(
+        f"vulnerabilities: {len(found) - len(skipped)} pins checked, {len(open_)} vulnerabilities known, {len(known) - len(open_)} accepted"
+    )
+    if skipped:
+        print(f"vulnerabilities: not checked, since the service does not know them: {', '.join(skipped)}")
+    return len(open_)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command."""
+    parser = argparse.ArgumentParser(description="Ask a vulnerability service about every pinned version.")
+    parser.add_argument("--osv-url", help="ask this service (OSV's query interface) instead of PyPI's and OSV's own")
+    parser.add_argument("--strict", action="store_true", help="fail when the check cannot run")
+    parser.add_argument(
+        "files", nargs="*", type=Path, default=sorted(HERE.glob("*.txt")), help="sets to check (default: all of requirements/)"
+    )
+    options = parser.parse_args(arguments)
+    services = [["--vulnerability-service=pypi"], ["--vulnerability-service=osv"]]
+    if options.osv_url:
+        services = [["--vulnerability-service=osv", f"--osv-url={options.osv_url}"]]
+    try:
+        return 1 if report(ask(read_pins(options.files), choose_service(services))) else 0
+    except DidNotRun as error:
+        print(f"vulnerabilities: the check DID NOT RUN: {error}", file=sys.stderr)
+        return int(options.strict)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

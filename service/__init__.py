@@ -1,0 +1,1 @@
+"""The scoring service: Open Inference over gRPC, over a bundle. Imports `model` and `protos`, never `function`."""

@@ -1,0 +1,42 @@
+"""How hypothesis runs here: the same examples every time in the tests; as many new ones as wished in `make fuzz`."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+# No deadline: a test asserts what comes out, never how long it took.
+settings.register_profile("tests", max_examples=100, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+# Rounds of 2,000 keep hypothesis's memory of what it tried small; every round starts from another seed.
+FUZZ_ROUND = 2_000
+settings.register_profile(
+    "fuzz", max_examples=FUZZ_ROUND, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+)
+settings.load_profile("tests")
+
+TALLY = pytest.StashKey[Counter[str]]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[TALLY] = Counter()
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A test that takes `fuzz_round` runs once, or FUZZ_ROUNDS times."""
+    if "fuzz_round" in metafunc.fixturenames:
+        metafunc.parametrize("fuzz_round", range(int(os.environ.get("FUZZ_ROUNDS", "1"))))
+
+
+@pytest.fixture(scope="session")
+def tally(request: pytest.FixtureRequest) -> Counter[str]:
+    """Counts what the fuzz tests saw; told at the end of `make fuzz`."""
+    return request.config.stash[TALLY]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    counts = config.stash[TALLY]
+    if counts and "FUZZ_ROUNDS" in os.environ:
+        terminalreporter.write_line("; ".join(f"{name}: {count:,}" for name, count in sorted(counts.items())))

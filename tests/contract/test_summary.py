@@ -1,0 +1,55 @@
+"""`summary.json`: the names, their order and their types are an interface that others read."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from campaign.books import Terms, close_books
+from campaign.outputs import open_outputs
+
+KEYS = (
+    *("received", "kept", "filtered", "failed"),
+    *("held_out", "unreadable", "unscored", "sparse", "opted_out", "would_filter", "rejected"),
+    *("batches", "attempts", "seconds", "model", "scheduled_time", "mode", "host"),
+)
+MAY_BE_UNKNOWN = {"held_out", "unreadable", "unscored", "sparse", "would_filter", "model", "mode"}
+TEXTS = {"model", "scheduled_time", "mode", "host"}
+
+
+def publish(folder: Path, terms: Terms) -> dict[str, Any]:
+    counts = Counter({name: 2 for name in KEYS if name not in TEXTS | {"seconds"}} | {"received": 6})
+    with open_outputs(folder, {}, force=False) as outputs:
+        outputs.publish(close_books(counts, terms, 1.23456))
+    summary: dict[str, Any] = json.loads((folder / "summary.json").read_text("utf-8"))
+    return summary
+
+
+def test_a_run_that_knows_everything_writes_every_key_with_a_value(tmp_path: Path) -> None:
+    terms = Terms(scheduled_time="2026-01-31T19:00:00.000Z", activity_id="a", knows_decisions=True, model="m@1", mode="filter")
+    assert publish(tmp_path, terms) == {
+        **{name: 2 for name in KEYS if name not in TEXTS},
+        "received": 6,
+        "seconds": 1.235,
+        "model": "m@1",
+        "scheduled_time": "2026-01-31T19:00:00.000Z",
+        "mode": "filter",
+        "host": "pinpoint",
+    }
+    assert tuple(json.loads((tmp_path / "summary.json").read_text())) == KEYS
+
+
+def test_what_is_unknown_is_null_and_never_left_out(tmp_path: Path) -> None:
+    summary = publish(tmp_path, Terms(scheduled_time="t", activity_id="a"))
+    assert tuple(summary) == KEYS
+    assert {name for name in KEYS if summary[name] is None} == MAY_BE_UNKNOWN
+
+
+@pytest.mark.parametrize("name", KEYS)
+def test_each_value_has_its_type(name: str, tmp_path: Path) -> None:
+    value = publish(tmp_path, Terms(scheduled_time="t", activity_id="a", knows_decisions=True, model="m", mode="shadow"))[name]
+    assert type(value) is (str if name in TEXTS else float if name == "seconds" else int)

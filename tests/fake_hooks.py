@@ -1,0 +1,65 @@
+"""Hooks for the runner's tests: scripted ones, and a tiny handler that decides by a metric. Every person in here is invented."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from campaign.rules import Attempt
+from function.records import Decision
+
+
+class ScriptedHook:
+    """Plays one result after another, the last one for ever; an exception among them is raised."""
+
+    def __init__(self, *results: Attempt | Exception) -> None:
+        self.results = list(results)
+        self.events: list[dict[str, Any]] = []
+
+    def call(self, event: dict[str, Any]) -> Attempt:
+        self.events.append(event)
+        result = self.results.pop(0) if len(self.results) > 1 else self.results[0]
+        if isinstance(result, Exception):
+            raise result
+        return result
+
+    def take_log(self) -> str:
+        return ""
+
+
+class DecidingHook:
+    """Asks `decide` about each endpoint, fails the batches in which it answers None, and shows its decisions if told to."""
+
+    def __init__(self, decide: Callable[[Mapping[str, Any]], bool | None], *, shows: bool = True) -> None:
+        self.decide = decide
+        self.shows = shows
+        self.events: list[dict[str, Any]] = []
+
+    def call(self, event: dict[str, Any]) -> Attempt:
+        self.events.append(event)
+        verdicts = {id_: self.decide(document) for id_, document in event["Endpoints"].items()}
+        if None in verdicts.values():
+            return Attempt(problem="raised OnPurpose")
+        reply = {id_: document for id_, document in event["Endpoints"].items() if verdicts[id_]}
+        decisions = {id_: Decision(keep=bool(keep), stays=bool(keep), reason="score", score=0.5) for id_, keep in verdicts.items()}
+        return Attempt(reply=reply, decisions=decisions if self.shows else None)
+
+    def take_log(self) -> str:
+        return '{"batch":1}\n'
+
+
+def write_segment(path: Path, lines: Iterable[object]) -> Path:
+    """Write lines as an export: bytes and text as they are, anything else as JSON; gzip by the name's ending."""
+    texts = [line if isinstance(line, bytes) else (line if isinstance(line, str) else json.dumps(line)).encode() for line in lines]
+    data = b"".join(text + b"\n" for text in texts)
+    path.write_bytes(gzip.compress(data) if path.suffix == ".gz" else data)
+    return path
+
+
+def person(number: int, score: float | None = None, **more: Any) -> dict[str, Any]:
+    """An exported endpoint whose tiny model's score is `score`."""
+    metrics = {} if score is None else {"score": score}
+    return {"Id": f"person-{number}", "ChannelType": "EMAIL", "Metrics": metrics, "Attributes": {"Plan": ["gold"]}, **more}

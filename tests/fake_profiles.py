@@ -1,0 +1,42 @@
+"""Stores of profiles for tests: one that answers from memory or fails, and files as `profiles build` makes them. Everybody is invented."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from function.errors import ProfilesError
+from function.profiles.build import write_file
+from function.profiles.sources import Row
+from model.features import read_spec
+from tests.fakes import make_bundle
+
+# The tiny model scores by its first column; here it reads it from the person's profile.
+EXTERNAL_SPEC = {"feature": [{"name": "score", "path": "External.score", "kind": "number"}]}
+
+
+class FakeProfiles:
+    """Answers from `profiles`, or fails with `error`; remembers what it was asked."""
+
+    def __init__(self, profiles: Mapping[str, Mapping[str, Any] | None] | None = None, error: ProfilesError | None = None) -> None:
+        self.profiles = profiles or {}
+        self.error = error
+        self.asked: list[list[str]] = []
+        self.timeouts: list[float] = []
+
+    def fetch(self, keys: Sequence[str], timeout: float) -> dict[str, Mapping[str, Any] | None]:
+        self.asked.append(list(keys))
+        self.timeouts.append(timeout)
+        if self.error is not None:
+            raise self.error
+        return {key: self.profiles[key] for key in keys if key in self.profiles}
+
+
+def make_external_bundle(directory: Path) -> Path:
+    return make_bundle(directory, read_spec(EXTERNAL_SPEC))
+
+
+def make_store(path: Path, profiles: Mapping[str, dict[str, Any]]) -> Path:
+    write_file([Row(f"row {index}", key, dict(attributes)) for index, (key, attributes) in enumerate(profiles.items())], path)
+    return path

@@ -1,0 +1,35 @@
+"""The real service, admitting one inference at a time, over a model that waits until a file exists. Started as a process: BUNDLE GATE."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from model.features import Matrix
+from service.log import start_log
+from service.server import ServiceSettings, load_model, serve
+
+
+class Held:
+    """Computes once the gate is there."""
+
+    def __init__(self, bundle: Path, gate: Path) -> None:
+        self._model = load_model(bundle)
+        self.facts = self._model.facts
+        self._gate = gate
+
+    def compute(self, matrix: Matrix) -> Mapping[str, Any]:
+        print(json.dumps({"message": "computing"}), file=sys.stderr, flush=True)
+        while not self._gate.exists():
+            time.sleep(0.01)
+        return self._model.compute(matrix)
+
+
+if __name__ == "__main__":
+    start_log("info")
+    place, gate = Path(sys.argv[1]), Path(sys.argv[2])
+    serve(ServiceSettings(bundle=place, listen=("127.0.0.1:0",), most_calls=1), load=lambda bundle: Held(bundle, gate))

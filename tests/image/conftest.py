@@ -1,0 +1,65 @@
+"""The built image, and containers of it under Lambda's limits. Nothing here skips: without engine or image the tests fail and say why."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from function.bootstrap import build_handler
+from image.container import Container, run_container
+from image.engine import Engine, find_engine
+
+ROOT = Path(__file__).parent.parent.parent
+Start = Callable[..., AbstractContextManager[Container]]
+
+
+@pytest.fixture(scope="session")
+def engine() -> Engine:
+    return find_engine()
+
+
+@pytest.fixture(scope="session")
+def image(engine: Engine) -> str:
+    """The name of the image under test; `make image-test` has just built it."""
+    name = os.environ.get("IMAGE", "segment-scorer:function")
+    assert engine.succeeds("image", "inspect", name), f"expected the image {name}; run `make image`"
+    return name
+
+
+@pytest.fixture
+def start(engine: Engine, image: str) -> Start:
+    """Start a container of the image: `with start(memory=128) as container`."""
+    return partial(run_container, engine, image)
+
+
+@pytest.fixture(scope="module")
+def idle(engine: Engine, image: str) -> Iterator[Container]:
+    """A container to look into, which no event has been sent to."""
+    with run_container(engine, image, memory=512) as container:
+        yield container
+
+
+@pytest.fixture(scope="session")
+def answer_in_process() -> Callable[[Any], Any]:
+    """The same function in this process: what the container's replies must equal."""
+    handle = build_handler({}, stream=io.StringIO())
+    return lambda event: handle(event, None)
+
+
+@pytest.fixture(scope="session")
+def tool() -> Callable[[str], str]:
+    """The path of a program in the environment that the Makefile makes from requirements/image-tools.txt."""
+
+    def find(name: str) -> str:
+        path = ROOT / ".cache" / "image-tools" / "bin" / name
+        assert path.exists(), f"expected {name}; run `make image-test`, which installs it"
+        return str(path)
+
+    return find

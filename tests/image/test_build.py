@@ -1,0 +1,43 @@
+"""Builds that must fail, with one sentence that says what to set; and the digest of a base, asked of a real registry."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from image.engine import Engine
+from tests.image.conftest import ROOT
+
+pytestmark = pytest.mark.image
+
+
+@pytest.fixture
+def old_python(engine: Engine, image: str, tmp_path: Path) -> Iterator[str]:
+    """A base whose `python` says that it is 3.9."""
+    name = "localhost/segment-scorer-test/python:3.9"
+    (tmp_path / "python").write_text("#!/bin/sh\necho 3.9\n")
+    (tmp_path / "python").chmod(0o755)
+    (tmp_path / "Dockerfile").write_text(f"FROM {image}\nCOPY python /usr/local/bin/python\nENV PATH=/usr/local/bin:/usr/bin:/bin\n")
+    engine.ask("build", "--tag", name, str(tmp_path))
+    yield name
+    engine.ask("rmi", name)
+
+
+def test_says_what_to_set_for_a_base_of_another_python(old_python: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "image.build"],
+        cwd=ROOT,
+        env={**os.environ, "BASE_IMAGE": old_python},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == (
+        "image: expected BASE_IMAGE to have Python 3.13, it has 3.9; set BASE_IMAGE to another, or BASE_PYTHON to 3.9"
+    )

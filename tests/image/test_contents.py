@@ -1,0 +1,167 @@
+"""What is in the image, and what is not: by hadolint, container-structure-test and syft, and by looking inside."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from image.build import read_version
+from image.container import Container
+from image.engine import Engine
+from tests.image.conftest import ROOT
+
+pytestmark = pytest.mark.image
+MOST_BEYOND_THE_BASE = 250_000_000
+# Where the bill of materials stays after the tests: a build output, not a committed file.
+SBOM = ROOT / "build" / "sbom" / "segment-scorer-function.cdx.json"
+# Prints the sources that had to be compiled while the handler and the runtime client were imported.
+FIND_COMPILED = """
+import sys
+compiled = []
+sys.addaudithook(lambda name, given: compiled.append(given[1]) if name == "compile" and str(given[1]).endswith(".py") else None)
+import awslambdaric.__main__, awslambdaric.bootstrap, function.handler
+print(*compiled, sep="\\n")
+"""
+
+
+@pytest.fixture(scope="session")
+def archive(engine: Engine, image: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The saved image."""
+    path = tmp_path_factory.mktemp("image") / "image.tar"
+    engine.ask("save", "--output", str(path), image)
+    return path
+
+
+def run_tool(*command: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*map(str, command)], capture_output=True, text=True, check=False)
+
+
+def test_hadolint_finds_nothing_in_the_dockerfile(tool: Callable[[str], str]) -> None:
+    done = run_tool(tool("hadolint"), ROOT / "Dockerfile")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_hadolint_is_able_to_fail(tool: Callable[[str], str], tmp_path: Path) -> None:
+    (tmp_path / "Dockerfile").write_text("FROM debian\nRUN cd /tmp && sudo true\n")
+    assert run_tool(tool("hadolint"), tmp_path / "Dockerfile").returncode == 1
+
+
+def test_has_the_structure_that_is_written_down(tool: Callable[[str], str], archive: Path) -> None:
+    config = Path(__file__).with_name("structure.yaml")
+    done = run_tool(tool("container-structure-test"), "test", "--driver", "tar", "--image", archive, "--config", config)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_keeps_a_bill_of_materials_with_exactly_the_locked_packages(tool: Callable[[str], str], archive: Path) -> None:
+    SBOM.parent.mkdir(parents=True, exist_ok=True)
+    done = run_tool(
+        *(tool("syft"), "scan", f"docker-archive:{archive}", "--quiet", "--source-name", "segment-scorer"),
+        *("--output", f"cyclonedx-json={SBOM}"),
+    )
+    assert done.returncode == 0, done.stderr
+    bill = json.loads(SBOM.read_text("utf-8"))
+    assert bill["bomFormat"] == "CycloneDX"
+    listed = {
+        (part["name"], part["version"])
+        for part in bill["components"]
+        if part.get("purl", "").startswith("pkg:pypi/") and "/opt/venv/" in json.dumps(part["properties"])
+    }
+    assert listed == read_locked()
+
+
+def read_locked() -> set[tuple[str, str]]:
+    """Name and version of each package that requirements/function.txt gives Python 3.13."""
+    locked = set()
+    for line in (ROOT / "requirements" / "function.txt").read_text("utf-8").splitlines():
+        found = re.match(r"(\S+)==(\S+)(?: ; (.+?))? \\$", line)
+        if found and (found[3] is None or found[3] == "python_full_version >= '3.12'"):
+            locked.add((found[1], found[2]))
+        elif found:
+            assert found[3] == "python_full_version < '3.12'", f"a marker this test does not know: {found[3]}"
+    return locked
+
+
+def test_adds_at_most_250_megabytes_to_the_base(engine: Engine, image: str) -> None:
+    added = engine.ask("run", "--rm", "--entrypoint", "du", image, "--bytes", "--summarize", "/opt", "/var/task")
+    assert sum(int(line.split()[0]) for line in added.splitlines()) <= MOST_BEYOND_THE_BASE
+
+
+def test_holds_of_our_code_only_what_serves(idle: Container) -> None:
+    found = set(idle.ask("find", "/var/task", "-type", "f", "-printf", "%P\n").splitlines())
+    tracked = subprocess.run(
+        ["git", "-C", str(ROOT), "ls-files", "--cached", "--others", "--exclude-standard", "function", "model", "protos"],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.splitlines()
+    serving = {path for path in tracked if not path.startswith("model/training/") and path != "protos/generate.py"}
+    assert found == {path for path in serving if not path.endswith((".proto", ".pyi"))}
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/build",  # uv and the lists it installed from
+        "/opt/venv/bin/pip",
+        "/root/.cache",
+        "/run/secrets/ca-bundle",
+        "/usr/bin/cc",
+        "/usr/bin/gcc",
+        "/var/task/.git",
+        "/var/task/model/training",
+    ],
+)
+def test_leaves_behind_what_only_the_build_needed(path: str, idle: Container, engine: Engine) -> None:
+    as_root = "exec", "--user=0", idle.name, "test", "-e"
+    assert engine.succeeds(*as_root, "/opt/venv/bin/python")
+    assert not engine.succeeds(*as_root, path)
+
+
+def test_every_file_can_be_read_by_whatever_user_lambda_takes(idle: Container) -> None:
+    assert idle.ask("id", "-u").strip() == "993"
+    assert idle.ask("find", "/opt", "/var/task", "(", "-type", "f", "-o", "-type", "d", ")", "!", "-readable").strip() == ""
+
+
+def test_nothing_can_be_written_but_tmp(engine: Engine, idle: Container) -> None:
+    assert engine.succeeds("exec", idle.name, "touch", "/tmp/allowed")  # noqa: S108  # inside the container
+    for folder in ("/var/task", "/opt", "/opt/bytecode", "/root", "/var/tmp"):  # noqa: S108
+        assert not engine.succeeds("exec", idle.name, "touch", f"{folder}/refused"), folder
+
+
+def find_compiled(idle: Container, *prefix: str) -> list[str]:
+    printed = idle.ask(*prefix, "python", "-c", FIND_COMPILED).splitlines()
+    return [line for line in printed if line.endswith(".py")]  # the function logs a line of its own
+
+
+def test_compiles_nothing_at_a_cold_start(idle: Container) -> None:
+    assert find_compiled(idle) == []
+
+
+def test_would_compile_everything_without_its_bytecode(idle: Container) -> None:
+    compiled = find_compiled(idle, "env", "--unset=PYTHONPYCACHEPREFIX")
+    assert "/var/task/function/handler.py" in compiled
+    assert any(path.startswith("/opt/venv/") for path in compiled)
+
+
+@pytest.mark.parametrize("module", ["sklearn", "scipy", "pandas", "boto3", "skl2onnx", "onnx", "pytest", "typer", "model.training"])
+def test_cannot_import_what_serves_no_event(module: str, idle: Container, engine: Engine) -> None:
+    assert not engine.succeeds("exec", idle.name, "python", "-c", f"import {module}")
+
+
+def test_onnx_runtime_reports_nothing_to_its_maker(idle: Container) -> None:
+    assert idle.ask("printenv", "ORT_DISABLE_TELEMETRY").strip() == "1"
+
+
+def test_is_labelled_with_the_projects_version(engine: Engine, image: str) -> None:
+    labels = json.loads(engine.ask("image", "inspect", "--format", "{{json .Config.Labels}}", image))
+    assert labels["org.opencontainers.image.version"] == read_version()
+
+
+def test_function_is_the_default_target() -> None:
+    stages = re.findall(r"^FROM .* AS (\S+)$", (ROOT / "Dockerfile").read_text("utf-8"), re.MULTILINE)
+    assert stages[-1] == "function"

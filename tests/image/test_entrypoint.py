@@ -1,0 +1,60 @@
+"""The three ways in: Lambda, AWS's emulator, neither."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from image.container import EMULATOR_PATH
+from image.engine import Engine
+from tests.emulator import fetch_emulator, find_free_port
+from tests.image.conftest import ROOT, Start
+
+pytestmark = pytest.mark.image
+
+
+def run(engine: Engine, image: str, *options: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [engine.program, "run", "--rm", "--read-only", *options, image],
+        env=engine.environ,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+def test_says_what_it_expected_outside_lambda_without_an_emulator(engine: Engine, image: str) -> None:
+    done = run(engine, image)
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("segment-scorer: expected AWS_LAMBDA_RUNTIME_API, which Lambda sets, or AWS's runtime interface emulator at /")
+
+
+def test_runs_the_runtime_client_in_lambda_even_where_an_emulator_is_mounted(engine: Engine, image: str) -> None:
+    nobody_listens = "--env=AWS_LAMBDA_RUNTIME_API=127.0.0.1:1"
+    done = run(engine, image, nobody_listens, f"--volume={fetch_emulator()}:{EMULATOR_PATH}:ro")
+    assert done.returncode != 0
+    assert "Failed to get next" in done.stderr  # the client's words; the emulator would have listened, and waited
+
+
+def test_a_person_sees_every_examples_reply(engine: Engine, image: str) -> None:
+    port = str(find_free_port())
+    command = [sys.executable, "-m", "image.emulate", "--image", image, "--port", port]
+    done = subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    for path in (ROOT / "examples" / "events").glob("*.json"):
+        assert f"--- {path.name}: HTTP 200" in done.stdout
+
+
+def test_invoke_shows_the_containers_reply(start: Start) -> None:
+    event = ROOT / "examples" / "events" / "cdnow-five-customers.json"
+    with start(memory=512) as container:
+        command = [sys.executable, "-m", "cli.main", "invoke", str(event), "--hook"]
+        there = subprocess.run([*command, container.emulator.url], cwd=ROOT, capture_output=True, text=True, check=True)
+        here = subprocess.run([*command, "local"], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert json.loads(there.stdout) == json.loads(here.stdout)
+    assert there.stderr == ""

@@ -1,0 +1,215 @@
+"""Other people's judgement of the template and its state machine: cfn-lint, SAM, asl-validator, JSONata's reference implementation.
+
+Each judge is seen to refuse something broken, since one that cannot is no judge. Neither cfn-lint nor SAM looks into a definition that
+SAM carries, so cfn-lint gets it as CloudFormation's own resource.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from tests.aws import run_moto
+from tests.templates import ROOT, TEMPLATE, load_definition, program
+from tests.unit.test_deploy_statemachine import CONTEXT, SCORE, WALK, evaluate, full_endpoint
+
+HERE = Path(__file__).parent / "asl"
+IMAGE = "123456789012.dkr.ecr.us-east-1.amazonaws.com/scorer"
+
+
+def run(*command: str | Path, given: str | None = None, **environ: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "SAM_CLI_TELEMETRY": "0", **environ}
+    return subprocess.run(list(map(str, command)), input=given, env=environment, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="session")
+def cfn_lint() -> str:
+    return program("cfn-lint")
+
+
+@pytest.fixture(scope="session")
+def sam() -> str:
+    return program("sam")
+
+
+@pytest.fixture(scope="session")
+def node_modules(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The npm packages of tests/integration/asl, by their lock."""
+    if not (shutil.which("npm") and shutil.which("node")):
+        pytest.skip("second opinions on the state machine: npm is not installed; cfn-lint's schema and jsonata-python have judged it")
+    folder = tmp_path_factory.mktemp("asl")
+    for name in ("package.json", "package-lock.json"):
+        shutil.copy(HERE / name, folder)
+    done = run("npm", "ci", "--silent", "--ignore-scripts", "--prefix", folder)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder / "node_modules"
+
+
+def as_cloudformation(definition: dict[str, Any]) -> dict[str, Any]:
+    """The definition as CloudFormation's own resource. cfn-lint's schema takes no expression for two numbers that AWS takes one for."""
+    walk = {**definition["States"]["WalkSegment"], "MaxConcurrency": 10, "ToleratedFailurePercentage": 5}
+    definition = {**definition, "States": {"WalkSegment": walk}}
+    role = "arn:aws:iam::123456789012:role/walk"
+    return {"Resources": {"Walk": {"Type": "AWS::StepFunctions::StateMachine", "Properties": {"RoleArn": role, "Definition": definition}}}}
+
+
+def break_item_processor(definition: dict[str, Any]) -> None:
+    del definition["States"]["WalkSegment"]["ItemProcessor"]["States"]["ScoreBatch"]["Resource"]
+
+
+def misspell_batcher(definition: dict[str, Any]) -> None:
+    definition["States"]["WalkSegment"]["ItemBacher"] = definition["States"]["WalkSegment"].pop("ItemBatcher")
+
+
+def use_json_path(definition: dict[str, Any]) -> None:
+    task = definition["States"]["WalkSegment"]["ItemProcessor"]["States"]["ScoreBatch"]
+    task["Parameters"] = task.pop("Arguments")
+
+
+BREAKS = [break_item_processor, misspell_batcher, use_json_path]
+
+
+def test_cfn_lint_finds_nothing_in_the_template_and_something_in_a_broken_one(cfn_lint: str, tmp_path: Path) -> None:
+    done = run(cfn_lint, TEMPLATE)
+    assert done.returncode == 0, done.stdout
+    broken = tmp_path / "template.yaml"
+    broken.write_text(TEMPLATE.read_text("utf-8").replace("MemorySize: !Ref MemorySize", "MemorySize: !Ref Memory"))
+    assert run(cfn_lint, broken).returncode != 0
+
+
+def test_cfn_lints_schema_accepts_the_state_machine(cfn_lint: str, tmp_path: Path) -> None:
+    (tmp_path / "walk.json").write_text(json.dumps(as_cloudformation(load_definition())))
+    done = run(cfn_lint, tmp_path / "walk.json")
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("broken", BREAKS)
+def test_cfn_lints_schema_refuses_a_broken_state_machine(cfn_lint: str, tmp_path: Path, broken: Callable[[dict[str, Any]], None]) -> None:
+    definition = load_definition()
+    broken(definition)
+    (tmp_path / "walk.json").write_text(json.dumps(as_cloudformation(definition)))
+    assert "E3601" in run(cfn_lint, tmp_path / "walk.json").stdout
+
+
+def test_asl_validator_accepts_the_state_machine(node_modules: Path, tmp_path: Path) -> None:
+    (tmp_path / "walk.json").write_text(json.dumps(load_definition()))
+    done = run("node", node_modules / ".bin" / "asl-validator", "--json-path", tmp_path / "walk.json")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("broken", BREAKS)
+def test_asl_validator_refuses_a_broken_state_machine(node_modules: Path, tmp_path: Path, broken: Callable[[dict[str, Any]], None]) -> None:
+    definition = load_definition()
+    broken(definition)
+    (tmp_path / "walk.json").write_text(json.dumps(definition))
+    assert run("node", node_modules / ".bin" / "asl-validator", "--json-path", tmp_path / "walk.json").returncode != 0
+
+
+def test_the_reference_implementation_of_jsonata_works_out_the_same(node_modules: Path) -> None:
+    batch_input = evaluate(WALK["ItemBatcher"]["BatchInput"], {"input": {"key": "k"}, "context": CONTEXT})
+    batches = [
+        [full_endpoint(1)],
+        [{"Id": "a"}],
+        [{"Id": "a", "Metrics": {"x": 1}}, {"Id": "b"}, {"Id": "a", "Metrics": {"x": 2}}],
+        [full_endpoint(number) for number in range(50)],
+        [{"Id": "a", "OptOut": "ALL"}, {"Id": "b", "OptOut": "NONE"}, {"Id": "c", "EndpointStatus": "INACTIVE"}, {"Address": "x"}],
+        [],
+    ]
+    payloads: list[dict[str, Any]] = [{}, {"a": {}}, {"a": {"Metrics": {"x": 1}}, "b": {"Id": "b", "Attributes": {"Score": ["0.5"]}}}]
+    cases = [
+        *((SCORE["Arguments"]["Payload"], {"input": {"Items": items, "BatchInput": batch_input}}) for items in batches),
+        *((SCORE["Output"], {"result": {"Payload": payload}}) for payload in payloads),
+        *(
+            (value, {"input": {"key": "k"}, "context": CONTEXT})
+            for value in WALK["ItemBatcher"]["BatchInput"].values()
+            if isinstance(value, str)
+        ),
+        *((value, {}) for value in (WALK["MaxConcurrency"], WALK["ToleratedFailurePercentage"])),
+    ]
+    asked = [{"expression": text.strip()[2:-2], "states": states} for text, states in cases]
+    done = run("node", HERE / "evaluate.mjs", node_modules, given=json.dumps(asked))
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == [evaluate(text, states) for text, states in cases]
+
+
+def test_the_obvious_expression_loses_an_endpoint_with_only_an_id_and_ours_does_not(node_modules: Path) -> None:
+    obvious = "$merge($states.input.Items.{Id: $sift($, function($value, $key) { $key != 'Id' })})"
+    states = {"input": {"Items": [{"Id": "a"}, {"Id": "b", "Metrics": {"x": 1}}]}}
+    done = run("node", HERE / "evaluate.mjs", node_modules, given=json.dumps([{"expression": obvious, "states": states}]))
+    assert json.loads(done.stdout) == [{"b": {"Metrics": {"x": 1}}}]
+
+
+def test_sam_finds_the_template_valid(sam: str) -> None:
+    done = run(sam, "validate", "--lint", "--region", "us-east-1", "--template-file", TEMPLATE)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.fixture
+def aws() -> Iterator[dict[str, str]]:
+    """Moto's server as the environment of an AWS tool."""
+    with run_moto() as environ:
+        yield environ
+
+
+def test_sams_command_line_takes_what_make_deploy_gives_it_up_to_the_change_set(
+    sam: str, aws: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = [sys.executable, "-m", "deploy.stack", "--stack", "scorer", "--image", f"{IMAGE}@sha256:{'0' * 64}"]
+    done = run(*command, "--parameter", "MemorySize=2048", "--plan", **aws)
+    assert done.returncode == 0, done.stderr
+    for name, value in aws.items():
+        monkeypatch.setenv(name, value)
+    client = boto3.client("cloudformation")
+    (summary,) = client.list_change_sets(StackName="scorer")["Summaries"]
+    change = client.describe_change_set(ChangeSetName=summary["ChangeSetId"], StackName="scorer")
+    given = {each["ParameterKey"]: each["ParameterValue"] for each in change["Parameters"]}
+    assert (given["ImageUri"], given["MemorySize"]) == (f"{IMAGE}@sha256:{'0' * 64}", "2048")
+
+
+def test_a_deployment_that_sam_refuses_is_one_sentence_after_sams_own(sam: str, aws: dict[str, str]) -> None:
+    command = [sys.executable, "-m", "deploy.stack", "--stack", "scorer", "--image", f"{IMAGE}@sha256:{'0' * 64}", "--plan"]
+    done = run(*command, **{**aws, "AWS_ENDPOINT_URL": "http://127.0.0.1:1"})
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith("deploy: sam could not deploy, and says why above")
+
+
+def translate(parameters: dict[str, str]) -> dict[str, Any]:
+    """The template as SAM's own translator makes it, with the resources that CloudFormation then sees."""
+    program_text = (
+        "import json, sys; from samtranslator.translator.transform import transform; from samtranslator.yaml_helper import yaml_parse\n"
+        "class Policies:\n    def load(self): return {}\n"
+        "given = json.load(sys.stdin); print(json.dumps(transform(yaml_parse(given['template']), given['parameters'], Policies())))"
+    )
+    python = Path(program("sam")).parent / "python"
+    done = run(
+        python,
+        "-c",
+        program_text,
+        given=json.dumps({"template": TEMPLATE.read_text("utf-8"), "parameters": parameters}),
+        AWS_DEFAULT_REGION="us-east-1",
+    )
+    assert done.returncode == 0, done.stderr
+    translated: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return translated
+
+
+def test_a_new_revision_and_nothing_else_makes_a_new_version_behind_the_alias() -> None:
+    given = {"ImageUri": f"{IMAGE}@sha256:{'0' * 64}", "Revision": "0123456789abcdef"}
+    first, second = (translate({**given, "Revision": revision})["Resources"] for revision in ("0123456789abcdef", "fedcba9876543210"))
+    versions = [{name for name, each in resources.items() if each["Type"] == "AWS::Lambda::Version"} for resources in (first, second)]
+    assert len(versions[0]) == len(versions[1]) == 1
+    assert versions[0] != versions[1]
+    (name,) = versions[0]
+    assert first["ScorerAliaslive"]["Properties"]["FunctionVersion"] == {"Fn::GetAtt": [name, "Version"]}
+    assert first["ScorerAliaslive"]["Properties"]["Name"] == "live"
+    permissions = [each["Properties"]["FunctionName"] for each in first.values() if each["Type"] == "AWS::Lambda::Permission"]
+    assert permissions == [{"Ref": "ScorerAliaslive"}] * 5

@@ -1,0 +1,179 @@
+"""The sidecar as AWS's emulator runs it: an executable in /opt/extensions, which here is a file system of the test's own.
+
+Needs a private mount namespace; where the machine gives none, these tests are skipped and say so.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from campaign.run import Request, run_segment
+from tests.bundles import COLUMNS, expected_scores, make_bundle, make_rows
+from tests.emulator import Emulator, find_session, run_emulator
+from tests.fakes import make_endpoint, make_event
+from tests.processes import ROOT
+
+SCRIPT = ROOT / "service" / "extensions" / "segment-scorer"
+LAY = 'mount -t tmpfs none /opt && mkdir /opt/extensions && cp "$0" /opt/extensions/ && exec "$@"'
+PATIENCE = 60.0
+
+
+def can_unshare() -> bool:
+    if not shutil.which("unshare"):
+        return False
+    done = subprocess.run(
+        ["unshare", "--map-root-user", "--mount", "sh", "-c", "mount -t tmpfs none /opt"], capture_output=True, check=False
+    )
+    return done.returncode == 0
+
+
+pytestmark = pytest.mark.skipif(not can_unshare(), reason="needs a private mount namespace (unshare --map-root-user --mount)")
+
+
+@pytest.fixture
+def bundle(tmp_path: Path) -> Path:
+    return make_bundle(tmp_path / "bundle")
+
+
+@contextlib.contextmanager
+def run_with_sidecar(bundle: Path, folder: Path, **environ: str) -> Iterator[Emulator]:
+    settings = {
+        "SCORER_TARGET": f"unix:{folder}/scorer.sock",
+        "SCORER_BUNDLE": str(bundle),
+        "SCORER_FALLBACK": "none",
+        "SEGMENT_SCORER_HOME": str(ROOT),
+        "PYTHON": sys.executable,
+        **environ,
+    }
+    inside = ["unshare", "--map-root-user", "--mount", "sh", "-c", LAY, str(SCRIPT)]
+    with run_emulator(environ=settings, inside=inside) as emulator:
+        yield emulator
+
+
+def make_people(count: int, seed: int) -> tuple[dict[str, Any], dict[str, float]]:
+    rows = make_rows(count, seed)
+    rows = np.nan_to_num(rows, nan=0.0)
+    people = {f"p{index}": make_endpoint(Metrics=dict(zip(COLUMNS, map(float, row), strict=True))) for index, row in enumerate(rows)}
+    return people, dict(zip(people, np.round(expected_scores(rows), 4).tolist(), strict=True))
+
+
+def check_answer(emulator: Emulator, seed: int) -> None:
+    people, scores = make_people(50, seed)
+    answer = emulator.post(make_event(people))
+    assert answer.status == 200
+    reply = answer.json()
+    assert list(reply) == [id_ for id_, score in scores.items() if score >= 0.5]
+    assert all(abs(float(definition["Attributes"]["Score"][0]) - scores[id_]) < 1e-4 for id_, definition in reply.items())
+
+
+def find_sidecar(emulator: Emulator) -> int | None:
+    for pid in find_session(emulator.pid):
+        with contextlib.suppress(OSError):
+            if b"service.extension" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                return pid
+    return None
+
+
+def read_messages(emulator: Emulator, message: str) -> list[dict[str, Any]]:
+    found = []
+    for line in (emulator.stdout + emulator.stderr).splitlines():
+        with contextlib.suppress(ValueError):
+            said = json.loads(line)
+            if isinstance(said, dict) and said.get("message") == message:
+                found.append(said)
+    return found
+
+
+def test_scores_by_the_sidecar_alone(bundle: Path, tmp_path: Path) -> None:
+    with run_with_sidecar(bundle, tmp_path) as emulator:
+        for seed in range(5):
+            check_answer(emulator, seed)
+        batches = read_messages(emulator, "batch")
+        assert [(line["scored_by"], line["fallback_used"]) for line in batches] == [("tiny@3", 0)] * 5
+        assert len(read_messages(emulator, "listening")) == 1
+
+
+def test_is_ready_before_the_first_event_is_answered(bundle: Path, tmp_path: Path) -> None:
+    with run_with_sidecar(bundle, tmp_path) as emulator:
+        check_answer(emulator, 1)
+        assert "error" not in read_messages(emulator, "batch")[0]
+
+
+def test_drains_when_lambda_shuts_down(bundle: Path, tmp_path: Path) -> None:
+    with run_with_sidecar(bundle, tmp_path) as emulator:
+        check_answer(emulator, 1)
+        os.kill(emulator.pid, signal.SIGTERM)
+        deadline = time.monotonic() + PATIENCE
+        while not read_messages(emulator, "stopped") and time.monotonic() < deadline:
+            time.sleep(0.02)
+        assert [line["message"] for line in (*read_messages(emulator, "draining"), *read_messages(emulator, "stopped"))] == [
+            "draining",
+            "stopped",
+        ]
+
+
+def test_tells_lambda_why_it_cannot_start(bundle: Path, tmp_path: Path) -> None:
+    (bundle / "model.onnx").write_bytes(b"no model")
+    with run_with_sidecar(bundle, tmp_path) as emulator:
+        answer = emulator.post(make_event({}))
+        assert answer.status == 502  # what was reported to Lambda is in test_extension_api.py; the emulator keeps it to itself
+        assert "expected the SHA-256 that manifest.json names" in emulator.stdout
+
+
+def test_does_not_start_beside_a_function_that_looks_elsewhere(bundle: Path, tmp_path: Path) -> None:
+    with run_with_sidecar(bundle, tmp_path, SCORER_TARGET="bundled", SCORER_FALLBACK="bundled") as emulator:
+        answer = emulator.post(make_event({}))
+        assert answer.status == 502
+        assert "SCORER_TARGET: expected unix:/path beside a sidecar" in emulator.stdout
+
+
+def write_segment(path: Path) -> tuple[Path, dict[str, float]]:
+    scores: dict[str, float] = {}
+    with path.open("w") as file:
+        for seed in range(100):
+            people, found = make_people(50, seed)
+            for id_, person in people.items():
+                scores[f"{seed}-{id_}"] = found[id_]
+                file.write(json.dumps({"Id": f"{seed}-{id_}", **person}) + "\n")
+    return path, scores
+
+
+@pytest.mark.parametrize("fallback", ["none", "bundled"])
+def test_a_campaign_stays_right_when_the_sidecar_is_killed_along_the_way(bundle: Path, tmp_path: Path, fallback: str) -> None:
+    segment, scores = write_segment(tmp_path / "segment.jsonl")
+    kills: list[int] = []
+    done = threading.Event()
+    with run_with_sidecar(bundle, tmp_path, SCORER_FALLBACK=fallback) as emulator:
+        check_answer(emulator, 0)
+
+        def kill_now_and_then() -> None:
+            answered = len(read_messages(emulator, "batch"))
+            while not done.wait(0.1) and len(kills) < 3:
+                pid, now = find_sidecar(emulator), len(read_messages(emulator, "batch"))
+                if pid and now > answered + 5:  # not twice within one batch: the host gives a batch three attempts
+                    os.kill(pid, signal.SIGKILL)
+                    kills.append(pid)
+                    answered = now
+
+        killer = threading.Thread(target=kill_now_and_then)
+        killer.start()
+        books = run_segment(Request(segment=[segment], out=tmp_path / "out", hook=emulator.url), lambda *_: None).summary
+        done.set()
+        killer.join()
+    assert kills
+    assert (books.received, books.failed) == (len(scores), 0)
+    assert books.kept == sum(score >= 0.5 for score in scores.values())

@@ -1,0 +1,36 @@
+"""`make demo`'s command, on the real customers."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.emulator import ROOT
+
+
+def test_the_demo_shows_that_the_kept_bought_again_more_often(tmp_path: Path) -> None:
+    out = tmp_path / "demo"
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "examples" / "cdnow" / "demo.py"), "--out", str(out)],
+        check=False,
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "100", "SCORER_POLICY": "the demo ignores settings"},
+    )
+    assert (done.returncode, done.stderr.count("Traceback")) == (0, 0), done.stderr
+    summary = json.loads((out / "summary.json").read_text())
+    assert (summary["received"], summary["batches"], summary["failed"], summary["rejected"]) == (23_570, 472, 0, 0)
+    rates = {line.split()[0]: float(line.split()[-1].rstrip("%")) for line in done.stdout.splitlines() if line.endswith("%")}
+    assert rates["filtered"] < rates["everybody"] == 29.9 < rates["kept"]
+    assert f"{summary['kept']:,}" in done.stdout
+
+    with (out / "decisions.csv").open(newline="") as file:
+        kept = {row["Id"] for row in csv.DictReader(file) if row["decision"] == "keep"}
+    with (ROOT / "examples" / "cdnow" / "outcomes.csv").open(newline="") as file:
+        bought = [row["outcome"] == "1" for row in csv.DictReader(file) if row["Id"] in kept]
+    assert rates["kept"] == round(100 * sum(bought) / len(bought), 1)

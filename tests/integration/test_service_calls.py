@@ -1,0 +1,227 @@
+"""Every call of the service over a real channel."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import json
+import threading
+from collections.abc import Iterator, Mapping
+from concurrent import futures
+from pathlib import Path
+from typing import Any
+
+import grpc
+import numpy as np
+import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+
+from function.scorers.tensors import Dialect, build_request, read_scores
+from model.features import Matrix
+from protos import open_inference_pb2 as pb
+from protos.open_inference_pb2_grpc import GRPCInferenceServiceStub
+from service.log import start_log
+from service.server import Service, ServiceSettings, load_model
+from service.session import Model, ModelFacts, ModelFailure
+from tests.bundles import expected_scores, make_bundle, make_rows
+
+OURS = Dialect(model="tiny")
+LIMIT = 30.0  # seconds for a call that should take milliseconds
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_bundle(tmp_path_factory.mktemp("service") / "bundle")
+
+
+@pytest.fixture(scope="module")
+def model(bundle: Path) -> Model:
+    return load_model(bundle)
+
+
+@pytest.fixture(scope="module")
+def channel(model: Model, bundle: Path) -> Iterator[grpc.Channel]:
+    service = Service(model, ServiceSettings(bundle=bundle, listen=("127.0.0.1:0",), most_rows=100))
+    with grpc.insecure_channel(service.addresses[0]) as channel:
+        yield channel
+    service.stop()
+
+
+@pytest.fixture(scope="module")
+def stub(channel: grpc.Channel) -> GRPCInferenceServiceStub:
+    return GRPCInferenceServiceStub(channel)
+
+
+def test_is_live_and_ready(stub: GRPCInferenceServiceStub) -> None:
+    assert stub.ServerLive(pb.ServerLiveRequest(), timeout=LIMIT).live
+    assert stub.ServerReady(pb.ServerReadyRequest(), timeout=LIMIT).ready
+    assert stub.ModelReady(pb.ModelReadyRequest(name="tiny"), timeout=LIMIT).ready
+    assert stub.ModelReady(pb.ModelReadyRequest(name="tiny", version="3"), timeout=LIMIT).ready
+
+
+def test_says_what_it_is_and_what_the_model_takes_and_gives(stub: GRPCInferenceServiceStub) -> None:
+    server = stub.ServerMetadata(pb.ServerMetadataRequest(), timeout=LIMIT)
+    assert server.name == "segment-scorer"
+    assert server.version
+    model = stub.ModelMetadata(pb.ModelMetadataRequest(name="tiny"), timeout=LIMIT)
+    assert (model.name, list(model.versions), model.platform) == ("tiny", ["3"], "onnxruntime_onnx")
+    assert [(t.name, t.datatype, list(t.shape)) for t in model.inputs] == [("input", "FP32", [-1, 4])]
+    assert [(t.name, t.datatype, list(t.shape)) for t in model.outputs] == [("label", "INT64", [-1]), ("probabilities", "FP32", [-1, 2])]
+
+
+def test_metadata_describes_what_inference_really_takes_and_gives(stub: GRPCInferenceServiceStub) -> None:
+    facts = stub.ModelMetadata(pb.ModelMetadataRequest(name="tiny"), timeout=LIMIT)
+    request = pb.ModelInferRequest(model_name=facts.name, model_version=facts.versions[0])
+    request.inputs.add(name=facts.inputs[0].name, datatype=facts.inputs[0].datatype, shape=[2, facts.inputs[0].shape[1]])
+    request.raw_input_contents.append(make_rows(2).tobytes())
+    answer = stub.ModelInfer(request, timeout=LIMIT)
+    for told, given in zip(facts.outputs, answer.outputs, strict=True):
+        assert (told.name, told.datatype) == (given.name, given.datatype)
+        assert [2 if length == -1 else length for length in told.shape] == list(given.shape)
+
+
+@pytest.mark.parametrize("datatype", ["FP32", "FP64"])
+@pytest.mark.parametrize("encoding", ["raw", "contents"])
+def test_scores_in_every_form(stub: GRPCInferenceServiceStub, datatype: Any, encoding: Any) -> None:
+    rows, dialect = make_rows(50), dataclasses.replace(OURS, datatype=datatype, encoding=encoding)
+    answer = stub.ModelInfer(build_request(rows, dialect), timeout=LIMIT)
+    assert bool(answer.raw_output_contents) == (encoding == "raw")
+    assert np.allclose(read_scores(answer, 50, dialect), expected_scores(rows), rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("call", "request_", "code"),
+    [
+        ("ModelReady", pb.ModelReadyRequest(name="other"), "NOT_FOUND"),
+        ("ModelMetadata", pb.ModelMetadataRequest(name="tiny", version="1"), "NOT_FOUND"),
+        ("ModelInfer", pb.ModelInferRequest(model_name="other"), "NOT_FOUND"),
+        ("ModelInfer", build_request(make_rows(3)[:, :2], OURS), "INVALID_ARGUMENT"),
+        ("ModelInfer", build_request(make_rows(101), OURS), "RESOURCE_EXHAUSTED"),
+        ("ModelInfer", build_request(make_rows(300_000), OURS), "RESOURCE_EXHAUSTED"),
+    ],
+)
+def test_refuses_over_the_wire_with_the_right_status(stub: GRPCInferenceServiceStub, call: str, request_: Any, code: str) -> None:
+    with pytest.raises(grpc.RpcError) as caught:
+        getattr(stub, call)(request_, timeout=LIMIT)
+    assert isinstance(caught.value, grpc.Call)
+    assert caught.value.code().name == code
+
+
+def test_answers_health_checks_for_the_server_the_service_and_the_model(channel: grpc.Channel) -> None:
+    health = health_pb2_grpc.HealthStub(channel)
+    for name in ("", "inference.GRPCInferenceService", "tiny"):
+        assert health.Check(health_pb2.HealthCheckRequest(service=name), timeout=LIMIT).status == health_pb2.HealthCheckResponse.SERVING
+    with pytest.raises(grpc.RpcError):
+        health.Check(health_pb2.HealthCheckRequest(service="other"), timeout=LIMIT)
+
+
+def ask_reflection(channel: grpc.Channel) -> list[str]:
+    stub = reflection_pb2_grpc.ServerReflectionStub(channel)
+    (answer,) = stub.ServerReflectionInfo(iter([reflection_pb2.ServerReflectionRequest(list_services="")]), timeout=LIMIT)
+    return [service.name for service in answer.list_services_response.service]
+
+
+def test_reflects_what_it_serves(channel: grpc.Channel) -> None:
+    assert {"inference.GRPCInferenceService", "grpc.health.v1.Health"} <= set(ask_reflection(channel))
+
+
+def test_reflects_nothing_when_told_not_to(model: Model, bundle: Path) -> None:
+    service = Service(model, ServiceSettings(bundle=bundle, listen=("127.0.0.1:0",), reflection=False))
+    with grpc.insecure_channel(service.addresses[0]) as channel, pytest.raises(grpc.RpcError) as caught:
+        ask_reflection(channel)
+    service.stop()
+    assert isinstance(caught.value, grpc.Call)
+    assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
+
+
+class Held:
+    """A model that computes only once it is let go."""
+
+    def __init__(self, model: Model) -> None:
+        self.facts: ModelFacts = model.facts
+        self._model = model
+        self.begun = threading.Semaphore(0)
+        self.go = threading.Event()
+
+    def compute(self, matrix: Matrix) -> Mapping[str, np.ndarray]:
+        self.begun.release()
+        assert self.go.wait(LIMIT)
+        return self._model.compute(matrix)
+
+
+def test_tells_whoever_watches_its_health_that_it_drains(model: Model, bundle: Path) -> None:
+    service = Service(model, ServiceSettings(bundle=bundle, listen=("127.0.0.1:0",), grace=LIMIT))
+    with grpc.insecure_channel(service.addresses[0]) as channel:
+        watch = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest(service="tiny"), timeout=LIMIT)
+        assert next(watch).status == health_pb2.HealthCheckResponse.SERVING
+        service.drain()
+        assert next(watch).status == health_pb2.HealthCheckResponse.NOT_SERVING
+    service.stop()
+
+
+class Broken:
+    """A model whose runtime fails."""
+
+    def __init__(self, model: Model) -> None:
+        self.facts: ModelFacts = model.facts
+
+    def compute(self, matrix: Matrix) -> Mapping[str, np.ndarray]:
+        raise ModelFailure(f"expected nothing like {matrix[0, 0]}")
+
+
+def test_refuses_what_is_too_much_at_once_and_still_says_that_it_is_ready(model: Model, bundle: Path) -> None:
+    held = Held(model)
+    service = Service(held, ServiceSettings(bundle=bundle, listen=("127.0.0.1:0",), most_calls=2))
+    with grpc.insecure_channel(service.addresses[0]) as channel, futures.ThreadPoolExecutor() as pool:
+        stub = GRPCInferenceServiceStub(channel)
+        request = build_request(make_rows(3), OURS)
+        admitted = [pool.submit(stub.ModelInfer, request, timeout=LIMIT) for _ in range(2)]
+        for _ in admitted:
+            assert held.begun.acquire(timeout=LIMIT)
+        for _ in range(20):
+            with pytest.raises(grpc.RpcError) as caught:
+                stub.ModelInfer(request, timeout=LIMIT)
+            assert isinstance(caught.value, grpc.Call)
+            assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+        assert stub.ServerReady(pb.ServerReadyRequest(), timeout=LIMIT).ready
+        held.go.set()
+        for future in admitted:
+            assert len(read_scores(future.result(LIMIT), 3, OURS)) == 3
+        assert len(read_scores(stub.ModelInfer(request, timeout=LIMIT), 3, OURS)) == 3
+    service.stop()
+
+
+def test_answers_what_is_under_way_while_it_drains_and_takes_nothing_new(model: Model, bundle: Path) -> None:
+    held = Held(model)
+    service = Service(held, ServiceSettings(bundle=bundle, listen=("127.0.0.1:0",), grace=LIMIT))
+    with grpc.insecure_channel(service.addresses[0]) as channel, futures.ThreadPoolExecutor() as pool:
+        stub = GRPCInferenceServiceStub(channel)
+        request = build_request(make_rows(3), OURS)
+        under_way = pool.submit(stub.ModelInfer, request, timeout=LIMIT)
+        assert held.begun.acquire(timeout=LIMIT)
+        stopped = service.drain()
+        with pytest.raises(grpc.RpcError) as caught:
+            stub.ModelInfer(request, timeout=LIMIT)
+        assert isinstance(caught.value, grpc.Call)
+        assert caught.value.code() in {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED}  # refused, or met the door closing
+        assert not stopped.is_set()
+        held.go.set()
+        assert len(read_scores(under_way.result(LIMIT), 3, OURS)) == 3
+        assert stopped.wait(LIMIT)
+    service.stop()
+
+
+def test_answers_a_failing_model_as_internal_and_logs_no_payload(model: Model, bundle: Path) -> None:
+    log = io.StringIO()
+    start_log("debug", log)
+    service = Service(Broken(model), ServiceSettings(bundle=bundle, listen=("127.0.0.1:0",)))
+    with grpc.insecure_channel(service.addresses[0]) as channel, pytest.raises(grpc.RpcError) as caught:
+        GRPCInferenceServiceStub(channel).ModelInfer(build_request(np.full((1, 4), 1234.5, np.float32), OURS), timeout=LIMIT)
+    service.stop()
+    assert isinstance(caught.value, grpc.Call)
+    assert (caught.value.code(), caught.value.details()) == (grpc.StatusCode.INTERNAL, "the model could not compute this batch")
+    lines = [json.loads(line) for line in log.getvalue().splitlines()]
+    assert [(line["level"], line["message"]) for line in lines] == [("ERROR", "model failed"), ("WARNING", "refused")]
+    assert lines[0]["error"] == "ModelFailure"
+    assert "1234" not in log.getvalue()

@@ -1,0 +1,160 @@
+"""The service as a process: what it listens on, how it ends, what it says when it cannot start."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import grpc
+import pytest
+
+from function.scorers.tensors import Dialect, build_request, read_scores
+from protos.open_inference_pb2_grpc import GRPCInferenceServiceStub
+from tests.bundles import make_bundle, make_rows
+from tests.certificates import Authority, Pair
+from tests.processes import PATIENCE, ROOT, run_process, run_server
+
+OURS = Dialect(model="tiny")
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_bundle(tmp_path_factory.mktemp("service") / "bundle")
+
+
+def score(channel: grpc.Channel) -> int:
+    return len(read_scores(GRPCInferenceServiceStub(channel).ModelInfer(build_request(make_rows(5), OURS), timeout=PATIENCE), 5, OURS))
+
+
+def start_and_fail(*options: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", "cli.main", "serve", *options], cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE, check=False
+    )
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    return done.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_drains_and_ends_with_status_0_on_a_stop_signal(bundle: Path, number: int) -> None:
+    with run_server(bundle) as server:
+        with grpc.insecure_channel(server.address) as channel:
+            assert score(channel) == 5
+        server.signal(number)
+        server.wait_for("draining")
+        server.wait_for("stopped")
+        assert server.child.wait(PATIENCE) == 0
+
+
+def test_listens_on_a_unix_socket_and_on_the_same_again_after_it_was_killed(bundle: Path, tmp_path: Path) -> None:
+    address = f"unix:{tmp_path}/scorer.sock"
+    for _ in range(2):
+        with run_server(bundle, listen=address) as server:
+            assert server.address == address
+            with grpc.insecure_channel(address, [("grpc.enable_http_proxy", 0)]) as channel:
+                assert score(channel) == 5
+            server.signal(signal.SIGKILL)
+            server.child.wait(PATIENCE)
+
+
+def test_says_in_one_sentence_that_an_address_is_taken(bundle: Path) -> None:
+    with contextlib.closing(socket.create_server(("127.0.0.1", 0))) as other:
+        said = start_and_fail("--bundle", str(bundle), "--listen", f"127.0.0.1:{other.getsockname()[1]}")
+    assert "cannot listen on" in said
+
+
+def test_never_shares_an_address_with_another_server(bundle: Path) -> None:
+    with run_server(bundle) as server:
+        assert "cannot listen on" in start_and_fail("--bundle", str(bundle), "--listen", server.address)
+
+
+@pytest.mark.parametrize("address", ["8081", "localhost", "http://localhost:8081", "unix:relative", "vsock:1:2"])
+def test_says_in_one_sentence_what_an_address_looks_like(bundle: Path, address: str) -> None:
+    assert "host:port, [host]:port or unix:/path" in start_and_fail("--bundle", str(bundle), "--listen", address)
+
+
+def test_says_in_one_sentence_that_a_socket_cannot_be_made(bundle: Path, tmp_path: Path) -> None:
+    assert "cannot listen on" in start_and_fail("--bundle", str(bundle), "--listen", f"unix:{tmp_path}/nowhere/s.sock")
+
+
+def test_ends_at_once_on_a_second_signal(bundle: Path, tmp_path: Path) -> None:
+    with run_process([sys.executable, "-m", "tests.held_server", str(bundle), str(tmp_path / "gate")]) as process:
+        (address,) = process.wait_for("listening")["addresses"]
+        with grpc.insecure_channel(address) as channel:
+            held = GRPCInferenceServiceStub(channel).ModelInfer.future(build_request(make_rows(1), OURS), timeout=PATIENCE)
+            process.wait_for("computing")
+            process.signal(signal.SIGTERM)
+            process.wait_for("draining")
+            process.signal(signal.SIGTERM)
+            process.wait_for("cut short")
+            assert process.child.wait(PATIENCE) == 1
+            assert held.code() is not grpc.StatusCode.OK
+
+
+def test_says_in_one_sentence_that_there_is_no_bundle(tmp_path: Path) -> None:
+    assert "expected a bundle: a directory with" in start_and_fail("--bundle", str(tmp_path))
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("tls"))
+
+
+@pytest.fixture(scope="module")
+def pair(authority: Authority) -> Pair:
+    return authority.sign("server")
+
+
+def trust(authority: Authority, client: Pair | None = None) -> grpc.ChannelCredentials:
+    root = authority.certificate.read_bytes()
+    if client is None:
+        return grpc.ssl_channel_credentials(root)
+    return grpc.ssl_channel_credentials(root, client.key.read_bytes(), client.certificate.read_bytes())
+
+
+def tls_options(pair: Pair) -> Sequence[str]:
+    return ["--tls-cert", str(pair.certificate), "--tls-key", str(pair.key)]
+
+
+def test_speaks_tls(bundle: Path, authority: Authority, pair: Pair) -> None:
+    with run_server(bundle, *tls_options(pair)) as server:
+        with grpc.secure_channel(server.address, trust(authority)) as channel:
+            assert score(channel) == 5
+        with grpc.insecure_channel(server.address) as channel, pytest.raises(grpc.RpcError):
+            score(channel)
+
+
+def test_asks_callers_for_a_certificate_in_mutual_tls(bundle: Path, authority: Authority, pair: Pair, tmp_path: Path) -> None:
+    stranger = Authority(tmp_path, "stranger").sign("intruder")
+    with run_server(bundle, *tls_options(pair), "--tls-client-ca", str(authority.certificate)) as server:
+        with grpc.secure_channel(server.address, trust(authority, authority.sign("client"))) as channel:
+            assert score(channel) == 5
+        for credentials in (trust(authority), trust(authority, stranger)):
+            with grpc.secure_channel(server.address, credentials) as channel, pytest.raises(grpc.RpcError):
+                score(channel)
+
+
+def test_says_in_one_sentence_that_a_key_is_not_the_certificates(bundle: Path, authority: Authority, pair: Pair) -> None:
+    wrong = Pair(pair.certificate, authority.sign("other").key)
+    assert "expected a certificate chain and its unencrypted key" in start_and_fail("--bundle", str(bundle), *tls_options(wrong))
+
+
+def test_asks_for_certificate_and_key_together(bundle: Path, pair: Pair) -> None:
+    assert "together" in start_and_fail("--bundle", str(bundle), "--tls-cert", str(pair.certificate))
+
+
+def probe(address: str) -> int:
+    return subprocess.run([sys.executable, "-m", "service.probe", address], cwd=ROOT, timeout=PATIENCE, check=False).returncode
+
+
+def test_is_probed_as_ready_until_it_is_stopped(bundle: Path) -> None:
+    with run_server(bundle) as server:
+        assert probe(server.address) == 0
+        server.signal(signal.SIGTERM)
+        server.child.wait(PATIENCE)
+        assert probe(server.address) == 1

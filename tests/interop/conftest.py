@@ -1,0 +1,83 @@
+"""What every interop test needs: the example's people as a matrix, a model fitted in the peer's own environment, a running peer."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import json
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from examples.cdnow.make_endpoints import write_example
+from model.bundle import load_bundle
+from model.features import Matrix, build_matrix
+from model.training.fit import Choice, Recipe, make_model
+from tests.interop.prepare import ROOT, find_python
+
+PEERS = Path(__file__).parent / "peers"
+ASKED = 500
+SEED = 0
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Foreign servers start only when they are asked for: they take minutes, and environments of their own."""
+    if "interop" not in config.getoption("markexpr"):
+        for item in items:
+            if item.get_closest_marker("interop"):
+                item.add_marker(pytest.mark.skip(reason="foreign servers: make interop"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Example:
+    """The example's people: all of them to fit with, some of them to ask about."""
+
+    folder: Path
+    asked: Matrix
+
+
+@pytest.fixture(scope="session")
+def example(tmp_path_factory: pytest.TempPathFactory) -> Example:
+    folder = tmp_path_factory.mktemp("example")
+    write_example(folder)
+    bundle = load_bundle(ROOT / "model" / "artifact")
+    with (folder / "outcomes.csv").open(newline="") as file:
+        outcomes = {row["Id"]: int(row["outcome"]) for row in csv.DictReader(file)}
+    with gzip.open(folder / "endpoints.jsonl.gz", "rt") as lines:
+        documents: list[dict[str, Any]] = [json.loads(line) for line in lines]
+    matrix = build_matrix(documents, bundle.spec)
+    asked = matrix[np.random.default_rng(SEED).choice(len(matrix), ASKED, replace=False)]
+    assert np.isnan(asked).any()
+    np.savez(folder / "people.npz", matrix=matrix, outcomes=[outcomes[document["Id"]] for document in documents], asked=asked)
+    params = {
+        name: value.tolist() if isinstance(value, np.ndarray) else value
+        for name, value in make_model(Recipe(), Choice("boosting", {}), bundle.spec, 23_570, SEED).get_params().items()
+    }
+    (folder / "params.json").write_text(json.dumps(params))
+    return Example(folder=folder, asked=asked)
+
+
+def require_python(peer: str) -> Path:
+    python = find_python(peer)
+    if python is None:
+        pytest.fail(f"needs .cache/interop/{peer}; run make interop")
+    return python
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fitted:
+    """A model fitted in a peer's environment: its file, and what it says of the people asked about without any server."""
+
+    file: Path
+    scores: np.ndarray
+
+
+def fit_in(peer: str, example: Example) -> Fitted:
+    subprocess.run([str(require_python(peer)), str(PEERS / "fit.py"), str(example.folder)], check=True)
+    file = example.folder / f"{peer}.joblib"
+    (example.folder / "model.joblib").replace(file)
+    return Fitted(file=file, scores=np.load(example.folder / "scores.npy"))

@@ -1,0 +1,92 @@
+"""Real server processes for tests: started, waited for until they listen, and ended whatever happens."""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parent.parent
+PATIENCE = 60.0  # seconds until a process that should have started counts as broken
+
+
+class Process:
+    """A child process whose stderr is read line by line."""
+
+    def __init__(self, command: Sequence[str], environ: Mapping[str, str] | None = None) -> None:
+        environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", **(environ or {})}
+        self.child = subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+        self.lines: list[str] = []
+        self._queue: queue.Queue[str | None] = queue.Queue()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def wait_for(self, message: str) -> dict[str, Any]:
+        """The first JSON line whose message is this."""
+        while (line := self._queue.get(timeout=PATIENCE)) is not None:
+            try:
+                said = json.loads(line)
+            except ValueError:
+                continue
+            if isinstance(said, dict) and said.get("message") == message:
+                return said
+        raise AssertionError(f"the process ended without saying {message!r}; it said: {self.lines}")
+
+    def signal(self, number: int) -> None:
+        self.child.send_signal(number)
+
+    def end(self) -> int:
+        """Kill it when it still runs (a stopped one too), and give its exit status."""
+        if self.child.poll() is None:
+            self.child.send_signal(signal.SIGCONT)
+            self.child.kill()
+        status = self.child.wait(PATIENCE)
+        self._reader.join(PATIENCE)
+        assert self.child.stderr
+        self.child.stderr.close()
+        return status
+
+    def _read(self) -> None:
+        assert self.child.stderr
+        for line in self.child.stderr:
+            self.lines.append(line)
+            self._queue.put(line)
+        self._queue.put(None)
+
+
+@contextmanager
+def run_process(command: Sequence[str], environ: Mapping[str, str] | None = None) -> Iterator[Process]:
+    process = Process(command, environ)
+    try:
+        yield process
+    finally:
+        process.end()
+
+
+class Server(Process):
+    """`segment-scorer serve` over a bundle; `address` is where it listens."""
+
+    def __init__(self, bundle: Path, *options: str, listen: str = "127.0.0.1:0") -> None:
+        super().__init__([sys.executable, "-m", "cli.main", "serve", "--bundle", str(bundle), "--listen", listen, *options])
+        try:
+            (self.address,) = self.wait_for("listening")["addresses"]
+        except BaseException:
+            self.end()
+            raise
+
+
+@contextmanager
+def run_server(bundle: Path, *options: str, listen: str = "127.0.0.1:0") -> Iterator[Server]:
+    server = Server(bundle, *options, listen=listen)
+    try:
+        yield server
+    finally:
+        server.end()

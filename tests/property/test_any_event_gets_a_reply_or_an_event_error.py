@@ -1,0 +1,70 @@
+"""Law: any JSON value as event gives a reply or an EventError and nothing else (on_error keep or drop). `make fuzz` runs it at length."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from random import Random
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from function.errors import EventError
+from function.hosts import connect, pinpoint
+from tests.fakes import Watcher
+from tests.rooms import make_handler
+from tests.strategies import ANY_JSON, DEEP, HOOK_EVENTS, POLICIES, spoil
+
+VARIANTS = 50
+NEARLY_EVENTS = st.one_of(
+    ANY_JSON,
+    DEEP,
+    st.dictionaries(st.sampled_from(["Endpoints", "Items", "InvocationMetadata"]), ANY_JSON),
+    st.builds(lambda below: {"Items": {"CustomerProfiles": below}}, ANY_JSON),
+    st.builds(lambda below: {"Endpoints": below}, ANY_JSON),
+)
+
+
+def check_event(event: Any, policy: Mapping[str, Any], working: bool) -> str:
+    """Send one event, check everything that must hold of the answer, and say what came of it."""
+    watcher = Watcher()
+    before = repr(event)
+    try:
+        reply = make_handler(policy, working=working, observer=watcher)(event)
+    except EventError:
+        assert not (isinstance(event, dict) and (pinpoint.is_event(event) or connect.is_event(event)))
+        return "no hook events"
+    assert repr(event) == before
+    text = json.dumps(reply, allow_nan=False)
+    assert len(text) <= pinpoint.LARGEST_REPLY
+    json.dumps(reply, allow_nan=False, ensure_ascii=False).encode()
+    ((batch, decisions),) = watcher.batches
+    assert len(decisions) == len(batch.endpoints)
+    if batch.host == "pinpoint":
+        assert [endpoint.id for endpoint in batch.endpoints] == list(event["Endpoints"])
+        assert list(reply) == [e.id for e, decision in zip(batch.endpoints, decisions, strict=True) if decision.stays]
+        return "Pinpoint events"
+    answered = [item["Id"] for item in reply["Items"]["CustomerProfiles"]]
+    assert answered == [endpoint.id for endpoint in batch.endpoints if endpoint.id]
+    assert len(batch.endpoints) == len(event["Items"]["CustomerProfiles"])
+    assert all(len(json.dumps(item["ResultData"])) <= connect.LARGEST_RESULT for item in reply["Items"]["CustomerProfiles"])
+    return "Connect events"
+
+
+@given(event=NEARLY_EVENTS, policy=POLICIES, working=st.booleans())
+def test_any_json_value_gives_a_reply_or_an_event_error(
+    *, event: Any, policy: dict[str, Any], working: bool, fuzz_round: int, tally: Counter[str]
+) -> None:
+    tally[check_event(event, policy, working)] += 1
+
+
+@given(event=HOOK_EVENTS, policy=POLICIES, working=st.booleans(), parts=st.lists(ANY_JSON, max_size=3), random=st.randoms())
+def test_any_hook_event_gives_a_reply_that_can_be_decoded_and_loses_nobody(
+    *, event: Any, policy: dict[str, Any], working: bool, parts: list[Any], random: Random, fuzz_round: int, tally: Counter[str]
+) -> None:
+    tally[check_event(event, policy, working)] += 1
+    # To make an event costs hypothesis ten times what it costs the handler to answer it, so each is sent spoilt in many ways as well.
+    for _ in range(VARIANTS):
+        tally[check_event(spoil(event, random, parts), policy, working)] += 1

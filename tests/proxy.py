@@ -1,0 +1,77 @@
+"""A TCP proxy in front of a server, for faults of the network that no server can show: silence, a cut in the middle of an answer."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+
+
+class Proxy:
+    """Forwards 127.0.0.1:`port` to an address until told otherwise. Loopback only."""
+
+    def __init__(self, address: str) -> None:
+        host, _, port = address.rpartition(":")
+        self._upstream = (host, int(port))
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.address = f"127.0.0.1:{self._listener.getsockname()[1]}"
+        self._silent: set[socket.socket] = set()
+        self._open: list[tuple[socket.socket, socket.socket]] = []
+        self._swallow_new = False
+        self._answer_bytes: int | None = None
+        self.connections = 0
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def swallow(self, *, new_too: bool) -> None:
+        """From now on open connections carry nothing any more, as if a firewall had forgotten them; with `new_too`, later ones neither."""
+        self._swallow_new = new_too
+        for pair in self._open:
+            self._silent.update(pair)
+
+    def forward(self) -> None:
+        """Connections made from now on work; those that went silent stay so."""
+        self._swallow_new = False
+        self._answer_bytes = None
+
+    def cut_answers_after(self, count: int) -> None:
+        """Connections made from now on are closed once the server has sent this many bytes."""
+        self._answer_bytes = count
+
+    def close(self) -> None:
+        """End everything."""
+        self._listener.close()
+        for pair in self._open:
+            for end in pair:
+                with contextlib.suppress(OSError):
+                    end.shutdown(socket.SHUT_RDWR)
+                end.close()
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                near, _ = self._listener.accept()
+                self.connections += 1
+                try:
+                    far = socket.create_connection(self._upstream)
+                except OSError:
+                    near.close()
+                    continue
+                self._open.append((near, far))
+                if self._swallow_new:
+                    self._silent.update((near, far))
+                threading.Thread(target=self._pump, args=(near, far, None), daemon=True).start()
+                threading.Thread(target=self._pump, args=(far, near, self._answer_bytes), daemon=True).start()
+
+    def _pump(self, source: socket.socket, sink: socket.socket, limit: int | None) -> None:
+        sent = 0
+        with contextlib.suppress(OSError):
+            while data := source.recv(65_536):
+                if source in self._silent:
+                    continue
+                sink.sendall(data if limit is None else data[: limit - sent])
+                sent += len(data)
+                if limit is not None and sent >= limit:
+                    break
+            if source not in self._silent:
+                for end in (sink, source):
+                    end.shutdown(socket.SHUT_RDWR)

@@ -1,0 +1,70 @@
+"""The line of rooms over the tiny bundle, without files or environment: what the property tests send their events through."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Mapping
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from function.errors import ScorerUnavailable
+from function.hosts import connect, pinpoint
+from function.pipeline import Pipeline
+from function.policy_file import read_policy
+from function.records import Observer, Scorer
+from function.scorers.bundled import BundledScorer
+from function.telemetry import Telemetry
+from model.bundle import Bundle, load_bundle
+from tests.fakes import FakeScorer, make_bundle
+
+DRIFT = {"edges": [0.25, 0.5], "shares": [0.5, 0.25, 0.125], "missing": 0.125}
+
+
+class Drain(io.TextIOBase):
+    """A stream that keeps nothing and, like Lambda's stdout, refuses what UTF-8 cannot encode."""
+
+    def write(self, text: str) -> int:
+        return len(text.encode())
+
+
+@cache
+def load_tiny() -> tuple[Bundle, Scorer]:
+    """The bundle whose model gives a person's `Metrics.score` back, with drift bins, and its scorer; loaded once."""
+    with TemporaryDirectory() as folder:
+        bundle = load_bundle(make_bundle(Path(folder) / "tiny", drift={"features": {"score": DRIFT}, "score": DRIFT}))
+        return bundle, BundledScorer(bundle)
+
+
+def make_handler(
+    policy: Mapping[str, Any],
+    *,
+    working: bool = True,
+    observer: Observer | None = None,
+    stream: Any = None,
+    level: str = "INFO",
+    asked: Scorer | None = None,
+) -> Callable[[Any], dict[str, Any]]:
+    """A handler of events under a policy given as plain data; its scorer is the tiny model, one that is down, or `asked`."""
+    bundle, scorer = load_tiny()
+    pipeline = Pipeline(
+        hosts=(pinpoint, connect),
+        spec=bundle.spec,
+        scorers=(asked or (scorer if working else FakeScorer(error=ScorerUnavailable("expected a service, found none"))),),
+        policy=read_policy(policy, threshold=bundle.threshold, quantiles=bundle.quantiles),
+        telemetry=Telemetry(bundle=bundle, stream=stream or Drain(), level=level),
+        label=bundle.label,
+        reserve=0.5,
+        observer=observer,
+    )
+    return lambda event: pipeline.answer(event, lambda: float("inf"))
+
+
+def freeze(value: Any) -> Any:
+    """A JSON value as something that cannot change: types and order kept, NaN equal to itself."""
+    if isinstance(value, dict):
+        return tuple((key, freeze(field)) for key, field in value.items())
+    if isinstance(value, list):
+        return ["list", *map(freeze, value)]
+    return (type(value).__name__, repr(value))

@@ -1,0 +1,65 @@
+"""Where a batch ends."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from campaign.batching import LARGEST_BATCH, MOST_LINES, Slice, cut_slices, find_id
+from campaign.segments import LONGEST_LINE
+
+
+def lines_of(*ids: object) -> list[bytes]:
+    return [json.dumps({"Id": id_}).encode() + b"\n" for id_ in ids]
+
+
+def cut(lines: list[bytes], *, include_opted_out: bool = False) -> list[Slice]:
+    return list(cut_slices(lines, include_opted_out=include_opted_out))
+
+
+def test_cuts_a_segment_into_fifties_and_a_rest() -> None:
+    slices = cut(lines_of(*(str(i) for i in range(120))))
+    assert [(piece.first, len(piece.lines)) for piece in slices] == [(1, 50), (51, 50), (101, 20)]
+
+
+def test_a_segment_of_exactly_one_batch_has_no_empty_rest() -> None:
+    assert len(cut(lines_of(*(str(i) for i in range(LARGEST_BATCH))))) == 1
+
+
+def test_no_lines_are_no_slices() -> None:
+    assert cut([]) == []
+
+
+def test_an_id_already_in_the_open_batch_closes_it() -> None:
+    slices = cut(lines_of("a", "b", "a", "c", "a"))
+    assert [piece.lines for piece in slices] == [lines_of("a", "b"), lines_of("a", "c"), lines_of("a")]
+
+
+def test_an_id_of_an_earlier_batch_closes_nothing() -> None:
+    assert [piece.lines for piece in cut(lines_of("a", "b", "a", "b"))] == [lines_of("a", "b"), lines_of("a", "b")]
+    twice = [str(i) for i in range(50)] * 2
+    assert [len(piece.lines) for piece in cut(lines_of(*twice))] == [50, 50]
+
+
+@pytest.mark.parametrize("head", [{"OptOut": "ALL"}, {"EndpointStatus": "INACTIVE"}])
+def test_people_who_opted_out_take_no_place_unless_told_otherwise(head: dict[str, str]) -> None:
+    gone = json.dumps({"Id": "gone", **head}).encode()
+    lines = [gone, *lines_of(*(str(i) for i in range(50))), gone]
+    assert [len(piece.lines) for piece in cut(lines)] == [51, 1]
+    assert [len(piece.lines) for piece in cut(lines, include_opted_out=True)] == [50, 2]
+
+
+@pytest.mark.parametrize("line", [b"\n", b"broken", b"[]", b'{"Id":5}', b'{"Id":""}', b'{"Id":"\xff"}', b'{"Id":' + b"[" * 100_000])
+def test_lines_that_are_no_endpoint_take_no_place(line: bytes) -> None:
+    assert not find_id(line, include_opted_out=True)
+    assert [len(piece.lines) for piece in cut([line, *lines_of(*(str(i) for i in range(50))), line])] == [51, 1]
+
+
+def test_a_batch_never_grows_beyond_what_a_hook_can_be_sent() -> None:
+    large = [b'{"Id":"%d","x":"%s"}' % (i, b"x" * (LONGEST_LINE // 3)) for i in range(5)]
+    assert [len(piece.lines) for piece in cut(large)] == [2, 2, 1]
+
+
+def test_a_slice_never_grows_without_end_when_nobody_is_to_be_sent() -> None:
+    assert [len(piece.lines) for piece in cut([b"\n"] * (2 * MOST_LINES + 1))] == [MOST_LINES, MOST_LINES, 1]

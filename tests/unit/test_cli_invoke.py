@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from cli.main import main
+
+EVENTS = Path(__file__).parent.parent.parent / "examples" / "events"
+
+
+@pytest.mark.parametrize("path", sorted(EVENTS.glob("*.json")), ids=lambda path: path.stem)
+def test_prints_the_reply_alone_to_standard_output(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["invoke", str(path)]) == 0
+    reply = json.loads(capsys.readouterr().out)
+    assert reply.keys() <= json.loads(path.read_text("utf-8"))["Endpoints"].keys()
+
+
+def test_shows_each_decision_with_its_reason(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    main(["invoke", str(EVENTS / "odd-endpoints.json")])
+    captured = capsys.readouterr()
+    rows = {line.split()[0]: line.split(maxsplit=1)[1] for line in captured.err.splitlines()}
+    assert rows.keys() == {"endpoint", *json.loads((EVENTS / "odd-endpoints.json").read_text("utf-8"))["Endpoints"]}
+    kept, reason, score = rows["invented-whole"].split()
+    assert (kept, reason) == ("keep", "score")
+    assert json.loads(captured.out)["invented-whole"]["Attributes"]["Score"] == [score]
+    assert rows["invented-no-object"].startswith("drop      unreadable: $.Endpoints[6]: ")
+
+
+def test_marks_whoever_the_rules_drop_but_the_mode_lets_stay(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "policy.toml").write_text('mode = "shadow"\n')
+    monkeypatch.setenv("SCORER_POLICY", str(tmp_path / "policy.toml"))
+    main(["invoke", str(EVENTS / "cdnow-five-customers.json")])
+    assert "drop (stays)" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"{", "expected one event, JSON in UTF-8"),
+        (b"\xff", "expected one event, JSON in UTF-8"),
+        (b"{}", "expected a campaign hook event"),
+        (None, "expected a readable file"),
+    ],
+)
+def test_says_in_one_sentence_what_is_wrong_with_the_event(
+    content: bytes | None, sentence: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "event.json"
+    if content is not None:
+        path.write_bytes(content)
+    assert main(["invoke", str(path)]) == 1
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert len(captured.err.splitlines()) == 1
+    assert sentence in captured.err
+
+
+def test_says_when_nothing_listens_at_the_hooks_address(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["invoke", str(EVENTS / "odd-endpoints.json"), "--hook", "http://127.0.0.1:1"]) == 1
+    assert "expected a runtime interface emulator to listen" in capsys.readouterr().err

@@ -1,0 +1,248 @@
+"""Grant and revoke against moto's Lambda, and against botocore's Stubber for what moto does not tell apart (qualifiers, failures)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import pytest
+from botocore.stub import Stubber
+from moto import mock_aws
+
+from cli.main import main
+from deploy.aws import open_client
+from deploy.errors import DeployError, MissingResource
+from deploy.grant import find_function, grant, read_policy, require_grant, revoke
+from deploy.statements import Function, Place, allow_connect, allow_pinpoint
+
+PLACE = Place(partition="aws", region="us-east-1", account="123456789012")
+FUNCTION = Function(place=PLACE, name="scorer")
+LIVE = Function(place=PLACE, name="scorer", qualifier="live")
+APPLICATION = "a" * 32
+CAMPAIGN = "c" * 32
+INSTANCE = "12345678-1234-1234-1234-123456789abc"
+ROLE = {"Statement": [{"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}]}
+
+
+@pytest.fixture(autouse=True)
+def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Credentials that open nothing, so that no test can reach an account."""
+    for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_REGION"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+
+
+@pytest.fixture
+def lambda_client() -> Iterator[Any]:
+    """Moto's Lambda with one function, `scorer`, from an image."""
+    with mock_aws():
+        role = boto3.client("iam").create_role(RoleName="role", AssumeRolePolicyDocument=json.dumps(ROLE))["Role"]["Arn"]
+        client = open_client("lambda", region=None, endpoint_url=None)
+        image = "123456789012.dkr.ecr.us-east-1.amazonaws.com/scorer@sha256:" + "0" * 64
+        client.create_function(FunctionName="scorer", PackageType="Image", Code={"ImageUri": image}, Role=role, Timeout=15)
+        yield client
+
+
+@pytest.fixture
+def stubbed() -> Iterator[tuple[Any, Stubber]]:
+    client = open_client("lambda", region="us-east-1", endpoint_url=None)
+    with Stubber(client) as stubber:
+        yield client, stubber
+        stubber.assert_no_pending_responses()
+
+
+def test_a_grant_is_what_the_policy_then_says(lambda_client: Any) -> None:
+    statements = (*allow_pinpoint(PLACE, APPLICATION, CAMPAIGN), *allow_connect(PLACE, INSTANCE))
+    change = grant(lambda_client, FUNCTION, statements)
+    assert (change.done, change.unchanged, change.warnings) == (statements, (), ())
+    assert read_policy(lambda_client, FUNCTION) == [statement.decode(FUNCTION) for statement in statements]
+    assert grant(lambda_client, FUNCTION, statements).unchanged == statements
+
+
+def test_revoking_leaves_no_statement_and_revoking_again_changes_nothing(lambda_client: Any) -> None:
+    statements = allow_pinpoint(PLACE, APPLICATION)
+    grant(lambda_client, FUNCTION, statements)
+    assert len(revoke(lambda_client, FUNCTION, statements).done) == 2
+    assert read_policy(lambda_client, FUNCTION) == []
+    assert revoke(lambda_client, FUNCTION, statements).done == ()
+
+
+def test_a_function_that_does_not_exist_is_told_from_one_without_a_policy(lambda_client: Any) -> None:
+    assert read_policy(lambda_client, FUNCTION) == []
+    with pytest.raises(MissingResource) as caught:
+        read_policy(lambda_client, Function(place=PLACE, name="nobody"))
+    assert str(caught.value).startswith("expected a function of this name, with this alias or version, in this account and region")
+
+
+def test_credentials_of_another_account_are_refused(lambda_client: Any) -> None:
+    with pytest.raises(DeployError) as caught:
+        find_function("arn:aws:lambda:us-east-1:999999999999:function:scorer", None, region=None, endpoint_url=None)
+    assert "--function is an ARN of another account" in str(caught.value)
+
+
+def test_the_region_is_taken_from_an_arn(lambda_client: Any) -> None:
+    found = find_function("arn:aws:lambda:eu-west-1:123456789012:function:scorer:live", None, region=None, endpoint_url=None)
+    assert (found.place.region, found.qualifier) == ("eu-west-1", "live")
+
+
+def test_the_verb_prints_the_policy_and_a_second_run_adds_nothing(lambda_client: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["grant", "--function", "scorer", "--connect-instance", INSTANCE]) == 0
+    printed = capsys.readouterr()
+    assert json.loads(printed.out)["Statement"] == [allow_connect(PLACE, INSTANCE)[0].decode(FUNCTION)]
+    assert "1 added, 0 there already" in printed.err
+    assert main(["grant", "--function", "scorer", "--connect-instance", INSTANCE]) == 0
+    assert "0 added, 1 there already" in capsys.readouterr().err
+
+
+def test_the_verb_names_a_missing_function_in_one_sentence(lambda_client: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["grant", "--function", "nobody", "--all-applications"]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("segment-scorer grant: expected a function of this name")
+    assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "scope", [[], ["--all-applications", "--application-id", APPLICATION], ["--connect-instance", INSTANCE, "--campaign-id", CAMPAIGN]]
+)
+def test_the_verb_refuses_no_scope_and_two(scope: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["grant", "--function", "scorer", *scope]) == 1
+    assert "expected one of --application-id" in capsys.readouterr().err
+
+
+def test_a_dry_run_shows_the_calls_of_both_verbs_and_needs_no_credentials(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    (statement,) = allow_pinpoint(PLACE, APPLICATION, CAMPAIGN)
+    options = ["--function", LIVE.arn, "--application-id", APPLICATION, "--campaign-id", CAMPAIGN, "--dry-run"]
+    assert main(["grant", *options]) == 0
+    assert json.loads(capsys.readouterr().out) == {
+        "calls": [{"service": "lambda", "operation": "AddPermission", "parameters": statement.parameters(LIVE)}],
+        "policy": {"Version": "2012-10-17", "Statement": [statement.decode(LIVE)]},
+    }
+    assert main(["revoke", *options]) == 0
+    assert json.loads(capsys.readouterr().out)["calls"] == [
+        {"service": "lambda", "operation": "RemovePermission", "parameters": {**LIVE.parameters(), "StatementId": statement.sid}}
+    ]
+
+
+def test_a_dry_run_refuses_a_region_that_is_not_the_arns(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["grant", "--function", LIVE.arn, "--all-applications", "--region", "eu-west-1", "--dry-run"]) == 1
+    assert "--function is an ARN of another region; set --region to match" in capsys.readouterr().err
+
+
+def configured(stubber: Stubber, function: Function = LIVE, timeout: int = 15) -> None:
+    stubber.add_response("get_function_configuration", {"Timeout": timeout}, function.parameters())
+
+
+def holds(stubber: Stubber, statements: list[dict[str, Any]], function: Function = LIVE) -> None:
+    stubber.add_response("get_policy", {"Policy": json.dumps({"Version": "2012-10-17", "Statement": statements})}, function.parameters())
+
+
+def test_granting_twice_makes_no_second_call(stubbed: tuple[Any, Stubber]) -> None:
+    client, stubber = stubbed
+    statements = allow_pinpoint(PLACE, APPLICATION)
+    configured(stubber)
+    holds(stubber, [{**one.decode(LIVE), "Sid": "a-stack-made-this"} for one in statements])
+    change = grant(client, LIVE, statements)
+    assert (change.done, change.unchanged) == ((), statements)
+
+
+def test_a_timeout_above_the_hosts_is_warned_of(stubbed: tuple[Any, Stubber]) -> None:
+    client, stubber = stubbed
+    (statement,) = allow_connect(PLACE, INSTANCE)
+    configured(stubber, timeout=16)
+    holds(stubber, [statement.decode(LIVE)])
+    assert grant(client, LIVE, [statement]).warnings == ("the function's Timeout is above 15 s, at which Pinpoint gives up: lower it",)
+
+
+def test_a_statement_of_our_name_that_says_something_else_is_not_overwritten(stubbed: tuple[Any, Stubber]) -> None:
+    client, stubber = stubbed
+    (statement,) = allow_connect(PLACE, INSTANCE)
+    configured(stubber)
+    holds(stubber, [{**statement.decode(LIVE), "Effect": "Deny"}])
+    with pytest.raises(DeployError, match="says something else; revoke it first"):
+        grant(client, LIVE, [statement])
+
+
+def test_when_the_second_statement_is_throttled_the_first_is_taken_back(stubbed: tuple[Any, Stubber]) -> None:
+    client, stubber = stubbed
+    first, second = allow_pinpoint(PLACE, APPLICATION)
+    configured(stubber)
+    holds(stubber, [])
+    stubber.add_response("add_permission", {}, first.parameters(LIVE))
+    stubber.add_client_error("add_permission", "TooManyRequestsException", expected_params=second.parameters(LIVE))
+    stubber.add_response("remove_permission", {}, {**LIVE.parameters(), "StatementId": first.sid})
+    with pytest.raises(DeployError) as caught:
+        grant(client, LIVE, [first, second])
+    assert str(caught.value) == ("AWS asks for fewer calls: wait a minute and run the same command again; the part that was done is undone")
+
+
+def test_when_undoing_fails_too_the_error_says_what_stands(stubbed: tuple[Any, Stubber]) -> None:
+    client, stubber = stubbed
+    first, second = allow_pinpoint(PLACE, APPLICATION)
+    configured(stubber)
+    holds(stubber, [])
+    stubber.add_response("add_permission", {}, first.parameters(LIVE))
+    stubber.add_client_error("add_permission", "ServiceException")
+    stubber.add_client_error("remove_permission", "ServiceException")
+    with pytest.raises(DeployError) as caught:
+        grant(client, LIVE, [first, second])
+    assert str(caught.value).endswith("undoing failed too: 1 of 2 statements stand changed, the first ones")
+
+
+def test_when_the_first_call_fails_nothing_has_changed(stubbed: tuple[Any, Stubber]) -> None:
+    client, stubber = stubbed
+    configured(stubber)
+    holds(stubber, [])
+    stubber.add_client_error("add_permission", "PolicyLengthExceededException")
+    with pytest.raises(DeployError) as caught:
+        grant(client, LIVE, allow_pinpoint(PLACE, APPLICATION))
+    assert str(caught.value).endswith("or grant the application; nothing was changed")
+
+
+def test_revoking_undoes_its_first_half_when_the_second_fails(stubbed: tuple[Any, Stubber]) -> None:
+    client, stubber = stubbed
+    first, second = allow_pinpoint(PLACE, APPLICATION)
+    holds(stubber, [first.decode(LIVE), second.decode(LIVE)])
+    stubber.add_response("remove_permission", {}, {**LIVE.parameters(), "StatementId": first.sid})
+    stubber.add_client_error("remove_permission", "AccessDeniedException")
+    stubber.add_response("add_permission", {}, first.parameters(LIVE))
+    with pytest.raises(DeployError, match="the part that was done is undone"):
+        revoke(client, LIVE, [first, second])
+
+
+def test_revoking_leaves_a_stacks_statement_and_says_so(stubbed: tuple[Any, Stubber]) -> None:
+    client, stubber = stubbed
+    (statement,) = allow_connect(PLACE, INSTANCE)
+    holds(stubber, [{**statement.decode(LIVE), "Sid": "a-stack-made-this"}])
+    change = revoke(client, LIVE, [statement])
+    assert change.done == ()
+    assert change.warnings == ("a statement of another name, perhaps a stack's, still allows it and was left alone",)
+
+
+def test_a_hook_that_pinpoint_may_not_call_is_refused_before_it_is_set(stubbed: tuple[Any, Stubber]) -> None:
+    client, stubber = stubbed
+    holds(stubber, [allow_pinpoint(PLACE, APPLICATION)[0].decode(LIVE)])
+    with pytest.raises(DeployError, match="run segment-scorer grant for it first"):
+        require_grant(client, LIVE, f"apps/{APPLICATION}/campaigns/{CAMPAIGN}")
+    holds(stubber, [allow_pinpoint(PLACE, APPLICATION)[1].decode(LIVE)])
+    require_grant(client, LIVE, f"apps/{APPLICATION}/campaigns/{CAMPAIGN}")
+
+
+@pytest.mark.parametrize(("absent", "word"), [("AWS_ACCESS_KEY_ID", "credentials"), ("AWS_DEFAULT_REGION", "--region")])
+def test_missing_credentials_or_region_are_one_sentence(
+    absent: str, word: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv(absent)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/nonexistent")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent")
+    assert main(["revoke", "--function", "scorer", "--all-applications"]) == 1
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert word in error

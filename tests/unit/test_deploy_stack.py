@@ -1,0 +1,146 @@
+"""Deploying by digest and redeploying: the commands, in order, and what is said when a step fails."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Sequence
+
+import pytest
+
+from deploy.errors import DeployError
+from deploy.redeploy import Step, plan_steps, run_steps
+from deploy.stack import derive_revision, make_command, read_parameters
+from tests.templates import load_template
+
+REPOSITORY = "123456789012.dkr.ecr.us-east-1.amazonaws.com/team/scorer"
+IMAGE = f"{REPOSITORY}@sha256:{'0' * 64}"
+OTHER = f"{REPOSITORY}@sha256:{'1' * 64}"
+
+
+def test_the_stack_gets_the_image_by_digest_and_a_revision_of_its_own() -> None:
+    command = make_command("scorer", IMAGE, {"MemorySize": "2048"})
+    overrides = command[command.index("--parameter-overrides") + 1 :]
+    assert overrides == [
+        f'ParameterKey=ImageUri,ParameterValue="{IMAGE}"',
+        f'ParameterKey=Revision,ParameterValue="{derive_revision(IMAGE, {"MemorySize": "2048"})}"',
+        'ParameterKey=MemorySize,ParameterValue="2048"',
+    ]
+    assert command[command.index("--image-repository") + 1] == REPOSITORY
+
+
+def test_the_revision_changes_with_the_image_and_with_a_parameter_within_the_characters_that_sam_reads() -> None:
+    revisions = [derive_revision(IMAGE, {}), derive_revision(OTHER, {}), derive_revision(IMAGE, {"MemorySize": "2048"})]
+    assert len({revision[:10] for revision in revisions}) == 3
+    assert derive_revision(IMAGE, {"A": "1", "B": "2"}) == derive_revision(IMAGE, {"B": "2", "A": "1"})
+    assert all(revision.isalnum() for revision in revisions)
+
+
+def test_every_parameter_that_is_needed_is_given() -> None:
+    needed = {name for name, parameter in load_template()["Parameters"].items() if "Default" not in parameter}
+    assert needed == {"ImageUri", "Revision"}
+
+
+@pytest.mark.parametrize(
+    ("stack", "image", "parameters", "words"),
+    [
+        ("1scorer", IMAGE, {}, "expected STACK to be a stack's name"),
+        ("", IMAGE, {}, "expected STACK to be a stack's name"),
+        ("scorer", f"{REPOSITORY}:latest", {}, "expected IMAGE to be an image in ECR by its digest"),
+        ("scorer", "127.0.0.1:5000/scorer@sha256:" + "0" * 64, {}, "Lambda pulls from ECR only"),
+        ("scorer", IMAGE, {"Revision": "1"}, "expected parameters other than ImageUri and Revision"),
+    ],
+)
+def test_what_cannot_be_deployed_is_refused_before_sam_starts(stack: str, image: str, parameters: dict[str, str], words: str) -> None:
+    with pytest.raises(DeployError, match=words):
+        make_command(stack, image, parameters)
+
+
+@pytest.mark.parametrize("given", [["MemorySize"], ["=1"], ["A=1", "A=2"]])
+def test_parameters_are_names_with_values(given: list[str]) -> None:
+    with pytest.raises(DeployError, match="expected every parameter as Name=value"):
+        read_parameters(given)
+    assert read_parameters(["ScorerTarget=dns:///a=b", "SegmentBucket="]) == {"ScorerTarget": "dns:///a=b", "SegmentBucket": ""}
+
+
+def steps(*, retrain: bool = True) -> list[Step]:
+    data = {"endpoints": ["a.jsonl.gz", "b.jsonl.gz"], "outcomes": "o.csv"} if retrain else {"endpoints": [], "outcomes": None}
+    return plan_steps("scorer", REPOSITORY, parameters=["MemorySize=2048"], **data)  # type: ignore[arg-type]
+
+
+class Recorder:
+    """Runs nothing: remembers the commands, answers with the statuses it was given by step, and prints an image for the push."""
+
+    def __init__(self, *statuses: int, printed: str = OTHER + "\n") -> None:
+        self.commands: list[list[str]] = []
+        self.statuses = iter((*statuses, *([0] * 9)))
+        self.printed = printed
+
+    def __call__(self, command: Sequence[str]) -> subprocess.CompletedProcess[str]:
+        self.commands.append(list(command))
+        return subprocess.CompletedProcess(command, next(self.statuses), stdout=self.printed if "deploy.push" in command else None)
+
+
+def test_a_redeploy_retrains_tests_pushes_and_deploys_what_was_pushed() -> None:
+    run = Recorder()
+    assert run_steps(steps(), run) == OTHER
+    train, image_test, push, deploy = run.commands
+    assert train[2:] == [
+        *("cli.main", "train", "--endpoints", "a.jsonl.gz", "b.jsonl.gz", "--outcomes", "o.csv"),
+        *("--out", "model/artifact", "--against", "model/artifact"),
+    ]
+    assert image_test == ["make", "image-test"]
+    assert push[2:] == ["deploy.push", "--repository", REPOSITORY]
+    assert deploy[2:] == ["deploy.stack", "--stack", "scorer", "--image", OTHER, "--parameter", "MemorySize=2048"]
+
+
+def test_without_data_the_model_in_use_stays_and_the_rest_is_done() -> None:
+    assert [step.name for step in steps(retrain=False)] == ["image and image test", "push", "deploy by digest"]
+
+
+def test_a_worse_model_stops_everything_and_is_said_to_be_that() -> None:
+    run = Recorder(3)
+    with pytest.raises(DeployError) as caught:
+        run_steps(steps(), run)
+    assert str(caught.value) == ("the new model is worse than the one in use, as said above: the model in use stays, and nothing was built")
+    assert len(run.commands) == 1
+
+
+@pytest.mark.parametrize(
+    ("failing", "words"),
+    [
+        (1, "step 1 of 4 failed (retrain and gate)"),
+        (2, "step 2 of 4 failed (image and image test), and says why above: nothing was pushed or deployed"),
+        (3, "step 3 of 4 failed (push), and says why above: nothing was pushed or deployed"),
+        (4, "step 4 of 4 failed (deploy by digest), and says why above: the new image is in the registry; the stack serves what it served"),
+    ],
+)
+def test_a_failing_step_stops_the_rest_and_says_what_stands(failing: int, words: str) -> None:
+    run = Recorder(*([0] * (failing - 1)), 1)
+    with pytest.raises(DeployError) as caught:
+        run_steps(steps(), run)
+    assert words in str(caught.value)
+    assert len(run.commands) == failing
+
+
+def test_a_push_that_prints_no_digest_deploys_nothing() -> None:
+    run = Recorder(printed="done\n")
+    with pytest.raises(DeployError, match="expected IMAGE to be an image in ECR by its digest"):
+        run_steps(steps(), run)
+    assert len(run.commands) == 3
+
+
+@pytest.mark.parametrize(
+    ("stack", "repository", "endpoints", "outcomes", "words"),
+    [
+        ("", REPOSITORY, [], None, "expected STACK"),
+        ("scorer", "", [], None, "expected REPOSITORY to be"),
+        ("scorer", f"{REPOSITORY}:tag", [], None, "without a tag"),
+        ("scorer", REPOSITORY, ["a.gz"], None, "expected ENDPOINTS and OUTCOMES together"),
+        ("scorer", REPOSITORY, [], "o.csv", "expected ENDPOINTS and OUTCOMES together"),
+    ],
+)
+def test_what_is_missing_is_said_before_anything_runs(
+    stack: str, repository: str, endpoints: list[str], outcomes: str | None, words: str
+) -> None:
+    with pytest.raises(DeployError, match=words):
+        plan_steps(stack, repository, endpoints=endpoints, outcomes=outcomes, parameters=[])

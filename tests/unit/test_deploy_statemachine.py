@@ -1,0 +1,174 @@
+"""The state machine's expressions, worked out by a real JSONata engine; and a segment walked through them with the function itself.
+
+Step Functions' own engine is AWS's; jsonata-python is a port of the reference implementation, with which
+tests/integration/test_deploy_asl.py compares it.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from jsonata import Jsonata
+
+from function.bootstrap import build_handler
+from tests.templates import load_definition
+
+DEFINITION = load_definition()
+WALK = DEFINITION["States"]["WalkSegment"]
+SCORE = WALK["ItemProcessor"]["States"]["ScoreBatch"]
+CONTEXT = {"Execution": {"Name": "walk-1", "StartTime": "2026-11-02T19:00:16.843Z"}}
+
+
+def evaluate(value: Any, states: dict[str, Any]) -> Any:
+    """`value` with every `{% ... %}` in it worked out, `$states` bound; what gives nothing is an error, as in Step Functions."""
+    if isinstance(value, dict):
+        return {key: evaluate(each, states) for key, each in value.items()}
+    if isinstance(value, list):
+        return [evaluate(each, states) for each in value]
+    if not (isinstance(value, str) and value.startswith("{%")):
+        return value
+    assert value.endswith("%}")
+    expression = Jsonata(value[2:-2].strip())
+    frame = expression.create_frame()
+    frame.bind("states", states)
+    result = json.loads(json.dumps(expression.evaluate(None, frame)))
+    assert result is not None, f"States.QueryEvaluationError: {value}"
+    return result
+
+
+def make_event(items: list[dict[str, Any]], **given: str) -> dict[str, Any]:
+    """The event that the function gets for these items, execution input as given."""
+    batch_input = evaluate(WALK["ItemBatcher"]["BatchInput"], {"input": {"key": "k", **given}, "context": CONTEXT})
+    event: dict[str, Any] = evaluate(SCORE["Arguments"], {"input": {"Items": items, "BatchInput": batch_input}, "context": CONTEXT})[
+        "Payload"
+    ]
+    return event
+
+
+def full_endpoint(number: int) -> dict[str, Any]:
+    return {
+        "Id": f"endpoint/{number}",
+        "ChannelType": "EMAIL",
+        "Address": f"{number}@example.com",
+        "EndpointStatus": "ACTIVE",
+        "OptOut": "NONE",
+        "Attributes": {"plan": ["gold", "silver"], "none": [], "text": "scalar"},
+        "Metrics": {"sessions": number, "spend": 1.5},
+        "Location": {"Country": "DE", "Latitude": 52.5},
+        "User": {"UserId": f"u{number}", "UserAttributes": {"since": ["2020-01-01T00:00:00Z"]}},
+    }
+
+
+def test_one_item_becomes_a_map_of_one_whole_endpoint() -> None:
+    assert make_event([full_endpoint(1)])["Endpoints"] == {"endpoint/1": full_endpoint(1)}
+
+
+def test_a_line_with_only_an_id_is_not_lost() -> None:
+    assert make_event([{"Id": "a"}])["Endpoints"] == {"a": {"Id": "a"}}
+    assert list(make_event([{"Id": "a"}, full_endpoint(1), {"Id": "b"}])["Endpoints"]) == ["a", "endpoint/1", "b"]
+
+
+def test_duplicates_become_one_endpoint_the_last_one_and_stay_an_object() -> None:
+    found = make_event([{"Id": "a", "Metrics": {"x": 1}}, {"Id": "b"}, {"Id": "a", "Metrics": {"x": 2}}])["Endpoints"]
+    assert found == {"a": {"Id": "a", "Metrics": {"x": 2}}, "b": {"Id": "b"}}
+
+
+def test_fifty_full_endpoints_arrive_whole_and_in_order() -> None:
+    items = [full_endpoint(number) for number in range(50)]
+    found = make_event(items)["Endpoints"]
+    assert list(found) == [item["Id"] for item in items]
+    assert list(found.values()) == items
+
+
+def test_people_who_opted_out_and_inactive_endpoints_are_not_sent() -> None:
+    items = [{"Id": "a", "OptOut": "ALL"}, {"Id": "b", "OptOut": "NONE"}, {"Id": "c", "EndpointStatus": "INACTIVE"}, {"Id": "d"}]
+    assert list(make_event(items)["Endpoints"]) == ["b", "d"]
+
+
+@pytest.mark.parametrize("items", [[], [{"Address": "x"}], [{"Id": 7}], [{"Id": "a", "OptOut": "ALL"}]])
+def test_a_batch_of_nobody_is_an_empty_map_and_not_an_error(items: list[dict[str, Any]]) -> None:
+    assert make_event(items)["Endpoints"] == {}
+
+
+def test_a_line_without_an_id_does_not_cost_the_others() -> None:
+    assert list(make_event([{"Address": "x"}, {"Id": "a"}])["Endpoints"]) == ["a"]
+
+
+def test_the_event_has_every_field_of_the_hosts_event() -> None:
+    event = make_event([{"Id": "a"}])
+    assert {key: value for key, value in event.items() if key != "Endpoints"} == {
+        "MessageConfiguration": {},
+        "ApplicationId": "segment-walk",
+        "CampaignId": "segment-walk",
+        "TreatmentId": "0",
+        "ActivityId": "walk-1",
+        "ScheduledTime": "2026-11-02T19:00:16.843Z",
+    }
+
+
+def test_the_execution_input_says_what_campaign_it_is_and_when() -> None:
+    given = {"applicationId": "app", "campaignId": "camp", "treatmentId": "1", "scheduledTime": "2026-01-31T19:00:16.843Z"}
+    event = make_event([{"Id": "a"}], **given)
+    assert [event[key] for key in ("ApplicationId", "CampaignId", "TreatmentId", "ScheduledTime")] == list(given.values())
+
+
+@pytest.mark.parametrize(
+    ("payload", "lines"),
+    [
+        ({}, []),
+        ({"a": {}}, [{"Id": "a"}]),
+        (
+            {"a": {"Metrics": {"x": 1}}, "b": {"Id": "b", "Attributes": {"Score": ["0.5"]}}},
+            [{"Metrics": {"x": 1}, "Id": "a"}, {"Id": "b", "Attributes": {"Score": ["0.5"]}}],
+        ),
+    ],
+)
+def test_the_output_is_always_a_list_of_kept_endpoints_each_with_its_id(payload: dict[str, Any], lines: list[dict[str, Any]]) -> None:
+    assert evaluate(SCORE["Output"], {"result": {"Payload": payload}}) == lines
+
+
+def test_a_batch_keeps_the_hosts_limits_and_a_states_own() -> None:
+    assert WALK["ItemBatcher"]["MaxItemsPerBatch"] == 50
+    assert WALK["ItemBatcher"]["MaxInputBytesPerBatch"] == 200_000 < 256 * 1024
+    assert SCORE["TimeoutSeconds"] == 15
+    (retry,) = SCORE["Retry"]
+    assert (retry["ErrorEquals"], retry["MaxAttempts"]) == (["States.ALL"], 2)
+
+
+def test_the_map_is_distributed_reads_json_lines_and_writes_json_lines() -> None:
+    assert WALK["ItemProcessor"]["ProcessorConfig"]["Mode"] == "DISTRIBUTED"
+    assert WALK["ItemReader"]["ReaderConfig"] == {"InputType": "JSONL"}
+    assert WALK["ResultWriter"]["WriterConfig"] == {"Transformation": "FLATTEN", "OutputType": "JSONL"}
+    assert evaluate(WALK["ItemReader"]["Arguments"], {"input": {"key": "a.jsonl"}}) == {"Bucket": "segments", "Key": "a.jsonl"}
+
+
+def test_the_shares_that_parameters_give_are_numbers() -> None:
+    assert evaluate(WALK["MaxConcurrency"], {}) == 10
+    assert evaluate(WALK["ToleratedFailurePercentage"], {}) == 5
+
+
+def test_only_the_alias_is_called() -> None:
+    assert evaluate(SCORE["Arguments"]["FunctionName"], {}) == "arn:aws:lambda:us-east-1:123456789012:function:scorer:live"
+
+
+def walk(items: list[dict[str, Any]], handle: Any) -> Iterator[dict[str, Any]]:
+    """What Step Functions does with a segment: batches, events, the function, its output, flattened."""
+    size = WALK["ItemBatcher"]["MaxItemsPerBatch"]
+    for start in range(0, len(items), size):
+        payload = json.loads(json.dumps(handle(make_event(items[start : start + size]), None)))
+        yield from evaluate(SCORE["Output"], {"result": {"Payload": payload}})
+
+
+def test_a_walked_segment_keeps_whom_the_function_keeps() -> None:
+    handle = build_handler({}, stream=io.StringIO())
+    frequent = {"RecencyDays": 3, "TenureDays": 270, "Purchases": 12, "PurchaseDays": 12, "PurchasesLast90Days": 6}
+    items = [{"Id": f"{number}", "Metrics": frequent if number % 2 else {}} for number in range(120)]
+    kept = list(walk(items, handle))
+    expected = handle({"Endpoints": {item["Id"]: item for item in items}, "ScheduledTime": CONTEXT["Execution"]["StartTime"]}, None)
+    assert {line["Id"]: line for line in kept} == expected
+    assert [line["Id"] for line in kept] == list(expected)
+    assert 0 < len(kept) < len(items)

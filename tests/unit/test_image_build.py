@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from image.build import pin_base, read_base, read_version
+from image.engine import Engine, ImageError
+
+ROOT = Path(__file__).parent.parent.parent
+LIST, SINGLE = "sha256:" + "1" * 64, "sha256:" + "2" * 64
+
+
+def write_program(folder: Path, name: str, script: str) -> Engine:
+    """A fake engine: a real program that answers as written."""
+    program = folder / name
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.chmod(0o755)
+    return Engine(program=str(program), environ=dict(os.environ))
+
+
+def run_build(**environ: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-m", "image.build"], cwd=ROOT, env=environ, capture_output=True, text=True, check=False)
+
+
+def test_names_what_to_install_when_there_is_no_engine(tmp_path: Path) -> None:
+    done = run_build(PATH=str(tmp_path))
+    assert done.returncode == 1
+    assert done.stderr == (
+        "image: expected a container engine: install podman (Debian: apt-get install podman runc) or docker, "
+        "and see that `podman info` succeeds\n"
+    )
+
+
+def test_passes_over_an_engine_that_does_not_answer(tmp_path: Path) -> None:
+    write_program(tmp_path, "docker", "exit 1")
+    write_program(tmp_path, "podman", '[ "$1" = info ]')
+    done = run_build(PATH=f"{tmp_path}:{os.defpath}")
+    assert done.returncode == 1
+    assert "cannot be pulled" in done.stderr
+
+
+def test_names_what_to_set_when_the_base_cannot_be_had(tmp_path: Path) -> None:
+    write_program(tmp_path, "docker", '[ "$1" = info ]')
+    done = run_build(PATH=f"{tmp_path}:{os.defpath}", BASE_IMAGE="registry.invalid/python:3.13")
+    assert done.returncode == 1
+    assert done.stderr == (
+        "image: expected the base image registry.invalid/python:3.13, which is not here and cannot be pulled; "
+        "set BASE_IMAGE to one that is, or make a stand-in with image/standin.sh\n"
+    )
+
+
+def test_repeats_the_dockerfiles_own_sentence_as_the_last_line(tmp_path: Path) -> None:
+    sentence = "expected BASE_IMAGE to have Python 3.13, it has 3.9; set BASE_IMAGE to another, or BASE_PYTHON to 3.9"
+    step = 'echo "Dockerfile: expected BASE_IMAGE to have Python $BASE_PYTHON"'
+    write_program(tmp_path, "docker", f"case $1 in build) echo '{step}'; echo '#7 0.1 Dockerfile: {sentence}'; echo 'more'; exit 1;; esac")
+    done = run_build(PATH=f"{tmp_path}:{os.defpath}", BASE_IMAGE="old")
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == f"image: {sentence}"
+
+
+def test_refuses_an_architecture_that_lambda_does_not_have(tmp_path: Path) -> None:
+    write_program(tmp_path, "docker", "true")
+    done = run_build(PATH=f"{tmp_path}:{os.defpath}", ARCH="riscv64")
+    assert done.stderr == "image: expected ARCH to be one of amd64, arm64\n"
+
+
+def test_hands_version_base_platform_and_certificates_to_the_engine(tmp_path: Path) -> None:
+    write_program(tmp_path, "docker", f'[ "$1" != build ] || echo "$@" > {tmp_path}/given')
+    done = run_build(PATH=f"{tmp_path}:{os.defpath}", BASE_IMAGE="mine", ARCH="arm64", CA_BUNDLE="/ca.pem")
+    assert done.returncode == 0, done.stderr
+    given = (tmp_path / "given").read_text()
+    for part in (
+        "--target function --tag segment-scorer:function-arm64 ",
+        "BASE_IMAGE=mine ",
+        f"VERSION={read_version()} ",
+        "--platform linux/arm64 ",
+        "--secret id=ca-bundle,src=/ca.pem ",
+    ):
+        assert part in given
+
+
+def test_the_default_base_is_named_by_its_full_tag() -> None:
+    assert read_base().startswith("docker.io/library/python:3.13.")
+    assert "slim" in read_base()
+
+
+@pytest.fixture
+def dockerfile(tmp_path: Path) -> Path:
+    path = tmp_path / "Dockerfile"
+    path.write_text("# a comment\nARG BASE_IMAGE=docker.io/library/python:3.13.14-slim-trixie\nFROM ${BASE_IMAGE}\n")
+    return path
+
+
+ANSWERS = f"""
+case "$1 $2" in
+  "image inspect") echo '["name@{SINGLE}", "name@{LIST}"]';;
+  "manifest inspect") case $3 in *{LIST}) echo '{{"manifests": []}}';; *) echo '{{"layers": []}}';; esac;;
+esac
+"""
+
+
+def test_pins_the_base_to_the_digest_of_all_its_architectures(tmp_path: Path, dockerfile: Path) -> None:
+    pin_base(write_program(tmp_path, "docker", ANSWERS), dockerfile)
+    assert dockerfile.read_text().splitlines() == [
+        "# a comment",
+        f"ARG BASE_IMAGE=docker.io/library/python:3.13.14-slim-trixie@{LIST}",
+        "FROM ${BASE_IMAGE}",
+    ]
+
+
+def test_replaces_an_older_pin(tmp_path: Path, dockerfile: Path) -> None:
+    dockerfile.write_text(f"ARG BASE_IMAGE=python:3.13@{SINGLE}\n")
+    pin_base(write_program(tmp_path, "docker", ANSWERS), dockerfile)
+    assert dockerfile.read_text() == f"ARG BASE_IMAGE=python:3.13@{LIST}\n"
+
+
+def test_writes_no_digest_that_no_registry_gave(tmp_path: Path, dockerfile: Path) -> None:
+    before = dockerfile.read_text()
+    engine = write_program(tmp_path, "docker", f'[ "$1" != pull ] || exit 1\n{ANSWERS}')
+    with pytest.raises(ImageError, match="nothing was written, because a digest must come from the registry itself"):
+        pin_base(engine, dockerfile)
+    assert dockerfile.read_text() == before
