@@ -8,7 +8,7 @@ TARGET ?= function
 # Each round of fuzz is about 107,000 events.
 ROUNDS ?= 10
 
-.PHONY: demo test check lock stubs interop image image-test emulate pin-base clean fuzz
+.PHONY: retrain demo test check lock stubs interop image image-test emulate pin-base clean fuzz
 
 demo: .venv/ready ## one real segment through the hook: who was kept, who was not, and how they really behaved
 	$(BIN)/python examples/cdnow/demo.py --out out/demo
@@ -80,6 +80,11 @@ deploy: .venv/ready .cache/sam/ready ## the stack STACK with IMAGE (REPOSITORY@s
 redeploy: .venv/ready .cache/sam/ready ## retrain on ENDPOINTS and OUTCOMES behind the gate, image, image test, push, deploy by digest; ARGS=--dry-run shows it
 	$(BIN)/python -m deploy.redeploy --stack "$(STACK)" --repository "$(REPOSITORY)" \
 	  $(if $(ENDPOINTS),--endpoints $(ENDPOINTS)) $(if $(OUTCOMES),--outcomes "$(OUTCOMES)") $(PARAMETERS:%=--parameter "%") $(ARGS)
+
+retrain: .venv/ready ## train on ENDPOINTS and OUTCOMES behind the gate, write the bundle that ships, image, image test (docs/training.md)
+	$(BIN)/segment-scorer train --endpoints $(ENDPOINTS) --outcomes "$(OUTCOMES)" \
+	  --out model/artifact --against model/artifact --reserve 0.2 $(ARGS)
+	$(MAKE) image image-test ARGS=
 
 clean: ## everything that can be made again
 	rm -rf .venv .cache build dist out .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info

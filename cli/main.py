@@ -19,6 +19,7 @@ from model.errors import SegmentScorerError
 VERBS: dict[str, tuple[str, str]] = {
     "drift": ("cli.drift", "compare the people in the logs with those the model learnt from"),
     "policy": ("cli.policy", "check a policy file, or explain what it decides for an endpoint"),
+    "evaluate": ("cli.evaluate", "say how good a bundle's scores are on people whose outcomes are known"),
     "run": ("cli.run", "walk a segment file through the hook, as Pinpoint did, and keep the books"),
     "invoke": ("cli.invoke", "send one event to the hook; show the reply and each decision with its reason"),
     "profiles": ("cli.profiles", "make a store of what is known about people elsewhere: a SQLite file, a DynamoDB table"),

@@ -16,6 +16,7 @@ from examples.cdnow.make_endpoints import HERE, write_example
 from model.bundle import Bundle, check_golden, load_bundle
 from model.features import load_spec
 from model.training.export import score_onnx
+from model.training.fit import Recipe
 from model.training.train import Order, train_bundle
 
 ARTIFACT = Path(model.__file__).parent / "artifact"
@@ -35,6 +36,7 @@ def retrained(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
         outcomes=directory / "outcomes.csv",
         features=HERE / "features.toml",
         out=directory / "bundle",
+        recipe=Recipe(model="boosting"),
     )
     return train_bundle(order, lambda *_: None).bundle
 
