@@ -39,7 +39,9 @@ RUN /build/compile.sh "$(python -c 'import sysconfig; print(sysconfig.get_path("
 FROM builder AS function-dependencies
 # The architecture of the image, not of the builder: the engine sets it.
 ARG TARGETARCH
-COPY requirements/function.txt /build/
+# `function`, or `function-dynamodb`: the same with boto3, for profiles in DynamoDB (docs/profiles.md).
+ARG FUNCTION_SET=function
+COPY requirements/${FUNCTION_SET}.txt /build/function.txt
 RUN --mount=type=secret,id=ca-bundle,target=/run/secrets/ca-bundle,required=false \
     /build/install.sh /build/function.txt "$TARGETARCH" && /build/compile.sh /opt/venv/lib
 

@@ -35,7 +35,7 @@ lock: .venv/ready ## compile requirements/*.txt again from pyproject.toml
 stubs: .venv/ready ## make the Python of protos/open_inference.proto again
 	$(BIN)/python -m protos.generate
 
-image: ## the container image, with docker or podman (ENGINE, BASE_IMAGE, CA_BUNDLE, ARCH: docs/image.md)
+image: ## the container image, with docker or podman (ENGINE, BASE_IMAGE, FUNCTION_SET, CA_BUNDLE, ARCH: docs/image.md)
 	$(PYTHON) -m image.build --target $(TARGET)
 
 image-test: .venv/ready .cache/image-tools/ready image ## the tests of the built container, under Lambda's limits
@@ -49,10 +49,6 @@ emulate: .venv/ready image ## the image under AWS's emulator: the example events
 pin-base: ## write the base's digest, asked of its registry, into the Dockerfile
 	$(PYTHON) -m image.build --pin-base
 
-.cache/image-tools/ready: requirements/image-tools.txt
-	$(PYTHON) -m venv .cache/image-tools
-	.cache/image-tools/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/image-tools.txt
-	touch $@
 interop: .venv/ready ## our client against foreign servers and a foreign client against ours, each in its own environment
 	$(BIN)/python -m tests.interop.prepare
 	$(BIN)/python -m pytest -m interop tests/interop $(ARGS)

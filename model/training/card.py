@@ -63,7 +63,8 @@ def write_card(facts: Mapping[str, Any]) -> str:
         (
             "- It ranks people by what was known about them when the data were taken. When people or campaigns change, train again.\n"
             "- It says who responds, not who responds because of the message. A holdout group, which the policy can set aside, does.\n"
-            "- Look at the figures by channel and country above, and ask whether leaving people out by this score is fair to them."
+            "- Where figures by channel or country stand above, look at them, and ask whether leaving people out by this score is fair "
+            "to them."
         ),
     ]
     return "\n\n".join(parts) + "\n"

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import onnxruntime
 from skl2onnx import convert_sklearn
 from skl2onnx.common.data_types import FloatTensorType
 from sklearn.calibration import CalibratedClassifierCV
@@ -17,8 +16,8 @@ from sklearn.pipeline import Pipeline
 
 from model.errors import BundleError
 from model.features import FeatureSpec, Matrix
+from model.runtime import INPUT, PROBABILITIES, open_session
 
-INPUT, LABEL, PROBABILITIES = "input", "label", "probabilities"
 # Older than the newest on purpose: every ONNX Runtime that pyproject.toml allows, and Triton's, reads them.
 OPSETS = {"": 17, "ai.onnx.ml": 3}
 # float32 sums of a hundred trees differ from float64 sums by about 1e-7; a wrong branch moves a score by 1e-3 and more.
@@ -81,10 +80,7 @@ def round_down(exact: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 def score_onnx(onnx: bytes, matrix: Matrix) -> npt.NDArray[np.float64]:
     """What ONNX Runtime makes of `matrix` [n, f]: the probability of outcome 1, float64 [n]."""
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    session = onnxruntime.InferenceSession(onnx, options, providers=["CPUExecutionProvider"])
-    scores: npt.NDArray[np.float64] = session.run([PROBABILITIES], {INPUT: matrix})[0][:, 1].astype(np.float64)
+    scores: npt.NDArray[np.float64] = open_session(onnx).run([PROBABILITIES], {INPUT: matrix})[0][:, 1].astype(np.float64)
     return scores
 
 
