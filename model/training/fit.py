@@ -26,8 +26,9 @@ from model.training.people import People
 # A search is bounded by people, settings and folds, not by a clock: the same input has to give the same bundle.
 SEARCHED_PEOPLE = 20_000
 SEARCHED_SETTINGS = 10
-# Below it threads wait for each other longer than they work, six times as long where the processors are busy otherwise.
-LEAST_FOR_THREADS = 50_000
+# Below it one thread is enough (a million people: 4 minutes), and where the processors are busy otherwise several wait for each other
+# longer than they work: two took more than 20 minutes for the same million.
+LEAST_FOR_THREADS = 2_000_000
 AUTO = "auto"
 COMPARED_PEOPLE = 10_000
 FEW = 2_000  # people, below which a comparison uses all five folds
