@@ -8,13 +8,16 @@ TARGET ?= function
 # Each round of fuzz is about 107,000 events.
 ROUNDS ?= 10
 
-.PHONY: retrain demo test check lock stubs interop image image-test emulate pin-base clean fuzz
+.PHONY: retrain demo test check lock stubs interop image image-test emulate pin-base clean fuzz ray
 
 demo: .venv/ready ## one real segment through the hook: who was kept, who was not, and how they really behaved
 	$(BIN)/python examples/cdnow/demo.py --out out/demo
 
 test: .venv/ready ## the tests (none needs a container engine or an AWS account)
 	$(BIN)/python -m pytest $(ARGS)
+
+ray: .venv/ready requirements/ray.txt ## Ray beside everything else in .venv, for run --engine ray and its tests
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/ray.txt
 
 fuzz: .venv/ready ## about a million events of arbitrary JSON through the handler (some twenty minutes)
 	FUZZ_ROUNDS=$(ROUNDS) $(BIN)/python -m pytest tests/property/test_any_event_gets_a_reply_or_an_event_error.py --hypothesis-profile=fuzz $(ARGS)

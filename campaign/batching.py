@@ -1,74 +1,108 @@
-"""Cuts a stream of lines into slices, each holding the endpoints of one hook event, exactly as the whole segment in one piece would be.
+"""Cuts a stream of records into slices, each holding the people of one hook event, exactly as the whole segment in one piece would be.
 
-Takes raw lines in order; gives slices of neighbouring lines. Looks only at what decides where a batch ends, so that whoever walks a
+Takes raw records in order; gives slices of neighbouring ones. Looks only at what decides where a batch ends, so that whoever walks a
 slice (this process or another) can do all the rest, and every engine makes the same batches.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import Any
+import csv
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, TypeAlias
 
 import msgspec
 
 LARGEST_BATCH = 50
-# A synchronous Lambda invocation takes 6 MB; a batch closes before its lines exceed this.
+# A synchronous Lambda invocation takes 6 MB; a batch closes before its records exceed this.
 MOST_BYTES = 5_000_000
-# Lines that are not sent ride along with the next batch; this many close it, so that memory stays flat.
-MOST_LINES = 5_000
+# Records that are not sent ride along with the next batch; this many close it, so that memory stays flat.
+MOST_RECORDS = 5_000
+# A record -> the id of whom it sends to the hook; None (or empty) when it sends nobody.
+Finder: TypeAlias = Callable[[bytes], str | None]
 
 
 class Slice(msgspec.Struct, frozen=True, kw_only=True):
-    """Neighbouring lines of one file with at most 50 endpoints to send, no id twice. `first`: the first line's number, from 1."""
+    """Neighbouring records of one file with at most 50 people to send, no id twice, and the line each begins on."""
 
-    first: int
-    lines: list[bytes]
+    numbers: list[int]
+    records: list[bytes]
 
 
 class Head(msgspec.Struct, gc=False):
-    """What of a line decides about batches; the rest of the line is skipped, not read."""
+    """What of a JSON object decides about batches; the rest of it is skipped, not read."""
 
-    Id: str
+    Id: Any = None
     OptOut: Any = None
     EndpointStatus: Any = None
+    ProfileId: Any = None
+    profileId: Any = None  # noqa: N815  # Connect's own events write it so
 
 
-_decode_head = msgspec.json.Decoder(Head).decode
-
-
-def opted_out(document: dict[str, Any]) -> bool:
+def opted_out(head: Any) -> bool:
     """Whether Pinpoint would not have sent this endpoint to the hook: OptOut ALL or EndpointStatus INACTIVE."""
-    return document.get("OptOut") == "ALL" or document.get("EndpointStatus") == "INACTIVE"
+    return bool(head.get("OptOut") == "ALL" or head.get("EndpointStatus") == "INACTIVE")
 
 
-def cut_slices(lines: Iterable[bytes], *, include_opted_out: bool) -> Iterator[Slice]:
-    """Cut lines into slices. A slice ends with its 50th endpoint to send, or before an id that is already in it."""
-    first, held, size = 1, list[bytes](), 0
+def cut_slices(records: Iterable[tuple[int, bytes]], find_id: Finder, *, most_bytes: int = MOST_BYTES) -> Iterator[Slice]:
+    """Cut `(line, record)` pairs into slices. A slice ends with its 50th id to send, or before an id that is already in it."""
+    numbers, held, size = list[int](), list[bytes](), 0
     ids = set[str]()
-    for line in lines:
-        id_ = find_id(line, include_opted_out=include_opted_out)
-        if held and (id_ in ids or size + len(line) > MOST_BYTES or len(held) == MOST_LINES):
-            yield Slice(first=first, lines=held)
-            first, held, size = first + len(held), [], 0
-            ids.clear()
-        held.append(line)
-        size += len(line)
+    for number, record in records:
+        id_ = find_id(record)
+        if held and (id_ in ids or size + len(record) > most_bytes or len(held) == MOST_RECORDS):
+            yield Slice(numbers=numbers, records=held)
+            numbers, held, size, ids = [], [], 0, set()
+        numbers.append(number)
+        held.append(record)
+        size += len(record)
         if id_:
             ids.add(id_)
             if len(ids) == LARGEST_BATCH:
-                yield Slice(first=first, lines=held)
-                first, held, size = first + len(held), [], 0
-                ids.clear()
+                yield Slice(numbers=numbers, records=held)
+                numbers, held, size, ids = [], [], 0, set()
     if held:
-        yield Slice(first=first, lines=held)
+        yield Slice(numbers=numbers, records=held)
 
 
-def find_id(line: bytes, *, include_opted_out: bool) -> str | None:
-    """The id of the endpoint on this line, or None (or empty) when it is not going to be sent."""
-    try:
-        head = _decode_head(line)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return None
-    if not include_opted_out and (head.OptOut == "ALL" or head.EndpointStatus == "INACTIVE"):
-        return None
-    return head.Id
+def make_finder(header: Sequence[str] | None, *, include_opted_out: bool) -> Finder:
+    """What finds the id to send in a record of a file with this CSV header, or in a JSON object where there is none."""
+    return find_in_object(include_opted_out) if header is None else find_in_row(header, include_opted_out)
+
+
+def find_in_object(include_opted_out: bool) -> Finder:  # of this module alone
+    """The finder for JSON objects: an endpoint's Id, or the ProfileId of a profile, which knows no opting out."""
+    decode = msgspec.json.Decoder(Head).decode
+
+    def find_id(record: bytes) -> str | None:
+        try:
+            head = decode(record)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return None
+        id_ = head.Id
+        if id_ is None:
+            id_ = head.ProfileId or head.profileId
+        elif not include_opted_out and (head.OptOut == "ALL" or head.EndpointStatus == "INACTIVE"):
+            return None
+        return id_ if isinstance(id_, str) else None
+
+    return find_id
+
+
+def find_in_row(header: Sequence[str], include_opted_out: bool) -> Finder:  # of this module alone
+    """The finder for CSV records."""
+    places = {name: place for place, name in enumerate(header)}
+    wanted = [places[name] for name in ("Id", "ProfileId", "profileId") if name in places]
+    leaving = [(places[name], value) for name, value in (("OptOut", "ALL"), ("EndpointStatus", "INACTIVE")) if name in places]
+
+    def find_id(record: bytes) -> str | None:
+        try:
+            cells = next(csv.reader([record.decode()], strict=True))
+        except (UnicodeDecodeError, csv.Error):
+            return None
+        if len(cells) != len(header):
+            return None
+        if "Id" in places and cells[places["Id"]] and not include_opted_out and any(cells[place] == value for place, value in leaving):
+            return None
+        return next((cells[place] for place in wanted if cells[place]), None)
+
+    return find_id

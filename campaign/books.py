@@ -11,7 +11,8 @@ import msgspec
 
 # The policy's reason -> its count in the summary; the reason "score" needs none.
 REASON_COUNTS = {"holdout": "held_out", "unreadable": "unreadable", "no_scores": "unscored", "sparse": "sparse"}
-ONLY_FROM_DECISIONS = ("held_out", "unreadable", "unscored", "sparse", "would_filter")
+ONLY_FROM_DECISIONS = ("held_out", "unreadable", "unscored", "sparse")
+SHADOW = "shadow"  # Connect's reason in that mode: the function then tells nothing of its decisions
 CLEAN, INCOMPLETE = 0, 4
 
 
@@ -19,9 +20,14 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     """What holds for a whole run: the campaign that events speak of, and what is known of the hook.
 
     knows_decisions   whether the hook shows every decision; if not, the counts of reasons stay null
+    knows_drops       whether it also shows what the rules say where the mode does not act on it
+    has_log           whether the function's own log can be seen
+    writes            whether people are written anywhere; a rehearsal writes nobody
+    tables            whether the kept are to be written as a table, whose columns have to be known
     score_attribute   the attribute that carries the score, read where decisions are not shown; "" = none
     decimals          of the scores in files, where decisions are shown
     model, mode       as in the summary; None = unknown
+    threshold, keep   the rule that the report's explorer begins with; None = unknown
     """
 
     host: str = "pinpoint"
@@ -32,11 +38,17 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     activity_id: str
     include_opted_out: bool = False
     knows_decisions: bool = False
+    knows_drops: bool = False
+    has_log: bool = False
+    writes: bool = True
+    tables: bool = False
     metric: str = "Score"
     score_attribute: str = "Score"
     decimals: int = 4
     model: str | None = None
     mode: str | None = None
+    threshold: float | None = None
+    keep: str | None = None
 
 
 class Summary(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,5 +97,6 @@ def close_books(counts: Counter[str], terms: Terms, seconds: float) -> Summary:
         scheduled_time=terms.scheduled_time,
         mode=terms.mode,
         host=terms.host,
-        **{name: counts[name] if terms.knows_decisions else None for name in ONLY_FROM_DECISIONS},
+        would_filter=counts["would_filter"] if terms.knows_drops else None,
+        **{name: counts[name] if terms.knows_decisions and not counts[SHADOW] else None for name in ONLY_FROM_DECISIONS},
     )

@@ -3,13 +3,14 @@
 SegmentScorerError      (model.errors) anything this project raises on purpose
 ├── DataError           (model.errors) whoever supplies the segment: no file, nothing in it, damaged gzip
 ├── OptionError         whoever typed the command
-├── HookUnreachable     whoever runs the hook: nothing answers at its address
+├── HookUnreachable     whoever runs the hook: nothing answers there, or AWS refuses
+├── EngineError         whoever runs the machines: a worker process ended, or Ray cannot be had
 └── OutputError         whoever chose the output folder: not writable, full, or holding a complete run
 """
 
 from model.errors import DataError, SegmentScorerError
 
-__all__ = ["DataError", "HookUnreachable", "OptionError", "OutputError", "SegmentScorerError"]
+__all__ = ["DataError", "EngineError", "HookUnreachable", "OptionError", "OutputError", "SegmentScorerError"]
 
 
 class OptionError(SegmentScorerError):
@@ -18,6 +19,10 @@ class OptionError(SegmentScorerError):
 
 class HookUnreachable(SegmentScorerError):
     """Nothing answers at the hook's address: no failure of the function, so the run stops instead of counting everybody as failed."""
+
+
+class EngineError(SegmentScorerError):
+    """The processes or machines that walk the blocks cannot be had, or one of them ended."""
 
 
 class OutputError(SegmentScorerError):

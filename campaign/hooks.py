@@ -1,4 +1,4 @@
-"""Hooks: the function in this process, or behind the HTTP address of a runtime interface emulator.
+"""Hooks: the function in this process, behind the HTTP address of a runtime interface emulator, or deployed (`lambda_hook`).
 
 Takes an event, gives one attempt's result. Knows how a call can go wrong, not what a valid answer is (`rules`) nor how often to ask.
 """
@@ -8,18 +8,21 @@ from __future__ import annotations
 import contextlib
 import http.client
 import io
+import socket
+import threading
 import time
 import urllib.parse
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from campaign.errors import HookUnreachable, OptionError
-from campaign.rules import LIMIT_SECONDS, Attempt
+from campaign.rules import LIMIT_SECONDS, NO_JSON, Attempt, Hook
 from function.records import Batch, Decision
 
 INVOKE = "/2015-03-31/functions/function/invocations"
+LAMBDA = "lambda:"
 TIMED_OUT = "took longer than the host waits"
 # How long past the host's limit we wait for a late answer, only to throw it away: a second request meanwhile would crash the emulator.
 PATIENCE_SECONDS = 45.0
@@ -29,7 +32,7 @@ _decode = msgspec.json.Decoder().decode
 
 
 class LocalContext:
-    """Lambda's context object, as far as a hook looks at it: time runs out 15 s after the call, as the host has it."""
+    """Lambda's context object, as far as a hook looks at it: time runs out as the host has it."""
 
     function_name = "segment-scorer"
     function_version = "$LATEST"
@@ -49,8 +52,11 @@ class LocalContext:
 class LocalHook:
     """The handler in this process. `observe` must be the observer that the handler was built with, `stream` where it logs."""
 
-    def __init__(self, build: Callable[[Callable[[Batch, Sequence[Decision]], None], io.StringIO], Handler]) -> None:
+    def __init__(
+        self, build: Callable[[Callable[[Batch, Sequence[Decision]], None], io.StringIO], Handler], *, limit: float = LIMIT_SECONDS
+    ) -> None:
         """`build` makes the handler, given an observer and a stream; what it raises is the caller's to hear."""
+        self._limit = limit
         self._seen: dict[str, Decision] = {}
         self._stream = io.StringIO()
         self._handler = build(self._observe, self._stream)
@@ -63,10 +69,10 @@ class LocalHook:
         self._seen = {}
         started = time.monotonic()
         try:
-            reply = self._handler(event, LocalContext(started + LIMIT_SECONDS))
+            reply = self._handler(event, LocalContext(started + self._limit))
         except Exception as error:  # noqa: BLE001  # the host's side of the boundary: whatever a function raises fails its batch
             return Attempt(problem=f"raised {type(error).__name__}")
-        if time.monotonic() - started > LIMIT_SECONDS:
+        if time.monotonic() - started > self._limit:
             return Attempt(problem=TIMED_OUT)
         return Attempt(reply=reply, decisions=self._seen)
 
@@ -87,9 +93,9 @@ class HttpHook:
             parts = urllib.parse.urlsplit(address)
             host, port = parts.hostname, parts.port or 80
         except ValueError as error:
-            raise OptionError("--hook: expected local, or http://host:port") from error
+            raise OptionError("--hook: expected local, lambda:NAME, or http://host:port") from error
         if parts.scheme != "http" or not host or parts.path not in {"", "/", INVOKE} or parts.query or parts.username:
-            raise OptionError("--hook: expected local, or http://host:port of a runtime interface emulator")
+            raise OptionError("--hook: expected local, lambda:NAME, or http://host:port of a runtime interface emulator")
         self._host, self._port = host, port
         self._limit, self._patience = limit, patience
 
@@ -99,26 +105,29 @@ class HttpHook:
         Raises HookUnreachable when nothing listens, or when an answer is still outstanding long after the limit.
         """
         started = time.monotonic()
-        connection = http.client.HTTPConnection(self._host, self._port, timeout=self._limit + self._patience)
+        patience = self._limit + self._patience
+        connection = http.client.HTTPConnection(self._host, self._port, timeout=patience)
         with contextlib.closing(connection):
             try:
                 connection.connect()
             except OSError as error:
                 raise HookUnreachable("--hook: expected a runtime interface emulator to listen at that address") from error
-            try:
-                connection.request("POST", INVOKE, _encode(event), {"Content-Type": "application/json"})
-                response = connection.getresponse()
-                status, body = response.status, response.read()
-            except TimeoutError as error:
-                raise HookUnreachable(
-                    f"--hook: expected an answer within {self._limit + self._patience:g} s; a second request meanwhile would crash the "
-                    "emulator, so the run stops: give the function a timeout of 15 s or less (AWS_LAMBDA_FUNCTION_TIMEOUT)"
-                ) from error
-            except (OSError, http.client.HTTPException):
-                return Attempt(problem="broke the connection off")
-        if time.monotonic() - started > self._limit:
+            with cut_off(connection.sock, patience):
+                try:
+                    connection.request("POST", INVOKE, _encode(event), {"Content-Type": "application/json"})
+                    response = connection.getresponse()
+                    status, body = response.status, response.read()
+                except (OSError, http.client.HTTPException):
+                    status, body = 0, b""
+        seconds = time.monotonic() - started
+        if seconds >= patience:
+            raise HookUnreachable(
+                f"--hook: expected an answer within {patience:g} s; a second request meanwhile would crash the "
+                "emulator, so the run stops: give the function a timeout below the host's limit (AWS_LAMBDA_FUNCTION_TIMEOUT)"
+            )
+        if seconds > self._limit:
             return Attempt(problem=TIMED_OUT)
-        return read_answer(status, body)
+        return read_answer(status, body) if status else Attempt(problem="broke the connection off")
 
     def take_log(self) -> str:
         """Nothing: what the function prints stays with the emulator."""
@@ -134,13 +143,34 @@ def read_answer(status: int, body: bytes) -> Attempt:
     try:
         return Attempt(reply=_decode(body))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return Attempt(problem="answered with what is no JSON")
+        return Attempt(problem=NO_JSON)
 
 
-def open_hook(address: str, environ: Mapping[str, str]) -> LocalHook | HttpHook:
-    """The hook for `--hook`: `local`, or an http address. Raises SettingsError or BundleError where the function cannot start."""
+@contextlib.contextmanager
+def cut_off(connection: socket.socket, seconds: float) -> Iterator[None]:
+    """End a connection after so many seconds, whatever comes over it meanwhile: a timeout of its own starts again with every byte."""
+
+    def end() -> None:
+        with contextlib.suppress(OSError):
+            connection.shutdown(socket.SHUT_RDWR)
+
+    timer = threading.Timer(seconds, end)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def open_hook(address: str, environ: Mapping[str, str], limit: float = LIMIT_SECONDS) -> Hook:
+    """The hook for `--hook`: `local`, `lambda:NAME` or an http address. Raises SettingsError or BundleError where it cannot start."""
+    if address.startswith(LAMBDA):
+        from campaign.lambda_hook import connect_lambda  # noqa: PLC0415  # loads boto3
+
+        return connect_lambda(address.removeprefix(LAMBDA), limit)
     if address != "local":
-        return HttpHook(address)
+        return HttpHook(address, limit=limit)
     from function.bootstrap import build_handler  # noqa: PLC0415  # loads ONNX Runtime, which a run over HTTP does without
 
-    return LocalHook(lambda observer, stream: build_handler(environ, observer=observer, stream=stream))
+    return LocalHook(lambda observer, stream: build_handler(environ, observer=observer, stream=stream), limit=limit)

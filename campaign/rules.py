@@ -1,4 +1,4 @@
-"""The host's rules for one batch: 15 s an attempt, 3 attempts, an answer that can be decoded and names only ids that were sent.
+"""The host's rules for one batch: a limit an attempt, 3 attempts, an answer that can be decoded and names only ids that were sent.
 
 Takes a hook and an event; gives the reply, or none with the reasons. Source: Amazon Pinpoint developer guide, "Customizing segments
 using a Lambda function". What the guide leaves open (unknown ids) counts as no valid answer: nobody is messaged who was not asked about.
@@ -7,8 +7,9 @@ using a Lambda function". What the guide leaves open (unknown ids) counts as no 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
-from typing import Any, Protocol
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any, Protocol, TypeAlias
 
 import msgspec
 
@@ -18,8 +19,10 @@ from function.records import Decision
 
 ATTEMPTS = 3
 LIMIT_SECONDS = pinpoint.LIMIT_SECONDS
+NO_JSON = "answered with what is no JSON"
 # A class name is shown because it says who must act; anything longer or odder could carry somebody's data.
 CLASS_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.]{0,79}")
+ReadReply: TypeAlias = Callable[[object, Any], Mapping[str, dict[str, Any]]]
 
 
 class Attempt(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,19 +37,24 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
-    """How a batch ended: a valid reply, or None after 3 attempts. `problems` has one entry for each attempt that failed."""
+    """How a batch ended: a valid reply, or None after 3 attempts.
+
+    problems  one entry for each attempt that failed
+    seconds   how long each attempt took
+    """
 
     reply: Mapping[str, dict[str, Any]] | None
     attempts: int
     problems: Sequence[str] = ()
     decisions: Mapping[str, Decision] | None = None
+    seconds: Sequence[float] = ()
 
 
 class Hook(Protocol):
-    """Where events go. Implementations: `hooks.LocalHook` (in this process), `hooks.HttpHook` (the runtime interface emulator)."""
+    """Where events go: `hooks.LocalHook` (in this process), `hooks.HttpHook` (an emulator), `lambda_hook.LambdaHook` (AWS)."""
 
     def call(self, event: dict[str, Any]) -> Attempt:
-        """Make one attempt, of at most 15 s. Raises HookUnreachable when there is no function to fail."""
+        """Make one attempt, of at most the host's limit. Raises HookUnreachable when there is no function to fail."""
         ...
 
     def take_log(self) -> str:
@@ -54,21 +62,24 @@ class Hook(Protocol):
         ...
 
 
-def ask_hook(hook: Hook, event: dict[str, Any], sent: Collection[str]) -> Outcome:
+def ask_hook(hook: Hook, event: dict[str, Any], sent: Collection[str], read_reply: ReadReply = pinpoint.read_reply) -> Outcome:
     """Call the hook until an answer is valid, 3 times at most."""
     problems: list[str] = []
+    seconds: list[float] = []
     for attempt in range(1, ATTEMPTS + 1):
+        started = time.monotonic()
         result = hook.call(event)
+        seconds.append(time.monotonic() - started)
         problem = result.problem or find_error(result.reply)
         if problem is None:
             try:
-                reply = pinpoint.read_reply(result.reply, sent)
+                reply = read_reply(result.reply, sent)
             except ReplyError as error:
                 problem = f"answered, but {error}"
             else:
-                return Outcome(reply=reply, attempts=attempt, problems=problems, decisions=result.decisions)
+                return Outcome(reply=reply, attempts=attempt, problems=problems, decisions=result.decisions, seconds=seconds)
         problems.append(problem)
-    return Outcome(reply=None, attempts=ATTEMPTS, problems=problems)
+    return Outcome(reply=None, attempts=ATTEMPTS, problems=problems, seconds=seconds)
 
 
 def find_error(reply: object) -> str | None:

@@ -1,43 +1,52 @@
 """One run: segment files through a hook into an output folder. Composes the rooms of `campaign`; decides nothing itself.
 
-Takes a Request, gives the Summary it has also written. Holds one block of lines at a time, whatever the segment's size.
+Takes a Request, gives the Summary it has also written. Holds a few blocks of records at a time, whatever the segment's size.
 """
 
 from __future__ import annotations
 
 import itertools
-import time
-from collections import Counter
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 
-from msgspec.structs import replace
-
-from campaign.batching import cut_slices
-from campaign.books import Summary, Terms, close_books
+from campaign.batching import cut_slices, make_finder
+from campaign.books import Summary, close_books
+from campaign.engines import Pages, Recipe, walk_here, walk_in_processes, walk_in_threads
 from campaign.errors import DataError, OptionError
-from campaign.hooks import open_hook
-from campaign.outputs import open_outputs
-from campaign.segments import SegmentFile, measure_files
-from campaign.walking import MOST_COMPLAINTS, Block, begin_page, end_page, walk_block
-from function.policy import Rules
-from function.policy_file import load_policy
-from function.records import Context
-from function.settings import read_settings
-from model.bundle import load_bundle
+from campaign.forms import FORMS
+from campaign.hooks import LAMBDA, open_hook
+from campaign.ledger import Entry, Ledger
+from campaign.outputs import CHECKPOINT_SECONDS, REPORT, Outputs, find_unfinished, give_names, lock_folder, open_outputs
+from campaign.report import write_report
+from campaign.rules import Hook
+from campaign.segments import Source, add_sizes, find_sources, open_source
+from campaign.settling import describe_request, find_reference, settle_terms
+from campaign.sides import SIDES
+from campaign.walking import LOG, Block, begin_page, end_page
 
-SLICES_IN_A_BLOCK = 100  # about 5,000 endpoints, 2 MB
+# Slices in a block: about 5,000 endpoints, 2 MB, where they are walked in no time; fewer where each is waited for, so that many can be
+# under way at once and little is lost when a run is stopped.
+SLICES = 100
+SLICES_AWAITED = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What somebody asked for. `scheduled_time` is the campaign's, as text; None: the start of the run. `environ` sets up a local hook."""
+    """What somebody asked for. `scheduled_time` is the campaign's, as text; None: the start of the run. `environ` sets up a local hook.
 
-    segment: Sequence[Path]
+    segment      paths, globs, s3:// addresses
+    also         further forms of the kept segment, keys of `forms.FORMS`
+    engine       local or ray; processes: how many, None: one a core
+    concurrency  calls at once of a function in AWS
+    slices       in a block, every: seconds between checkpoints; None: what suits the hook
+    """
+
+    segment: Sequence[str | Path]
     out: Path
     hook: str = "local"
+    host: str = "pinpoint"
     scheduled_time: str | None = None
     application_id: str = "segment-scorer"
     campaign_id: str = "segment-scorer"
@@ -46,6 +55,14 @@ class Request:
     policy: Path | None = None
     bundle: Path | None = None
     force: bool = False
+    resume: bool = False
+    rehearse: bool = False
+    also: Sequence[str] = ()
+    engine: str = "local"
+    processes: int | None = None
+    concurrency: int = 10
+    slices: int | None = None
+    every: float = CHECKPOINT_SECONDS
     environ: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -61,82 +78,120 @@ class Report:
 def run_segment(request: Request, progress: Callable[[int, int], None]) -> Report:
     """Walk the whole segment. `progress` hears bytes done and bytes in all.
 
-    Raises a SegmentScorerError, having written nothing, when the segment, the hook, an option or the output folder cannot be used.
+    Raises a SegmentScorerError when the segment, the hook, an option or the output folder cannot be used. Nothing is then written, but
+    for what a later run with `resume` goes on with.
     """
-    started = time.monotonic()
-    total = measure_files(request.segment)
-    terms, environ = settle_terms(request)
-    hook = open_hook(request.hook, environ)
-    counts: Counter[str] = Counter()
-    problems: Counter[str] = Counter()
-    complaints: list[str] = []
-    with open_outputs(request.out, begin_page(terms), force=request.force) as outputs:
-        for block in read_blocks(request.segment, include_opted_out=request.include_opted_out):
-            page = walk_block(block, hook, terms)
-            outputs.append(page.parts)
-            counts.update(page.counts)
-            problems.update(page.problems)
-            complaints += page.complaints[: MOST_COMPLAINTS - len(complaints)]
-            progress(block.position, total)
-        if not counts["received"] + counts["rejected"]:
-            raise DataError(f"{request.segment[0]}: expected one endpoint a line, found no line with anything on it")
-        outputs.append(end_page(counts))
-        summary = close_books(counts, terms, time.monotonic() - started)
-        outputs.publish(summary)
-    return Report(summary=summary, problems=problems, complaints=complaints)
+    check_request(request)
+    sources = find_sources([str(text) for text in request.segment])
+    terms, settings = settle_terms(request)
+    asked = describe_request(request, terms, settings)
+    with lock_folder(request.out):
+        entry = find_unfinished(request.out, resume=request.resume, force=request.force)
+        if entry is not None:
+            check_same(entry, asked, sources)
+            terms = entry.terms
+        files = [*begin_page(terms), *(FORMS[name][0] for name in request.also), REPORT]
+        ledger = Ledger(asked, files, sources, terms) if entry is None else Ledger.from_entry(entry)
+        if ledger.summary is not None:
+            give_names(request.out, ledger.files)
+        else:
+            recipe = Recipe(hook=request.hook, environ=settings, terms=terms)
+            hook = open_hook(request.hook, settings, SIDES[terms.host].limit_seconds)
+            with open_outputs(request.out, begin_page(terms), entry=entry, every=request.every) as outputs:
+                walk_all(request, recipe, hook, outputs, ledger, progress=progress)
+                finish(request, settings, outputs, ledger)
+    if ledger.summary is None:
+        raise AssertionError("a run that ended without an error has a summary")
+    return Report(summary=ledger.summary, problems=ledger.problems, complaints=ledger.complaints)
 
 
-def read_blocks(paths: Sequence[Path], *, include_opted_out: bool) -> Iterator[Block]:
-    """Cut the files into blocks of 100 slices, in order. A file's end closes its last batch."""
+def walk_all(
+    request: Request, recipe: Recipe, hook: Hook, outputs: Outputs, ledger: Ledger, *, progress: Callable[[int, int], None]
+) -> None:
+    """Walk every block that the ledger has not got yet."""
+    introduction = hook.take_log()
+    if recipe.terms.has_log and recipe.terms.writes and not ledger.blocks:
+        outputs.append({LOG: introduction.encode()})
+    total = add_sizes(ledger.sources)
+    size = request.slices or (SLICES if request.hook == "local" else SLICES_AWAITED)
+    blocks = read_blocks(ledger.sources, size, host=recipe.terms.host, include_opted_out=request.include_opted_out)
+    for position, page in choose_engine(request, recipe, hook, itertools.islice(blocks, ledger.blocks, None)):
+        outputs.append(page.parts)
+        ledger.add(page)
+        outputs.checkpoint(ledger)
+        progress(position, total)
+    if not ledger.counts["received"] + ledger.counts["rejected"]:
+        raise DataError(f"{ledger.sources[0].name}: expected people, one a line, found no line with anything on it")
+
+
+def choose_engine(request: Request, recipe: Recipe, hook: Hook, blocks: Iterator[Block]) -> Pages:
+    """The pages of the blocks, by the engine that was asked for and suits the hook."""
+    if request.engine == "ray":
+        from campaign.ray_engine import walk_on_ray  # noqa: PLC0415  # an extra
+
+        return walk_on_ray(blocks, recipe, request.concurrency if request.hook.startswith(LAMBDA) else request.processes)
+    if request.hook.startswith(LAMBDA):
+        return walk_in_threads(blocks, hook, recipe.terms, request.concurrency)
+    if request.hook == "local":
+        return walk_in_processes(blocks, hook, recipe, request.processes or count_cores())
+    return walk_here(blocks, hook, recipe.terms)
+
+
+def finish(request: Request, settings: Mapping[str, str], outputs: Outputs, ledger: Ledger) -> None:
+    """Close the books, write what is made of the whole, and give everything its name."""
+    outputs.append(end_page(ledger.counts, ledger.terms))
+    for name in request.also:
+        file, _, write = FORMS[name]
+        outputs.make(file, lambda segment, path, write=write: write(segment, ledger.tally.columns, path))  # type: ignore[misc]
+    reference = find_reference(settings) if request.hook == "local" else None
+    summary = close_books(ledger.counts, ledger.terms, ledger.seconds + outputs.seconds)
+    outputs.make(REPORT, lambda _, path: write_report(path, summary, ledger, reference=reference, rehearsal=request.rehearse))
+    ledger.summary = summary
+    outputs.publish(ledger, alone=request.rehearse)
+
+
+def read_blocks(sources: Sequence[Source], slices: int, *, host: str, include_opted_out: bool) -> Iterator[Block]:
+    """Cut the files into blocks, in order. A file's end closes its last batch."""
     before = 0
-    for path in paths:
-        with SegmentFile(path) as file:
-            slices = cut_slices(file, include_opted_out=include_opted_out)
-            while held := list(itertools.islice(slices, SLICES_IN_A_BLOCK)):
-                yield Block(file=str(path), slices=held, position=before + file.position)
-            before += file.position
+    for source in sources:
+        with open_source(source.name) as file:
+            finder = make_finder(file.header, include_opted_out=include_opted_out)
+            pieces = cut_slices(file, finder, most_bytes=SIDES[host].most_bytes)
+            while held := list(itertools.islice(pieces, slices)):
+                yield Block(file=source.name, header=file.header, slices=held, position=before + file.position)
+            before += source.size
 
 
-def settle_terms(request: Request) -> tuple[Terms, dict[str, str]]:
-    """What holds for the whole run, fixed once; and the environment for a local hook. Raises SettingsError, BundleError, OptionError."""
-    environ = dict(request.environ)
-    scheduled = format_time(request.scheduled_time)
-    terms = Terms(
-        scheduled_time=scheduled,
-        application_id=request.application_id,
-        campaign_id=request.campaign_id,
-        treatment_id=request.treatment_id,
-        activity_id=f"run-{scheduled}",
-        include_opted_out=request.include_opted_out,
-    )
-    context = Context(application_id=request.application_id, campaign_id=request.campaign_id, treatment_id=request.treatment_id)
-    if request.hook != "local":
-        if request.bundle:
-            raise OptionError("--bundle: expected only with --hook local; a function behind an address has its own")
-        rules = (
-            load_policy(request.policy, threshold=0.5, quantiles=(0.0, 1.0)).rules_for(context) if request.policy else Rules(threshold=0.5)
-        )
-        return replace(terms, metric=rules.metric, score_attribute=rules.score_attribute), environ
-    environ |= {name: str(path) for name, path in (("SCORER_POLICY", request.policy), ("SCORER_BUNDLE", request.bundle)) if path}
-    settings = read_settings(environ)
-    bundle = load_bundle(settings.bundle)
-    rules = load_policy(settings.policy, threshold=bundle.threshold, quantiles=bundle.quantiles).rules_for(context)
-    return replace(
-        terms,
-        knows_decisions=True,
-        metric=rules.metric,
-        score_attribute=rules.score_attribute,
-        decimals=rules.decimals,
-        model=bundle.label,
-        mode=rules.mode,
-    ), environ
+def check_request(request: Request) -> None:
+    """Refuse what does not go together, before anything is begun. Raises OptionError."""
+    local = request.hook == "local"
+    if request.host not in SIDES:
+        raise OptionError(f"--host: expected one of {', '.join(SIDES)}")
+    if request.engine not in {"local", "ray"}:
+        raise OptionError("--engine: expected local or ray")
+    if request.engine == "ray" and not local and not request.hook.startswith(LAMBDA):
+        raise OptionError("--engine ray: expected --hook local or lambda:NAME; an emulator takes one call at a time")
+    if request.processes is not None and (request.processes < 1 or not local):
+        raise OptionError("--processes: expected 1 or more, with --hook local")
+    if not 1 <= request.concurrency <= 100:
+        raise OptionError("--concurrency: expected 1 to 100 calls at once")
+    if unknown := [name for name in request.also if name not in FORMS]:
+        raise OptionError(f"--also {unknown[0]}: expected one of {', '.join(FORMS)}")
+    if request.rehearse and (request.resume or request.also):
+        raise OptionError("--rehearse: expected neither --resume nor --also, since a rehearsal writes nothing but its report")
+    if request.resume and request.force:
+        raise OptionError("--resume, --force: expected one of them, to go on with an unfinished run or to replace it")
 
 
-def format_time(text: str | None) -> str:
-    """A time as events carry it, ISO 8601 with milliseconds and Z; None is now. Without a zone it is UTC. Raises OptionError."""
-    try:
-        time_ = datetime.fromisoformat(text) if text else datetime.now(UTC)
-        time_ = (time_ if time_.tzinfo else time_.replace(tzinfo=UTC)).astimezone(UTC)
-    except (ValueError, OverflowError) as error:
-        raise OptionError("--scheduled-time: expected a time in ISO 8601, such as 2026-01-31T19:00:00Z") from error
-    return time_.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+def check_same(entry: Entry, asked: Mapping[str, str], sources: Sequence[Source]) -> None:
+    """Refuse to go on with a run that asked for something else: half its outputs would be of one kind, half of another."""
+    different = sorted(name for name in asked.keys() | entry.asked.keys() if asked.get(name) != entry.asked.get(name))
+    if different:
+        raise OptionError(f"--resume: expected what the unfinished run was started with; different: {', '.join(different)}")
+    if list(sources) != entry.sources:
+        raise OptionError("--resume: expected the same segment files, in the same order and unchanged, as the unfinished run had")
+
+
+def count_cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0))

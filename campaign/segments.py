@@ -1,104 +1,133 @@
-"""Segment files: paths in, raw lines out one at a time, and one line's text into an endpoint or the reason why it is none.
+"""A segment: paths, globs and s3:// addresses in, opened files of people out. Holds one record, never a file.
 
-Takes exports as Pinpoint wrote them: JSON lines, gzip or not, told apart by their first bytes. Holds one line, never a file.
+Which forms there are, and what a record says, `model.people_files` and `model.people_records` know.
 """
 
 from __future__ import annotations
 
-import gzip
+import glob
 import io
+import os
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Any
+from typing import IO, Any, TypeVar
 
 import msgspec
 
 from campaign.errors import DataError
+from model.people_files import PeopleFile, open_people
 
-GZIP_MAGIC = b"\x1f\x8b"
-BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-# A synchronous Lambda invocation takes 6 MB; a longer line could not be sent. Pinpoint's own limit is 15 KB an endpoint.
-LONGEST_LINE = 5_000_000
-BUFFER_BYTES = 1 << 18
-_decode = msgspec.json.Decoder().decode
-
-
-class LineError(DataError):
-    """A line that is no endpoint; the message names the place in the line, not what stands there."""
+S3 = "s3://"
+GLOB = frozenset("*?[")
+PROBED = 1 << 16  # bytes at either end of a file that tell it from another of the same size
+READ_AHEAD = 1 << 22  # bytes asked of S3 at a time
+Result = TypeVar("Result")
 
 
-class SegmentFile:
-    """An open segment file: iterate over it for its lines; `position` is how many of its bytes have been read."""
+class Source(msgspec.Struct, frozen=True, kw_only=True):
+    """One file of a segment: how it is called, its bytes, and a checksum of its two ends, by which a resumed run knows it again."""
 
-    def __init__(self, path: Path) -> None:
-        """Open `path`. Raises DataError when that is impossible."""
-        self.path = path
-        try:
-            self._raw = path.open("rb")
-            zipped = self._raw.peek(2)[:2] == GZIP_MAGIC
-        except IsADirectoryError as error:
-            raise DataError(f"{path}: expected a file of JSON lines, found a folder") from error
-        except OSError as error:
-            raise DataError(f"{path}: expected a readable file of JSON lines ({error.strerror})") from error
-        self._lines = io.BufferedReader(gzip.GzipFile(fileobj=self._raw), BUFFER_BYTES) if zipped else self._raw
-
-    @property
-    def position(self) -> int:
-        """Bytes of the file read so far, compressed as they lie there."""
-        return self._raw.tell()
-
-    def __iter__(self) -> Iterator[bytes]:
-        """Every line, its end included; of one that is longer than can be sent only the beginning. Raises DataError for damage."""
-        number = 0
-        try:
-            while line := self._lines.readline(LONGEST_LINE):
-                if not number:
-                    line = line.removeprefix(BYTE_ORDER_MARK)
-                number += 1
-                rest = line
-                while len(rest) == LONGEST_LINE and not rest.endswith(b"\n"):
-                    rest = self._lines.readline(LONGEST_LINE)
-                yield line
-        except (OSError, EOFError, zlib.error) as error:
-            raise DataError(f"{self.path}: expected whole, undamaged data; it breaks off or cannot be read after line {number}") from error
-
-    def __enter__(self) -> SegmentFile:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._lines.close()
-        self._raw.close()
+    name: str
+    size: int
+    probe: int
 
 
-def measure_files(paths: Iterable[Path]) -> int:
-    """Check that every file can be opened, and give their bytes in all. Raises DataError for the first that is missing or empty."""
-    total = 0
-    for path in paths:
-        with SegmentFile(path):
-            size = path.stat().st_size
-        if not size and path.is_file():
-            raise DataError(f"{path}: expected one endpoint a line, found an empty file")
-        total += size
-    return total
+def find_sources(texts: Sequence[str]) -> list[Source]:
+    """The files that paths, globs (`*`, `?`, `[...]`, `**`) and s3:// addresses name, each once, a glob's in order of their names.
+
+    Raises DataError for the first that is missing, empty, or no file of people.
+    """
+    names: list[str] = []
+    for text in texts:
+        names += find_names(text)
+    return [look_at(name) for name in dict.fromkeys(names)]
 
 
-def decode_line(line: bytes) -> tuple[str, dict[str, Any]]:
-    """Read one line: the endpoint's id, and its definition as a hook gets it (without `Id`). Raises LineError."""
-    if len(line) >= LONGEST_LINE:
-        raise LineError(f"expected at most {LONGEST_LINE:,} bytes, which is what a hook can be sent")
+def find_names(text: str) -> list[str]:
+    """The names that one argument stands for. A path that exists is itself, whatever characters it has."""
+    if text.startswith(S3):
+        return find_objects(text)
+    if GLOB.isdisjoint(text) or Path(text).exists():
+        return [text]
+    found = sorted(path for path in glob.glob(text, recursive=True) if Path(path).is_file())  # noqa: PTH207  # a pattern may be absolute
+    if not found:
+        raise DataError(f"{text}: expected a file of people, found none of such a name")
+    return found
+
+
+def find_objects(text: str) -> list[str]:
+    """The objects that an s3:// address stands for: one, all below a prefix that ends in `/`, or those that match a glob."""
+    path = text.removeprefix(S3)
+    if GLOB.isdisjoint(path) and not path.endswith("/"):
+        return [text]
+    from fnmatch import fnmatchcase  # noqa: PLC0415  # here and below: only for S3
+
+    from pyarrow import fs  # noqa: PLC0415
+
+    stem = path[: min((path.index(mark) for mark in GLOB if mark in path), default=len(path))]
+    selector = fs.FileSelector(stem.rpartition("/")[0], recursive=True)
+    infos = ask_s3(text, lambda s3: s3.get_file_info(selector))
+    pattern = path + "*" if path.endswith("/") else path
+    found = sorted(f"{S3}{info.path}" for info in infos if info.is_file and info.size and fnmatchcase(info.path, pattern))
+    if not found:
+        raise DataError(f"{text}: expected objects with people in them, found none of such a name")
+    return found
+
+
+def ask_s3(name: str, ask: Callable[[Any], Result]) -> Result:
+    """What the file system at AWS's own settings (credentials, region, AWS_ENDPOINT_URL) answers. Raises DataError."""
     try:
-        document = _decode(line)
-    except msgspec.DecodeError as error:
-        raise LineError(f"expected one JSON object: {error}") from error
-    except UnicodeDecodeError as error:
-        raise LineError("expected UTF-8") from error
-    except RecursionError as error:
-        raise LineError("expected JSON of moderate depth") from error
-    if not isinstance(document, dict):
-        raise LineError("expected one JSON object, an endpoint as exported")
-    id_ = document.pop("Id", None)
-    if not isinstance(id_, str) or not id_:
-        raise LineError("$.Id: expected text of one character or more")
-    return id_, document
+        import pyarrow as pa  # noqa: PLC0415
+        from pyarrow import fs  # noqa: PLC0415
+    except ImportError as error:
+        raise DataError(f"{name}: expected the package pyarrow, to read from S3 with; the extra run has it") from error
+    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL") or None
+    try:
+        region = None if endpoint else fs.resolve_s3_region(name.removeprefix(S3).partition("/")[0])
+        return ask(fs.S3FileSystem(endpoint_override=endpoint, region=region))
+    except (OSError, pa.ArrowException) as error:
+        raise DataError(f"{name}: expected an object or a bucket that these AWS credentials can read") from error
+
+
+def open_object(name: str) -> Any:
+    """An object of S3, open for reading anywhere in it. Raises DataError."""
+    return ask_s3(name, lambda s3: s3.open_input_file(name.removeprefix(S3)))
+
+
+def open_source(name: str) -> PeopleFile:
+    """Open a file for reading its people. Raises DataError."""
+    if not name.startswith(S3):
+        if Path(name).is_dir():
+            raise DataError(f"{name}: expected a file of people, found a folder")
+        file = open_people(Path(name))
+    else:
+        raw = open_object(name)
+        stream: IO[bytes] = io.BufferedReader(raw, READ_AHEAD)
+        file = PeopleFile(name, stream)
+    if file.header is not None and {"Id", "ProfileId", "profileId"}.isdisjoint(file.header):
+        with file:
+            raise DataError(f"{name}: expected the header to name Id or ProfileId, which a hook's answer goes by")
+    return file
+
+
+def look_at(name: str) -> Source:
+    """Check that a file can be opened and has something in it. Raises DataError."""
+    with open_source(name) as file:
+        if not file.size:
+            raise DataError(f"{name}: expected people, one a line, found an empty file")
+        return Source(name=name, size=file.size, probe=file_probe(name, file.size))
+
+
+def file_probe(name: str, size: int) -> int:
+    """A checksum (CRC-32) of the first and the last 64 KiB."""
+    raw = open_object(name) if name.startswith(S3) else Path(name).open("rb")  # noqa: SIM115  # closed below
+    with raw:
+        begin = raw.read(PROBED)
+        raw.seek(max(0, size - PROBED))
+        return zlib.crc32(raw.read(PROBED), zlib.crc32(begin))
+
+
+def add_sizes(sources: Iterable[Source]) -> int:
+    """Bytes in all."""
+    return sum(source.size for source in sources)

@@ -11,10 +11,8 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from campaign.errors import OptionError
 from campaign.run import Report, Request, run_segment
 
-HOSTS = ("pinpoint",)
 # count in the summary -> what it says to a reader; indented ones are part of, or a note on, those above
 LINES = {
     "received": "people in the segment",
@@ -35,14 +33,25 @@ LINES = {
 
 def command(
     segment: Annotated[
-        list[Path], typer.Argument(help="Segment files as Pinpoint exported them: one endpoint a line (JSON), gzip or not.")
+        list[str],
+        typer.Argument(
+            help="Files of people: paths, globs in quotes, s3:// addresses. JSON lines or CSV (gzip or not) or Parquet, as Pinpoint "
+            "exported or imported them, or as Customer Profiles exports them."
+        ),
     ],
     *,
     out: Annotated[Path, typer.Option(help="Folder for the outputs; made if absent.")],
     hook: Annotated[
-        str, typer.Option(help="local: the function in this process. http://host:port: a runtime interface emulator, one call at a time.")
+        str,
+        typer.Option(
+            help="local: the function in this process. lambda:NAME: deployed, by name, name:alias or ARN. "
+            "http://host:port: a runtime interface emulator, one call at a time."
+        ),
     ] = "local",
-    host: Annotated[str, typer.Option(help="Whose events and rules to use: pinpoint.")] = "pinpoint",
+    host: Annotated[str, typer.Option(help="Whose events and rules to use: pinpoint or connect.")] = "pinpoint",
+    engine: Annotated[str, typer.Option(help="What walks the segment: local, or ray (a Ray cluster; needs the extra ray).")] = "local",
+    processes: Annotated[int | None, typer.Option(help="With --hook local: how many processes. Default: one a core.")] = None,
+    concurrency: Annotated[int, typer.Option(help="With --hook lambda: most calls at once.")] = 10,
     scheduled_time: Annotated[
         str | None,
         typer.Option(
@@ -55,7 +64,7 @@ def command(
     policy: Annotated[
         Path | None,
         typer.Option(
-            help="Policy file. local: what decides (default: SCORER_POLICY, else the shipped one). http: which attribute holds scores."
+            help="Policy file. local: what decides (default: SCORER_POLICY, else the shipped one). Else: which attribute holds scores."
         ),
     ] = None,
     bundle: Annotated[
@@ -66,35 +75,47 @@ def command(
     ] = "segment-scorer",
     campaign_id: Annotated[str, typer.Option(help="CampaignId of the events, likewise.")] = "segment-scorer",
     treatment_id: Annotated[str, typer.Option(help="TreatmentId of the events, likewise.")] = "0",
+    also: Annotated[
+        list[str] | None, typer.Option(help="Write the kept in a further form: csv (import-ready), parquet, profiles. May be repeated.")
+    ] = None,
+    rehearse: Annotated[bool, typer.Option("--rehearse", help="Write nothing but report.html: what this policy would do.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with a run in the folder that was stopped; begin one where there is none.")
+    ] = False,
     force: Annotated[
         bool, typer.Option("--force", help="Replace the outputs of an earlier run in the folder; without it they stop this one.")
     ] = False,
 ) -> None:
-    """Walk a segment through the hook as Pinpoint's campaigns did, and write who is kept.
+    """Walk a segment through the hook as a campaign's host does, and write who is kept.
 
-    Sends events of up to 50 endpoints. The host's rules hold: 15 seconds a call, 3 attempts, then the whole batch gets nothing.
+    Sends events of up to 50 people. The host's rules hold: 15 seconds a call (Connect: 30), 3 attempts, then the whole batch gets
+    nothing.
 
     \b
     Writes into the folder, when the run is complete and not before:
       segment.jsonl.gz  the kept endpoints as the hook returned them
       scores.csv        scores, ready to import as a metric
-      decisions.csv     everybody: decision, reason, score, band (local only)
+      decisions.csv     everybody: decision, reason, score, band (local, or Connect)
       rejected.jsonl    lines that are no endpoint, with their numbers
       batches.jsonl     the function's own log (local only)
+      report.html       what the policy did, to look at and to try other thresholds in
       summary.json      the books: received = kept + filtered + failed
 
-    Over http only the hook's answer is known: who was kept, and their scores. What cannot be known is null in summary.json.
+    Over http and lambda only the hook's answer is known: who was kept, and their scores. What cannot be known is null in summary.json.
+    A run that was stopped, however, goes on with --resume: nobody is lost, nobody twice.
 
     Exit status: 0 clean; 4 complete, but with failed endpoints or rejected lines; 1 an error, nothing written; 2 wrong usage.
 
     Example: segment-scorer run examples/cdnow/endpoints.jsonl.gz --out out/run
     """
-    if host not in HOSTS:
-        raise OptionError(f"--host: expected one of {', '.join(HOSTS)}")
     request = Request(
         segment=segment,
         out=out,
         hook=hook,
+        host=host,
+        engine=engine,
+        processes=processes,
+        concurrency=concurrency,
         scheduled_time=scheduled_time,
         application_id=application_id,
         campaign_id=campaign_id,
@@ -102,6 +123,9 @@ def command(
         include_opted_out=include_opted_out,
         policy=policy,
         bundle=bundle,
+        also=tuple(dict.fromkeys(also or ())),
+        rehearse=rehearse,
+        resume=resume,
         force=force,
         environ=os.environ,
     )

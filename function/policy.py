@@ -65,7 +65,10 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
 
     def band_for(self, score: float) -> Band | None:
         """The highest band that the rounded score reaches, or None."""
-        return next((band for band in self.bands if score >= band.at_least), None)
+        for band in self.bands:  # a generator here would cost more than the rest of the decision
+            if score >= band.at_least:
+                return band
+        return None
 
 
 class Override(msgspec.Struct, frozen=True, kw_only=True):

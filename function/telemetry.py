@@ -30,8 +30,17 @@ UNITS = {"scoring_ms": "Milliseconds", "remaining_ms": "Milliseconds", "profiles
 # The messages of log lines that `segment-scorer drift` reads.
 BATCH = "batch"
 MODEL = "model"
-# ASCII, which any stream can carry whatever its encoding; a NaN raises ValueError instead of spoiling the line.
-write_json = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
+_write_ascii = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
+_encode = msgspec.json.Encoder().encode
+
+
+def write_json(value: Any) -> str:
+    """A line in ASCII, which any stream can carry whatever its encoding; a NaN becomes null instead of spoiling it."""
+    try:
+        text = _encode(value)
+    except UnicodeEncodeError:  # a lone surrogate in a campaign's id
+        return _write_ascii(value)
+    return text.decode() if text.isascii() else _write_ascii(value)
 
 
 class Account(msgspec.Struct, frozen=True, kw_only=True):

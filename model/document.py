@@ -82,6 +82,8 @@ KNOWN_FIELDS: dict[str | None, frozenset[str]] = {
     "Location": frozenset(Location.__struct_fields__),
     "User": frozenset(User.__struct_fields__),
 }
+DOCUMENT_FIELDS = KNOWN_FIELDS[None]
+GROUP_FIELDS = tuple((group, known) for group, known in KNOWN_FIELDS.items() if group is not None)
 
 
 def find_problem(value: object) -> str | None:
@@ -112,6 +114,25 @@ def inspect_document(value: object) -> tuple[str | None, int]:
         if not known.issuperset(fields) and clean_value({name: fields[name] for name in fields if name not in known})[1]:
             return "$: Expected finite numbers and moderate depth in fields that the hook does not document", 0
     return None, size
+
+
+def measure_documents(documents: Mapping[str, Any]) -> int | None:
+    """The size of a map of documents, ids included, in bytes of compact UTF-8 JSON if all of them, ids included, are usable; else None.
+
+    The same judgement as `inspect_document` on each, at half the cost for a batch of 50.
+    """
+    try:
+        msgspec.convert(documents, dict[str, Document])
+        size = len(msgspec.json.encode(documents))
+    except (msgspec.ValidationError, UnicodeEncodeError, RecursionError, TypeError, ValueError):
+        return None
+    for document in documents.values():
+        if not DOCUMENT_FIELDS.issuperset(document):
+            return None
+        for group, known in GROUP_FIELDS:
+            if group in document and not known.issuperset(document[group] or ()):
+                return None
+    return size
 
 
 def clean_value(value: object, depth: int = 0) -> tuple[Any, int]:

@@ -35,8 +35,9 @@ DIRECTIONS = {"increasing": 1, "decreasing": -1}
 YES = frozenset({"true", "yes", "y", "on", "1"})
 NO = frozenset({"false", "no", "n", "off", "0"})
 OTHER = "(other)"
-PLAIN_NUMBERS = frozenset({float, type(None)})
+PLAIN_NUMBERS = frozenset({float, int, type(None)})
 SECONDS_PER_DAY = 86_400.0
+NOTHING: Mapping[str, Any] = {}
 LARGEST_FLOAT32 = float(np.finfo(np.float32).max)
 
 
@@ -178,19 +179,17 @@ def build_matrix(
     """
     width = len(spec.columns)
     columns = np.full((width, len(documents)), nan)
-    groups: dict[tuple[str, ...], list[Any]] = {(): list(documents)}
+    groups: dict[tuple[str, ...], list[Mapping[str, Any]]] = {(): list(documents)}
     at = 0
     for feature in spec.features:
         *parents, last = feature.keys
-        found = [_get(group, last) for group in _descend(groups, tuple(parents))]
+        found = [group.get(last) for group in _descend(groups, tuple(parents))]
         if feature.kind == "category":
             _fill_category(columns[at : at + len(feature.values) + 1], found, feature.values)
         elif feature.kind == "age":
             if reference is not None:
                 columns[at] = (reference - np.array([_read_time(value) for value in found])) / SECONDS_PER_DAY
-        elif feature.kind == "number" and PLAIN_NUMBERS.issuperset(map(type, found)):
-            columns[at] = found  # numpy reads None as NaN
-        else:
+        elif feature.kind != "number" or not _fill_numbers(columns[at], found):
             columns[at] = [_READERS[feature.kind](value) for value in found]
         at += len(feature.values) + 1 if feature.kind == "category" else 1
     columns[np.abs(columns) > LARGEST_FLOAT32] = nan  # a number beyond float32 is missing rather than infinite
@@ -218,15 +217,23 @@ def read_texts(value: object) -> list[str]:
     return []
 
 
-def _descend(groups: dict[tuple[str, ...], list[Any]], path: tuple[str, ...]) -> list[Any]:
-    """The values at `path` for every document, each group looked up once a batch."""
+def _descend(groups: dict[tuple[str, ...], list[Mapping[str, Any]]], path: tuple[str, ...]) -> list[Mapping[str, Any]]:
+    """The maps at `path` for every document, an empty one where there is none, each group looked up once a batch."""
     if path not in groups:
-        groups[path] = [_get(group, path[-1]) for group in _descend(groups, path[:-1])]
+        found = [group.get(path[-1]) for group in _descend(groups, path[:-1])]
+        groups[path] = [value if isinstance(value, dict) else NOTHING for value in found]
     return groups[path]
 
 
-def _get(group: Any, key: str) -> Any:
-    return group.get(key) if isinstance(group, dict) else None
+def _fill_numbers(column: npt.NDArray[np.float64], found: Sequence[Any]) -> bool:
+    """Fill a column with plain numbers, all at once; False where one of them has to be read by itself."""
+    if not PLAIN_NUMBERS.issuperset(map(type, found)):
+        return False
+    try:
+        column[:] = found  # numpy reads None as NaN
+    except OverflowError:  # an integer beyond every float
+        return False
+    return True
 
 
 def _read_number(value: Any) -> float:

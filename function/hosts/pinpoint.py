@@ -16,7 +16,7 @@ from function.errors import ReplyError
 from function.hosts.reading import read_text
 from function.policy import Rules, attributes_for
 from function.records import Batch, Context, Decision, Endpoint, Reply
-from model.document import clean_value, inspect_document, is_encodable
+from model.document import clean_value, inspect_document, is_encodable, measure_documents
 from model.features import parse_time
 
 NAME = "pinpoint"
@@ -40,6 +40,15 @@ def is_event(event: Mapping[str, Any]) -> bool:
 
 def parse_event(event: Mapping[str, Any]) -> Batch:
     """Read an event for which `is_event` holds. A bad endpoint becomes an unreadable one; nothing is raised for it."""
+    measured = measure_documents(event["Endpoints"])
+    if measured is not None:
+        endpoints = tuple([Endpoint(id=id_, document=value) for id_, value in event["Endpoints"].items()])
+        return Batch(host="pinpoint", context=read_context(event), endpoints=endpoints, size=measured)
+    return inspect_endpoints(event)
+
+
+def inspect_endpoints(event: Mapping[str, Any]) -> Batch:
+    """Read an event in which something is out of the ordinary, one endpoint after another."""
     lost = size = 0
     endpoints = []
     for index, (id_, value) in enumerate(event["Endpoints"].items()):
@@ -54,14 +63,18 @@ def parse_event(event: Mapping[str, Any]) -> Batch:
         size += len(json.dumps(cleaned)) if usable else 0
         place = f"$.Endpoints[{index}]{(problem or '$: Expected an id that UTF-8 can encode')[1:]}"
         endpoints.append(Endpoint(id=id_, document=cleaned if usable else None, problem=place))
+    return Batch(host="pinpoint", context=read_context(event), endpoints=tuple(endpoints), unencodable=lost, size=size)
+
+
+def read_context(event: Mapping[str, Any]) -> Context:
+    """What the event says of its campaign."""
     reference = parse_time(read_text(event, "ScheduledTime") or "")
-    context = Context(
+    return Context(
         application_id=read_text(event, "ApplicationId"),
         campaign_id=read_text(event, "CampaignId"),
         treatment_id=read_text(event, "TreatmentId"),
         reference=reference if reference == reference else None,  # noqa: PLR0124  # NaN: no readable time
     )
-    return Batch(host="pinpoint", context=context, endpoints=tuple(endpoints), unencodable=lost, size=size)
 
 
 def build_reply(batch: Batch, decisions: Sequence[Decision], rules: Rules, model: str) -> Reply:  # noqa: ARG001  # the host's port

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from campaign.books import Terms, close_books
-from campaign.outputs import open_outputs
+from campaign.ledger import Ledger
+from campaign.outputs import lock_folder, open_outputs
 
 KEYS = (
     *("received", "kept", "filtered", "failed"),
@@ -23,14 +24,18 @@ TEXTS = {"model", "scheduled_time", "mode", "host"}
 
 def publish(folder: Path, terms: Terms) -> dict[str, Any]:
     counts = Counter({name: 2 for name in KEYS if name not in TEXTS | {"seconds"}} | {"received": 6})
-    with open_outputs(folder, {}, force=False) as outputs:
-        outputs.publish(close_books(counts, terms, 1.23456))
+    ledger = Ledger({}, [], [], terms)
+    ledger.summary = close_books(counts, terms, 1.23456)
+    with lock_folder(folder), open_outputs(folder, {}) as outputs:
+        outputs.publish(ledger)
     summary: dict[str, Any] = json.loads((folder / "summary.json").read_text("utf-8"))
     return summary
 
 
 def test_a_run_that_knows_everything_writes_every_key_with_a_value(tmp_path: Path) -> None:
-    terms = Terms(scheduled_time="2026-01-31T19:00:00.000Z", activity_id="a", knows_decisions=True, model="m@1", mode="filter")
+    terms = Terms(
+        scheduled_time="2026-01-31T19:00:00.000Z", activity_id="a", knows_decisions=True, knows_drops=True, model="m@1", mode="filter"
+    )
     assert publish(tmp_path, terms) == {
         **{name: 2 for name in KEYS if name not in TEXTS},
         "received": 6,
@@ -51,5 +56,7 @@ def test_what_is_unknown_is_null_and_never_left_out(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", KEYS)
 def test_each_value_has_its_type(name: str, tmp_path: Path) -> None:
-    value = publish(tmp_path, Terms(scheduled_time="t", activity_id="a", knows_decisions=True, model="m", mode="shadow"))[name]
+    value = publish(tmp_path, Terms(scheduled_time="t", activity_id="a", knows_decisions=True, knows_drops=True, model="m", mode="shadow"))[
+        name
+    ]
     assert type(value) is (str if name in TEXTS else float if name == "seconds" else int)

@@ -94,7 +94,9 @@ def fate(tmp_path: Path) -> Iterator[Fate]:
 
 
 def run(segment: list[Path], out: Path, **environ: str) -> Request:
-    return Request(segment=segment, out=out, scheduled_time="1997-10-01T00:00:00Z", environ=environ)
+    return Request(
+        segment=segment, out=out, scheduled_time="1997-10-01T00:00:00Z", processes=1, environ=environ
+    )  # fate turns between blocks
 
 
 def read_decisions(out: Path) -> list[dict[str, str]]:

@@ -51,7 +51,15 @@ def test_a_clean_segment_ends_with_0_and_five_files_and_the_books(run: Run, tmp_
     segment = write_segment(tmp_path / "people.jsonl.gz", PEOPLE)
     assert run(segment, "--scheduled-time", "2026-01-31T20:00:00+01:00") == 0
     out = tmp_path / "out"
-    assert names(out) == {"segment.jsonl.gz", "scores.csv", "decisions.csv", "rejected.jsonl", "batches.jsonl", "summary.json"}
+    assert names(out) == {
+        "segment.jsonl.gz",
+        "scores.csv",
+        "decisions.csv",
+        "rejected.jsonl",
+        "batches.jsonl",
+        "report.html",
+        "summary.json",
+    }
     summary = summary_of(out)
     assert {key: summary[key] for key in ("received", "kept", "filtered", "failed", "batches", "attempts", "model", "mode")} == {
         "received": 130,
@@ -134,7 +142,7 @@ def test_over_http_the_same_people_are_kept_and_what_cannot_be_known_is_null(run
     unknown = {"held_out", "unreadable", "unscored", "sparse", "would_filter", "model", "mode"}
     assert {name for name, value in http.items() if value is None} == unknown
     assert {name for name in local if local[name] == http[name]} >= set(local) - unknown - {"seconds", "scheduled_time"}
-    assert names(tmp_path / "http") == {"segment.jsonl.gz", "scores.csv", "rejected.jsonl", "summary.json"}
+    assert names(tmp_path / "http") == {"segment.jsonl.gz", "scores.csv", "rejected.jsonl", "report.html", "summary.json"}
     assert (tmp_path / "http" / "segment.jsonl.gz").read_bytes() == (tmp_path / "local" / "segment.jsonl.gz").read_bytes()
     scores = (tmp_path / "local" / "scores.csv").read_text().splitlines()
     assert (tmp_path / "http" / "scores.csv").read_text().splitlines() == [scores[0], *scores[66:]]
@@ -213,10 +221,10 @@ def nobody_listens(tmp_path: Path) -> list[object]:
 
 
 BAD = {
-    absent: "absent.jsonl: expected a readable file of JSON lines (No such file or directory)",
-    empty: "empty.jsonl: expected one endpoint a line, found an empty file",
-    blank: "blank.jsonl: expected one endpoint a line, found no line with anything on it",
-    gzip_of_nothing: "nothing.jsonl.gz: expected one endpoint a line, found no line with anything on it",
+    absent: "absent.jsonl: expected a file of people, found none",
+    empty: "empty.jsonl: expected people, one a line, found an empty file",
+    blank: "blank.jsonl: expected people, one a line, found no line with anything on it",
+    gzip_of_nothing: "nothing.jsonl.gz: expected people, one a line, found no line with anything on it",
     cut_off: "people.jsonl.gz: expected whole, undamaged data; it breaks off or cannot be read after line",
     no_bundle: "absent: expected a bundle: a directory with manifest.json and model.onnx",
     other_model: "model.onnx: expected the SHA-256 that manifest.json names",
@@ -224,8 +232,8 @@ BAD = {
     policy_with_a_typo: "policy.toml: treshold: unknown key; expected one of",
     out_below_a_file: "expected a folder that can be written (Not a directory)",
     nobody_listens: "--hook: expected a runtime interface emulator to listen at that address",
-    lambda tmp_path: people(tmp_path, "--hook", "carrier-pigeon"): "--hook: expected local, or http://host:port",
-    lambda tmp_path: people(tmp_path, "--host", "nobody"): "--host: expected one of pinpoint",
+    lambda tmp_path: people(tmp_path, "--hook", "carrier-pigeon"): "--hook: expected local, lambda:NAME, or http://host:port",
+    lambda tmp_path: people(tmp_path, "--host", "nobody"): "--host: expected one of pinpoint, connect",
     lambda tmp_path: people(tmp_path, "--scheduled-time", "noon"): "--scheduled-time: expected a time in ISO 8601",
     lambda tmp_path: people(tmp_path, "--scheduled-time", "0001-01-01T00:00+14:00"): "--scheduled-time: expected a time in ISO 8601",
     lambda tmp_path: people(tmp_path, "--hook", "http://127.0.0.1:1", "--bundle", tmp_path): "--bundle: expected only with --hook local",

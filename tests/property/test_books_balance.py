@@ -12,10 +12,10 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from campaign.batching import LARGEST_BATCH, cut_slices, find_id
+from campaign.batching import LARGEST_BATCH, cut_slices, make_finder
 from campaign.books import Terms, close_books
-from campaign.segments import LineError, decode_line
 from campaign.walking import Block, walk_block
+from model.people_records import RecordError, make_decoder
 from tests.fake_hooks import DecidingHook
 
 IDS = st.sampled_from([*"abcdefgh", "a/b", "", 'q"u,o\nte'])
@@ -33,9 +33,10 @@ VERDICTS: dict[object, bool | None] = {"keep": True, "drop": False, "fail": None
 def test_every_line_has_exactly_one_outcome(lines: list[bytes], include: bool, shows: bool) -> None:
     hook = DecidingHook(lambda document: VERDICTS.get(document.get("Fate"), True), shows=shows)
     terms = Terms(scheduled_time="t", activity_id="a", include_opted_out=include, knows_decisions=shows)
-    slices = list(cut_slices(lines, include_opted_out=include))
-    assert [line for piece in slices for line in piece.lines] == lines
-    page = walk_block(Block(file="f", slices=slices, position=0), hook, terms)
+    pairs = [(number, line) for number, line in enumerate(lines, 1) if not line.isspace()]
+    slices = list(cut_slices(pairs, make_finder(None, include_opted_out=include)))
+    assert [pair for piece in slices for pair in zip(piece.numbers, piece.records, strict=True)] == pairs
+    page = walk_block(Block(file="f", header=None, slices=slices, position=0), hook, terms)
     summary = close_books(page.counts, terms, 0.0)
 
     readable = read_all(lines)
@@ -48,31 +49,32 @@ def test_every_line_has_exactly_one_outcome(lines: list[bytes], include: bool, s
     data = page.parts["segment.jsonl.gz"]
     kept = [json.loads(line)["Id"] for line in gzip.decompress(data).splitlines()] if data else []
     assert len(kept) == summary.kept
-    assert is_subsequence(kept, [id_ for id_, _ in readable])
+    assert is_subsequence(kept, [id_ for id_, *_ in readable])
     if shows:
         decisions = list(csv.reader(io.StringIO(page.parts["decisions.csv"].decode(), newline="")))
-        assert [row[0] for row in decisions] == [id_ for id_, _ in readable]
+        assert [row[0] for row in decisions] == [id_ for id_, *_ in readable]
         tally = Counter(row[1] for row in decisions)
         assert (tally["keep"], tally["drop"], tally["failed"]) == (summary.kept, summary.filtered, summary.failed)
 
 
 @given(LINES)
 def test_cutting_and_walking_agree_on_who_is_sent(lines: list[bytes]) -> None:
-    for line in lines:
-        try:
-            id_, _ = decode_line(line)
-        except LineError:
-            continue
-        assert find_id(line, include_opted_out=True) == id_, "an id that cutting does not see could be sent twice in one event"
+    find_id = make_finder(None, include_opted_out=True)
+    for id_, _, line in read_all(lines):
+        assert find_id(line) == id_, "an id that cutting does not see could be sent twice in one event"
 
 
-def read_all(lines: list[bytes]) -> list[tuple[str, dict[str, Any]]]:
+def read_all(lines: list[bytes]) -> list[tuple[str, dict[str, Any], bytes]]:
+    decode = make_decoder(None)
     readable = []
     for line in lines:
-        try:
-            readable.append(decode_line(line))
-        except LineError:
+        if line.isspace():
             continue
+        try:
+            document = decode(line).document
+        except RecordError:
+            continue
+        readable.append((document["Id"], document, line))
     return readable
 
 

@@ -23,7 +23,13 @@ def test_books_that_do_not_balance_are_never_published() -> None:
 
 def test_reasons_that_the_hook_does_not_show_are_unknown_not_zero() -> None:
     blind = close_books(Counter(), TERMS, 1.0)
-    seeing = close_books(Counter(), Terms(scheduled_time="t", activity_id="a", knows_decisions=True), 1.0)
+    seeing = close_books(Counter(), Terms(scheduled_time="t", activity_id="a", knows_decisions=True, knows_drops=True), 1.0)
     for name in ("held_out", "unreadable", "unscored", "sparse", "would_filter"):
         assert (getattr(blind, name), getattr(seeing, name)) == (None, 0)
     assert (blind.opted_out, blind.model, blind.mode) == (0, None, None)
+
+
+def test_a_function_in_shadow_on_connect_tells_no_reasons() -> None:
+    terms = Terms(scheduled_time="t", activity_id="a", host="connect", knows_decisions=True)
+    summary = close_books(Counter(received=1, kept=1, shadow=1), terms, 1.0)
+    assert (summary.held_out, summary.sparse, summary.would_filter) == (None, None, None)

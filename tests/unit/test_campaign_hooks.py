@@ -130,8 +130,28 @@ def test_an_answer_after_the_limit_is_waited_for_and_thrown_away() -> None:
 
 
 def test_a_hook_that_never_ends_stops_the_run() -> None:
-    with serve(lambda body: (200, b"{}"), delay=0.5) as url, pytest.raises(HookUnreachable, match=r"give the function a timeout of 15 s"):
+    with (
+        serve(lambda body: (200, b"{}"), delay=0.5) as url,
+        pytest.raises(HookUnreachable, match=r"give the function a timeout below the host's limit"),
+    ):
         HttpHook(url, limit=0.05, patience=0.05).call(EVENT)
+
+
+def test_an_answer_that_drips_is_cut_off_too() -> None:
+    def drip(server: socket.socket) -> None:
+        connection, _ = server.accept()
+        with connection, contextlib.suppress(OSError):
+            connection.sendall(b"HTTP/1.0 200 OK\r\nContent-Length: 100000\r\n\r\n")
+            while True:
+                connection.sendall(b" ")
+                time.sleep(0.02)
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=drip, args=(server,))
+        thread.start()
+        with pytest.raises(HookUnreachable):
+            HttpHook(f"http://127.0.0.1:{server.getsockname()[1]}", limit=0.1, patience=0.1).call(EVENT)
+        thread.join()
 
 
 def test_an_address_where_nobody_listens_is_said_to_be_so() -> None:
@@ -146,5 +166,5 @@ def test_an_address_where_nobody_listens_is_said_to_be_so() -> None:
     "address", ["", "lokal", "https://host:1", "http://", "http://host:port", "http://host:99999", "http://h/x", "http://[x"]
 )
 def test_refuses_an_address_of_another_form(address: str) -> None:
-    with pytest.raises(OptionError, match=r"^--hook: expected local, or http://host:port"):
+    with pytest.raises(OptionError, match=r"^--hook: expected local, lambda:NAME, or http://host:port"):
         HttpHook(address)

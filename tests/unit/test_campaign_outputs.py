@@ -1,16 +1,19 @@
-"""The output folder: nothing looks complete that is not."""
+"""The output folder: nothing looks complete that is not, and nothing done is lost."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
 
 import pytest
 
-from campaign.books import Summary
+from campaign.books import Summary, Terms
 from campaign.errors import OutputError
-from campaign.outputs import Outputs, open_outputs
+from campaign.ledger import Ledger, read_entry
+from campaign.outputs import Outputs, find_unfinished, give_names, lock_folder, open_outputs
 
+TERMS = Terms(scheduled_time="t", activity_id="a")
 SUMMARY = Summary(
     **dict.fromkeys(["received", "kept", "filtered", "failed", "opted_out", "rejected", "batches", "attempts"], 0),
     **dict.fromkeys(["held_out", "unreadable", "unscored", "sparse", "would_filter", "model", "mode"]),
@@ -20,10 +23,29 @@ SUMMARY = Summary(
 )
 
 
+def begin(files: dict[str, bytes], *, finished: bool = False) -> Ledger:
+    ledger = Ledger({"--hook": "local"}, list(files), [], TERMS)
+    ledger.summary = SUMMARY if finished else None
+    return ledger
+
+
 def write_run(folder: Path, files: dict[str, bytes], *, force: bool = False) -> None:
-    with open_outputs(folder, dict.fromkeys(files, b"<"), force=force) as outputs:
-        outputs.append(files)
-        outputs.publish(SUMMARY)
+    with lock_folder(folder):
+        assert find_unfinished(folder, resume=False, force=force) is None
+        with open_outputs(folder, dict.fromkeys(files, b"<")) as outputs:
+            outputs.append(files)
+            outputs.publish(begin(files, finished=True))
+
+
+def stop_after_a_checkpoint(folder: Path) -> None:
+    """A run that had written one line safely, and another one not, when it was stopped."""
+    ledger = begin({"scores.csv": b""})
+    ledger.blocks = 1
+    with contextlib.suppress(KeyboardInterrupt), lock_folder(folder), open_outputs(folder, {"scores.csv": b"head\n"}) as outputs:
+        outputs.append({"scores.csv": b"1\n"})
+        outputs.checkpoint(ledger, now=True)
+        outputs.append({"scores.csv": b"2\n"})
+        raise KeyboardInterrupt
 
 
 def names(folder: Path) -> set[str]:
@@ -31,26 +53,66 @@ def names(folder: Path) -> set[str]:
 
 
 def test_files_get_their_names_when_the_run_is_published(tmp_path: Path) -> None:
-    with open_outputs(tmp_path / "a" / "b", {"scores.csv": b"head\n"}, force=False) as outputs:
+    folder = tmp_path / "a" / "b"
+    with lock_folder(folder), open_outputs(folder, {"scores.csv": b"head\n"}) as outputs:
         outputs.append({"scores.csv": b"1\n"})
         outputs.append({"scores.csv": b"2\n"})
-        assert names(tmp_path / "a" / "b") == {".unfinished"}
-        outputs.publish(SUMMARY)
-    assert names(tmp_path / "a" / "b") == {"scores.csv", "summary.json"}
-    assert (tmp_path / "a" / "b" / "scores.csv").read_bytes() == b"head\n1\n2\n"
-    assert json.loads((tmp_path / "a" / "b" / "summary.json").read_text())["seconds"] == 0.5
+        assert names(folder) == {".unfinished"}
+        outputs.publish(begin({"scores.csv": b""}, finished=True))
+    assert names(folder) == {"scores.csv", "summary.json"}
+    assert (folder / "scores.csv").read_bytes() == b"head\n1\n2\n"
+    assert json.loads((folder / "summary.json").read_text())["seconds"] == 0.5
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError])
-def test_whatever_ends_a_run_early_leaves_nothing(tmp_path: Path, error: type[BaseException]) -> None:
-    with pytest.raises(error), open_outputs(tmp_path, {"scores.csv": b"head\n"}, force=False):
+def test_whatever_ends_a_run_before_its_first_checkpoint_leaves_nothing(tmp_path: Path, error: type[BaseException]) -> None:
+    with pytest.raises(error), lock_folder(tmp_path), open_outputs(tmp_path, {"scores.csv": b"head\n"}):
         raise error
     assert names(tmp_path) == set()
 
 
+def test_what_was_written_after_the_last_checkpoint_is_cut_off_when_the_run_goes_on(tmp_path: Path) -> None:
+    stop_after_a_checkpoint(tmp_path)
+    entry = read_entry(tmp_path / ".unfinished")
+    assert entry is not None
+    assert (entry.blocks, entry.sizes) == (1, {"scores.csv": 7})
+    with lock_folder(tmp_path), open_outputs(tmp_path, {"scores.csv": b"head\n"}, entry=entry) as outputs:
+        outputs.append({"scores.csv": b"two\n"})
+        outputs.publish(begin({"scores.csv": b""}, finished=True))
+    assert (tmp_path / "scores.csv").read_bytes() == b"head\n1\ntwo\n"
+    assert names(tmp_path) == {"scores.csv", "summary.json"}
+
+
+def test_an_unfinished_run_is_neither_gone_on_with_nor_dropped_unasked(tmp_path: Path) -> None:
+    stop_after_a_checkpoint(tmp_path)
+    with pytest.raises(OutputError, match=r"expected no unfinished run there; go on with it by --resume, or drop it by --force$"):
+        find_unfinished(tmp_path, resume=False, force=False)
+    assert find_unfinished(tmp_path, resume=True, force=False) is not None
+    assert find_unfinished(tmp_path, resume=False, force=True) is None
+
+
+def test_a_run_stopped_while_its_files_got_their_names_gets_the_rest_later(tmp_path: Path) -> None:
+    staging = tmp_path / ".unfinished"
+    staging.mkdir()
+    (tmp_path / "scores.csv").write_bytes(b"moved already")
+    (tmp_path / "decisions.csv").write_bytes(b"of an earlier run")
+    (staging / "rejected.jsonl").write_bytes(b"not yet")
+    (staging / "summary.json").write_bytes(b"{}")
+    give_names(tmp_path, ["scores.csv", "rejected.jsonl"])
+    assert names(tmp_path) == {"scores.csv", "rejected.jsonl", "summary.json"}
+
+
+def test_a_report_alone_leaves_whatever_else_is_there(tmp_path: Path) -> None:
+    write_run(tmp_path, {"scores.csv": b"old"})
+    with lock_folder(tmp_path), open_outputs(tmp_path, {}) as outputs:
+        outputs.make("report.html", lambda _, path: path.write_text("report") and None)
+        outputs.publish(begin({"report.html": b""}, finished=True), alone=True)
+    assert names(tmp_path) == {"scores.csv", "summary.json", "report.html"}
+
+
 def test_a_run_that_stops_leaves_the_earlier_run_as_it_was(tmp_path: Path) -> None:
     write_run(tmp_path, {"scores.csv": b"old"})
-    with pytest.raises(KeyboardInterrupt), open_outputs(tmp_path, {"scores.csv": b"new"}, force=True):
+    with pytest.raises(KeyboardInterrupt), open_outputs(tmp_path, {"scores.csv": b"new"}):
         raise KeyboardInterrupt
     assert (tmp_path / "scores.csv").read_bytes() == b"<old"
     assert "summary.json" in names(tmp_path)
@@ -66,7 +128,7 @@ def test_an_earlier_run_is_replaced_only_when_told_to(tmp_path: Path) -> None:
     assert (tmp_path / "scores.csv").read_bytes() == b"<new"
 
 
-def test_what_a_killed_run_left_is_cleared_away(tmp_path: Path) -> None:
+def test_what_a_run_killed_before_its_first_checkpoint_left_is_cleared_away(tmp_path: Path) -> None:
     (tmp_path / ".unfinished").mkdir()
     (tmp_path / ".unfinished" / "scores.csv").write_bytes(b"half")
     write_run(tmp_path, {"scores.csv": b"new"})
@@ -74,21 +136,20 @@ def test_what_a_killed_run_left_is_cleared_away(tmp_path: Path) -> None:
 
 
 def test_two_runs_do_not_write_into_one_folder(tmp_path: Path) -> None:
-    with (
-        open_outputs(tmp_path, {"scores.csv": b""}, force=False),
-        pytest.raises(OutputError, match=r"another run is writing there$"),
-        open_outputs(tmp_path, {"scores.csv": b""}, force=True),
-    ):
+    with lock_folder(tmp_path), pytest.raises(OutputError, match=r"another run is writing there$"), lock_folder(tmp_path):
         pass
+
+
+def test_a_ledger_of_another_release_is_said_to_be_one(tmp_path: Path) -> None:
+    (tmp_path / "ledger.json").write_text('{"format": 0}')
+    with pytest.raises(OutputError, match=r"expected the ledger that this release writes; begin anew with --force$"):
+        read_entry(tmp_path)
 
 
 def test_says_when_the_folder_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     for folder in (tmp_path / "file", tmp_path / "file" / "below", Path("/proc/nowhere")):
-        with (
-            pytest.raises(OutputError, match=r"^--out .*: expected a folder that can be written \("),
-            open_outputs(folder, {}, force=False),
-        ):
+        with pytest.raises(OutputError, match=r"^--out .*: expected a folder that can be written \("), lock_folder(folder):
             pass
 
 

@@ -11,21 +11,22 @@ from typing import Any
 
 import pytest
 
-from campaign.batching import cut_slices
+from campaign.batching import cut_slices, make_finder
 from campaign.books import Terms
 from campaign.rules import Attempt, Hook
 from campaign.walking import Block, Page, begin_page, end_page, read_score, walk_block
 from function.records import Band, Decision
 from tests.fake_hooks import DecidingHook, ScriptedHook, person
 
-TERMS = Terms(scheduled_time="2026-01-31T19:00:00.000Z", activity_id="run-1", campaign_id="spring", knows_decisions=True)
+TERMS = Terms(scheduled_time="2026-01-31T19:00:00.000Z", activity_id="run-1", campaign_id="spring", knows_decisions=True, has_log=True)
 BLIND = Terms(scheduled_time="2026-01-31T19:00:00.000Z", activity_id="run-1")
 
 
 def walk(hook: Hook, lines: Sequence[object], terms: Terms = TERMS) -> Page:
     texts = [line if isinstance(line, bytes) else json.dumps(line).encode() + b"\n" for line in lines]
-    slices = list(cut_slices(texts, include_opted_out=terms.include_opted_out))
-    return walk_block(Block(file="people.jsonl", slices=slices, position=0), hook, terms)
+    pairs = [(number, text) for number, text in enumerate(texts, 1) if not text.isspace()]
+    slices = list(cut_slices(pairs, make_finder(None, include_opted_out=terms.include_opted_out)))
+    return walk_block(Block(file="people.jsonl", header=None, slices=slices, position=0), hook, terms)
 
 
 def kept_of(page: Page) -> list[dict[str, Any]]:
@@ -135,6 +136,6 @@ def test_what_is_no_score_is_not_read_as_one(value: object) -> None:
 
 def test_an_output_in_which_nobody_was_kept_is_still_gzip() -> None:
     page = walk(DecidingHook(lambda document: False), [person(1)])
-    whole = begin_page(TERMS)["segment.jsonl.gz"] + page.parts["segment.jsonl.gz"] + end_page(page.counts)["segment.jsonl.gz"]
+    whole = begin_page(TERMS)["segment.jsonl.gz"] + page.parts["segment.jsonl.gz"] + end_page(page.counts, TERMS)["segment.jsonl.gz"]
     assert gzip.decompress(whole) == b""
     assert whole

@@ -1,0 +1,180 @@
+"""`report.html` as a person opens it: in a browser, without a network, on a desk and on a phone, by day and by night."""
+
+from __future__ import annotations
+
+import random
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from campaign.run import Report, Request, run_segment
+from tests.fake_hooks import person, write_segment
+from tests.fakes import make_bundle
+
+CHROMIUM = "/usr/bin/chromium"
+POLICY = """
+threshold = 0.5
+decimals = 4
+[holdout]
+percent = 10
+salt = "s"
+[[band]]
+name = "gold"
+at_least = 0.8
+"""
+pytestmark = pytest.mark.skipif(not Path(CHROMIUM).exists(), reason=f"no {CHROMIUM}: apt-get install chromium")
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Report, Path]:
+    folder = tmp_path_factory.mktemp("report")
+    chance = random.Random(4)
+    people = [
+        person(
+            n, chance.random(), OptOut=chance.choice(["NONE"] * 9 + ["ALL"]), Location={"Country": chance.choice(["DE", "fr", "</script>"])}
+        )
+        for n in range(1200)
+    ]
+    (folder / "policy.toml").write_text(POLICY)
+    request = Request(
+        segment=[write_segment(folder / "people.jsonl", people)],
+        out=folder / "out",
+        bundle=make_bundle(folder / "bundle"),
+        policy=folder / "policy.toml",
+        rehearse=True,
+        campaign_id="spring</script><!--",
+        scheduled_time="2026-01-31T19:00:00Z",
+    )
+    return run_segment(request, lambda *_: None), folder / "out" / "report.html"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+def open_report(browser: Browser, path: Path, **options: Any) -> tuple[Page, list[str]]:
+    """The page, drawn, and everything the console heard. Anything but the file itself cannot be reached."""
+    context = browser.new_context(offline=True, **options)
+    page = context.new_page()
+    heard: list[str] = []
+    page.on("console", lambda message: heard.append(message.text))
+    page.on("pageerror", lambda error: heard.append(str(error)))
+    page.on("request", lambda request: None if request.url.startswith(("file:", "data:", "blob:")) else heard.append(request.url))
+    page.goto(path.as_uri())
+    page.wait_for_selector("body[data-drawn=yes]", state="attached", timeout=60_000)
+    return page, heard
+
+
+def count(page: Page, id_: str) -> int:
+    return int(re.sub(r"[^0-9-]", "", page.inner_text(f"#{id_}")))
+
+
+def test_a_rehearsal_writes_nothing_but_its_report(run: tuple[Report, Path]) -> None:
+    assert [path.name for path in run[1].parent.iterdir()] == ["report.html"]
+    assert run[1].stat().st_size < 1_500_000
+
+
+def test_opens_without_a_network_and_without_a_word_on_the_console(run: tuple[Report, Path], browser: Browser) -> None:
+    page, heard = open_report(browser, run[1])
+    assert heard == []
+    assert page.inner_text("h1") == "Rehearsal: what this policy would do"
+    assert "spring</script><!--" in page.inner_text("#about")
+    for chart in ("histogram", "curve", "reach", "by-channel", "by-country", "by-band", "times"):
+        assert page.locator(f"#{chart} svg").count() == 1, chart
+    page.context.close()
+
+
+def test_says_what_the_books_say(run: tuple[Report, Path], browser: Browser) -> None:
+    page, _ = open_report(browser, run[1])
+    summary = run[0].summary
+    table = page.inner_text("#books")
+    for name in ("received", "kept", "filtered", "held_out", "opted_out", "batches"):
+        assert f"{name}\t{getattr(summary, name):,}" in table
+    assert count(page, "reach-out") == summary.kept, "the explorer begins where the policy stands"
+    page.context.close()
+
+
+def test_dragging_the_threshold_moves_reach_responses_and_profit(run: tuple[Report, Path], browser: Browser) -> None:
+    page, heard = open_report(browser, run[1])
+    slider = page.locator("#threshold")
+    reached, profits = [], []
+    for threshold in ("0", "0.25", "0.75", "1"):
+        slider.fill(threshold)
+        reached.append(count(page, "reach-out"))
+        expected, profit = count(page, "expected-out"), count(page, "profit-out")
+        assert abs(profit - (20 * expected - 0.5 * reached[-1])) <= 11, "20 a response, half a unit a message; shown in whole responses"
+        profits.append(profit)
+    assert reached == sorted(reached, reverse=True)
+    assert len(set(reached)) == 4
+    summary = run[0].summary
+    assert reached[0] == summary.received - (summary.opted_out or 0) - (summary.held_out or 0)
+    page.locator("#cost").fill("1000")
+    assert count(page, "profit-out") <= 0
+    slider.fill("0.25")
+    assert count(page, "profit-out") < profits[1] < profits[0]
+    page.locator("#reset").click()
+    assert count(page, "reach-out") == summary.kept
+    assert heard == []
+    page.context.close()
+
+
+def test_the_chart_follows_the_threshold(run: tuple[Report, Path], browser: Browser) -> None:
+    page, _ = open_report(browser, run[1])
+    before = page.inner_html("#histogram svg")
+    page.locator("#threshold").fill("0.9")
+    page.wait_for_timeout(200)
+    assert page.inner_html("#histogram svg") != before
+    page.context.close()
+
+
+def test_fits_a_phone_and_its_text_can_be_read(run: tuple[Report, Path], browser: Browser) -> None:
+    page, _ = open_report(browser, run[1], viewport={"width": 390, "height": 844}, is_mobile=True, has_touch=True, device_scale_factor=3)
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+    assert page.evaluate("innerWidth") == 390
+    small = page.evaluate(
+        "[...document.querySelectorAll('h1,h2,p,td,th,label,span,b,output,svg text')]"
+        ".filter(e => e.textContent.trim() && parseFloat(getComputedStyle(e).fontSize) < 11).length"
+    )
+    assert small == 0
+    wide = page.evaluate("[...document.querySelectorAll('svg')].filter(e => e.getBoundingClientRect().right > innerWidth).length")
+    assert wide == 0
+    page.context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_stands_out_by_day_and_by_night(scheme: str, run: tuple[Report, Path], browser: Browser) -> None:
+    page, _ = open_report(browser, run[1], color_scheme=scheme)
+    luminance = """(name) => {
+        const style = getComputedStyle(document.documentElement), probe = document.createElement("i");
+        probe.style.color = style.getPropertyValue(name); document.body.append(probe);
+        const parts = getComputedStyle(probe).color.match(/[0-9.]+/g).slice(0, 3).map((x) => x / 255)
+            .map((x) => x <= 0.04045 ? x / 12.92 : ((x + 0.055) / 1.055) ** 2.4);
+        probe.remove(); return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2]; }"""
+    card, page_ = page.evaluate(luminance, "--card"), page.evaluate(luminance, "--page")
+    for name in ("--ink", "--soft"):
+        for ground in (card, page_):
+            high, low = sorted((page.evaluate(luminance, name), ground), reverse=True)
+            assert (high + 0.05) / (low + 0.05) >= 4.5  # WCAG 2.2, 1.4.3
+    assert (card < 0.1) == (scheme == "dark")
+    fill = page.evaluate("getComputedStyle(document.querySelector('#histogram svg text')).fill")
+    assert (sum(map(int, re.findall(r"\d+", fill)[:3])) > 380) == (scheme == "dark")
+    page.context.close()
+
+
+def test_nobody_is_in_the_report(run: tuple[Report, Path]) -> None:
+    text = run[1].read_text("utf-8")
+    for word in ("person-", "Plan", '</script>",'):
+        assert word not in text
+
+
+def test_the_browser_is_the_systems() -> None:
+    assert shutil.which("chromium") == CHROMIUM

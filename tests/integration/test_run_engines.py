@@ -1,0 +1,189 @@
+"""However a segment is walked, and however often it is stopped, the outputs are the same and nobody is lost or doubled."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from campaign.errors import EngineError, OptionError, OutputError
+from campaign.run import Request, run_segment
+from tests.emulator import ROOT
+from tests.fake_hooks import person, write_segment
+from tests.fakes import make_bundle
+
+NUMBER = 4_000
+SAME = ("segment.jsonl.gz", "scores.csv", "decisions.csv", "rejected.jsonl")
+RUNNER = """
+import sys
+from pathlib import Path
+from campaign.run import Request, run_segment
+if __name__ == "__main__":
+    bundle, out, processes, *segment = sys.argv[1:]
+    run_segment(Request(segment=segment, out=Path(out), bundle=Path(bundle), processes=int(processes), slices=2, every=0.0, resume=True,
+                        scheduled_time="2026-01-31T19:00:00Z"), lambda done, total: print(done, flush=True))
+"""
+
+
+@pytest.fixture
+def bundle(tmp_path: Path) -> Path:
+    return make_bundle(tmp_path / "bundle")
+
+
+@pytest.fixture
+def segment(tmp_path: Path) -> list[Path]:
+    chance = random.Random(8)
+    people: list[object] = []
+    for number in range(NUMBER):
+        people.append(person(number, chance.random(), OptOut=chance.choice(["NONE", "NONE", "NONE", "ALL"])))
+        if chance.random() < 0.01:
+            people.append("broken")
+    return [write_segment(tmp_path / "one.jsonl.gz", people[:1500]), write_segment(tmp_path / "two.jsonl", people[1500:])]
+
+
+def ask(segment: list[Path], out: Path, bundle: Path, **more: Any) -> Request:
+    return Request(segment=segment, out=out, bundle=bundle, scheduled_time="2026-01-31T19:00:00Z", slices=2, **more)
+
+
+def read_outputs(out: Path) -> dict[str, bytes]:
+    found = {name: (out / name).read_bytes() for name in SAME}
+    found["segment.jsonl.gz"] = gzip.decompress(found["segment.jsonl.gz"])
+    return found
+
+
+def read_books(out: Path) -> dict[str, Any]:
+    summary: dict[str, Any] = json.loads((out / "summary.json").read_text())
+    return {name: value for name, value in summary.items() if name != "seconds"}
+
+
+def balance(out: Path) -> None:
+    """Everybody is in decisions.csv once, and the files agree with the books."""
+    books = read_books(out)
+    with (out / "decisions.csv").open(newline="") as file:
+        ids = [row["Id"] for row in csv.DictReader(file)]
+    assert ids == [f"person-{number}" for number in range(NUMBER)]
+    assert books["received"] == NUMBER == books["kept"] + books["filtered"] + books["failed"]
+    assert len(gzip.decompress((out / "segment.jsonl.gz").read_bytes()).splitlines()) == books["kept"]
+    assert len((out / "rejected.jsonl").read_bytes().splitlines()) == books["rejected"]
+    lines = [json.loads(line) for line in (out / "batches.jsonl").read_text().splitlines()]
+    assert sum(line.get("message") == "batch" for line in lines) == books["batches"]
+
+
+def test_two_processes_write_what_one_writes(segment: list[Path], bundle: Path, tmp_path: Path) -> None:
+    run_segment(ask(segment, tmp_path / "one", bundle, processes=1), lambda *_: None)
+    run_segment(ask(segment, tmp_path / "two", bundle, processes=2), lambda *_: None)
+    assert read_outputs(tmp_path / "one") == read_outputs(tmp_path / "two")
+    assert read_books(tmp_path / "one") == read_books(tmp_path / "two")
+    balance(tmp_path / "two")
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_killed_again_and_again_and_resumed_nobody_is_lost_or_doubled(
+    processes: int, segment: list[Path], bundle: Path, tmp_path: Path
+) -> None:
+    run_segment(ask(segment, tmp_path / "whole", bundle, processes=1), lambda *_: None)
+    out, chance, kills = tmp_path / "out", random.Random(processes), 0
+    command = [sys.executable, "-c", RUNNER, str(bundle), str(out), str(processes), *map(str, segment)]
+    for _ in range(40):
+        with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
+            for _ in range(chance.randrange(1, 6)):
+                process.stdout.readline()
+            time.sleep(chance.random() / 50)
+            process.kill()
+            status = process.wait()
+        assert status in {0, -signal.SIGKILL}
+        if status == 0 or (out / "summary.json").exists():
+            break
+        kills += 1
+    if kills == 40:
+        subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+    elif not (out / "summary.json").exists():
+        raise AssertionError("expected the last sitting to end the run")
+    assert kills >= 3
+    balance(out)
+    assert read_outputs(out) == read_outputs(tmp_path / "whole")
+    assert read_books(out) == read_books(tmp_path / "whole")
+    assert not (out / ".unfinished").exists()
+
+
+def stop_after(pages: int) -> Any:
+    seen = Counter[str]()
+
+    def progress(done: int, total: int) -> None:
+        seen["pages"] += 1
+        if seen["pages"] == pages:
+            raise KeyboardInterrupt
+
+    return progress
+
+
+def test_a_run_goes_on_only_with_what_it_was_started_with(segment: list[Path], bundle: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    with pytest.raises(KeyboardInterrupt):
+        run_segment(ask(segment, out, bundle, every=0.0), stop_after(3))
+    assert {path.name for path in out.iterdir()} == {".unfinished"}
+    with pytest.raises(OptionError, match=r"^--resume: expected what the unfinished run was started with; different: --campaign-id$"):
+        run_segment(ask(segment, out, bundle, resume=True, campaign_id="another"), lambda *_: None)
+    with pytest.raises(OptionError, match=r"^--resume: expected the same segment files"):
+        run_segment(ask(segment[:1], out, bundle, resume=True), lambda *_: None)
+    with pytest.raises(OutputError, match="go on with it by --resume"):
+        run_segment(ask(segment, out, bundle), lambda *_: None)
+    run_segment(ask(segment, out, bundle, resume=True), lambda *_: None)
+    balance(out)
+
+
+def test_a_resumed_run_keeps_the_time_it_was_started_at(segment: list[Path], bundle: Path, tmp_path: Path) -> None:
+    now = Request(segment=segment, out=tmp_path / "out", bundle=bundle, slices=2, every=0.0)
+    with pytest.raises(KeyboardInterrupt):
+        run_segment(now, stop_after(2))
+    ledger = json.loads((tmp_path / "out" / ".unfinished" / "ledger.json").read_text())
+    time.sleep(0.002)
+    report = run_segment(Request(segment=segment, out=tmp_path / "out", bundle=bundle, slices=2, resume=True), lambda *_: None)
+    assert report.summary.scheduled_time == ledger["terms"]["scheduled_time"]
+
+
+def test_the_ledger_holds_nobody(segment: list[Path], bundle: Path, tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        run_segment(ask(segment, tmp_path / "out", bundle, every=0.0), stop_after(4))
+    assert "person-" not in (tmp_path / "out" / ".unfinished" / "ledger.json").read_text()
+
+
+def test_a_worker_that_is_killed_ends_the_run_in_one_sentence_and_the_run_goes_on_later(
+    segment: list[Path], bundle: Path, tmp_path: Path
+) -> None:
+    def kill_a_worker(done: int, total: int) -> None:
+        children = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+        for child in map(int, children):
+            if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes():
+                os.kill(child, signal.SIGKILL)
+
+    with pytest.raises(EngineError, match=r"^--processes: expected every process to live"):
+        run_segment(ask(segment, tmp_path / "out", bundle, processes=2, every=0.0), kill_a_worker)
+    run_segment(ask(segment, tmp_path / "out", bundle, processes=2, resume=True), lambda *_: None)
+    balance(tmp_path / "out")
+
+
+def test_workers_end_with_the_run_that_is_killed(segment: list[Path], bundle: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-c", RUNNER, str(bundle), str(tmp_path / "out"), "2", *map(str, segment)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        workers = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        process.kill()
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline and any(Path(f"/proc/{worker}").exists() for worker in workers):
+        time.sleep(0.05)
+    assert workers
+    assert not any(Path(f"/proc/{worker}").exists() for worker in workers)

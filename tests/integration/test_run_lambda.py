@@ -1,0 +1,186 @@
+"""A deployed function as the hook: boto3 against a small server that plays Lambda's Invoke, with its throttling and its errors."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from botocore.config import Config
+
+from campaign.errors import HookUnreachable, OptionError
+from campaign.lambda_hook import LambdaHook, connect_lambda
+from campaign.run import Request, run_segment
+from function.bootstrap import build_handler
+from tests.fake_hooks import person, write_segment
+from tests.fakes import make_bundle
+
+Answer = tuple[int, dict[str, str], bytes]
+EVENT = {"Endpoints": {"a": {}}}
+
+
+class Cloud:
+    """Lambda's Invoke over HTTP. `answer` gets the number of the call and its event; counts how many are under way at once."""
+
+    def __init__(self, answer: Callable[[int, Any], Answer]) -> None:
+        self.answer = answer
+        self.calls: list[str] = []
+        self.most = self.now = 0
+        self.lock = threading.Lock()
+
+    def handle(self, path: str, body: bytes) -> Answer:
+        with self.lock:
+            self.calls.append(path)
+            number = len(self.calls)
+            self.now += 1
+            self.most = max(self.most, self.now)
+        try:
+            return self.answer(number, json.loads(body))
+        finally:
+            with self.lock:
+                self.now -= 1
+
+
+@contextlib.contextmanager
+def serve(answer: Callable[[int, Any], Answer]) -> Iterator[tuple[Cloud, str]]:
+    cloud = Cloud(answer)
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            status, headers, body = cloud.handle(self.path, self.rfile.read(int(self.headers["Content-Length"])))
+            with contextlib.suppress(OSError):
+                self.send_response(status)
+                for name, value in {**headers, "Content-Length": str(len(body)), "Content-Type": "application/json"}.items():
+                    self.send_header(name, value)
+                self.end_headers()
+                self.wfile.write(body)
+
+        def log_message(self, *arguments: Any) -> None: ...
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield cloud, f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def keep_all(number: int, event: Any) -> Answer:
+    return 200, {}, json.dumps(event["Endpoints"]).encode()
+
+
+def fail(message: bytes, kind: str = "Unhandled") -> Answer:
+    return 200, {"X-Amz-Function-Error": kind}, message
+
+
+def refuse(status: int, code: str) -> Answer:
+    return status, {"x-amzn-ErrorType": code}, json.dumps({"message": "no", "Type": "User"}).encode()
+
+
+@pytest.fixture(autouse=True)
+def aws(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_DEFAULT_REGION": "eu-west-1"}.items():
+        monkeypatch.setenv(name, value)
+
+
+def hook_at(url: str, *, patience: float = 5.0, read_timeout: float = 5.0) -> LambdaHook:
+    config = Config(read_timeout=read_timeout, retries={"mode": "adaptive", "total_max_attempts": 1})
+    return LambdaHook(boto3.client("lambda", endpoint_url=url, config=config), "scorer:live", patience=patience)
+
+
+def test_invokes_the_function_and_reads_its_answer() -> None:
+    with serve(keep_all) as (cloud, url):
+        assert hook_at(url).call(EVENT).reply == {"a": {}}
+    assert cloud.calls == ["/2015-03-31/functions/scorer%3Alive/invocations"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "problem"),
+    [
+        (fail(b'{"errorType":"EventError","errorMessage":"secret"}'), "raised EventError"),
+        (fail(b'{"errorMessage":"2026 Task timed out after 15.00 seconds"}'), "timed out by its own limit"),
+        (fail(b'{"errorMessage":"RequestId: x Error: Runtime exited with error: signal: killed","errorType":"Runtime.ExitError"}'),
+         "raised Runtime.ExitError"),
+        (fail(b"gibberish"), "crashed or could not start"),
+        ((200, {}, b"gibberish"), "answered with what is no JSON"),
+        (refuse(413, "RequestTooLargeException"), "was sent more than Lambda takes, 6 MB"),
+    ],
+)  # fmt: skip
+def test_tells_how_the_function_failed(answer: Answer, problem: str) -> None:
+    with serve(lambda number, event: answer) as (cloud, url):
+        assert hook_at(url).call(EVENT).problem == problem
+    assert len(cloud.calls) == 1, "the host's three attempts are not ours to multiply"
+
+
+def test_throttling_is_no_failure_of_the_function() -> None:
+    def answer(number: int, event: Any) -> Answer:
+        return refuse(429, "TooManyRequestsException") if number <= 2 else keep_all(number, event)
+
+    with serve(answer) as (cloud, url):
+        attempt = hook_at(url).call(EVENT)
+    assert (attempt.reply, attempt.problem, len(cloud.calls)) == ({"a": {}}, None, 3)
+
+
+def test_throttling_without_end_stops_the_run() -> None:
+    with serve(lambda *_: refuse(429, "TooManyRequestsException")) as (_, url), pytest.raises(HookUnreachable, match="lower --concurrency"):
+        hook_at(url, patience=0.1).call(EVENT)
+
+
+def test_a_function_that_is_not_there_stops_the_run_and_says_so_in_awss_word() -> None:
+    with serve(lambda *_: refuse(404, "ResourceNotFoundException")) as (_, url), pytest.raises(HookUnreachable, match="ResourceNotFound"):
+        hook_at(url).call(EVENT)
+
+
+def test_an_answer_after_the_limit_is_a_failed_attempt_and_not_asked_for_twice() -> None:
+    def answer(number: int, event: Any) -> Answer:
+        time.sleep(0.5)
+        return keep_all(number, event)
+
+    with serve(answer) as (cloud, url):
+        assert hook_at(url, read_timeout=0.1).call(EVENT).problem == "took longer than the host waits"
+    assert len(cloud.calls) == 1
+
+
+def test_no_more_calls_at_once_than_allowed_and_the_same_people_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    bundle = make_bundle(tmp_path / "bundle")
+    segment = write_segment(tmp_path / "people.jsonl", [person(n, n / 1999) for n in range(2000)])
+    handle = build_handler({"SCORER_BUNDLE": str(bundle)}, stream=io.StringIO())
+    calling = threading.Lock()
+
+    def answer(number: int, event: Any) -> Answer:
+        if number % 7 == 3:
+            return refuse(429, "TooManyRequestsException")
+        time.sleep(0.01)
+        with calling:
+            return 200, {}, json.dumps(handle(event, None)).encode()
+
+    with serve(answer) as (cloud, url):
+        monkeypatch.setenv("AWS_ENDPOINT_URL_LAMBDA", url)
+        request = Request(segment=[segment], out=tmp_path / "aws", hook="lambda:scorer", concurrency=3, scheduled_time="2026-01-01")
+        report = run_segment(request, lambda *_: None)
+    run_segment(Request(segment=[segment], out=tmp_path / "here", bundle=bundle, scheduled_time="2026-01-01"), lambda *_: None)
+    assert 2 <= cloud.most <= 3
+    assert (tmp_path / "aws" / "segment.jsonl.gz").read_bytes()
+    summaries = [json.loads((tmp_path / name / "summary.json").read_text()) for name in ("aws", "here")]
+    assert {s["kept"] for s in summaries} == {1000}
+    assert (report.summary.attempts, report.summary.held_out) == (40, None), "a throttled call is no attempt"
+    assert Counter(report.problems) == {}
+
+
+@pytest.mark.parametrize("name", ["", "x"])
+def test_without_a_name_or_a_region_says_what_is_missing(name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("AWS_DEFAULT_REGION")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+    with pytest.raises(OptionError, match=r"^--hook: expected (lambda:NAME, with|AWS's settings for lambda:NAME \(NoRegionError\))"):
+        connect_lambda(name, 15.0)
