@@ -12,6 +12,8 @@ from cli.progress import show_progress
 from cli.train import open_profiles, read_as_of, read_purpose
 from model.training.assess import Question, assess_bundle
 
+SHIPPED = Path(__file__).parent.parent / "model" / "artifact"
+
 
 def command(
     *,
@@ -22,7 +24,7 @@ def command(
     outcomes: Annotated[
         Path, typer.Option(metavar="FILE", help="CSV: Id,outcome[,date]; 1 = responded, 0 = did not. Id may be UserId or ProfileId.")
     ],
-    bundle: Annotated[Path, typer.Option(metavar="DIR", help="The bundle to judge.")] = Path("model/artifact"),
+    bundle: Annotated[Path, typer.Option(metavar="DIR", help="The bundle to judge.")] = SHIPPED,
     more: Annotated[list[Path] | None, typer.Argument(metavar="FILE", help="Further endpoints, so that --endpoints *.gz works.")] = None,
     as_of: Annotated[
         str | None, typer.Option(metavar="TIME", help="Time that ages are measured against, ISO 8601, UTC. Default: the outcomes' dates.")
