@@ -17,6 +17,7 @@ from typing import BinaryIO
 
 import msgspec
 
+from campaign.books import Summary
 from campaign.errors import OutputError
 from campaign.forms import FORMS
 from campaign.ledger import FILE as LEDGER
@@ -101,6 +102,14 @@ def give_names(folder: Path, files: Collection[str]) -> None:
     if (staging / SUMMARY).exists():
         (staging / SUMMARY).replace(folder / SUMMARY)
     shutil.rmtree(staging, ignore_errors=True)
+
+
+def read_summary(folder: Path) -> Summary:
+    """The books of a complete run. Raises OutputError when they are no summary."""
+    try:
+        return msgspec.json.decode((folder / SUMMARY).read_bytes(), type=Summary)
+    except (OSError, msgspec.DecodeError) as error:
+        raise OutputError(f"{folder / SUMMARY}: expected a run's summary") from error
 
 
 @contextlib.contextmanager

@@ -8,20 +8,31 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from campaign.batching import cut_slices, make_finder
 from campaign.books import Summary, close_books
 from campaign.engines import Pages, Recipe, walk_here, walk_in_processes, walk_in_threads
-from campaign.errors import DataError, OptionError
+from campaign.errors import DataError, OptionError, OutputError
 from campaign.forms import FORMS
 from campaign.hooks import LAMBDA, open_hook
 from campaign.ledger import Entry, Ledger
-from campaign.outputs import CHECKPOINT_SECONDS, REPORT, Outputs, find_unfinished, give_names, lock_folder, open_outputs
+from campaign.outputs import (
+    CHECKPOINT_SECONDS,
+    REPORT,
+    SUMMARY,
+    Outputs,
+    find_unfinished,
+    give_names,
+    lock_folder,
+    open_outputs,
+    read_summary,
+)
+from campaign.remote_folder import check_remote, copy_out, find_local
 from campaign.report import write_report
 from campaign.rules import Hook
-from campaign.segments import Source, add_sizes, find_sources, open_source
+from campaign.segments import S3, Source, add_sizes, find_sources, open_source
 from campaign.settling import describe_request, find_reference, settle_terms
 from campaign.sides import SIDES
 from campaign.walking import LOG, Block, begin_page, end_page
@@ -37,6 +48,7 @@ class Request:
     """What somebody asked for. `scheduled_time` is the campaign's, as text; None: the start of the run. `environ` sets up a local hook.
 
     segment      paths, globs, s3:// addresses
+    out          a folder, or an s3:// address
     also         further forms of the kept segment, keys of `forms.FORMS`
     engine       local or ray; processes: how many, None: one a core
     concurrency  calls at once of a function in AWS
@@ -44,7 +56,7 @@ class Request:
     """
 
     segment: Sequence[str | Path]
-    out: Path
+    out: Path | str
     hook: str = "local"
     host: str = "pinpoint"
     scheduled_time: str | None = None
@@ -82,27 +94,45 @@ def run_segment(request: Request, progress: Callable[[int, int], None]) -> Repor
     for what a later run with `resume` goes on with.
     """
     check_request(request)
+    if str(request.out).startswith(S3):
+        return run_remotely(request, progress)
     sources = find_sources([str(text) for text in request.segment])
+    out = Path(request.out)
     terms, settings = settle_terms(request)
     asked = describe_request(request, terms, settings)
-    with lock_folder(request.out):
-        entry = find_unfinished(request.out, resume=request.resume, force=request.force)
+    with lock_folder(out):
+        entry = find_unfinished(out, resume=request.resume, force=request.force)
         if entry is not None:
             check_same(entry, asked, sources)
             terms = entry.terms
         files = [*begin_page(terms), *(FORMS[name][0] for name in request.also), REPORT]
         ledger = Ledger(asked, files, sources, terms) if entry is None else Ledger.from_entry(entry)
         if ledger.summary is not None:
-            give_names(request.out, ledger.files)
+            give_names(out, ledger.files)
         else:
             recipe = Recipe(hook=request.hook, environ=settings, terms=terms)
             hook = open_hook(request.hook, settings, SIDES[terms.host].limit_seconds)
-            with open_outputs(request.out, begin_page(terms), entry=entry, every=request.every) as outputs:
+            with open_outputs(out, begin_page(terms), entry=entry, every=request.every) as outputs:
                 walk_all(request, recipe, hook, outputs, ledger, progress=progress)
                 finish(request, settings, outputs, ledger)
     if ledger.summary is None:
         raise AssertionError("a run that ended without an error has a summary")
     return Report(summary=ledger.summary, problems=ledger.problems, complaints=ledger.complaints)
+
+
+def run_remotely(request: Request, progress: Callable[[int, int], None]) -> Report:
+    """A run whose output folder is in S3."""
+    out = str(request.out)
+    check_remote(out, force=request.force)
+    folder = find_local(out)
+    if (folder / SUMMARY).exists() and not request.force:
+        if not request.resume:
+            raise OutputError(f"--out {out}: expected no complete run in {folder}; copy it out by --resume, or replace it by --force")
+        report = Report(summary=read_summary(folder), problems={}, complaints=())
+    else:
+        report = run_segment(replace(request, out=folder), progress)
+    copy_out(folder, out)
+    return report
 
 
 def walk_all(

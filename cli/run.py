@@ -11,6 +11,9 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from campaign.errors import EngineError, HookUnreachable
+from campaign.ledger import FILE as LEDGER
+from campaign.outputs import UNFINISHED
 from campaign.run import Report, Request, run_segment
 
 # count in the summary -> what it says to a reader; indented ones are part of, or a note on, those above
@@ -40,7 +43,7 @@ def command(
         ),
     ],
     *,
-    out: Annotated[Path, typer.Option(help="Folder for the outputs; made if absent.")],
+    out: Annotated[str, typer.Option(help="Folder for the outputs, made if absent; or s3://bucket/prefix.")],
     hook: Annotated[
         str,
         typer.Option(
@@ -130,7 +133,12 @@ def command(
         environ=os.environ,
     )
     console = Console(stderr=True)
-    report = run_with_bar(request, console)
+    try:
+        report = run_with_bar(request, console)
+    except (KeyboardInterrupt, HookUnreachable, EngineError):
+        if (Path(out) / UNFINISHED / LEDGER).exists():
+            console.print("what is done so far is kept: the same command with --resume goes on", highlight=False, soft_wrap=True)
+        raise
     print_report(report, out, console)
     raise typer.Exit(report.summary.status)
 
@@ -143,7 +151,7 @@ def run_with_bar(request: Request, console: Console) -> Report:
         return run_segment(request, lambda done, total: bar.update(task, completed=done, total=total))
 
 
-def print_report(report: Report, out: Path, console: Console) -> None:
+def print_report(report: Report, out: str, console: Console) -> None:
     """The closing table: every outcome, then what went wrong, then where the outputs are."""
     summary = report.summary
     table = Table(box=None, show_header=False, pad_edge=False)

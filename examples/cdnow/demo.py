@@ -79,7 +79,8 @@ def print_story(summary: Summary, kept: Group, filtered: Group, out: Path) -> No
         f"{kept.bought / everybody.bought:.0%} of those who bought again.\n"
         "The shipped model has learnt from these same customers, so the table flatters it somewhat; on customers it had\n"
         f"not seen (cross-validation) its ROC AUC is {roc_auc:.3f}, where 0.5 is chance and 1 is certainty.\n\n"
-        f"In {out}: segment.jsonl.gz (who is kept), scores.csv, decisions.csv (everybody, with the reason), summary.json."
+        f"In {out}: segment.jsonl.gz (who is kept), scores.csv, decisions.csv (everybody, with the reason),\n"
+        f"summary.json, and report.html to look at in a browser."
     )
 
 

@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -149,6 +150,27 @@ def test_over_http_the_same_people_are_kept_and_what_cannot_be_known_is_null(run
     assert (tmp_path / "http" / "scores.csv").read_text().splitlines() == [scores[0], *scores[66:]]
 
 
+def test_on_connect_every_decision_is_known_over_http_too(run: Run, tmp_path: Path, bundle: Path) -> None:
+    segment = write_segment(tmp_path / "people.jsonl", PEOPLE)
+    assert run(segment, out=tmp_path / "local") == 0
+    with run_emulator(environ={"SCORER_BUNDLE": str(bundle)}) as emulator:
+        assert run(segment, "--hook", emulator.url, "--host", "connect", out=tmp_path / "http", local=False) == 0
+    assert (tmp_path / "http" / "decisions.csv").read_bytes() == (tmp_path / "local" / "decisions.csv").read_bytes()
+    summary = summary_of(tmp_path / "http")
+    assert {name for name, value in summary.items() if value is None} == {"would_filter", "model", "mode"}
+    assert (summary["kept"], summary["filtered"], summary["held_out"], summary["host"]) == (65, 65, 0, "connect")
+
+
+def test_a_rehearsal_can_be_repeated_into_its_folder_and_a_run_can_follow(run: Run, tmp_path: Path) -> None:
+    segment = write_segment(tmp_path / "people.jsonl", PEOPLE)
+    for _ in range(2):
+        assert run(segment, "--rehearse") == 0
+        assert names(tmp_path / "out") == {"report.html"}
+    assert run(segment) == 0
+    assert "What this run did" not in (tmp_path / "out" / "report.html").read_text().partition("</head>")[0]
+    assert summary_of(tmp_path / "out")["received"] == 130
+
+
 def test_a_function_that_fails_costs_its_batch_three_attempts_and_the_run_ends_with_4(
     run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -235,6 +257,13 @@ BAD = {
     nobody_listens: "--hook: expected a runtime interface emulator to listen at that address",
     lambda tmp_path: people(tmp_path, "--hook", "carrier-pigeon"): "--hook: expected local, lambda:NAME, or http://host:port",
     lambda tmp_path: people(tmp_path, "--host", "nobody"): "--host: expected one of pinpoint, connect",
+    lambda tmp_path: people(tmp_path, "--also", "xml"): "--also xml: expected one of csv, parquet, profiles",
+    lambda tmp_path: people(tmp_path, "--engine", "dask"): "--engine: expected local or ray",
+    lambda tmp_path: people(tmp_path, "--engine", "ray", "--hook", "http://127.0.0.1:1"): "an emulator takes one call at a time",
+    lambda tmp_path: people(tmp_path, "--processes", 0): "--processes: expected 1 or more, with --hook local",
+    lambda tmp_path: people(tmp_path, "--concurrency", 0): "--concurrency: expected 1 to 100 calls at once",
+    lambda tmp_path: people(tmp_path, "--rehearse", "--resume"): "--rehearse: expected neither --resume nor --also",
+    lambda tmp_path: people(tmp_path, "--resume", "--force"): "--resume, --force: expected one of them",
     lambda tmp_path: people(tmp_path, "--scheduled-time", "noon"): "--scheduled-time: expected a time in ISO 8601",
     lambda tmp_path: people(tmp_path, "--scheduled-time", "0001-01-01T00:00+14:00"): "--scheduled-time: expected a time in ISO 8601",
     lambda tmp_path: people(tmp_path, "--hook", "http://127.0.0.1:1", "--bundle", tmp_path): "--bundle: expected only with --hook local",
@@ -258,6 +287,30 @@ def test_an_unknown_setting_in_the_environment_is_an_error(tmp_path: Path, bundl
     environ = {**os.environ, "SCORER_TRESHOLD": "1"}
     done = subprocess.run(command_of(tmp_path, bundle), check=False, env=environ, capture_output=True, text=True, cwd=ROOT)
     assert (done.returncode, done.stderr) == (1, "segment-scorer run: SCORER_TRESHOLD: unknown setting\n")
+
+
+def test_control_c_after_a_checkpoint_says_how_to_go_on(tmp_path: Path, bundle: Path) -> None:
+    """Two people are answered and written down; over the third the hook never answers."""
+    one, two = write_segment(tmp_path / "one.jsonl", PEOPLE[:2]), write_segment(tmp_path / "two.jsonl", PEOPLE[2:3])
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"http://127.0.0.1:{server.getsockname()[1]}"
+        command = [sys.executable, "-m", "cli.main", "run", str(one), str(two), "--out", str(tmp_path / "out"), "--hook", url]
+        with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
+            server.settimeout(30)
+            first, _ = server.accept()
+            with first:
+                first.recv(1 << 16)
+                time.sleep(5.5)  # longer than between two checkpoints
+                first.sendall(b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+            second, _ = server.accept()
+            with second:
+                process.send_signal(signal.SIGINT)
+                _, told = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert told.splitlines()[-2:] == [
+        "what is done so far is kept: the same command with --resume goes on",
+        "segment-scorer run: interrupted",
+    ]
 
 
 def test_control_c_stops_the_run_and_leaves_nothing(tmp_path: Path) -> None:

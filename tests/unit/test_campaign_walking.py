@@ -139,3 +139,18 @@ def test_an_output_in_which_nobody_was_kept_is_still_gzip() -> None:
     whole = begin_page(TERMS)["segment.jsonl.gz"] + page.parts["segment.jsonl.gz"] + end_page(page.counts, TERMS)["segment.jsonl.gz"]
     assert gzip.decompress(whole) == b""
     assert whole
+
+
+def test_an_answer_in_this_process_that_json_cannot_carry_fails_its_batch() -> None:
+    hook = ScriptedHook(
+        Attempt(reply={"a": {"Metrics": {"m": object()}}}, decisions={"a": Decision(keep=True, stays=True, reason="score")})
+    )
+    page = walk(hook, [{"Id": "a"}, {"Id": "b"}])
+    assert (page.counts["failed"], page.counts["kept"], page.counts["attempts"]) == (2, 0, 3)
+    assert page.problems == {"answered with what is no JSON": 3}
+
+
+def test_the_same_id_once_opted_out_and_once_not_has_both_outcomes() -> None:
+    page = walk(DecidingHook(lambda document: True), [person(1, OptOut="ALL"), person(1)])
+    assert [row[:3] for row in rows_of(page, "decisions.csv")] == [["person-1", "drop", "opted_out"], ["person-1", "keep", "score"]]
+    assert (page.counts["received"], page.counts["kept"], page.counts["opted_out"]) == (2, 1, 1)
