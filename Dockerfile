@@ -3,6 +3,9 @@
 #   builder                the base, uv, and the standard library's bytecode
 #   function-dependencies  the virtual environment                           (changes with requirements/)
 #   code                   what we wrote, compiled                           (changes with each commit)
+#   service-dependencies, service-code  the same for the scoring service
+#   service                the scoring service by itself: a gRPC server, as a user of its own
+#   function-sidecar       what Lambda runs, with the scoring service beside it as an external extension
 #   function               what Lambda runs: the base and copies of the two  (the default target: it stays last)
 #
 # Nothing runs in the last stage and the others run on the machine that builds, so an image for the other architecture needs no
@@ -36,7 +39,9 @@ RUN /build/compile.sh "$(python -c 'import sysconfig; print(sysconfig.get_path("
 FROM builder AS function-dependencies
 # The architecture of the image, not of the builder: the engine sets it.
 ARG TARGETARCH
-COPY requirements/function.txt /build/
+# `function`, or `function-dynamodb`: the same with boto3, for profiles in DynamoDB (docs/profiles.md).
+ARG FUNCTION_SET=function
+COPY requirements/${FUNCTION_SET}.txt /build/function.txt
 RUN --mount=type=secret,id=ca-bundle,target=/run/secrets/ca-bundle,required=false \
     /build/install.sh /build/function.txt "$TARGETARCH" && /build/compile.sh /opt/venv/lib
 
@@ -48,8 +53,66 @@ COPY protos/ protos/
 COPY function/ function/
 RUN chmod -R a=rX,u+w . && chmod 755 /opt/entrypoint.sh && /build/compile.sh .
 
-# hadolint ignore=DL3006
-FROM ${BASE_IMAGE} AS function
+FROM builder AS service-dependencies
+ARG TARGETARCH
+COPY requirements/service.txt /build/
+RUN --mount=type=secret,id=ca-bundle,target=/run/secrets/ca-bundle,required=false \
+    /build/install.sh /build/service.txt "$TARGETARCH" && /build/compile.sh /opt/venv/lib
+
+FROM code AS service-code
+COPY cli/__init__.py cli/main.py cli/serve.py cli/
+COPY service/ service/
+RUN chmod -R a=rX,u+w . && chmod 755 service/extensions/segment-scorer && /build/compile.sh .
+
+# hadolint ignore=DL3006,DL3029,DL3065  # the default anyway, but podman before version 5 would take the builder's
+FROM --platform=${TARGETPLATFORM} ${BASE_IMAGE} AS service
+ENV PATH=/opt/venv/bin:$PATH \
+    PYTHONPYCACHEPREFIX=/opt/bytecode \
+    ORT_DISABLE_TELEMETRY=1
+WORKDIR /var/task
+COPY --from=service-dependencies /opt/venv/ /opt/venv/
+COPY --from=service-dependencies /opt/bytecode/ /opt/bytecode/
+COPY --from=service-code /opt/bytecode/var/ /opt/bytecode/var/
+COPY --from=service-code /var/task/ /var/task/
+# Nobody's number; whoever runs the container may choose another. Every file is readable by all, and nothing is written.
+USER 65532:65532
+EXPOSE 8081
+HEALTHCHECK --interval=10s --timeout=5s --start-period=30s CMD ["python", "-m", "service.probe"]
+ENTRYPOINT ["python", "-m", "cli.main", "serve"]
+CMD ["--listen", "0.0.0.0:8081"]
+ARG VERSION=unknown
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="segment-scorer-service" \
+      org.opencontainers.image.version="$VERSION" \
+      org.opencontainers.image.revision="$REVISION" \
+      org.opencontainers.image.licenses="Apache-2.0"
+
+# hadolint ignore=DL3006,DL3029,DL3065  # the default anyway, but podman before version 5 would take the builder's
+FROM --platform=${TARGETPLATFORM} ${BASE_IMAGE} AS function-sidecar
+# Function and sidecar meet at the socket that SCORER_TARGET names.
+ENV PATH=/opt/venv/bin:$PATH \
+    PYTHONPYCACHEPREFIX=/opt/bytecode \
+    ORT_DISABLE_TELEMETRY=1 \
+    SCORER_TARGET=unix:/tmp/segment-scorer.sock
+WORKDIR /var/task
+COPY --from=service-dependencies /opt/venv/ /opt/venv/
+COPY --from=service-dependencies /opt/bytecode/ /opt/bytecode/
+COPY --from=service-code /opt/entrypoint.sh /opt/
+COPY --from=service-code /opt/bytecode/var/ /opt/bytecode/var/
+COPY --from=service-code /var/task/ /var/task/
+COPY --from=service-code /var/task/service/extensions/ /opt/extensions/
+ENTRYPOINT ["/opt/entrypoint.sh"]
+CMD ["function.handler.handle"]
+ARG VERSION=unknown
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="segment-scorer-sidecar" \
+      org.opencontainers.image.version="$VERSION" \
+      org.opencontainers.image.revision="$REVISION" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      com.amazonaws.lambda.feature.snapstart="Allow"
+
+# hadolint ignore=DL3006,DL3029,DL3065  # the default anyway, but podman before version 5 would take the builder's
+FROM --platform=${TARGETPLATFORM} ${BASE_IMAGE} AS function
 # ONNX Runtime reports usage to its maker unless told not to.
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONPYCACHEPREFIX=/opt/bytecode \

@@ -3,10 +3,12 @@ PYTHON ?= python3
 BIN := .venv/bin
 # A make target that runs tests may take more of them or fewer: make test ARGS="-k policy -x"
 ARGS ?=
+# What make image builds: function, service or function-sidecar.
+TARGET ?= function
 # Each round of fuzz is about 107,000 events.
 ROUNDS ?= 10
 
-.PHONY: demo test check lock stubs interop image image-test emulate ray pin-base clean fuzz
+.PHONY: retrain demo test check lock stubs interop image image-test emulate pin-base clean fuzz ray
 
 demo: .venv/ready ## one real segment through the hook: who was kept, who was not, and how they really behaved
 	$(BIN)/python examples/cdnow/demo.py --out out/demo
@@ -36,10 +38,12 @@ lock: .venv/ready ## compile requirements/*.txt again from pyproject.toml
 stubs: .venv/ready ## make the Python of protos/open_inference.proto again
 	$(BIN)/python -m protos.generate
 
-image: ## the container image, with docker or podman (ENGINE, BASE_IMAGE, CA_BUNDLE, ARCH: docs/image.md)
-	$(PYTHON) -m image.build
+image: ## the container image, with docker or podman (ENGINE, BASE_IMAGE, FUNCTION_SET, CA_BUNDLE, ARCH: docs/image.md)
+	$(PYTHON) -m image.build --target $(TARGET)
 
 image-test: .venv/ready .cache/image-tools/ready image ## the tests of the built container, under Lambda's limits
+	$(PYTHON) -m image.build --target service
+	$(PYTHON) -m image.build --target function-sidecar
 	$(BIN)/python -m pytest tests/image $(ARGS)
 
 emulate: .venv/ready image ## the image under AWS's emulator: the example events and their replies
@@ -48,10 +52,6 @@ emulate: .venv/ready image ## the image under AWS's emulator: the example events
 pin-base: ## write the base's digest, asked of its registry, into the Dockerfile
 	$(PYTHON) -m image.build --pin-base
 
-.cache/image-tools/ready: requirements/image-tools.txt
-	$(PYTHON) -m venv .cache/image-tools
-	.cache/image-tools/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/image-tools.txt
-	touch $@
 interop: .venv/ready ## our client against foreign servers and a foreign client against ours, each in its own environment
 	$(BIN)/python -m tests.interop.prepare
 	$(BIN)/python -m pytest -m interop tests/interop $(ARGS)
@@ -79,6 +79,11 @@ deploy: .venv/ready .cache/sam/ready ## the stack STACK with IMAGE (REPOSITORY@s
 redeploy: .venv/ready .cache/sam/ready ## retrain on ENDPOINTS and OUTCOMES behind the gate, image, image test, push, deploy by digest; ARGS=--dry-run shows it
 	$(BIN)/python -m deploy.redeploy --stack "$(STACK)" --repository "$(REPOSITORY)" \
 	  $(if $(ENDPOINTS),--endpoints $(ENDPOINTS)) $(if $(OUTCOMES),--outcomes "$(OUTCOMES)") $(PARAMETERS:%=--parameter "%") $(ARGS)
+
+retrain: .venv/ready ## train on ENDPOINTS and OUTCOMES behind the gate, write the bundle that ships, image, image test (docs/training.md)
+	$(BIN)/segment-scorer train --endpoints $(ENDPOINTS) --outcomes "$(OUTCOMES)" \
+	  --out model/artifact --against model/artifact --reserve 0.2 $(ARGS)
+	$(MAKE) image image-test ARGS=
 
 clean: ## everything that can be made again
 	rm -rf .venv .cache build dist out .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info

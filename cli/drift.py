@@ -48,7 +48,8 @@ def read_lines(paths: Sequence[Path]) -> Iterator[str]:
     """The lines of all files, with a progress bar on stderr. Raises DataError for a file that cannot be read."""
     for path in paths:
         try:
-            with rich.progress.open(path, "rb", console=Console(stderr=True), transient=True, description=path.name) as raw:
+            bar = Console(stderr=True)
+            with rich.progress.open(path, "rb", console=bar, transient=True, description=path.name, disable=not bar.is_terminal) as raw:
                 unpacked = gzip.GzipFile(fileobj=raw) if path.suffix == ".gz" else raw
                 yield from io.TextIOWrapper(unpacked, "utf-8", errors="replace")
         except FileNotFoundError as error:

@@ -17,12 +17,13 @@ from model.errors import SegmentScorerError
 # verb -> (module with a function `command`, or a table `COMMANDS` of them by name, and one line for the overview). Typer reads options
 # from the function's signature.
 VERBS: dict[str, tuple[str, str]] = {
-    "drift": ("cli.drift", "compare the people in the logs with those the model learnt from"),
-    "policy": ("cli.policy", "check a policy file, or explain what it decides for an endpoint"),
-    "run": ("cli.run", "walk a segment file through the hook, as Pinpoint did, and keep the books"),
-    "invoke": ("cli.invoke", "send one event to the hook; show the reply and each decision with its reason"),
-    "profiles": ("cli.profiles", "make a store of what is known about people elsewhere: a SQLite file, a DynamoDB table"),
     "train": ("cli.train", "make a bundle from exported endpoints and a list of who responded"),
+    "evaluate": ("cli.evaluate", "say how good a bundle's scores are on people whose outcomes are known"),
+    "run": ("cli.run", "walk a segment through the hook as a campaign's host does, and keep the books"),
+    "invoke": ("cli.invoke", "send one event to the hook; show the reply and each decision with its reason"),
+    "policy": ("cli.policy", "check a policy file, or explain what it decides for an endpoint"),
+    "drift": ("cli.drift", "compare the people in the logs with those the model learnt from"),
+    "profiles": ("cli.profiles", "make a store of what is known about people elsewhere: a SQLite file, a DynamoDB table"),
     "serve": ("cli.serve", "serve a bundle over gRPC, for a function or any client of the Open Inference Protocol"),
     "grant": ("cli.grant", "let Pinpoint or Amazon Connect call the function"),
     "revoke": ("cli.revoke", "take back what grant gave"),

@@ -20,6 +20,7 @@ from model.errors import SegmentScorerError
 ROOT = Path(__file__).parent.parent
 BUNDLE = "model/artifact"
 WORSE = 3  # status of `train --against` when the new model is worse than the one in use
+RESERVE = "0.2"
 PUSHED = "REPOSITORY@sha256:DIGEST"  # stands for what the push will print
 Run = Callable[[Sequence[str]], subprocess.CompletedProcess[str]]
 
@@ -56,6 +57,8 @@ def plan_steps(stack: str, repository: str, *, endpoints: Sequence[str], outcome
         BUNDLE,
         "--against",
         BUNDLE,
+        "--reserve",  # people whom neither model has learnt from: on any others the one in use would flatter itself
+        RESERVE,
     )
     deploy = (
         python,

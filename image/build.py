@@ -1,6 +1,7 @@
 """`make image` and `make pin-base`: build a target of the Dockerfile with the engine at hand, or pin the base by its digest.
 
-Takes BASE_IMAGE, BASE_PYTHON, CA_BUNDLE and ARCH from the environment; gives an image `segment-scorer:TARGET`. Needs an engine, no package.
+Takes BASE_IMAGE, BASE_PYTHON, FUNCTION_SET, CA_BUNDLE and ARCH from the environment; gives an image `segment-scorer:TARGET`. Needs an
+engine, no package.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import platform
 import re
 import shutil
 import subprocess
@@ -25,20 +27,25 @@ BASE_LINE = re.compile(r"^ARG BASE_IMAGE=(?P<reference>(?P<tag>[^\s@]+)(@sha256:
 # What the Dockerfile's own checks print; an engine may put its step before it.
 REFUSAL = re.compile(r"Dockerfile: (expected .+)")
 ARCHITECTURES = ("amd64", "arm64")
+CHOICES = ("BASE_PYTHON", "FUNCTION_SET")  # arguments of the Dockerfile that the environment may set
 
 
 def build_image(engine: Engine, target: str, environ: Mapping[str, str]) -> str:
     """Build one target and give the image's name. The engine's progress goes to stderr. Raises ImageError."""
     base = provide_base(engine, environ)
-    arch, base_python, ca_bundle = environ.get("ARCH"), environ.get("BASE_PYTHON"), environ.get("CA_BUNDLE")
-    name = f"{NAME}:{target}" + (f"-{arch}" if arch else "")
+    arch, ca_bundle = environ.get("ARCH"), environ.get("CA_BUNDLE")
+    chosen = [f"{name}={environ[name]}" for name in CHOICES if environ.get(name)]
+    variant = (environ.get("FUNCTION_SET") or target) if target == "function" else target
+    name = f"{NAME}:{variant}" + (f"-{arch}" if arch else "")
     command = [
         *(engine.program, "build", "--file", str(DOCKERFILE), "--target", target, "--tag", name),
         *("--build-arg", f"BASE_IMAGE={base}", "--build-arg", f"VERSION={read_version()}", "--build-arg", f"REVISION={read_revision()}"),
-        *(["--build-arg", f"BASE_PYTHON={base_python}"] if base_python else []),
+        *(word for choice in chosen for word in ("--build-arg", choice)),
         *(["--platform", f"linux/{arch}"] if arch else []),
         *(["--secret", f"id=ca-bundle,src={ca_bundle}"] if ca_bundle else []),
-        *(["--pull=never"] if engine.program == "podman" else []),
+        *(["--pull=never", *name_platforms(arch)] if engine.program == "podman" else []),  # the base is here already
+        # podman's own format has no health check, which the service's image has.
+        *(["--format=docker"] if engine.program == "podman" and target == "service" else []),
         str(ROOT),
     ]
     refusal = None
@@ -58,13 +65,19 @@ def provide_base(engine: Engine, environ: Mapping[str, str]) -> str:
     base, arch = environ.get("BASE_IMAGE") or read_base(), environ.get("ARCH")
     if arch and arch not in ARCHITECTURES:
         raise ImageError(f"expected ARCH to be one of {', '.join(ARCHITECTURES)}")
-    platform = ["--platform", f"linux/{arch}"] if arch else []
-    if not engine.succeeds("image", "inspect", base) and not engine.succeeds("pull", *platform, base):
+    wanted = ["--platform", f"linux/{arch}"] if arch else []
+    if not engine.succeeds("image", "inspect", base) and not engine.succeeds("pull", *wanted, base):
         raise ImageError(
             f"expected the base image {base}, which is not here and cannot be pulled; "
             "set BASE_IMAGE to one that is, or make a stand-in with image/standin.sh"
         )
     return base
+
+
+def name_platforms(arch: str | None) -> list[str]:
+    """The build arguments that podman before version 5 does not set by itself where a Dockerfile names its stages' platforms."""
+    here = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
+    return ["--build-arg", f"BUILDPLATFORM=linux/{here}", "--build-arg", f"TARGETPLATFORM=linux/{arch or here}"]
 
 
 def read_base() -> str:

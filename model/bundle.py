@@ -25,7 +25,7 @@ FORMAT = 1
 MODEL_FILE = "model.onnx"
 MANIFEST_FILE = "manifest.json"
 # What a bundle may hold, besides pictures: a directory with anything else in it is never replaced.
-OWN_FILES = frozenset({MODEL_FILE, MANIFEST_FILE, "MODEL_CARD.md"})
+OWN_FILES = frozenset({MODEL_FILE, MANIFEST_FILE, "MODEL_CARD.md", "features.toml"})
 # ONNX Runtime against scikit-learn, and against itself on another processor, differs by about 1e-7 when both see float32.
 GOLDEN_TOLERANCE = 1e-6
 REQUIRED = {
@@ -129,10 +129,11 @@ def read_manifest(directory: Path) -> dict[str, Any]:
     return manifest
 
 
-def write_bundle(directory: Path, model: bytes, manifest: Mapping[str, Any]) -> None:
+def write_bundle(directory: Path, model: bytes, manifest: Mapping[str, Any], files: Mapping[str, bytes] | None = None) -> None:
     """Write a bundle so that `directory` is, at every moment, the old one whole, the new one whole, or absent.
 
-    `sha256` and `format` are filled in here. Raises BundleError where `check_destination` does or the disk refuses.
+    `files` go beside the model: name -> content, of those a bundle may hold. `sha256` and `format` are filled in here.
+    Raises BundleError where `check_destination` does or the disk refuses.
     """
     check_destination(directory)
     directory = directory.resolve()
@@ -144,7 +145,10 @@ def write_bundle(directory: Path, model: bytes, manifest: Mapping[str, Any]) -> 
         fresh.mkdir(parents=True)
         (fresh / MODEL_FILE).write_bytes(model)
         (fresh / MANIFEST_FILE).write_text(json.dumps(whole, indent=1, ensure_ascii=False, allow_nan=False) + "\n", "utf-8")
+        for name, content in (files or {}).items():
+            (fresh / name).write_bytes(content)
         load_bundle(fresh)
+        check_destination(fresh)
         if directory.exists():
             directory.rename(old)
         fresh.rename(directory)

@@ -168,10 +168,13 @@ def find_feature_problems(row: object) -> list[str]:
     return problems
 
 
-def build_matrix(documents: Sequence[Mapping[str, Any]], spec: FeatureSpec, reference: float | None = None) -> Matrix:
+def build_matrix(
+    documents: Sequence[Mapping[str, Any]], spec: FeatureSpec, reference: float | npt.NDArray[np.float64] | None = None
+) -> Matrix:
     """Turn n endpoint documents into a C-contiguous float32 matrix [n, f], row i for document i, columns as `spec.columns`.
 
-    `reference` is the time that ages are measured against, in seconds since 1970 UTC; without one every age is NaN.
+    `reference` is the time that ages are measured against, in seconds since 1970 UTC, one for all or one for each; without one every
+    age is NaN.
     Whatever a path does not lead to, or leads to in a form its kind cannot use, is NaN (for a category in all its columns).
     """
     width = len(spec.columns)
@@ -185,7 +188,7 @@ def build_matrix(documents: Sequence[Mapping[str, Any]], spec: FeatureSpec, refe
             _fill_category(columns[at : at + len(feature.values) + 1], found, feature.values)
         elif feature.kind == "age":
             if reference is not None:
-                columns[at] = [(reference - _read_time(value)) / SECONDS_PER_DAY for value in found]
+                columns[at] = (reference - np.array([_read_time(value) for value in found])) / SECONDS_PER_DAY
         elif feature.kind != "number" or not _fill_numbers(columns[at], found):
             columns[at] = [_READERS[feature.kind](value) for value in found]
         at += len(feature.values) + 1 if feature.kind == "category" else 1

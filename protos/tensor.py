@@ -66,7 +66,7 @@ def read_raw(datatype: str, shape: Sequence[int], raw: bytes) -> Array:
     dtype, count = _expect(datatype, shape)
     if len(raw) != count * dtype.itemsize:
         raise TensorError(f"expected raw contents of {count} x {dtype.itemsize} bytes for this datatype and shape, got {len(raw)} bytes")
-    return np.frombuffer(raw, dtype=dtype).reshape(shape)
+    return _shape(np.frombuffer(raw, dtype=dtype), shape)
 
 
 def read_contents(datatype: str, shape: Sequence[int], contents: InferTensorContents) -> Array:
@@ -81,9 +81,17 @@ def read_contents(datatype: str, shape: Sequence[int], contents: InferTensorCont
     if len(values) != count:
         raise TensorError(f"expected {count} values in {field} for this shape, got {len(values)}")
     try:
-        return np.fromiter(values, dtype=dtype, count=count).reshape(shape)
+        flat = np.fromiter(values, dtype=dtype, count=count)
     except OverflowError as error:
         raise TensorError(f"expected values within the range of {datatype}") from error
+    return _shape(flat, shape)
+
+
+def _shape(flat: Array, shape: Sequence[int]) -> Array:
+    try:
+        return flat.reshape(shape)
+    except ValueError as error:  # no values, or one, in more or longer dimensions than numpy has
+        raise TensorError("expected a shape of fewer and shorter dimensions") from error
 
 
 def _expect(datatype: str, shape: Sequence[int]) -> tuple[np.dtype[Any], int]:

@@ -20,7 +20,8 @@ LOWEST_PYTHON = "3.11"
 SETS: dict[str, list[str]] = {
     "all": ["--extra=cli", "--extra=train", "--extra=run", "--extra=service", "--extra=aws", "--group=dev"],
     "function": [],
-    "service": ["--extra=service"],
+    "function-dynamodb": ["--extra=aws"],
+    "service": ["--extra=service", "--extra=cli"],
     "train": ["--extra=cli", "--extra=train"],
     "run": ["--extra=cli", "--extra=run", "--extra=aws"],
     "ray": ["--extra=cli", "--extra=run", "--extra=ray"],

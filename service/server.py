@@ -1,6 +1,6 @@
 """The process: settings -> a listening gRPC server with the inference, health and reflection services, until it is told to stop.
 
-The composition root of the service. A stop signal drains: not ready, no new calls, those under way are answered within the grace.
+The composition root of the service. A stop signal drains: health says no, no new calls, those under way are answered within the grace.
 """
 
 from __future__ import annotations
@@ -64,7 +64,6 @@ class Service:
     def __init__(self, model: Model, settings: ServiceSettings) -> None:
         """Listen on every address. Raises ServiceError for one that cannot be had, or TLS files that cannot be used."""
         self._grace = settings.grace
-        self._servicer = InferenceServicer(model, most_rows=settings.most_rows, most_calls=settings.most_calls)
         self._aside = futures.ThreadPoolExecutor(ASIDE_THREADS, thread_name_prefix="aside")
         self._health = health.HealthServicer(experimental_non_blocking=True, experimental_thread_pool=self._aside)
         threads = settings.most_calls + SPARE_THREADS
@@ -75,21 +74,21 @@ class Service:
             maximum_concurrent_rpcs=threads * 8,  # beyond it gRPC itself refuses; below it our own admission does
             options=[("grpc.so_reuseport", 0), ("grpc.max_receive_message_length", longest)],
         )
-        add_GRPCInferenceServiceServicer_to_server(self._servicer, self._server)
+        add_GRPCInferenceServiceServicer_to_server(
+            InferenceServicer(model, most_rows=settings.most_rows, most_calls=settings.most_calls), self._server
+        )
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         names = [SERVICE, health.SERVICE_NAME]
         if settings.reflection:
             _add_reflection(names, self._server, self._aside)
         credentials = load_credentials(settings.tls) if settings.tls else None
         self.addresses = tuple(_listen(self._server, address, credentials) for address in settings.listen)
-        self._watched = ("", SERVICE, model.facts.name)
-        for name in self._watched:
+        for name in ("", SERVICE, model.facts.name):
             self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
         self._server.start()
 
     def drain(self) -> threading.Event:
         """Stop taking calls and let those under way end within the grace. The event is set when the last has ended."""
-        self._servicer.stop_being_ready()
         self._health.enter_graceful_shutdown()
         stopped: threading.Event = self._server.stop(self._grace)
         return stopped

@@ -34,25 +34,20 @@ class InferenceServicer(GRPCInferenceServiceServicer):
         self._model = model
         self._most_rows = most_rows
         self._admission = threading.BoundedSemaphore(most_calls)
-        self._ready = True
-
-    def stop_being_ready(self) -> None:
-        """From now on ServerReady and ModelReady say no; calls are still answered."""
-        self._ready = False
 
     def ServerLive(self, request: pb.ServerLiveRequest, context: Any) -> pb.ServerLiveResponse:  # noqa: ARG002, N802  # the protocol's
         """Yes: it answers."""
         return pb.ServerLiveResponse(live=True)
 
     def ServerReady(self, request: pb.ServerReadyRequest, context: Any) -> pb.ServerReadyResponse:  # noqa: ARG002, N802
-        """Yes, until the server drains."""
-        return pb.ServerReadyResponse(ready=self._ready)
+        """Yes: it listens only once the model is loaded, and a draining server takes no call."""
+        return pb.ServerReadyResponse(ready=True)
 
     def ModelReady(self, request: pb.ModelReadyRequest, context: Any) -> pb.ModelReadyResponse:  # noqa: N802
-        """Yes for the served model, until the server drains; NOT_FOUND for any other."""
+        """Yes for the served model; NOT_FOUND for any other."""
         with _translate("ModelReady", context):
             check_model(request.name, request.version, self._model.facts)
-        return pb.ModelReadyResponse(ready=self._ready)
+        return pb.ModelReadyResponse(ready=True)
 
     def ServerMetadata(self, request: pb.ServerMetadataRequest, context: Any) -> pb.ServerMetadataResponse:  # noqa: ARG002, N802
         """Name and version of this project; it has no extensions of the protocol."""

@@ -11,19 +11,14 @@ from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
-import onnxruntime
-from onnxruntime.capi import onnxruntime_pybind11_state as errors
 
 from model.bundle import Bundle, check_golden
 from model.errors import BundleError
 from model.features import Matrix
+from model.runtime import INPUT, LABEL, PROBABILITIES, REFUSALS, open_session
 
-# ONNX Runtime's exceptions share no base but Exception.
-RUN_ERRORS = (errors.Fail, errors.InvalidArgument, errors.RuntimeException, errors.NotImplemented)
-LOAD_ERRORS = (*RUN_ERRORS, errors.InvalidGraph, errors.InvalidProtobuf, errors.NoSuchFile)
 # ONNX element type -> the protocol's datatype; a model that gives anything else is no model of ours.
 DATATYPES = {"tensor(float)": "FP32", "tensor(double)": "FP64", "tensor(int64)": "INT64"}
-INPUT, LABEL, PROBABILITIES = "input", "label", "probabilities"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,13 +65,9 @@ class OnnxModel:
 
     def __init__(self, bundle: Bundle) -> None:
         """Load the model and score the golden rows. Raises BundleError when the model is not the one that the manifest describes."""
-        options = onnxruntime.SessionOptions()
-        # One thread a call: calls run side by side already, and 50 rows take microseconds.
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.log_severity_level = 3
         try:
-            self._session = onnxruntime.InferenceSession(str(bundle.model_file), options, providers=["CPUExecutionProvider"])
-        except LOAD_ERRORS as error:
+            self._session = open_session(bundle.model_file)
+        except REFUSALS as error:
             raise BundleError(f"{bundle.model_file}: expected an ONNX model that ONNX Runtime can load") from error
         self.facts = self._describe(bundle)
         try:
@@ -91,7 +82,7 @@ class OnnxModel:
         """Every output of the model by name. Raises ModelFailure."""
         try:
             values = self._session.run(None, {self.facts.input.name: matrix})
-        except RUN_ERRORS as error:
+        except REFUSALS as error:
             raise ModelFailure from error
         return {facts.name: value for facts, value in zip(self.facts.outputs, values, strict=True)}
 

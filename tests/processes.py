@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -42,6 +43,14 @@ class Process:
 
     def signal(self, number: int) -> None:
         self.child.send_signal(number)
+        if number == signal.SIGSTOP:  # on a busy machine a process may run on for a while after it was told to stop
+            deadline = time.monotonic() + PATIENCE
+            while time.monotonic() < deadline and not self._is_stopped():
+                time.sleep(0.005)
+
+    def _is_stopped(self) -> bool:
+        states = [path.read_text().rpartition(")")[2].split()[0] for path in Path(f"/proc/{self.child.pid}/task").glob("*/stat")]
+        return set(states) == {"T"}
 
     def end(self) -> int:
         """Kill it when it still runs (a stopped one too), and give its exit status."""

@@ -8,6 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
+
+from model.features import FeatureSpec, Matrix
+from model.training.people import Join, People
 
 SPEC = """
 [[feature]]
@@ -57,8 +61,34 @@ def write_people(directory: Path, count: int = 400, seed: int = 0) -> list[str]:
     files = {"endpoints.jsonl": to_lines(documents), "outcomes.csv": to_csv(documents, outcomes), "features.toml": SPEC}
     for name, text in files.items():
         (directory / name).write_text(text, "utf-8")
-    return [
+    named = [
         word
         for option, name in zip(("--endpoints", "--outcomes", "--features"), files, strict=True)
         for word in (option, str(directory / name))
     ]
+    return [*named, "--model", "boosting"]
+
+
+def write(path: Path, content: str | bytes) -> Path:
+    """Write a file; give its path."""
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return path
+
+
+def stay_silent(stage: str, done: int, total: int) -> None:
+    """Report no progress."""
+
+
+def make_scored(
+    matrix: Matrix,
+    outcomes: npt.NDArray[np.int64],
+    spec: FeatureSpec,
+    *,
+    groups: npt.NDArray[np.int64] | None = None,
+    dates: npt.NDArray[np.float64] | None = None,
+) -> People:
+    """People made of a matrix, each a user of their own unless `groups` says otherwise."""
+    join = Join(endpoints=len(outcomes), matched=len(outcomes), without_outcome=0, without_endpoint=0, repeated=0, refused=0, refusals=())
+    return People(
+        spec=spec, matrix=matrix, outcomes=outcomes, join=join, groups=np.arange(len(outcomes)) if groups is None else groups, dates=dates
+    )

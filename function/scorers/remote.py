@@ -192,7 +192,7 @@ def open_channel(settings: RemoteSettings, credentials: grpc.ChannelCredentials 
     if is_local(settings.target):
         options["grpc.enable_http_proxy"] = 0
     if settings.authority:
-        options["grpc.ssl_target_name_override" if credentials else "grpc.default_authority"] = settings.authority
+        options["grpc.default_authority"] = settings.authority  # under TLS also the name that the certificate must carry
     if credentials:
         return grpc.secure_channel(settings.target, credentials, list(options.items()))
     return grpc.insecure_channel(settings.target, list(options.items()))

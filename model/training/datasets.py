@@ -1,6 +1,6 @@
-"""Files in; endpoint documents line by line, and outcomes by Id, out. Knows the forms of files and nothing of features.
+"""Files in; endpoint documents line by line, and who responded, out. Knows the forms of files and nothing of features.
 
-A line that is no endpoint document comes with the reason; a file that cannot be used is a DataError.
+A record that is no endpoint document comes with the reason; a file that cannot be used is a DataError.
 """
 
 from __future__ import annotations
@@ -8,111 +8,127 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import math
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, TypeAlias
-
-import msgspec
+from typing import IO, Any, NamedTuple, TypeAlias
 
 from model.document import find_problem
 from model.errors import DataError
+from model.features import parse_time
+from model.people_files import open_people
+from model.people_records import RecordError, make_decoder
 
 # stage, how much of it is done, how much there is
 Report: TypeAlias = Callable[[str, int, int], None]
 
-TOLD_EVERY = 10_000  # lines between two reports of progress
+TOLD_EVERY = 10_000  # records between two reports of progress
 NAMED_LINES = 5  # how many lines an error or a report names before it only counts
 GZIP_MAGIC = b"\x1f\x8b"
-BOM = b"\xef\xbb\xbf"
+KEYS = {"Id": "Id", "ProfileId": "Id", "UserId": "UserId"}  # a profile's document has its ProfileId as Id
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One line of an endpoint file: a document with its Id, or why it is none."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answers:
+    """Who responded.
 
-    place: str
+    key       "Id", or "UserId" where people are named by their User.UserId and every endpoint of theirs has their outcome
+    outcomes  0 or 1 by that name
+    dates     seconds since 1970 UTC by that name: the moment each outcome counts from; None where the file has none
+    """
+
+    key: str
+    outcomes: dict[str, int]
+    dates: dict[str, float] | None = None
+
+
+class Line(NamedTuple):
+    """One record of an endpoint file: a document, or which line it is and why it is none."""
+
     document: dict[str, Any] | None
-    problem: str | None = None
+    refusal: str
 
 
-def read_outcomes(path: Path) -> dict[str, int]:
-    """Read a CSV with the header `Id,outcome`, outcome 0 or 1. Raises DataError naming the lines that are wrong."""
+def read_outcomes(path: Path) -> Answers:
+    """Read a CSV with the header `Id,outcome` or `Id,outcome,date`; Id may be ProfileId or UserId. Raises DataError naming wrong lines."""
     wrong: list[int] = []
     repeated: list[int] = []
     outcomes: dict[str, int] = {}
-    with _open(path, "outcomes") as (file, _):
+    dates: dict[str, float] = {}
+    with _open(path) as file:
         rows = csv.reader(io.TextIOWrapper(file, encoding="utf-8-sig", newline=""), strict=True)
-        if next(rows, None) != ["Id", "outcome"]:
-            raise DataError(f"{path}: expected outcomes: a CSV file whose first line is Id,outcome")
+        header = next(rows, [])
+        if not header or header[0] not in KEYS or header[1:] not in (["outcome"], ["outcome", "date"]):
+            raise DataError(
+                f"{path}: expected outcomes: a CSV file whose first line is Id,outcome or Id,outcome,date (or UserId or ProfileId for Id)"
+            )
+        dated = len(header) == 3
         for row in rows:
             if not row:
                 continue
-            if len(row) != 2 or not row[0] or row[1].strip() not in {"0", "1"}:
+            moment = parse_time(row[2].strip()) if dated and len(row) == 3 else math.nan
+            if len(row) != len(header) or not row[0] or row[1].strip() not in {"0", "1"} or (dated and math.isnan(moment)):
                 wrong.append(rows.line_num)
             elif row[0] in outcomes:
                 repeated.append(rows.line_num)
             else:
                 outcomes[row[0]] = int(row[1])
+                if dated:
+                    dates[row[0]] = moment
     problems = []
     if wrong:
-        problems.append(f"expected an Id and an outcome of 0 or 1 in {_name_lines(wrong)}")
+        date = " and a date in ISO 8601" if dated else ""
+        problems.append(f"expected an {header[0]} and an outcome of 0 or 1{date} in {_name_lines(wrong)}")
     if repeated:
-        problems.append(f"expected every Id once; it stands a second time in {_name_lines(repeated)}")
+        problems.append(f"expected every {header[0]} once; it stands a second time in {_name_lines(repeated)}")
     if not outcomes and not problems:
         problems.append("expected an outcome in each line, found no line after the header")
     if problems:
         raise DataError(f"{path}: {'; '.join(problems)}")
-    return outcomes
+    return Answers(key=KEYS[header[0]], outcomes=outcomes, dates=dates if dated else None)
 
 
-def read_lines(paths: Sequence[Path], report: Report, stage: str = "reading endpoints") -> Iterator[Line]:
-    """Every line of the files that is not blank, in order. Raises DataError for a file that cannot be read or holds none."""
-    decoder = msgspec.json.Decoder()
+def read_lines(paths: Sequence[Path], report: Report, stage: str = "reading endpoints", *, id_needed: bool = True) -> Iterator[Line]:
+    """Every record of the files, in order. Raises DataError for a file that cannot be read or holds none."""
     total, before = sum(_size(path) for path in paths), 0
     for path in paths:
-        found = False
-        with _open(path, "endpoints") as (file, tell):
-            for number, raw in enumerate(file, 1):
-                text = raw.removeprefix(BOM) if number == 1 else raw
-                if number % TOLD_EVERY == 0:
-                    report(stage, before + tell(), total)
-                if text.strip():
-                    found = True
-                    yield _read_line(f"{path}, line {number}", text, decoder)
+        found = 0
+        with open_people(path) as file:
+            decode = make_decoder(file.header, id_needed=id_needed)
+            for number, raw in file:
+                found += 1
+                if found % TOLD_EVERY == 0:
+                    report(stage, before + file.position, total)
+                try:
+                    document = decode(raw).document
+                except RecordError as error:
+                    yield Line(None, f"{path}, line {number}: {error}")
+                    continue
+                problem = find_problem(document)
+                yield Line(None, f"{path}, line {number}: {problem}") if problem else Line(document, "")
+            before += file.size
         if not found:
-            raise DataError(f"{path}: expected endpoints, one JSON object a line, found an empty file")
-        before += _size(path)
+            raise DataError(f"{path}: expected endpoints: JSON lines, CSV or Parquet, found nobody")
         report(stage, before, total)
 
 
-def _read_line(place: str, text: bytes, decoder: msgspec.json.Decoder[Any]) -> Line:
-    try:
-        value = decoder.decode(text)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return Line(place, None, "Expected JSON")
-    problem = find_problem(value)
-    if problem is None and not value.get("Id"):
-        problem = "$.Id: Expected the endpoint's Id, to find its outcome by"
-    return Line(place, None, problem) if problem else Line(place, value)
-
-
 @contextmanager
-def _open(path: Path, what: str) -> Iterator[tuple[IO[bytes], Callable[[], int]]]:
-    """The bytes of a file, gzip or not, and how many of the file's own are read; errors of reading become DataError."""
+def _open(path: Path) -> Iterator[IO[bytes]]:
+    """The bytes of an outcomes file, gzip or not; errors of reading become DataError."""
     try:
         with path.open("rb") as raw:
             packed = raw.read(2) == GZIP_MAGIC
             raw.seek(0)
             if packed:
                 with gzip.GzipFile(fileobj=raw) as file:
-                    yield file, raw.tell  # type: ignore[misc]  # a GzipFile is a binary file, which its stub does not say
+                    yield file  # type: ignore[misc]  # a GzipFile is a binary file, which its stub does not say
             else:
-                yield raw, raw.tell
+                yield raw
     except FileNotFoundError as error:
-        raise DataError(f"{path}: expected a file of {what}, found none") from error
+        raise DataError(f"{path}: expected a file of outcomes, found none") from error
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise DataError(f"{path}: expected a whole gzip file; it is cut off or damaged") from error
     except UnicodeDecodeError as error:
@@ -120,7 +136,7 @@ def _open(path: Path, what: str) -> Iterator[tuple[IO[bytes], Callable[[], int]]
     except csv.Error as error:
         raise DataError(f"{path}: expected CSV: {error}") from error
     except OSError as error:
-        raise DataError(f"{path}: expected a readable file of {what}: {error.strerror}") from error
+        raise DataError(f"{path}: expected a readable file of outcomes: {error.strerror}") from error
 
 
 def _size(path: Path) -> int:

@@ -8,78 +8,102 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import average_precision_score, brier_score_loss, log_loss, roc_auc_score
+from sklearn.metrics import brier_score_loss
 
 from model.features import FeatureSpec, Matrix
 from model.training.datasets import Report
-from model.training.fit import FOLDS, make_folds, make_model
-from model.training.people import Outcomes
+from model.training.fit import Recipe, choose_model, find_margins, limit_threads, make_model
+from model.training.folds import Folds, Rows, make_folds
+from model.training.measures import Ranking, Scores
+from model.training.people import Outcomes, People
 
-Scores = npt.NDArray[np.float64]
 # A sigmoid must lower the Brier score by this share to be worth its place: less is noise (CDNOW: below 0.0001).
 LEAST_GAIN = 0.001
+SHUFFLED_PEOPLE = 4_000  # a fold, for the importance of features
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
-    """Scores out of fold [n], row for row with the people; whether they went through a sigmoid, and what they are worth."""
+    """Scores of people by a model that was fitted without them.
 
+    rows        int64 [m], ascending: who was scored; by time the earliest people are not
+    scores      float64 [m]
+    calibrated  whether they went through a sigmoid, as the model that ships then does
+    areas       ROC AUC in each fold
+    importance  by feature: how far ROC AUC falls when the feature is shuffled among people
+    """
+
+    rows: Rows
     scores: Scores
     calibrated: bool
-    threshold: float
-    metrics: dict[str, Any]
+    scheme: str
+    folds: int
+    importance: dict[str, float]
+    areas: tuple[float, ...]
 
 
-def evaluate_out_of_fold(spec: FeatureSpec, matrix: Matrix, outcomes: Outcomes, seed: int, report: Report) -> Evaluation:
-    """Score everybody by a model fitted on the other four fifths, decide on calibration, choose the threshold and measure."""
-    plain, margins = np.empty(len(outcomes)), np.empty(len(outcomes))
-    for fold, (train, test) in enumerate(make_folds(seed).split(matrix, outcomes)):
-        report("evaluating out of fold", fold, FOLDS)
-        model = make_model(spec, seed).fit(matrix[train], outcomes[train])
-        plain[test] = model.predict_proba(matrix[test])[:, 1]
-        margins[test] = model.decision_function(matrix[test])
-    report("evaluating out of fold", FOLDS, FOLDS)
-    through = calibrate_out_of_fold(margins, matrix, outcomes, seed)
-    calibrated = bool(brier_score_loss(outcomes, through) < (1 - LEAST_GAIN) * brier_score_loss(outcomes, plain))
-    scores = through if calibrated else plain
-    threshold = choose_threshold(outcomes)
-    return Evaluation(scores=scores, calibrated=calibrated, threshold=threshold, metrics=measure(scores, outcomes, threshold))
+def evaluate_out_of_fold(people: People, recipe: Recipe, seed: int, report: Report) -> Evaluation:
+    """Score people by models fitted on others, chosen on the others too, and decide on calibration."""
+    matrix, outcomes = people.matrix, people.outcomes
+    folds = make_folds(outcomes, people.groups, people.dates, seed)
+    plain, margins = np.full(len(outcomes), np.nan), np.full(len(outcomes), np.nan)
+    falls: list[npt.NDArray[np.float64]] = []
+    for fold, (train, test) in enumerate(folds.pairs):
+        report("evaluating on people held out", fold, len(folds.pairs))
+        choice = choose_model(recipe, people, train, seed)
+        with limit_threads(len(outcomes)):
+            model = make_model(recipe, choice, people.spec, len(outcomes), seed).fit(matrix[train], outcomes[train])
+            plain[test] = model.predict_proba(matrix[test])[:, 1]
+            margins[test] = find_margins(model, matrix[test])
+            falls.append(shuffle_features(model, people.spec, matrix[test], outcomes[test], seed + fold))
+    report("evaluating on people held out", len(folds.pairs), len(folds.pairs))
+    rows = folds.scored
+    through, rising = calibrate_out_of_fold(margins, outcomes, folds)
+    gain = brier_score_loss(outcomes[rows], through[rows]) < (1 - LEAST_GAIN) * brier_score_loss(outcomes[rows], plain[rows])
+    calibrated = recipe.balanced or bool(gain and rising)
+    fall = np.mean(falls, axis=0)
+    return Evaluation(
+        rows=rows,
+        scores=(through if calibrated else plain)[rows],
+        calibrated=calibrated,
+        scheme=folds.scheme,
+        folds=len(folds.pairs),
+        areas=tuple(round(Ranking(plain[test], outcomes[test]).measure()[0], 6) for _, test in folds.pairs),
+        importance={feature.name: round(float(value), 6) for feature, value in zip(people.spec.features, fall, strict=True)},
+    )
 
 
-def calibrate_out_of_fold(margins: Scores, matrix: Matrix, outcomes: Outcomes, seed: int) -> Scores:
-    """What a sigmoid makes of out-of-fold `margins` [n], itself learnt from the other folds only."""
-    through = np.empty(len(outcomes))
+def calibrate_out_of_fold(margins: Scores, outcomes: Outcomes, folds: Folds) -> tuple[Scores, bool]:
+    """What a sigmoid makes of out-of-fold `margins` [n] (NaN where nobody was scored), itself learnt from the other folds only.
+
+    And whether it rises in every fold. One that falls turns a model around that ranks people worse than a guess, as out of fold a model
+    of noise does by construction, and makes it look good: it must never be used.
+    """
+    rising = True
+    through = np.full(len(outcomes), np.nan)
     column = margins.reshape(-1, 1)
-    for train, test in make_folds(seed).split(matrix, outcomes):
+    for number, (_, test) in enumerate(folds.pairs):
+        others = [rows for other, (_, rows) in enumerate(folds.pairs) if other != number]
+        train = np.concatenate(others) if others else test
         sigmoid = LogisticRegression(C=1e6).fit(column[train], outcomes[train])
         through[test] = sigmoid.predict_proba(column[test])[:, 1]
-    return through
+        rising = rising and bool(sigmoid.coef_[0, 0] > 0)
+    return through, rising
 
 
-def choose_threshold(outcomes: Outcomes) -> float:
-    """The recommended threshold: the base rate, so that whoever is at least as likely to respond as people on average stays.
-
-    For scores that mean what they say this is the point that maximises Youden's J (share of responders kept minus share of the
-    others kept), and, unlike a maximum searched for on the data, it does not move with the noise of a small sample.
-    """
-    return round(float(outcomes.mean()), 6)
-
-
-def measure(scores: Scores, outcomes: Outcomes, threshold: float) -> dict[str, Any]:
-    """The figures of the manifest; `at_threshold` says what the recommended one does to these people."""
-    kept = scores >= threshold
-    responders = int(outcomes.sum())
-    return {
-        "roc_auc": round(float(roc_auc_score(outcomes, scores)), 6),
-        "average_precision": round(float(average_precision_score(outcomes, scores)), 6),
-        "brier": round(float(brier_score_loss(outcomes, scores)), 6),
-        "log_loss": round(float(log_loss(outcomes, scores)), 6),
-        "base_rate": round(float(outcomes.mean()), 6),
-        "n": len(outcomes),
-        "folds": FOLDS,
-        "at_threshold": {
-            "reach": round(float(kept.mean()), 6),
-            "precision": round(float(outcomes[kept].mean()), 6) if kept.any() else None,
-            "recall": round(float(outcomes[kept].sum()) / responders, 6),
-        },
-    }
+def shuffle_features(model: Any, spec: FeatureSpec, matrix: Matrix, outcomes: Outcomes, seed: int) -> npt.NDArray[np.float64]:
+    """How far ROC AUC on these people falls when each feature, all its columns together, is shuffled among them: float64 [features]."""
+    random = np.random.default_rng(seed)
+    if len(outcomes) > SHUFFLED_PEOPLE:
+        rows = random.choice(len(outcomes), SHUFFLED_PEOPLE, replace=False)
+        matrix, outcomes = matrix[rows], outcomes[rows]
+    falls = np.zeros(len(spec.features))
+    if not 0 < outcomes.sum() < len(outcomes):
+        return falls
+    whole = Ranking(model.predict_proba(matrix)[:, 1], outcomes).measure()[0]
+    for number, (feature, start) in enumerate(zip(spec.features, spec.starts, strict=True)):
+        shuffled = matrix.copy()
+        columns = slice(start, start + len(feature.columns))
+        shuffled[:, columns] = matrix[random.permutation(len(matrix)), columns]
+        falls[number] = whole - Ranking(model.predict_proba(shuffled)[:, 1], outcomes).measure()[0]
+    return falls

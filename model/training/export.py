@@ -8,14 +8,16 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import onnxruntime
 from skl2onnx import convert_sklearn
 from skl2onnx.common.data_types import FloatTensorType
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier, VotingClassifier
+from sklearn.pipeline import Pipeline
 
 from model.errors import BundleError
 from model.features import FeatureSpec, Matrix
+from model.runtime import INPUT, PROBABILITIES, open_session
 
-INPUT, LABEL, PROBABILITIES = "input", "label", "probabilities"
 # Older than the newest on purpose: every ONNX Runtime that pyproject.toml allows, and Triton's, reads them.
 OPSETS = {"": 17, "ai.onnx.ml": 3}
 # float32 sums of a hundred trees differ from float64 sums by about 1e-7; a wrong branch moves a score by 1e-3 and more.
@@ -39,31 +41,46 @@ def convert_model(model: Any, width: int) -> bytes:
             options={id(model): {"zipmap": False}},
         )
     proto.graph.doc_string = ""
+    used = {name for node in proto.graph.node for name in node.input}
+    for unused in [initializer for initializer in proto.graph.initializer if initializer.name not in used]:
+        proto.graph.initializer.remove(unused)  # ONNX Runtime warns of each whenever it loads the model
     onnx: bytes = proto.SerializeToString(deterministic=True)
     return onnx
 
 
 def round_thresholds(model: Any) -> None:
-    """Move every threshold of a boosted forest down to a float32, in place; no float32 input is scored differently.
+    """Move every threshold of trees down to a float32, in place; no float32 input is scored differently. Other models have none.
 
     A threshold lies halfway between two values of a column. skl2onnx 1.20 rounds it to the nearest float32, which for two
     neighbouring float32 (seconds since 1970, large counts) can be the upper one: then the upper value goes down the wrong branch,
     and scores moved by up to 0.23 in our tests. Rounded down, `x <= threshold` stays true for the same x.
     """
-    forests = [getattr(part, "estimator", part) for part in getattr(model, "calibrated_classifiers_", [model])]
-    for predictor in (predictor for forest in forests for trees in forest._predictors for predictor in trees):  # noqa: SLF001  # no public way
-        exact = predictor.nodes["num_threshold"]
-        with np.errstate(over="ignore"):
-            near = exact.astype(np.float32)
-        predictor.nodes["num_threshold"] = np.where(near > exact, np.nextafter(near, np.float32(-np.inf)), near)
+    if isinstance(model, Pipeline):
+        round_thresholds(model[-1])
+    elif isinstance(model, VotingClassifier):
+        for part in model.estimators_:
+            round_thresholds(part)
+    elif isinstance(model, CalibratedClassifierCV):
+        for part in model.calibrated_classifiers_:
+            round_thresholds(part.estimator)
+    elif isinstance(model, HistGradientBoostingClassifier):
+        for predictor in (predictor for trees in model._predictors for predictor in trees):  # noqa: SLF001  # no public way
+            predictor.nodes["num_threshold"] = round_down(predictor.nodes["num_threshold"])
+    elif isinstance(model, RandomForestClassifier):
+        for tree in model.estimators_:
+            tree.tree_.threshold[:] = round_down(tree.tree_.threshold)
+
+
+def round_down(exact: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Each number, or the next float32 below it."""
+    with np.errstate(over="ignore"):
+        near = exact.astype(np.float32)
+    return np.where(near > exact, np.nextafter(near, np.float32(-np.inf)), near).astype(np.float64)
 
 
 def score_onnx(onnx: bytes, matrix: Matrix) -> npt.NDArray[np.float64]:
     """What ONNX Runtime makes of `matrix` [n, f]: the probability of outcome 1, float64 [n]."""
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    session = onnxruntime.InferenceSession(onnx, options, providers=["CPUExecutionProvider"])
-    scores: npt.NDArray[np.float64] = session.run([PROBABILITIES], {INPUT: matrix})[0][:, 1].astype(np.float64)
+    scores: npt.NDArray[np.float64] = open_session(onnx).run([PROBABILITIES], {INPUT: matrix})[0][:, 1].astype(np.float64)
     return scores
 
 

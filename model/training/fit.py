@@ -2,52 +2,248 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 from sklearn.calibration import CalibratedClassifierCV
-from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.model_selection import StratifiedKFold
+from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier, VotingClassifier
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
+from sklearn.model_selection import RandomizedSearchCV
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
+from threadpoolctl import threadpool_limits
 
+from model.errors import SpecError
 from model.features import DIRECTIONS, FeatureSpec, Matrix
-from model.training.people import Outcomes
+from model.training.folds import Rows, make_folds
+from model.training.people import People
 
-FOLDS = 5
+# A search is bounded by people, settings and folds, not by a clock: the same input has to give the same bundle.
+SEARCHED_PEOPLE = 20_000
+SEARCHED_SETTINGS = 10
+# Below it one thread is enough (a million people: 4 minutes), and where the processors are busy otherwise several wait for each other
+# longer than they work: two took more than 20 minutes for the same million.
+LEAST_FOR_THREADS = 2_000_000
+AUTO = "auto"
+COMPARED_PEOPLE = 10_000
+FEW = 2_000  # people, below which a comparison uses all five folds
+CLEARLY = 0.001
 
 
-def make_model(spec: FeatureSpec, seed: int) -> Any:
-    """An unfitted classifier for float32 [n, f] with NaN.
+class Choice(NamedTuple):
+    """A key of `MODELS`, and settings of its own for scikit-learn's `set_params`."""
+
+    model: str
+    settings: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """Which model, how it weighs the outcomes, and whether its settings are searched for.
+
+    model     a key of `MODELS`, or "auto": boosted trees, or a blend or larger trees where they rank these people better
+    balanced  both outcomes weigh the same in fitting; the scores are calibrated afterwards, always
+    """
+
+    model: str = AUTO
+    balanced: bool = False
+    search: bool = False
+
+    @property
+    def weights(self) -> str | None:
+        """scikit-learn's word for it."""
+        return "balanced" if self.balanced else None
+
+
+def make_boosting(recipe: Recipe, directions: list[int] | None, people: int, seed: int) -> Any:
+    """Boosted trees: take gaps as they are, find bends and interactions. The default.
 
     Few leaves, large leaves, a low rate: a response list is small and noisy, and such trees rank people as well out of fold as deeper
-    ones while their scores stay closer to the truth (CDNOW: 8 leaves 0.772, 15 leaves 0.771, Brier 0.1583 and 0.1589). Early stopping
-    is off because it would hold people back and make the number of trees depend on which. Categories are one-hot columns already;
-    `categorical_features` does not survive the export.
+    ones while their scores stay closer to the truth (CDNOW: 8 leaves 0.772, 15 leaves 0.771, Brier 0.1583 and 0.1589). 50,000 people
+    carry more of them. Early stopping is off because it would hold people back and make the number of trees depend on which. Categories
+    are one-hot columns already; `categorical_features` does not survive the export.
     """
+    few, many = people < 20_000, people >= 50_000
     return HistGradientBoostingClassifier(
         learning_rate=0.05,
-        max_iter=100,
-        max_leaf_nodes=8,
-        min_samples_leaf=50,
+        max_iter=300 if many else 150 if few else 100,
+        max_leaf_nodes=31 if many else 8,
+        min_samples_leaf=20 if few else 50,
         l2_regularization=1.0,
-        monotonic_cst=_read_directions(spec),
+        monotonic_cst=directions,
+        class_weight=recipe.weights,
         early_stopping=False,
         random_state=seed,
     )
 
 
-def make_folds(seed: int) -> StratifiedKFold:
-    """Shuffled, because files are often in the order in which people joined; stratified, because responders are few."""
-    return StratifiedKFold(FOLDS, shuffle=True, random_state=seed)
+def make_logistic(recipe: Recipe, directions: list[int] | None, people: int, seed: int) -> Any:  # noqa: ARG001  # one form for all
+    """Logistic regression on standardised columns: one weight a column, easy to read. Gaps are filled with the median."""
+    if directions:
+        raise SpecError("expected no monotonic in the feature spec for a logistic regression, alone or in a blend")
+    return make_pipeline(
+        SimpleImputer(strategy="median"),
+        StandardScaler(),
+        LogisticRegression(max_iter=2_000, class_weight=recipe.weights, random_state=seed),
+    )
 
 
-def fit_model(spec: FeatureSpec, matrix: Matrix, outcomes: Outcomes, seed: int, *, calibrated: bool) -> Any:
-    """Fit on everybody. `calibrated` puts one sigmoid, learnt out of fold, behind one model: the only form that exports faithfully."""
-    model = make_model(spec, seed)
+def make_forest(recipe: Recipe, directions: list[int] | None, people: int, seed: int) -> Any:
+    """A random forest. Gaps are filled with the median, for a forest on gaps does not survive the export."""
+    return make_pipeline(
+        SimpleImputer(strategy="median"),
+        RandomForestClassifier(
+            n_estimators=200,
+            min_samples_leaf=max(5, people // 2_000),
+            max_features="sqrt",
+            monotonic_cst=directions,
+            class_weight=recipe.weights,
+            random_state=seed,
+        ),
+    )
+
+
+def make_blend(recipe: Recipe, directions: list[int] | None, people: int, seed: int) -> Any:
+    """The mean of boosted trees and a logistic regression: what one of them gets wrong among few people, the other evens out."""
+    return VotingClassifier(
+        [("boosting", make_boosting(recipe, directions, people, seed)), ("logistic", make_logistic(recipe, directions, people, seed))],
+        voting="soft",
+        flatten_transform=False,  # the only form that exports
+    )
+
+
+MODELS: dict[str, Callable[[Recipe, list[int] | None, int, int], Any]] = {
+    "boosting": make_boosting,
+    "logistic": make_logistic,
+    "forest": make_forest,
+    "blend": make_blend,
+}
+# What "auto" compares. Boosted trees come first; among few people the blend is often better, where there is much to find larger trees.
+CANDIDATES = (
+    Choice("boosting", {}),
+    Choice("blend", {}),
+    Choice("boosting", {"max_iter": 200, "max_leaf_nodes": 16, "min_samples_leaf": 20}),
+)
+# What a search draws from, by model.
+SETTINGS: dict[str, dict[str, list[Any]]] = {
+    "boosting": {
+        "max_iter": [60, 100, 200, 400],
+        "learning_rate": [0.03, 0.05, 0.1],
+        "max_leaf_nodes": [4, 8, 16, 31],
+        "min_samples_leaf": [10, 20, 50, 100],
+        "l2_regularization": [0.0, 1.0, 10.0],
+    },
+    "logistic": {"logisticregression__C": [0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0]},
+    "blend": {
+        "boosting__max_iter": [60, 100, 200, 400],
+        "boosting__learning_rate": [0.03, 0.05, 0.1],
+        "boosting__max_leaf_nodes": [4, 8, 16, 31],
+        "logistic__logisticregression__C": [0.01, 0.03, 0.1, 0.3, 1.0, 10.0],
+    },
+    "forest": {
+        "randomforestclassifier__min_samples_leaf": [2, 5, 10, 20, 50],
+        "randomforestclassifier__max_features": ["sqrt", 0.3, 0.6],
+    },
+}
+
+
+def make_model(recipe: Recipe, choice: Choice, spec: FeatureSpec, people: int, seed: int) -> Any:
+    """An unfitted classifier for float32 [people, f] with NaN."""
+    return MODELS[choice.model](recipe, read_directions(spec), people, seed).set_params(**choice.settings)
+
+
+def choose_model(recipe: Recipe, people: People, rows: Rows, seed: int) -> Choice:
+    """What to fit on these `rows`, chosen on them alone, in folds of their own.
+
+    "auto": the first of `CANDIDATES`, unless another ranks at most 10,000 of them better. With `search` then the best of ten
+    settings drawn from `SETTINGS`, by ROC AUC on at most 20,000.
+    """
+    choice = compare_candidates(recipe, people, rows, seed) if recipe.model == AUTO else Choice(recipe.model, {})
+    if not recipe.search:
+        return choice
+    drawn, folds = draw_rows(people, rows, SEARCHED_PEOPLE, seed)
+    search = RandomizedSearchCV(
+        make_model(recipe, choice, people.spec, len(rows), seed),
+        SETTINGS[choice.model],
+        n_iter=SEARCHED_SETTINGS,
+        scoring="roc_auc",
+        cv=folds[:3],
+        refit=False,
+        random_state=seed,
+    )
+    with limit_threads(len(drawn)):
+        return Choice(choice.model, dict(search.fit(people.matrix[drawn], people.outcomes[drawn]).best_params_))
+
+
+def compare_candidates(recipe: Recipe, people: People, rows: Rows, seed: int) -> Choice:
+    """The candidate with the best mean ROC AUC over folds; the first where no other is better by 0.001."""
+    directed = read_directions(people.spec) is not None
+    candidates = [choice for choice in CANDIDATES if not directed or choice.model != "blend"]
+    drawn, folds = draw_rows(people, rows, COMPARED_PEOPLE, seed)
+    matrix, outcomes = people.matrix[drawn], people.outcomes[drawn]
+    areas = []
+    with limit_threads(len(drawn)):
+        for choice in candidates:
+            model = make_model(recipe, choice, people.spec, len(rows), seed)
+            areas.append(
+                np.mean(
+                    [
+                        roc_auc_score(outcomes[test], model.fit(matrix[train], outcomes[train]).predict_proba(matrix[test])[:, 1])
+                        for train, test in (folds if len(drawn) < FEW else folds[:3])
+                    ]
+                )
+            )
+    best = int(np.argmax(areas))
+    return candidates[best] if areas[best] > areas[0] + CLEARLY else candidates[0]
+
+
+def draw_rows(people: People, rows: Rows, most: int, seed: int) -> tuple[Rows, tuple[tuple[Rows, Rows], ...]]:
+    """At most so many of the rows, ascending, and folds of them."""
+    random = np.random.default_rng(seed)
+    drawn = np.sort(random.choice(rows, min(most, len(rows)), replace=False))
+    numbered = np.unique(people.groups[drawn], return_inverse=True)[1]
+    return drawn, make_folds(people.outcomes[drawn], numbered, None, seed).pairs
+
+
+def limit_threads(people: int) -> Any:
+    """A context in which so many people are fitted and scored on as many threads as are worth it. The model is the same either way."""
+    return threadpool_limits(1 if people < LEAST_FOR_THREADS else None)
+
+
+def find_margins(model: Any, matrix: Matrix) -> npt.NDArray[np.float64]:
+    """What a sigmoid takes, float64 [n]: the model's margin, or where it has none its probability."""
+    margins = model.decision_function(matrix) if hasattr(model, "decision_function") else model.predict_proba(matrix)[:, 1]
+    return np.asarray(margins, dtype=np.float64)
+
+
+def fit_model(recipe: Recipe, people: People, seed: int, *, calibrated: bool) -> tuple[Any, Choice]:
+    """Fit on everybody; give what was chosen beside it.
+
+    `calibrated` puts one sigmoid, learnt out of fold, behind one classifier: the only form that exports faithfully.
+    """
+    count = len(people.outcomes)
+    choice = choose_model(recipe, people, np.arange(count), seed)
+    model = make_model(recipe, choice, people.spec, count, seed)
     if calibrated:
-        model = CalibratedClassifierCV(model, method="sigmoid", cv=make_folds(seed), ensemble=False)
-    return model.fit(matrix, outcomes)
+        folds = make_folds(people.outcomes, people.groups, None, seed)
+        model = add_sigmoid(model, folds.pairs)
+    with limit_threads(count):
+        return model.fit(people.matrix, people.outcomes), choice
 
 
-def _read_directions(spec: FeatureSpec) -> list[int] | None:
+def add_sigmoid(model: Any, pairs: tuple[tuple[Rows, Rows], ...]) -> Any:
+    """A sigmoid behind the classifier itself: behind a pipeline, skl2onnx 1.20 gives it probabilities where it learnt from margins."""
+    if isinstance(model, Pipeline):
+        return Pipeline([*model.steps[:-1], ("sigmoid", add_sigmoid(model[-1], pairs))])
+    return CalibratedClassifierCV(model, method="sigmoid", cv=pairs, ensemble=False)
+
+
+def read_directions(spec: FeatureSpec) -> list[int] | None:
+    """scikit-learn's constraint for each column; None where the spec has none."""
     directions = [DIRECTIONS.get(feature.monotonic, 0) for feature in spec.features for _ in feature.columns]
     return directions if np.any(directions) else None

@@ -5,19 +5,22 @@ Holds no more than a chunk of documents. Lines that cannot be used are counted, 
 
 from __future__ import annotations
 
+import hashlib
+import random
+from array import array
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from itertools import chain, islice
+from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from model.errors import DataError
 from model.features import OTHER, FeatureSpec, Matrix, build_matrix, read_texts
-from model.training.datasets import NAMED_LINES, Line, Report, read_lines
+from model.training.datasets import NAMED_LINES, Answers, Line, Report, read_lines
 
 Outcomes: TypeAlias = npt.NDArray[np.int64]
 Document: TypeAlias = dict[str, Any]
@@ -29,11 +32,16 @@ LEAST_OF_EACH = 25
 LEAST_OF_A_VALUE = 20  # a category's value that fewer people have teaches nothing and may name a person
 MOST_VALUES = 50
 LEAST_WITH_FEATURE = 20
+SAMPLE = 20_000  # people that a spec is inferred from
+BROKEN_DOWN_BY = {"channel": ("ChannelType",), "country": ("Location", "Country")}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Join:
-    """What became of every line. `refusals` describes the first refused lines: file, line number, sentence."""
+    """What became of every line. `refusals` describes the first refused lines: file, line number, sentence.
+
+    users, shared: how many different people the matched endpoints belong to, and how many of these have several endpoints.
+    """
 
     endpoints: int
     matched: int
@@ -42,55 +50,169 @@ class Join:
     repeated: int
     refused: int
     refusals: tuple[str, ...]
+    users: int = 0
+    shared: int = 0
+
+
+class Labels(NamedTuple):
+    """A text a person, told by number: `names[codes[i]]`."""
+
+    names: tuple[str, ...]
+    codes: npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class People:
-    """What to learn from: matrix float32 [n, f] and outcomes int64 [n] (0 or 1), row for row; columns as `spec` says.
+    """What to learn from, row for row; columns as `spec` says.
 
-    `left_out` names the features of the spec given that nobody, or hardly anybody, has.
+    matrix     float32 [n, f]; `rival` the same people as another spec sees them, where one was given
+    outcomes   int64 [n], 0 or 1
+    groups     int64 [n]: endpoints of the same user have the same number; never on both sides of a split
+    dates      float64 [n], seconds since 1970 UTC: when each outcome counts from; None without dates
+    labels     channel and country, to tell results apart by
+    draws      float64 [n], 0 to 1: the same for a user in every file and at every training, so that some can be set aside for good
+    left_out   the features of the spec given that nobody, or hardly anybody, has, with the reason
     """
 
     spec: FeatureSpec
     matrix: Matrix
     outcomes: Outcomes
     join: Join
-    left_out: tuple[str, ...]
+    groups: npt.NDArray[np.int64]
+    dates: npt.NDArray[np.float64] | None = None
+    labels: Mapping[str, Labels] = field(default_factory=dict)
+    draws: npt.NDArray[np.float64] | None = None
+    left_out: tuple[str, ...] = ()
+    rival: Matrix | None = None
+
+
+class Match(NamedTuple):
+    """A document with an outcome, and the name under which its outcome was found."""
+
+    document: dict[str, Any]
+    name: str
 
 
 def gather_people(
     paths: Sequence[Path],
-    outcomes: Mapping[str, int],
+    answers: Answers,
     spec: FeatureSpec,
     reference: float | None,
     report: Report,
     *,
     enrich: Enrich | None = None,
+    rival: FeatureSpec | None = None,
+    whole: bool = False,
 ) -> People:
-    """Join endpoints with `outcomes` and build the matrix. Categories without a vocabulary learn theirs in a pass of their own.
+    """Join endpoints with outcomes and build the matrix. Categories without a vocabulary learn theirs in a pass of their own.
 
-    `enrich` adds to documents what is known about people elsewhere. Raises DataError when nothing matches, or when fewer than 25 people
-    have either outcome.
+    `enrich` adds to documents what is known about people elsewhere. Ages are measured against `reference`, or where it is None against
+    each outcome's date. `whole`: every feature stays, as a model that is already trained needs it. Raises DataError when nothing matches,
+    or when fewer than 25 people have either outcome.
     """
     counts: Counter[str] = Counter()
     refusals: list[str] = []
-    spec = learn_vocabularies(paths, outcomes, spec, report, enrich)
-    matrices, labels = [], []
-    for documents, responded in _take_chunks(_match(read_lines(paths, report), outcomes, counts, refusals), enrich):
-        matrices.append(build_matrix(documents, spec, reference))
-        labels += responded
+    found: list[str] = []
+    spec = learn_vocabularies(paths, answers, spec, report, enrich)
+    matrices, rivals = [], []
+    outcomes, groups, dates, draws = array("q"), array("q"), array("d"), array("d")
+    users: dict[str, int] = {}
+    names: dict[str, dict[str, int]] = {label: {} for label in BROKEN_DOWN_BY}
+    codes = {label: array("q") for label in BROKEN_DOWN_BY}
+    matched = _enrich(_match(read_lines(paths, report, id_needed=answers.key == "Id"), answers, counts, refusals), enrich)
+    while chunk := list(islice(matched, CHUNK)):
+        documents = [match.document for match in chunk]
+        moments = [answers.dates[match.name] for match in chunk] if answers.dates is not None else None
+        against = reference if reference is not None or moments is None else np.array(moments)
+        matrices.append(build_matrix(documents, spec, against))
+        if rival is not None:
+            rivals.append(build_matrix(documents, rival, against))
+        dates.extend(moments or ())
+        outcomes.extend(answers.outcomes[match.name] for match in chunk)
+        names_here = [_find_user(match) for match in chunk]
+        groups.extend(users.setdefault(user, len(users)) for user in names_here)
+        draws.extend(map(draw_number, names_here))
+        for label, keys in BROKEN_DOWN_BY.items():
+            codes[label].extend(names[label].setdefault(_find_text(document, keys), len(names[label])) for document in documents)
+        found.extend(match.name for match in chunk if answers.key != "Id")
+    people = Counter(groups)
     join = Join(
         endpoints=counts["endpoints"],
         matched=counts["matched"],
         without_outcome=counts["without_outcome"],
-        without_endpoint=len(outcomes) - counts["matched"],
+        without_endpoint=len(answers.outcomes) - (counts["matched"] if answers.key == "Id" else len(set(found))),
         repeated=counts["repeated"],
         refused=counts["refused"],
         refusals=tuple(refusals),
+        users=len(people),
+        shared=sum(count > 1 for count in people.values()),
     )
-    _check_enough(join, labels)
-    spec, matrix, left_out = drop_absent(spec, np.concatenate(matrices))
-    return People(spec=spec, matrix=matrix, outcomes=np.array(labels, dtype=np.int64), join=join, left_out=left_out)
+    _check_enough(join, answers.key, outcomes)
+    matrix = np.concatenate(matrices)
+    left_out: tuple[str, ...] = ()
+    if not whole:
+        spec, matrix, left_out = drop_absent(spec, matrix)
+    return People(
+        spec=spec,
+        matrix=matrix,
+        outcomes=np.array(outcomes, dtype=np.int64),
+        join=join,
+        groups=np.array(groups, dtype=np.int64),
+        dates=np.array(dates, dtype=np.float64) if answers.dates is not None else None,
+        labels={label: Labels(tuple(names[label]), np.array(codes[label], dtype=np.int64)) for label in BROKEN_DOWN_BY},
+        draws=np.array(draws, dtype=np.float64),
+        left_out=left_out,
+        rival=np.concatenate(rivals) if rivals else None,
+    )
+
+
+def draw_number(user: str) -> float:
+    """A number from 0 to 1 that depends on the user alone."""
+    return int.from_bytes(hashlib.blake2b(user.encode(), digest_size=8, person=b"reserve").digest(), "big") / 2**64
+
+
+def set_aside(people: People, share: float) -> tuple[People, People]:
+    """Two parts: those to learn from, and those set aside, about this share of users, the same ones whenever they come.
+
+    Raises DataError where too few of either outcome are set aside to judge by.
+    """
+    if people.draws is None:
+        raise ValueError("people were gathered without draws")
+    aside = people.draws < share
+    ones, count = int(people.outcomes[aside].sum()), int(aside.sum())
+    if min(ones, count - ones) < LEAST_OF_EACH:
+        raise DataError(
+            f"expected {LEAST_OF_EACH} people or more with each outcome among those set aside, "
+            f"found {ones} with 1 and {count - ones} with 0; set more aside, or nobody"
+        )
+    return take_rows(people, np.flatnonzero(~aside)), take_rows(people, np.flatnonzero(aside))
+
+
+def take_rows(people: People, rows: npt.NDArray[np.int64]) -> People:
+    """These rows of people; the report of the join stays that of all."""
+    return replace(
+        people,
+        matrix=people.matrix[rows],
+        outcomes=people.outcomes[rows],
+        groups=np.unique(people.groups[rows], return_inverse=True)[1].astype(np.int64),
+        dates=None if people.dates is None else people.dates[rows],
+        labels={label: Labels(labels.names, labels.codes[rows]) for label, labels in people.labels.items()},
+        draws=None if people.draws is None else people.draws[rows],
+        rival=None if people.rival is None else people.rival[rows],
+    )
+
+
+def sample_people(paths: Sequence[Path], answers: Answers, seed: int, report: Report, enrich: Enrich | None = None) -> list[Document]:
+    """Up to 20,000 documents that have an outcome, each as likely as any other: what a spec is inferred from."""
+    draw = random.Random(seed)  # noqa: S311  # a sample, not a secret
+    held: list[dict[str, Any]] = []
+    lines = read_lines(paths, report, "looking at people", id_needed=answers.key == "Id")
+    for index, match in enumerate(_enrich(_match(lines, answers, Counter(), []), enrich)):
+        if index < SAMPLE:
+            held.append(match.document)
+        elif (place := draw.randrange(index + 1)) < SAMPLE:
+            held[place] = match.document
+    return held
 
 
 def drop_absent(spec: FeatureSpec, matrix: Matrix) -> tuple[FeatureSpec, Matrix, tuple[str, ...]]:
@@ -101,32 +223,34 @@ def drop_absent(spec: FeatureSpec, matrix: Matrix) -> tuple[FeatureSpec, Matrix,
     present = (~np.isnan(matrix[:, list(spec.starts)])).sum(axis=0) >= LEAST_WITH_FEATURE
     if not present.any():
         raise DataError(f"expected a feature that {LEAST_WITH_FEATURE} people or more have, found none; see the paths of the feature spec")
-    if present.all():
-        return spec, matrix, ()
-    kept = FeatureSpec(tuple(feature for feature, there in zip(spec.features, present, strict=True) if there))
-    widths = [len(feature.columns) for feature in spec.features]
     left_out = tuple(
         f"{feature.name}: fewer than {LEAST_WITH_FEATURE} people have it"
         for feature, there in zip(spec.features, present, strict=True)
         if not there
     )
-    return kept, np.ascontiguousarray(matrix[:, np.repeat(present, widths)]), left_out
+    return (*keep_features(spec, matrix, present.tolist()), left_out)
+
+
+def keep_features(spec: FeatureSpec, matrix: Matrix, keep: Sequence[bool]) -> tuple[FeatureSpec, Matrix]:
+    """The features, and their columns, whose place in `keep` is true."""
+    if all(keep):
+        return spec, matrix
+    kept = FeatureSpec(tuple(feature for feature, there in zip(spec.features, keep, strict=True) if there))
+    widths = [len(feature.columns) for feature in spec.features]
+    return kept, np.ascontiguousarray(matrix[:, np.repeat(np.array(keep), widths)])
 
 
 def learn_vocabularies(
-    paths: Sequence[Path], outcomes: Mapping[str, int], spec: FeatureSpec, report: Report, enrich: Enrich | None = None
+    paths: Sequence[Path], answers: Answers, spec: FeatureSpec, report: Report, enrich: Enrich | None = None
 ) -> FeatureSpec:
     """Give each category without values those that 20 people or more have, at most 50, the most frequent first."""
     counters = {feature: Counter[str]() for feature in spec.features if feature.kind == "category" and not feature.values}
     if not counters:
         return spec
-    matched = _match(read_lines(paths, report, "learning vocabularies"), outcomes, Counter(), [])
-    for document in chain.from_iterable(documents for documents, _ in _take_chunks(matched, enrich)):
+    lines = read_lines(paths, report, "learning vocabularies", id_needed=answers.key == "Id")
+    for document, _ in _enrich(_match(lines, answers, Counter(), []), enrich):
         for feature, counter in counters.items():
-            value: Any = document
-            for key in feature.keys:
-                value = value.get(key) if isinstance(value, dict) else None
-            counter.update(set(read_texts(value)) - {OTHER})
+            counter.update(set(read_texts(_find(document, feature.keys))) - {OTHER})
     learnt = {
         feature: tuple(
             value
@@ -138,45 +262,68 @@ def learn_vocabularies(
     return FeatureSpec(tuple(replace(feature, values=learnt.get(feature, feature.values)) for feature in spec.features))
 
 
-def _take_chunks(matched: Iterator[tuple[Document, int]], enrich: Enrich | None) -> Iterator[tuple[Sequence[Document], list[int]]]:
-    """Documents, enriched a chunk at a time, and their outcomes."""
-    while chunk := list(islice(matched, CHUNK)):
-        documents = [document for document, _ in chunk]
-        yield enrich(documents) if enrich else documents, [outcome for _, outcome in chunk]
-
-
-def _match(lines: Iterator[Line], outcomes: Mapping[str, int], counts: Counter[str], refusals: list[str]) -> Iterator[tuple[Document, int]]:
+def _match(lines: Iterator[Line], answers: Answers, counts: Counter[str], refusals: list[str]) -> Iterator[Match]:
     """The documents that have an outcome, each Id once; what became of the others goes into `counts` and `refusals`."""
     seen: set[str] = set()
-    for line in lines:
-        if line.document is None:
+    by_user = answers.key == "UserId"
+    for document, refusal in lines:
+        if document is None:
             counts["refused"] += 1
             if len(refusals) < NAMED_LINES:
-                refusals.append(f"{line.place}: {line.problem}")
+                refusals.append(refusal)
             continue
         counts["endpoints"] += 1
-        name = line.document["Id"]
-        if name not in outcomes:
+        id_ = document.get("Id")
+        name = _find(document, ("User", "UserId")) if by_user else id_
+        if name not in answers.outcomes:
             counts["without_outcome"] += 1
-        elif name in seen:
+        elif id_ is not None and id_ in seen:
             counts["repeated"] += 1
         else:
-            seen.add(name)
+            if id_ is not None:
+                seen.add(id_)
             counts["matched"] += 1
-            yield line.document, outcomes[name]
+            yield Match(document, name)
 
 
-def _check_enough(join: Join, labels: Sequence[int]) -> None:
+def _enrich(matched: Iterator[Match], enrich: Enrich | None) -> Iterator[Match]:
+    """The same, but with what is known about people elsewhere, asked for a chunk at a time."""
+    if enrich is None:
+        yield from matched
+        return
+    while chunk := list(islice(matched, CHUNK)):
+        documents = enrich([match.document for match in chunk])
+        yield from (Match(document, match.name) for document, match in zip(documents, chunk, strict=True))
+
+
+def _find_user(match: Match) -> str:
+    """Whom the endpoint belongs to: the user, else the endpoint alone."""
+    user = _find(match.document, ("User", "UserId"))
+    return f"user {user}" if user else f"endpoint {match.name}"
+
+
+def _find_text(document: Mapping[str, Any], keys: Sequence[str]) -> str:
+    value = _find(document, keys)
+    return value if isinstance(value, str) else ""
+
+
+def _find(document: Any, keys: Sequence[str]) -> Any:
+    for key in keys:
+        document = document.get(key) if isinstance(document, dict) else None
+    return document
+
+
+def _check_enough(join: Join, key: str, outcomes: Sequence[int]) -> None:
     if not join.endpoints:
         raise DataError(f"expected an endpoint in each line, found none in {join.refused} lines; {join.refusals[0]}")
     if not join.matched:
         raise DataError(
-            f"expected endpoints and outcomes to share Ids, found none shared by {join.endpoints} endpoints and "
+            f"expected endpoints and outcomes to share {key}s, found none shared by {join.endpoints} endpoints and "
             f"{join.without_endpoint} outcomes"
         )
-    ones = sum(labels)
-    if min(ones, len(labels) - ones) < LEAST_OF_EACH:
+    ones = sum(outcomes)
+    if min(ones, len(outcomes) - ones) < LEAST_OF_EACH:
         raise DataError(
-            f"expected {LEAST_OF_EACH} people or more with each outcome, found {ones} with 1 and {len(labels) - ones} with 0 "
+            f"expected {LEAST_OF_EACH} people or more with each outcome, found {ones} with 1 and {len(outcomes) - ones} with 0 "
             "among those whose endpoint is known"
         )

@@ -1,11 +1,11 @@
-"""One training run from files to a bundle: read, evaluate out of fold, fit, export, prove, write. Holds the order, no step."""
+"""One training run from files to a bundle: read, look, evaluate, compare, fit, export, prove, write. Holds the order, no step."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -14,13 +14,19 @@ import numpy as np
 
 from model.bundle import Bundle, check_destination, golden_as_data, load_bundle, write_bundle
 from model.drift import describe_column
-from model.errors import SpecError
+from model.errors import DataError, SpecError
 from model.features import FeatureSpec, load_spec
-from model.training.datasets import Report, read_outcomes
+from model.training.audit import Audit, audit_people, describe_leaks
+from model.training.card import draw_card
+from model.training.datasets import Answers, Report, read_outcomes
 from model.training.evaluate import Evaluation, evaluate_out_of_fold
 from model.training.export import OPSETS, check_parity, convert_model, make_golden_rows, make_parity_rows, score_onnx
-from model.training.fit import fit_model
-from model.training.people import Enrich, Join, People, gather_people
+from model.training.fit import Choice, Recipe, fit_model
+from model.training.gate import MARGIN, Verdict, judge_against, prove_bundle
+from model.training.infer import Inference, infer_spec, write_features
+from model.training.measures import compare_calibration, count_scores, cut_deciles, measure, tell_apart
+from model.training.people import Enrich, Join, People, gather_people, keep_features, sample_people, set_aside, take_rows
+from model.training.threshold import Purpose, choose_threshold, draw_curve
 
 SHAPING = ("numpy", "scikit-learn", "skl2onnx")  # libraries whose release can change the model
 
@@ -29,7 +35,11 @@ SHAPING = ("numpy", "scikit-learn", "skl2onnx")  # libraries whose release can c
 class Order:
     """What to train from, and where the bundle goes.
 
-    `as_of` is the time ages are measured against, in seconds since 1970 UTC; `enrich` adds people's profiles to their documents.
+    features  feature spec; None to infer one
+    as_of     the time ages are measured against, in seconds since 1970 UTC; None for the outcomes' dates, if there are any
+    against   the bundle in use; margin: by how much the new model may be worse to take its place
+    enrich    adds people's profiles to their documents
+    reserve   share of users never learnt from, so that this model and those to come can be compared on people that none has seen
     """
 
     endpoints: tuple[Path, ...]
@@ -39,65 +49,189 @@ class Order:
     as_of: float | None = None
     name: str = "segment-scorer"
     seed: int = 0
+    recipe: Recipe = field(default_factory=Recipe)
+    purpose: Purpose = field(default_factory=Purpose)
+    against: Path | None = None
+    margin: float = MARGIN
+    reserve: float = 0.0
     enrich: Enrich | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """The bundle as written, what became of every line, and the features left out with the reason."""
+    """What came of a run.
 
-    bundle: Bundle
+    bundle    as written; None where the gate kept it back
+    manifest  the description of the new model, written or not
+    left_out  features left out, with the reason; remarks: what else the data made us say
+    """
+
+    bundle: Bundle | None
+    manifest: Mapping[str, Any]
     join: Join
     left_out: tuple[str, ...]
+    remarks: tuple[str, ...]
+    verdict: Verdict | None
 
 
 def train_bundle(order: Order, report: Report) -> Result:
-    """Train and write a bundle. The same files and seed give the same bundle. Raises SegmentScorerError; then nothing is written."""
+    """Train and write a bundle. The same files and seed give the same bundle. Raises SegmentScorerError; then nothing is written.
+
+    With `order.against` nothing is written either where the new model is worse than that bundle by more than the margin.
+    """
     check_destination(order.out)
-    spec, left_out = choose_features(order)
-    outcomes = read_outcomes(order.outcomes)
-    people = gather_people(order.endpoints, outcomes, spec, order.as_of, report, enrich=order.enrich)
-    evaluation = evaluate_out_of_fold(people.spec, people.matrix, people.outcomes, order.seed, report)
+    rival = load_bundle(order.against) if order.against is not None else None
+    if rival is not None:
+        prove_bundle(rival)
+    answers = read_outcomes(order.outcomes)
+    spec, inference, left_out = choose_features(order, answers, report)
+    seen_by = rival.spec if rival is not None else None
+    people = gather_people(order.endpoints, answers, spec, order.as_of, report, enrich=order.enrich, rival=seen_by)
+    left_out = (*left_out, *people.left_out)
+    report("looking at features", 0, 1)
+    audit = audit_people(people, order.seed)
+    if inference is not None:
+        people, telling = leave_out_leaks(people, audit)
+        left_out = (*left_out, *telling)
+    judges = None
+    if order.reserve:
+        people, judges = set_aside(people, order.reserve)
+    remarks = (*audit.remarks, *describe_leaks(audit, people.spec))
+    report("looking at features", 1, 1)
+    evaluation = evaluate_out_of_fold(people, order.recipe, order.seed, report)
+    verdict = None
+    if rival is not None and judges is None:
+        held_out = take_rows(people, evaluation.rows)
+        verdict = judge_against(rival, evaluation.scores, held_out, order.margin, order.seed, unseen=False)
+    manifest = describe_evaluation(order, people, evaluation, audit.alone) | {"data": describe_data(people.join, left_out, remarks)}
+    kept_back = Result(bundle=None, manifest=manifest, join=people.join, left_out=left_out, remarks=remarks, verdict=verdict)
+    if verdict is not None and not verdict.passed:
+        return kept_back
     report("fitting on everybody", 0, 1)
-    model = fit_model(people.spec, people.matrix, people.outcomes, order.seed, calibrated=evaluation.calibrated)
+    model, choice = fit_model(order.recipe, people, order.seed, calibrated=evaluation.calibrated)
     report("fitting on everybody", 1, 1)
     onnx = convert_model(model, people.matrix.shape[1])
     parity = check_parity(model, onnx, make_parity_rows(people.matrix, people.spec, order.seed))
-    write_bundle(order.out, onnx, describe_bundle(order, people, evaluation, onnx, parity))
-    return Result(bundle=load_bundle(order.out), join=people.join, left_out=(*left_out, *people.left_out))
+    if rival is not None and judges is not None:
+        unseen = rival.manifest.get("reserved", 0) >= order.reserve
+        verdict = judge_against(rival, score_onnx(onnx, judges.matrix), judges, order.margin, order.seed, unseen=unseen)
+        if not verdict.passed:
+            return replace(kept_back, verdict=verdict)
+    manifest |= describe_model(order, people, evaluation, onnx, choice)
+    manifest["parity"] = float(f"{parity:.0e}")
+    if verdict is not None:
+        manifest["gate"] = verdict.figures
+    files = draw_card(manifest)
+    if inference is not None:
+        files["features.toml"] = write_inference(inference, people.spec, left_out)
+    write_bundle(order.out, onnx, manifest, files)
+    bundle = load_bundle(order.out)
+    prove_bundle(bundle)
+    return Result(bundle=bundle, manifest=manifest, join=people.join, left_out=left_out, remarks=remarks, verdict=verdict)
 
 
-def choose_features(order: Order) -> tuple[FeatureSpec, tuple[str, ...]]:
-    """The spec to train on, and what of the given one is left out and why. Without a reference time there are no ages."""
+def choose_features(order: Order, answers: Answers, report: Report) -> tuple[FeatureSpec, Inference | None, tuple[str, ...]]:
+    """The spec to train on, how it was inferred where none is given, and what is left out and why. Ages need a time to be measured at."""
+    dated = order.as_of is not None or answers.dates is not None
     if order.features is None:
-        raise SpecError("expected --features FILE, a feature spec in TOML; examples/cdnow/features.toml is one to start from")
+        documents = sample_people(order.endpoints, answers, order.seed, report, order.enrich)
+        if not documents:  # gathering says what is wrong, better than an inference from nobody
+            gather_people(order.endpoints, answers, FeatureSpec(()), None, report, whole=True)
+            raise DataError("expected endpoints and outcomes to share Ids")
+        inference = infer_spec(documents, dated=dated)
+        return inference.spec, inference, tuple(f"{path}: {reason}" for path, reason in inference.left_out)
     given = load_spec(order.features)
-    if order.as_of is not None:
-        return given, ()
+    if dated:
+        return given, None, ()
     kept = tuple(feature for feature in given.features if feature.kind != "age")
     if not kept:
-        raise SpecError(f"{order.features}: expected --as-of TIME, since every feature is an age, measured against it")
-    return FeatureSpec(kept), tuple(f"{feature.name}: an age needs --as-of TIME" for feature in given.features if feature.kind == "age")
+        raise SpecError(f"{order.features}: expected --as-of TIME or dated outcomes, since every feature is an age")
+    left_out = tuple(f"{feature.name}: an age needs --as-of TIME or dated outcomes" for feature in given.features if feature.kind == "age")
+    return FeatureSpec(kept), None, left_out
 
 
-def describe_bundle(order: Order, people: People, evaluation: Evaluation, onnx: bytes, parity: float) -> dict[str, Any]:
-    """The manifest, but for what `write_bundle` fills in. It holds no time, no path and no person: the same input gives the same."""
+def leave_out_leaks(people: People, audit: Audit) -> tuple[People, tuple[str, ...]]:
+    """Without the features that tell the outcome by themselves, unless there are no others. Nobody asked for them by name."""
+    keep = [feature.name not in audit.telltale for feature in people.spec.features]
+    if all(keep) or not any(keep):
+        return people, ()
+    spec, matrix = keep_features(people.spec, people.matrix, keep)
+    telling = tuple(
+        f"{feature.name}: alone it ranks people with a ROC AUC of {audit.alone[feature.name]:.3f}, so it probably knows the outcome; "
+        "put it into a feature spec if it is known before the message is sent"
+        for feature, kept in zip(people.spec.features, keep, strict=True)
+        if not kept
+    )
+    return replace(people, spec=spec, matrix=matrix), telling
+
+
+def write_inference(inference: Inference, spec: FeatureSpec, left_out: tuple[str, ...]) -> bytes:
+    """The TOML of what was trained on, with every reason; a category learns its vocabulary again at the next training."""
+    names = {feature.name for feature in spec.features}
+    kept = FeatureSpec(tuple(feature for feature in inference.spec.features if feature.name in names))
+    reasons = tuple((path, reason) for path, _, reason in (sentence.partition(": ") for sentence in left_out))
+    return write_features(Inference(spec=kept, left_out=reasons)).encode()
+
+
+def describe_data(join: Join, left_out: Sequence[str], remarks: Sequence[str]) -> dict[str, Any]:
+    """What the manifest says about what was read."""
+    return {
+        "endpoints": join.endpoints,
+        "matched": join.matched,
+        "users": join.users,
+        "users_with_several_endpoints": join.shared,
+        "without_outcome": join.without_outcome,
+        "without_endpoint": join.without_endpoint,
+        "repeated": join.repeated,
+        "refused": join.refused,
+        "left_out": list(left_out),
+        "remarks": list(remarks),
+    }
+
+
+def describe_evaluation(order: Order, people: People, evaluation: Evaluation, alone: Mapping[str, float]) -> dict[str, Any]:
+    """What the manifest says about figures. It holds no time, no path and no person: the same input gives the same."""
+    rows, scores = evaluation.rows, evaluation.scores
+    outcomes = people.outcomes[rows]
+    threshold = choose_threshold(order.purpose, scores, outcomes)
+    ranked = sorted(evaluation.importance.items(), key=lambda pair: (-pair[1], pair[0]))
+    return {
+        "name": order.name,
+        "threshold": threshold,
+        "threshold_rule": order.purpose.rule,
+        "threshold_for": order.purpose.to_mapping(),
+        "reserved": order.reserve,
+        "metrics": {
+            **measure(scores, outcomes, people.groups[rows], threshold, order.seed),
+            "folds": evaluation.folds,
+            "roc_auc_by_fold": list(evaluation.areas),
+            "held_out": evaluation.scheme,
+        },
+        "evaluation": {
+            "deciles": cut_deciles(scores, outcomes),
+            "calibration": compare_calibration(scores, outcomes),
+            "histogram": count_scores(scores, outcomes),
+            "curve": draw_curve(order.purpose, scores, outcomes),
+            "features": [{"name": name, "importance": fall, "alone": alone.get(name)} for name, fall in ranked],
+            "by": tell_apart(scores, outcomes, people.labels, rows),
+        },
+    }
+
+
+def describe_model(order: Order, people: People, evaluation: Evaluation, onnx: bytes, choice: Choice) -> dict[str, Any]:
+    """What the manifest says about the model itself, but for what `write_bundle` fills in."""
     spec = people.spec.to_mapping()
     golden = make_golden_rows(people.matrix, order.seed)
     return {
-        "name": order.name,
         "version": derive_version(onnx, spec),
         "columns": list(people.spec.columns),
         "spec": spec,
-        "threshold": evaluation.threshold,
-        "threshold_rule": "base_rate",
         "classes": [0, 1],
+        "model": {"kind": choice.model, "settings": choice.settings, "asked": order.recipe.model, "balanced": order.recipe.balanced},
         "calibration": "sigmoid" if evaluation.calibrated else "none",
-        "metrics": evaluation.metrics,
-        "parity": float(f"{parity:.0e}"),
         "golden": golden_as_data(golden, score_onnx(onnx, golden)),
         "versions": {**{library: version(library) for library in SHAPING}, "onnx_opset": OPSETS},
-        # Out of fold: how the shipped model spreads people it has not seen, whom a threshold by reach is for. It has seen these ones.
+        # Of people held out: how the shipped model spreads those it has not seen, whom a threshold by reach is for. It has seen these.
         "quantiles": np.quantile(evaluation.scores, np.linspace(0, 1, 101)).round(6).tolist(),
         "drift": {
             "features": {name: describe_column(column) for name, column in zip(people.spec.columns, people.matrix.T, strict=True)},

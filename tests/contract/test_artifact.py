@@ -8,14 +8,15 @@ from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 import pytest
 
 import model
 from examples.cdnow.make_endpoints import HERE, write_example
 from model.bundle import Bundle, check_golden, load_bundle
 from model.features import load_spec
+from model.runtime import open_session
 from model.training.export import score_onnx
+from model.training.fit import Recipe
 from model.training.train import Order, train_bundle
 
 ARTIFACT = Path(model.__file__).parent / "artifact"
@@ -35,6 +36,7 @@ def retrained(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
         outcomes=directory / "outcomes.csv",
         features=HERE / "features.toml",
         out=directory / "bundle",
+        recipe=Recipe(model="boosting"),
     )
     return train_bundle(order, lambda *_: None).bundle
 
@@ -46,7 +48,7 @@ def test_scores_its_golden_rows_as_the_trainer_wrote(shipped: Bundle) -> None:
 
 
 def test_has_the_inputs_and_outputs_that_the_scoring_service_promises(shipped: Bundle) -> None:
-    session = onnxruntime.InferenceSession(shipped.model_file, providers=["CPUExecutionProvider"])
+    session = open_session(shipped.model_file)
     sides = [(side.name, side.type, side.shape[1:]) for side in (*session.get_inputs(), *session.get_outputs())]
     assert sides == [
         ("input", "tensor(float)", [len(shipped.spec.columns)]),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -40,6 +41,17 @@ def test_the_default_path_imports_nothing_of_training_or_the_command_line() -> N
     loaded = modules_after(f"import function.handler; assert function.handler.handle({event!r}, None) is not None")
     assert loaded & NEVER == set()
     assert "onnxruntime" in loaded
+
+
+def test_wherever_onnx_runtime_is_loaded_its_telemetry_is_off() -> None:
+    sources = [path for folder in ("cli", "campaign", "function", "model", "service") for path in (ROOT / folder).rglob("*.py")]
+    importers = [
+        path.relative_to(ROOT).as_posix()
+        for path in sources
+        if re.search(r"^\s*(import|from) onnxruntime", path.read_text("utf-8"), re.MULTILINE)
+    ]
+    assert importers == ["model/runtime.py"]
+    modules_after("import os, model.runtime; assert os.environ['ORT_DISABLE_TELEMETRY'] == '1'")
 
 
 def test_the_default_path_does_not_import_grpc() -> None:

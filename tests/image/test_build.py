@@ -41,3 +41,12 @@ def test_says_what_to_set_for_a_base_of_another_python(old_python: str) -> None:
     assert done.stderr.splitlines()[-1] == (
         "image: expected BASE_IMAGE to have Python 3.13, it has 3.9; set BASE_IMAGE to another, or BASE_PYTHON to 3.9"
     )
+
+
+def test_a_function_for_profiles_in_dynamodb_holds_boto3_and_the_default_does_not(engine: Engine, image: str) -> None:
+    environ = {**os.environ, "FUNCTION_SET": "function-dynamodb"}
+    subprocess.run([sys.executable, "-m", "image.build", "--target", "function"], cwd=ROOT, env=environ, capture_output=True, check=True)
+    program = ("run", "--rm", "--entrypoint", "python")
+    look = ("-c", "import importlib.util; print(bool(importlib.util.find_spec('boto3')))")
+    assert engine.ask(*program, "segment-scorer:function-dynamodb", *look).strip() == "True"
+    assert engine.ask(*program, image, *look).strip() == "False"

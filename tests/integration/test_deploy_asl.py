@@ -17,8 +17,8 @@ from typing import Any
 
 import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 
+from tests.aws import run_moto
 from tests.templates import ROOT, TEMPLATE, load_definition, program
 from tests.unit.test_deploy_statemachine import CONTEXT, SCORE, WALK, evaluate, full_endpoint
 
@@ -156,12 +156,8 @@ def test_sam_finds_the_template_valid(sam: str) -> None:
 @pytest.fixture
 def aws() -> Iterator[dict[str, str]]:
     """Moto's server as the environment of an AWS tool."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
-    server.start()
-    host, port = server.get_host_and_port()
-    keys = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing", "AWS_DEFAULT_REGION": "us-east-1"}
-    yield {**keys, "AWS_ENDPOINT_URL": f"http://{host}:{port}"}
-    server.stop()
+    with run_moto() as environ:
+        yield environ
 
 
 def test_sams_command_line_takes_what_make_deploy_gives_it_up_to_the_change_set(

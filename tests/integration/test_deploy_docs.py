@@ -14,12 +14,12 @@ import boto3
 import botocore.session
 import pytest
 from botocore import xform_name
-from moto.server import ThreadedMotoServer
 
 from cli.main import VERBS, main
 from deploy.aws import open_client
 from deploy.grant import read_policy
 from deploy.statements import Function, Place
+from tests.aws import run_moto
 from tests.templates import ROOT, load_template
 
 PAGE = (ROOT / "docs" / "deploy.md").read_text("utf-8")
@@ -44,23 +44,19 @@ def parameters_of(command: str) -> dict[str, str]:
 @pytest.fixture
 def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
     """Moto's server with what the page has by then: the function behind its alias, and an application. Gives the page's variables."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
-    server.start()
-    host, port = server.get_host_and_port()
-    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
-    monkeypatch.setenv("AWS_REGION", "us-east-1")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    role = boto3.Session().client("iam").create_role(RoleName="role", AssumeRolePolicyDocument=json.dumps(ROLE))["Role"]["Arn"]
-    functions = boto3.Session().client("lambda")
-    image = "123456789012.dkr.ecr.us-east-1.amazonaws.com/scorer@sha256:" + "0" * 64
-    functions.create_function(FunctionName="scorer", PackageType="Image", Code={"ImageUri": image}, Role=role)
-    functions.create_alias(FunctionName="scorer", Name="live", FunctionVersion=functions.publish_version(FunctionName="scorer")["Version"])
-    created = boto3.Session().client("pinpoint").create_app(CreateApplicationRequest={"Name": "spring"})["ApplicationResponse"]["Id"]
-    instance = "12345678-1234-1234-1234-123456789abc"
-    yield {"HOOK": ARN, "APPLICATION": created, "CAMPAIGN": "c" * 32, "INSTANCE": instance}
-    server.stop()
+    with run_moto() as environ:
+        for name, value in environ.items():
+            monkeypatch.setenv(name, value)
+        role = boto3.Session().client("iam").create_role(RoleName="role", AssumeRolePolicyDocument=json.dumps(ROLE))["Role"]["Arn"]
+        functions = boto3.Session().client("lambda")
+        image = "123456789012.dkr.ecr.us-east-1.amazonaws.com/scorer@sha256:" + "0" * 64
+        functions.create_function(FunctionName="scorer", PackageType="Image", Code={"ImageUri": image}, Role=role)
+        functions.create_alias(
+            FunctionName="scorer", Name="live", FunctionVersion=functions.publish_version(FunctionName="scorer")["Version"]
+        )
+        created = boto3.Session().client("pinpoint").create_app(CreateApplicationRequest={"Name": "spring"})["ApplicationResponse"]["Id"]
+        instance = "12345678-1234-1234-1234-123456789abc"
+        yield {"HOOK": ARN, "APPLICATION": created, "CAMPAIGN": "c" * 32, "INSTANCE": instance}
 
 
 def test_every_console_block_runs_as_written_from_top_to_bottom(aws: dict[str, str]) -> None:

@@ -180,6 +180,7 @@ PASSING: dict[str, Act] = {
     "slowed down": fail(400, "ThrottlingException"),
     "broken": fail(500, "InternalServerError"),
     "busy": fail(503, "ServiceUnavailable"),
+    "broken in a way unheard of": fail(502, "SomethingNew"),
     "hung up": hang_up,
     "half an answer": half,
 }

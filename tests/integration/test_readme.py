@@ -30,6 +30,8 @@ def test_every_make_target_the_readme_names_exists() -> None:
 
 def test_every_command_line_of_the_readme_runs_as_written(tmp_path: Path) -> None:
     examples = shutil.copytree(ROOT / "examples", tmp_path / "examples")
+    (tmp_path / "function").mkdir()
+    shutil.copy(ROOT / "function" / "policy.toml", tmp_path / "function")
     environ = {**os.environ, "PYTHONPATH": str(ROOT)}
     subprocess.run([sys.executable, examples / "cdnow" / "make_endpoints.py"], cwd=tmp_path, env=environ, check=True, capture_output=True)
     run = 0

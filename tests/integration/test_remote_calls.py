@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import threading
 from collections.abc import Iterator
 from concurrent import futures
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -74,6 +76,20 @@ def test_never_gives_a_call_more_than_the_time_handed_down_nor_than_its_cap(sett
         scorer.score_batch(MATRIX, timeout)
     assert witness.remaining[0] <= 6.0  # the wire rounds deadlines up
     assert all(6.0 < remaining <= 21.0 for remaining in witness.remaining[1:])
+
+
+def test_waits_for_a_sidecar_that_is_still_starting_and_never_again_once_it_has_answered(witness: Witness, tmp_path: Path) -> None:
+    target = f"unix:{tmp_path}/s.sock"
+    server = grpc.server(futures.ThreadPoolExecutor(4))
+    add_GRPCInferenceServiceServicer_to_server(witness, server)
+    starting = threading.Timer(0.5, lambda: (server.add_insecure_port(target), server.start()))
+    starting.start()
+    scorer = RemoteScorer(RemoteSettings(target=target, dialect=Dialect(model="m"), call_cap=20.0))
+    assert scorer.score_batch(MATRIX, 20.0).tolist() == [0.25, 0.75]
+    starting.join()
+    server.stop(0).wait()
+    with pytest.raises(ScorerUnavailable):
+        scorer.score_batch(MATRIX, 20.0)
 
 
 def test_sends_metadata_and_authority(settings: RemoteSettings, witness: Witness) -> None:

@@ -12,6 +12,7 @@ from model.bundle import check_golden, load_bundle
 from model.errors import BundleError
 from model.features import build_matrix
 from model.training.export import score_onnx
+from model.training.fit import Recipe
 from model.training.train import Order, train_bundle
 from tests.training_people import SPEC, make_people, to_csv, to_lines, write_people
 
@@ -25,14 +26,23 @@ def test_makes_a_bundle_that_loads_and_scores_its_golden_rows(tmp_path: Path, ca
     assert np.isnan(bundle.golden_rows).any()
     assert bundle.spec.columns[:2] == ("visits", "spend")
     assert set(bundle.spec.features[2].values) == {"free", "basic", "pro"}
-    assert sorted(path.name for path in out.iterdir()) == ["manifest.json", "model.onnx"]
+    assert sorted(path.name for path in out.iterdir()) == [
+        "MODEL_CARD.md",
+        "calibration.png",
+        "gains.png",
+        "manifest.json",
+        "model.onnx",
+        "scores.png",
+        "threshold.png",
+    ]
     printed = capsys.readouterr()
     assert f"plans@{bundle.version} in {out}" in printed.out
     assert f"ROC AUC            {bundle.manifest['metrics']['roc_auc']:.4f}" in printed.out
     assert printed.err.splitlines() == [
         "learning vocabularies ...",
         "reading endpoints ...",
-        "evaluating out of fold ...",
+        "looking at features ...",
+        "evaluating on people held out ...",
         "fitting on everybody ...",
     ]
 
@@ -79,12 +89,12 @@ def test_leaves_ages_out_without_a_reference_time_and_says_so(tmp_path: Path, ca
     (tmp_path / "endpoints.jsonl").write_text(to_lines(dated), "utf-8")
     assert main(["train", *arguments, "--out", str(tmp_path / "bundle")]) == 0
     assert "age" not in load_bundle(tmp_path / "bundle").spec.columns
-    assert "left out   age: an age needs --as-of TIME" in capsys.readouterr().out
+    assert "left out           age: an age needs --as-of TIME or dated outcomes" in capsys.readouterr().out
     assert main(["train", *arguments, "--out", str(tmp_path / "bundle"), "--as-of", "2026-01-31"]) == 0
     assert "age" in load_bundle(tmp_path / "bundle").spec.columns
     (tmp_path / "features.toml").write_text(age, "utf-8")
     assert main(["train", *arguments, "--out", str(tmp_path / "bundle")]) == 1
-    assert "expected --as-of TIME, since every feature is an age" in capsys.readouterr().err
+    assert "expected --as-of TIME or dated outcomes, since every feature is an age" in capsys.readouterr().err
 
 
 def test_names_refused_lines_and_goes_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -94,14 +104,14 @@ def test_names_refused_lines_and_goes_on(tmp_path: Path, capsys: pytest.CaptureF
     assert main(["train", *arguments, "--out", str(tmp_path / "bundle")]) == 0
     printed = capsys.readouterr().out
     assert "1 lines refused" in printed
-    assert f"refused    {tmp_path / 'endpoints.jsonl'}, line 401: Expected JSON" in printed
+    assert f"refused            {tmp_path / 'endpoints.jsonl'}, line 401: expected one JSON object: " in printed
 
 
 @pytest.mark.parametrize(
     ("name", "content", "sentence"),
     [
-        ("endpoints.jsonl", None, "endpoints.jsonl: expected a file of endpoints, found none"),
-        ("endpoints.jsonl", "", "endpoints.jsonl: expected endpoints, one JSON object a line, found an empty file"),
+        ("endpoints.jsonl", None, "endpoints.jsonl: expected a file of people, found none"),
+        ("endpoints.jsonl", "", "endpoints.jsonl: expected endpoints: JSON lines, CSV or Parquet, found nobody"),
         ("outcomes.csv", None, "outcomes.csv: expected a file of outcomes, found none"),
         ("outcomes.csv", "person,responded\n", "outcomes.csv: expected outcomes: a CSV file whose first line is Id,outcome"),
         ("outcomes.csv", "Id,outcome\nnobody,1\n", "found none shared by 400 endpoints and 1 outcomes"),
@@ -130,16 +140,20 @@ def test_refuses_in_one_sentence_and_leaves_nothing_behind(
 
 @pytest.mark.parametrize(
     ("extra", "sentence"),
-    [(["--as-of", "yesterday"], "expected ISO 8601"), (["--name", "a b"], "expected 1 to 100 letters"), (["--seed", "-1"], "--seed")],
+    [
+        (["--as-of", "yesterday"], "expected ISO 8601"),
+        (["--model", "oracle"], "expected one of auto, boosting, logistic, forest, blend"),
+        (["--value", "3"], "expected both, what a response is worth and what a message costs"),
+        (["--value", "3", "--cost", "1", "--reach", "0.3"], "the threshold has one purpose"),
+        (["--reach", "3"], "--reach"),
+        (["--margin", "nan"], "expected a number from 0 to 1"),
+        (["--name", "a b"], "expected 1 to 100 letters"),
+        (["--seed", "-1"], "--seed"),
+    ],
 )
 def test_calls_a_wrong_option_wrong_usage(tmp_path: Path, capsys: pytest.CaptureFixture[str], extra: list[str], sentence: str) -> None:
     assert main(["train", *write_people(tmp_path), "--out", str(tmp_path / "bundle"), *extra]) == 2
     assert sentence in capsys.readouterr().err
-
-
-def test_says_what_to_give_when_there_is_no_feature_spec(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["train", *write_people(tmp_path)[:4], "--out", str(tmp_path / "bundle")]) == 1
-    assert "expected --features FILE, a feature spec in TOML" in capsys.readouterr().err
 
 
 def make_order(directory: Path) -> Order:
@@ -149,6 +163,7 @@ def make_order(directory: Path) -> Order:
         outcomes=directory / "outcomes.csv",
         features=directory / "features.toml",
         out=directory / "bundle",
+        recipe=Recipe(model="boosting"),
     )
 
 

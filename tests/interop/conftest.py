@@ -16,7 +16,7 @@ import pytest
 from examples.cdnow.make_endpoints import write_example
 from model.bundle import load_bundle
 from model.features import Matrix, build_matrix
-from model.training.fit import make_model
+from model.training.fit import Choice, Recipe, make_model
 from tests.interop.prepare import ROOT, find_python
 
 PEERS = Path(__file__).parent / "peers"
@@ -55,7 +55,7 @@ def example(tmp_path_factory: pytest.TempPathFactory) -> Example:
     np.savez(folder / "people.npz", matrix=matrix, outcomes=[outcomes[document["Id"]] for document in documents], asked=asked)
     params = {
         name: value.tolist() if isinstance(value, np.ndarray) else value
-        for name, value in make_model(bundle.spec, SEED).get_params().items()
+        for name, value in make_model(Recipe(), Choice("boosting", {}), bundle.spec, 23_570, SEED).get_params().items()
     }
     (folder / "params.json").write_text(json.dumps(params))
     return Example(folder=folder, asked=asked)

@@ -86,7 +86,7 @@ def test_a_redeploy_retrains_tests_pushes_and_deploys_what_was_pushed() -> None:
     train, image_test, push, deploy = run.commands
     assert train[2:] == [
         *("cli.main", "train", "--endpoints", "a.jsonl.gz", "b.jsonl.gz", "--outcomes", "o.csv"),
-        *("--out", "model/artifact", "--against", "model/artifact"),
+        *("--out", "model/artifact", "--against", "model/artifact", "--reserve", "0.2"),
     ]
     assert image_test == ["make", "image-test"]
     assert push[2:] == ["deploy.push", "--repository", REPOSITORY]

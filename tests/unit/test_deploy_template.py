@@ -10,7 +10,8 @@ import pytest
 
 from deploy.statements import Function, Place, Statement, allow_connect, allow_pinpoint
 from function.bootstrap import build_handler
-from function.settings import READERS
+from function.settings import READERS, read_settings
+from tests.templates import TEMPLATE as FILE
 from tests.templates import load_template, resolve
 
 TEMPLATE = load_template()
@@ -130,8 +131,9 @@ def actions_of(statement: dict[str, Any]) -> list[str]:
     return [statement["Action"]] if isinstance(statement["Action"], str) else list(statement["Action"])
 
 
-def test_the_functions_role_writes_its_log_and_does_nothing_else() -> None:
+def test_the_functions_role_writes_its_log_reads_its_table_and_does_nothing_else() -> None:
     assert sorted(action for statement in policies_of("ScorerRole") for action in actions_of(statement)) == [
+        "dynamodb:BatchGetItem",
         "logs:CreateLogStream",
         "logs:PutLogEvents",
     ]
@@ -193,6 +195,16 @@ def test_the_functions_environment_holds_only_settings_that_the_function_knows()
     build_handler(variables, stream=io.StringIO())
 
 
+def test_a_table_of_profiles_is_a_setting_and_a_permission_only_when_it_is_named() -> None:
+    assert "SCORER_PROFILES" not in with_parameters(SCORER)["Environment"]["Variables"]
+    assert resources_of("AWS::IAM::Policy").keys() == set()
+    variables = with_parameters(SCORER, ProfilesTable="people")["Environment"]["Variables"]
+    assert read_settings(variables).profiles == "dynamodb:people"
+    (policy,) = resources_of("AWS::IAM::Policy", ProfilesTable="people").values()
+    (statement,) = policy["PolicyDocument"]["Statement"]
+    assert statement["Resource"] == "arn:aws:dynamodb:us-east-1:123456789012:table/people"
+
+
 def test_no_reserved_concurrency_is_the_default_and_a_number_reserves() -> None:
     assert "ReservedConcurrentExecutions" not in with_parameters(SCORER)
     assert with_parameters(SCORER, ReservedConcurrency="20")["ReservedConcurrentExecutions"] == "20"
@@ -201,3 +213,7 @@ def test_no_reserved_concurrency_is_the_default_and_a_number_reserves() -> None:
 def test_logs_are_kept_for_a_stated_time_in_a_group_that_the_stack_owns() -> None:
     assert SCORER["LoggingConfig"] == {"LogGroup": {"Ref": "ScorerLogs"}}
     assert RESOURCES["ScorerLogs"]["Properties"] == {"RetentionInDays": {"Ref": "LogRetentionDays"}}
+
+
+def test_the_template_is_small_enough_to_be_deployed_without_a_bucket() -> None:
+    assert FILE.stat().st_size < 51_200  # CloudFormation's limit for a template in the request itself

@@ -29,16 +29,17 @@ def refuse(table: dict[str, Any]) -> str:
 def test_an_empty_policy_has_every_default() -> None:
     assert read({}) == Policy(
         rules=Rules(
-            mode="filter", threshold=0.4, keep="at_least", decimals=4, on_error="keep", unreadable="keep", min_present=0.0, sparse="keep",
-            score_attribute="Score", band_attribute="", metric="Score", holdout=Holdout(percent=0.0, salt="", attribute=""), bands=(),
+            mode="filter", threshold=0.4, keep="at_least", decimals=4, on_error="keep", on_missing_profiles="on_error", unreadable="keep",
+            min_present=0.0, sparse="keep", external={}, score_attribute="Score",
+            band_attribute="", metric="Score", holdout=Holdout(percent=0.0, salt="", attribute=""), bands=(),
         )
     )  # fmt: skip
 
 
 def test_the_keys_come_in_the_order_the_documentation_has() -> None:
     assert list(KEYS) == [
-        "mode", "threshold", "keep", "decimals", "on_error", "unreadable", "min_present", "sparse", "score_attribute", "band_attribute",
-        "metric", "holdout", "band",
+        "mode", "threshold", "keep", "decimals", "on_error", "on_missing_profiles", "unreadable", "min_present", "sparse",
+        "score_attribute", "band_attribute", "metric", "holdout", "band", "external",
     ]  # fmt: skip
 
 
@@ -54,6 +55,7 @@ VALUES: list[tuple[str, Any, str, Any]] = [
     ("decimals", 15, "decimals", 15),
     ("on_error", "drop", "on_error", "drop"),
     ("on_error", "raise", "on_error", "raise"),
+    ("on_missing_profiles", "score", "on_missing_profiles", "score"),
     ("unreadable", "drop", "unreadable", "drop"),
     ("min_present", 0.5, "min_present", 0.5),
     ("sparse", "drop", "sparse", "drop"),
@@ -65,6 +67,7 @@ VALUES: list[tuple[str, Any, str, Any]] = [
     ("holdout", {}, "holdout", Holdout()),
     ("band", [{"name": "low", "at_least": 0}, {"name": "high", "at_least": 0.5, "title_override": "t", "body_override": "b"}], "bands",
      (Band(name="high", at_least=0.5, title_override="t", body_override="b"), Band(name="low", at_least=0.0))),
+    ("external", {"Tier": "External.tier", "Odd": "External.a.b"}, "external", {"Tier": "tier", "Odd": "a.b"}),
 ]  # fmt: skip
 
 
@@ -93,6 +96,10 @@ ERRORS: list[tuple[dict[str, Any], str]] = [
     ({"decimals": 2.0}, "decimals: expected a whole number from 0 to 15"),
     ({"decimals": True}, "decimals: expected a whole number from 0 to 15"),
     ({"on_error": "ignore"}, "on_error: expected one of keep, drop, raise"),
+    ({"on_missing_profiles": "keep"}, "on_missing_profiles: expected one of on_error, score"),
+    ({"external": []}, "external: expected a table"),
+    ({"external": {"Tier": "tier"}}, "external.Tier: expected a path below External, such as External.Tier"),
+    ({"external": {"Score": "External.s"}}, "score_attribute, band_attribute, holdout.attribute, external: expected different names"),
     ({"unreadable": "raise"}, "unreadable: expected one of keep, drop"),
     ({"min_present": -0.1}, f"min_present: {NUMBER}"),
     ({"sparse": ""}, "sparse: expected one of keep, drop"),
@@ -162,7 +169,7 @@ def test_two_overrides_that_no_event_can_match_are_no_tie() -> None:
     assert len(read({"override": [{"campaign_id": "a"}, {"campaign_id": "b"}]}).overrides) == 2
 
 
-def test_an_override_merges_its_keys_singly_and_replaces_holdout_and_bands_whole() -> None:
+def test_an_override_merges_its_keys_singly_and_replaces_tables_whole() -> None:
     policy = read({
         "decimals": 2,
         "threshold": {"reach": 0.3},

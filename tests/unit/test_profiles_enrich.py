@@ -174,6 +174,12 @@ def test_external_copies_fields_of_the_profile_into_attributes_as_lists_of_texts
     assert bench.line["external_dropped"] == 0
 
 
+def test_a_policy_alone_may_read_profiles(tmp_path: Path) -> None:
+    bundle = make_bundle(tmp_path / "inline")
+    bench = Bench(tmp_path, FakeProfiles({"u": {"tier": "gold"}}), '[external]\nTier = "External.tier"\n', bundle=bundle)
+    assert bench.ask({"a": make_endpoint(0.75, User={"UserId": "u"})})["a"]["Attributes"] == {"Tier": ["gold"], "Score": ["0.7500"]}
+
+
 def test_values_that_can_be_no_text_are_left_out_and_counted(tmp_path: Path) -> None:
     profile = {"score": 0.75, "bad": ["\ud800", float("nan"), float("inf"), {"a": 1}, [1], "fine"], "map": {"a": 1}}
     bench = Bench(tmp_path, FakeProfiles({"u": profile}), "score_attribute = ''\n[external]\nBad = 'External.bad'\nMap = 'External.map'\n")

@@ -62,11 +62,19 @@ def test_threads_share_a_store(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_replaced_while_open_is_read_as_it_was(tmp_path: Path) -> None:
-    path = make_store(tmp_path / "p.sqlite", {"u": {"n": 1}})
+    old, new = ({f"u{index}": {"n": n, "text": "x" * 500} for index in range(2_000)} for n in (1, 2))
+    path = make_store(tmp_path / "p.sqlite", old)
     store = SqliteProfiles(path)
-    make_store(path, {"u": {"n": 2}})
-    assert store.fetch(["u"], 1.0) == {"u": {"n": 1}}
-    assert SqliteProfiles(path).fetch(["u"], 1.0) == {"u": {"n": 2}}
+    make_store(path, new)
+    assert store.fetch(list(old), 1.0) == old
+    assert SqliteProfiles(path).fetch(list(new), 1.0) == new
+
+
+def test_a_lock_that_somebody_holds_on_the_file_keeps_nobody_waiting(tmp_path: Path) -> None:
+    path = make_store(tmp_path / "p.sqlite", PEOPLE)
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        assert SqliteProfiles(path).fetch(["u"], 1.0) == {"u": PEOPLE["u"]}
 
 
 @pytest.mark.parametrize("content", ["no JSON", "[1]", "null", '{"a": 1e999}', '{"a": ' * 5_000, b'{"a": 1}', None])

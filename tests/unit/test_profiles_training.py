@@ -10,6 +10,7 @@ import pytest
 from cli.main import main
 from function.profiles.enrich import Source, enrich_documents
 from model.features import Feature, FeatureSpec
+from model.training.datasets import Answers
 from model.training.people import gather_people
 from tests.fake_profiles import FakeProfiles, make_store
 
@@ -24,8 +25,15 @@ def test_numbers_and_vocabularies_are_learnt_from_profiles_a_chunk_at_a_time(tmp
     source = Source(store=store, key=(), patience=1.0, scored=True)
     file = tmp_path / "endpoints.jsonl"
     file.write_text("".join(json.dumps({"Id": key}) + "\n" for key in people))
-    outcomes = {key: index % 2 for index, key in enumerate(people)}
-    learnt = gather_people([file], outcomes, SPEC, None, lambda *_: None, enrich=lambda documents: enrich_documents(documents, source))
+    answers = Answers(key="Id", outcomes={key: index % 2 for index, key in enumerate(people)})
+    learnt = gather_people(
+        [file],
+        answers,
+        SPEC,
+        None,
+        lambda *_: None,
+        enrich=lambda documents: enrich_documents(documents, source),
+    )
     assert learnt.spec.columns == ("visits", "plan=free", "plan=pro", "plan=(other)")
     assert learnt.matrix[:, 0].tolist() == list(range(1_100))
     assert learnt.matrix[:, 2].tolist() == [index % 2 for index in range(1_100)]

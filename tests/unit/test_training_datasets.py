@@ -7,16 +7,9 @@ import pytest
 
 from model.errors import DataError
 from model.training.datasets import read_lines, read_outcomes
-from tests.training_people import make_people, to_csv, to_lines
+from tests.training_people import make_people, stay_silent, to_csv, to_lines, write
 
-
-def stay_silent(stage: str, done: int, total: int) -> None:
-    pass
-
-
-def write(path: Path, content: str | bytes) -> Path:
-    path.write_bytes(content.encode() if isinstance(content, str) else content)
-    return path
+HEADER = "expected outcomes: a CSV file whose first line is Id,outcome or Id,outcome,date (or UserId or ProfileId for Id)"
 
 
 def test_reads_gzip_by_its_content_and_several_files_as_one(tmp_path: Path) -> None:
@@ -25,18 +18,23 @@ def test_reads_gzip_by_its_content_and_several_files_as_one(tmp_path: Path) -> N
     second = write(tmp_path / "b.gz", to_lines(documents[60:]))
     assert [line.document for line in read_lines([first, second], stay_silent)] == documents
     answers = write(tmp_path / "outcomes.csv", gzip.compress(to_csv(documents, outcomes).encode()))
-    assert list(read_outcomes(answers).values()) == outcomes
+    assert list(read_outcomes(answers).outcomes.values()) == outcomes
 
 
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        ("", "expected outcomes: a CSV file whose first line is Id,outcome"),
-        ("id,Outcome\na,1\n", "expected outcomes: a CSV file whose first line is Id,outcome"),
+        ("", HEADER),
+        ("id,Outcome\na,1\n", HEADER),
+        ("Id,outcome,value\na,1,2\n", HEADER),
         ("Id,outcome\n", "expected an outcome in each line, found no line after the header"),
         ("Id,outcome\na,1\nb,yes\nc\n,1\n", "expected an Id and an outcome of 0 or 1 in lines 3, 4, 5"),
         ("Id,outcome\n" + "a,2\n" * 8, "expected an Id and an outcome of 0 or 1 in lines 2, 3, 4, 5, 6 and 3 more"),
-        ("Id,outcome\na,1\nb,0\na,0\n", "expected every Id once; it stands a second time in line 4"),
+        ("UserId,outcome\na,1\nb,0\na,0\n", "expected every UserId once; it stands a second time in line 4"),
+        (
+            "Id,outcome,date\na,1,2026-01-31\nb,0,soon\nc,1\n",
+            "expected an Id and an outcome of 0 or 1 and a date in ISO 8601 in lines 3, 4",
+        ),
         (b"Id,outcome\n\xff,1\n", "expected UTF-8"),
         (gzip.compress(b"Id,outcome\na,1\n" * 99)[:-9], "expected a whole gzip file; it is cut off or damaged"),
     ],
@@ -49,7 +47,15 @@ def test_refuses_outcomes_in_one_sentence_without_a_value(tmp_path: Path, conten
 
 
 def test_reads_outcomes_with_a_byte_order_mark_and_windows_line_ends(tmp_path: Path) -> None:
-    assert read_outcomes(write(tmp_path / "o.csv", b"\xef\xbb\xbfId,outcome\r\na,1\r\nb,0\r\n\r\n")) == {"a": 1, "b": 0}
+    answers = read_outcomes(write(tmp_path / "o.csv", b"\xef\xbb\xbfId,outcome\r\na,1\r\nb,0\r\n\r\n"))
+    assert (answers.key, answers.outcomes, answers.dates) == ("Id", {"a": 1, "b": 0}, None)
+
+
+@pytest.mark.parametrize(("column", "key"), [("Id", "Id"), ("ProfileId", "Id"), ("UserId", "UserId")])
+def test_takes_people_by_endpoint_profile_or_user_and_dates_as_utc(tmp_path: Path, column: str, key: str) -> None:
+    answers = read_outcomes(write(tmp_path / "o.csv", f"{column},outcome,date\na,1,1970-01-02\nb,0,1970-01-01T01:00:00+01:00\n"))
+    assert answers.key == key
+    assert answers.dates == {"a": 86_400.0, "b": 0.0}
 
 
 def test_refuses_a_file_that_is_not_there_or_is_a_directory(tmp_path: Path) -> None:
@@ -58,5 +64,5 @@ def test_refuses_a_file_that_is_not_there_or_is_a_directory(tmp_path: Path) -> N
         read_outcomes(missing)
     with pytest.raises(DataError, match="expected a readable file of outcomes: Is a directory"):
         read_outcomes(tmp_path)
-    with pytest.raises(DataError, match="expected a file of endpoints, found none"):
+    with pytest.raises(DataError, match="expected a file of people, found none"):
         list(read_lines([missing], stay_silent))

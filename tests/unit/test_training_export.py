@@ -10,8 +10,8 @@ import pytest
 from model.errors import BundleError
 from model.features import FeatureSpec, Matrix, build_matrix, read_spec
 from model.training.export import check_parity, convert_model, make_golden_rows, make_parity_rows, round_thresholds, score_onnx
-from model.training.fit import fit_model
-from tests.training_people import make_people
+from model.training.fit import MODELS, Recipe, fit_model
+from tests.training_people import make_people, make_scored
 
 SPEC = read_spec(
     {
@@ -24,33 +24,36 @@ SPEC = read_spec(
 )
 
 
-def make_trained(*, calibrated: bool) -> tuple[Any, FeatureSpec, Matrix]:
+def make_trained(*, calibrated: bool, name: str = "boosting") -> tuple[Any, FeatureSpec, Matrix]:
     documents, outcomes = make_people(600)
-    matrix = build_matrix(documents, SPEC)
-    return fit_model(SPEC, matrix, np.array(outcomes), 0, calibrated=calibrated), SPEC, matrix
+    people = make_scored(build_matrix(documents, SPEC), np.array(outcomes), SPEC)
+    return fit_model(Recipe(model=name), people, 0, calibrated=calibrated)[0], SPEC, people.matrix
 
 
+@pytest.mark.parametrize("name", list(MODELS))
 @pytest.mark.parametrize("calibrated", [False, True])
-def test_scores_as_scikit_learn_does_with_gaps_unknown_values_and_extremes(calibrated: bool) -> None:
-    model, spec, matrix = make_trained(calibrated=calibrated)
+def test_scores_as_scikit_learn_does_with_gaps_unknown_values_and_extremes(calibrated: bool, name: str) -> None:
+    model, spec, matrix = make_trained(calibrated=calibrated, name=name)
     rows = make_parity_rows(matrix, spec, 0)
     assert np.isnan(rows).all(axis=1).any()
     assert (rows[:, -1] == 1).any()
     assert check_parity(model, convert_model(model, matrix.shape[1]), rows) < 1e-6
 
 
-def test_scores_as_scikit_learn_does_between_neighbouring_float32() -> None:
+@pytest.mark.parametrize("name", ["boosting", "forest"])
+def test_scores_as_scikit_learn_does_between_neighbouring_float32(name: str) -> None:
     # Seconds since 1970 as float32 are 128 apart: every threshold lies halfway between two neighbours.
     random = np.random.default_rng(0)
     matrix = (np.float32(1.7e9) + 128 * random.integers(0, 40, (3_000, 1))).astype(np.float32)
     outcomes = ((matrix[:, 0] > np.float32(1.7e9 + 128 * 20)) ^ (random.random(3_000) < 0.1)).astype(np.int64)
     spec = read_spec({"feature": [{"name": "seconds", "path": "Metrics.Seconds", "kind": "number"}]})
-    model = fit_model(spec, matrix, outcomes, 0, calibrated=False)
+    model, _ = fit_model(Recipe(model=name), make_scored(matrix, outcomes, spec), 0, calibrated=False)
     assert np.abs(score_onnx(convert_model(model, 1), matrix) - model.predict_proba(matrix)[:, 1]).max() < 1e-6
 
 
-def test_rounding_thresholds_changes_no_score() -> None:
-    model, _, matrix = make_trained(calibrated=False)
+@pytest.mark.parametrize("name", list(MODELS))
+def test_rounding_thresholds_changes_no_score(name: str) -> None:
+    model, _, matrix = make_trained(calibrated=False, name=name)
     before = model.predict_proba(matrix)
     round_thresholds(model)
     assert (model.predict_proba(matrix) == before).all()
@@ -74,7 +77,7 @@ def test_gives_the_same_bytes_every_time_with_the_fixed_names_and_shapes() -> No
 
 def test_refuses_a_model_that_scores_otherwise() -> None:
     model, spec, matrix = make_trained(calibrated=False)
-    other = fit_model(spec, matrix, 1 - np.array(make_people(600)[1]), 0, calibrated=False)
+    other, _ = fit_model(Recipe(model="boosting"), make_scored(matrix, 1 - np.array(make_people(600)[1]), spec), 0, calibrated=False)
     with pytest.raises(BundleError, match=r"^expected the exported model to score as the trained one within 1e-05, found a difference of "):
         check_parity(model, convert_model(other, matrix.shape[1]), matrix)
 

@@ -1,0 +1,97 @@
+"""A bundle, endpoints and outcomes in; how good the bundle's scores are on these people out. Never fits anything."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from model.bundle import load_bundle
+from model.errors import DataError
+from model.training.card import draw_card
+from model.training.datasets import Report, read_outcomes
+from model.training.export import score_onnx
+from model.training.gate import prove_bundle
+from model.training.measures import compare_calibration, count_scores, cut_deciles, measure, tell_apart
+from model.training.people import Enrich, Join, gather_people
+from model.training.threshold import Purpose, draw_curve
+from model.training.train import describe_data
+
+EVALUATION = "EVALUATION.md"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """Which bundle, on whom. `out`: a directory for EVALUATION.md and its pictures; `as_of` as in training."""
+
+    bundle: Path
+    endpoints: tuple[Path, ...]
+    outcomes: Path
+    out: Path | None = None
+    as_of: float | None = None
+    seed: int = 0
+    purpose: Purpose = field(default_factory=Purpose)
+    enrich: Enrich | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assessment:
+    """The figures, under the names a manifest has for them, and what became of every line."""
+
+    facts: Mapping[str, Any]
+    join: Join
+
+
+def assess_bundle(question: Question, report: Report) -> Assessment:
+    """Score these people with the bundle as it would serve them, and measure. Raises SegmentScorerError."""
+    bundle = load_bundle(question.bundle)
+    onnx = prove_bundle(bundle)
+    answers = read_outcomes(question.outcomes)
+    people = gather_people(question.endpoints, answers, bundle.spec, question.as_of, report, enrich=question.enrich, whole=True)
+    report("scoring", 0, 1)
+    scores, outcomes = score_onnx(onnx, people.matrix), people.outcomes
+    report("scoring", 1, 1)
+    remarks = []
+    if any(feature.kind == "age" for feature in bundle.spec.features) and question.as_of is None and answers.dates is None:
+        remarks.append("ages are missing without --as-of TIME or dated outcomes")
+    facts = {
+        "name": bundle.name,
+        "version": bundle.version,
+        "model": bundle.manifest.get("model", {}),
+        "threshold": bundle.threshold,
+        "threshold_rule": bundle.manifest.get("threshold_rule", ""),
+        "threshold_for": bundle.manifest.get("threshold_for", {}),
+        "metrics": {**measure(scores, outcomes, people.groups, bundle.threshold, question.seed), "held_out": "given"},
+        "evaluation": {
+            "deciles": cut_deciles(scores, outcomes),
+            "calibration": compare_calibration(scores, outcomes),
+            "histogram": count_scores(scores, outcomes),
+            "curve": draw_curve(question.purpose, scores, outcomes),
+            "by": tell_apart(scores, outcomes, people.labels, np.arange(len(outcomes))),
+        },
+        "data": describe_data(people.join, (), remarks),
+    }
+    if question.out is not None:
+        write_files(question.out, draw_card(facts, EVALUATION))
+    return Assessment(facts=facts, join=people.join)
+
+
+def write_files(directory: Path, files: Mapping[str, bytes]) -> None:
+    """Write all files into `directory`, none of them half. Raises DataError where the disk refuses."""
+    fresh = directory.resolve().with_name(f".{directory.resolve().name}.new")
+    try:
+        shutil.rmtree(fresh, ignore_errors=True)
+        fresh.mkdir(parents=True)
+        for name, content in files.items():
+            (fresh / name).write_bytes(content)
+        directory.mkdir(parents=True, exist_ok=True)
+        for name in files:
+            (fresh / name).replace(directory / name)
+    except OSError as error:
+        raise DataError(f"{directory}: expected a directory that can be written: {error.strerror}") from error
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)

@@ -1,0 +1,220 @@
+"""A team's own files, no feature spec: inference, leaks, users, dates, forms of files, purposes, the gate, `evaluate`."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from cli.main import main
+from examples.credit.make_endpoints import INVENTED, read_people, write_example
+from model.bundle import load_bundle
+from model.document import find_problem
+from model.features import load_spec
+from tests.training_people import make_people, to_csv, to_lines, write, write_people
+
+PNG = b"\x89PNG\r\n\x1a\n"
+ALWAYS = ["--model", "boosting"]
+
+
+def write_own(directory: Path, documents: list[dict[str, Any]], outcomes: list[int]) -> list[str]:
+    write(directory / "endpoints.jsonl", to_lines(documents))
+    write(directory / "outcomes.csv", to_csv(documents, outcomes))
+    return ["--endpoints", str(directory / "endpoints.jsonl"), "--outcomes", str(directory / "outcomes.csv"), *ALWAYS]
+
+
+def test_infers_a_spec_that_gives_the_same_model_when_it_is_given_back(tmp_path: Path) -> None:
+    arguments = write_own(tmp_path, *make_people(500))
+    assert main(["train", *arguments, "--out", str(tmp_path / "one")]) == 0
+    assert [feature.path for feature in load_spec(tmp_path / "one" / "features.toml").features] == [
+        "Metrics.Spend",
+        "Metrics.Visits",
+        "Attributes.Plan",
+    ]
+    assert main(["train", *arguments, "--out", str(tmp_path / "two"), "--features", str(tmp_path / "one" / "features.toml")]) == 0
+    assert load_bundle(tmp_path / "one").version == load_bundle(tmp_path / "two").version
+
+
+def test_leaves_a_planted_leak_out_and_says_so_but_obeys_a_spec_that_asks_for_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    documents, outcomes = make_people(500)
+    for document, outcome in zip(documents, outcomes, strict=True):
+        document["Attributes"]["Basket"] = [["none", "full"][outcome]]
+    arguments = write_own(tmp_path, documents, outcomes)
+    assert main(["train", *arguments, "--out", str(tmp_path / "bundle")]) == 0
+    assert "left out           basket: alone it ranks people with a ROC AUC of 1.000" in capsys.readouterr().out
+    assert "basket" not in {feature.name for feature in load_bundle(tmp_path / "bundle").spec.features}
+    assert "#   basket: alone it ranks" in (tmp_path / "bundle" / "features.toml").read_text("utf-8")
+    asked = write(tmp_path / "asked.toml", '[[feature]]\nname = "basket"\npath = "Attributes.Basket"\nkind = "category"\n')
+    assert main(["train", *arguments, "--out", str(tmp_path / "bundle"), "--features", str(asked)]) == 0
+    assert "notice             basket: alone it ranks people with a ROC AUC of 1.000" in capsys.readouterr().out
+    assert load_bundle(tmp_path / "bundle").manifest["metrics"]["roc_auc"] == 1.0
+
+
+def test_shuffled_outcomes_are_a_guess_within_their_interval(tmp_path: Path) -> None:
+    documents, outcomes = make_people(800)
+    intervals = []
+    for seed in range(3):
+        arguments = write_own(tmp_path, documents, np.random.default_rng(seed).permutation(outcomes).tolist())
+        assert main(["train", *arguments, "--out", str(tmp_path / "bundle")]) == 0
+        intervals.append(load_bundle(tmp_path / "bundle").manifest["metrics"]["intervals"]["roc_auc"])
+    assert all(low < 0.5 for low, _ in intervals), "never better than a guess"
+    assert sum(high > 0.5 for _, high in intervals) >= 2, "nor worse, but for the one time in twenty"
+
+
+def test_the_card_names_the_figures_of_the_manifest_and_its_pictures_are_pictures(tmp_path: Path) -> None:
+    assert main(["train", *write_people(tmp_path), "--out", str(tmp_path / "bundle"), "--value", "10", "--cost", "4"]) == 0
+    card, manifest = (tmp_path / "bundle" / "MODEL_CARD.md").read_text("utf-8"), load_bundle(tmp_path / "bundle").manifest
+    assert f"| ROC AUC | {manifest['metrics']['roc_auc']:.4f} |" in card
+    assert "Recommended: 0.4000, by the highest expected profit: whoever is worth the message is kept (value 10, cost 4)." in card
+    assert manifest["threshold_rule"] == "profit"
+    for name in ("gains.png", "calibration.png", "scores.png", "threshold.png"):
+        assert f"]({name})" in card
+        assert (tmp_path / "bundle" / name).read_bytes().startswith(PNG)
+
+
+def as_profile(document: dict[str, Any]) -> dict[str, Any]:
+    metrics = {f"Metrics_{name}": str(value) for name, value in document["Metrics"].items()}
+    return {"ProfileId": document["Id"], "Attributes": {"Plan": document["Attributes"]["Plan"][0], **metrics}}
+
+
+def write_table(path: Path, rows: list[dict[str, Any]]) -> Path:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        table = csv.DictWriter(file, list({name: None for row in rows for name in row}))
+        table.writeheader()
+        table.writerows(rows)
+    return path
+
+
+def test_an_import_table_and_profiles_give_the_model_that_the_export_gives(tmp_path: Path) -> None:
+    documents, outcomes = make_people(400)
+    arguments = write_people(tmp_path)
+    table = write_table(
+        tmp_path / "people.csv",
+        [
+            {
+                "Id": document["Id"],
+                "Attributes.Plan": document["Attributes"]["Plan"][0],
+                **{f"Metrics.{name}": value for name, value in document["Metrics"].items()},
+            }
+            for document in documents
+        ],
+    )
+    profiles = write(tmp_path / "profiles.jsonl", to_lines([as_profile(document) for document in documents]))
+    by_profile = write(tmp_path / "by_profile.csv", to_csv(documents, outcomes).replace("Id,", "ProfileId,"))
+    versions = set()
+    for endpoints, answers in ((tmp_path / "endpoints.jsonl", tmp_path / "outcomes.csv"), (table, by_profile), (profiles, by_profile)):
+        given = ["--endpoints", str(endpoints), "--outcomes", str(answers), *arguments[4:], "--out", str(tmp_path / "bundle")]
+        assert main(["train", *given]) == 0
+        versions.add(load_bundle(tmp_path / "bundle").version)
+    assert len(versions) == 1
+
+
+def test_outcomes_by_user_and_date_are_judged_by_time_with_ages_of_their_own(tmp_path: Path) -> None:
+    documents, outcomes = make_people(600)
+    lines = ["UserId,outcome,date"]
+    for index, (document, outcome) in enumerate(zip(documents, outcomes, strict=True)):
+        document["User"] = {"UserId": f"user-{index}"}
+        document["CreationDate"] = f"2025-0{index % 9 + 1}-01T00:00:00Z"
+        lines.append(f"user-{index},{outcome},2026-{index // 60 + 1:02}-01")
+    arguments = write_own(tmp_path, documents, outcomes)
+    write(tmp_path / "outcomes.csv", "\n".join(lines))
+    assert main(["train", *arguments, "--out", str(tmp_path / "bundle")]) == 0
+    bundle = load_bundle(tmp_path / "bundle")
+    assert bundle.manifest["metrics"]["held_out"] == "by time"
+    assert bundle.manifest["metrics"]["n"] < 600
+    assert "creation_date_age" in bundle.spec.columns
+
+
+def test_a_model_that_is_worse_never_takes_the_place_of_the_one_in_use(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    documents, outcomes = make_people(600)
+    arguments = write_own(tmp_path, documents, outcomes)
+    out = ["--out", str(tmp_path / "bundle")]
+    assert main(["train", *arguments, *out]) == 0
+    first = {path.name: path.read_bytes() for path in (tmp_path / "bundle").iterdir()}
+    capsys.readouterr()
+    poor = write(tmp_path / "poor.toml", '[[feature]]\nname = "plan"\npath = "Attributes.Plan"\nkind = "category"\n')
+    assert main(["train", *arguments, *out, "--features", str(poor), "--against", str(tmp_path / "bundle")]) == 3
+    printed = capsys.readouterr()
+    assert "segment-scorer train: kept back, segment-scorer@" in printed.err
+    assert "stays: its ROC AUC is lower by 0." in printed.err
+    assert {path.name: path.read_bytes() for path in (tmp_path / "bundle").iterdir()} == first
+    lenient = ["--against", str(tmp_path / "bundle"), "--margin", "0.9"]
+    assert main(["train", *arguments, *out, "--features", str(poor), *lenient]) == 0
+    assert load_bundle(tmp_path / "bundle").manifest["gate"]["margin"] == 0.9
+    assert main(["train", *arguments, *out, "--against", str(tmp_path / "bundle")]) == 0
+    assert "gate               passed against segment-scorer@" in capsys.readouterr().out
+
+
+def test_people_set_aside_judge_both_models_and_neither_has_seen_them(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = write_own(tmp_path, *make_people(900))
+    out = ["--out", str(tmp_path / "bundle"), "--reserve", "0.3"]
+    assert main(["train", *arguments, *out]) == 0
+    assert load_bundle(tmp_path / "bundle").manifest["metrics"]["n"] < 700
+    assert main(["train", *arguments, *out, "--against", str(tmp_path / "bundle")]) == 0
+    gate = load_bundle(tmp_path / "bundle").manifest["gate"]
+    assert gate["unseen_by_both"]
+    assert gate["people"] + load_bundle(tmp_path / "bundle").manifest["metrics"]["n"] == 900
+    assert gate["new"] == gate["old"], "the same people and seed give the same model"
+    poor = write(tmp_path / "poor.toml", '[[feature]]\nname = "plan"\npath = "Attributes.Plan"\nkind = "category"\n')
+    assert main(["train", *arguments, *out, "--features", str(poor), "--against", str(tmp_path / "bundle")]) == 3
+    assert "on the same 2" in capsys.readouterr().err
+
+
+def test_never_compares_with_a_bundle_whose_model_was_exchanged(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = write_people(tmp_path)
+    assert main(["train", *arguments, "--out", str(tmp_path / "bundle")]) == 0
+    manifest = json.loads((tmp_path / "bundle" / "manifest.json").read_text("utf-8"))
+    manifest["golden"]["scores"][0] += 0.01
+    write(tmp_path / "bundle" / "manifest.json", json.dumps(manifest))
+    assert main(["train", *arguments, "--out", str(tmp_path / "new"), "--against", str(tmp_path / "bundle")]) == 1
+    assert "expected the golden rows to score as the trainer wrote" in capsys.readouterr().err
+    assert not (tmp_path / "new").exists()
+
+
+def test_evaluates_a_bundle_on_other_people_and_draws_what_it_saw(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", *write_people(tmp_path, 600), "--out", str(tmp_path / "bundle")]) == 0
+    (tmp_path / "later").mkdir()
+    later = write_people(tmp_path / "later", 600, seed=9)[:4]
+    capsys.readouterr()
+    report = tmp_path / "report"
+    assert main(["evaluate", "--bundle", str(tmp_path / "bundle"), *later, "--out", str(report)]) == 0
+    printed = capsys.readouterr().out
+    area = float(printed.split("ROC AUC")[1].split()[0])
+    assert abs(area - load_bundle(tmp_path / "bundle").manifest["metrics"]["roc_auc"]) < 0.06
+    assert "tenth 10 " in printed
+    assert sorted(path.name for path in report.iterdir()) == [
+        "EVALUATION.md",
+        "calibration.png",
+        "gains.png",
+        "scores.png",
+        "threshold.png",
+    ]
+    assert f"| ROC AUC | {area:.4f} |" in (report / "EVALUATION.md").read_text("utf-8")
+
+
+def test_evaluate_refuses_a_directory_that_is_no_bundle(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["evaluate", "--bundle", str(tmp_path), *write_people(tmp_path)[:4]]) == 1
+    assert "expected a bundle: a directory with manifest.json and model.onnx" in capsys.readouterr().err
+
+
+def test_the_credit_example_is_learnt_from_without_a_spec(tmp_path: Path) -> None:
+    write_example(tmp_path)
+    people = read_people()
+    assert len(people) == 4_454
+    assert round(np.mean([outcome for _, outcome in people]), 3) == 0.718
+    assert not any(find_problem(endpoint) for endpoint, _ in people)
+    assert people[0][0]["Attributes"]["Invented"] == INVENTED
+    given = ["--endpoints", str(tmp_path / "endpoints.jsonl.gz"), "--outcomes", str(tmp_path / "outcomes.csv"), *ALWAYS]
+    assert main(["train", *given, "--out", str(tmp_path / "bundle")]) == 0
+    bundle = load_bundle(tmp_path / "bundle")
+    assert {feature.path for feature in bundle.spec.features} == {
+        *(f"Attributes.{name}" for name in ("Home", "Marital", "Records", "Job")),
+        *(f"Metrics.{name}" for name in ("Seniority", "Time", "Age", "Expenses", "Income", "Assets", "Debt", "Amount", "Price")),
+    }
+    assert bundle.manifest["metrics"]["roc_auc"] > 0.83

@@ -1,0 +1,165 @@
+"""`segment-scorer policy check` and `policy explain`, and function/explain.py behind it."""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cli.main import main
+from function.policy_file import KEYS, read_policy
+from tests.fakes import make_bundle, make_endpoint, make_event, write_policy
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def bundle(tmp_path: Path) -> Path:
+    return make_bundle(tmp_path / "bundle")
+
+
+def explain(tmp_path: Path, bundle: Path, document: Any, policy: str, *options: str) -> list[str]:
+    endpoint = tmp_path / "endpoint.json"
+    endpoint.write_text(json.dumps(document), "utf-8")
+    path = write_policy(tmp_path / "policy.toml", policy)
+    return ["policy", "explain", "--endpoint", str(endpoint), "--policy", str(path), "--bundle", str(bundle), *options]
+
+
+def test_check_prints_every_rule_with_its_default_filled_in(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["policy", "check", str(ROOT / "function" / "policy.toml")]) == 0
+    shown = capsys.readouterr()
+    assert shown.err == ""
+    table = tomllib.loads(shown.out)
+    assert set(table) == set(KEYS) - {"band"}
+    assert table["threshold"] == json.loads((ROOT / "model" / "artifact" / "manifest.json").read_text("utf-8"))["threshold"]
+
+
+def test_check_says_everything_that_is_wrong_and_ends_with_status_1(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = write_policy(tmp_path / "policy.toml", 'treshold = 1\nmode = "x"\n')
+    assert main(["policy", "check", str(path)]) == 1
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert shown.err.startswith(f"segment-scorer policy check: {path}: treshold: unknown key; expected one of mode, ")
+    assert shown.err.endswith("; mode: expected one of filter, annotate, shadow\n")
+
+
+def test_check_prints_warnings_on_stderr(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = write_policy(tmp_path / "policy.toml", 'score_attribute = "a/b"\n')
+    assert main(["policy", "check", str(path)]) == 0
+    assert capsys.readouterr().err == (
+        f"segment-scorer policy check: warning: {path}: score_attribute: Pinpoint advises against # : ? \\ / in attribute names\n"
+    )
+
+
+def test_check_prints_what_each_override_comes_to(tmp_path: Path, bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = 'decimals = 2\n[[band]]\nname = "a"\nat_least = 0.5\n[[override]]\ncampaign_id = "c"\nthreshold = { reach = 0.3 }\n'
+    assert main(["policy", "check", str(write_policy(tmp_path / "policy.toml", text)), "--bundle", str(bundle)]) == 0
+    own, override = capsys.readouterr().out.split("\n# For campaign_id = c it comes to:\n")
+    assert tomllib.loads(override)["threshold"] == pytest.approx(0.7)
+    assert tomllib.loads(override)["decimals"] == 2
+    assert tomllib.loads(own)["threshold"] == 0.5
+
+
+EXPLAINED: list[tuple[Any, str, str]] = [
+    (make_endpoint(0.75), "", "kept: score: score 0.7500 >= threshold 0.5; keep = at_least\n  writes Attributes.Score = 0.7500\n"),
+    (make_endpoint(0.25), "", "left out: score: score 0.2500 < threshold 0.5; keep = at_least\n"),
+    (make_endpoint(0.25), 'keep = "below"\nscore_attribute = ""', "kept: score: score 0.2500 < threshold 0.5; keep = below\n"),
+    (make_endpoint(0.25), 'mode = "annotate"', """\
+kept: score: score 0.2500 < threshold 0.5; keep = at_least
+  stays all the same: mode = annotate
+  writes Attributes.Score = 0.2500
+"""),
+    (make_endpoint(None), 'min_present = 0.5\nsparse = "drop"',
+     "left out: sparse: 0 of 1 features present, 0, is below min_present = 0.5; sparse = drop\n"),
+    ({"Metrics": {"score": "x"}}, "",
+     "kept: unreadable: $.Endpoints[0].Metrics[...]: Expected `float | null`, got `str`; unreadable = keep\n"),
+    (make_endpoint(0.75, Id="user-1"), '[holdout]\npercent = 82\n',
+     "left out: holdout: its place by lot, 81.1681 of 100, is below holdout.percent = 82\n"),
+    (make_endpoint(0.75), '[[band]]\nname = "high"\nat_least = 0.7\n', """\
+kept: score: score 0.7500 >= threshold 0.5; keep = at_least
+  band high, from 0.7
+  writes Attributes.Score = 0.7500
+"""),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("document", "policy", "shown"), EXPLAINED)
+def test_explain_says_which_rule_decided_and_with_which_numbers(
+    *, document: Any, policy: str, shown: str, tmp_path: Path, bundle: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(explain(tmp_path, bundle, document, policy)) == 0
+    assert capsys.readouterr() == (shown, "")
+
+
+def test_explain_says_which_override_the_campaign_falls_under(tmp_path: Path, bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    policy = '[[override]]\ncampaign_id = "c"\nthreshold = 0.9\n'
+    assert main(explain(tmp_path, bundle, make_endpoint(0.75), policy, "--campaign-id", "c")) == 0
+    assert capsys.readouterr().out == "left out: score: score 0.7500 < threshold 0.9; keep = at_least\n  override for campaign_id = c\n"
+
+
+def test_explain_takes_a_whole_event_of_either_host(tmp_path: Path, bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(explain(tmp_path, bundle, make_event({"a": make_endpoint(0.75), "b": None}), "")) == 0
+    shown = capsys.readouterr().out
+    assert re.findall(r"^endpoint \d: [a-z ]+: [a-z]+", shown, re.MULTILINE) == [
+        "endpoint 1: kept: score", "endpoint 2: left out: unreadable",
+    ]  # fmt: skip
+    assert shown.endswith("  left out whatever the policy says: it cannot be sent back\n")
+    connect = json.loads((ROOT / "tests" / "events" / "connect.json").read_text("utf-8"))
+    assert main(explain(tmp_path, bundle, connect, "", "--json")) == 0
+    assert [one["keep"] for one in json.loads(capsys.readouterr().out)] == [True, False, False]
+
+
+def test_explain_without_a_policy_takes_the_one_the_environment_names(
+    tmp_path: Path, bundle: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SCORER_POLICY", str(write_policy(tmp_path / "other.toml", "threshold = 0.9")))
+    endpoint = tmp_path / "endpoint.json"
+    endpoint.write_text(json.dumps(make_endpoint(0.75)), "utf-8")
+    assert main(["policy", "explain", "--endpoint", str(endpoint), "--bundle", str(bundle)]) == 0
+    assert capsys.readouterr().out.startswith("left out: score: score 0.7500 < threshold 0.9")
+
+
+@pytest.mark.parametrize("content", [None, "", "{", "[]", "[" * 100_000])
+def test_explain_refuses_a_file_that_holds_no_object_in_a_sentence(
+    tmp_path: Path, content: str | None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "endpoint.json"
+    if content is not None:
+        path.write_text(content, "utf-8")
+    assert main(["policy", "explain", "--endpoint", str(path)]) == 1
+    shown = capsys.readouterr()
+    assert (shown.out, shown.err.count("\n")) == ("", 1)
+
+
+def test_both_verbs_are_in_the_help(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["policy", "--help"]) == 0
+    assert {"check", "explain"} <= set(capsys.readouterr().out.split())
+
+
+def readme_policy() -> str:
+    section = (ROOT / "README.md").read_text("utf-8").split("\n## Policy\n")[1].split("\n## ")[0]
+    (block,) = re.findall(r"^```toml\n(.*?)^```", section, re.MULTILINE | re.DOTALL)
+    return str(block)
+
+
+def test_the_readmes_policy_passes_policy_check(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["policy", "check", str(write_policy(tmp_path / "policy.toml", readme_policy()))]) == 0
+    assert capsys.readouterr().err == ""
+
+
+def test_the_readmes_policy_shows_every_key_in_order() -> None:
+    table = tomllib.loads(readme_policy())
+    assert list(table) == [*KEYS, "override"]
+    assert set(table["holdout"]) == {"percent", "salt", "attribute"}
+    assert set(table["band"][0]) == {"name", "at_least", "title_override", "body_override"}
+    assert set(table["override"][0]) >= {"application_id", "campaign_id", "treatment_id"}
+
+
+def test_a_comment_of_the_readmes_policy_that_names_a_default_names_the_real_one() -> None:
+    defaults = read_policy({}, threshold=0.5, quantiles=(0.0, 1.0)).rules
+    for key, words in re.findall(r"^(\w+) = .*# default (\S+?)[,;:.]?(?: |$)", readme_policy().split("[holdout]")[0], re.MULTILINE):
+        assert key == "threshold" or tomllib.loads(f"v = {words}")["v"] == getattr(defaults, key)

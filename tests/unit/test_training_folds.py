@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from model.errors import DataError
+from model.training.folds import make_folds
+
+OUTCOMES: npt.NDArray[np.int64] = np.arange(600, dtype=np.int64) % 2
+
+
+@settings(max_examples=30)
+@given(st.integers(2, 5), st.integers(0, 9), st.booleans())
+def test_nobody_is_on_both_sides_and_everybody_scored_is_scored_once(endpoints: int, seed: int, dated: bool) -> None:
+    random = np.random.default_rng(seed)
+    groups = np.sort(random.integers(0, 600 // endpoints, 600))
+    groups = np.unique(groups, return_inverse=True)[1]
+    folds = make_folds(OUTCOMES, groups, random.random(600) if dated else None, seed)
+    for train, test in folds.pairs:
+        assert not set(groups[train]) & set(groups[test])
+    scored = np.concatenate([test for _, test in folds.pairs])
+    assert len(set(scored.tolist())) == len(scored)
+    assert dated or len(scored) == 600
+
+
+def test_by_time_nothing_is_fitted_on_that_came_later_and_no_day_is_cut() -> None:
+    dates = np.random.default_rng(0).integers(0, 40, 600).astype(float)
+    folds = make_folds(OUTCOMES, np.arange(600), dates, 0)
+    assert folds.scheme == "by time"
+    assert len(folds.pairs) == 5
+    for train, test in folds.pairs:
+        assert dates[train].max() < dates[test].min()
+
+
+def test_the_same_date_for_everybody_is_no_order() -> None:
+    assert make_folds(OUTCOMES, np.arange(600), np.full(600, 7.0), 0).scheme == "shuffled"
+
+
+def test_two_days_make_one_fold() -> None:
+    folds = make_folds(OUTCOMES, np.arange(600), np.repeat([1.0, 2.0], 300), 0)
+    assert [(len(train), len(test)) for train, test in folds.pairs] == [(300, 300)]
+
+
+def test_refuses_dates_after_which_everybody_is_alike() -> None:
+    with pytest.raises(DataError, match="expected 5 people or more with each outcome before and after some date"):
+        make_folds(np.repeat([0, 1], 300), np.arange(600), np.repeat([1.0, 2.0], 300), 0)
+
+
+def test_refuses_users_too_few_for_five_folds() -> None:
+    with pytest.raises(DataError, match="expected users enough for five folds with both outcomes in each"):
+        make_folds(np.repeat([0, 0, 0, 0, 0, 1], 100), np.repeat(np.arange(6), 100), None, 0)
