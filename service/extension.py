@@ -6,6 +6,7 @@ gate; registers for SHUTDOWN only, so that no reply waits for it; reports why it
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import logging
@@ -94,7 +95,8 @@ def run_extension(api: ExtensionsApi, environ: Mapping[str, str]) -> None:
         while api.wait_for_event() != "SHUTDOWN":
             pass
     except SegmentScorerError as error:
-        api.report(phase, f"Extension.{type(error).__name__}", str(error))
+        with contextlib.suppress(ServiceError):  # when Lambda does not even take the report, the reason must still reach the log
+            api.report(phase, f"Extension.{type(error).__name__}", str(error))
         raise
     LOG.info("draining", extra={"fields": {"seconds": GRACE}})
     stopped: threading.Event = service.drain()
