@@ -18,6 +18,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from model.bundle import SHIPPED
 from model.errors import SegmentScorerError
 from service.errors import ServiceError
 from service.log import start_log
@@ -25,7 +26,6 @@ from service.server import Service, ServiceSettings, load_model
 
 LOG = logging.getLogger("segment_scorer.service")
 PREFIX = "/2020-01-01/extension"
-SHIPPED = Path(__file__).parent.parent / "model" / "artifact"
 # Lambda gives 2 s between SHUTDOWN and the kill.
 GRACE = 1.5
 
