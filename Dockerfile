@@ -8,8 +8,8 @@
 #   function-sidecar       what Lambda runs, with the scoring service beside it as an external extension
 #   function               what Lambda runs: the base and copies of the two  (the default target: it stays last)
 #
-# Nothing runs in the last stage and the others run on the machine that builds, so an image for the other architecture needs no
-# emulation. docs/image.md says how it is built, what is in it and what was measured.
+# Nothing runs in the three stages that become images and the others run on the machine that builds, so an image for the other
+# architecture needs no emulation. docs/image.md says how it is built, what is in it and what was measured.
 
 # The official slim image by its full tag. Also works: the same by digest (`make pin-base` writes it here) and AWS's own base,
 # public.ecr.aws/lambda/python:3.13.

@@ -8,7 +8,7 @@ TARGET ?= function
 # Each round of fuzz is about 107,000 events.
 ROUNDS ?= 10
 
-.PHONY: retrain demo test check lock stubs interop image image-test emulate pin-base clean fuzz ray
+.PHONY: demo test ray fuzz check lock stubs image image-test emulate pin-base interop push deploy redeploy retrain clean
 
 demo: .venv/ready ## one real segment through the hook: who was kept, who was not, and how they really behaved
 	$(BIN)/python examples/cdnow/demo.py --out out/demo

@@ -17,8 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from function.drift import Comparison, compare_logs
-from function.settings import ROOT
-from model.bundle import load_bundle
+from model.bundle import SHIPPED, load_bundle
 from model.errors import DataError
 
 
@@ -27,7 +26,7 @@ def command(
     *,
     bundle: Annotated[
         Path, typer.Option(metavar="DIR", help="The model's bundle, for logs that do not hold the line a starting function writes.")
-    ] = ROOT / "model" / "artifact",
+    ] = SHIPPED,
     as_json: Annotated[bool, typer.Option("--json", help="JSON on stdout instead of a table.")] = False,
 ) -> None:
     """Compare the people in the logs with those the model learnt from: the population stability index (PSI) of each feature and the score.

@@ -10,9 +10,8 @@ import typer
 from cli.figures import describe_figures, describe_join, lay_out
 from cli.progress import show_progress
 from cli.train import open_profiles, read_as_of, read_purpose
+from model.bundle import SHIPPED
 from model.training.assess import Question, assess_bundle
-
-SHIPPED = Path(__file__).parent.parent / "model" / "artifact"
 
 
 def command(

@@ -15,20 +15,22 @@ import typer
 from function.explain import Explanation, explain_event, wrap_endpoint
 from function.policy import Rules
 from function.policy_file import describe_rules, load_policy
-from function.settings import ROOT
-from model.bundle import load_bundle
+from model.bundle import SHIPPED, load_bundle
 from model.errors import DataError
-
-BUNDLE = typer.Option("--bundle", metavar="DIR", help="The bundle whose threshold and score quantiles the policy may name.")
 
 
 def check(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The policy, TOML.")],
     *,
-    bundle: Annotated[Path, BUNDLE] = ROOT / "model" / "artifact",
+    bundle: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="Whose threshold and score quantiles the policy may name. Default: SCORER_BUNDLE, else the shipped one."
+        ),
+    ] = None,
 ) -> None:
     """Say everything that is wrong with a policy, or print the rules it comes to, every default filled in (TOML)."""
-    loaded = load_bundle(bundle)
+    loaded = load_bundle(bundle or Path(os.environ.get("SCORER_BUNDLE") or SHIPPED))
     policy = load_policy(file, threshold=loaded.threshold, quantiles=loaded.quantiles)
     for warning in policy.warnings:
         print(f"segment-scorer policy check: warning: {file}: {warning}", file=sys.stderr)

@@ -7,9 +7,8 @@ from typing import Annotated, Literal
 
 import typer
 
+from model.bundle import SHIPPED
 from model.errors import SegmentScorerError
-
-SHIPPED = Path(__file__).parent.parent / "model" / "artifact"
 
 
 def command(

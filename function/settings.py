@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from function.errors import SettingsError
+from model.bundle import SHIPPED
 from model.features import Feature, find_feature_problems
 
 PREFIX = "SCORER_"
@@ -146,7 +147,7 @@ TARGET = re.compile(r"unix:/.+|(dns:///)?([\w.-]+|\[[0-9a-fA-F:.]+\]):[0-9]{1,5}
 METADATA_NAME = re.compile(r"(?!grpc-)(?!.*-bin$)[0-9a-z_.-]+")  # gRPC over HTTP/2: Custom-Metadata
 # variable -> field of Settings, default, reader
 READERS: dict[str, tuple[str, str, Callable[[str], Any]]] = {
-    "SCORER_BUNDLE": ("bundle", str(ROOT / "model" / "artifact"), _path),
+    "SCORER_BUNDLE": ("bundle", str(SHIPPED), _path),
     "SCORER_POLICY": ("policy", str(ROOT / "function" / "policy.toml"), _path),
     "SCORER_TARGET": ("target", "bundled", _target),
     "SCORER_FALLBACK": ("fallback", "bundled", _choice("bundled", "none")),

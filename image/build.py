@@ -132,7 +132,7 @@ def is_list(engine: Engine, reference: str) -> bool:
 def main() -> int:
     """Run the command; one sentence and status 1 for an error raised on purpose."""
     parser = argparse.ArgumentParser(
-        description="Build the image. Environment: ENGINE, BASE_IMAGE, BASE_PYTHON, CA_BUNDLE, ARCH; see docs/image.md."
+        description="Build the image. Environment: ENGINE, BASE_IMAGE, BASE_PYTHON, FUNCTION_SET, CA_BUNDLE, ARCH; see docs/image.md."
     )
     parser.add_argument("--target", default="function", help="stage of the Dockerfile (default: function)")
     parser.add_argument("--provide-base", action="store_true", help="only see that the base is here, or pull it; build nothing")

@@ -21,6 +21,8 @@ import numpy.typing as npt
 from model.errors import BundleError, SpecError
 from model.features import FeatureSpec, Matrix, read_spec
 
+# The one in the image: what serves where nothing else is named.
+SHIPPED = Path(__file__).parent / "artifact"
 FORMAT = 1
 MODEL_FILE = "model.onnx"
 MANIFEST_FILE = "manifest.json"

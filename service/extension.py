@@ -6,6 +6,7 @@ gate; registers for SHUTDOWN only, so that no reply waits for it; reports why it
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import logging
@@ -17,6 +18,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from model.bundle import SHIPPED
 from model.errors import SegmentScorerError
 from service.errors import ServiceError
 from service.log import start_log
@@ -24,7 +26,6 @@ from service.server import Service, ServiceSettings, load_model
 
 LOG = logging.getLogger("segment_scorer.service")
 PREFIX = "/2020-01-01/extension"
-SHIPPED = Path(__file__).parent.parent / "model" / "artifact"
 # Lambda gives 2 s between SHUTDOWN and the kill.
 GRACE = 1.5
 
@@ -94,7 +95,8 @@ def run_extension(api: ExtensionsApi, environ: Mapping[str, str]) -> None:
         while api.wait_for_event() != "SHUTDOWN":
             pass
     except SegmentScorerError as error:
-        api.report(phase, f"Extension.{type(error).__name__}", str(error))
+        with contextlib.suppress(ServiceError):  # when Lambda does not even take the report, the reason must still reach the log
+            api.report(phase, f"Extension.{type(error).__name__}", str(error))
         raise
     LOG.info("draining", extra={"fields": {"seconds": GRACE}})
     stopped: threading.Event = service.drain()

@@ -41,12 +41,13 @@ ASIDE_THREADS = 4  # for health and reflection, so that a stream held open costs
 class ServiceSettings:
     """How to serve.
 
-    bundle      directory of the model; None: whoever builds the server brings the model
+    bundle      directory of the model
     listen      addresses: `host:port` (port 0: any free one), `[::1]:port`, `unix:/path`
     tls         files for TLS on every TCP address; a Unix socket never needs it
     most_rows   rows of one request
     most_calls  inferences at once
     grace       seconds that calls under way have, after a stop signal
+    reflection  whether clients may ask what is served
     """
 
     bundle: Path

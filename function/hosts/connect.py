@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from function.errors import ReplyError
-from function.hosts.reading import read_object, read_text
+from function.hosts.reading import LARGEST_REPLY, read_object, read_text
 from function.policy import Rules
 from function.records import Batch, Context, Decision, Endpoint, Reply
 from model.document import inspect_document, is_encodable
@@ -25,6 +25,7 @@ NAME = "connect"
 LIMIT_SECONDS = 30.0
 LARGEST_RESULT = 32 * 1024
 LARGEST_BATCH = 50  # documented nowhere; what the runner sends
+MOST_GROWTH = 12  # a character beyond the 65,536 first takes this many in JSON text in ASCII
 # A run's id ends in its start: <campaign>#2026-07-03T10-04-00Z.
 RUN_STARTED = re.compile(r"#(\d{4}-\d{2}-\d{2})T(\d{2})-(\d{2})-(\d{2})Z$", re.ASCII)
 
@@ -80,8 +81,11 @@ def build_reply(batch: Batch, decisions: Sequence[Decision], rules: Rules, model
     ResultData is `{score, decision, band, holdout, reason, model}`, a few hundred bytes of the 32 KB allowed; where the policy copies
     attributes of the person's profile, also `external`, unless that would be too large. In mode shadow it says nothing but
     `decision = "keep"`, since the reply is to be what it would be without us.
+
+    An answer beyond what Lambda returns loses every `external`; if it is still too large (tens of thousands of profiles) as many as fit
+    are answered, in order, and the rest fail one by one in the journey; with `on_error = "raise"` it raises ReplyError.
     """
-    items = []
+    items: list[dict[str, Any]] = []
     dropped = False
     for endpoint, decision in zip(batch.endpoints, decisions, strict=True):
         if endpoint.id:
@@ -90,7 +94,39 @@ def build_reply(batch: Batch, decisions: Sequence[Decision], rules: Rules, model
                 del result["external"]
                 dropped = True
             items.append({"Id": endpoint.id, "ResultData": result})
+    if is_too_large(items):
+        dropped = True
+        for item in items:
+            item["ResultData"].pop("external", None)
+        if is_too_large(items):
+            if rules.on_error == "raise" and rules.mode != "shadow":
+                raise ReplyError("$.Items.CustomerProfiles: expected results that fit into Lambda's 6 MB reply")
+            items, decisions = take_what_fits(items, batch, decisions)
     return Reply(body={"Items": {"CustomerProfiles": items}}, decisions=decisions, annotations_dropped=dropped)
+
+
+def is_too_large(items: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether the answer is beyond what Lambda returns. It is encoded to be measured only when it has profiles enough for that."""
+    bound = sum(LARGEST_RESULT + MOST_GROWTH * len(item["Id"]) for item in items)
+    return bound > LARGEST_REPLY and len(json.dumps({"Items": {"CustomerProfiles": items}})) > LARGEST_REPLY
+
+
+def take_what_fits(
+    items: Sequence[dict[str, Any]], batch: Batch, decisions: Sequence[Decision]
+) -> tuple[list[dict[str, Any]], list[Decision]]:
+    """As many of the items as Lambda returns, in order; and the decisions, row for row, whoever is not answered being left out."""
+    taken: list[dict[str, Any]] = []
+    answered: list[Decision] = []
+    size, left = len('{"Items": {"CustomerProfiles": []}}'), iter(items)
+    for endpoint, decision in zip(batch.endpoints, decisions, strict=True):
+        item = next(left) if endpoint.id else None
+        more = len(json.dumps(item)) + len(", ")
+        fits = item is not None and size + more <= LARGEST_REPLY
+        if item is not None and fits:
+            taken.append(item)
+            size += more
+        answered.append(decision if fits or not decision.stays else Decision(keep=False, stays=False, reason="no_scores"))
+    return taken, answered
 
 
 def describe_decision(decision: Decision, rules: Rules, model: str) -> dict[str, Any]:

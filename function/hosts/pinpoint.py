@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from function.errors import ReplyError
-from function.hosts.reading import read_text
+from function.hosts.reading import LARGEST_REPLY, read_text
 from function.policy import Rules, attributes_for
 from function.records import Batch, Context, Decision, Endpoint, Reply
 from model.document import clean_value, inspect_document, is_encodable, measure_documents
@@ -23,8 +23,6 @@ NAME = "pinpoint"
 # "Your function must complete within 15 seconds" (developer guide).
 LIMIT_SECONDS = 15.0
 LARGEST_BATCH = 50
-# 6 MB a synchronous invocation; the runtime interface emulator refuses beyond this many bytes and the process dies with it.
-LARGEST_REPLY = 6_291_556
 # Channels for which the guide says TitleOverride and BodyOverride are honoured: these push services and SMS, never e-mail.
 HONOURS_OVERRIDES = frozenset({"ADM", "APNS", "APNS_SANDBOX", "APNS_VOIP", "APNS_VOIP_SANDBOX", "BAIDU", "GCM", "SMS"})
 # JSON text in ASCII with the runtime's separators is at most six times as long as compact UTF-8: DEL takes 1 byte there and 6 here.

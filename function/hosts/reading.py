@@ -1,9 +1,12 @@
-"""Small readers that both hosts use on untrusted mappings. They give a value of the type they name, or None; they never raise."""
+"""What both hosts share: Lambda's limit of a reply, and small readers of untrusted mappings, which never raise."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+
+# 6 MB a synchronous invocation; the runtime interface emulator refuses beyond this many bytes and the process dies with it.
+LARGEST_REPLY = 6_291_556
 
 
 def read_text(mapping: Mapping[str, Any], key: str) -> str | None:

@@ -7,6 +7,7 @@ import json
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,16 +16,23 @@ import pytest
 from function.scorers.bundled import BundledScorer
 from function.scorers.remote import RemoteScorer, RemoteSettings
 from function.scorers.tensors import Dialect
-from image.container import Container, run_container
+from image.build import read_version
+from image.container import LAMBDA_LIMITS, Container, run_container
 from image.engine import Engine
 from model.bundle import load_bundle
 from tests.emulator import find_free_port
 from tests.image.conftest import ROOT
+from tests.image.test_contents import AT_A_COLD_START, FIND_COMPILED, MOST_BEYOND_THE_BASE, SBOM, read_locked, write_bill
 
 pytestmark = pytest.mark.image
 SERVICE, SIDECAR = "segment-scorer:service", "segment-scorer:function-sidecar"
 EVENTS = sorted((ROOT / "examples" / "events").glob("*.json"))
 PATIENCE = 60.0
+# What each process of an image imports at its start.
+STARTS = {
+    SERVICE: [("cli.main", "cli.serve", "service.server", "service.tls"), ("service.probe",)],
+    SIDECAR: [(*AT_A_COLD_START, "function.scorers.remote"), ("service.extension",)],
+}
 # Ends the process of the sidecar, whose user is the function's.
 KILL = """
 import os, pathlib, signal
@@ -54,6 +62,41 @@ def run_service(engine: Engine) -> Iterator[tuple[str, str]]:
         yield name, f"127.0.0.1:{port}"
     finally:
         engine.succeeds("rm", "--force", name)
+
+
+def look_inside(engine: Engine, name: str, *command: str) -> str:
+    """What a command prints in a fresh container under Lambda's limits."""
+    program, *arguments = command
+    return engine.ask("run", "--rm", *LAMBDA_LIMITS, "--entrypoint", program, require_image(engine, name), *arguments)
+
+
+@pytest.mark.parametrize("name", STARTS)
+def test_every_file_can_be_read_and_the_image_stays_within_the_functions_limit(name: str, engine: Engine) -> None:
+    assert look_inside(engine, name, "find", "/opt", "/var/task", "(", "-type", "f", "-o", "-type", "d", ")", "!", "-readable") == ""
+    sizes = look_inside(engine, name, "du", "--bytes", "--summarize", "/opt", "/var/task").splitlines()
+    assert sum(int(line.split()[0]) for line in sizes) <= MOST_BEYOND_THE_BASE
+
+
+@pytest.mark.parametrize(("name", "modules"), [(name, modules) for name, starts in STARTS.items() for modules in starts])
+def test_compiles_nothing_at_its_start(name: str, modules: tuple[str, ...], engine: Engine) -> None:
+    printed = look_inside(engine, name, "python", "-c", FIND_COMPILED, *modules).splitlines()
+    assert [line for line in printed if line.endswith(".py")] == []
+
+
+@pytest.mark.parametrize("name", STARTS)
+def test_leaves_behind_what_only_the_build_training_and_tests_need(name: str, engine: Engine) -> None:
+    for path in ("/build", "/opt/venv/bin/pip", "/usr/bin/cc", "/var/task/.git", "/var/task/tests", "/var/task/model/training"):
+        assert look_inside(engine, name, "python", "-c", f"import os; print(os.path.lexists({path!r}))").strip() == "False", path
+
+
+@pytest.mark.parametrize("name", STARTS)
+def test_is_labelled_and_has_exactly_the_locked_packages(name: str, engine: Engine, tool: Callable[[str], str], tmp_path: Path) -> None:
+    labels = json.loads(engine.ask("image", "inspect", "--format", "{{json .Config.Labels}}", require_image(engine, name)))
+    assert labels["org.opencontainers.image.version"] == read_version()
+    archive = tmp_path / "image.tar"
+    engine.ask("save", "--output", str(archive), name)
+    bill = SBOM.with_name(f"{name.replace(':', '-')}.cdx.json")
+    assert write_bill(tool("syft"), archive, bill) == read_locked("service")
 
 
 def test_the_service_scores_as_the_bundled_model_does_and_drains(engine: Engine) -> None:

@@ -33,6 +33,7 @@ class ExtensionsApi(ThreadingHTTPServer):
         self.seen: queue.Queue[tuple[str, dict[str, str], Any]] = queue.Queue()
         self.events: queue.Queue[str] = queue.Queue()
         self.register_status = 200
+        self.takes_reports = True
 
     def take(self) -> tuple[str, dict[str, str], Any]:
         return self.seen.get(timeout=PATIENCE)
@@ -46,7 +47,7 @@ class Answer(BaseHTTPRequestHandler):
         self.remember(body)
         if self.path.endswith("/register"):
             self.answer(self.server.register_status, {"functionName": "f"}, {"Lambda-Extension-Identifier": "id-1"})
-        else:
+        elif self.server.takes_reports:
             self.answer(202, {"status": "OK"})
 
     def do_GET(self) -> None:
@@ -111,6 +112,13 @@ def test_reports_an_init_error_with_its_reason(api: ExtensionsApi, tmp_path: Pat
         assert (call, headers["lambda-extension-identifier"]) == ("POST /init/error", "id-1")
         assert headers["lambda-extension-function-error-type"] == body["errorType"] == "Extension.BundleError"
         assert "expected a bundle" in body["errorMessage"]
+        assert process.child.wait(PATIENCE) == 1
+
+
+def test_says_why_it_cannot_start_even_where_lambda_takes_no_report(api: ExtensionsApi, tmp_path: Path) -> None:
+    api.takes_reports = False
+    with run_process([str(SCRIPT)], environ(api, tmp_path, f"unix:{tmp_path}/s.sock")) as process:
+        process.wait_for(f"{tmp_path}: expected a bundle: a directory with manifest.json and model.onnx")
         assert process.child.wait(PATIENCE) == 1
 
 

@@ -10,6 +10,9 @@ import pytest
 
 from function.errors import ReplyError
 from function.hosts import connect
+from function.hosts.reading import LARGEST_REPLY
+from function.policy_file import read_policy
+from function.records import Decision, Reply
 from model.features import parse_time
 from tests.rooms import make_handler
 from tests.strategies import make_connect_event
@@ -151,6 +154,48 @@ def test_result_data_is_plain_json_types_and_at_most_32_kb() -> None:
     data = result(profile(0.9), band=[{"name": "😀" * 1_000, "at_least": 0.0}])
     assert {type(value) for value in data.values()} <= {str, float, bool, type(None)}
     assert len(json.dumps(data)) <= connect.LARGEST_RESULT
+
+
+def reply_to(count: int, *, external: str = "", **policy: Any) -> tuple[Reply, list[str]]:
+    """The reply to so many profiles, and their ids; every hundredth item has none."""
+    batch = connect.parse_event(make_connect_event([profile(id_=f"p{row}" if row % 100 else "") for row in range(count)]))
+    rules = read_policy(policy, threshold=0.5, quantiles=(0.0, 1.0)).rules
+    copied = {"Tier": [external]} if external else {}
+    decisions = [Decision(keep=bool(e.id), stays=bool(e.id), reason="score", score=0.9, external=copied) for e in batch.endpoints]
+    reply = connect.build_reply(batch, decisions, rules, LABEL)
+    assert len(json.dumps(reply.body)) <= LARGEST_REPLY
+    assert [bool(e.id) and d.stays for e, d in zip(batch.endpoints, reply.decisions, strict=True)].count(True) == len(answered_ids(reply))
+    return reply, [endpoint.id for endpoint in batch.endpoints if endpoint.id]
+
+
+def answered_ids(reply: Reply) -> list[str]:
+    return [item["Id"] for item in reply.body["Items"]["CustomerProfiles"]]
+
+
+def test_a_reply_over_6_mb_loses_what_the_policy_copied_first() -> None:
+    reply, ids = reply_to(300, external="x" * 30_000)
+    assert (answered_ids(reply), reply.annotations_dropped) == (ids, True)
+    assert all("external" not in item["ResultData"] for item in reply.body["Items"]["CustomerProfiles"])
+
+
+def test_a_reply_that_fits_keeps_what_the_policy_copied() -> None:
+    reply, ids = reply_to(300, external="x" * 10_000)
+    assert (answered_ids(reply), reply.annotations_dropped) == (ids, False)
+    assert all(item["ResultData"]["external"] for item in reply.body["Items"]["CustomerProfiles"])
+
+
+def test_a_reply_still_over_6_mb_answers_as_many_as_fit_in_order() -> None:
+    reply, ids = reply_to(60_000)
+    answered = answered_ids(reply)
+    assert answered == ids[: len(answered)]
+    assert len(json.dumps(reply.body)) > 0.999 * LARGEST_REPLY
+    assert {decision.reason for decision in reply.decisions if not decision.stays} == {"score", "no_scores"}
+
+
+def test_a_reply_still_over_6_mb_raises_where_on_error_is_raise_but_in_shadow() -> None:
+    with pytest.raises(ReplyError, match=r"^\$\.Items\.CustomerProfiles: expected results that fit into Lambda's 6 MB reply$"):
+        reply_to(60_000, on_error="raise")
+    assert reply_to(60_000, on_error="raise", mode="shadow")[0].annotations_dropped
 
 
 def test_the_runner_makes_the_event_that_the_function_reads() -> None:

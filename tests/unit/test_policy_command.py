@@ -38,6 +38,15 @@ def test_check_prints_every_rule_with_its_default_filled_in(capsys: pytest.Captu
     assert table["threshold"] == json.loads((ROOT / "model" / "artifact" / "manifest.json").read_text("utf-8"))["threshold"]
 
 
+def test_check_takes_the_bundle_that_the_environment_names_as_the_function_does(
+    bundle: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SCORER_BUNDLE", str(bundle))
+    assert main(["policy", "check", str(ROOT / "function" / "policy.toml")]) == 0
+    threshold = json.loads((bundle / "manifest.json").read_text("utf-8"))["threshold"]
+    assert tomllib.loads(capsys.readouterr().out)["threshold"] == threshold
+
+
 def test_check_says_everything_that_is_wrong_and_ends_with_status_1(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = write_policy(tmp_path / "policy.toml", 'treshold = 1\nmode = "x"\n')
     assert main(["policy", "check", str(path)]) == 1
