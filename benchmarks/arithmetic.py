@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TypeVar
@@ -17,7 +18,7 @@ def find_median(values: Sequence[float]) -> float:
 def find_percentile(values: Sequence[float], percent: float) -> float:
     """The smallest value that at least `percent` percent of the values do not exceed (nearest rank)."""
     ordered = sorted(values)
-    return ordered[max(0, -(-len(ordered) * percent // 100) - 1).__int__()]
+    return ordered[max(1, math.ceil(len(ordered) * percent / 100)) - 1]
 
 
 def divide(part: float | None, whole: float | None) -> float | None:
@@ -32,6 +33,11 @@ def take_turns(contenders: Mapping[str, Callable[[int], T]], rounds: int) -> dic
         for name in rotate(list(contenders), number):
             taken[name].append(contenders[name](number))
     return taken
+
+
+def take_no_number(call: Callable[[], T]) -> Callable[[int], T]:
+    """A contender to whom the round's number means nothing."""
+    return lambda _: call()
 
 
 def rotate(names: Sequence[T], by: int) -> Iterator[T]:

@@ -1,4 +1,4 @@
-"""What `benchmarks.probe` calls in the contenders' environments: seconds inside a handler, by room where it is ours, and of the runtime's JSON.
+"""What `benchmarks.probe` calls in the contenders' environments: seconds inside a handler, in each of our rooms, in the runtime's JSON.
 
 A measurement goes through 20 batches and gives the median of each part: one sample is the cost of a warm handler, not of waking up.
 """
@@ -74,8 +74,8 @@ def measure_rooms(file: str) -> Measure:
         for name in names:
             setattr(line, name, watch(room, getattr(line, name)))
     telemetry.record = watch("telemetry", telemetry.record)
-    host = bootstrap.pinpoint
-    bootstrap.pinpoint = SimpleNamespace(
+    host: Any = vars(bootstrap)["pinpoint"]
+    vars(bootstrap)["pinpoint"] = SimpleNamespace(
         **{name: getattr(host, name) for name in ("NAME", "LIMIT_SECONDS", "is_event")},
         parse_event=watch("hosts: parse", host.parse_event),
         build_reply=watch("hosts: reply", host.build_reply),

@@ -79,7 +79,9 @@ def run_server(name: str) -> Iterator[Server]:
     log = PLACE / f"{name.replace(' ', '-')}.log"
     command = make_command(port)
     with log.open("wb") as file:
-        process = subprocess.Popen(command, cwd=PLACE, env=clean_environ(), stdout=file, stderr=file, start_new_session=True)
+        process = subprocess.Popen(
+            command, cwd=PLACE, env=clean_environ(OMP_NUM_THREADS="1"), stdout=file, stderr=file, start_new_session=True
+        )
     address = f"127.0.0.1:{port}"
     try:
         wait_until_ready(process, address, log)

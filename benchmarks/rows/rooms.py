@@ -66,7 +66,9 @@ def measure(plan: Plan) -> Table:
             ),
         ),
         notes=(
-            f"Medians of {len(taken[JSON])} rounds of 20 batches, processes in turn. The rooms are taken in a process of their own, since "
-            "stopwatches cost a little: they add up to somewhat more or less than the whole.",
+            (
+                f"Medians of {len(taken[JSON])} rounds of 20 batches, processes in turn. The rooms come from a process of their own, since "
+                "stopwatches cost a little: they add up to somewhat more or less than the whole."
+            ),
         ),
     )

@@ -7,9 +7,10 @@ import os
 import subprocess
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
-from benchmarks.arithmetic import divide, find_median, take_turns
+from benchmarks.arithmetic import divide, find_median, take_no_number, take_turns
 from benchmarks.example import PLACE, ROOT, clean_environ, find_python, make_events
 from benchmarks.plan import Plan
 from benchmarks.records import Row, Table, Target
@@ -41,7 +42,7 @@ def measure(plan: Plan) -> Table:
         USUAL: (find_python("usual"), ANSWER.format(module="benchmarks.usual.handler", event=str(event))),
     }
     starts: Mapping[str, Callable[[int], tuple[float, int, int]]] = {
-        name: (lambda _, python=python, program=program: start_process(python, program)) for name, (python, program) in programs.items()
+        name: take_no_number(partial(start_process, python, program)) for name, (python, program) in programs.items()
     }
     take_turns(starts, 2)
     taken = take_turns(starts, plan.count(ROUNDS))
@@ -60,7 +61,9 @@ def measure(plan: Plan) -> Table:
         rivals=(USUAL,),
         rows=rows,
         targets=(
-            Target(sentence="new process to first reply, of the bare imports'", value=divide(first[FUNCTION], first[IMPORTS]) or 0, bound=1.8),
+            Target(
+                sentence="new process to first reply, of the bare imports'", value=divide(first[FUNCTION], first[IMPORTS]) or 0, bound=1.8
+            ),
             Target(
                 sentence="the usual handler's new process to first reply, of the function's",
                 value=divide(first[USUAL], first[FUNCTION]) or 0,

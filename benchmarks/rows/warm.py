@@ -53,8 +53,10 @@ def measure(plan: Plan) -> Table:
             Target(sentence="peak memory of the function", value=peaks[FUNCTION], bound=110.0, unit="MB"),
         ),
         notes=(
-            f"{len(taken[ECHO]):,} calls each, in turn. The function and the usual handler decide alike for {same:.2%} of "
-            f"{50 * len(events):,} people. The reply holds whom the policy keeps, a third; the echo's holds everybody.",
+            (
+                f"{len(taken[ECHO]):,} calls each, in turn. The function and the usual handler decide alike for {same:.2%} of "
+                f"{50 * len(events):,} people. The reply holds whom the policy keeps, a third; the echo's holds everybody."
+            ),
         ),
     )
 
@@ -104,7 +106,8 @@ def read_peak(emulator: Emulator) -> float:
     peaks = [
         int(line.split()[1]) * 1024 / 1e6
         for pid in find_session(emulator.pid)
-        if b"awslambdaric" in Path(f"/proc/{pid}/cmdline").read_bytes() and b"aws-lambda-rie" not in Path(f"/proc/{pid}/cmdline").read_bytes()
+        if b"awslambdaric" in Path(f"/proc/{pid}/cmdline").read_bytes()
+        and b"aws-lambda-rie" not in Path(f"/proc/{pid}/cmdline").read_bytes()
         for line in Path(f"/proc/{pid}/status").read_text("ascii").splitlines()
         if line.startswith("VmHWM:")
     ]
