@@ -91,4 +91,4 @@ def color_of(table: Table, column: str) -> str:
     """Ours, the limit, or a rival's."""
     if column == table.ours:
         return OURS
-    return LIMIT if column == table.limit else RIVALS[table.rivals.index(column) % len(RIVALS)]
+    return LIMIT if column == table.limit or column in table.beside else RIVALS[table.rivals.index(column) % len(RIVALS)]

@@ -38,6 +38,7 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
     ours     the column that is ours
     limit    the column of what cannot be beaten, "" when there is none
     rivals   the columns of what people would otherwise run
+    beside   further columns, compared with nothing
     """
 
     name: str
@@ -46,13 +47,14 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
     rows: tuple[Row, ...]
     limit: str = ""
     rivals: tuple[str, ...] = ()
+    beside: tuple[str, ...] = ()
     targets: tuple[Target, ...] = ()
     notes: tuple[str, ...] = ()
 
     @property
     def columns(self) -> tuple[str, ...]:
         """All columns, ours first."""
-        return (self.ours, *((self.limit,) if self.limit else ()), *self.rivals)
+        return (self.ours, *((self.limit,) if self.limit else ()), *self.rivals, *self.beside)
 
     def find(self, label: str, column: str) -> float:
         """A figure by its row's label and its column. Raises KeyError when there is none."""
