@@ -33,9 +33,9 @@ def write_page(results: Results) -> str:
         *write_targets([target for table in results.tables for target in table.targets]),
     ]
     for table in results.tables:
-        lines += ["", f"## {table.title}", ""]
+        lines += ["", f"## {table.title}"]
         if table.rows:
-            lines += write_table(table)
+            lines += ["", *write_table(table)]
         if table.name in PLOTS and table.rows:
             file, text = PLOTS[table.name]
             lines += ["", f"![{text}]({file})"]

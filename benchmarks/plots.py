@@ -18,9 +18,9 @@ OURS, LIMIT, RIVALS = "#1b4f8a", "#8fb4dd", ("#8c8c8c", "#c4c4c4")
 DRAWN = "drawn-from"
 
 
-def digest_table(table: Table) -> str:
-    """What tells one table's figures from another's."""
-    return hashlib.sha256(msgspec.json.encode(table, order="deterministic")).hexdigest()
+def digest_tables(results: Results) -> str:
+    """What tells one run's figures from another's."""
+    return hashlib.sha256(msgspec.json.encode(results.tables, order="deterministic")).hexdigest()
 
 
 def draw_plots(results: Results, folder: Path) -> None:
@@ -30,7 +30,7 @@ def draw_plots(results: Results, folder: Path) -> None:
     for name, draw in {"warm": draw_function, "service": draw_rates, "runner": draw_slopes}.items():
         if name in tables and tables[name].rows:
             figure = draw(tables)
-            figure.savefig(folder / PLOTS[name][0], dpi=130, metadata={DRAWN: digest_table(tables[name]), "Software": None})
+            figure.savefig(folder / PLOTS[name][0], dpi=130, metadata={DRAWN: digest_tables(results), "Software": None})
 
 
 def draw_function(tables: dict[str, Table]) -> Figure:
@@ -65,6 +65,7 @@ def draw_rates(tables: dict[str, Table]) -> Figure:
         bars = axis.bar(at, [row.values[column] for row in rows], width, label=column, color=color_of(table, column))
         axis.bar_label(bars, [show_figure(row.values[column], "") for row in rows], fontsize=8)
     axis.set_xticks([index + 0.8 / 2 - width / 2 for index in range(len(rows))], [row.label.split(":")[0] for row in rows])
+    axis.margins(y=0.2)
     axis.set_ylabel("calls a second")
     axis.legend(frameon=False)
     return figure
