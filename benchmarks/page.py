@@ -1,4 +1,4 @@
-"""The results of a run as a page, and the few lines of it that the README repeats. Takes Results; gives Markdown. Reads no clock."""
+"""The results of a run as a page, and its summary, which the README repeats. Takes Results; gives Markdown. Reads no clock."""
 
 from __future__ import annotations
 
@@ -8,8 +8,17 @@ from collections.abc import Iterator
 from benchmarks.arithmetic import divide
 from benchmarks.records import Results, Row, Table, Target
 
-UNITS = {"us": "µs"}
+UNITS = {"us": "µs", "1/s": ""}  # a rate's label says "a second"
 NUMBERS = re.compile(r"(?<=^## Numbers\n).*?(?=^## )", re.MULTILINE | re.DOTALL)
+# table -> the end of a row's label, and how the summary calls it; of several rows the last, which is the largest
+SUMMARY = {
+    "warm": {"median": "a warm call, median", "peak memory of the process": "peak memory"},
+    "start": {"median": "a new process to its first reply"},
+    "rooms": {"inside the handler": "of a warm call, inside the handler"},
+    "service": {"calls a second": "scoring service over gRPC, {first}: calls a second"},
+    "runner": {"endpoints a second": "campaign runner, {first}: endpoints a second"},
+    "image": {"function": "image"},
+}
 PLOTS = {
     "warm": ("benchmarks-function.png", "Warm call, new process and peak memory of the function, the limit and the usual handler"),
     "service": ("benchmarks-service.png", "Calls a second by number of clients: our service, MLServer, KServe"),
@@ -27,6 +36,8 @@ def write_page(results: Results) -> str:
         "[benchmarks/README.md](../benchmarks/README.md) says how each figure is taken.",
         "",
         describe_machine(results),
+        "",
+        *write_summary(results),
         "",
         "## Targets",
         "",
@@ -104,28 +115,29 @@ def show_times(value: float | None) -> str:
     return "" if value is None else f"{value:.2f} x"
 
 
-def write_numbers(results: Results) -> str:
-    """The README's lines: a choice of the page's own table rows, word for word."""
-    chosen = {
-        "warm": ("median",),
-        "start": ("new process to first reply, median", "peak memory"),
-        "service": ("16 clients: calls a second",),
-    }
-    lines = []
+def write_summary(results: Results) -> Iterator[str]:
+    """The figures that matter most, a line each: ours, the limit, and what people would otherwise run. The README repeats it."""
+    yield "| | ours | the limit | the usual way |"
+    yield "|---|---|---|---|"
     for table in results.tables:
-        wanted = chosen.get(table.name, ())
-        if not wanted or not table.rows:
-            continue
-        head, rule, *rows = write_table(table)
-        lines += [
-            "",
-            f"{table.title}:",
-            "",
-            head,
-            rule,
-            *(line for line in rows if line.startswith(tuple(f"| {label} |" for label in wanted))),
-        ]
-    return "\n".join(lines) + "\n"
+        for ending, title in SUMMARY.get(table.name, {}).items():
+            rows = [row for row in table.rows if row.label.endswith(ending)]
+            if rows:
+                yield summarise(table, rows[-1], title)
+
+
+def summarise(table: Table, row: Row, title: str) -> str:
+    """One figure of a table: each contender's beside its name, rivals but for the first left out."""
+
+    def show(column: str) -> str:
+        value = show_figure(row.values.get(column), row.unit)
+        return f"{value} ({column})" if value else ""
+
+    ours = (
+        "; ".join(show(column) for column in (table.ours, *table.beside)) if table.beside else show_figure(row.values[table.ours], row.unit)
+    )
+    label = title.format(first=row.label.split(":")[0])
+    return f"| {label} | {ours} | {show(table.limit)} | {show(table.rivals[0]) if table.rivals else ''} |"
 
 
 def renew_readme(text: str, results: Results) -> str:
@@ -133,6 +145,7 @@ def renew_readme(text: str, results: Results) -> str:
     intro = (
         f"\nFrom one run on a machine with {results.machine.cores} cores, batches of 50 people. "
         "[docs/benchmarks.md](docs/benchmarks.md) has all\n"
-        "figures, what they were taken on and what was aimed at; `make bench` takes them again.\n"
+        "figures, what they were taken on and what was aimed at; `make bench` takes them again.\n\n"
     )
-    return NUMBERS.sub(lambda _: f"{intro}{write_numbers(results)}\n", text)
+    lines = "\n".join(write_summary(results))
+    return NUMBERS.sub(lambda _: f"{intro}{lines}\n\n", text)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 from benchmarks.arithmetic import divide, find_median, take_turns
 from benchmarks.children import Child, run_child
-from benchmarks.example import PLACE, find_python, make_events
+from benchmarks.example import describe_usual, find_python, make_events
 from benchmarks.plan import Plan
 from benchmarks.records import Row, Table, Target
 
@@ -30,7 +30,7 @@ def measure(plan: Plan) -> Table:
             "benchmarks.inside:measure_handler",
             "benchmarks.usual.handler:handle",
             events,
-            environ={"USUAL_MODEL": str(PLACE / "usual")},
+            environ=describe_usual(),
         ),
     }
     with contextlib.ExitStack() as stack:

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks.arithmetic import divide, find_median, take_no_number, take_turns
-from benchmarks.example import PLACE, ROOT, clean_environ, find_python, make_events
+from benchmarks.example import PLACE, ROOT, clean_environ, describe_usual, find_python, make_events
 from benchmarks.plan import Plan
 from benchmarks.records import Row, Table, Target
 from model.errors import SegmentScorerError
@@ -83,7 +83,7 @@ def start_process(python: Path, program: str) -> tuple[float, int, int]:
         process = subprocess.Popen(
             [str(python), "-c", program + SAY.format(pipe=write)],
             cwd=ROOT,
-            env=clean_environ(USUAL_MODEL=str(PLACE / "usual")),
+            env=clean_environ(**describe_usual()),
             stdout=subprocess.DEVNULL,
             pass_fds=(write,),
         )

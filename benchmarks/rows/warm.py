@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.arithmetic import divide, find_median, find_percentile, take_turns
-from benchmarks.example import PLACE, find_python, make_events
+from benchmarks.example import describe_usual, find_python, make_events
 from benchmarks.plan import Plan
 from benchmarks.records import Row, Table, Target
 from model.errors import SegmentScorerError
@@ -70,7 +70,7 @@ def start_all() -> dict[str, contextlib.AbstractContextManager[Emulator]]:
     return {
         FUNCTION: run("function", "function.handler.handle"),
         ECHO: run("function", "benchmarks.echo.handle"),
-        USUAL: run("usual", "benchmarks.usual.handler.handle", USUAL_MODEL=str(PLACE / "usual")),
+        USUAL: run("usual", "benchmarks.usual.handler.handle", **describe_usual()),
     }
 
 

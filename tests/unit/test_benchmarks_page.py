@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from PIL import Image
 
-from benchmarks.page import NUMBERS, PLOTS, compare, renew_readme, show_figure, show_number, write_page, write_table
+from benchmarks.page import NUMBERS, PLOTS, compare, renew_readme, show_figure, show_number, write_page, write_summary, write_table
 from benchmarks.plots import DRAWN, digest_tables, draw_plots
 from benchmarks.records import Machine, Results, Row, Table, Target
 from benchmarks.rows.runner import compare_slopes
@@ -85,7 +85,7 @@ def test_a_table_sets_ours_against_the_limit_and_each_rival_against_ours() -> No
         "|  | ours | limit | usual | another | ours / limit | better than usual |",
         "|---|---|---|---|---|---|---|",
         "| median | 2 ms | 1.6 ms | 9 ms | 2.5 ms | 1.25 x | 4.50 x |",
-        "| calls | 500 1/s |  | 100 1/s |  |  | 5.00 x |",
+        "| calls | 500 |  | 100 |  |  | 5.00 x |",
     ]
 
 
@@ -93,6 +93,14 @@ def test_a_table_without_rows_says_why_and_has_no_plot() -> None:
     page = write_page(results_of(Table(name="service", title="A service", ours="ours", rows=(), notes=("Not measured.",))))
     assert "## A service\n\nNot measured.\n" in page
     assert "![" not in page
+
+
+def test_the_summary_takes_the_last_of_several_rows_and_leaves_out_what_is_not_there() -> None:
+    rows = tuple(Row(label=f"{size} clients: calls a second", unit="1/s", values={"us": size, "them": 1.0}) for size in (4.0, 16.0))
+    service = Table(name="service", title="A service", ours="us", rivals=("them", "others"), rows=rows)
+    assert list(write_summary(results_of(service)))[2:] == [
+        "| scoring service over gRPC, 16.0 clients: calls a second | 16 |  | 1 (them) |"
+    ]
 
 
 def test_more_is_better_for_a_rate_and_less_for_a_cost() -> None:
@@ -135,7 +143,7 @@ def test_a_readme_without_the_section_stays_as_it_is() -> None:
 def test_the_readmes_section_is_replaced_and_nothing_else() -> None:
     renewed = renew_readme("# A\n\n## Numbers\n\nold\n\n## Limits\n\nB\n", results_of(WARM))
     assert renewed.startswith("# A\n\n## Numbers\n\nFrom one run")
-    assert renewed.endswith("| median | 2 ms | 1.6 ms | 9 ms | 2.5 ms | 1.25 x | 4.50 x |\n\n## Limits\n\nB\n")
+    assert renewed.endswith("| a warm call, median | 2 ms (ours); 2.5 ms (another) | 1.6 ms (limit) | 9 ms (usual) |\n\n## Limits\n\nB\n")
     assert renew_readme(renewed, results_of(WARM)) == renewed
 
 
