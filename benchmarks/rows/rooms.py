@@ -11,27 +11,30 @@ from benchmarks.example import describe_usual, find_python, make_events
 from benchmarks.plan import Plan
 from benchmarks.records import Row, Table, Target
 
-FUNCTION, JSON, USUAL = "the function", "the runtime's JSON", "the usual handler"
+FUNCTION, JSON, USUAL, TUNED = "the function", "the runtime's JSON", "the usual handler", "the usual handler, one thread"
 ROOMS = ("hosts: parse", "features", "scorers", "policy", "hosts: reply", "telemetry", "the rest")
 WHOLE = "inside the handler"
 ROUNDS, WARM_UP = 150, 10
 
 
 def measure(plan: Plan) -> Table:
-    """Ask four processes in turn: our handler as it is, our handler with stopwatches, the runtime's JSON, the usual handler."""
+    """Ask five processes in turn: our handler as it is, our handler with stopwatches, the runtime's JSON, the usual handler twice."""
     events = str(make_events())
     ours, theirs = find_python("function"), find_python("usual")
     contenders = {
         "whole": run_child(ours, "benchmarks.inside:measure_handler", "function.handler:handle", events),
         "rooms": run_child(ours, "benchmarks.inside:measure_rooms", events),
         JSON: run_child(ours, "benchmarks.inside:measure_runtime", events),
-        USUAL: run_child(
-            theirs,
-            "benchmarks.inside:measure_handler",
-            "benchmarks.usual.handler:handle",
-            events,
-            environ=describe_usual(),
-        ),
+        **{
+            name: run_child(
+                theirs,
+                "benchmarks.inside:measure_handler",
+                "benchmarks.usual.handler:handle",
+                events,
+                environ=describe_usual(tuned=tuned),
+            )
+            for name, tuned in {USUAL: False, TUNED: True}.items()
+        },
     }
     with contextlib.ExitStack() as stack:
         children: dict[str, Child] = {name: stack.enter_context(child) for name, child in contenders.items()}
@@ -42,9 +45,9 @@ def measure(plan: Plan) -> Table:
     def find(name: str, part: str) -> float:
         return 1e6 * find_median([sample[part] for sample in taken[name]])
 
-    whole, both, usual = find("whole", "handler"), find(JSON, "both"), find(USUAL, "handler")
+    whole, both, usual, tuned = find("whole", "handler"), find(JSON, "both"), find(USUAL, "handler"), find(TUNED, "handler")
     rows = (
-        Row(label=WHOLE, unit="us", values={FUNCTION: whole, JSON: both, USUAL: usual}),
+        Row(label=WHOLE, unit="us", values={FUNCTION: whole, JSON: both, USUAL: usual, TUNED: tuned}),
         *(Row(label=f"- {room}", unit="us", values={FUNCTION: find("rooms", room)}) for room in ROOMS),
         Row(label="- decode the event", unit="us", values={JSON: find(JSON, "decode")}),
         Row(label="- encode the same event", unit="us", values={JSON: find(JSON, "encode")}),
@@ -54,13 +57,19 @@ def measure(plan: Plan) -> Table:
         title="Inside the handler, 50 people",
         ours=FUNCTION,
         limit=JSON,
-        rivals=(USUAL,),
+        rivals=(USUAL, TUNED),
         rows=rows,
         targets=(
             Target(sentence="time inside the handler, of the runtime's JSON of the same event", value=divide(whole, both) or 0, bound=1.5),
             Target(
                 sentence="the usual handler's time inside, of the function's",
                 value=divide(usual, whole) or 0,
+                bound=4.0,
+                kind="at least",
+            ),
+            Target(
+                sentence="the same with one thread for the usual handler's model",
+                value=divide(tuned, whole) or 0,
                 bound=4.0,
                 kind="at least",
             ),
