@@ -8,7 +8,7 @@ TARGET ?= function
 # Each round of fuzz is about 107,000 events.
 ROUNDS ?= 10
 
-.PHONY: demo test ray fuzz check lock stubs image image-test emulate pin-base interop push deploy redeploy retrain clean
+.PHONY: demo test ray fuzz check lock stubs image image-test emulate pin-base interop push deploy redeploy retrain clean bench
 
 demo: .venv/ready ## one real segment through the hook: who was kept, who was not, and how they really behaved
 	$(BIN)/python examples/cdnow/demo.py --out out/demo
@@ -55,6 +55,10 @@ pin-base: ## write the base's digest, asked of its registry, into the Dockerfile
 interop: .venv/ready ## our client against foreign servers and a foreign client against ours, each in its own environment
 	$(BIN)/python -m tests.interop.prepare
 	$(BIN)/python -m pytest -m interop tests/interop $(ARGS)
+
+bench: .venv/ready .cache/function/ready .cache/usual/ready ## figures side by side with the limit and the usual way, and docs/benchmarks.md from them (minutes)
+	$(BIN)/python -m tests.interop.prepare mlserver kserve
+	$(BIN)/python -m benchmarks $(ARGS)
 
 .venv/ready: requirements/all.txt pyproject.toml
 	$(PYTHON) -m venv .venv

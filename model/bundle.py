@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -137,6 +136,8 @@ def write_bundle(directory: Path, model: bytes, manifest: Mapping[str, Any], fil
     `files` go beside the model: name -> content, of those a bundle may hold. `sha256` and `format` are filled in here.
     Raises BundleError where `check_destination` does or the disk refuses.
     """
+    import shutil  # noqa: PLC0415  # only whoever writes pays for it, not every cold start
+
     check_destination(directory)
     directory = directory.resolve()
     fresh, old = directory.with_name(f".{directory.name}.new"), directory.with_name(f".{directory.name}.old")

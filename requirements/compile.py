@@ -28,7 +28,10 @@ SETS: dict[str, list[str]] = {
 }
 # Dependency groups compiled under their own names, for environments of their own: nothing of the project is in them, and but for the
 # installer, which the tests also run, all.txt's pins would only age them.
-APART = ("uv", "image-tools", "cfn-lint", "sam", "audit", "interop-mlserver", "interop-kserve", "interop-triton", "interop-tritonclient")
+APART = (
+    *("uv", "image-tools", "cfn-lint", "sam", "audit", "usual"),
+    *("interop-mlserver", "interop-kserve", "interop-triton", "interop-tritonclient"),
+)
 
 
 def compile_set(name: str, folder: Path, *, upgrade: bool) -> None:

@@ -1,4 +1,4 @@
-"""Makes a virtual environment for each foreign server and client, from its hash-pinned set, in .cache/interop/; once for each set.
+"""Makes a virtual environment for each foreign server and client (or those named), from its hash-pinned set, in .cache/interop/.
 
 Never among the tests' own packages: two packages with the protocol's messages cannot share a process.
 """
@@ -42,5 +42,5 @@ def _digest(peer: str) -> str:
 
 
 if __name__ == "__main__":
-    for name in PEERS:
+    for name in sys.argv[1:] or PEERS:
         prepare_peer(name)

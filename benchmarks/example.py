@@ -1,0 +1,133 @@
+"""The people that are measured with: CDNOW customers in batches of 50, larger invented segments, and the usual handler's model.
+
+Everything is made once, under `.cache/benchmarks/`, by the scripts of `examples/cdnow`.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from examples.cdnow.make_endpoints import write_example
+from function.hosts.pinpoint import LARGEST_BATCH, build_event
+from function.policy_file import load_policy
+from function.settings import read_settings
+from model.bundle import load_bundle
+from model.features import Matrix, build_matrix
+from model.training.fit import Choice, Recipe, make_model
+
+ROOT = Path(__file__).parent.parent
+PLACE = ROOT / ".cache" / "benchmarks"
+BATCHES = 200
+SEED = 0
+
+
+def find_python(name: str) -> Path:
+    """The interpreter of an environment under `.cache/`, which `make bench` has made."""
+    return ROOT / ".cache" / name / "bin" / "python"
+
+
+def clean_environ(**more: str) -> dict[str, str]:
+    """What a process needs to start, and nothing else of ours: nobody's settings change a figure."""
+    return {"PATH": os.environ.get("PATH", os.defpath), "HOME": str(PLACE), "PYTHONPATH": str(ROOT), **more}
+
+
+def describe_usual(*, tuned: bool = False) -> dict[str, str]:
+    """The usual handler's environment: where its model is. Tuned: one thread for it, which no public template sets."""
+    return {"USUAL_MODEL": str(PLACE / "usual"), **({"OMP_NUM_THREADS": "1"} if tuned else {})}
+
+
+def read_people() -> list[dict[str, Any]]:
+    """The example's endpoints."""
+    file = PLACE / "endpoints.jsonl.gz"
+    if not file.exists():
+        write_example(PLACE)
+    with gzip.open(file, "rt", encoding="utf-8") as lines:
+        return [json.loads(line) for line in lines]
+
+
+def make_events() -> Path:
+    """A file of events as Pinpoint sends them, 50 endpoints each, one a line."""
+    file = PLACE / "events.jsonl"
+    people = read_people()
+    with file.open("w", encoding="utf-8") as out:
+        for number in range(BATCHES):
+            batch = people[number * LARGEST_BATCH : (number + 1) * LARGEST_BATCH]
+            event = build_event(
+                {document["Id"]: {key: value for key, value in document.items() if key != "Id"} for document in batch},
+                application_id="0123456789abcdef0123456789abcdef",
+                campaign_id="fedcba9876543210fedcba9876543210",
+                activity_id="00112233445566778899aabbccddeeff",
+                treatment_id="0",
+                scheduled_time="1997-10-01T00:00:00.000Z",
+            )
+            out.write(json.dumps(event) + "\n")
+    return file
+
+
+def make_matrices() -> list[Matrix]:
+    """The same batches as the scoring service gets them: float32 [50, f] each."""
+    people, spec = read_people(), load_bundle(read_settings({}).bundle).spec
+    return [build_matrix(people[start : start + LARGEST_BATCH], spec) for start in range(0, BATCHES * LARGEST_BATCH, LARGEST_BATCH)]
+
+
+def read_outcomes() -> dict[str, int]:
+    """Who bought again: id -> 0 or 1."""
+    with (PLACE / "outcomes.csv").open(encoding="utf-8", newline="") as file:
+        return {row["Id"]: int(row["outcome"]) for row in csv.DictReader(file)}
+
+
+def read_parameters() -> dict[str, Any]:
+    """The parameters of the shipped model's classifier."""
+    spec = load_bundle(read_settings({}).bundle).spec
+    plain = make_model(Recipe(), Choice("boosting", {}), spec, len(read_people()), SEED).get_params()
+    return {name: value.tolist() if isinstance(value, np.ndarray) else value for name, value in plain.items()}
+
+
+def fit_usual() -> Path:
+    """Fit the usual handler's pipeline in its own environment, on the features and with the threshold of ours; gives its folder."""
+    folder = PLACE / "usual"
+    folder.mkdir(parents=True, exist_ok=True)
+    settings = read_settings({})
+    bundle = load_bundle(settings.bundle)
+    columns = [feature.keys[-1] for feature in bundle.spec.features]
+    threshold = load_policy(settings.policy, threshold=bundle.threshold, quantiles=bundle.quantiles).rules.threshold
+    facts = {"columns": columns, "threshold": threshold, "parameters": read_parameters()}
+    (folder / "settings.json").write_text(json.dumps(facts), encoding="utf-8")
+    people, outcomes = read_people(), read_outcomes()
+    with gzip.open(folder / "people.csv.gz", "wt", encoding="utf-8", newline="") as file:
+        rows = csv.DictWriter(file, [*columns, "outcome"])
+        rows.writeheader()
+        rows.writerows({**document["Metrics"], "outcome": outcomes[document["Id"]]} for document in people)
+    subprocess.run([str(find_python("usual")), str(ROOT / "benchmarks" / "usual" / "fit.py"), str(folder)], check=True, env=clean_environ())
+    return folder
+
+
+def fit_peer(peer: str) -> Path:
+    """Fit the same classifier in a foreign server's environment, as the interoperability tests do; gives its joblib file."""
+    folder = PLACE / peer
+    folder.mkdir(parents=True, exist_ok=True)
+    people, outcomes = read_people(), read_outcomes()
+    matrix = build_matrix(people, load_bundle(read_settings({}).bundle).spec)
+    np.savez(folder / "people.npz", matrix=matrix, outcomes=[outcomes[d["Id"]] for d in people], asked=matrix[:LARGEST_BATCH])
+    (folder / "params.json").write_text(json.dumps(read_parameters()), encoding="utf-8")
+    script = ROOT / "tests" / "interop" / "peers" / "fit.py"
+    subprocess.run([str(find_python(f"interop/{peer}")), str(script), str(folder)], check=True, env=clean_environ())
+    return folder / "model.joblib"
+
+
+def make_segment(count: int) -> Path:
+    """A segment of so many invented people, each with a CDNOW customer's history."""
+    file = PLACE / f"synthetic-{count}.jsonl.gz"
+    if not file.exists():
+        script = ROOT / "examples" / "cdnow" / "make_synthetic.py"
+        subprocess.run([sys.executable, str(script), str(count), "--out", str(file)], check=True, stdout=subprocess.DEVNULL)
+    return file

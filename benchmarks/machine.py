@@ -1,0 +1,33 @@
+"""Where figures are taken: processor, system, versions and load. Reads /proc; measures nothing."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+from pathlib import Path
+
+NAMED = ("numpy", "onnxruntime", "msgspec", "awslambdaric", "grpcio")
+
+
+def name_processor() -> str:
+    """The processor as the system names it."""
+    for line in Path("/proc/cpuinfo").read_text("utf-8").splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.machine()
+
+
+def read_memory() -> float:
+    """Gigabytes of memory."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
+
+
+def read_packages() -> dict[str, str]:
+    """Versions of the packages that a figure depends on."""
+    return {name: importlib.metadata.version(name) for name in NAMED}
+
+
+def read_load() -> float:
+    """How many processes wanted to run during the last minute, on average."""
+    return os.getloadavg()[0]

@@ -1,0 +1,108 @@
+"""The scoring services that are compared, each a real process over the same model, waited for until it says that it is ready.
+
+Takes an address to listen on; gives a Server and surely ends it. How each wants to be asked is docs/interop.md's.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import grpc
+
+from benchmarks.example import PLACE, ROOT, clean_environ, find_python, fit_peer
+from function.scorers.tensors import Dialect
+from function.settings import read_settings
+from model.errors import SegmentScorerError
+from protos.open_inference_pb2 import ModelReadyRequest
+from protos.open_inference_pb2_grpc import GRPCInferenceServiceStub
+from tests.emulator import find_free_port
+
+NAME = "segment-scorer"
+START_SECONDS = 120.0
+
+
+class ServerError(SegmentScorerError):
+    """A server did not start."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Server:
+    """A running server, and how it wants to be asked."""
+
+    address: str
+    pid: int
+    dialect: Dialect
+
+
+def command_ours(port: int) -> list[str]:
+    """Our service over the shipped bundle."""
+    return [sys.executable, "-m", "cli.main", "serve", "--bundle", str(read_settings({}).bundle), "--listen", f"127.0.0.1:{port}"]
+
+
+def command_mlserver(port: int) -> list[str]:
+    """MLServer with its scikit-learn runtime. One process: with its default of parallel workers it is slower on small batches."""
+    folder = PLACE / "mlserver"
+    ports = {"grpc_port": port, "http_port": find_free_port(), "metrics_port": find_free_port()}
+    (folder / "settings.json").write_text(json.dumps({"parallel_workers": 0, "host": "127.0.0.1", **ports}), encoding="utf-8")
+    model = {"name": NAME, "implementation": "mlserver_sklearn.SKLearnModel", "parameters": {"uri": str(fit_peer("mlserver"))}}
+    (folder / "model-settings.json").write_text(json.dumps(model), encoding="utf-8")
+    return [str(find_python("interop/mlserver").parent / "mlserver"), "start", str(folder)]
+
+
+def command_kserve(port: int) -> list[str]:
+    """KServe's model server with what its scikit-learn runtime does, which is not published as a package."""
+    script = ROOT / "tests" / "interop" / "peers" / "kserve_server.py"
+    ports = [f"--grpc_port={port}", f"--http_port={find_free_port()}"]
+    return [str(find_python("interop/kserve")), str(script), NAME, str(fit_peer("kserve")), *ports]
+
+
+SERVERS: dict[str, tuple[Callable[[int], list[str]], Dialect]] = {
+    "our service": (command_ours, Dialect(model=NAME)),
+    "MLServer": (command_mlserver, Dialect(model=NAME, output_name="predict_proba")),
+    "KServe": (command_kserve, Dialect(model=NAME, output_name="output-0")),
+}
+
+
+@contextlib.contextmanager
+def run_server(name: str) -> Iterator[Server]:
+    """Start a server, give it once its model is ready, end it. Raises ServerError with what it printed."""
+    make_command, dialect = SERVERS[name]
+    port = find_free_port()
+    log = PLACE / f"{name.replace(' ', '-')}.log"
+    command = make_command(port)
+    with log.open("wb") as file:
+        process = subprocess.Popen(
+            command, cwd=PLACE, env=clean_environ(OMP_NUM_THREADS="1"), stdout=file, stderr=file, start_new_session=True
+        )
+    address = f"127.0.0.1:{port}"
+    try:
+        wait_until_ready(process, address, log)
+        yield Server(address=address, pid=process.pid, dialect=dialect)
+    finally:
+        process.terminate()
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def wait_until_ready(process: subprocess.Popen[bytes], address: str, log: Path) -> None:
+    """Return once the server says that its model is ready."""
+    deadline = time.monotonic() + START_SECONDS
+    with grpc.insecure_channel(address) as channel:
+        stub = GRPCInferenceServiceStub(channel)
+        while process.poll() is None and time.monotonic() < deadline:
+            with contextlib.suppress(grpc.RpcError):
+                if stub.ModelReady(ModelReadyRequest(name=NAME), timeout=2).ready:
+                    return
+            time.sleep(0.2)
+    raise ServerError(f"expected the server to be ready within {START_SECONDS:g} s; {os.path.relpath(log, ROOT)} has what it printed")

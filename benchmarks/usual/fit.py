@@ -1,0 +1,28 @@
+"""Runs in `.cache/usual`: fits the usual pipeline with that environment's scikit-learn. FOLDER with people.csv.gz and settings.json.
+
+Writes model.joblib. The classifier has the shipped model's parameters, so that both handlers score alike.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import joblib
+import pandas as pd
+from sklearn.compose import ColumnTransformer
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.pipeline import Pipeline
+
+folder = Path(sys.argv[1])
+settings = json.loads((folder / "settings.json").read_text())
+people = pd.read_csv(folder / "people.csv.gz")
+pipeline = Pipeline(
+    [
+        ("columns", ColumnTransformer([("numbers", "passthrough", settings["columns"])])),
+        ("model", HistGradientBoostingClassifier(**settings["parameters"])),
+    ]
+)
+pipeline.fit(people[settings["columns"]], people["outcome"])
+joblib.dump(pipeline, folder / "model.joblib")
