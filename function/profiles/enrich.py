@@ -71,8 +71,11 @@ def look_up_profiles(endpoints: Sequence[Endpoint], source: Source, timeout: flo
 
 
 def enrich_documents(documents: Sequence[dict[str, Any]], source: Source) -> list[dict[str, Any]]:
-    """Exported endpoint documents, each with its Id, with the profiles that the function would see: what a model learns from."""
-    endpoints = [Endpoint(id=document["Id"], document=document) for document in documents]
+    """Exported endpoint documents with the profiles that the function would see: what a model learns from.
+
+    One without an Id, which outcomes by user allow, has no profile where the key is the endpoint's id.
+    """
+    endpoints = [Endpoint(id=document.get("Id") or "", document=document) for document in documents]
     return [endpoint.document or {} for endpoint in look_up_profiles(endpoints, source, source.patience).endpoints]
 
 

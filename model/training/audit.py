@@ -12,7 +12,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn.tree import DecisionTreeClassifier
 
 from model.features import FeatureSpec
-from model.training.folds import make_folds
+from model.training.folds import draw_rows
 from model.training.people import Outcomes, People
 
 LOOKED_AT = 20_000  # people: enough to see a leak
@@ -38,10 +38,8 @@ class Audit:
 
 def audit_people(people: People, seed: int) -> Audit:
     """Look at every feature by itself: a small tree on its columns, with what is missing, judged on people it was not fitted on."""
-    random = np.random.default_rng(seed)
-    rows = np.sort(random.choice(len(people.outcomes), min(LOOKED_AT, len(people.outcomes)), replace=False))
-    matrix, outcomes, groups = people.matrix[rows], people.outcomes[rows], people.groups[rows]
-    folds = make_folds(outcomes, groups, None, seed).pairs
+    rows, folds = draw_rows(people.outcomes, people.groups, np.arange(len(people.outcomes)), LOOKED_AT, seed)
+    matrix, outcomes = people.matrix[rows], people.outcomes[rows]
     alone: dict[str, float] = {}
     remarks: list[str] = []
     for feature, start in zip(people.spec.features, people.spec.starts, strict=True):
@@ -59,7 +57,7 @@ def audit_people(people: People, seed: int) -> Audit:
             tree = DecisionTreeClassifier(max_leaf_nodes=12, min_samples_leaf=max(10, len(train) // 200), random_state=seed)
             scores[test] = tree.fit(columns[train], outcomes[train]).predict_proba(columns[test])[:, 1]
         alone[feature.name] = round(float(roc_auc_score(outcomes, scores)), 4)
-    remarks += describe_balance(outcomes)
+    remarks += describe_balance(people.outcomes)
     return Audit(alone=alone, leaks=find_leaks(alone), remarks=tuple(remarks))
 
 

@@ -12,7 +12,7 @@ from sklearn.metrics import brier_score_loss
 
 from model.features import FeatureSpec, Matrix
 from model.training.datasets import Report
-from model.training.fit import Recipe, choose_model, find_margins, limit_threads, make_model
+from model.training.fit import Recipe, choose_model, fill_absent, find_margins, limit_threads, make_model
 from model.training.folds import Folds, Rows, make_folds
 from model.training.measures import Ranking, Scores
 from model.training.people import Outcomes, People
@@ -52,7 +52,9 @@ def evaluate_out_of_fold(people: People, recipe: Recipe, seed: int, report: Repo
         report("evaluating on people held out", fold, len(folds.pairs))
         choice = choose_model(recipe, people, train, seed)
         with limit_threads(len(outcomes)):
-            model = make_model(recipe, choice, people.spec, len(outcomes), seed).fit(matrix[train], outcomes[train])
+            model = make_model(recipe, choice, people.spec, len(outcomes), seed).fit(
+                fill_absent(matrix[train], [slice(None)]), outcomes[train]
+            )
             plain[test] = model.predict_proba(matrix[test])[:, 1]
             margins[test] = find_margins(model, matrix[test])
             falls.append(shuffle_features(model, people.spec, matrix[test], outcomes[test], seed + fold))

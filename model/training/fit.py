@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -20,7 +20,7 @@ from threadpoolctl import threadpool_limits
 
 from model.errors import SpecError
 from model.features import DIRECTIONS, FeatureSpec, Matrix
-from model.training.folds import Rows, make_folds
+from model.training.folds import Rows, draw_rows, make_folds
 from model.training.people import People
 
 # A search is bounded by people, settings and folds, not by a clock: the same input has to give the same bundle.
@@ -166,7 +166,8 @@ def choose_model(recipe: Recipe, people: People, rows: Rows, seed: int) -> Choic
     choice = compare_candidates(recipe, people, rows, seed) if recipe.model == AUTO else Choice(recipe.model, {})
     if not recipe.search:
         return choice
-    drawn, folds = draw_rows(people, rows, SEARCHED_PEOPLE, seed)
+    drawn, folds = draw_rows(people.outcomes, people.groups, rows, SEARCHED_PEOPLE, seed)
+    matrix = fill_absent(people.matrix[drawn], [train for train, _ in folds])
     search = RandomizedSearchCV(
         make_model(recipe, choice, people.spec, len(rows), seed),
         SETTINGS[choice.model],
@@ -177,15 +178,15 @@ def choose_model(recipe: Recipe, people: People, rows: Rows, seed: int) -> Choic
         random_state=seed,
     )
     with limit_threads(len(drawn)):
-        return Choice(choice.model, dict(search.fit(people.matrix[drawn], people.outcomes[drawn]).best_params_))
+        return Choice(choice.model, dict(search.fit(matrix, people.outcomes[drawn]).best_params_))
 
 
 def compare_candidates(recipe: Recipe, people: People, rows: Rows, seed: int) -> Choice:
     """The candidate with the best mean ROC AUC over folds; the first where no other is better by 0.001."""
     directed = read_directions(people.spec) is not None
     candidates = [choice for choice in CANDIDATES if not directed or choice.model != "blend"]
-    drawn, folds = draw_rows(people, rows, COMPARED_PEOPLE, seed)
-    matrix, outcomes = people.matrix[drawn], people.outcomes[drawn]
+    drawn, folds = draw_rows(people.outcomes, people.groups, rows, COMPARED_PEOPLE, seed)
+    matrix, outcomes = fill_absent(people.matrix[drawn], [train for train, _ in folds]), people.outcomes[drawn]
     areas = []
     with limit_threads(len(drawn)):
         for choice in candidates:
@@ -202,12 +203,14 @@ def compare_candidates(recipe: Recipe, people: People, rows: Rows, seed: int) ->
     return candidates[best] if areas[best] > areas[0] + CLEARLY else candidates[0]
 
 
-def draw_rows(people: People, rows: Rows, most: int, seed: int) -> tuple[Rows, tuple[tuple[Rows, Rows], ...]]:
-    """At most so many of the rows, ascending, and folds of them."""
-    random = np.random.default_rng(seed)
-    drawn = np.sort(random.choice(rows, min(most, len(rows)), replace=False))
-    numbered = np.unique(people.groups[drawn], return_inverse=True)[1]
-    return drawn, make_folds(people.outcomes[drawn], numbered, None, seed).pairs
+def fill_absent(matrix: Matrix, trains: Sequence[Rows | slice]) -> Matrix:
+    """`matrix`, with 0 throughout in each column that nobody has in one of `trains`, the rows that are fitted on.
+
+    No model can be fitted on a column that is missing throughout, and none learns anything from one that is the same for everybody. It
+    happens by time, to what was not yet recorded, and in samples of many people, to what few have.
+    """
+    absent = np.any([np.isnan(matrix[rows]).all(axis=0) for rows in trains], axis=0)
+    return np.where(absent, np.float32(0), matrix) if absent.any() else matrix
 
 
 def limit_threads(people: int) -> Any:

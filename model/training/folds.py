@@ -14,8 +14,11 @@ from model.training.people import Outcomes
 Rows = npt.NDArray[np.int64]
 FOLDS = 5
 LEAST_IN_FOLD = 5  # people of either outcome on either side: below it a fold says nothing
+USERS_NEEDED = 50  # with either outcome: users do not divide as evenly as people
 # Stratifying groups takes time for each group; among so many, chance alone stratifies.
 MOST_STRATIFIED_GROUPS = 20_000
+# People of either outcome that a sample holds, where there are so many: responders are often one in a thousand.
+LEAST_DRAWN = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +34,14 @@ class Folds:
         return np.sort(np.concatenate([test for _, test in self.pairs]))
 
 
-def make_folds(outcomes: Outcomes, groups: npt.NDArray[np.int64], dates: npt.NDArray[np.float64] | None, seed: int) -> Folds:
+def make_folds(
+    outcomes: Outcomes, groups: npt.NDArray[np.int64], dates: npt.NDArray[np.float64] | None, seed: int, *, least: int = LEAST_IN_FOLD
+) -> Folds:
     """Split people, five times.
 
     By time where outcomes are dated: always fitted on what was known before. Else shuffled, because files are often in the order in which
-    people joined, and stratified, because responders are few; endpoints of one user stay together.
+    people joined, and stratified, because responders are few; endpoints of one user stay together. Raises DataError where
+    users do not make five folds with `least` endpoints of either outcome on either side.
     """
     if dates is not None and len(np.unique(dates)) > 1:
         return Folds("by time", split_by_time(outcomes, groups, dates))
@@ -45,8 +51,12 @@ def make_folds(outcomes: Outcomes, groups: npt.NDArray[np.int64], dates: npt.NDA
         return Folds("shuffled", tuple(StratifiedKFold(FOLDS, shuffle=True, random_state=seed).split(nobody, outcomes)))
     splitter = StratifiedGroupKFold if count <= MOST_STRATIFIED_GROUPS else GroupKFold
     pairs = tuple(splitter(FOLDS, shuffle=True, random_state=seed).split(nobody, outcomes, groups))
-    for train, test in pairs:
-        _check_both(outcomes, train, test, "expected users enough for five folds with both outcomes in each")
+    if not all(_has_both(outcomes, rows, least) for pair in pairs for rows in pair):
+        ones, zeros = (len(np.unique(groups[outcomes == outcome])) for outcome in (1, 0))
+        raise DataError(
+            f"expected users enough for five folds with both outcomes in each, {least} times or more: "
+            f"usually {USERS_NEEDED} users with each outcome, found {ones} with 1 and {zeros} with 0"
+        )
     return Folds("by user", pairs)
 
 
@@ -72,11 +82,26 @@ def split_by_time(outcomes: Outcomes, groups: npt.NDArray[np.int64], dates: npt.
     return tuple(pairs)
 
 
-def _has_both(outcomes: Outcomes, rows: Rows) -> bool:
+def draw_rows(
+    outcomes: Outcomes, groups: npt.NDArray[np.int64], rows: Rows, most: int, seed: int
+) -> tuple[Rows, tuple[tuple[Rows, Rows], ...]]:
+    """At most so many of the rows, ascending, and folds of them, to compare on: they may be thinner than those that figures are told from.
+
+    Drawn at random, but so that 200 of either outcome are among them, or all there are.
+    """
+    random = np.random.default_rng(seed)
+    drawn = random.choice(rows, min(most, len(rows)), replace=False)
+    for outcome in (0, 1):
+        those = rows[outcomes[rows] == outcome]
+        needed = min(LEAST_DRAWN, len(those), most // 2)
+        if (outcomes[drawn] == outcome).sum() < needed:
+            others = drawn[outcomes[drawn] != outcome]
+            drawn = np.concatenate([random.choice(those, needed, replace=False), others[: most - needed]])
+    drawn = np.sort(drawn)
+    numbered = np.unique(groups[drawn], return_inverse=True)[1]
+    return drawn, make_folds(outcomes[drawn], numbered, None, seed, least=1).pairs
+
+
+def _has_both(outcomes: Outcomes, rows: Rows, least: int = LEAST_IN_FOLD) -> bool:
     ones = int(outcomes[rows].sum())
-    return min(ones, len(rows) - ones) >= LEAST_IN_FOLD
-
-
-def _check_both(outcomes: Outcomes, train: Rows, test: Rows, sentence: str) -> None:
-    if not (_has_both(outcomes, train) and _has_both(outcomes, test)):
-        raise DataError(sentence)
+    return min(ones, len(rows) - ones) >= least

@@ -59,21 +59,25 @@ class Inference:
 def infer_spec(documents: Sequence[Mapping[str, Any]], *, dated: bool) -> Inference:
     """Judge every path of these people. `dated`: there is a time to measure ages against. Raises DataError when nothing is left."""
     found: dict[str, list[Any]] = {}
-    for document in documents:
+    holders: dict[str, list[int]] = {}
+    for index, document in enumerate(documents):
         for path, value in walk_document(document):
             found.setdefault(path, []).append(value)
+            holders.setdefault(path, []).append(index)
     features: list[Feature] = []
     left_out: list[tuple[str, str]] = []
-    taken: dict[str, list[Any]] = {}
+    taken: list[str] = []
     for path in sorted(found, key=place_in_order):
         kinds, reason = judge_path(path, found[path], len(documents))
         if kinds == ("age",) and not dated:
             kinds, reason = (), "a date, and an age needs --as-of TIME or dated outcomes"
-        twin = next((name for name, values in taken.items() if values == found[path]), None) if kinds else None
+        # The same values are not enough: those who have one thing may be just those who do not have the other.
+        twins = (name for name in taken if found[name] == found[path] and holders[name] == holders[path])
+        twin = next(twins, None) if kinds else None
         if twin:
             kinds, reason = (), f"the same as {twin}"
         if kinds:
-            taken[path] = found[path]
+            taken.append(path)
             names = {feature.name for feature in features}
             features += [Feature(name=name_feature(path, kind, names), path=path, kind=kind) for kind in kinds]
         else:

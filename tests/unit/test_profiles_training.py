@@ -40,6 +40,15 @@ def test_numbers_and_vocabularies_are_learnt_from_profiles_a_chunk_at_a_time(tmp
     assert {len(keys) for keys in store.asked} == {500, 100}
 
 
+def test_endpoints_without_an_id_are_enriched_by_their_user(tmp_path: Path) -> None:
+    store = FakeProfiles({f"u{index}": {"visits": index, "plan": "pro"} for index in range(100)})
+    source = Source(store=store, key=("User", "UserId"), patience=1.0, scored=True)
+    documents = [{"User": {"UserId": f"u{index}"}} for index in range(100)]
+    assert [document["External"]["visits"] for document in enrich_documents(documents, source)] == list(range(100))
+    by_id = Source(store=store, key=(), patience=1.0, scored=True)
+    assert [document["External"] for document in enrich_documents(documents[:2], by_id)] == [{}, {}]
+
+
 @pytest.mark.parametrize(
     "case",
     [

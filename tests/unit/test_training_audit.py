@@ -41,6 +41,16 @@ def test_suspects_a_feature_far_ahead_of_all_others_but_not_good_ones_among_thei
     assert find_leaks({"a": 0.96, "b": 0.97}) == ("a", "b")
 
 
+def test_sees_a_leak_among_many_of_whom_few_responded() -> None:
+    outcomes = np.zeros(60_000, dtype=np.int64)
+    outcomes[::2_000] = 1
+    honest = RANDOM.normal(size=60_000)
+    matrix = np.column_stack([honest, outcomes + RANDOM.normal(0, 0.1, 60_000), np.ones(60_000)]).astype(np.float32)
+    audit = audit_people(make_scored(matrix, outcomes, SPEC), 0)
+    assert audit.leaks == ("leak",)
+    assert audit.remarks[-1].startswith("0.05% of people responded")
+
+
 def test_says_when_responders_are_rare() -> None:
     outcomes = (np.arange(2_000) % 50 == 0).astype(np.int64)
     matrix = RANDOM.random((2_000, 3)).astype(np.float32)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from model.features import Feature, FeatureSpec
 from model.training.evaluate import calibrate_out_of_fold, evaluate_out_of_fold
@@ -65,6 +66,16 @@ def test_scores_later_people_only_by_what_was_known_before() -> None:
     assert evaluation.scheme == "by time"
     assert evaluation.rows.tolist() == list(range(200, 1_200))
     assert len(evaluation.scores) == 1_000
+
+
+@pytest.mark.parametrize("model", ["boosting", "logistic", "forest", "auto"])
+def test_by_time_learns_from_what_was_recorded_only_later(model: str) -> None:
+    random = np.random.default_rng(1)
+    matrix = random.random((1_200, 2), dtype=np.float32)
+    outcomes = (random.random(1_200) < matrix[:, 1]).astype(np.int64)
+    matrix[:700, 1] = np.nan
+    evaluation = evaluate_out_of_fold(make_scored(matrix, outcomes, SPEC, dates=np.arange(1_200.0)), Recipe(model=model), 0, stay_silent)
+    assert [area > 0.7 for area in evaluation.areas] == [False, False, False, True, True]
 
 
 def test_balanced_outcomes_are_calibrated_always() -> None:

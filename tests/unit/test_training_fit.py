@@ -5,7 +5,7 @@ import pytest
 
 from model.errors import SpecError
 from model.features import Feature, FeatureSpec
-from model.training.fit import Recipe, choose_model, fit_model
+from model.training.fit import MODELS, Recipe, choose_model, fit_model
 from tests.training_people import make_scored
 
 VISITS = FeatureSpec((Feature(name="visits", path="Metrics.Visits", kind="number"),))
@@ -29,6 +29,18 @@ def test_a_logistic_regression_takes_no_direction() -> None:
     people = make_scored(np.zeros((100, 1), dtype=np.float32), np.arange(100) % 2, spec)
     with pytest.raises(SpecError, match="expected no monotonic in the feature spec for a logistic regression"):
         fit_model(Recipe(model="logistic"), people, 0, calibrated=False)
+
+
+@pytest.mark.parametrize("search", [False, True])
+def test_chooses_where_few_people_have_a_feature_and_few_responded(search: bool) -> None:
+    random = np.random.default_rng(0)
+    matrix = random.random((60_000, 2), dtype=np.float32)
+    matrix[30:, 1] = np.nan
+    outcomes = np.zeros(60_000, dtype=np.int64)
+    outcomes[-40:] = 1
+    spec = FeatureSpec((*VISITS.features, Feature(name="rare", path="Metrics.Rare", kind="number")))
+    people = make_scored(matrix, outcomes, spec)
+    assert choose_model(Recipe(model="auto", search=search), people, np.arange(60_000), 0).model in MODELS
 
 
 @pytest.mark.parametrize("name", ["boosting", "logistic"])

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model.errors import DataError
-from model.training.folds import make_folds
+from model.training.folds import draw_rows, make_folds
 
 OUTCOMES: npt.NDArray[np.int64] = np.arange(600, dtype=np.int64) % 2
 
@@ -50,5 +50,21 @@ def test_refuses_dates_after_which_everybody_is_alike() -> None:
 
 
 def test_refuses_users_too_few_for_five_folds() -> None:
-    with pytest.raises(DataError, match="expected users enough for five folds with both outcomes in each"):
+    with pytest.raises(DataError, match=r"expected users enough for five folds .* 50 users with each outcome, found 1 with 1 and 5 with 0"):
         make_folds(np.repeat([0, 0, 0, 0, 0, 1], 100), np.repeat(np.arange(6), 100), None, 0)
+
+
+def test_a_sample_holds_the_few_who_responded_among_many() -> None:
+    outcomes = np.zeros(100_000, dtype=np.int64)
+    outcomes[::3_000] = 1
+    drawn, pairs = draw_rows(outcomes, np.arange(100_000), np.arange(100_000), 1_000, 0)
+    assert len(np.unique(drawn)) == len(drawn) == 1_000
+    assert outcomes[drawn].sum() == outcomes.sum() == 34
+    assert all(0 < outcomes[drawn][rows].sum() < len(rows) for pair in pairs for rows in pair)
+
+
+def test_a_sample_of_users_is_compared_on_where_figures_would_not_be_told_from_it() -> None:
+    outcomes = np.repeat([1, 0], [30, 270])
+    groups = np.arange(300) // 2
+    _, pairs = draw_rows(outcomes, groups, np.arange(240), 1_000, 0)
+    assert all(not np.isin(groups[train], groups[test]).any() for train, test in pairs)

@@ -104,6 +104,13 @@ def test_what_a_profile_says_twice_is_taken_once() -> None:
     assert ("User.UserAttributes.Plan", "the same as Attributes.Plan") in inference.left_out
 
 
+def test_what_some_have_is_not_what_the_others_have() -> None:
+    inference = infer_spec(
+        make_documents(Odd=lambda index: "yes" if index % 2 else None, Even=lambda index: None if index % 2 else "yes"), dated=False
+    )
+    assert [feature.path for feature in inference.spec.features] == ["Attributes.Even", "Attributes.Odd"]
+
+
 def test_refuses_people_of_whom_nothing_is_known() -> None:
     with pytest.raises(DataError, match=r"^expected something to learn from: .*left out: Id: an identifier"):
         infer_spec([{"Id": str(index)} for index in range(PEOPLE)], dated=False)
