@@ -136,7 +136,8 @@ def list_hooks(client: Any, application_id: str) -> Iterator[tuple[Target, Hook 
     while True:
         with translated("list the campaigns", missing="an application of this id"):
             answer = client.get_campaigns(ApplicationId=application_id, PageSize="100", **page)["CampaignsResponse"]
-        for campaign in answer["Item"]:
+            campaigns = answer["Item"]
+        for campaign in campaigns:
             yield Target(application_id=application_id, campaign_id=campaign["Id"]), read_hook(campaign), campaign.get("Name", "")
         if not answer.get("NextToken"):
             return

@@ -5,6 +5,7 @@ Never imported by the function; boto3 is imported only when a client is opened. 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -43,6 +44,8 @@ MISSING = {"ResourceNotFoundException", "NotFoundException", "RepositoryNotFound
 def open_client(service: str, *, region: str | None, endpoint_url: str | None) -> Any:
     """Open a boto3 client that tries a throttled call up to five times. `endpoint_url` serves compatible services.
 
+    Without a region it is AWS_REGION, as for AWS's command line; boto3 itself reads AWS_DEFAULT_REGION alone.
+
     Raises DeployError when boto3 is not installed, or when no region or an impossible one is set.
     """
     try:
@@ -53,7 +56,7 @@ def open_client(service: str, *, region: str | None, endpoint_url: str | None) -
     with translated(f"open a client for {service}"):
         return boto3.Session().client(  # not the shared session, which keeps the first credentials it found
             service,  # type: ignore[call-overload,unused-ignore]  # chosen at run time
-            region_name=region,
+            region_name=region or os.environ.get("AWS_REGION") or None,
             endpoint_url=endpoint_url,
             config=Config(retries={"mode": "standard", "max_attempts": 5}, connect_timeout=10, read_timeout=30),
         )
@@ -63,6 +66,7 @@ def open_client(service: str, *, region: str | None, endpoint_url: str | None) -
 def translated(doing: str, *, missing: str = "") -> Iterator[None]:
     """Turn what botocore raises inside into DeployError. `missing` says what was looked for, as in "a function of this name"."""
     from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
+    from botocore.parsers import ResponseParserError  # noqa: PLC0415
 
     try:
         yield
@@ -75,6 +79,10 @@ def translated(doing: str, *, missing: str = "") -> Iterator[None]:
         raise DeployError(CODES.get(code, f"AWS would not {{doing}} and says {code or 'nothing more'}").format(doing=doing)) from error
     except BotoCoreError as error:
         raise DeployError(describe(error)) from error
+    except (ResponseParserError, LookupError) as error:  # what cannot be parsed, or parses as an answer without what it must have
+        raise DeployError(
+            "what answered is not the AWS service that was asked: check --endpoint-url, AWS_ENDPOINT_URL and proxies"
+        ) from error
     except ValueError as error:  # botocore's own for an endpoint that is no URL
         raise DeployError("expected --endpoint-url to be a URL such as http://localhost:5000") from error
 

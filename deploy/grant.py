@@ -39,7 +39,7 @@ def find_function(text: str, qualifier: str | None, *, region: str | None, endpo
     client = open_client("sts", region=region, endpoint_url=endpoint_url)
     with translated("ask whose credentials these are"):
         identity = client.get_caller_identity()
-    place = Place(partition=str(identity["Arn"]).split(":")[1], region=region, account=str(identity["Account"]))
+        place = Place(partition=str(identity["Arn"]).split(":")[1], region=region, account=str(identity["Account"]))
     return place_function(text, place, qualifier)
 
 

@@ -21,14 +21,17 @@ from model.errors import SegmentScorerError
 ROOT = Path(__file__).parent.parent
 TEMPLATE = ROOT / "deploy" / "template.yaml"
 SAM = ROOT / ".cache" / "sam" / "bin" / "sam"
-IMAGE = re.compile(r"(?P<repository>\d{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com(\.cn)?/[a-z0-9._/-]+)@sha256:[0-9a-f]{64}")
+IMAGE = re.compile(r"(?P<repository>\d{12}\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(\.cn)?/[a-z0-9._/-]+)@sha256:[0-9a-f]{64}")
 STACK = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,127}")
 PARAMETER = re.compile(r"(?P<name>[A-Za-z][A-Za-z0-9]*)=(?P<value>.*)")
 OURS = {"ImageUri", "Revision"}
 
 
 def make_command(stack: str, image: str, parameters: Mapping[str, str], *, region: str | None = None, plan: bool = False) -> list[str]:
-    """SAM's command for this stack, image and parameters; with `plan` it stops at the change set."""
+    """SAM's command for this stack, image and parameters; with `plan` it stops at the change set.
+
+    Without a region it is the image's, from which alone Lambda pulls.
+    """
     if not STACK.fullmatch(stack):
         raise DeployError("expected STACK to be a stack's name: letters, digits and dashes, a letter first")
     found = IMAGE.fullmatch(image)
@@ -42,7 +45,7 @@ def make_command(stack: str, image: str, parameters: Mapping[str, str], *, regio
         *("--image-repository", found["repository"], "--capabilities", "CAPABILITY_IAM"),
         *("--no-confirm-changeset", "--no-fail-on-empty-changeset", "--no-progressbar"),
         *(["--no-execute-changeset"] if plan else []),
-        *(["--region", region] if region else []),
+        *("--region", region or found["region"]),
         *("--parameter-overrides", *(f"ParameterKey={name},ParameterValue={quote(value)}" for name, value in overrides.items())),
     ]
 
@@ -88,7 +91,7 @@ def main() -> int:
     parser.add_argument("--stack", required=True, help="the stack's name; made when there is none")
     parser.add_argument("--image", required=True, help="REPOSITORY@sha256:DIGEST, as `make push` prints it")
     parser.add_argument("--parameter", action="append", default=[], metavar="NAME=VALUE", help="a parameter of deploy/template.yaml")
-    parser.add_argument("--region", help="AWS region; default: as AWS tools find it")
+    parser.add_argument("--region", help="AWS region; default: the image's, from which alone Lambda pulls")
     parser.add_argument("--plan", action="store_true", help="make the change set, show it, and stop")
     parser.add_argument("--dry-run", action="store_true", help="show SAM's command and run nothing")
     options = parser.parse_args()

@@ -7,6 +7,7 @@ Rule 3: all keys are answered, or none: half an answer would make the other half
 
 from __future__ import annotations
 
+import os
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -118,14 +119,15 @@ def open_client(region: str | None, endpoint_url: str | None) -> Iterator[Any]:
     """A client for whoever loads a table: patient, with AWS's own retries. What AWS refuses becomes a SettingsError."""
     config = Config(retries={"mode": "standard", "total_max_attempts": 10})
     try:
+        region = region or os.environ.get("AWS_REGION") or None  # as for AWS's command line; boto3 reads AWS_DEFAULT_REGION alone
         yield boto3.session.Session().client("dynamodb", region_name=region, endpoint_url=endpoint_url, config=config)
     except ClientError as error:
         code = error.response.get("Error", {}).get("Code", "an unknown error")
         raise SettingsError(f"--dynamodb: expected DynamoDB to accept the table, its items and our permission; it says {code}") from error
     except (BotoCoreError, ValueError) as error:
-        raise SettingsError(
-            "--dynamodb: expected a reachable DynamoDB, a region (AWS_DEFAULT_REGION or --region) and credentials"
-        ) from error
+        raise SettingsError("--dynamodb: expected a reachable DynamoDB, a region (AWS_REGION or --region) and credentials") from error
+    except (ResponseParserError, LookupError) as error:
+        raise SettingsError("--dynamodb: what answered is not DynamoDB: check --endpoint-url and proxies") from error
 
 
 def pauses() -> Iterator[float]:

@@ -30,6 +30,7 @@ def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
     """Credentials that open nothing, so that no test can reach an account."""
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "testing")
+    monkeypatch.delenv("AWS_REGION", raising=False)
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
 
 

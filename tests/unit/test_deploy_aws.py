@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
 import botocore.exceptions
 import botocore.session
 import pytest
 from botocore.exceptions import ClientError
+from botocore.parsers import ResponseParserError
 
-from deploy.aws import CODES, MISSING, describe, translated
+from cli.main import main
+from deploy.aws import CODES, MISSING, describe, open_client, translated
 from deploy.errors import DeployError, MissingResource
 
 CALLS = {
@@ -67,3 +74,65 @@ def test_what_is_missing_is_named_with_the_region_as_a_possible_reason() -> None
 def test_what_fails_before_aws_answers_has_a_sentence_too(error: Exception, words: str) -> None:
     assert words in describe(error)
     assert "secret" not in describe(error)
+
+
+@pytest.mark.parametrize("error", [ResponseParserError("secret"), KeyError("Item"), IndexError()])
+def test_an_answer_of_something_else_than_aws_is_one_sentence(error: Exception) -> None:
+    with pytest.raises(DeployError) as caught, translated("list the campaigns"):
+        raise error
+    assert str(caught.value) == "what answered is not the AWS service that was asked: check --endpoint-url, AWS_ENDPOINT_URL and proxies"
+
+
+def test_the_region_that_the_sentence_names_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AWS_DEFAULT_REGION", raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/nonexistent")
+    monkeypatch.setenv("AWS_REGION", "eu-central-1")
+    assert open_client("lambda", region=None, endpoint_url=None).meta.region_name == "eu-central-1"
+    assert open_client("lambda", region="us-west-2", endpoint_url=None).meta.region_name == "us-west-2"
+    monkeypatch.delenv("AWS_REGION")
+    with pytest.raises(DeployError, match="set AWS_REGION"):
+        open_client("lambda", region=None, endpoint_url=None)
+
+
+class Nonsense(BaseHTTPRequestHandler):
+    """Answers whatever it is asked with an empty JSON object."""
+
+    def do_GET(self) -> None:
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"{}")
+
+    def do_POST(self) -> None:
+        self.do_GET()
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def nonsense() -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Nonsense) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["assign", "--list", "--application-id", "0" * 32],
+        ["grant", "--function", "scorer", "--application-id", "0" * 32],
+        ["profiles", "build", "people.jsonl", "--dynamodb", "people"],
+    ],
+)
+def test_a_service_that_is_not_awss_ends_in_one_sentence(
+    nonsense: str, words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "people.jsonl").write_text('{"id": "a", "x": 1}')
+    assert main([*words, "--endpoint-url", nonsense]) == 1
+    assert "check --endpoint-url" in capsys.readouterr().err.splitlines()[-1]

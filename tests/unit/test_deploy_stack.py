@@ -28,6 +28,12 @@ def test_the_stack_gets_the_image_by_digest_and_a_revision_of_its_own() -> None:
     assert command[command.index("--image-repository") + 1] == REPOSITORY
 
 
+def test_the_stack_goes_to_the_region_that_holds_the_image_unless_told() -> None:
+    for given, region in ((None, "us-east-1"), ("eu-west-1", "eu-west-1")):
+        command = make_command("scorer", IMAGE, {}, region=given)
+        assert command[command.index("--region") + 1] == region
+
+
 def test_the_revision_changes_with_the_image_and_with_a_parameter_within_the_characters_that_sam_reads() -> None:
     revisions = [derive_revision(IMAGE, {}), derive_revision(OTHER, {}), derive_revision(IMAGE, {"MemorySize": "2048"})]
     assert len({revision[:10] for revision in revisions}) == 3
