@@ -55,6 +55,7 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
             FunctionName="scorer", Name="live", FunctionVersion=functions.publish_version(FunctionName="scorer")["Version"]
         )
         created = boto3.Session().client("pinpoint").create_app(CreateApplicationRequest={"Name": "spring"})["ApplicationResponse"]["Id"]
+        monkeypatch.delenv("AWS_DEFAULT_REGION")  # the page sets AWS_REGION only
         instance = "12345678-1234-1234-1234-123456789abc"
         yield {"HOOK": ARN, "APPLICATION": created, "CAMPAIGN": "c" * 32, "INSTANCE": instance}
 
