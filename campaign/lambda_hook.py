@@ -6,6 +6,7 @@ call, which costs none: a host would have been throttled too, and tries again.
 
 from __future__ import annotations
 
+import os
 import time
 from typing import Any, Protocol
 
@@ -112,6 +113,7 @@ def connect_lambda(name: str, limit: float) -> LambdaHook:
         retries={"mode": "adaptive", "total_max_attempts": 1},
     )
     try:
-        return LambdaHook(boto3.client("lambda", config=config), name)
+        region = os.environ.get("AWS_REGION") or None  # as for AWS's command line; boto3 reads AWS_DEFAULT_REGION alone
+        return LambdaHook(boto3.client("lambda", region_name=region, config=config), name)
     except BotoCoreError as error:
-        raise OptionError(f"--hook: expected AWS's settings for lambda:NAME ({type(error).__name__})") from error
+        raise OptionError(f"--hook: expected AWS's settings for lambda:NAME, such as AWS_REGION ({type(error).__name__})") from error

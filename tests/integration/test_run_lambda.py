@@ -178,9 +178,18 @@ def test_no_more_calls_at_once_than_allowed_and_the_same_people_are_kept(tmp_pat
     assert Counter(report.problems) == {}
 
 
+def test_the_region_may_be_named_as_for_awss_own_command_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AWS_DEFAULT_REGION", raising=False)
+    monkeypatch.setenv("AWS_REGION", "eu-central-1")
+    assert connect_lambda("scorer", 15.0)._client.meta.region_name == "eu-central-1"
+
+
 @pytest.mark.parametrize("name", ["", "x"])
 def test_without_a_name_or_a_region_says_what_is_missing(name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.delenv("AWS_DEFAULT_REGION")
+    for region in ("AWS_DEFAULT_REGION", "AWS_REGION"):
+        monkeypatch.delenv(region, raising=False)
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
-    with pytest.raises(OptionError, match=r"^--hook: expected (lambda:NAME, with|AWS's settings for lambda:NAME \(NoRegionError\))"):
+    with pytest.raises(
+        OptionError, match=r"^--hook: expected (lambda:NAME, with|AWS's settings for lambda:NAME, such as AWS_REGION \(NoRegionError\))"
+    ):
         connect_lambda(name, 15.0)
