@@ -92,7 +92,7 @@ def _milliseconds(lowest: int, highest: int) -> Callable[[str], float]:
 
 
 def _target(text: str) -> str:
-    if text != "bundled" and not TARGET.fullmatch(text):
+    if text != "bundled" and (not TARGET.fullmatch(text) or (not text.startswith("unix:") and int(text.rpartition(":")[2]) > LARGEST_PORT)):
         raise ValueError("bundled, host:port, dns:///host:port or unix:/path")
     return text
 
@@ -144,6 +144,7 @@ def _metadata(text: str) -> tuple[tuple[str, str], ...]:
 
 
 TARGET = re.compile(r"unix:/.+|(dns:///)?([\w.-]+|\[[0-9a-fA-F:.]+\]):[0-9]{1,5}", re.ASCII)
+LARGEST_PORT = 65_535  # gRPC takes a larger one modulo 65,536, which is somebody else's
 METADATA_NAME = re.compile(r"(?!grpc-)(?!.*-bin$)[0-9a-z_.-]+")  # gRPC over HTTP/2: Custom-Metadata
 # variable -> field of Settings, default, reader
 READERS: dict[str, tuple[str, str, Callable[[str], Any]]] = {

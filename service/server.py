@@ -34,6 +34,7 @@ SERVICE = pb.DESCRIPTOR.services_by_name["GRPCInferenceService"].full_name
 SPARE_THREADS = 4  # for readiness and for refusals while every admitted inference runs
 # What gRPC would also take, such as a bare name, it understands in ways that nobody means.
 ADDRESS = re.compile(r"unix:/.+|([\w.-]+|\[[0-9a-fA-F:.]+\]):[0-9]{1,5}", re.ASCII)
+LARGEST_PORT = 65_535  # gRPC takes a larger one modulo 65,536
 ASIDE_THREADS = 4  # for health and reflection, so that a stream held open costs no inference
 
 
@@ -131,7 +132,7 @@ def serve(settings: ServiceSettings, *, load: Callable[[Path], Model] = load_mod
 
 def _listen(server: grpc.Server, address: str, credentials: grpc.ServerCredentials | None) -> str:
     local = address.startswith("unix:")
-    if not ADDRESS.fullmatch(address):
+    if not ADDRESS.fullmatch(address) or (not local and int(address.rpartition(":")[2]) > LARGEST_PORT):
         raise ServiceError("expected each address to be host:port, [host]:port or unix:/path")
     try:
         port = server.add_secure_port(address, credentials) if credentials and not local else server.add_insecure_port(address)

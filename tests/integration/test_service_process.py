@@ -73,7 +73,7 @@ def test_never_shares_an_address_with_another_server(bundle: Path) -> None:
         assert "cannot listen on" in start_and_fail("--bundle", str(bundle), "--listen", server.address)
 
 
-@pytest.mark.parametrize("address", ["8081", "localhost", "http://localhost:8081", "unix:relative", "vsock:1:2"])
+@pytest.mark.parametrize("address", ["8081", "localhost", "http://localhost:8081", "unix:relative", "vsock:1:2", "127.0.0.1:65536"])
 def test_says_in_one_sentence_what_an_address_looks_like(bundle: Path, address: str) -> None:
     assert "host:port, [host]:port or unix:/path" in start_and_fail("--bundle", str(bundle), "--listen", address)
 

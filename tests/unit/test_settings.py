@@ -53,6 +53,7 @@ def test_the_key_of_a_profile_becomes_steps_through_the_endpoint_document() -> N
         ("SCORER_RESERVE_MS", "\u0663", "SCORER_RESERVE_MS: expected whole milliseconds from 0 to 10000"),
         ("SCORER_TARGET", "example.com", "SCORER_TARGET: expected bundled, host:port, dns:///host:port or unix:/path"),
         ("SCORER_TARGET", "http://example.com:80", "SCORER_TARGET: expected bundled, host:port, dns:///host:port or unix:/path"),
+        ("SCORER_TARGET", "localhost:65536", "SCORER_TARGET: expected bundled, host:port, dns:///host:port or unix:/path"),
         ("SCORER_INPUT", "", "SCORER_INPUT: expected text of one character or more"),
         ("SCORER_DATATYPE", "INT64", "SCORER_DATATYPE: expected one of FP32, FP64"),
         ("SCORER_ENCODING", "json", "SCORER_ENCODING: expected one of raw, contents"),
@@ -89,7 +90,7 @@ def test_a_wrong_setting_is_named_with_what_was_expected_and_never_its_value(nam
 
 
 @pytest.mark.parametrize(
-    "target", ["bundled", "localhost:8081", "10.0.0.1:8081", "[::1]:8081", "dns:///scorer.internal:8081", "unix:/tmp/s.sock"]
+    "target", ["bundled", "localhost:8081", "10.0.0.1:65535", "[::1]:8081", "dns:///scorer.internal:8081", "unix:/tmp/s.sock"]
 )
 def test_a_target_is_the_bundle_or_an_address(target: str) -> None:
     assert read_settings({"SCORER_TARGET": target}).target == target
