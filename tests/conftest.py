@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections import Counter
 
 import pytest
@@ -40,3 +41,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     counts = config.stash[TALLY]
     if counts and "FUZZ_ROUNDS" in os.environ:
         terminalreporter.write_line("; ".join(f"{name}: {count:,}" for name, count in sorted(counts.items())))
+
+
+# A shell that runs the tests in the background hands down an ignored SIGINT, and children would inherit it; a person's terminal does not.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
