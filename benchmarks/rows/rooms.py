@@ -15,7 +15,9 @@ FUNCTION, JSON, USUAL, TUNED = "the function", "the runtime's JSON", "the usual 
 ROOMS = ("hosts: parse", "features", "scorers", "policy", "hosts: reply", "telemetry", "the rest")
 WHOLE = "inside the handler"
 ROUNDS, WARM_UP = 150, 10
-REMAINS = "the usual handler checks nothing and logs nothing; without what that costs the function (the rooms that parse and log) it would be met."
+REMAINS = (
+    "the usual handler checks nothing and logs nothing; without the rooms that do so in the function (parse, telemetry) it would be met."
+)
 
 
 def measure(plan: Plan) -> Table:

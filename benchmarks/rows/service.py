@@ -26,8 +26,8 @@ CLIENTS = (1, 4, 16)
 ROUNDS, SECONDS, WARM_UP = 5, 1.0, 0.5
 OURS, *RIVALS = SERVERS
 REMAINS = (
-    "of a call the model takes 0.07 ms and the service's own code 0.02 ms; the rest of the server's 0.3 to 0.4 ms of processor time is gRPC's "
-    "Python server, and the clients need the same two processors. gRPC's asyncio server was no faster; a pool of "
+    "of a call the model takes 0.07 ms and the service's own code 0.02 ms; the rest of the server's 0.3 to 0.4 ms of processor time is "
+    "gRPC's Python server, and the clients need the same two processors. gRPC's asyncio server was no faster; a pool of "
     "4 threads instead of 20 gives 20 % more calls, but changes how overload is refused."
 )
 # The models are the same but for their scikit-learn's version and for float32 in ONNX (docs/interop.md).
