@@ -6,6 +6,7 @@ Everything is made once, under `.cache/benchmarks/`, by the scripts of `examples
 from __future__ import annotations
 
 import csv
+import functools
 import gzip
 import json
 import os
@@ -111,6 +112,7 @@ def fit_usual() -> Path:
     return folder
 
 
+@functools.cache
 def fit_peer(peer: str) -> Path:
     """Fit the same classifier in a foreign server's environment, as the interoperability tests do; gives its joblib file."""
     folder = PLACE / peer

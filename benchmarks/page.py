@@ -28,6 +28,7 @@ PLOTS = {
 
 def write_page(results: Results) -> str:
     """docs/benchmarks.md, whole."""
+    targets = [target for table in results.tables for target in table.targets]
     lines = [
         "# Benchmarks",
         "",
@@ -41,7 +42,8 @@ def write_page(results: Results) -> str:
         "",
         "## Targets",
         "",
-        *write_targets([target for table in results.tables for target in table.targets]),
+        *write_targets(targets),
+        *(part for target in targets if not target.met and target.remains for part in ("", f"Missed, {target.sentence}: {target.remains}")),
     ]
     for table in results.tables:
         lines += ["", f"## {table.title}"]

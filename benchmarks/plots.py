@@ -14,7 +14,7 @@ from benchmarks.page import PLOTS, show_figure
 from benchmarks.records import Results, Table
 
 # Two blues for ours and the limit, greys for the rest: legible without colour.
-OURS, LIMIT, RIVALS = "#1b4f8a", "#8fb4dd", ("#8c8c8c", "#c4c4c4")
+OURS, LIMIT, RIVALS = "#1b4f8a", "#8fb4dd", ("#6e6e6e", "#959595", "#b5b5b5", "#d2d2d2")
 DRAWN = "drawn-from"
 
 
@@ -37,7 +37,7 @@ def draw_function(tables: dict[str, Table]) -> Figure:
     """Warm call, new process, peak memory: a panel each, a bar a contender."""
     panels = [("warm", 0, "a warm call, median"), ("start", 0, "a new process to its first reply"), ("warm", 2, "peak memory")]
     panels = [panel for panel in panels if panel[0] in tables]
-    figure = Figure(figsize=(9, 2.2), layout="constrained")
+    figure = Figure(figsize=(10, 2.4), layout="constrained")
     axes: Any = figure.subplots(1, len(panels), squeeze=False)[0]
     for axis, (name, index, title) in zip(axes, panels, strict=True):
         table = tables[name]
@@ -57,7 +57,7 @@ def draw_rates(tables: dict[str, Table]) -> Figure:
     """Calls a second by number of clients."""
     table = tables["service"]
     rows = [row for row in table.rows if row.more_is_better]
-    figure = Figure(figsize=(6, 2.8), layout="constrained")
+    figure = Figure(figsize=(9, 3), layout="constrained")
     axis: Any = figure.subplots()
     width = 0.8 / len(table.columns)
     for place, column in enumerate(table.columns):

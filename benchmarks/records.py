@@ -18,13 +18,14 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Target(msgspec.Struct, frozen=True, kw_only=True):
-    """What was promised of a figure, and the figure."""
+    """What was promised of a figure, and the figure. `remains`: what the page says where it is missed, why and what was tried."""
 
     sentence: str
     value: float
     bound: float
     kind: Literal["at most", "at least"] = "at most"
     unit: str = "x"
+    remains: str = ""
 
     @property
     def met(self) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -49,7 +50,8 @@ def command_ours(port: int) -> list[str]:
 
 def command_mlserver(port: int) -> list[str]:
     """MLServer with its scikit-learn runtime. One process: with its default of parallel workers it is slower on small batches."""
-    folder = PLACE / "mlserver"
+    folder = PLACE / f"mlserver-{port}"
+    folder.mkdir()
     ports = {"grpc_port": port, "http_port": find_free_port(), "metrics_port": find_free_port()}
     (folder / "settings.json").write_text(json.dumps({"parallel_workers": 0, "host": "127.0.0.1", **ports}), encoding="utf-8")
     model = {"name": NAME, "implementation": "mlserver_sklearn.SKLearnModel", "parameters": {"uri": str(fit_peer("mlserver"))}}
@@ -64,24 +66,27 @@ def command_kserve(port: int) -> list[str]:
     return [str(find_python("interop/kserve")), str(script), NAME, str(fit_peer("kserve")), *ports]
 
 
-SERVERS: dict[str, tuple[Callable[[int], list[str]], Dialect]] = {
-    "our service": (command_ours, Dialect(model=NAME)),
-    "MLServer": (command_mlserver, Dialect(model=NAME, output_name="predict_proba")),
-    "KServe": (command_kserve, Dialect(model=NAME, output_name="output-0")),
+MLSERVER, KSERVE = Dialect(model=NAME, output_name="predict_proba"), Dialect(model=NAME, output_name="output-0")
+# scikit-learn's predictor takes a thread a core unless told otherwise.
+ONE_THREAD = {"OMP_NUM_THREADS": "1"}
+SERVERS: dict[str, tuple[Callable[[int], list[str]], Dialect, dict[str, str]]] = {
+    "our service": (command_ours, Dialect(model=NAME), {}),
+    "MLServer": (command_mlserver, MLSERVER, {}),
+    "KServe": (command_kserve, KSERVE, {}),
+    "MLServer, one thread": (command_mlserver, MLSERVER, ONE_THREAD),
+    "KServe, one thread": (command_kserve, KSERVE, ONE_THREAD),
 }
 
 
 @contextlib.contextmanager
 def run_server(name: str) -> Iterator[Server]:
     """Start a server, give it once its model is ready, end it. Raises ServerError with what it printed."""
-    make_command, dialect = SERVERS[name]
+    make_command, dialect, environ = SERVERS[name]
     port = find_free_port()
-    log = PLACE / f"{name.replace(' ', '-')}.log"
+    log = PLACE / f"{name.replace(', ', '-').replace(' ', '-')}.log"
     command = make_command(port)
     with log.open("wb") as file:
-        process = subprocess.Popen(
-            command, cwd=PLACE, env=clean_environ(OMP_NUM_THREADS="1"), stdout=file, stderr=file, start_new_session=True
-        )
+        process = subprocess.Popen(command, cwd=PLACE, env=clean_environ(**environ), stdout=file, stderr=file, start_new_session=True)
     address = f"127.0.0.1:{port}"
     try:
         wait_until_ready(process, address, log)
@@ -93,6 +98,7 @@ def run_server(name: str) -> Iterator[Server]:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+        shutil.rmtree(PLACE / f"mlserver-{port}", ignore_errors=True)
 
 
 def wait_until_ready(process: subprocess.Popen[bytes], address: str, log: Path) -> None:

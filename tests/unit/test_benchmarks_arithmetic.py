@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.arithmetic import divide, find_median, find_percentile, rotate, take_no_number, take_turns
+from benchmarks.arithmetic import divide, find_median, find_percentile, take_no_number, take_turns
 
 
 @pytest.mark.parametrize(("values", "median"), [([3.0], 3.0), ([9.0, 1.0, 2.0], 2.0), ([4.0, 1.0, 2.0, 100.0], 3.0)])
@@ -24,20 +24,18 @@ def test_a_ratio_of_what_is_missing_is_missing(part: float | None, whole: float 
     assert divide(part, whole) == ratio
 
 
-def test_contenders_take_turns_and_another_begins_each_round() -> None:
+def test_contenders_take_turns_in_an_order_drawn_anew_each_round() -> None:
     asked: list[tuple[str, int]] = []
 
     def ask(name: str, number: int) -> str:
         asked.append((name, number))
         return f"{name}{number}"
 
-    taken = take_turns({name: lambda number, name=name: ask(name, number) for name in "abc"}, 3)  # type: ignore[misc]
-    assert asked == [("a", 0), ("b", 0), ("c", 0), ("b", 1), ("c", 1), ("a", 1), ("c", 2), ("a", 2), ("b", 2)]
-    assert taken == {"a": ["a0", "a1", "a2"], "b": ["b0", "b1", "b2"], "c": ["c0", "c1", "c2"]}
-
-
-def test_rotating_by_any_number_keeps_everybody_once() -> None:
-    assert [list(rotate("ab", by)) for by in range(3)] == [["a", "b"], ["b", "a"], ["a", "b"]]
+    taken = take_turns({name: lambda number, name=name: ask(name, number) for name in "abc"}, 60)  # type: ignore[misc]
+    rounds = [asked[start : start + 3] for start in range(0, len(asked), 3)]
+    assert all({name for name, _ in each} == set("abc") and {number for _, number in each} == {index} for index, each in enumerate(rounds))
+    assert len({tuple(name for name, _ in each) for each in rounds}) == 6
+    assert taken == {name: [f"{name}{number}" for number in range(60)] for name in "abc"}
 
 
 def test_a_contender_may_ignore_the_rounds_number() -> None:

@@ -110,6 +110,15 @@ def test_more_is_better_for_a_rate_and_less_for_a_cost() -> None:
     assert compare(rate, "ours", "limit") is None
 
 
+def test_a_missed_target_says_what_remains_and_a_met_one_does_not() -> None:
+    def page_of(value: float) -> str:
+        target = Target(sentence="cost", value=value, bound=1.25, remains="gRPC's own.")
+        return write_page(results_of(Table(name="x", title="X", ours="ours", rows=(), targets=(target,))))
+
+    assert "\n\nMissed, cost: gRPC's own.\n" in page_of(1.3)
+    assert "gRPC's own" not in page_of(1.2)
+
+
 @pytest.mark.parametrize(
     ("value", "kind", "met"), [(1.25, "at most", True), (1.26, "at most", False), (1.25, "at least", True), (1.24, "at least", False)]
 )
