@@ -43,7 +43,7 @@ def write_page(results: Results) -> str:
         "## Targets",
         "",
         *write_targets(targets),
-        *(part for target in targets if not target.met and target.remains for part in ("", f"Missed, {target.sentence}: {target.remains}")),
+        *(part for sentence in explain_missed(targets) for part in ("", sentence)),
     ]
     for table in results.tables:
         lines += ["", f"## {table.title}"]
@@ -76,6 +76,16 @@ def write_targets(targets: list[Target]) -> Iterator[str]:
         unit = " x" if target.unit == "x" else f" {target.unit}"
         verdict = "met" if target.met else "**missed**"
         yield f"| {target.sentence} | {show_number(target.value)}{unit} | {target.kind} {show_number(target.bound)}{unit} | {verdict} |"
+
+
+def explain_missed(targets: list[Target]) -> Iterator[str]:
+    """A paragraph for each explanation, naming the missed targets that it is one of."""
+    missed: dict[str, list[str]] = {}
+    for target in targets:
+        if not target.met and target.remains:
+            missed.setdefault(target.remains, []).append(target.sentence)
+    for remains, sentences in missed.items():
+        yield f"Missed, {'; '.join(sentences)}: {remains}"
 
 
 def write_table(table: Table) -> Iterator[str]:
