@@ -18,12 +18,11 @@ from typing import Any
 import msgspec
 
 from campaign.errors import HookUnreachable, OptionError
-from campaign.rules import LIMIT_SECONDS, NO_JSON, Attempt, Hook
+from campaign.rules import LIMIT_SECONDS, NO_JSON, TIMED_OUT, Attempt, Hook
 from function.records import Batch, Decision
 
 INVOKE = "/2015-03-31/functions/function/invocations"
 LAMBDA = "lambda:"
-TIMED_OUT = "took longer than the host waits"
 # How long past the host's limit we wait for a late answer, only to throw it away: a second request meanwhile would crash the emulator.
 PATIENCE_SECONDS = 45.0
 Handler = Callable[[Any, Any], Any]

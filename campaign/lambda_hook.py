@@ -13,8 +13,7 @@ from typing import Any, Protocol
 import msgspec
 
 from campaign.errors import HookUnreachable, OptionError
-from campaign.hooks import TIMED_OUT
-from campaign.rules import NO_JSON, Attempt, find_error
+from campaign.rules import NO_JSON, TIMED_OUT, Attempt, find_error
 
 # Lambda's and AWS's own troubles, which pass: nothing of the function ran. Source: Lambda API reference, Invoke, errors.
 PASSING = {"TooManyRequestsException", "ThrottlingException", "EC2ThrottledException", "ServiceException", "ENILimitReachedException"}

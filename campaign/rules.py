@@ -19,6 +19,7 @@ from function.records import Decision
 
 ATTEMPTS = 3
 LIMIT_SECONDS = pinpoint.LIMIT_SECONDS
+TIMED_OUT = "took longer than the host waits"
 NO_JSON = "answered with what is no JSON"
 # A class name is shown because it says who must act; anything longer or odder could carry somebody's data.
 CLASS_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.]{0,79}")

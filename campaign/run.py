@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from campaign.batching import cut_slices, make_finder
@@ -19,7 +19,6 @@ from campaign.forms import FORMS
 from campaign.hooks import LAMBDA, open_hook
 from campaign.ledger import Entry, Ledger
 from campaign.outputs import (
-    CHECKPOINT_SECONDS,
     REPORT,
     SUMMARY,
     Outputs,
@@ -31,6 +30,7 @@ from campaign.outputs import (
 )
 from campaign.remote_folder import check_remote, copy_out, find_local
 from campaign.report import write_report
+from campaign.request import Request
 from campaign.rules import Hook
 from campaign.segments import S3, Source, add_sizes, find_sources, open_source
 from campaign.settling import describe_request, find_reference, settle_terms
@@ -41,41 +41,6 @@ from campaign.walking import LOG, Block, begin_page, end_page
 # under way at once and little is lost when a run is stopped.
 SLICES = 100
 SLICES_AWAITED = 4
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
-    """What somebody asked for. `scheduled_time` is the campaign's, as text; None: the start of the run. `environ` sets up a local hook.
-
-    segment      paths, globs, s3:// addresses
-    out          a folder, or an s3:// address
-    also         further forms of the kept segment, keys of `forms.FORMS`
-    engine       local or ray; processes: how many, None: one a core
-    concurrency  calls at once of a function in AWS
-    slices       in a block, every: seconds between checkpoints; None: what suits the hook
-    """
-
-    segment: Sequence[str | Path]
-    out: Path | str
-    hook: str = "local"
-    host: str = "pinpoint"
-    scheduled_time: str | None = None
-    application_id: str = "segment-scorer"
-    campaign_id: str = "segment-scorer"
-    treatment_id: str = "0"
-    include_opted_out: bool = False
-    policy: Path | None = None
-    bundle: Path | None = None
-    force: bool = False
-    resume: bool = False
-    rehearse: bool = False
-    also: Sequence[str] = ()
-    engine: str = "local"
-    processes: int | None = None
-    concurrency: int = 10
-    slices: int | None = None
-    every: float = CHECKPOINT_SECONDS
-    environ: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,21 +9,19 @@ import hashlib
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from msgspec.structs import replace
 
 from campaign.books import Terms
 from campaign.errors import OptionError
 from campaign.forms import FORMS
+from campaign.request import Request
 from function.policy import Rules
 from function.policy_file import load_policy
 from function.records import Context
 from function.settings import PREFIX, read_settings
 from model.bundle import load_bundle
-
-if TYPE_CHECKING:
-    from campaign.run import Request
 
 
 def settle_terms(request: Request) -> tuple[Terms, dict[str, str]]:

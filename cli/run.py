@@ -14,7 +14,8 @@ from rich.table import Table
 from campaign.errors import EngineError, HookUnreachable
 from campaign.ledger import FILE as LEDGER
 from campaign.outputs import UNFINISHED
-from campaign.run import Report, Request, run_segment
+from campaign.request import Request
+from campaign.run import Report, run_segment
 
 # count in the summary -> what it says to a reader; indented ones are part of, or a note on, those above
 LINES = {

@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from campaign.books import Summary
-from campaign.run import Request
+from campaign.request import Request
 from cli.run import run_with_bar
 from model.bundle import load_bundle
 from model.errors import SegmentScorerError

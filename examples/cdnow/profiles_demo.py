@@ -19,7 +19,8 @@ from make_endpoints import compress, write_example
 from rich.console import Console
 from rich.progress import Progress
 
-from campaign.run import Report, Request, run_segment
+from campaign.request import Request
+from campaign.run import Report, run_segment
 from function.profiles.build import write_file
 from function.profiles.sources import read_rows
 from model.bundle import load_bundle, write_bundle

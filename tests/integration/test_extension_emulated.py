@@ -21,7 +21,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from campaign.run import Request, run_segment
+from campaign.request import Request
+from campaign.run import run_segment
 from tests.bundles import COLUMNS, expected_scores, make_bundle, make_rows
 from tests.emulator import Emulator, find_session, run_emulator
 from tests.fakes import make_endpoint, make_event

@@ -17,7 +17,8 @@ from pathlib import Path
 
 import pytest
 
-from campaign.run import Request, run_segment
+from campaign.request import Request
+from campaign.run import run_segment
 from tests.processes import ROOT, Server
 
 CUSTOMERS = 23_570

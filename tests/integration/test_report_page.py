@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from campaign.run import Report, Request, run_segment
+from campaign.request import Request
+from campaign.run import Report, run_segment
 from tests.fake_hooks import person, write_segment
 from tests.fakes import make_bundle
 

@@ -18,7 +18,8 @@ from typing import Any
 import pytest
 
 from campaign.errors import EngineError, OptionError, OutputError
-from campaign.run import Request, run_segment
+from campaign.request import Request
+from campaign.run import run_segment
 from tests.emulator import ROOT
 from tests.fake_hooks import person, write_segment
 from tests.fakes import make_bundle
@@ -28,7 +29,8 @@ SAME = ("segment.jsonl.gz", "scores.csv", "decisions.csv", "rejected.jsonl")
 RUNNER = """
 import sys
 from pathlib import Path
-from campaign.run import Request, run_segment
+from campaign.request import Request
+from campaign.run import run_segment
 if __name__ == "__main__":
     bundle, out, processes, *segment = sys.argv[1:]
     run_segment(Request(segment=segment, out=Path(out), bundle=Path(bundle), processes=int(processes), slices=2, every=0.0, resume=True,

@@ -15,7 +15,8 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from campaign.errors import DataError, OutputError
-from campaign.run import Request, run_segment
+from campaign.request import Request
+from campaign.run import run_segment
 from tests.fake_hooks import person, write_segment
 from tests.fakes import make_bundle
 

@@ -19,7 +19,8 @@ from botocore.config import Config
 
 from campaign.errors import HookUnreachable, OptionError
 from campaign.lambda_hook import LambdaHook, connect_lambda
-from campaign.run import Request, run_segment
+from campaign.request import Request
+from campaign.run import run_segment
 from function.bootstrap import build_handler
 from tests.fake_hooks import person, write_segment
 from tests.fakes import make_bundle

@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from campaign.errors import EngineError
-from campaign.run import Request, run_segment
+from campaign.request import Request
+from campaign.run import run_segment
 from tests.fake_hooks import person, write_segment
 from tests.fakes import make_bundle
 
