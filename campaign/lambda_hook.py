@@ -20,7 +20,6 @@ PASSING = {"TooManyRequestsException", "ThrottlingException", "EC2ThrottledExcep
 # Long enough for a burst to drain or for concurrency to scale; adaptive retry paces the calls meanwhile.
 PATIENCE_SECONDS = 120.0
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 5.0
-CONCURRENCY = 10
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode
 

@@ -24,7 +24,6 @@ from model.features import Matrix
 
 NAMESPACE = "SegmentScorer"
 SERVICE = "segment-scorer"
-COUNTED = ("received", "kept", "filtered", "held_out", "unreadable", "unscored", "sparse", "would_filter")
 # Every other metric is a count. A share has no unit in CloudWatch.
 UNITS = {"scoring_ms": "Milliseconds", "remaining_ms": "Milliseconds", "profiles_ms": "Milliseconds", "missing_share": "None"}
 # The messages of log lines that `segment-scorer drift` reads.

@@ -12,7 +12,8 @@ import io
 import itertools
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
@@ -177,3 +178,30 @@ def open_people(path: Path) -> PeopleFile:
         raise DataError(f"{path}: expected a file of people, found none") from error
     except OSError as error:
         raise DataError(f"{path}: expected a readable file of people: {error.strerror}") from error
+
+
+@contextmanager
+def open_unpacked(path: Path, what: str) -> Iterator[tuple[IO[bytes], Callable[[], int]]]:
+    """The bytes of a file of `what` (outcomes, profiles), unpacked where it is gzip, and how many of the file's own are read by now.
+
+    Errors of reading, also of text or CSV read from it inside the `with`, become DataError.
+    """
+    try:
+        with path.open("rb") as raw:
+            packed = raw.read(2) == GZIP_MAGIC
+            raw.seek(0)
+            if packed:
+                with gzip.GzipFile(fileobj=raw) as file:
+                    yield file, raw.tell  # type: ignore[misc]  # a GzipFile is a binary file, which its stub does not say
+            else:
+                yield raw, lambda: 0 if raw.closed else raw.tell()
+    except FileNotFoundError as error:
+        raise DataError(f"{path}: expected a file of {what}, found none") from error
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise DataError(f"{path}: expected a whole gzip file; it is cut off or damaged") from error
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: expected UTF-8") from error
+    except csv.Error as error:
+        raise DataError(f"{path}: expected CSV: {error}") from error
+    except OSError as error:
+        raise DataError(f"{path}: expected a readable file of {what}: {error.strerror}") from error

@@ -6,12 +6,10 @@ Text in CSV stays text. What is empty, null or no finite number is a missing att
 from __future__ import annotations
 
 import csv
-import gzip
 import io
 import math
-import zlib
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import date, time
 from decimal import Decimal
@@ -21,6 +19,7 @@ from typing import IO, Any, TextIO, TypeAlias
 import msgspec
 
 from model.errors import DataError
+from model.people_files import open_unpacked
 
 # stage, how much of it is done, how much there is
 Report: TypeAlias = Callable[[str, int, int], None]
@@ -47,7 +46,7 @@ def read_rows(paths: Sequence[Path], key: str, report: Report) -> Iterator[Row]:
         read = next((reader for suffix, reader in READERS.items() if name.endswith(suffix)), None)
         if read is None:
             raise DataError(f"{path}: expected a name that ends in {', '.join(READERS)}, or in .gz after one of the first")
-        with open_file(path) as (file, tell), closing(read(path, file, key)) as found:
+        with open_unpacked(path, "profiles") as (file, tell), closing(read(path, file, key)) as found:
             for index, (place, fields) in enumerate(found):
                 if index % EVERY == 0:
                     report(STAGE, before + tell(), total)
@@ -151,27 +150,3 @@ def make_plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {str(name): make_plain(field) for name, field in value.items()}
     raise TypeError
-
-
-@contextmanager
-def open_file(path: Path) -> Iterator[tuple[IO[bytes], Callable[[], int]]]:
-    """The bytes of a file, unpacked where it is gzip, and how many of the file's own are read; errors of reading become DataError."""
-    try:
-        with path.open("rb") as raw:
-            packed = raw.read(2) == b"\x1f\x8b"
-            raw.seek(0)
-            if packed:
-                with gzip.GzipFile(fileobj=raw) as file:
-                    yield file, raw.tell  # type: ignore[misc]  # a GzipFile is a binary file, which its stub does not say
-            else:
-                yield raw, lambda: 0 if raw.closed else raw.tell()
-    except FileNotFoundError as error:
-        raise DataError(f"{path}: expected a file of profiles, found none") from error
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise DataError(f"{path}: expected a whole gzip file; it is cut off or damaged") from error
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path}: expected UTF-8") from error
-    except csv.Error as error:
-        raise DataError(f"{path}: expected CSV: {error}") from error
-    except OSError as error:
-        raise DataError(f"{path}: expected a readable file of profiles: {error.strerror}") from error

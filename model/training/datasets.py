@@ -6,20 +6,17 @@ A record that is no endpoint document comes with the reason; a file that cannot 
 from __future__ import annotations
 
 import csv
-import gzip
 import io
 import math
-import zlib
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from model.document import find_problem
 from model.errors import DataError
 from model.features import parse_time
-from model.people_files import open_people
+from model.people_files import open_people, open_unpacked
 from model.people_records import RecordError, make_decoder
 
 # stage, how much of it is done, how much there is
@@ -27,7 +24,6 @@ Report: TypeAlias = Callable[[str, int, int], None]
 
 TOLD_EVERY = 10_000  # records between two reports of progress
 NAMED_LINES = 5  # how many lines an error or a report names before it only counts
-GZIP_MAGIC = b"\x1f\x8b"
 KEYS = {"Id": "Id", "ProfileId": "Id", "UserId": "UserId"}  # a profile's document has its ProfileId as Id
 
 
@@ -58,7 +54,7 @@ def read_outcomes(path: Path) -> Answers:
     repeated: list[int] = []
     outcomes: dict[str, int] = {}
     dates: dict[str, float] = {}
-    with _open(path) as file:
+    with open_unpacked(path, "outcomes") as (file, _):
         rows = csv.reader(io.TextIOWrapper(file, encoding="utf-8-sig", newline=""), strict=True)
         header = next(rows, [])
         if not header or header[0] not in KEYS or header[1:] not in (["outcome"], ["outcome", "date"]):
@@ -113,30 +109,6 @@ def read_lines(paths: Sequence[Path], report: Report, stage: str = "reading endp
         if not found:
             raise DataError(f"{path}: expected endpoints: JSON lines, CSV or Parquet, found nobody")
         report(stage, before, total)
-
-
-@contextmanager
-def _open(path: Path) -> Iterator[IO[bytes]]:
-    """The bytes of an outcomes file, gzip or not; errors of reading become DataError."""
-    try:
-        with path.open("rb") as raw:
-            packed = raw.read(2) == GZIP_MAGIC
-            raw.seek(0)
-            if packed:
-                with gzip.GzipFile(fileobj=raw) as file:
-                    yield file  # type: ignore[misc]  # a GzipFile is a binary file, which its stub does not say
-            else:
-                yield raw
-    except FileNotFoundError as error:
-        raise DataError(f"{path}: expected a file of outcomes, found none") from error
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise DataError(f"{path}: expected a whole gzip file; it is cut off or damaged") from error
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path}: expected UTF-8") from error
-    except csv.Error as error:
-        raise DataError(f"{path}: expected CSV: {error}") from error
-    except OSError as error:
-        raise DataError(f"{path}: expected a readable file of outcomes: {error.strerror}") from error
 
 
 def _size(path: Path) -> int:

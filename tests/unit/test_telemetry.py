@@ -12,12 +12,13 @@ import pytest
 
 from function.bootstrap import build_handler
 from function.errors import BundleError, ScorerUnavailable
-from function.telemetry import COUNTED, Telemetry
+from function.telemetry import Telemetry
 from model.bundle import load_bundle
 from tests.fakes import FakeContext, FakeScorer, make_bundle, make_endpoint, make_event, read_log, write_policy
 from tests.rooms import DRIFT, Drain, load_tiny, make_handler
 
 EVENT = make_event({"a": make_endpoint(0.9), "b": make_endpoint(0.3), "c": make_endpoint(None), "d": None, "e": {"Address": 5}})
+COUNTED = ("received", "kept", "filtered", "held_out", "unreadable", "unscored", "sparse", "would_filter")
 FACTS = {*COUNTED, "unencodable", "overrides_skipped", "annotations_dropped", "fallback_used", "scoring_ms", "missing_share", "cold_start"}
 
 
