@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as WaitedTooLong
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NoReturn
 
 import boto3
 from botocore.config import Config
@@ -43,6 +43,18 @@ PASSING = frozenset(
 )
 
 
+class LookUp:
+    """One look-up: when its time is over, and why its latest attempt gave nothing (None: it gave some, or there was none)."""
+
+    def __init__(self, timeout: float) -> None:
+        self.deadline = time.monotonic() + timeout
+        self.error: ProfilesError | None = None
+
+    def give_up(self) -> NoReturn:
+        """Say what stood in the way; that an attempt was still under way when time was over says less than why the one before failed."""
+        raise self.error or ProfilesTimeout("profiles: expected DynamoDB to process every key within the time budget")
+
+
 class DynamoProfiles:
     """Looks profiles up in one table."""
 
@@ -66,33 +78,31 @@ class DynamoProfiles:
 
     def fetch(self, keys: Sequence[str], timeout: float) -> dict[str, Mapping[str, Any] | None]:
         """See `records.Profiles`."""
-        deadline = time.monotonic() + timeout
-        call = self._threads.submit(self._fetch_all, keys, deadline)
+        look_up = LookUp(timeout)
+        call = self._threads.submit(self._fetch_all, keys, look_up)
         try:
             return call.result(max(0.0, timeout))
-        except WaitedTooLong as error:
+        except WaitedTooLong:
             call.cancel()
-            raise ProfilesTimeout("profiles: expected DynamoDB's answer within the time budget") from error
+            look_up.give_up()
 
-    def _fetch_all(self, keys: Sequence[str], deadline: float) -> dict[str, Mapping[str, Any] | None]:
+    def _fetch_all(self, keys: Sequence[str], look_up: LookUp) -> dict[str, Mapping[str, Any] | None]:
         found: dict[str, Mapping[str, Any] | None] = {}
         possible = [{self._partition_key: {"S": key}} for key in keys if 0 < len(key.encode()) <= LONGEST_KEY]
         for start in range(0, len(possible), MOST_KEYS):
             wanted = possible[start : start + MOST_KEYS]
             for pause in pauses():
-                some, wanted, error = self._ask(wanted, deadline)
+                some, wanted, look_up.error = self._ask(wanted)
                 found |= some
                 if not wanted:
                     break
-                if time.monotonic() + pause >= deadline:
-                    raise error or ProfilesTimeout("profiles: expected DynamoDB to process every key within the time budget")
+                if time.monotonic() + pause >= look_up.deadline:
+                    look_up.give_up()
                 time.sleep(pause)
         return found
 
-    def _ask(self, wanted: list[Any], deadline: float) -> tuple[dict[str, dict[str, Any]], list[Any], ProfilesError | None]:
+    def _ask(self, wanted: list[Any]) -> tuple[dict[str, dict[str, Any]], list[Any], ProfilesError | None]:
         """One call: the profiles it gave, the keys that are still wanted, and why none came. Raises what will not pass."""
-        if time.monotonic() >= deadline:
-            raise ProfilesTimeout("profiles: expected DynamoDB's answer within the time budget")
         try:
             answer = self._client.batch_get_item(RequestItems={self._table: {"Keys": wanted, **self._projection}})
             # What is no JSON parses as an answer without anything in it.

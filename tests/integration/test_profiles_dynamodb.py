@@ -122,8 +122,8 @@ def test_a_server_that_is_killed_is_unavailable_in_time_and_found_again_when_it_
         server.kill()
         started = time.monotonic()
         with pytest.raises(ProfilesUnavailable, match="expected DynamoDB to be reachable"):
-            store.fetch(["u"], 0.5)
-        assert time.monotonic() - started < 5.0
+            store.fetch(["u"], 2.0)
+        assert time.monotonic() - started < 8.0
         server.start()
         create_table(server.url, "people")
         assert store.fetch(["u"], 10.0) == {}
@@ -222,7 +222,7 @@ def test_whatever_the_store_does_an_answer_comes_in_time_with_nobody_lost(
         environ = {
             "SCORER_BUNDLE": str(make_external_bundle(tmp_path / "b")),
             "SCORER_PROFILES": "dynamodb:people",
-            "SCORER_PROFILES_TIMEOUT_MS": "400",
+            "SCORER_PROFILES_TIMEOUT_MS": "1000",
         }
         handle = build_handler(environ, stream=log)
         context = FakeContext(seconds=5.0)
@@ -232,6 +232,12 @@ def test_whatever_the_store_does_an_answer_comes_in_time_with_nobody_lost(
     (line,) = [line for line in read_log(log.getvalue()) if line.get("message") == "batch"]
     assert (line["profiles_error"], line["profiles_failed"], line["unscored"]) == (kind.__name__, 1, 2)
     assert "127.0.0.1" not in log.getvalue()
+
+
+def test_an_attempt_cut_short_does_not_hide_why_the_one_before_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+    with run_faulty(PASSING["busy"], hang) as faulty, pytest.raises(ProfilesUnavailable, match="to have room"):
+        open_store(monkeypatch, faulty.url, patience=20.0).fetch(["a"], 2.0)
+    assert len(faulty.calls) == 2
 
 
 def test_look_ups_left_behind_do_not_pile_up(monkeypatch: pytest.MonkeyPatch) -> None:
