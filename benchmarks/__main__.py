@@ -76,7 +76,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure, and make docs/benchmarks.md.")
     parser.add_argument("--only", nargs="+", choices=TABLES, default=TABLES, help="measure these tables; print the page, keep nothing")
     parser.add_argument("--effort", type=float, default=1.0, help="share of the usual repetitions (default: 1)")
-    parser.add_argument("--largest", type=int, default=1_000_000, help="endpoints of the largest segment (default: 1,000,000)")
+    parser.add_argument("--largest", type=int, default=10_000_000, help="endpoints of the largest segment (default: 10,000,000)")
     parser.add_argument("--page", action="store_true", help="measure nothing; make the page and the plots again from docs/benchmarks.json")
     options = parser.parse_args()
     if options.page:
