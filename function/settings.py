@@ -10,6 +10,7 @@ from typing import Any
 
 from function.errors import SettingsError
 from model.bundle import SHIPPED
+from model.document import is_encodable
 from model.features import Feature, find_feature_problems
 
 PREFIX = "SCORER_"
@@ -113,13 +114,15 @@ def read_profile_key(text: str) -> tuple[str, ...]:
 
 
 def _text(text: str) -> str:
+    if not is_encodable(text):  # bytes of the environment that are no UTF-8 arrive as lone surrogates; gRPC would refuse every call
+        raise ValueError("text in UTF-8")
     return text
 
 
 def _named(text: str) -> str:
     if not text:
         raise ValueError("text of one character or more")
-    return text
+    return _text(text)
 
 
 def _optional_path(text: str) -> Path | None:

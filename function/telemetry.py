@@ -5,6 +5,7 @@ Takes counts, never a document: no address, id of a person or attribute value ca
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 from collections.abc import Iterable, Mapping
@@ -122,7 +123,11 @@ class Telemetry:
             dimensions={"model": account.label, "mode": account.mode},
             metadata={"campaign_id": account.batch.context.campaign_id, "score_bins": bins.get("score_bins")},
         )
-        self._stream.write(write_json(blob) + "\n")
+        line = write_json(blob) + "\n"
+        with contextlib.suppress(
+            OSError, ValueError
+        ):  # a full or closed stream must not cost 50 people their message; nor does the log line
+            self._stream.write(line)
 
 
 def gather_facts(account: Account) -> dict[str, float | None]:

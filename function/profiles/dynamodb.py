@@ -142,9 +142,10 @@ def open_client(region: str | None, endpoint_url: str | None) -> Iterator[Any]:
 
 def pauses() -> Iterator[float]:
     """How long to wait after each attempt, endlessly."""
+    chance = random.SystemRandom()  # a generator seeded at import would be the same one in every environment restored from a snapshot
     pause = FIRST_PAUSE
     while True:
-        yield pause * random.uniform(0.5, 1.0)  # noqa: S311  # spreads load; nothing secret
+        yield pause * chance.uniform(0.5, 1.0)
         pause = min(pause * 2, LONGEST_PAUSE)
 
 

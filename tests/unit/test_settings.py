@@ -55,6 +55,8 @@ def test_the_key_of_a_profile_becomes_steps_through_the_endpoint_document() -> N
         ("SCORER_TARGET", "http://example.com:80", "SCORER_TARGET: expected bundled, host:port, dns:///host:port or unix:/path"),
         ("SCORER_TARGET", "localhost:65536", "SCORER_TARGET: expected bundled, host:port, dns:///host:port or unix:/path"),
         ("SCORER_INPUT", "", "SCORER_INPUT: expected text of one character or more"),
+        ("SCORER_MODEL", "\udcff", "SCORER_MODEL: expected text in UTF-8"),
+        ("SCORER_INPUT", "\udcff", "SCORER_INPUT: expected text in UTF-8"),
         ("SCORER_DATATYPE", "INT64", "SCORER_DATATYPE: expected one of FP32, FP64"),
         ("SCORER_ENCODING", "json", "SCORER_ENCODING: expected one of raw, contents"),
         ("SCORER_POSITIVE_COLUMN", "-1", "SCORER_POSITIVE_COLUMN: expected a column's index from 0, or nothing"),

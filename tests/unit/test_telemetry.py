@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import logging
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,23 @@ def test_a_batch_writes_one_log_line_and_one_metrics_blob() -> None:
     line, blob = lines_of()
     assert line["message"] == "batch"
     assert "_aws" in blob
+
+
+class FullDisk(io.StringIO):
+    """A stream that takes nothing."""
+
+    def write(self, text: str) -> int:
+        raise OSError(28, "No space left on device")
+
+
+@pytest.mark.parametrize("closed", [False, True])
+def test_what_cannot_be_written_costs_nobody_the_answer(closed: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logging, "raiseExceptions", False)  # else logging says on stderr what its handler swallowed
+    stream = FullDisk()
+    handle = make_handler({}, stream=stream)
+    if closed:
+        stream.close()
+    assert handle(EVENT) == make_handler({}, stream=io.StringIO())(EVENT)
 
 
 def test_both_hold_every_number_the_issue_names() -> None:
