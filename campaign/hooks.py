@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import io
+import json
 import socket
 import threading
 import time
@@ -113,7 +114,7 @@ class HttpHook:
                 raise HookUnreachable("--hook: expected a runtime interface emulator to listen at that address") from error
             with cut_off(connection.sock, patience):
                 try:
-                    connection.request("POST", INVOKE, _encode(event), {"Content-Type": "application/json"})
+                    connection.request("POST", INVOKE, encode_event(event), {"Content-Type": "application/json"})
                     response = connection.getresponse()
                     status, body = response.status, response.read()
                 except (OSError, http.client.HTTPException):
@@ -143,6 +144,14 @@ def read_answer(status: int, body: bytes) -> Attempt:
         return Attempt(reply=_decode(body))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return Attempt(problem=NO_JSON)
+
+
+def encode_event(event: Any) -> bytes:
+    """An event as JSON text; a lone surrogate, which an event of a person's own may hold (`invoke`), as the escape it came as."""
+    try:
+        return _encode(event)
+    except UnicodeEncodeError:
+        return json.dumps(event).encode()
 
 
 @contextlib.contextmanager

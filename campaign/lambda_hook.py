@@ -113,5 +113,7 @@ def connect_lambda(name: str, limit: float) -> LambdaHook:
     try:
         region = os.environ.get("AWS_REGION") or None  # as for AWS's command line; boto3 reads AWS_DEFAULT_REGION alone
         return LambdaHook(boto3.client("lambda", region_name=region, config=config), name)
-    except BotoCoreError as error:
-        raise OptionError(f"--hook: expected AWS's settings for lambda:NAME, such as AWS_REGION ({type(error).__name__})") from error
+    except (BotoCoreError, ValueError) as error:  # ValueError: an AWS_ENDPOINT_URL that is none
+        raise OptionError(
+            f"--hook: expected AWS's settings for lambda:NAME, such as AWS_REGION, to be there and usable ({type(error).__name__})"
+        ) from error

@@ -25,6 +25,7 @@ from campaign.forms import find_columns
 from campaign.rules import ATTEMPTS, NO_JSON, Hook, Outcome, ask_hook
 from campaign.sides import FAILED, FILTERED, KEPT, SIDES, Fate
 from campaign.tally import Tally
+from function.policy import format_score
 from model.people_records import Decoder, Record, RecordError, make_decoder
 
 SEGMENT, SCORES, DECISIONS, REJECTED, LOG = "segment.jsonl.gz", "scores.csv", "decisions.csv", "rejected.jsonl", "batches.jsonl"
@@ -158,7 +159,7 @@ class Walker:
         if decision is not None:
             reason, score = decision.reason, decision.score
             if score is not None:
-                text = f"{score:.{self._terms.decimals}f}"
+                text = format_score(score, self._terms.decimals)
                 self._scores.append((id_, text))
             if decision.band is not None:
                 band = decision.band.name

@@ -46,7 +46,7 @@ def read_event(path: Path) -> Any:
         return json.loads(sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes())
     except OSError as error:
         raise DataError(f"{path}: expected a readable file") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DataError(f"{path}: expected one event, JSON in UTF-8") from error
 
 

@@ -43,7 +43,9 @@ def check(
 
 def explain(
     *,
-    endpoint: Annotated[Path, typer.Option(metavar="FILE", help="One endpoint as exported, or a whole hook event (JSON).")],
+    endpoint: Annotated[
+        Path, typer.Option(metavar="FILE", help="One endpoint or customer profile as exported, or a whole hook event (JSON).")
+    ],
     policy: Annotated[Path | None, typer.Option(metavar="FILE", help="Default: SCORER_POLICY, else the shipped one.")] = None,
     bundle: Annotated[Path | None, typer.Option(metavar="DIR", help="Default: SCORER_BUNDLE, else the shipped one.")] = None,
     campaign_id: Annotated[str, typer.Option(metavar="ID", help="As if this campaign had asked.")] = "",

@@ -6,6 +6,7 @@ Decides nothing itself: the very handler that Lambda runs is asked, and watched.
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,13 +14,15 @@ import msgspec
 
 from function.bootstrap import build_handler
 from function.errors import EventError
-from function.hosts import pinpoint
-from function.policy import Policy, Rules, attributes_for
+from function.hosts import connect, pinpoint
+from function.policy import Policy, Rules, attributes_for, format_score
 from function.policy_file import load_policy
+from function.profiles.enrich import GROUP
 from function.records import Batch, Decision, Endpoint
 from function.settings import read_settings
 from model.bundle import load_bundle
 from model.features import FeatureSpec, build_matrix, share_present
+from model.profile import PROFILE_ID
 
 
 class Explanation(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,9 +37,16 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def wrap_endpoint(document: Mapping[str, Any], *, application_id: str, campaign_id: str, treatment_id: str, time: str) -> dict[str, Any]:
-    """The hook event of one endpoint as exported; what is a hook event already is given back as it is."""
+    """The hook event of one endpoint, or one customer profile, as exported; what is a hook event already is given back as it is.
+
+    As for the runner, an object with a ProfileId and no Id is a profile, which Connect would send.
+    """
     if pinpoint.is_event(document) or "Items" in document:
         return dict(document)
+    profile = next((document[name] for name in PROFILE_ID if document.get(name)), None)
+    if profile is not None and not document.get("Id"):
+        run = f"{campaign_id}#{time[:19].replace(':', '-')}Z"
+        return connect.build_event({str(profile): json.dumps(document)}, campaign_id=campaign_id, run_id=run, action_id="")
     return pinpoint.build_event(
         {str(document.get("Id") or "endpoint"): document},
         application_id=application_id,
@@ -74,9 +84,9 @@ def explain_decision(endpoint: Endpoint, decision: Decision, policy: Policy, bat
         ),
         "no_scores": lambda: f"the batch has no scores, or is too large to send back; on_error = {rules.on_error}",
         "sparse": lambda: (
-            f"{describe_presence(endpoint, batch, spec)} is below min_present = {rules.min_present:g}; sparse = {rules.sparse}"
+            f"{describe_presence(endpoint, batch, spec)}, which is below min_present = {rules.min_present:g}; sparse = {rules.sparse}"
         ),
-        "score": lambda: describe_comparison(decision, rules),
+        "score": lambda: f"{describe_comparison(decision, rules)}; {describe_presence(endpoint, batch, spec)}",
     }
     notes = [] if override is None else ["override for " + ", ".join(f"{key} = {value}" for key, value in override.ids.items())]
     if decision.stays and not decision.keep:
@@ -86,7 +96,9 @@ def explain_decision(endpoint: Endpoint, decision: Decision, policy: Policy, bat
     if decision.band is not None:
         notes.append(f"band {decision.band.name}, from {decision.band.at_least:g}")
     if decision.stays and batch.host == "pinpoint":
-        notes += [f"writes Attributes.{name} = {values[0]}" for name, values in attributes_for(decision, rules).items()]
+        notes += [f"writes Attributes.{name} = {', '.join(values)}" for name, values in attributes_for(decision, rules).items()]
+    if (endpoint.document or {}).get("OptOut") == "ALL" or (endpoint.document or {}).get("EndpointStatus") == "INACTIVE":
+        notes.append("no host would ask: OptOut is ALL or EndpointStatus is INACTIVE")
     return Explanation(
         keep=decision.keep,
         stays=decision.stays,
@@ -100,10 +112,15 @@ def explain_decision(endpoint: Endpoint, decision: Decision, policy: Policy, bat
 def describe_comparison(decision: Decision, rules: Rules) -> str:
     """How the rounded score stands to the threshold, and what that means."""
     sign = ">=" if decision.score is not None and decision.score >= rules.threshold else "<"
-    return f"score {decision.score:.{rules.decimals}f} {sign} threshold {rules.threshold:g}; keep = {rules.keep}"
+    score = "" if decision.score is None else format_score(decision.score, rules.decimals)
+    return f"score {score} {sign} threshold {rules.threshold:g}; keep = {rules.keep}"
 
 
 def describe_presence(endpoint: Endpoint, batch: Batch, spec: FeatureSpec) -> str:
-    """How many of the model's features the endpoint has."""
-    share = float(share_present(build_matrix([endpoint.document or {}], spec, batch.context.reference), spec)[0])
-    return f"{round(share * len(spec.features))} of {len(spec.features)} features present, {share:.4g},"
+    """How many of the model's features the endpoint itself has; what is looked up elsewhere is not seen from here."""
+    own = FeatureSpec(tuple(feature for feature in spec.features if feature.keys[0] != GROUP))
+    if not own.features:
+        return "all features are looked up elsewhere"
+    share = float(share_present(build_matrix([endpoint.document or {}], own, batch.context.reference), own)[0])
+    whose = "features" if len(own.features) == len(spec.features) else "features of its own"
+    return f"{round(share * len(own.features))} of {len(own.features)} {whose} present"

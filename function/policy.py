@@ -178,7 +178,7 @@ def attributes_for(decision: Decision, rules: Rules) -> dict[str, list[str]]:
         return {}
     written: dict[str, list[str]] = {**decision.external}
     if decision.score is not None and rules.score_attribute:
-        written[rules.score_attribute] = [format_score(decision.score, rules)]
+        written[rules.score_attribute] = [format_score(decision.score, rules.decimals)]
     if decision.band is not None and rules.band_attribute:
         written[rules.band_attribute] = [decision.band.name]
     if rules.holdout.attribute and rules.holdout.percent > 0:
@@ -186,9 +186,9 @@ def attributes_for(decision: Decision, rules: Rules) -> dict[str, list[str]]:
     return written
 
 
-def format_score(score: float, rules: Rules) -> str:
-    """A rounded score as text with the policy's number of decimals, the same in attributes and files."""
-    return f"{score:.{rules.decimals}f}"
+def format_score(score: float, decimals: int) -> str:
+    """A rounded score as text with the policy's number of decimals, the same in attributes, files and sentences."""
+    return f"{score:.{decimals}f}"
 
 
 def count_outcomes(decisions: Sequence[Decision]) -> dict[str, Any]:

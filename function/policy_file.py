@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -170,7 +171,10 @@ class Reader:
         if not isinstance(raw, dict):
             self.problems.append(f"{place}: expected a table")
             return {}
-        self.problems += [f"{place}.{key}: unknown key; expected one of {', '.join(sorted(keys))}" for key in raw if key not in keys]
+        for key in raw:
+            if key not in keys:
+                misplaced = "; keys of the whole policy stand above the first [table]" if key in KEYS else ""
+                self.problems.append(f"{place}.{key}: unknown key; expected one of {', '.join(sorted(keys))}{misplaced}")
         return raw
 
     def read_overrides(self, raw: Any, parent: Mapping[str, Any]) -> tuple[Override, ...]:
@@ -178,7 +182,7 @@ class Reader:
         if not isinstance(raw, list):
             self.problems.append("override: expected [[override]] tables")
             return ()
-        overrides = []
+        overrides: dict[int, Override] = {}
         for index, row in enumerate(raw):
             place = f"override[{index}]"
             if not isinstance(row, dict):
@@ -189,9 +193,9 @@ class Reader:
                 self.problems.append(f"{place}: expected one or more of {', '.join(MATCHED)}")
             rules, _ = self.read_rules(row, f"{place}.", parent)
             if rules is not None and ids:
-                overrides.append(Override(ids=ids, rules=rules))
+                overrides[index] = Override(ids=ids, rules=rules)
         self.problems += find_ties(overrides)
-        return tuple(sorted(overrides, key=lambda override: -len(override.ids)))
+        return tuple(sorted(overrides.values(), key=lambda override: -len(override.ids)))
 
 
 # key in the file -> name in Rules, and how it is read
@@ -217,10 +221,10 @@ KEYS: dict[str, tuple[str, Callable[[Reader, str, Any], Any]]] = {
 def load_policy(path: Path, *, threshold: float, quantiles: Sequence[float]) -> Policy:
     """Read a policy file. `threshold` and `quantiles` are the bundle's. Raises SettingsError naming every problem."""
     try:
-        table = tomllib.loads(path.read_text("utf-8"))
+        table = tomllib.loads(path.read_text("utf-8-sig"))
     except FileNotFoundError as error:
         raise SettingsError(f"{path}: expected a policy (TOML), found no file") from error
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise SettingsError(f"{path}: expected a readable TOML file in UTF-8: {error}") from error
     try:
         return read_policy(table, threshold=threshold, quantiles=quantiles)
@@ -238,16 +242,16 @@ def read_policy(table: Mapping[str, Any], *, threshold: float, quantiles: Sequen
     return Policy(rules=rules, overrides=overrides, warnings=tuple(dict.fromkeys(reader.warnings)))
 
 
-def find_ties(overrides: Sequence[Override]) -> list[str]:
-    """Pairs of overrides with as many ids that one event can match, unless a third with more ids decides every such event."""
+def find_ties(overrides: Mapping[int, Override]) -> list[str]:
+    """Pairs of overrides, by place in the file, with as many ids that one event can match, unless a third with more ids decides it."""
     problems = []
-    for index, one in enumerate(overrides):
-        for other_index, other in enumerate(overrides[:index]):
-            union = {**one.ids, **other.ids}
-            compatible = all(union[key] == value for ids in (one.ids, other.ids) for key, value in ids.items())
-            decided = any(len(third.ids) > len(one.ids) and third.ids.items() <= union.items() for third in overrides)
-            if len(one.ids) == len(other.ids) and compatible and not decided:
-                problems.append(f"override[{other_index}], override[{index}]: expected no event to match both with as many ids")
+    for (first, one), (second, other) in combinations(overrides.items(), 2):
+        union = {**one.ids, **other.ids}
+        compatible = all(union[key] == value for ids in (one.ids, other.ids) for key, value in ids.items())
+        decided = any(len(third.ids) > len(one.ids) and third.ids.items() <= union.items() for third in overrides.values())
+        if len(one.ids) == len(other.ids) and compatible and not decided:
+            cure = "; a third that has the ids of both would decide" if len(union) > len(one.ids) else ""
+            problems.append(f"override[{first}], override[{second}]: expected no event to match both with as many ids{cure}")
     return problems
 
 

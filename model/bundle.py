@@ -110,7 +110,7 @@ def read_manifest(directory: Path) -> dict[str, Any]:
         manifest = json.loads(path.read_text("utf-8"))
     except FileNotFoundError as error:
         raise BundleError(f"{directory}: expected a bundle: a directory with {MANIFEST_FILE} and {MODEL_FILE}") from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise BundleError(f"{path}: expected readable JSON in UTF-8") from error
     if not isinstance(manifest, dict):
         raise BundleError(f"{path}: expected a JSON object")

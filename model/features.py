@@ -109,10 +109,10 @@ class FeatureSpec:
 def load_spec(path: Path) -> FeatureSpec:
     """Read a feature spec from a TOML file. Raises SpecError naming every problem."""
     try:
-        return read_spec(tomllib.loads(path.read_text("utf-8")))
+        return read_spec(tomllib.loads(path.read_text("utf-8-sig")))
     except FileNotFoundError as error:
         raise SpecError(f"{path}: expected a feature spec (TOML), found no file") from error
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise SpecError(f"{path}: expected a readable TOML file in UTF-8: {error}") from error
     except SpecError as error:
         raise SpecError(f"{path}: {error}") from error

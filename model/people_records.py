@@ -13,12 +13,11 @@ import msgspec
 
 from model.errors import DataError
 from model.features import NUMBER
-from model.profile import profile_to_document
+from model.profile import PROFILE_ID, profile_to_document
 
 # Source of the columns: Amazon Pinpoint user guide, "Importing segments"; several values repeat the header.
 GROUPED = "such as Id, ChannelType, Attributes.X, Metrics.X, User.UserId"
 TEXT, NUMERIC, LIST = "text", "number", "list"
-PROFILE_ID = ("ProfileId", "profileId")
 KNOWN_GROUPS = ("Attributes.", "Metrics.", "Demographic.", "Location.", "User.", "ChannelType", "Address")
 # A synchronous Lambda invocation takes 6 MB; Pinpoint's own limit is 15 KB an endpoint. What is longer is no person.
 LONGEST_RECORD = 5_000_000

@@ -14,6 +14,7 @@ from model.features import NUMBER
 
 # Source: Amazon Pinpoint end of support, migration to Amazon Connect Customer Profiles: attributes of several values become X_1, X_2 ...
 NUMBERED = re.compile(r"(.+)_([1-9][0-9]{0,2})", re.ASCII | re.DOTALL)
+PROFILE_ID = ("ProfileId", "profileId")  # an export's, an event's
 EMAIL_FIELDS = ("emailAddress", "personalEmailAddress", "businessEmailAddress")
 PHONE_FIELDS = ("phoneNumber", "mobilePhoneNumber", "homePhoneNumber", "businessPhoneNumber")
 ADDRESS_FIELDS = {"City": ("city",), "Country": ("country",), "PostalCode": ("postalCode",), "Region": ("county", "province", "state")}

@@ -185,12 +185,19 @@ def test_the_region_may_be_named_as_for_awss_own_command_line(monkeypatch: pytes
     assert connect_lambda("scorer", 15.0)._client.meta.region_name == "eu-central-1"
 
 
+def test_an_address_that_is_none_is_said_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_REGION", "eu-central-1")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "nonsense")
+    with pytest.raises(OptionError, match=r"^--hook: expected AWS's settings for lambda:NAME, .* usable \(ValueError\)$"):
+        connect_lambda("scorer", 15.0)
+
+
 @pytest.mark.parametrize("name", ["", "x"])
 def test_without_a_name_or_a_region_says_what_is_missing(name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for region in ("AWS_DEFAULT_REGION", "AWS_REGION"):
         monkeypatch.delenv(region, raising=False)
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
     with pytest.raises(
-        OptionError, match=r"^--hook: expected (lambda:NAME, with|AWS's settings for lambda:NAME, such as AWS_REGION \(NoRegionError\))"
+        OptionError, match=r"^--hook: expected (lambda:NAME, with|AWS's settings for lambda:NAME, such as AWS_REGION, .* \(NoRegionError\))"
     ):
         connect_lambda(name, 15.0)

@@ -70,7 +70,7 @@ def test_a_missing_model_is_named(tmp_path: Path) -> None:
         load_bundle(directory)
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "\xff"])
+@pytest.mark.parametrize("text", ["", "{", "[]", "\xff", "[" * 100_000])
 def test_a_manifest_that_is_no_json_object_is_refused(tmp_path: Path, text: str) -> None:
     directory = make_bundle(tmp_path / "bundle")
     (directory / "manifest.json").write_bytes(text.encode("latin-1"))

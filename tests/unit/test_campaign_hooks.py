@@ -106,6 +106,11 @@ def test_posts_the_event_as_json_and_reads_the_answer() -> None:
         assert HttpHook(url).call(EVENT).reply == {"a": {}}
 
 
+def test_posts_an_event_that_utf_8_cannot_encode_as_the_escapes_it_came_as() -> None:
+    with serve(lambda body: (200, b"{}" if b'"\\ud83d"' in body else b"")) as url:
+        assert HttpHook(url).call({"Endpoints": {"\ud83d": {}}}).reply == {}
+
+
 @pytest.mark.parametrize(
     ("answer", "problem"),
     [

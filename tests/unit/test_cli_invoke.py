@@ -42,6 +42,7 @@ def test_marks_whoever_the_rules_drop_but_the_mode_lets_stay(
     ("content", "sentence"),
     [
         (b"{", "expected one event, JSON in UTF-8"),
+        (b"[" * 100_000, "expected one event, JSON in UTF-8"),
         (b"\xff", "expected one event, JSON in UTF-8"),
         (b"{}", "expected a campaign hook event"),
         (None, "expected a readable file"),

@@ -247,9 +247,10 @@ def test_spec_file_errors_name_the_file(tmp_path: Path) -> None:
     with pytest.raises(SpecError, match=r"none\.toml: expected a feature spec \(TOML\), found no file"):
         load_spec(tmp_path / "none.toml")
     broken = tmp_path / "broken.toml"
-    broken.write_text("[[feature]\n", "utf-8")
-    with pytest.raises(SpecError, match=r"broken\.toml: expected a readable TOML file in UTF-8"):
-        load_spec(broken)
+    for text in ("[[feature]\n", "feature = " + "[" * 5_000, "feature = " + "9" * 5_000):
+        broken.write_text(text, "utf-8")
+        with pytest.raises(SpecError, match=r"broken\.toml: expected a readable TOML file in UTF-8"):
+            load_spec(broken)
 
 
 def test_texts_of_numbers_have_no_needless_decimals() -> None:

@@ -72,8 +72,7 @@ def test_decision_band_and_attribute_use_the_same_rounded_number() -> None:
 
 @pytest.mark.parametrize(("decimals", "text"), [(0, "0"), (1, "0.1"), (4, "0.1235"), (15, "0.123456789012346")])
 def test_a_score_is_written_with_the_policys_decimals(decimals: int, text: str) -> None:
-    policy = rules(decimals=decimals)
-    assert format_score(round(0.1234567890123456, decimals), policy) == text
+    assert format_score(round(0.1234567890123456, decimals), decimals) == text
 
 
 @pytest.mark.parametrize(("score", "name"), [(1.0, "high"), (0.75, "high"), (0.74, "middle"), (0.5, "middle"), (0.49, None)])

@@ -73,23 +73,24 @@ def test_check_prints_what_each_override_comes_to(tmp_path: Path, bundle: Path, 
     assert tomllib.loads(own)["threshold"] == 0.5
 
 
+WHOLE = "1 of 1 features present"
 EXPLAINED: list[tuple[Any, str, str]] = [
-    (make_endpoint(0.75), "", "kept: score: score 0.7500 >= threshold 0.5; keep = at_least\n  writes Attributes.Score = 0.7500\n"),
-    (make_endpoint(0.25), "", "left out: score: score 0.2500 < threshold 0.5; keep = at_least\n"),
-    (make_endpoint(0.25), 'keep = "below"\nscore_attribute = ""', "kept: score: score 0.2500 < threshold 0.5; keep = below\n"),
+    (make_endpoint(0.75), "", f"kept: score: score 0.7500 >= threshold 0.5; keep = at_least; {WHOLE}\n  writes Attributes.Score = 0.7500\n"),
+    (make_endpoint(0.25), "", f"left out: score: score 0.2500 < threshold 0.5; keep = at_least; {WHOLE}\n"),
+    (make_endpoint(0.25), 'keep = "below"\nscore_attribute = ""', f"kept: score: score 0.2500 < threshold 0.5; keep = below; {WHOLE}\n"),
     (make_endpoint(0.25), 'mode = "annotate"', """\
-kept: score: score 0.2500 < threshold 0.5; keep = at_least
+kept: score: score 0.2500 < threshold 0.5; keep = at_least; 1 of 1 features present
   stays all the same: mode = annotate
   writes Attributes.Score = 0.2500
 """),
     (make_endpoint(None), 'min_present = 0.5\nsparse = "drop"',
-     "left out: sparse: 0 of 1 features present, 0, is below min_present = 0.5; sparse = drop\n"),
+     "left out: sparse: 0 of 1 features present, which is below min_present = 0.5; sparse = drop\n"),
     ({"Metrics": {"score": "x"}}, "",
      "kept: unreadable: $.Endpoints[0].Metrics[...]: Expected `float | null`, got `str`; unreadable = keep\n"),
     (make_endpoint(0.75, Id="user-1"), '[holdout]\npercent = 82\n',
      "left out: holdout: its place by lot, 81.1681 of 100, is below holdout.percent = 82\n"),
     (make_endpoint(0.75), '[[band]]\nname = "high"\nat_least = 0.7\n', """\
-kept: score: score 0.7500 >= threshold 0.5; keep = at_least
+kept: score: score 0.7500 >= threshold 0.5; keep = at_least; 1 of 1 features present
   band high, from 0.7
   writes Attributes.Score = 0.7500
 """),
@@ -107,7 +108,25 @@ def test_explain_says_which_rule_decided_and_with_which_numbers(
 def test_explain_says_which_override_the_campaign_falls_under(tmp_path: Path, bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
     policy = '[[override]]\ncampaign_id = "c"\nthreshold = 0.9\n'
     assert main(explain(tmp_path, bundle, make_endpoint(0.75), policy, "--campaign-id", "c")) == 0
-    assert capsys.readouterr().out == "left out: score: score 0.7500 < threshold 0.9; keep = at_least\n  override for campaign_id = c\n"
+    assert (
+        capsys.readouterr().out
+        == "left out: score: score 0.7500 < threshold 0.9; keep = at_least; 1 of 1 features present\n  override for campaign_id = c\n"
+    )
+
+
+def test_explain_takes_a_customer_profile_as_the_runner_does(tmp_path: Path, bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("ProfileId", "profileId"):
+        profile = {name: "p1", "Attributes": {"Metrics_score": "0.75"}}
+        assert main(explain(tmp_path, bundle, profile, "", "--scheduled-time", "2026-07-03T10:04:00.000Z")) == 0
+        assert capsys.readouterr().out == "kept: score: score 0.7500 >= threshold 0.5; keep = at_least; 1 of 1 features present\n"
+
+
+@pytest.mark.parametrize("field", [{"OptOut": "ALL"}, {"EndpointStatus": "INACTIVE"}])
+def test_explain_says_whom_no_host_would_ask_about(
+    field: dict[str, str], tmp_path: Path, bundle: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(explain(tmp_path, bundle, make_endpoint(0.75, **field), "")) == 0
+    assert capsys.readouterr().out.endswith("  no host would ask: OptOut is ALL or EndpointStatus is INACTIVE\n")
 
 
 def test_explain_takes_a_whole_event_of_either_host(tmp_path: Path, bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
