@@ -60,11 +60,16 @@ class Counts:
         self.bins: dict[str, list[int]] = {}
 
     def add(self, line: Line) -> None:
-        """Add one batch."""
+        """Add one batch; one without scores has no bins of them. Raises DataError when its bins are not those of earlier batches."""
         self.batches += 1
         for name, counts in {**(line.feature_bins or {}), SCORE: line.score_bins or []}.items():
-            sums = self.bins.get(name, [0] * len(counts))
-            self.bins[name] = [a + b for a, b in zip(sums, counts, strict=False)] if counts else sums
+            held = self.bins.get(name)
+            if held and counts:
+                if len(held) != len(counts):
+                    raise DataError(f"{line.model}: expected all batches of one model to have the same bins")
+                self.bins[name] = [a + b for a, b in zip(held, counts, strict=True)]
+            elif counts or held is None:
+                self.bins[name] = counts
 
 
 def compare_logs(lines: Iterable[str], references: Mapping[str, Mapping[str, Any]]) -> list[Comparison]:
@@ -72,7 +77,7 @@ def compare_logs(lines: Iterable[str], references: Mapping[str, Mapping[str, Any
 
     lines       log lines; what stands before the first brace (a time, a stream's name) and lines of other kinds are passed over
     references  label of a model -> its manifest's `drift`, for logs that do not hold the line a starting function writes
-    Raises DataError when no line is a batch's, or a model's reference is nowhere to be found.
+    Raises DataError when no line is a batch's, a model's reference is nowhere to be found, or bins do not fit each other.
     """
     known: dict[str, Mapping[str, Any]] = dict(references)
     found: dict[str, Counts] = {}

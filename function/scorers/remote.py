@@ -9,6 +9,7 @@ Not for two threads at once.
 from __future__ import annotations
 
 import json
+import re
 import ssl
 import time
 from collections.abc import Callable
@@ -82,7 +83,7 @@ OPTIONS: dict[str, int | str] = {
     "grpc.min_reconnect_backoff_ms": 1_000,
     "grpc.max_reconnect_backoff_ms": 2_000,
 }
-LOOPBACK = ("localhost", "127.", "[::1]")
+LOOPBACK = re.compile(r"(.*/)?(localhost|127(\.\d+){3}|\[::1\]):\d+", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,7 +201,7 @@ def open_channel(settings: RemoteSettings, credentials: grpc.ChannelCredentials 
 
 def is_local(target: str) -> bool:
     """Whether a target is on this machine, where no proxy belongs in between."""
-    return target.startswith("unix:") or target.rpartition("/")[2].startswith(LOOPBACK)
+    return target.startswith("unix:") or LOOPBACK.fullmatch(target) is not None
 
 
 def load_credentials(settings: RemoteSettings) -> grpc.ChannelCredentials | None:

@@ -74,6 +74,12 @@ def test_batches_add_up_and_the_reference_may_come_last() -> None:
     assert (comparison.batches, comparison.people, comparison.columns[0].index) == (2, 1_000, 0.0)
 
 
+def test_a_first_batch_without_scores_does_not_hide_the_scores_of_the_next() -> None:
+    bins = [250, 125, 60, 65]
+    (comparison,) = compare_logs([model_line(), batch_line(bins), batch_line(bins, bins)], {})
+    assert {column.name: column.people for column in comparison.columns} == {"score": 1_000, SCORE: 500}
+
+
 def test_each_model_is_compared_with_its_own_reference() -> None:
     other = {"features": {"score": {"edges": [], "shares": [1.0], "missing": 0.0}}, "score": DRIFT}
     lines = [batch_line([500, 250, 125, 125]), batch_line([900, 0], model="other@2")]
@@ -107,6 +113,7 @@ def test_lines_of_other_kinds_are_passed_over() -> None:
         ([model_line()], "expected log lines of batches, as the function and the runner write them at SCORER_LOG_LEVEL=INFO; found none"),
         ([batch_line([1, 1, 1, 1])], "expected --bundle to be the bundle of tiny@1, since the log does not hold that model's first line"),
         ([model_line(), batch_line([1, 1])], "tiny@1: expected the bins that the model's reference has"),
+        ([model_line(), batch_line([1, 1, 1, 1]), batch_line([1, 1])], "tiny@1: expected all batches of one model to have the same bins"),
         ([model_line({"features": {}}), batch_line([1, 1, 1, 1])], "tiny@1: expected a reference as the trainer writes it"),
         ([model_line({"features": {"score": 5}, "score": DRIFT}), batch_line([1, 1, 1, 1])],
          "tiny@1: expected a reference as the trainer writes it"),

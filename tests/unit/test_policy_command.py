@@ -73,11 +73,11 @@ def test_check_prints_what_each_override_comes_to(tmp_path: Path, bundle: Path, 
     assert tomllib.loads(own)["threshold"] == 0.5
 
 
-WHOLE = "1 of 1 features present"
+ALL = "1 of 1 features present"
 EXPLAINED: list[tuple[Any, str, str]] = [
-    (make_endpoint(0.75), "", f"kept: score: score 0.7500 >= threshold 0.5; keep = at_least; {WHOLE}\n  writes Attributes.Score = 0.7500\n"),
-    (make_endpoint(0.25), "", f"left out: score: score 0.2500 < threshold 0.5; keep = at_least; {WHOLE}\n"),
-    (make_endpoint(0.25), 'keep = "below"\nscore_attribute = ""', f"kept: score: score 0.2500 < threshold 0.5; keep = below; {WHOLE}\n"),
+    (make_endpoint(0.75), "", f"kept: score: score 0.7500 >= threshold 0.5; keep = at_least; {ALL}\n  writes Attributes.Score = 0.7500\n"),
+    (make_endpoint(0.25), "", f"left out: score: score 0.2500 < threshold 0.5; keep = at_least; {ALL}\n"),
+    (make_endpoint(0.25), 'keep = "below"\nscore_attribute = ""', f"kept: score: score 0.2500 < threshold 0.5; keep = below; {ALL}\n"),
     (make_endpoint(0.25), 'mode = "annotate"', """\
 kept: score: score 0.2500 < threshold 0.5; keep = at_least; 1 of 1 features present
   stays all the same: mode = annotate

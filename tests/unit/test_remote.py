@@ -54,6 +54,8 @@ def test_sets_keepalive_with_both_of_its_timeouts() -> None:
         ("127.0.0.1:8081", True),
         ("dns:///localhost:8081", True),
         ("[::1]:8081", True),
+        ("localhost.example.com:8081", False),
+        ("127.example.com:8081", False),
         ("scorer.internal:8081", False),
         ("dns:///10.0.0.1:8081", False),
     ],
