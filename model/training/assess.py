@@ -10,12 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from model.bundle import load_bundle
+from model.bundle import MANIFEST_FILE, load_bundle
 from model.errors import DataError
+from model.training.audit import describe_late_dates, describe_lines
 from model.training.card import draw_card
 from model.training.datasets import Report, read_outcomes
 from model.training.export import score_onnx
-from model.training.gate import prove_bundle
+from model.training.gate import describe_coverage, prove_bundle
 from model.training.measures import compare_calibration, count_scores, cut_deciles, measure, tell_apart
 from model.training.people import Enrich, Join, gather_people
 from model.training.threshold import Purpose, draw_curve
@@ -48,6 +49,8 @@ class Assessment:
 
 def assess_bundle(question: Question, report: Report) -> Assessment:
     """Score these people with the bundle as it would serve them, and measure. Raises SegmentScorerError."""
+    if question.out is not None and (question.out / MANIFEST_FILE).exists():
+        raise DataError(f"{question.out}: expected a directory of its own for the evaluation, not one that holds a bundle")
     bundle = load_bundle(question.bundle)
     onnx = prove_bundle(bundle)
     answers = read_outcomes(question.outcomes)
@@ -55,7 +58,7 @@ def assess_bundle(question: Question, report: Report) -> Assessment:
     report("scoring", 0, 1)
     scores, outcomes = score_onnx(onnx, people.matrix), people.outcomes
     report("scoring", 1, 1)
-    remarks = []
+    remarks = [*describe_coverage(bundle, people.matrix), *describe_late_dates(bundle.spec, people.matrix), *describe_lines(people.join)]
     if any(feature.kind == "age" for feature in bundle.spec.features) and question.as_of is None and answers.dates is None:
         remarks.append("ages are missing without --as-of TIME or dated outcomes")
     facts = {

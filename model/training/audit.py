@@ -11,15 +11,16 @@ import numpy as np
 from sklearn.metrics import roc_auc_score
 from sklearn.tree import DecisionTreeClassifier
 
-from model.features import FeatureSpec
+from model.features import FeatureSpec, Matrix
 from model.training.folds import draw_rows
-from model.training.people import Outcomes, People
+from model.training.people import LEAST_WITH_FEATURE, Join, Outcomes, People
 
 LOOKED_AT = 20_000  # people: enough to see a leak
 LEAK = 0.95  # a campaign's outcome that one feature ranks this well was probably known to the feature
 TELLTALE = 0.99  # beyond it a feature that was inferred, not asked for, is left out
 AHEAD = 0.25  # or one that ranks this much better than any other
 RARE, OFTEN = 0.03, 0.97
+MANY = 0.05  # of the lines, or of the people matched
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,8 +58,37 @@ def audit_people(people: People, seed: int) -> Audit:
             tree = DecisionTreeClassifier(max_leaf_nodes=12, min_samples_leaf=max(10, len(train) // 200), random_state=seed)
             scores[test] = tree.fit(columns[train], outcomes[train]).predict_proba(columns[test])[:, 1]
         alone[feature.name] = round(float(roc_auc_score(outcomes, scores)), 4)
-    remarks += describe_balance(people.outcomes)
+    remarks += [*describe_late_dates(people.spec, people.matrix), *describe_lines(people.join), *describe_balance(people.outcomes)]
     return Audit(alone=alone, leaks=find_leaks(alone), remarks=tuple(remarks))
+
+
+def describe_late_dates(spec: FeatureSpec, matrix: Matrix) -> list[str]:
+    """A sentence for each date that lies after the time it is measured against, for 20 people or more: it was written later.
+
+    A day's grace, since exports write days without an hour and a zone.
+    """
+    remarks = []
+    for feature, start in zip(spec.features, spec.starts, strict=True):
+        if feature.kind == "age":
+            late = int((matrix[:, start] < -1.0).sum())
+            if late >= LEAST_WITH_FEATURE:
+                remarks.append(
+                    f"{feature.name}: for {late:,} people a date after the time that ages are measured against; "
+                    "what was written after the outcome tells the outcome"
+                )
+    return remarks
+
+
+def describe_lines(join: Join) -> list[str]:
+    """A sentence where many lines were refused, or where outcomes and endpoints hardly meet but for the way ids are written."""
+    remarks = []
+    if join.refused > MANY * (join.refused + join.endpoints):
+        remarks.append(
+            f"{join.refused:,} of {join.refused + join.endpoints:,} lines are no endpoints: whoever is in them is missing from all figures"
+        )
+    if join.nearly > MANY * join.matched:
+        remarks.append(f"{join.nearly:,} more endpoints have an outcome if capitals and blanks around ids do not count: write ids alike")
+    return remarks
 
 
 def find_leaks(alone: dict[str, float]) -> tuple[str, ...]:

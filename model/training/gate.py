@@ -5,12 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from model.bundle import Bundle, check_golden
+from model.features import Matrix
 from model.training.export import score_onnx
 from model.training.measures import FIGURES, Ranking, Scores, draw_difference
-from model.training.people import People
+from model.training.people import LEAST_WITH_FEATURE, People
 
 MARGIN = 0.005
+MOST_NAMED = 5  # features in a sentence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +32,20 @@ def prove_bundle(bundle: Bundle) -> bytes:
     onnx = bundle.model_file.read_bytes()
     check_golden(bundle, score_onnx(onnx, bundle.golden_rows))
     return onnx
+
+
+def describe_coverage(bundle: Bundle, matrix: Matrix) -> list[str]:
+    """A sentence where these people, as the bundle's spec sees them, have not all of its features: its scores are guesses there."""
+    features = bundle.spec.features
+    holders = (~np.isnan(matrix[:, list(bundle.spec.starts)])).sum(axis=0)
+    missing = [feature.name for feature, count in zip(features, holders.tolist(), strict=True) if count < LEAST_WITH_FEATURE]
+    if not missing:
+        return []
+    there = len(features) - len(missing)
+    verdict = "it knows less of them than it learnt" if there else "its scores say nothing about them"
+    more = f" and {len(missing) - MOST_NAMED} more" if len(missing) > MOST_NAMED else ""
+    found = f"{bundle.label} finds {there} of its {len(features)} features in {LEAST_WITH_FEATURE} or more of these people"
+    return [f"{found}, so {verdict}; missing: {', '.join(missing[:MOST_NAMED])}{more}"]
 
 
 def judge_against(rival: Bundle, mine: Scores, people: People, margin: float, seed: int, *, unseen: bool) -> Verdict:
@@ -51,6 +69,7 @@ def judge_against(rival: Bundle, mine: Scores, people: People, margin: float, se
         f"Brier score {mine_figures[2]:.4f} against {their_figures[2]:.4f}, on the same {len(outcomes):,} people"
         f"{'' if unseen else ', some of whom the old bundle may have learnt from'}; margin {margin:g}"
     )
+    words = "; ".join([words, *describe_coverage(rival, people.rival)])
     return Verdict(
         passed=not reasons,
         against=rival.label,

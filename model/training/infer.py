@@ -32,9 +32,25 @@ NEVER = {
     "EffectiveDate": "it moves whenever the endpoint is written, which a response does too",
 }
 NAMED_ID = re.compile(r"(^|[_.\s-])(id|uuid|guid|key|token|hash|ssn|iban)$|[a-z]I[dD]$", re.IGNORECASE)
+OUTSIDE = (
+    f"not a place a feature is read from: {', '.join(GROUPS[:-1])} are (capitals count); a column may be called Metrics.X or Attributes.X"
+)
+# Forms that spreadsheets write and that nobody else reads as numbers or dates.
+DECIMAL_COMMA = re.compile(r"[+-]?(\d+|\d{1,3}([. ]\d{3})+),\d+", re.ASCII)
+WITH_SEPARATORS = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d+)?", re.ASCII)
+AMOUNT = re.compile(r"[€$£]\s?[\d.,]+|[\d.,]+\s?[€$£%]", re.ASCII)
+WRITTEN_DATE = re.compile(r"(\d{1,2}[./-]\d{1,2}[./-]\d{4}|\d{1,2}/\d{1,2}/\d{2})(\s.*)?", re.ASCII)
+SPREADSHEET = (
+    (DECIMAL_COMMA, "numbers with a decimal comma: expected 1234.5"),
+    (WITH_SEPARATORS, "numbers with separators: expected 1234.5"),
+    (AMOUNT, "numbers with a sign of currency or per cent: expected 1234.5"),
+    (WRITTEN_DATE, "dates that are not ISO 8601: expected 2026-03-31"),
+)
 NAMED_CODE = re.compile(r"(zip|postal|postcode|plz)", re.IGNORECASE)
 PHONE = re.compile(r"\+[\d\s().-]{8,}", re.ASCII)
 UNKNOWN = frozenset({"", "na", "n/a", "nan", "null", "none", "?", "-", "unknown"})
+# Names that hold other names, and what message hosts write for themselves.
+HELD = frozenset({"User", "Metrics", "Attributes", "Demographic", "Location", "External", "TitleOverride", "BodyOverride"})
 MOSTLY = 0.95  # this share of the values must be of a kind for the path to be of it
 LONG_TEXT = 60  # characters: beyond it on average a text is prose
 SEVERAL = 0.05  # share of people with more than one value from which on a path is a list
@@ -93,7 +109,7 @@ def infer_spec(documents: Sequence[Mapping[str, Any]], *, dated: bool) -> Infere
 def walk_document(document: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     """Each path that has a value, and the value."""
     for name, value in document.items():
-        if name in TOP_LEVEL or name in NEVER:
+        if name not in HELD:
             yield name, value
     user = document.get("User") or {}
     if user.get("UserId"):
@@ -113,6 +129,8 @@ def judge_path(path: str, values: Sequence[Any], people: int) -> Judgement:
     """Say what a path is good for, from all values that `people` have there."""
     if path in NEVER:
         return Judgement((), NEVER[path])
+    if path not in TOP_LEVEL and not path.startswith(tuple(f"{group}." for group in GROUPS)):
+        return Judgement((), OUTSIDE)
     lists = [texts for texts in map(read_texts, values) if texts]
     if len(lists) < LEAST_WITH_FEATURE:
         return Judgement((), f"fewer than {LEAST_WITH_FEATURE} people have it")
@@ -135,6 +153,9 @@ def judge_values(path: str, texts: Sequence[str]) -> Judgement:
         return Judgement(("flag",))
     if sum(not isnan(parse_time(text)) for text in known) >= MOSTLY * max(1, len(known)):
         return Judgement(("age",))
+    for form, reason in SPREADSHEET:
+        if sum(form.fullmatch(text.strip()) is not None for text in known) >= MOSTLY * max(1, len(known)):
+            return Judgement((), reason)
     return judge_texts(path, texts)
 
 

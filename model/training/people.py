@@ -40,6 +40,7 @@ BROKEN_DOWN_BY = {"channel": ("ChannelType",), "country": ("Location", "Country"
 class Join:
     """What became of every line. `refusals` describes the first refused lines: file, line number, sentence.
 
+    nearly: of those without outcome, how many would have one if neither capitals nor blanks around an id counted.
     users, shared: how many different people the matched endpoints belong to, and how many of these have several endpoints.
     """
 
@@ -50,6 +51,7 @@ class Join:
     repeated: int
     refused: int
     refusals: tuple[str, ...]
+    nearly: int = 0
     users: int = 0
     shared: int = 0
 
@@ -144,6 +146,7 @@ def gather_people(
         repeated=counts["repeated"],
         refused=counts["refused"],
         refusals=tuple(refusals),
+        nearly=counts["nearly"],
         users=len(people),
         shared=sum(count > 1 for count in people.values()),
     )
@@ -266,6 +269,8 @@ def _match(lines: Iterator[Line], answers: Answers, counts: Counter[str], refusa
     """The documents that have an outcome, each Id once; what became of the others goes into `counts` and `refusals`."""
     seen: set[str] = set()
     by_user = answers.key == "UserId"
+    # Only names that are written otherwise take room here: none where ids are, as usual, UUIDs in small letters.
+    loosely = {loose for name in answers.outcomes if (loose := name.strip().casefold()) != name}
     for document, refusal in lines:
         if document is None:
             counts["refused"] += 1
@@ -277,6 +282,8 @@ def _match(lines: Iterator[Line], answers: Answers, counts: Counter[str], refusa
         name = _find(document, ("User", "UserId")) if by_user else id_
         if name not in answers.outcomes:
             counts["without_outcome"] += 1
+            loose = name.strip().casefold() if isinstance(name, str) else ""
+            counts["nearly"] += loose in loosely or loose in answers.outcomes
         elif id_ is not None and id_ in seen:
             counts["repeated"] += 1
         else:
@@ -316,10 +323,14 @@ def _find(document: Any, keys: Sequence[str]) -> Any:
 def _check_enough(join: Join, key: str, outcomes: Sequence[int]) -> None:
     if not join.endpoints:
         raise DataError(f"expected an endpoint in each line, found none in {join.refused} lines; {join.refusals[0]}")
+    if join.refused > join.endpoints:
+        lines = join.refused + join.endpoints
+        raise DataError(f"expected most lines to be endpoints, found {join.refused} of {lines} that are none; {join.refusals[0]}")
     if not join.matched:
+        nearly = f"; {join.nearly} would, if capitals and blanks around ids did not count" if join.nearly else ""
         raise DataError(
             f"expected endpoints and outcomes to share {key}s, found none shared by {join.endpoints} endpoints and "
-            f"{join.without_endpoint} outcomes"
+            f"{join.without_endpoint} outcomes{nearly}"
         )
     ones = sum(outcomes)
     if min(ones, len(outcomes) - ones) < LEAST_OF_EACH:

@@ -12,7 +12,7 @@ import pytest
 
 from cli.main import main
 from examples.credit.make_endpoints import INVENTED, read_people, write_example
-from model.bundle import load_bundle
+from model.bundle import SHIPPED, load_bundle
 from model.document import find_problem
 from model.features import load_spec
 from tests.training_people import make_people, to_csv, to_lines, write, write_people
@@ -196,6 +196,29 @@ def test_evaluates_a_bundle_on_other_people_and_draws_what_it_saw(tmp_path: Path
         "threshold.png",
     ]
     assert f"| ROC AUC | {area:.4f} |" in (report / "EVALUATION.md").read_text("utf-8")
+
+
+def test_evaluate_never_writes_into_a_bundle(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments, bundle = write_people(tmp_path, 600), tmp_path / "bundle"
+    assert main(["train", *arguments, "--out", str(bundle)]) == 0
+    before = {path.name: path.read_bytes() for path in bundle.iterdir()}
+    capsys.readouterr()
+    assert main(["evaluate", "--bundle", str(bundle), *arguments[:4], "--out", str(bundle)]) == 1
+    assert "expected a directory of its own for the evaluation, not one that holds a bundle" in capsys.readouterr().err
+    assert {path.name: path.read_bytes() for path in bundle.iterdir()} == before
+
+
+def test_a_bundle_that_hardly_knows_these_people_says_so_in_evaluation_and_gate(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = write_own(tmp_path, *make_people(600))
+    assert main(["evaluate", *arguments[:4]]) == 0
+    shipped = load_bundle(SHIPPED)
+    count = len(shipped.spec.features)
+    expected = (
+        f"{shipped.label} finds 0 of its {count} features in 20 or more of these people, so its scores say nothing about them; missing: "
+    )
+    assert f"notice             {expected}" in capsys.readouterr().out
+    assert main(["train", *arguments, "--out", str(tmp_path / "bundle"), "--against", str(SHIPPED)]) == 0
+    assert expected in capsys.readouterr().out
 
 
 def test_evaluate_refuses_a_directory_that_is_no_bundle(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

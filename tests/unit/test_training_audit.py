@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from model.features import Feature, FeatureSpec
-from model.training.audit import audit_people, describe_leaks, find_leaks
+from model.training.audit import audit_people, describe_late_dates, describe_leaks, describe_lines, find_leaks
+from model.training.people import Join
 from tests.training_people import make_scored
 
 SPEC = FeatureSpec(tuple(Feature(name=name, path=f"Metrics.{name}", kind="number") for name in ("honest", "leak", "same")))
@@ -30,6 +31,32 @@ def test_names_a_feature_that_tells_the_outcome_by_itself(leak: np.ndarray[tuple
     assert audit.remarks == ("same: the same for everybody",)
     assert describe_leaks(audit, SPEC) == [
         f"leak: alone it ranks people with a ROC AUC of {audit.alone['leak']:.3f}; is it known before the message is sent?"
+    ]
+
+
+AGES = FeatureSpec((Feature(name="opened_age", path="Attributes.Opened", kind="age"), Feature(name="n", path="Metrics.n", kind="number")))
+
+
+@pytest.mark.parametrize(("late", "said"), [(19, False), (20, True)])
+def test_says_which_date_was_written_after_the_time_it_is_measured_against(late: int, said: bool) -> None:
+    days = np.where(np.arange(800) < late, -1.5, -0.5).astype(np.float32)
+    matrix = np.column_stack([days, np.full(800, -9.0)]).astype(np.float32)
+    remarks = describe_late_dates(AGES, matrix)
+    assert len(remarks) == said
+    assert all(remark.startswith("opened_age: for 20 people a date after the time") for remark in remarks)
+    assert set(remarks) <= set(audit_people(make_scored(matrix, OUTCOMES, AGES), 0).remarks)
+
+
+def make_join(**counts: int) -> Join:
+    usual = {"endpoints": 100, "matched": 100, "without_outcome": 0, "without_endpoint": 0, "repeated": 0, "refused": 0}
+    return Join(**{**usual, **counts}, refusals=())  # type: ignore[arg-type]  # all of them counts
+
+
+def test_says_when_many_lines_or_ids_are_lost_to_how_they_are_written() -> None:
+    assert describe_lines(make_join(refused=5, nearly=5)) == []
+    assert describe_lines(make_join(refused=6)) == ["6 of 106 lines are no endpoints: whoever is in them is missing from all figures"]
+    assert describe_lines(make_join(nearly=6)) == [
+        "6 more endpoints have an outcome if capitals and blanks around ids do not count: write ids alike"
     ]
 
 

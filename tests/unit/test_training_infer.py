@@ -32,6 +32,7 @@ def make_documents(**columns: Any) -> list[dict[str, Any]]:
         (lambda index: f"202501{index % 28 + 1:02}", "age"),
         (lambda index: f"0{index % 9}104", "category"),
         (lambda index: "seen" if index % 2 else None, "category"),
+        (lambda index: f"{index % 5}.12.33", "category"),
     ],
 )
 def test_tells_what_a_text_is(make: Any, kind: str) -> None:
@@ -47,6 +48,12 @@ def test_tells_what_a_text_is(make: Any, kind: str) -> None:
         (lambda index: f"user-{index}", "an identifier: hardly two people share a value"),
         (lambda index: str(100_000 + index), "an identifier: whole numbers that no two people share"),
         (lambda index: "I would like to say that " * 4 + str(index % 3), "long texts"),
+        (lambda index: f"{index % 9},5", "numbers with a decimal comma: expected 1234.5"),
+        (lambda index: f"1.{index % 9}00,25", "numbers with a decimal comma: expected 1234.5"),
+        (lambda index: f"{index % 9 + 1},234,000.5", "numbers with separators: expected 1234.5"),
+        (lambda index: f"€{index % 9}.50", "numbers with a sign of currency or per cent: expected 1234.5"),
+        (lambda index: f"{index % 28 + 1}.12.2025", "dates that are not ISO 8601: expected 2026-03-31"),
+        (lambda index: f"12/{index % 28 + 1}/25 10:00", "dates that are not ISO 8601: expected 2026-03-31"),
         (lambda index: "always", "the same for everybody"),
         (lambda index: "x" if index < 19 else None, "fewer than 20 people have it"),
         (lambda index: str(index % 60) + "rd street", "no value that 20 people share"),
@@ -57,6 +64,16 @@ def test_leaves_out_what_nothing_can_be_learnt_from_and_says_why(make: Any, reas
     inference = infer_spec(make_documents(X=make, Plan=lambda index: ["free", "pro"][index % 2]), dated=False)
     assert [feature.path for feature in inference.spec.features] == ["Attributes.Plan"]
     assert ("Attributes.X", reason) in inference.left_out
+
+
+def test_says_of_what_stands_beside_the_known_places_that_nobody_reads_it() -> None:
+    documents = [{**document, "Recency": index % 9, "metrics": {"Freq": index % 7}} for index, document in enumerate(make_documents())]
+    for index, document in enumerate(documents):
+        document["Attributes"] = {"Plan": ["free", "pro"][index % 2]}
+    reasons = dict(infer_spec(documents, dated=False).left_out)
+    assert reasons.keys() == {"Id", "Recency", "metrics"}
+    for name in ("Recency", "metrics"):
+        assert reasons[name].startswith("not a place a feature is read from: Metrics, Attributes, User.UserAttributes, ")
 
 
 def test_never_takes_identifiers_addresses_or_what_the_campaign_itself_changes() -> None:

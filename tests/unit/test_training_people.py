@@ -51,6 +51,25 @@ def test_counts_what_became_of_every_line_and_names_the_refused_ones(tmp_path: P
     )
 
 
+def test_counts_endpoints_that_miss_their_outcome_for_capitals_or_blanks_alone(tmp_path: Path) -> None:
+    documents, outcomes = make_people(200)
+    names = {document["Id"]: outcome for document, outcome in zip(documents[:100], outcomes[:100], strict=True)}
+    names |= {f" {document['Id'].upper()}": outcome for document, outcome in zip(documents[100:150], outcomes[100:150], strict=True)}
+    join = gather_people([write(tmp_path / "e.jsonl", to_lines(documents))], by_id(names), VISITS, None, stay_silent).join
+    assert (join.matched, join.without_outcome, join.nearly) == (100, 100, 50)
+    shouted = by_id({name.upper(): outcome for name, outcome in names.items()})
+    with pytest.raises(DataError, match=r"found none shared by 200 endpoints and 150 outcomes; 150 would, if capitals and blanks around"):
+        gather_people([tmp_path / "e.jsonl"], shouted, VISITS, None, stay_silent)
+
+
+def test_refuses_files_most_of_whose_lines_are_no_endpoints(tmp_path: Path) -> None:
+    documents, outcomes = make_people(100)
+    names = dict(zip((document["Id"] for document in documents), outcomes, strict=True))
+    endpoints = write(tmp_path / "e.jsonl", to_lines(documents) + '{"Id": 5}\n' * 101)
+    with pytest.raises(DataError, match=r"^expected most lines to be endpoints, found 101 of 201 that are none; .*, line 101: \$\.Id"):
+        gather_people([endpoints], by_id(names), VISITS, None, stay_silent)
+
+
 def test_learns_the_values_that_twenty_people_have_the_most_frequent_first(tmp_path: Path) -> None:
     spec = FeatureSpec((Feature(name="plan", path="Attributes.Plan", kind="category"),))
     plans = [*["free"] * 30, *["pro"] * 20, *["rare"] * 19]
