@@ -39,7 +39,8 @@ def make_command(stack: str, image: str, parameters: Mapping[str, str], *, regio
         raise DeployError("expected IMAGE to be an image in ECR by its digest, as `make push` prints it; Lambda pulls from ECR only")
     if OURS & set(parameters):
         raise DeployError(f"expected parameters other than {' and '.join(sorted(OURS))}, which follow from the image")
-    overrides = {"ImageUri": image, "Revision": derive_revision(image, parameters), **parameters}
+    check_parameters(parameters)
+    overrides = {"ImageUri": image, "Revision": derive_revision(TEMPLATE.read_bytes(), image, parameters), **parameters}
     return [
         *(str(SAM), "deploy", "--template-file", str(TEMPLATE), "--stack-name", stack),
         *("--image-repository", found["repository"], "--capabilities", "CAPABILITY_IAM"),
@@ -56,13 +57,22 @@ def quote(value: str) -> str:
     return f'"{escaped}"'
 
 
-def derive_revision(image: str, parameters: Mapping[str, str]) -> str:
-    """A text that changes when the image or a parameter does, so that SAM publishes a new version for either.
+def derive_revision(template: bytes, image: str, parameters: Mapping[str, str]) -> str:
+    """A text that changes when the template, the image or a parameter does, so that SAM publishes a new version for each.
 
     SAM makes the version's name of its first ten characters.
     """
-    said = "\n".join([image, *(f"{name}={value}" for name, value in sorted(parameters.items()))])
+    said = "\n".join([hashlib.sha256(template).hexdigest(), image, *(f"{name}={value}" for name, value in sorted(parameters.items()))])
     return hashlib.sha256(said.encode()).hexdigest()[:32]
+
+
+def check_parameters(parameters: Mapping[str, str]) -> None:
+    """Raise DeployError for a campaign without its application, as far as can be seen here: one not given keeps its value.
+
+    The template's rules say it to CloudFormation too; here it is said before anything is trained, built or pushed.
+    """
+    if parameters.get("PinpointCampaignId") and parameters.get("PinpointApplicationId") in {"", "*"}:
+        raise DeployError("expected PinpointApplicationId to be the application of PinpointCampaignId, and neither empty nor *")
 
 
 def read_parameters(given: Sequence[str]) -> dict[str, str]:
