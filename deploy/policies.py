@@ -50,9 +50,11 @@ def match_statement(statement: Mapping[str, Any], call: Call) -> bool | None:
 
 def match_principal(found: Any, principal: str) -> bool | None:
     """Whether a Principal names the service. Whether everybody (`*`) includes services cannot be told."""
-    if isinstance(found, Mapping):
-        return match_any(found.get("Service", []), principal, lambda pattern, text: None if pattern == "*" else pattern == text)
-    return None
+    if not isinstance(found, Mapping):
+        return None
+    service = match_any(found.get("Service", []), principal, lambda pattern, text: None if pattern == "*" else pattern == text)
+    everybody = match_any(found.get("AWS", []), principal, lambda pattern, _text: None if pattern == "*" else False)
+    return service if everybody is False else service or None
 
 
 def match_condition(found: Any, facts: Mapping[str, str]) -> bool | None:

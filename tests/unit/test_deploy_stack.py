@@ -131,7 +131,10 @@ def test_a_worse_model_stops_everything_and_is_said_to_be_that() -> None:
         (1, "step 1 of 4 failed (retrain and gate)"),
         (2, "step 2 of 4 failed (image and image test), and says why above: nothing was pushed or deployed"),
         (3, "step 3 of 4 failed (push), and says why above: nothing was pushed or deployed"),
-        (4, "step 4 of 4 failed (deploy by digest), and says why above: the new image is in the registry; the stack serves what it served"),
+        (
+            4,
+            "step 4 of 4 failed (deploy by digest), and says why above: the new image is in the registry; what the stack serves is said above",
+        ),
     ],
 )
 def test_a_failing_step_stops_the_rest_and_says_what_stands(failing: int, words: str) -> None:
