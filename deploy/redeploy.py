@@ -75,7 +75,7 @@ def plan_steps(stack: str, repository: str, *, endpoints: Sequence[str], outcome
         *([Step(name="retrain and gate", command=train, stands="the model in use stays, and nothing was built")] if endpoints else []),
         Step(name="image and image test", command=("make", "image-test"), stands=kept),
         Step(name="push", command=(python, "-m", "deploy.push", "--repository", repository), stands=kept),
-        Step(name="deploy by digest", command=deploy, stands="the new image is in the registry; what the stack serves is said above"),
+        Step(name="deploy by digest", command=deploy, stands="the image is in the registry; what the stack serves is said above"),
     ]
 
 

@@ -173,7 +173,9 @@ def test_sams_command_line_takes_what_make_deploy_gives_it_up_to_the_change_set(
 ) -> None:
     command = [sys.executable, "-m", "deploy.stack", "--stack", "scorer", "--image", f"{IMAGE}@sha256:{'0' * 64}"]
     subnets = "subnet-0a1b2c3d,subnet-0a1b2c3e"
-    done = run(*command, "--parameter", "MemorySize=2048", "--parameter", f"SubnetIds={subnets}", "--plan", **aws)
+    done = run(
+        *command, "--parameter", "MemorySize=2048", "--parameter", f"SubnetIds={subnets}", "--parameter", "ScorerTarget=", "--plan", **aws
+    )
     assert done.returncode == 0, done.stderr
     for name, value in aws.items():
         monkeypatch.setenv(name, value)
@@ -182,6 +184,7 @@ def test_sams_command_line_takes_what_make_deploy_gives_it_up_to_the_change_set(
     change = client.describe_change_set(ChangeSetName=summary["ChangeSetId"], StackName="scorer")
     given = {each["ParameterKey"]: each["ParameterValue"] for each in change["Parameters"]}
     assert (given["ImageUri"], given["MemorySize"], given["SubnetIds"]) == (f"{IMAGE}@sha256:{'0' * 64}", "2048", subnets)
+    assert given["ScorerTarget"] == ""
 
 
 def test_a_deployment_that_sam_refuses_is_one_sentence_after_sams_own(sam: str, aws: dict[str, str]) -> None:

@@ -133,7 +133,7 @@ def test_a_worse_model_stops_everything_and_is_said_to_be_that() -> None:
         (3, "step 3 of 4 failed (push), and says why above: nothing was pushed or deployed"),
         (
             4,
-            "step 4 of 4 failed (deploy by digest), and says why above: the new image is in the registry; what the stack serves is said above",
+            "step 4 of 4 failed (deploy by digest), and says why above: the image is in the registry; what the stack serves is said above",
         ),
     ],
 )

@@ -12,7 +12,7 @@ from botocore.stub import Stubber
 
 from deploy.aws import open_client
 from deploy.errors import DeployError
-from deploy.stack import deploy_and_ask, make_command
+from deploy.stack import deploy_and_ask, main, make_command
 from deploy.trial import EVENT, Clients, Standing, plan_return, read_stack
 from function.bootstrap import build_handler
 
@@ -159,6 +159,17 @@ def test_what_sam_refuses_is_not_asked(account: Account) -> None:
     account.refuses = 1
     with pytest.raises(DeployError, match="sam could not deploy"):
         account.deploy()
+
+
+def test_the_command_reads_the_stack_before_it_starts_sam(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        monkeypatch.setenv(name, "/nonexistent")
+    monkeypatch.setattr("sys.argv", ["deploy", "--stack", "scorer", "--image", NEW])
+    assert main() == 1
+    assert capsys.readouterr().err.startswith("deploy: expected valid AWS credentials")
 
 
 def test_a_stack_without_a_hook_holds_nothing_and_an_error_is_one_sentence(account: Account) -> None:
