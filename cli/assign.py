@@ -46,7 +46,7 @@ def command(
     region = pinpoint.meta.region_name  # the hook and its function are of one region
     found = find_function(function, qualifier, region=region, endpoint_url=endpoint_url)
     target = Target(application_id=application_id, campaign_id=campaign_id)
-    require_grant(open_client("lambda", region=region, endpoint_url=endpoint_url), found, target.source)
+    require_grant(open_client("lambda", region=region, endpoint_url=endpoint_url), found, target.sources)
     hook = Hook(function=found.arn)
     if dry_run:
         show_plan(pinpoint, target, hook, replace=replace)

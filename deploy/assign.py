@@ -39,9 +39,14 @@ class Target:
     campaign_id: str | None = None
 
     @property
-    def source(self) -> str:
-        """The resource on whose behalf Pinpoint calls, as permissions name it."""
-        return f"apps/{self.application_id}" + (f"/campaigns/{self.campaign_id}" if self.campaign_id else "")
+    def sources(self) -> tuple[str, ...]:
+        """The resources on whose behalf Pinpoint must be allowed to call, as permissions name them.
+
+        A project's default hook needs the application itself and whatever lies within it; `any` stands for that, and is no wildcard, so
+        that only a statement with one covers it.
+        """
+        application = f"apps/{self.application_id}"
+        return (f"{application}/campaigns/{self.campaign_id}",) if self.campaign_id else (application, f"{application}/any")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,8 @@ from typing import Any
 
 from deploy.aws import open_client, translated
 from deploy.errors import DeployError, MissingResource
-from deploy.statements import Function, Place, Statement, covers, decode_policy, parse_function_arn, place_function, says_the_same
+from deploy.policies import Call, permits
+from deploy.statements import Function, Place, Statement, decode_policy, parse_function_arn, place_function, says_the_same
 
 HOST_LIMIT = 15  # seconds that Pinpoint waits
 
@@ -86,12 +87,14 @@ def revoke(client: Any, function: Function, statements: Sequence[Statement]) -> 
     return Change(done=tuple(present), unchanged=tuple(one for one in statements if one not in present), warnings=warnings)
 
 
-def require_grant(client: Any, function: Function, source: str) -> None:
-    """Raise DeployError when Pinpoint may not call the function for `source`: it would fail, and the campaign would send nothing."""
-    principal, source_arn = f"pinpoint.{function.place.region}.amazonaws.com", function.place.arn("mobiletargeting", source)
-    policy = read_policy(client, function)
-    if not any(covers(found, function, principal, source_arn) for found in policy):
-        raise DeployError("Pinpoint may not call this function for it, and would send nothing; run segment-scorer grant for it first")
+def require_grant(client: Any, function: Function, sources: Sequence[str]) -> None:
+    """Raise DeployError unless Pinpoint may call the function for each of `sources`: the campaign would send nothing."""
+    policy, place = read_policy(client, function), function.place
+    principal = f"pinpoint.{place.region}.amazonaws.com"
+    for source in sources:
+        source_arn = place.arn("mobiletargeting", source)
+        if not permits(policy, Call(principal=principal, resource=function.arn, source_account=place.account, source_arn=source_arn)):
+            raise DeployError("Pinpoint may not call this function for it, and would send nothing; run segment-scorer grant for it first")
 
 
 def add(client: Any, function: Function, statement: Statement) -> None:

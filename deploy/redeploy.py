@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.errors import DeployError
-from deploy.stack import IMAGE, STACK, make_command, read_parameters
+from deploy.stack import IMAGE, STACK, check_parameters, make_command, read_parameters
 from model.errors import SegmentScorerError
 
 ROOT = Path(__file__).parent.parent
@@ -42,7 +42,7 @@ def plan_steps(stack: str, repository: str, *, endpoints: Sequence[str], outcome
         raise DeployError("expected REPOSITORY to be ACCOUNT.dkr.ecr.REGION.amazonaws.com/NAME without a tag; Lambda pulls from ECR only")
     if bool(endpoints) != bool(outcomes):
         raise DeployError("expected ENDPOINTS and OUTCOMES together, to retrain; or neither, to keep the model in use")
-    read_parameters(parameters)
+    check_parameters(read_parameters(parameters))
     python = sys.executable
     train = (
         python,
@@ -75,7 +75,7 @@ def plan_steps(stack: str, repository: str, *, endpoints: Sequence[str], outcome
         *([Step(name="retrain and gate", command=train, stands="the model in use stays, and nothing was built")] if endpoints else []),
         Step(name="image and image test", command=("make", "image-test"), stands=kept),
         Step(name="push", command=(python, "-m", "deploy.push", "--repository", repository), stands=kept),
-        Step(name="deploy by digest", command=deploy, stands="the new image is in the registry; the stack serves what it served"),
+        Step(name="deploy by digest", command=deploy, stands="the image is in the registry; what the stack serves is said above"),
     ]
 
 

@@ -1,6 +1,7 @@
 """`make deploy`: the stack of deploy/template.yaml with an image named by its digest, through SAM's own command line.
 
-Also the way back: the same command with an earlier digest. Parameters not given keep the values they have. Never builds or pushes.
+Also the way back: the same command with an earlier digest. Parameters not given keep the values they have. What was deployed is asked
+an example, and taken back when it does not answer. Never builds or pushes.
 """
 
 from __future__ import annotations
@@ -12,10 +13,11 @@ import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from deploy.errors import DeployError
+from deploy.trial import Clients, ask, open_clients, plan_return, read_stack
 from model.errors import SegmentScorerError
 
 ROOT = Path(__file__).parent.parent
@@ -25,6 +27,7 @@ IMAGE = re.compile(r"(?P<repository>\d{12}\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.am
 STACK = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,127}")
 PARAMETER = re.compile(r"(?P<name>[A-Za-z][A-Za-z0-9]*)=(?P<value>.*)")
 OURS = {"ImageUri", "Revision"}
+Run = Callable[[Sequence[str]], None]
 
 
 def make_command(stack: str, image: str, parameters: Mapping[str, str], *, region: str | None = None, plan: bool = False) -> list[str]:
@@ -39,7 +42,8 @@ def make_command(stack: str, image: str, parameters: Mapping[str, str], *, regio
         raise DeployError("expected IMAGE to be an image in ECR by its digest, as `make push` prints it; Lambda pulls from ECR only")
     if OURS & set(parameters):
         raise DeployError(f"expected parameters other than {' and '.join(sorted(OURS))}, which follow from the image")
-    overrides = {"ImageUri": image, "Revision": derive_revision(image, parameters), **parameters}
+    check_parameters(parameters)
+    overrides = {"ImageUri": image, "Revision": derive_revision(TEMPLATE.read_bytes(), image, parameters), **parameters}
     return [
         *(str(SAM), "deploy", "--template-file", str(TEMPLATE), "--stack-name", stack),
         *("--image-repository", found["repository"], "--capabilities", "CAPABILITY_IAM"),
@@ -56,13 +60,22 @@ def quote(value: str) -> str:
     return f'"{escaped}"'
 
 
-def derive_revision(image: str, parameters: Mapping[str, str]) -> str:
-    """A text that changes when the image or a parameter does, so that SAM publishes a new version for either.
+def derive_revision(template: bytes, image: str, parameters: Mapping[str, str]) -> str:
+    """A text that changes when the template, the image or a parameter does, so that SAM publishes a new version for each.
 
     SAM makes the version's name of its first ten characters.
     """
-    said = "\n".join([image, *(f"{name}={value}" for name, value in sorted(parameters.items()))])
+    said = "\n".join([hashlib.sha256(template).hexdigest(), image, *(f"{name}={value}" for name, value in sorted(parameters.items()))])
     return hashlib.sha256(said.encode()).hexdigest()[:32]
+
+
+def check_parameters(parameters: Mapping[str, str]) -> None:
+    """Raise DeployError for a campaign without its application, as far as can be seen here: one not given keeps its value.
+
+    The template's rules say it to CloudFormation too; here it is said before anything is trained, built or pushed.
+    """
+    if parameters.get("PinpointCampaignId") and parameters.get("PinpointApplicationId") in {"", "*"}:
+        raise DeployError("expected PinpointApplicationId to be the application of PinpointCampaignId, and neither empty nor *")
 
 
 def read_parameters(given: Sequence[str]) -> dict[str, str]:
@@ -85,6 +98,34 @@ def deploy_stack(command: Sequence[str]) -> None:
         )
 
 
+def deploy_and_ask(stack: str, image: str, parameters: Mapping[str, str], *, region: str | None, run: Run, clients: Clients) -> None:
+    """Deploy, ask the new version once, and when it does not answer deploy again what was there before.
+
+    Raises DeployError, saying what stands, when the deployment or the new version fails.
+    """
+    former = read_stack(clients.cloudformation, stack)
+    run(make_command(stack, image, parameters, region=region))
+    present = read_stack(clients.cloudformation, stack)
+    problem = "is not to be found" if present is None else ask(clients.functions, present.hook)
+    if problem is None:
+        return
+    back = plan_return(former, image, parameters)
+    if back is None:
+        raise DeployError(f"the new version is live and {problem}; no former image and parameters are known to go back to, so mend it now")
+    print(f"deploy: the new version {problem}; going back to the former image and parameters", file=sys.stderr)
+    try:
+        run(make_command(stack, *back, region=region))
+    except DeployError as error:
+        raise DeployError(
+            f"the new version is live and {problem}; going back failed too, as said above: deploy the former image"
+        ) from error
+    again = None if former is None else ask(clients.functions, former.hook)
+    outcome = "the former image and parameters are deployed again and answer"
+    if again:
+        outcome = f"the former image and parameters, deployed again under this template, {again} too: go back to the former commit"
+    raise DeployError(f"the new version {problem}; {outcome}")
+
+
 def main() -> int:
     """Run the command; one sentence and status 1 for an error raised on purpose."""
     parser = argparse.ArgumentParser(description="Deploy the stack with an image named by its digest, or go back to an earlier one.")
@@ -96,11 +137,15 @@ def main() -> int:
     parser.add_argument("--dry-run", action="store_true", help="show SAM's command and run nothing")
     options = parser.parse_args()
     try:
-        command = make_command(options.stack, options.image, read_parameters(options.parameter), region=options.region, plan=options.plan)
+        parameters = read_parameters(options.parameter)
+        command = make_command(options.stack, options.image, parameters, region=options.region, plan=options.plan)
         if options.dry_run:
             print(shlex.join(command))
-            return 0
-        deploy_stack(command)
+        elif options.plan:
+            deploy_stack(command)
+        else:
+            clients = open_clients(command[command.index("--region") + 1])
+            deploy_and_ask(options.stack, options.image, parameters, region=options.region, run=deploy_stack, clients=clients)
     except SegmentScorerError as error:
         print(f"deploy: {error}", file=sys.stderr)
         return 1

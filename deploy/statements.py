@@ -10,12 +10,11 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from typing import Any
 
 from deploy.errors import DeployError
+from deploy.policies import ACTION
 
-ACTION = "lambda:InvokeFunction"
 FUNCTION_ARN = re.compile(
     r"arn:(?P<partition>aws[a-z-]*):lambda:(?P<region>[a-z0-9-]+):(?P<account>\d{12}):function:(?P<name>[\w-]+)(:(?P<qualifier>[\w-]+))?"
 )
@@ -161,16 +160,6 @@ def allow_connect(place: Place, instance: str) -> tuple[Statement, ...]:
 def says_the_same(wanted: Statement, found: Mapping[str, Any], function: Function) -> bool:
     """Whether a statement of a policy gives just what is wanted, whatever its name."""
     return {**wanted.decode(function), "Sid": None} == {**found, "Sid": None}
-
-
-def covers(found: Mapping[str, Any], function: Function, principal: str, source_arn: str) -> bool:
-    """Whether a statement lets `principal` call the function for `source_arn`."""
-    if found.get("Effect") != "Allow" or found.get("Principal") != {"Service": principal} or found.get("Resource") != function.arn:
-        return False
-    condition = found.get("Condition", {})
-    pattern = condition.get("ArnLike", {}).get("AWS:SourceArn", "*")
-    account = condition.get("StringEquals", {}).get("AWS:SourceAccount", function.place.account)
-    return account == function.place.account and fnmatchcase(source_arn, pattern)
 
 
 def decode_policy(text: str) -> list[dict[str, Any]]:

@@ -18,6 +18,7 @@ SUBSTITUTIONS = {
     "SegmentBucket": "segments",
     "ResultPrefix": "scored",
     "MaxConcurrency": "10",
+    "MaxBatchBytes": "200000",
     "ToleratedFailurePercentage": "5",
     "Partition": "aws",
 }
@@ -62,7 +63,7 @@ NO_VALUE = {"Ref": "AWS::NoValue"}
 
 
 def resolve(value: Any, parameters: dict[str, str]) -> Any:
-    """`value` with Ref, conditions and Fn::If, Equals, Not, And, Sub worked out for these parameters; unknown names stay as they are."""
+    """`value` with Ref, conditions, Fn::If, Equals, Not, And, Sub and Split worked out for these parameters; unknown names stay."""
     conditions = load_template()["Conditions"]
 
     def substitute(text: str) -> str:
@@ -78,6 +79,7 @@ def resolve(value: Any, parameters: dict[str, str]) -> Any:
         "Fn::And": lambda of: all(map(walk, of)),
         "Fn::If": lambda of: walk(of[1] if walk(conditions[of[0]]) else of[2]),
         "Fn::Sub": substitute,
+        "Fn::Split": lambda of: walk(of[1]).split(of[0]),
     }
 
     def walk(node: Any) -> Any:

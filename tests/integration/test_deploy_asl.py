@@ -18,9 +18,10 @@ from typing import Any
 import boto3
 import pytest
 
+from deploy.stack import derive_revision
 from tests.aws import run_moto
 from tests.templates import ROOT, TEMPLATE, load_definition, program
-from tests.unit.test_deploy_statemachine import CONTEXT, SCORE, WALK, evaluate, full_endpoint
+from tests.unit.test_deploy_statemachine import CONTEXT, NO_ENDPOINTS, SCORE, WALK, evaluate, full_endpoint
 
 HERE = Path(__file__).parent / "asl"
 IMAGE = "123456789012.dkr.ecr.us-east-1.amazonaws.com/scorer"
@@ -55,8 +56,10 @@ def node_modules(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def as_cloudformation(definition: dict[str, Any]) -> dict[str, Any]:
-    """The definition as CloudFormation's own resource. cfn-lint's schema takes no expression for two numbers that AWS takes one for."""
+    """The definition as CloudFormation's own resource. cfn-lint's schema takes no expression for numbers that AWS takes one for."""
     walk = {**definition["States"]["WalkSegment"], "MaxConcurrency": 10, "ToleratedFailurePercentage": 5}
+    if "ItemBatcher" in walk:
+        walk["ItemBatcher"] = {**walk["ItemBatcher"], "MaxInputBytesPerBatch": 200_000}
     definition = {**definition, "States": {"WalkSegment": walk}}
     role = "arn:aws:iam::123456789012:role/walk"
     return {"Resources": {"Walk": {"Type": "AWS::StepFunctions::StateMachine", "Properties": {"RoleArn": role, "Definition": definition}}}}
@@ -123,6 +126,8 @@ def test_the_reference_implementation_of_jsonata_works_out_the_same(node_modules
         [full_endpoint(number) for number in range(50)],
         [{"Id": "a", "OptOut": "ALL"}, {"Id": "b", "OptOut": "NONE"}, {"Id": "c", "EndpointStatus": "INACTIVE"}, {"Address": "x"}],
         [],
+        [line for line, _ in NO_ENDPOINTS],
+        *([line] for line, _ in NO_ENDPOINTS),
     ]
     payloads: list[dict[str, Any]] = [{}, {"a": {}}, {"a": {"Metrics": {"x": 1}}, "b": {"Id": "b", "Attributes": {"Score": ["0.5"]}}}]
     cases = [
@@ -133,7 +138,10 @@ def test_the_reference_implementation_of_jsonata_works_out_the_same(node_modules
             for value in WALK["ItemBatcher"]["BatchInput"].values()
             if isinstance(value, str)
         ),
-        *((value, {}) for value in (WALK["MaxConcurrency"], WALK["ToleratedFailurePercentage"])),
+        *(
+            (value, {})
+            for value in (WALK["MaxConcurrency"], WALK["ToleratedFailurePercentage"], WALK["ItemBatcher"]["MaxInputBytesPerBatch"])
+        ),
     ]
     asked = [{"expression": text.strip()[2:-2], "states": states} for text, states in cases]
     done = run("node", HERE / "evaluate.mjs", node_modules, given=json.dumps(asked))
@@ -164,7 +172,10 @@ def test_sams_command_line_takes_what_make_deploy_gives_it_up_to_the_change_set(
     sam: str, aws: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     command = [sys.executable, "-m", "deploy.stack", "--stack", "scorer", "--image", f"{IMAGE}@sha256:{'0' * 64}"]
-    done = run(*command, "--parameter", "MemorySize=2048", "--plan", **aws)
+    subnets = "subnet-0a1b2c3d,subnet-0a1b2c3e"
+    done = run(
+        *command, "--parameter", "MemorySize=2048", "--parameter", f"SubnetIds={subnets}", "--parameter", "ScorerTarget=", "--plan", **aws
+    )
     assert done.returncode == 0, done.stderr
     for name, value in aws.items():
         monkeypatch.setenv(name, value)
@@ -172,7 +183,8 @@ def test_sams_command_line_takes_what_make_deploy_gives_it_up_to_the_change_set(
     (summary,) = client.list_change_sets(StackName="scorer")["Summaries"]
     change = client.describe_change_set(ChangeSetName=summary["ChangeSetId"], StackName="scorer")
     given = {each["ParameterKey"]: each["ParameterValue"] for each in change["Parameters"]}
-    assert (given["ImageUri"], given["MemorySize"]) == (f"{IMAGE}@sha256:{'0' * 64}", "2048")
+    assert (given["ImageUri"], given["MemorySize"], given["SubnetIds"]) == (f"{IMAGE}@sha256:{'0' * 64}", "2048", subnets)
+    assert given["ScorerTarget"] == ""
 
 
 def test_a_deployment_that_sam_refuses_is_one_sentence_after_sams_own(sam: str, aws: dict[str, str]) -> None:
@@ -182,7 +194,7 @@ def test_a_deployment_that_sam_refuses_is_one_sentence_after_sams_own(sam: str, 
     assert done.stderr.splitlines()[-1].startswith("deploy: sam could not deploy, and says why above")
 
 
-def translate(parameters: dict[str, str]) -> dict[str, Any]:
+def translate(parameters: dict[str, str], *, template: str | None = None) -> dict[str, Any]:
     """The template as SAM's own translator makes it, with the resources that CloudFormation then sees."""
     program_text = (
         "import json, sys; from samtranslator.translator.transform import transform; from samtranslator.yaml_helper import yaml_parse\n"
@@ -194,7 +206,7 @@ def translate(parameters: dict[str, str]) -> dict[str, Any]:
         python,
         "-c",
         program_text,
-        given=json.dumps({"template": TEMPLATE.read_text("utf-8"), "parameters": parameters}),
+        given=json.dumps({"template": template or TEMPLATE.read_text("utf-8"), "parameters": parameters}),
         AWS_DEFAULT_REGION="us-east-1",
     )
     assert done.returncode == 0, done.stderr
@@ -202,10 +214,32 @@ def translate(parameters: dict[str, str]) -> dict[str, Any]:
     return translated
 
 
+def versions_of(resources: dict[str, Any]) -> set[str]:
+    return {name for name, each in resources.items() if each["Type"] == "AWS::Lambda::Version"}
+
+
+def test_a_template_that_changed_alone_makes_a_new_version_behind_the_alias() -> None:
+    image, source = f"{IMAGE}@sha256:{'0' * 64}", TEMPLATE.read_text("utf-8")
+    changed = source.replace("Timeout: 15 #", "Timeout: 14 #")
+    assert changed != source
+    found = [
+        translate({"ImageUri": image, "Revision": derive_revision(text.encode(), image, {})}, template=text)["Resources"]
+        for text in (source, changed)
+    ]
+    assert versions_of(found[0]) != versions_of(found[1])
+    assert found[0]["ScorerAliaslive"] != found[1]["ScorerAliaslive"]
+
+
+def test_sam_keeps_the_rules_and_the_networks_conditions() -> None:
+    translated = translate({"ImageUri": f"{IMAGE}@sha256:{'0' * 64}", "Revision": "0"})
+    assert set(translated["Rules"]) == {"CampaignIsOfOneApplication", "SubnetsHaveSecurityGroups", "SecurityGroupsHaveSubnets"}
+    assert "Fn::If" in translated["Resources"]["Scorer"]["Properties"]["VpcConfig"]
+
+
 def test_a_new_revision_and_nothing_else_makes_a_new_version_behind_the_alias() -> None:
     given = {"ImageUri": f"{IMAGE}@sha256:{'0' * 64}", "Revision": "0123456789abcdef"}
     first, second = (translate({**given, "Revision": revision})["Resources"] for revision in ("0123456789abcdef", "fedcba9876543210"))
-    versions = [{name for name, each in resources.items() if each["Type"] == "AWS::Lambda::Version"} for resources in (first, second)]
+    versions = [versions_of(resources) for resources in (first, second)]
     assert len(versions[0]) == len(versions[1]) == 1
     assert versions[0] != versions[1]
     (name,) = versions[0]

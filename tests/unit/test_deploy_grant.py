@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import nullcontext
 from typing import Any
 
 import boto3
@@ -12,10 +13,11 @@ from botocore.stub import Stubber
 from moto import mock_aws
 
 from cli.main import main
+from deploy.assign import Target
 from deploy.aws import open_client
 from deploy.errors import DeployError, MissingResource
 from deploy.grant import find_function, grant, read_policy, require_grant, revoke
-from deploy.statements import Function, Place, allow_connect, allow_pinpoint
+from deploy.statements import Function, Place, Statement, allow_connect, allow_pinpoint
 
 PLACE = Place(partition="aws", region="us-east-1", account="123456789012")
 FUNCTION = Function(place=PLACE, name="scorer")
@@ -225,13 +227,28 @@ def test_revoking_leaves_a_stacks_statement_and_says_so(stubbed: tuple[Any, Stub
     assert change.warnings == ("a statement of another name, perhaps a stack's, still allows it and was left alone",)
 
 
-def test_a_hook_that_pinpoint_may_not_call_is_refused_before_it_is_set(stubbed: tuple[Any, Stubber]) -> None:
+@pytest.mark.parametrize(
+    ("target", "held", "enough"),
+    [
+        (Target(application_id=APPLICATION, campaign_id=CAMPAIGN), allow_pinpoint(PLACE, APPLICATION, CAMPAIGN), True),
+        (Target(application_id=APPLICATION, campaign_id=CAMPAIGN), allow_pinpoint(PLACE, APPLICATION)[1:], True),
+        (Target(application_id=APPLICATION, campaign_id=CAMPAIGN), allow_pinpoint(PLACE, APPLICATION)[:1], False),
+        (Target(application_id=APPLICATION, campaign_id=CAMPAIGN), allow_pinpoint(PLACE, APPLICATION, "d" * 32), False),
+        (Target(application_id=APPLICATION), allow_pinpoint(PLACE, APPLICATION), True),
+        (Target(application_id=APPLICATION), allow_pinpoint(PLACE), True),
+        (Target(application_id=APPLICATION), allow_pinpoint(PLACE, APPLICATION)[:1], False),
+        (Target(application_id=APPLICATION), allow_pinpoint(PLACE, APPLICATION)[1:], False),
+        (Target(application_id=APPLICATION), allow_pinpoint(PLACE, APPLICATION, CAMPAIGN), False),
+        (Target(application_id=APPLICATION), (), False),
+    ],
+)
+def test_a_hook_that_pinpoint_may_not_call_is_refused_before_it_is_set(
+    stubbed: tuple[Any, Stubber], target: Target, held: tuple[Statement, ...], enough: bool
+) -> None:
     client, stubber = stubbed
-    holds(stubber, [allow_pinpoint(PLACE, APPLICATION)[0].decode(LIVE)])
-    with pytest.raises(DeployError, match="run segment-scorer grant for it first"):
-        require_grant(client, LIVE, f"apps/{APPLICATION}/campaigns/{CAMPAIGN}")
-    holds(stubber, [allow_pinpoint(PLACE, APPLICATION)[1].decode(LIVE)])
-    require_grant(client, LIVE, f"apps/{APPLICATION}/campaigns/{CAMPAIGN}")
+    holds(stubber, [{"Sid": "another", "Effect": "Allow"}, *(one.decode(LIVE) for one in held)])
+    with nullcontext() if enough else pytest.raises(DeployError, match="run segment-scorer grant for it first"):
+        require_grant(client, LIVE, target.sources)
 
 
 @pytest.mark.parametrize(("absent", "word"), [("AWS_ACCESS_KEY_ID", "credentials"), ("AWS_DEFAULT_REGION", "--region")])

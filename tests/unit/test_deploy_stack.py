@@ -10,7 +10,7 @@ import pytest
 from deploy.errors import DeployError
 from deploy.redeploy import Step, plan_steps, run_steps
 from deploy.stack import derive_revision, make_command, read_parameters
-from tests.templates import load_template
+from tests.templates import TEMPLATE, load_template
 
 REPOSITORY = "123456789012.dkr.ecr.us-east-1.amazonaws.com/team/scorer"
 IMAGE = f"{REPOSITORY}@sha256:{'0' * 64}"
@@ -22,7 +22,7 @@ def test_the_stack_gets_the_image_by_digest_and_a_revision_of_its_own() -> None:
     overrides = command[command.index("--parameter-overrides") + 1 :]
     assert overrides == [
         f'ParameterKey=ImageUri,ParameterValue="{IMAGE}"',
-        f'ParameterKey=Revision,ParameterValue="{derive_revision(IMAGE, {"MemorySize": "2048"})}"',
+        f'ParameterKey=Revision,ParameterValue="{derive_revision(TEMPLATE.read_bytes(), IMAGE, {"MemorySize": "2048"})}"',
         'ParameterKey=MemorySize,ParameterValue="2048"',
     ]
     assert command[command.index("--image-repository") + 1] == REPOSITORY
@@ -34,10 +34,12 @@ def test_the_stack_goes_to_the_region_that_holds_the_image_unless_told() -> None
         assert command[command.index("--region") + 1] == region
 
 
-def test_the_revision_changes_with_the_image_and_with_a_parameter_within_the_characters_that_sam_reads() -> None:
-    revisions = [derive_revision(IMAGE, {}), derive_revision(OTHER, {}), derive_revision(IMAGE, {"MemorySize": "2048"})]
-    assert len({revision[:10] for revision in revisions}) == 3
-    assert derive_revision(IMAGE, {"A": "1", "B": "2"}) == derive_revision(IMAGE, {"B": "2", "A": "1"})
+def test_the_revision_changes_with_template_image_and_parameter_within_the_characters_that_sam_reads() -> None:
+    sized = {"MemorySize": "2048"}
+    revisions = [derive_revision(b"", IMAGE, {}), derive_revision(b" ", IMAGE, {}), derive_revision(b"", OTHER, {})]
+    revisions.append(derive_revision(b"", IMAGE, sized))
+    assert len({revision[:10] for revision in revisions}) == 4
+    assert derive_revision(b"", IMAGE, {"A": "1", "B": "2"}) == derive_revision(b"", IMAGE, {"B": "2", "A": "1"})
     assert all(revision.isalnum() for revision in revisions)
 
 
@@ -54,6 +56,18 @@ def test_every_parameter_that_is_needed_is_given() -> None:
         ("scorer", f"{REPOSITORY}:latest", {}, "expected IMAGE to be an image in ECR by its digest"),
         ("scorer", "127.0.0.1:5000/scorer@sha256:" + "0" * 64, {}, "Lambda pulls from ECR only"),
         ("scorer", IMAGE, {"Revision": "1"}, "expected parameters other than ImageUri and Revision"),
+        (
+            "scorer",
+            IMAGE,
+            {"PinpointCampaignId": "c" * 32, "PinpointApplicationId": "*"},
+            "expected PinpointApplicationId to be the application",
+        ),
+        (
+            "scorer",
+            IMAGE,
+            {"PinpointCampaignId": "c" * 32, "PinpointApplicationId": ""},
+            "expected PinpointApplicationId to be the application",
+        ),
     ],
 )
 def test_what_cannot_be_deployed_is_refused_before_sam_starts(stack: str, image: str, parameters: dict[str, str], words: str) -> None:
@@ -117,7 +131,10 @@ def test_a_worse_model_stops_everything_and_is_said_to_be_that() -> None:
         (1, "step 1 of 4 failed (retrain and gate)"),
         (2, "step 2 of 4 failed (image and image test), and says why above: nothing was pushed or deployed"),
         (3, "step 3 of 4 failed (push), and says why above: nothing was pushed or deployed"),
-        (4, "step 4 of 4 failed (deploy by digest), and says why above: the new image is in the registry; the stack serves what it served"),
+        (
+            4,
+            "step 4 of 4 failed (deploy by digest), and says why above: the image is in the registry; what the stack serves is said above",
+        ),
     ],
 )
 def test_a_failing_step_stops_the_rest_and_says_what_stands(failing: int, words: str) -> None:
@@ -133,6 +150,12 @@ def test_a_push_that_prints_no_digest_deploys_nothing() -> None:
     with pytest.raises(DeployError, match="expected IMAGE to be an image in ECR by its digest"):
         run_steps(steps(), run)
     assert len(run.commands) == 3
+
+
+def test_a_campaign_without_its_application_is_refused_before_anything_is_trained() -> None:
+    parameters = [f"PinpointCampaignId={'c' * 32}", "PinpointApplicationId=*"]
+    with pytest.raises(DeployError, match="expected PinpointApplicationId to be the application of PinpointCampaignId"):
+        plan_steps("scorer", REPOSITORY, endpoints=[], outcomes=None, parameters=parameters)
 
 
 @pytest.mark.parametrize(

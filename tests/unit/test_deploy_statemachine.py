@@ -8,19 +8,33 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from jsonata import Jsonata
+from jsonata.utils import Utils
 
 from function.bootstrap import build_handler
-from tests.templates import load_definition
+from tests.templates import load_definition, load_template
 
 DEFINITION = load_definition()
 WALK = DEFINITION["States"]["WalkSegment"]
 SCORE = WALK["ItemProcessor"]["States"]["ScoreBatch"]
+STATE_LIMIT = 256 * 1024
+FREQUENT = {"RecencyDays": 3, "TenureDays": 270, "Purchases": 12, "PurchaseDays": 12, "PurchasesLast90Days": 6}  # somebody who is kept
+ADDED = 300  # bytes that the function may add to an endpoint: score, band, reason, model
 CONTEXT = {"Execution": {"Name": "walk-1", "StartTime": "2026-11-02T19:00:16.843Z"}}
+
+
+def with_nulls(value: Any) -> Any:
+    """`value` with JSON's null as jsonata-python has it, for which None is what is missing."""
+    if isinstance(value, dict):
+        return {key: with_nulls(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [with_nulls(each) for each in value]
+    return Utils.NULL_VALUE if value is None else value
 
 
 def evaluate(value: Any, states: dict[str, Any]) -> Any:
@@ -34,7 +48,7 @@ def evaluate(value: Any, states: dict[str, Any]) -> Any:
     assert value.endswith("%}")
     expression = Jsonata(value[2:-2].strip())
     frame = expression.create_frame()
-    frame.bind("states", states)
+    frame.bind("states", with_nulls(states))
     result = json.loads(json.dumps(expression.evaluate(None, frame)))
     assert result is not None, f"States.QueryEvaluationError: {value}"
     return result
@@ -89,13 +103,43 @@ def test_people_who_opted_out_and_inactive_endpoints_are_not_sent() -> None:
     assert list(make_event(items)["Endpoints"]) == ["b", "d"]
 
 
-@pytest.mark.parametrize("items", [[], [{"Address": "x"}], [{"Id": 7}], [{"Id": "a", "OptOut": "ALL"}]])
+@pytest.mark.parametrize("items", [[], [{"Id": "a", "OptOut": "ALL"}], [{"Id": "a", "EndpointStatus": "INACTIVE"}] * 3])
 def test_a_batch_of_nobody_is_an_empty_map_and_not_an_error(items: list[dict[str, Any]]) -> None:
     assert make_event(items)["Endpoints"] == {}
 
 
-def test_a_line_without_an_id_does_not_cost_the_others() -> None:
-    assert list(make_event([{"Address": "x"}, {"Id": "a"}])["Endpoints"]) == ["a"]
+NO_ENDPOINTS: list[tuple[Any, str]] = [
+    ([{"Id": "x"}], "array"),
+    ([{"Id": "x"}, {"Id": "y"}], "array"),
+    ([], "array"),
+    ([[]], "array"),
+    ("x", "string"),
+    (7, "number"),
+    (False, "boolean"),
+    (None, "null"),
+    ({}, "no Id"),
+    ({"Address": "x"}, "no Id"),
+    ({"Id": ""}, "no Id"),
+    ({"Id": 7}, "no Id"),
+    ({"Id": ["x"]}, "no Id"),
+    ({"Id": None, "OptOut": "ALL"}, "no Id"),
+]
+
+
+@pytest.mark.parametrize(("line", "word"), NO_ENDPOINTS)
+def test_a_line_that_is_no_endpoint_is_sent_as_a_word_and_costs_nobody_else(line: Any, word: str) -> None:
+    assert make_event([line])["Endpoints"] == {"line 0 of the batch": word}
+    assert make_event([{"Id": "a"}, line, {"Id": "b"}])["Endpoints"] == {"a": {"Id": "a"}, "line 1 of the batch": word, "b": {"Id": "b"}}
+
+
+def test_lines_that_are_no_endpoints_are_counted_by_the_function_and_never_come_back() -> None:
+    stream = io.StringIO()
+    handle = build_handler({}, stream=stream)
+    items = [line for line, _ in NO_ENDPOINTS]
+    reply = handle(make_event([{"Id": "a"}, *items]), None)
+    (batch,) = [found for found in map(json.loads, stream.getvalue().splitlines()) if found.get("message") == "batch"]
+    assert (batch["received"], batch["unreadable"]) == (len(items) + 1, len(items))
+    assert set(reply) <= {"a"}
 
 
 def test_the_event_has_every_field_of_the_hosts_event() -> None:
@@ -133,7 +177,7 @@ def test_the_output_is_always_a_list_of_kept_endpoints_each_with_its_id(payload:
 
 def test_a_batch_keeps_the_hosts_limits_and_a_states_own() -> None:
     assert WALK["ItemBatcher"]["MaxItemsPerBatch"] == 50
-    assert WALK["ItemBatcher"]["MaxInputBytesPerBatch"] == 200_000 < 256 * 1024
+    assert evaluate(WALK["ItemBatcher"]["MaxInputBytesPerBatch"], {}) == 200_000 < STATE_LIMIT
     assert SCORE["TimeoutSeconds"] == 15
     (retry,) = SCORE["Retry"]
     assert (retry["ErrorEquals"], retry["MaxAttempts"]) == (["States.ALL"], 2)
@@ -151,6 +195,24 @@ def test_the_shares_that_parameters_give_are_numbers() -> None:
     assert evaluate(WALK["ToleratedFailurePercentage"], {}) == 5
 
 
+def test_at_the_size_that_the_template_advises_the_text_that_grows_most_fits_a_state_even_escaped_to_ascii() -> None:
+    (advised,) = map(int, re.findall(r"lower it to (\d+)", load_template()["Parameters"]["MaxBatchBytes"]["Description"]))
+    for letter in "\u00e9", "\u20ac", "\U0001f600":  # two, three and four bytes in UTF-8
+        assert len(json.dumps(letter)) - 2 <= 3 * len(letter.encode())
+    texts = [f"{number:02}" + "\u00e9" * 788 for number in range(50)]
+    items = [{"Id": text} for text in texts]
+    size = len(json.dumps(items, ensure_ascii=False, separators=(",", ":")).encode())
+    assert 0.97 * advised < size <= advised
+    assert 2.9 * advised < len(json.dumps(items)) < STATE_LIMIT - 50 * ADDED
+
+
+def test_the_function_adds_less_to_an_endpoint_than_the_advised_size_leaves_room_for() -> None:
+    event = make_event([{**full_endpoint(number), "Metrics": FREQUENT} for number in range(50)])
+    reply = build_handler({}, stream=io.StringIO())(event, None)
+    assert len(reply) == 50
+    assert all(len(json.dumps(kept)) - len(json.dumps(event["Endpoints"][id_])) < ADDED for id_, kept in reply.items())
+
+
 def test_only_the_alias_is_called() -> None:
     assert evaluate(SCORE["Arguments"]["FunctionName"], {}) == "arn:aws:lambda:us-east-1:123456789012:function:scorer:live"
 
@@ -165,8 +227,7 @@ def walk(items: list[dict[str, Any]], handle: Any) -> Iterator[dict[str, Any]]:
 
 def test_a_walked_segment_keeps_whom_the_function_keeps() -> None:
     handle = build_handler({}, stream=io.StringIO())
-    frequent = {"RecencyDays": 3, "TenureDays": 270, "Purchases": 12, "PurchaseDays": 12, "PurchasesLast90Days": 6}
-    items = [{"Id": f"{number}", "Metrics": frequent if number % 2 else {}} for number in range(120)]
+    items = [{"Id": f"{number}", "Metrics": FREQUENT if number % 2 else {}} for number in range(120)]
     kept = list(walk(items, handle))
     expected = handle({"Endpoints": {item["Id"]: item for item in items}, "ScheduledTime": CONTEXT["Execution"]["StartTime"]}, None)
     assert {line["Id"]: line for line in kept} == expected

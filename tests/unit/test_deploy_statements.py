@@ -7,7 +7,7 @@ import json
 import pytest
 
 from deploy.errors import DeployError
-from deploy.statements import Function, Place, allow_connect, allow_pinpoint, covers, decode_policy, place_function, says_the_same
+from deploy.statements import Function, Place, allow_connect, allow_pinpoint, decode_policy, place_function, says_the_same
 
 PLACE = Place(partition="aws", region="us-east-1", account="123456789012")
 FUNCTION = Function(place=PLACE, name="scorer", qualifier="live")
@@ -149,18 +149,6 @@ def test_a_statement_of_another_name_says_the_same_and_one_of_another_field_does
     assert says_the_same(statement, {**found, "Sid": "a-stack-made-this"}, FUNCTION)
     for key in ("Effect", "Principal", "Action", "Resource", "Condition"):
         assert not says_the_same(statement, {**found, key: "other"}, FUNCTION), key
-
-
-def test_an_application_wide_statement_covers_its_campaigns_and_no_others() -> None:
-    within = allow_pinpoint(PLACE, APPLICATION)[1].decode(FUNCTION)
-    principal = "pinpoint.us-east-1.amazonaws.com"
-    assert covers(within, FUNCTION, principal, PLACE.arn("mobiletargeting", f"apps/{APPLICATION}/campaigns/{CAMPAIGN}"))
-    assert not covers(within, FUNCTION, principal, PLACE.arn("mobiletargeting", f"apps/{APPLICATION}"))
-    assert not covers(within, FUNCTION, principal, PLACE.arn("mobiletargeting", f"apps/{'b' * 32}/campaigns/{CAMPAIGN}"))
-    assert not covers(within, FUNCTION, "connect-campaigns.amazonaws.com", PLACE.arn("mobiletargeting", f"apps/{APPLICATION}/campaigns/x"))
-    assert not covers(
-        within, Function(place=PLACE, name="scorer"), principal, PLACE.arn("mobiletargeting", f"apps/{APPLICATION}/campaigns/x")
-    )
 
 
 def test_reads_a_policy_that_is_json_inside_json() -> None:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import io
 import json
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from deploy.statements import Function, Place, Statement, allow_connect, allow_pinpoint
 from function.bootstrap import build_handler
-from function.settings import READERS, read_settings
+from function.errors import ProfilesUnavailable, SettingsError
+from function.settings import read_settings
+from tests.fake_profiles import FakeProfiles, make_external_bundle
+from tests.templates import ROOT, load_template, resolve
 from tests.templates import TEMPLATE as FILE
-from tests.templates import load_template, resolve
 
 TEMPLATE = load_template()
 RESOURCES: dict[str, dict[str, Any]] = TEMPLATE["Resources"]
@@ -117,13 +121,10 @@ def test_an_image_is_named_by_digest_and_never_by_tag() -> None:
     assert pattern.endswith("@sha256:[0-9a-f]{64}")
 
 
-def policies_of(role: str) -> list[dict[str, Any]]:
-    inline = [each["PolicyDocument"] for each in RESOURCES[role]["Properties"].get("Policies", [])]
-    attached = [
-        each["Properties"]["PolicyDocument"]
-        for each in RESOURCES.values()
-        if each["Type"] == "AWS::IAM::Policy" and {"Ref": role} in each["Properties"]["Roles"]
-    ]
+def policies_of(role: str, **given: str) -> list[dict[str, Any]]:
+    """The statements of a role: its own, and those of policies whose condition holds."""
+    inline = [each["PolicyDocument"] for each in with_parameters(RESOURCES[role]["Properties"], **given).get("Policies", [])]
+    attached = [each["PolicyDocument"] for each in resources_of("AWS::IAM::Policy", **given).values() if {"Ref": role} in each["Roles"]]
     return [statement for document in inline + attached for statement in document["Statement"]]
 
 
@@ -131,8 +132,19 @@ def actions_of(statement: dict[str, Any]) -> list[str]:
     return [statement["Action"]] if isinstance(statement["Action"], str) else list(statement["Action"])
 
 
+NETWORK = [
+    "ec2:AssignPrivateIpAddresses",
+    "ec2:CreateNetworkInterface",
+    "ec2:DeleteNetworkInterface",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeSubnets",
+    "ec2:UnassignPrivateIpAddresses",
+]
+VPC = {"SubnetIds": "subnet-0a1b2c3d,subnet-0a1b2c3e", "SecurityGroupIds": "sg-0a1b2c3d"}
+
+
 def test_the_functions_role_writes_its_log_reads_its_table_and_does_nothing_else() -> None:
-    assert sorted(action for statement in policies_of("ScorerRole") for action in actions_of(statement)) == [
+    assert sorted(action for statement in policies_of("ScorerRole", ProfilesTable="people") for action in actions_of(statement)) == [
         "dynamodb:BatchGetItem",
         "logs:CreateLogStream",
         "logs:PutLogEvents",
@@ -142,38 +154,81 @@ def test_the_functions_role_writes_its_log_reads_its_table_and_does_nothing_else
 
 @pytest.mark.parametrize("role", ["ScorerRole", "SegmentWalkRole"])
 def test_no_role_holds_a_wildcard_action_or_every_resource(role: str) -> None:
-    for statement in policies_of(role):
+    statements = policies_of(role, ProfilesTable="people", SegmentBucket="segments")
+    assert statements
+    for statement in statements:
         assert not [action for action in actions_of(statement) if "*" in action]
         assert statement["Resource"] != "*"
 
 
+def test_in_a_vpc_lambda_may_join_the_function_to_it_and_the_function_itself_may_not() -> None:
+    assert "VpcConfig" not in with_parameters(SCORER)
+    assert with_parameters(SCORER, **VPC)["VpcConfig"] == {
+        "SubnetIds": ["subnet-0a1b2c3d", "subnet-0a1b2c3e"],
+        "SecurityGroupIds": ["sg-0a1b2c3d"],
+    }
+    allow, deny = [statement for statement in policies_of("ScorerRole", **VPC) if statement["Resource"] == "*"]
+    assert sorted(actions_of(allow)) == sorted(actions_of(deny)) == NETWORK
+    assert (allow["Effect"], deny["Effect"]) == ("Allow", "Deny")
+    assert "Condition" not in allow
+    assert deny["Condition"] == {"ArnEquals": {"lambda:SourceFunctionArn": {"Fn::GetAtt": "Scorer.Arn"}}}
+
+
 def test_the_state_machine_may_start_its_own_map_and_call_only_the_alias() -> None:
-    statements = {action: statement["Resource"] for statement in policies_of("SegmentWalkRole") for action in actions_of(statement)}
+    statements = {
+        action: statement["Resource"]
+        for statement in policies_of("SegmentWalkRole", SegmentBucket="segments")
+        for action in actions_of(statement)
+    }
     assert statements["lambda:InvokeFunction"] == {"Ref": "Scorer.Alias"}
     assert statements["states:StartExecution"] == {"Ref": "SegmentWalk"}
-    assert statements["s3:PutObject"] == {"Fn::Sub": "arn:${AWS::Partition}:s3:::${SegmentBucket}/${ResultPrefix}/*"}
+    assert statements["s3:PutObject"] == "arn:aws:s3:::segments/scored/*"
 
 
-def test_there_are_alarms_on_errors_duration_fallback_and_unscored() -> None:
-    alarms = resources_of("AWS::CloudWatch::Alarm", AlarmTopicArn="arn:aws:sns:us-east-1:123456789012:topic")
-    assert sorted(alarm["MetricName"] for alarm in alarms.values()) == ["Duration", "Errors", "fallback_used", "unscored"]
+def test_there_is_an_alarm_on_whatever_nobody_would_see() -> None:
+    alarms = resources_of("AWS::CloudWatch::Alarm", AlarmTopicArn="arn:aws:sns:us-east-1:123456789012:topic", SegmentBucket="segments")
+    assert {(alarm["Namespace"], alarm["MetricName"]) for alarm in alarms.values()} == {
+        ("AWS/Lambda", "Errors"),
+        ("AWS/Lambda", "Duration"),
+        ("AWS/Lambda", "Throttles"),
+        ("AWS/States", "ExecutionsFailed"),
+        ("SegmentScorer/scorer", "fallback_used"),
+        ("SegmentScorer/scorer", "unscored"),
+        ("SegmentScorer/scorer", "profiles_failed"),
+    }
     for alarm in alarms.values():
         assert alarm["AlarmActions"] == ["arn:aws:sns:us-east-1:123456789012:topic"]
         assert alarm["TreatMissingData"] == "notBreaching"
     assert float(alarms["DurationAlarm"]["Threshold"]) < 15_000
 
 
+def test_an_alarm_on_aws_own_metrics_names_the_function_or_the_state_machine() -> None:
+    wanted = {
+        "AWS/Lambda": [{"Name": "FunctionName", "Value": {"Ref": "Scorer"}}],
+        "AWS/States": [{"Name": "StateMachineArn", "Value": {"Ref": "SegmentWalk"}}],
+    }
+    for alarm in resources_of("AWS::CloudWatch::Alarm", SegmentBucket="segments").values():
+        assert alarm.get("Dimensions") == wanted.get(alarm["Namespace"])
+
+
+def test_without_a_bucket_there_is_no_alarm_on_a_state_machine() -> None:
+    assert "SegmentWalkAlarm" not in resources_of("AWS::CloudWatch::Alarm")
+
+
 def test_without_a_topic_alarms_have_no_action() -> None:
     assert not [alarm for alarm in resources_of("AWS::CloudWatch::Alarm").values() if "AlarmActions" in alarm]
 
 
-def test_the_log_metrics_read_fields_that_the_function_really_writes() -> None:
+def test_the_log_metrics_read_fields_that_the_function_really_writes(tmp_path: Path) -> None:
     stream = io.StringIO()
-    build_handler({}, stream=stream)({"Endpoints": {"a": {}}}, None)
+    environ = {"SCORER_BUNDLE": str(make_external_bundle(tmp_path / "bundle"))}
+    store = FakeProfiles(error=ProfilesUnavailable("down"))
+    build_handler(environ, profiles=store, stream=stream)({"Endpoints": {"a": {"User": {"UserId": "u"}}}}, None)
     lines = [json.loads(line) for line in stream.getvalue().splitlines()]
     (batch,) = [line for line in lines if line.get("message") == "batch"]
+    assert batch["profiles_failed"] == 1
     filters = resources_of("AWS::Logs::MetricFilter")
-    assert len(filters) == 2
+    assert len(filters) == 3
     for each in filters.values():
         field = each["MetricTransformations"][0]["MetricValue"].removeprefix("$.")
         assert isinstance(batch[field], int), field
@@ -190,9 +245,95 @@ def test_the_alarm_on_a_log_metric_reads_what_its_filter_writes() -> None:
 
 
 def test_the_functions_environment_holds_only_settings_that_the_function_knows() -> None:
-    variables = with_parameters(SCORER)["Environment"]["Variables"]
-    assert set(variables) <= set(READERS)
-    build_handler(variables, stream=io.StringIO())
+    assert with_parameters(SCORER)["Environment"]["Variables"] == {}  # the image's own ENV stands, such as the sidecar's SCORER_TARGET
+    given = {"ScorerTarget": "dns:///scoring.example.com:8081", "ScorerTls": "true", "ScorerFallback": "none", "ProfilesTable": "people"}
+    variables = with_parameters(SCORER, **given)["Environment"]["Variables"]
+    assert len(variables) == len(given)
+    settings = read_settings(variables)
+    assert (settings.target, settings.tls, settings.fallback) == ("dns:///scoring.example.com:8081", True, "none")
+    assert settings.profiles == "dynamodb:people"
+
+
+def test_every_setting_that_the_image_makes_is_one_that_the_template_leaves_alone_unless_told() -> None:
+    dockerfile = (ROOT / "Dockerfile").read_text("utf-8")
+    assert set(re.findall(r"(SCORER_\w+)=", dockerfile)) == {"SCORER_TARGET"}
+    assert "SCORER_TARGET" not in with_parameters(SCORER)["Environment"]["Variables"]
+
+
+TARGETS = [
+    *(
+        "bundled",
+        "localhost:8081",
+        "dns:///scoring.example.com:8081",
+        "unix:/tmp/segment-scorer.sock",
+        "unix:/tmp/with space",
+        "[::1]:8081",
+    ),
+    *("dns:///[::1]:1", "a_b-c.d:0", "h:65535", "h:65536", "h:65529", "h:65530", "h:66000", "h:70000", "h:99999", "h:00080", "h:09999"),
+    *("h:123456", "h:", "h", ":80", "dns://h:1", "dns:///unix:/x", "unix:", "unix:/", "unix:x", "ipv4:1.2.3.4:5", "http://h:80", "h:8O"),
+    *("bundled ", " bundled", "Bundled", "h:1\n", "h\u00e4:1", "h:\u0661", "[::1]", "[g]:1", "bundledh:1"),
+]
+
+
+def is_target(text: str) -> bool:
+    try:
+        read_settings({"SCORER_TARGET": text})
+    except SettingsError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("text", TARGETS)
+def test_the_template_takes_as_a_target_just_what_the_function_takes(text: str) -> None:
+    assert bool(re.fullmatch(TEMPLATE["Parameters"]["ScorerTarget"]["AllowedPattern"], text)) == is_target(text)
+
+
+def test_the_template_takes_every_port_that_the_function_takes_and_no_target_at_all() -> None:
+    pattern = re.compile(TEMPLATE["Parameters"]["ScorerTarget"]["AllowedPattern"])
+    assert pattern.fullmatch("")
+    assert [port for port in range(100_000) if pattern.fullmatch(f"h:{port}")] == list(range(65_536))
+
+
+RULES = [
+    ({}, True),
+    ({"PinpointApplicationId": APPLICATION, "PinpointCampaignId": CAMPAIGN}, True),
+    ({"PinpointApplicationId": "*"}, True),
+    ({"PinpointApplicationId": "*", "PinpointCampaignId": CAMPAIGN}, False),
+    ({"PinpointCampaignId": CAMPAIGN}, False),
+    (VPC, True),
+    ({"SubnetIds": VPC["SubnetIds"]}, False),
+    ({"SecurityGroupIds": VPC["SecurityGroupIds"]}, False),
+]
+
+
+@pytest.mark.parametrize(("given", "taken"), RULES)
+def test_a_parameter_that_would_do_nothing_or_too_much_alone_breaks_a_rule(given: dict[str, str], taken: bool) -> None:
+    applying = [rule for rule in TEMPLATE["Rules"].values() if with_parameters(rule["RuleCondition"], **given)]
+    assertions = [assertion for rule in applying for assertion in rule["Assertions"]]
+    assert all(with_parameters(assertion["Assert"], **given) for assertion in assertions) is taken
+    assert all(assertion["AssertDescription"] for assertion in assertions)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "taken"),
+    [
+        ("SubnetIds", "", True),
+        ("SubnetIds", "subnet-0a1b2c3d", True),
+        ("SubnetIds", "subnet-0a1b2c3d4e5f60718,subnet-0a1b2c3d", True),
+        ("SubnetIds", "subnet-0a1b2c3d, subnet-0a1b2c3d", False),
+        ("SubnetIds", "sg-0a1b2c3d", False),
+        ("SecurityGroupIds", "sg-0a1b2c3d,sg-0a1b2c3e", True),
+        ("SecurityGroupIds", "sg-0a1b2c3d,", False),
+    ],
+)
+def test_a_list_of_ids_is_ids_with_commas_between(name: str, text: str, taken: bool) -> None:
+    assert bool(re.fullmatch(TEMPLATE["Parameters"][name]["AllowedPattern"], text)) is taken
+
+
+def test_a_new_revision_always_changes_the_function_since_lambda_publishes_no_version_of_an_unchanged_one() -> None:
+    described = {with_parameters(SCORER, Revision=revision)["Description"] for revision in ("a" * 32, "b" * 32)}
+    assert len(described) == 2
+    assert max(map(len, described)) <= 256 - 32  # Lambda's limit, and a Revision may have 64 characters
 
 
 def test_a_table_of_profiles_is_a_setting_and_a_permission_only_when_it_is_named() -> None:
