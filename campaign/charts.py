@@ -94,15 +94,13 @@ def chart_profit(alt: Any, explorer: Mapping[str, Any]) -> Any:
 
 
 def chart_groups(alt: Any, rows: list[dict[str, Any]]) -> Any:
-    """Who is messaged and who is not, group by group."""
+    """Who is messaged and who is not, group by group. The page has the legend: here a long name would push it out of a phone."""
     values = [
         {"name": row["name"], "side": side, "people": count}
         for row in rows
         for side, count in (("messaged", row["kept"]), ("not messaged", row["people"] - row["kept"]))
     ]
-    sides = alt.Color("side:N", title=None, legend=alt.Legend(orient="top")).scale(
-        domain=["messaged", "not messaged"], range=["#2f7fc1", "#c98a3a"]
-    )
+    sides = alt.Color("side:N", legend=None).scale(domain=["messaged", "not messaged"], range=["#2f7fc1", "#c98a3a"])
     return (
         alt.Chart(alt.Data(values=values))
         .mark_bar()

@@ -89,8 +89,8 @@ def explain_explorer(terms: Terms, *, scored: int, kept: int) -> str:
     if terms.knows_decisions:
         return (
             "The function's threshold and mode are unknown here, so it begins with what the function did. Dragging counts what mode filter "
-            f"would do to the {scored:,} people whom the score decides, as if high scores stayed; the control group is not messaged."
-            f"{calibrated}"
+            f"would do to the {scored:,} people whom the score decides, as if high scores stayed; the control group is not messaged, "
+            f"and those without a score stay where the function kept them.{calibrated}"
         )
     return (
         "Only the kept, and the scores written on them, are known here, not the function's threshold, mode or control group, so it begins "
