@@ -73,8 +73,8 @@ def chart_scores(alt: Any, explorer: Mapping[str, Any]) -> Any:
 
 
 def draw_threshold(alt: Any) -> Any:
-    """A line that follows the parameter `threshold`; none while that is null."""
-    at = alt.Chart(alt.Data(values=[{}])).transform_calculate(at="threshold").transform_filter("isValid(datum.at)")
+    """A line that follows the parameter `threshold`; none while that is null, which Vega-Lite leaves out."""
+    at = alt.Chart(alt.Data(values=[{}])).transform_calculate(at="threshold")
     return at.mark_rule(color="#c1443f", strokeWidth=2).encode(x=alt.X("at:Q"))
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from campaign.books import Terms, close_books
@@ -259,8 +260,9 @@ def test_behind_an_address_the_explorer_begins_with_what_the_function_did(tmp_pa
     assert "unknown here" in page.inner_text("#threshold-text")
     assert (count(page, "reach-out"), page.inner_text("#expected-out")) == (4, "2")
     assert not page.is_visible("#reset")
-    assert page.locator("#histogram svg path[stroke='#c1443f'], #histogram svg line[stroke='#c1443f']").count() == 0
+    assert page.locator("#histogram .mark-rule.role-mark line").count() == 0
     page.locator("#threshold").fill("0.7")
+    page.wait_for_selector("#histogram .mark-rule.role-mark line", state="attached")
     assert count(page, "reach-out") == 3, "two of 0.7 or more, and the one without a score"
     page.locator("#threshold").fill("0")
     assert page.is_visible("#reset")
@@ -268,6 +270,18 @@ def test_behind_an_address_the_explorer_begins_with_what_the_function_did(tmp_pa
     assert count(page, "reach-out") == 4
     assert "unknown here" in page.inner_text("#threshold-text")
     assert heard == []
+    page.context.close()
+
+
+def test_behind_an_address_on_connect_it_begins_there_too_though_everybodys_score_is_known(tmp_path: Path, browser: Browser) -> None:
+    rows: list[Row] = [("SMS", "DE", "", "score", outcome, outcome == "kept") for outcome in ("kept", "filtered", "filtered", "kept")]
+    path = write_by_hand(tmp_path, replace(BLIND, host="connect", knows_decisions=True), rows, [0.9, 0.2, 0.1, 0.8])
+    page, _ = open_report(browser, path)
+    assert (count(page, "reach-out"), page.inner_text("#expected-out")) == (2, "2")
+    page.locator("#threshold").fill("0.2")
+    assert count(page, "reach-out") == 3
+    page.locator("#reset").click()
+    assert count(page, "reach-out") == 2
     page.context.close()
 
 
