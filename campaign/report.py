@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from campaign.charts import make_charts
 from campaign.labels import UNKNOWN
 from campaign.ledger import Ledger
 from campaign.remarks import FILTER, explain_explorer, find_warnings, tell_expected, tell_story
-from campaign.tally import BUCKETS, Group, Tally, seconds_of
+from campaign.tally import BUCKETS, Tally, seconds_of
 from function.drift import Counts, compare_counts
 
 PAGE = Path(__file__).with_name("report_page.html")
@@ -136,7 +136,10 @@ def describe_explorer(ledger: Ledger) -> dict[str, Any]:
 
 
 def sum_groups(tally: Tally, name: str) -> list[dict[str, Any]]:
-    """The people by one property, most first. Small groups are summed up as one row, which is not small itself."""
+    """The people by one property, most first. Small groups are summed up as one row, which is not small itself.
+
+    expected  of the kept, as a whole number; None where some are kept and none of them has a score
+    """
     sizes: Counter[str] = Counter()
     for group, count in tally.people.items():
         sizes[getattr(group, name) or NONE] += count
@@ -147,19 +150,26 @@ def sum_groups(tally: Tally, name: str) -> list[dict[str, Any]]:
             shown = shown[:-1]
     if not set(shown) - {NONE, UNKNOWN}:
         return []
-    rows = {label: {"people": 0, "kept": 0, "expected": 0.0} for label in [*shown, OTHERS]}
+    people, kept, scored = Counter[str](), Counter[str](), Counter[str]()
+    expected: dict[str, float] = defaultdict(float)
     for group, count in tally.people.items():
         label = getattr(group, name) or NONE
-        add_group(rows[label if label in shown else OTHERS], group, count, tally.expected.get(group, 0.0))
-    return [{"name": label, **row, "expected": round(row["expected"])} for label, row in rows.items() if row["people"]]
-
-
-def add_group(row: dict[str, Any], group: Group, count: int, expected: float) -> None:
-    """Add a group to its row; responses are expected of the kept only."""
-    row["people"] += count
-    if group.outcome == "kept":
-        row["kept"] += count
-        row["expected"] += expected
+        label = label if label in shown else OTHERS
+        people[label] += count
+        if group.outcome == "kept":
+            kept[label] += count
+            scored[label] += tally.scored[group]
+            expected[label] += tally.expected.get(group, 0.0)
+    return [
+        {
+            "name": label,
+            "people": people[label],
+            "kept": kept[label],
+            "expected": None if kept[label] and not scored[label] else round(expected[label]),
+        }
+        for label in [*shown, OTHERS]
+        if people[label]
+    ]
 
 
 def describe_drift(summary: Summary, ledger: Ledger, reference: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -136,6 +136,7 @@ def tally_of(**sizes: int) -> Tally:
     tally = Tally()
     for country, size in sizes.items():
         tally.people[Group("SMS", country, "", "score", "kept", True)] = size
+        tally.scored[Group("SMS", country, "", "score", "kept", True)] = size
         tally.expected[Group("SMS", country, "", "score", "kept", True)] = 0.1234 * size
     return tally
 
@@ -166,6 +167,16 @@ def test_no_single_score_can_be_read_off_a_sum() -> None:
     data = gather(SEEING, *people, held_out=0)
     assert data["groups"]["channel"] == [{"name": "SMS", "people": 20, "kept": 1, "expected": 1}]
     assert data["expected"] == {"kept": 1, "all": 3}
+
+
+def test_of_people_without_a_score_it_is_unknown_how_many_respond() -> None:
+    people = [
+        *[one("no_scores", "kept", None, channel="SMS")] * 30,
+        *[one("score", "filtered", 0.9, channel="EMAIL")] * 20,
+        *[one("score", "kept", 0.9, channel="VOICE")] * 10,
+    ]
+    rows = gather(SEEING, *people, held_out=0)["groups"]["channel"]
+    assert [(row["name"], row["expected"]) for row in rows] == [("SMS", None), ("EMAIL", 0), ("VOICE", 9)]
 
 
 def test_a_property_nobody_has_gets_no_table() -> None:
