@@ -27,7 +27,7 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     score_attribute   the attribute that carries the score, read where decisions are not shown; "" = none
     decimals          of the scores in files, where decisions are shown
     model, mode       as in the summary; None = unknown
-    threshold, keep   the rule that the report's explorer begins with; None = unknown
+    threshold, keep, on_error   rules of the policy that the report speaks of; None = unknown
     """
 
     host: str = "pinpoint"
@@ -49,6 +49,7 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     mode: str | None = None
     threshold: float | None = None
     keep: str | None = None
+    on_error: str | None = None
 
 
 class Summary(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,7 +9,7 @@ import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -20,7 +20,6 @@ from campaign.tally import Tally
 from campaign.walking import MOST_COMPLAINTS, Page
 
 FILE = "ledger.json"
-FORMAT = 1
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,7 +33,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     summary   set when everything is in the outputs and only names are left to be given
     """
 
-    format: int = FORMAT
+    format: Literal[2] = 2
     asked: dict[str, str]
     files: list[str]
     sources: list[Source]

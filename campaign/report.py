@@ -1,28 +1,32 @@
 """`report.html`: what a run did, or a rehearsal would do, in one file that needs no network. Sums in, a page out; nobody is in it.
 
-Makes the charts' specifications with altair and takes Vega itself from vl-convert; the page (report_page.html) draws, and its threshold
-explorer counts again in the browser.
+Puts figures (here), sentences (remarks) and charts (charts) into the page, report_page.html, with Vega from vl-convert. The page draws,
+and its threshold explorer counts again in the browser.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from campaign.books import Summary
+from campaign.charts import make_charts
+from campaign.labels import UNKNOWN
 from campaign.ledger import Ledger
-from campaign.tally import BUCKETS, Group, Tally, seconds_of
+from campaign.remarks import FILTER, explain_explorer, find_warnings, tell_expected, tell_story
+from campaign.tally import BUCKETS, Tally, seconds_of
 from function.drift import Counts, compare_counts
 
 PAGE = Path(__file__).with_name("report_page.html")
 MOST_ROWS = 12  # of a table; what is beyond is summed up as one row
+FEWEST = 10  # people in a row; nobody can be found among so many
+NONE, OTHERS = "none", "all others"
 # reason of those left out -> what a reader is told
 REASONS = {
     "opted_out": "opted out or inactive, not sent",
@@ -33,6 +37,7 @@ REASONS = {
     "unreadable": "unusable content",
     "": "left out by the function",
 }
+BY_SCORE = frozenset(("score", ""))  # whom a threshold moves, if they have a score
 
 
 def write_report(path: Path, summary: Summary, ledger: Ledger, *, reference: Mapping[str, Any] | None, rehearsal: bool) -> None:
@@ -54,77 +59,136 @@ def write_report(path: Path, summary: Summary, ledger: Ledger, *, reference: Map
         file.write(rest)
 
 
+def tell_run(summary: Summary, ledger: Ledger, reference: Mapping[str, Any] | None) -> tuple[list[str], str]:
+    """What the report says in sentences, for the command line: the warnings, and what is expected ("" where that is unknown)."""
+    warnings = find_warnings(summary, ledger.terms, ledger.tally, describe_drift(summary, ledger, reference))
+    return warnings, tell_expected(*sum_expected(ledger.tally), ledger.terms)
+
+
 def gather_report(summary: Summary, ledger: Ledger, reference: Mapping[str, Any] | None, *, rehearsal: bool) -> dict[str, Any]:
-    """Everything that the page shows, as plain data."""
+    """Everything that the page shows, as plain data. Sums of scores are whole numbers, so that no single score can be read off them."""
     tally, terms = ledger.tally, ledger.terms
-    people = tally.people
-    fixed = [group for group in people if group.outcome == "kept" and group.reason not in {"score", ""}]
+    kept, everybody = sum_expected(tally)
+    control = sum(count for group, count in tally.people.items() if group.reason == "holdout" and group.outcome == "kept")
+    drift = describe_drift(summary, ledger, reference)
+    expected = tell_expected(kept, everybody, terms)
     return {
         "rehearsal": rehearsal,
         "summary": msgspec.to_builtins(summary),
         "campaign": terms.campaign_id,
-        "knows_decisions": summary.held_out is not None,
-        "scored": sum(tally.scores.values()),
-        "expected": {
-            "kept": sum(tally.expected.get(group, 0.0) for group in people if group.outcome == "kept"),
-            "all": sum(tally.expected.values()),
-        },
-        "left_out": [
-            {"reason": "score too high" if reason == "score" and terms.keep == "below" else REASONS.get(reason, reason), "people": count}
-            for reason, count in Counter(
-                {
-                    reason: sum(count for group, count in people.items() if group.outcome == "filtered" and group.reason == reason)
-                    for reason in {group.reason for group in people}
-                }
-            ).most_common()
-            if count
-        ],
-        "explorer": {
-            "scores": [[bucket / BUCKETS, count] for bucket, count in sorted(tally.scores.items())],
-            "keep": terms.keep or "at_least",
-            "threshold": terms.threshold if terms.threshold is not None else 0.0,
-            "fixed": sum(people[group] for group in fixed),
-            "fixed_expected": sum(tally.expected.get(group, 0.0) for group in fixed),
-        },
+        "warnings": find_warnings(summary, terms, tally, drift),
+        "story": tell_story(summary, terms, expected=expected, control=control, rehearsal=rehearsal),
+        "control_kept": control,
+        "expected": {"kept": round(kept), "all": round(everybody)},
+        "left_out": count_left_out(ledger),
+        "explorer": describe_explorer(ledger),
         "groups": {name: sum_groups(tally, name) for name in ("channel", "country", "band")},
-        "drift": describe_drift(summary, tally, reference),
+        "drift": drift,
         "times": describe_times(tally),
         "problems": [{"problem": text, "times": count} for text, count in ledger.problems.most_common(MOST_ROWS)],
-        "complaints": summary.rejected,
+    }
+
+
+def sum_expected(tally: Tally) -> tuple[float, float]:
+    """The scores of the kept, and of everybody, added up."""
+    return sum(total for group, total in tally.expected.items() if group.outcome == "kept"), sum(tally.expected.values())
+
+
+def count_left_out(ledger: Ledger) -> list[dict[str, Any]]:
+    """The filtered by reason, most first."""
+    reasons = Counter[str]()
+    for group, count in ledger.tally.people.items():
+        if group.outcome == "filtered":
+            reasons[group.reason] += count
+    words = REASONS | ({"score": "score too high"} if ledger.terms.keep == "below" else {})
+    return [{"reason": words.get(reason, reason), "people": count} for reason, count in reasons.most_common()]
+
+
+def describe_explorer(ledger: Ledger) -> dict[str, Any]:
+    """What the page needs to answer "how many, in mode filter, at another threshold".
+
+    scores     bucket -> how many of those whom the score decides
+    threshold  the policy's; None = unknown
+    fixed      whom the rules keep for another reason, at any threshold. Never the control group: in mode filter it is not messaged
+    start      the figures at the rules' own threshold: exact, where those by bucket are for thresholds of 4 decimals
+    """
+    tally, terms = ledger.tally, ledger.terms
+    stays = {group: count for group, count in tally.people.items() if group.keep and group.reason != "holdout"}
+    fixed = sum(count - (tally.scored[group] if group.reason in BY_SCORE else 0) for group, count in stays.items())
+    begins = stays if terms.knows_drops else [group for group in tally.people if group.outcome == "kept"]
+    return {
+        "scores": sorted(tally.scores.items()),
+        "buckets": BUCKETS,
+        "within": 0.5 if 10**terms.decimals > BUCKETS else 0.0,  # where in its bucket a score is, on average
+        "keep": terms.keep or "at_least",
+        "unwanted": terms.keep == "below",
+        "threshold": terms.threshold,
+        "own": "the policy's" if terms.knows_drops else "the function's",
+        "in_filter": terms.mode not in {None, FILTER},
+        "fixed": fixed,
+        "fixed_expected": round(sum(tally.expected.get(group, 0.0) for group in stays if group.reason not in BY_SCORE), 2),
+        "start": {
+            "reach": sum(tally.people[group] for group in begins),
+            "expected": round(sum(tally.expected.get(group, 0.0) for group in begins), 2),
+        },
+        "note": explain_explorer(terms, scored=sum(tally.scores.values()), kept=fixed),
     }
 
 
 def sum_groups(tally: Tally, name: str) -> list[dict[str, Any]]:
-    """The people by one property, most first, the smallest summed up as one row."""
-    rows: dict[str, dict[str, Any]] = {}
-    totals: Counter[str] = Counter()
+    """The people by one property, most first. Small groups are summed up as one row, which is not small itself.
+
+    expected  of the kept, as a whole number; None where some are kept and none of them has a score
+    """
+    sizes: Counter[str] = Counter()
     for group, count in tally.people.items():
-        totals[getattr(group, name) or "none"] += count
-    shown = {label for label, _ in totals.most_common(MOST_ROWS - 1 if len(totals) > MOST_ROWS else MOST_ROWS)}
+        sizes[getattr(group, name) or NONE] += count
+    shown = [label for label, count in sizes.most_common() if count >= FEWEST]
+    if len(sizes) > min(len(shown), MOST_ROWS):
+        shown = shown[: MOST_ROWS - 1]
+        if sum(sizes.values()) - sum(sizes[label] for label in shown) < FEWEST:
+            shown = shown[:-1]
+    if not set(shown) - {NONE, UNKNOWN}:
+        return []
+    people, kept, scored = Counter[str](), Counter[str](), Counter[str]()
+    expected: dict[str, float] = defaultdict(float)
     for group, count in tally.people.items():
-        label = getattr(group, name) or "none"
-        row = rows.setdefault(label if label in shown else "all others", {"people": 0, "kept": 0, "expected": 0.0})
-        add_group(row, group, count, tally.expected.get(group, 0.0))
-    ordered = sorted(rows.items(), key=lambda row: (row[0] == "all others", -row[1]["people"]))
-    return [{"name": label, **row} for label, row in ordered] if set(rows) - {"none", "unknown"} else []
+        label = getattr(group, name) or NONE
+        label = label if label in shown else OTHERS
+        people[label] += count
+        if group.outcome == "kept":
+            kept[label] += count
+            scored[label] += tally.scored[group]
+            expected[label] += tally.expected.get(group, 0.0)
+    return [
+        {
+            "name": label,
+            "people": people[label],
+            "kept": kept[label],
+            "expected": None if kept[label] and not scored[label] else round(expected[label]),
+        }
+        for label in [*shown, OTHERS]
+        if people[label]
+    ]
 
 
-def add_group(row: dict[str, Any], group: Group, count: int, expected: float) -> None:
-    """Add a group to its row; responses are expected of the kept only."""
-    row["people"] += count
-    if group.outcome == "kept":
-        row["kept"] += count
-        row["expected"] += expected
-
-
-def describe_drift(summary: Summary, tally: Tally, reference: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    """The comparison with what the model learnt from; None where model or log are unknown."""
-    if summary.model is None or reference is None or not tally.batches:
-        return None
-    counts = Counts()
-    counts.batches, counts.bins = tally.batches, tally.bins
-    described: dict[str, Any] = msgspec.to_builtins(compare_counts(summary.model, counts, reference))
-    return described
+def describe_drift(summary: Summary, ledger: Ledger, reference: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The comparison with what the model learnt from: a verdict and columns, which are none where it says why it is unknown."""
+    tally, terms = ledger.tally, ledger.terms
+    if not terms.has_log or summary.model is None:
+        why = "the function's log, which would tell, cannot be seen from here"
+    elif reference is None:
+        why = "the model's manifest does not say what it learnt from"
+    elif not summary.batches:
+        why = "nobody was sent to the function"
+    elif not tally.batches:
+        why = "the function logged no batch; SCORER_LOG_LEVEL=INFO makes it do so, and a call that fails has none"
+    else:
+        counts = Counts()
+        counts.batches, counts.bins = tally.batches, tally.bins
+        described: dict[str, Any] = msgspec.to_builtins(compare_counts(summary.model, counts, reference))
+        return described
+    return {"verdict": f"Unknown: {why}.", "columns": []}
 
 
 def describe_times(tally: Tally) -> dict[str, Any] | None:
@@ -145,112 +209,6 @@ def describe_times(tally: Tally) -> dict[str, Any] | None:
         "quantiles": quantiles,
         "histogram": [{"ms": 1000 * seconds_of(b), "calls": n} for b, n in sorted(tally.times.items())],
     }
-
-
-def make_charts(data: Mapping[str, Any]) -> dict[str, Any]:
-    """The charts' Vega-Lite specifications by the id of the element each is drawn into."""
-    alt: Any = import_module("altair")  # slow to import, and typed in half
-
-    charts: dict[str, Any] = {}
-    summary = data["summary"]
-    reach = [{"what": "in the segment", "people": summary["received"], "kind": "before"}]
-    reach += [{"what": row["reason"], "people": row["people"], "kind": "left out"} for row in data["left_out"]]
-    reach += [{"what": "failed", "people": summary["failed"], "kind": "left out"}] if summary["failed"] else []
-    reach += [{"what": "messaged", "people": summary["kept"], "kind": "after"}]
-    kinds = alt.Color("kind:N", legend=None).scale(domain=["before", "left out", "after"], range=["#8a94a6", "#c98a3a", "#2f7fc1"])
-    names = alt.Axis(labelLimit=220, title=None)
-    bars = alt.Chart(alt.Data(values=reach)).mark_bar()
-    charts["reach"] = bars.encode(
-        y=alt.Y("what:N", sort=None, axis=names), x=alt.X("people:Q", title="people"), color=kinds, tooltip=["what:N", "people:Q"]
-    ).properties(height=26 * len(reach) + 10)
-    if data["explorer"]["scores"]:
-        charts["histogram"] = chart_scores(alt, data)
-        charts["curve"] = chart_profit(alt, data)
-    for name, rows in data["groups"].items():
-        if rows:
-            charts[f"by-{name}"] = chart_groups(alt, rows)
-    if data["drift"]:
-        columns = alt.Chart(alt.Data(values=data["drift"]["columns"])).mark_bar()
-        verdicts = ["too few", "stable", "shifted", "different"]
-        charts["drift"] = columns.encode(
-            y=alt.Y("name:N", sort="-x", axis=names),
-            x=alt.X("index:Q", title="population stability index (0.1 shifted, 0.25 different)"),
-            color=alt.Color("verdict:N", legend=None).scale(domain=verdicts, range=["#8a94a6", "#3f9a6b", "#c98a3a", "#c1443f"]),
-            tooltip=["name:N", "index:Q", "verdict:N"],
-        ).properties(height=20 * len(data["drift"]["columns"]) + 10)
-    if data["times"]:
-        times = alt.Chart(alt.Data(values=data["times"]["histogram"])).mark_bar(color="#2f7fc1")
-        charts["times"] = times.encode(
-            x=alt.X("ms:Q", title="milliseconds a call").scale(type="log"), y=alt.Y("calls:Q"), tooltip=["ms:Q", "calls:Q"]
-        ).properties(height=140)
-    return {name: {**chart.to_dict(), "width": "container"} for name, chart in charts.items()}
-
-
-def chart_scores(alt: Any, data: Mapping[str, Any]) -> Any:
-    """Scores in fifty bins; the page moves the threshold, and with it which side is dropped."""
-    bins = Counter[float]()
-    for score, count in data["explorer"]["scores"]:
-        bins[min(int(score * 50), 49) / 50] += count
-    values = [{"from": low, "to": low + 0.02, "middle": low + 0.01, "people": count} for low, count in sorted(bins.items())]
-    threshold = alt.param(name="threshold", value=data["explorer"]["threshold"])
-    kept = "datum.middle >= threshold" if data["explorer"]["keep"] == "at_least" else "datum.middle < threshold"
-    scores = (
-        alt.Chart(alt.Data(values=values))
-        .mark_bar()
-        .encode(
-            x=alt.X("from:Q", bin="binned", title="score", axis=alt.Axis(tickCount=10)).scale(domain=[0, 1]),
-            x2="to:Q",
-            y=alt.Y("people:Q", title="people"),
-            color=alt.condition(kept, alt.value("#2f7fc1"), alt.value("#c98a3a")),
-            tooltip=["from:Q", "to:Q", "people:Q"],
-        )
-    )
-    rule = draw_threshold(alt)
-    return (scores + rule).add_params(threshold).properties(height=200)
-
-
-def draw_threshold(alt: Any) -> Any:
-    """A line that follows the parameter `threshold`."""
-    at = alt.Chart(alt.Data(values=[{}])).transform_calculate(at="threshold")
-    return at.mark_rule(color="#c1443f", strokeWidth=2).encode(x=alt.X("at:Q"))
-
-
-def chart_profit(alt: Any, data: Mapping[str, Any]) -> Any:
-    """Profit by threshold; the page computes the curve from the value of a response and the cost of a message."""
-    threshold = alt.param(name="threshold", value=data["explorer"]["threshold"])
-    line = (
-        alt.Chart(alt.NamedData(name="profits"))
-        .mark_line(color="#2f7fc1")
-        .encode(
-            x=alt.X("threshold:Q", title="threshold", axis=alt.Axis(tickCount=10)).scale(domain=[0, 1]),
-            y=alt.Y("profit:Q", title="expected profit"),
-        )
-    )
-    rule = draw_threshold(alt)
-    return (line + rule).add_params(threshold).properties(height=160)
-
-
-def chart_groups(alt: Any, rows: list[dict[str, Any]]) -> Any:
-    """Who is messaged and who is not, group by group."""
-    values = [
-        {"name": row["name"], "side": side, "people": count}
-        for row in rows
-        for side, count in (("messaged", row["kept"]), ("not messaged", row["people"] - row["kept"]))
-    ]
-    sides = alt.Color("side:N", title=None, legend=alt.Legend(orient="top")).scale(
-        domain=["messaged", "not messaged"], range=["#2f7fc1", "#c98a3a"]
-    )
-    return (
-        alt.Chart(alt.Data(values=values))
-        .mark_bar()
-        .encode(
-            y=alt.Y("name:N", sort=None, axis=alt.Axis(title=None)),
-            x=alt.X("people:Q"),
-            color=sides,
-            tooltip=["name:N", "side:N", "people:Q"],
-        )
-        .properties(height=22 * len(rows) + 10)
-    )
 
 
 def load_vega(make: Callable[[], str] | None = None) -> str:

@@ -10,6 +10,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from campaign.batching import cut_slices, make_finder
 from campaign.books import Summary, close_books
@@ -29,7 +30,7 @@ from campaign.outputs import (
     read_summary,
 )
 from campaign.remote_folder import check_remote, copy_out, find_local
-from campaign.report import write_report
+from campaign.report import tell_run, write_report
 from campaign.request import Request
 from campaign.rules import Hook
 from campaign.segments import S3, Source, add_sizes, find_sources, open_source
@@ -45,11 +46,16 @@ SLICES_AWAITED = 4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """A finished run: its summary, why attempts failed and how often, and a sentence for each of the first rejected lines."""
+    """A finished run: its summary, why attempts failed and how often, and a sentence for each of the first rejected lines.
+
+    warnings, expected  sentences of the report: what spoils the figures, and what the scores foretell ("" where that is unknown)
+    """
 
     summary: Summary
     problems: Mapping[str, int]
     complaints: Sequence[str]
+    warnings: Sequence[str] = ()
+    expected: str = ""
 
 
 def run_segment(request: Request, progress: Callable[[int, int], None]) -> Report:
@@ -65,6 +71,7 @@ def run_segment(request: Request, progress: Callable[[int, int], None]) -> Repor
     out = Path(request.out)
     terms, settings = settle_terms(request)
     asked = describe_request(request, terms, settings)
+    reference = find_reference(settings) if request.hook == "local" else None
     with lock_folder(out):
         entry = find_unfinished(out, resume=request.resume, force=request.force)
         if entry is not None:
@@ -79,10 +86,11 @@ def run_segment(request: Request, progress: Callable[[int, int], None]) -> Repor
             hook = open_hook(request.hook, settings, SIDES[terms.host].limit_seconds)
             with open_outputs(out, begin_page(terms), entry=entry, every=request.every) as outputs:
                 walk_all(request, recipe, hook, outputs, ledger, progress=progress)
-                finish(request, settings, outputs, ledger)
+                finish(request, reference, outputs, ledger)
     if ledger.summary is None:
         raise AssertionError("a run that ended without an error has a summary")
-    return Report(summary=ledger.summary, problems=ledger.problems, complaints=ledger.complaints)
+    warnings, expected = tell_run(ledger.summary, ledger, reference)
+    return Report(summary=ledger.summary, problems=ledger.problems, complaints=ledger.complaints, warnings=warnings, expected=expected)
 
 
 def run_remotely(request: Request, progress: Callable[[int, int], None]) -> Report:
@@ -132,13 +140,12 @@ def choose_engine(request: Request, recipe: Recipe, hook: Hook, blocks: Iterator
     return walk_here(blocks, hook, recipe.terms)
 
 
-def finish(request: Request, settings: Mapping[str, str], outputs: Outputs, ledger: Ledger) -> None:
+def finish(request: Request, reference: Mapping[str, Any] | None, outputs: Outputs, ledger: Ledger) -> None:
     """Close the books, write what is made of the whole, and give everything its name."""
     outputs.append(end_page(ledger.counts, ledger.terms))
     for name in request.also:
         file, _, write = FORMS[name]
         outputs.make(file, lambda segment, path, write=write: write(segment, ledger.tally.columns, path))  # type: ignore[misc]
-    reference = find_reference(settings) if request.hook == "local" else None
     summary = close_books(ledger.counts, ledger.terms, ledger.seconds + outputs.seconds)
     outputs.make(REPORT, lambda _, path: write_report(path, summary, ledger, reference=reference, rehearsal=request.rehearse))
     ledger.summary = summary

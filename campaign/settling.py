@@ -67,6 +67,7 @@ def settle_terms(request: Request) -> tuple[Terms, dict[str, str]]:
         mode=rules.mode,
         threshold=rules.threshold,
         keep=rules.keep,
+        on_error=rules.on_error,
     ), settings
 
 

@@ -8,33 +8,52 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import msgspec
 
-from function.drift import Line
+from campaign.labels import ODD, label_channel, label_country
+from function.drift import SCORE
 from function.telemetry import BATCH
 
-# Scores are counted to 4 decimals, the policy's default, so that a threshold moved in the report decides as the policy would.
+# Scores are counted to 4 decimals, the policy's default, and never rounded up: a threshold of 4 decimals then divides the buckets as it
+# divides the scores, however many decimals those have.
 BUCKETS = 10_000
+HAIR = 1e-9  # what a product of two floats may lack of a whole number
+# What can go wrong in a batch that is answered all the same.
+NO_SCORES, RESORTED, NO_PROFILES = "no scores", "resorted", "no profiles"
 # Twenty buckets a factor of ten: a time is known within 12 %.
 TIMES_A_DECADE = 20
-UNKNOWN, OTHER = "unknown", "other"
-# Source: Amazon Pinpoint API reference, ChannelType.
-CHANNELS = frozenset(
-    ("PUSH", "GCM", "APNS", "APNS_SANDBOX", "APNS_VOIP", "APNS_VOIP_SANDBOX", "ADM", "SMS", "VOICE", "EMAIL", "BAIDU", "CUSTOM", "IN_APP")
-)
-LONGEST_COUNTRY = 3  # ISO 3166-1 codes; whatever else stands there could be anything
 
 
 class Group(NamedTuple):
-    """People alike in this. outcome: kept, filtered or failed; reason and band are empty where they are not known."""
+    """People alike in this. reason and band are empty where they are not known.
+
+    outcome  kept, filtered or failed
+    keep     what the rules say, which modes annotate and shadow do not act on; where that is not shown, what became of them
+    """
 
     channel: str
     country: str
     band: str
     reason: str
     outcome: str
+    keep: bool
+
+
+# A group as it stands in documents: channel and country may be anything.
+Row: TypeAlias = tuple[Any, Any, str, str, str, bool]
+
+
+class Line(msgspec.Struct, frozen=True):
+    """What is read of a line of the function's log; everything else in it is passed over."""
+
+    message: str
+    feature_bins: dict[str, list[int]] | None = None
+    score_bins: list[int] | None = None
+    error: str | None = None
+    profiles_error: str | None = None
+    fallback_used: int = 0
 
 
 _decode_line = msgspec.json.Decoder(Line).decode
@@ -44,31 +63,35 @@ class Tally:
     """Sums that can be added to other sums.
 
     people   group -> how many
+    scored   group -> how many of them have a score
     expected group -> sum of their scores: the responses to expect if the scores are calibrated
     scores   bucket -> how many of those whom the score alone decided
     times    bucket of `bucket_of` -> how many calls of the hook
-    bins     column -> bins, as the function's log has them; batches: how many lines of the log that was
+    bins     column -> bins, as the function's log has them; batches: of how many batches
+    failures what went wrong and the error's class, as the log has them -> in how many batches
     columns  dotted path -> most values that one of the kept has there; counted only for a table
     """
 
     def __init__(self) -> None:
         self.people: Counter[Group] = Counter()
+        self.scored: Counter[Group] = Counter()
         self.expected: dict[Group, float] = {}
         self.scores: Counter[int] = Counter()
         self.times: Counter[int] = Counter()
         self.bins: dict[str, list[int]] = {}
         self.batches = 0
+        self.failures: Counter[tuple[str, str]] = Counter()
         self.columns: dict[str, int] = {}
 
-    def add_people(self, rows: Sequence[tuple[Any, Any, str, str, str]], scores: Sequence[float | None]) -> None:
+    def add_people(self, rows: Sequence[Row], scores: Sequence[float | None]) -> None:
         """Count people, row for row with their scores. A row is a group, channel and country as they stand in the document."""
-        sums: dict[tuple[Any, Any, str, str, str], list[float]] = {}
+        sums: dict[Row, list[float]] = {}
         decided: list[int] = []
         for row, score in zip(rows, scores, strict=True):
             try:
                 held = sums.get(row)
             except TypeError:  # a list or a map where a channel or a country belongs
-                row = (OTHER, OTHER, *row[2:])  # noqa: PLW2901  # it stands for the same person
+                row = (ODD, ODD, *row[2:])  # noqa: PLW2901  # it stands for the same person
                 held = sums.get(row)
             if held is None:
                 held = sums[row] = [0, 0.0, 0]
@@ -77,12 +100,13 @@ class Tally:
                 held[1] += score
                 held[2] += 1
                 if row[3] == "score" or not row[3]:
-                    decided.append(int(score * BUCKETS + 0.5))
+                    decided.append(int(score * BUCKETS + HAIR))
         self.scores.update(decided)
-        for (channel, country, *rest), (count, total, scored) in sums.items():
-            group = Group(label_channel(channel), label_country(country), *rest)
+        for (channel, country, band, reason, outcome, keep), (count, total, scored) in sums.items():
+            group = Group(label_channel(channel), label_country(country), band, reason, outcome, keep)
             self.people[group] += int(count)
             if scored:
+                self.scored[group] += int(scored)
                 self.expected[group] = self.expected.get(group, 0.0) + total
 
     def add_times(self, seconds: Iterable[float]) -> None:
@@ -90,7 +114,7 @@ class Tally:
         self.times.update(map(bucket_of, seconds))
 
     def add_log(self, lines: Iterable[str]) -> None:
-        """Sum the bins that the function logs with each batch; other lines are passed over."""
+        """Sum the bins and count the errors that the function logs with each batch; other lines are passed over."""
         for text in lines:
             if f'"{BATCH}"' not in text:
                 continue
@@ -98,9 +122,15 @@ class Tally:
                 line = _decode_line(text)
             except msgspec.DecodeError:
                 continue
-            if line.message == BATCH and line.feature_bins is not None:
+            if line.message != BATCH:
+                continue
+            if line.error:
+                self.failures[RESORTED if line.fallback_used else NO_SCORES, line.error] += 1
+            if line.profiles_error:
+                self.failures[NO_PROFILES, line.profiles_error] += 1
+            if line.feature_bins is not None:
                 self.batches += 1
-                self.add_bins({**line.feature_bins, "(score)": line.score_bins or []})
+                self.add_bins({**line.feature_bins, SCORE: line.score_bins or []})
 
     def add_bins(self, bins: Mapping[str, Sequence[int]]) -> None:
         """Add bins column by column."""
@@ -120,22 +150,25 @@ class Tally:
     def add(self, other: Tally) -> None:
         """Add another tally to this one."""
         self.people.update(other.people)
+        self.scored.update(other.scored)
         for group, total in other.expected.items():
             self.expected[group] = self.expected.get(group, 0.0) + total
         self.scores.update(other.scores)
         self.times.update(other.times)
         self.batches += other.batches
+        self.failures.update(other.failures)
         self.add_bins(other.bins)
         self.add_columns(other.columns)
 
     def to_data(self) -> dict[str, Any]:
         """Plain data, which `from_data` reads back."""
         return {
-            "people": [[*group, count, self.expected.get(group)] for group, count in self.people.items()],
+            "people": [[*group, count, self.scored[group], self.expected.get(group, 0.0)] for group, count in self.people.items()],
             "scores": list(self.scores.items()),
             "times": list(self.times.items()),
             "bins": self.bins,
             "batches": self.batches,
+            "failures": [[*failure, count] for failure, count in self.failures.items()],
             "columns": self.columns,
         }
 
@@ -143,13 +176,14 @@ class Tally:
     def from_data(cls, data: Mapping[str, Any]) -> Tally:
         """Read what `to_data` gave."""
         tally = cls()
-        for *labels, count, expected in data["people"]:
+        for *labels, count, scored, expected in data["people"]:
             group = Group(*labels)
             tally.people[group] = count
-            if expected is not None:
-                tally.expected[group] = expected
+            if scored:
+                tally.scored[group], tally.expected[group] = scored, expected
         tally.scores.update(dict(data["scores"]))
         tally.times.update(dict(data["times"]))
+        tally.failures.update({(what, name): count for what, name, count in data["failures"]})
         tally.bins, tally.batches, tally.columns = dict(data["bins"]), data["batches"], dict(data["columns"])
         return tally
 
@@ -162,15 +196,3 @@ def bucket_of(seconds: float) -> int:
 def seconds_of(bucket: int) -> float:
     """The middle of a bucket."""
     return float(10 ** (bucket / TIMES_A_DECADE))
-
-
-def label_channel(value: object) -> str:
-    """A channel as the report names it."""
-    return value if isinstance(value, str) and value in CHANNELS else OTHER if value else UNKNOWN
-
-
-def label_country(value: object) -> str:
-    """A country as the report names it: a code of two or three letters."""
-    if not value:
-        return UNKNOWN
-    return value.upper() if isinstance(value, str) and 2 <= len(value) <= LONGEST_COUNTRY and value.isascii() and value.isalpha() else OTHER

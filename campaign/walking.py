@@ -24,7 +24,7 @@ from campaign.books import REASON_COUNTS, Terms
 from campaign.forms import find_columns
 from campaign.rules import ATTEMPTS, NO_JSON, Hook, Outcome, ask_hook
 from campaign.sides import FAILED, FILTERED, KEPT, SIDES, Fate
-from campaign.tally import Tally
+from campaign.tally import Row, Tally
 from function.policy import format_score
 from model.people_records import Decoder, Record, RecordError, make_decoder
 
@@ -87,7 +87,7 @@ class Walker:
         self._rejected: list[dict[str, Any]] = []
         self._scores: list[tuple[str, str]] = []
         self._decisions: list[tuple[str, str, str, str, str]] = []
-        self._groups: list[tuple[Any, Any, str, str, str]] = []
+        self._groups: list[Row] = []
         self._values: list[float | None] = []
 
     def walk(self, piece: Slice) -> None:
@@ -177,7 +177,8 @@ class Walker:
         document = record.document
         place = document.get("Location")
         country = place.get("Country") if isinstance(place, dict) else None
-        self._groups.append((document.get("ChannelType"), country, band, reason, outcome))
+        keep = outcome == KEPT if decision is None else decision.keep
+        self._groups.append((document.get("ChannelType"), country, band, reason, outcome, keep))
         self._values.append(score)
 
     def close(self) -> Page:

@@ -153,8 +153,10 @@ def run_with_bar(request: Request, console: Console) -> Report:
 
 
 def print_report(report: Report, out: str, console: Console) -> None:
-    """The closing table: every outcome, then what went wrong, then where the outputs are."""
+    """What spoils the figures, then the closing table with every outcome, then what went wrong, then where the outputs are."""
     summary = report.summary
+    for warning in report.warnings:
+        console.print(warning, highlight=False, soft_wrap=True, markup=False, style="yellow")
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(justify="right", no_wrap=True)
     table.add_column()
@@ -163,6 +165,8 @@ def print_report(report: Report, out: str, console: Console) -> None:
         if count or name in {"received", "kept", "filtered", "batches"}:
             table.add_row(f"{count:,}", line)
     console.print(table)
+    if report.expected:
+        console.print(report.expected, highlight=False, soft_wrap=True, markup=False)
     known = f"model {summary.model}, mode {summary.mode}" if summary.model else "model and reasons unknown, as they are to a host"
     console.print(
         f"{summary.seconds:,.1f} s; {known}; campaign time {summary.scheduled_time}", highlight=False, soft_wrap=True, markup=False

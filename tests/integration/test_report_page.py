@@ -5,15 +5,21 @@ from __future__ import annotations
 import random
 import re
 import shutil
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from campaign.books import Terms, close_books
+from campaign.ledger import Ledger
+from campaign.report import write_report
 from campaign.request import Request
 from campaign.run import Report, run_segment
+from campaign.tally import Row
 from tests.fake_hooks import person, write_segment
 from tests.fakes import make_bundle
 
@@ -28,30 +34,43 @@ salt = "s"
 name = "gold"
 at_least = 0.8
 """
+BLIND = Terms(scheduled_time="t", activity_id="a")  # of a hook behind an address
+# What the model learnt from: nobody with more than 0.5.
+REFERENCE = {"edges": [0.25, 0.5], "shares": [0.5, 0.5, 0.0], "missing": 0.0}
+DRIFT = {"features": {"score": REFERENCE}, "score": REFERENCE}
 pytestmark = pytest.mark.skipif(not Path(CHROMIUM).exists(), reason=f"no {CHROMIUM}: apt-get install chromium")
 
 
-@pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Report, Path]:
-    folder = tmp_path_factory.mktemp("report")
+def rehearse(folder: Path, policy: str, **more: Any) -> tuple[Report, Path]:
+    """A rehearsal of 1,200 invented people, some of whom look different from those the model learnt from."""
     chance = random.Random(4)
     people = [
         person(
-            n, chance.random(), OptOut=chance.choice(["NONE"] * 9 + ["ALL"]), Location={"Country": chance.choice(["DE", "fr", "</script>"])}
+            n,
+            round(chance.random(), 4),
+            OptOut=chance.choice(["NONE"] * 9 + ["ALL"]),
+            ChannelType=chance.choice(["EMAIL", "APNS_VOIP_SANDBOX"]),
+            Location={"Country": chance.choice(["DE", "fr", "</script>"])},
         )
         for n in range(1200)
     ]
-    (folder / "policy.toml").write_text(POLICY)
+    (folder / "policy.toml").write_text(policy)
     request = Request(
         segment=[write_segment(folder / "people.jsonl", people)],
         out=folder / "out",
-        bundle=make_bundle(folder / "bundle"),
+        bundle=make_bundle(folder / "bundle", drift=DRIFT),
         policy=folder / "policy.toml",
         rehearse=True,
         campaign_id="spring</script><!--",
         scheduled_time="2026-01-31T19:00:00Z",
+        **more,
     )
     return run_segment(request, lambda *_: None), folder / "out" / "report.html"
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Report, Path]:
+    return rehearse(tmp_path_factory.mktemp("report"), POLICY)
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +108,7 @@ def test_opens_without_a_network_and_without_a_word_on_the_console(run: tuple[Re
     assert heard == []
     assert page.inner_text("h1") == "Rehearsal: what this policy would do"
     assert "spring</script><!--" in page.inner_text("#about")
-    for chart in ("histogram", "curve", "reach", "by-channel", "by-country", "by-band", "times"):
+    for chart in ("histogram", "reach", "by-channel", "by-country", "by-band", "times"):
         assert page.locator(f"#{chart} svg").count() == 1, chart
     page.context.close()
 
@@ -104,8 +123,29 @@ def test_says_what_the_books_say(run: tuple[Report, Path], browser: Browser) -> 
     page.context.close()
 
 
+def test_there_is_no_profit_before_value_and_cost_are_given(run: tuple[Report, Path], browser: Browser) -> None:
+    page, heard = open_report(browser, run[1])
+    assert (page.input_value("#value"), page.input_value("#cost")) == ("", "")
+    assert not page.is_visible("#profit-out")
+    page.locator("#value").fill("20")
+    assert not page.is_visible("#profit-out")
+    assert not page.is_visible("#curve")
+    page.locator("#cost").fill("0")
+    assert count(page, "profit-out") == pytest.approx(20 * count(page, "expected-out"), abs=11)
+    page.wait_for_selector("#curve svg")
+    width = page.evaluate("document.querySelector('#curve svg').getBoundingClientRect().width")
+    assert width > page.evaluate("document.querySelector('#histogram svg').getBoundingClientRect().width") / 2
+    page.locator("#cost").fill("")
+    assert not page.is_visible("#curve")
+    assert heard == []
+    page.context.close()
+
+
 def test_dragging_the_threshold_moves_reach_responses_and_profit(run: tuple[Report, Path], browser: Browser) -> None:
     page, heard = open_report(browser, run[1])
+    page.locator("#value").fill("20")
+    page.locator("#cost").fill("0.5")
+    assert not page.is_visible("#reset")
     slider = page.locator("#threshold")
     reached, profits = [], []
     for threshold in ("0", "0.25", "0.75", "1"):
@@ -122,7 +162,7 @@ def test_dragging_the_threshold_moves_reach_responses_and_profit(run: tuple[Repo
     assert count(page, "profit-out") <= 0
     slider.fill("0.25")
     assert count(page, "profit-out") < profits[1] < profits[0]
-    page.locator("#reset").click()
+    page.get_by_role("button", name="back to the policy's").click()
     assert count(page, "reach-out") == summary.kept
     assert heard == []
     page.context.close()
@@ -151,6 +191,21 @@ def test_fits_a_phone_and_its_text_can_be_read(run: tuple[Report, Path], browser
     page.context.close()
 
 
+def test_on_the_smallest_phone_no_column_and_no_title_is_cut_off(run: tuple[Report, Path], browser: Browser) -> None:
+    page, _ = open_report(browser, run[1], viewport={"width": 360, "height": 740}, is_mobile=True, has_touch=True, device_scale_factor=2)
+    assert page.evaluate("document.documentElement.scrollWidth") == 360
+    tables = page.evaluate("[...document.querySelectorAll('.scroll')].map((e) => e.scrollWidth - e.clientWidth)")
+    assert tables == [0] * len(tables)
+    assert "responses expected" in page.inner_text("[data-group=channel] table")
+    cut = page.evaluate(
+        """[...document.querySelectorAll('svg')].flatMap((svg) => [...svg.querySelectorAll('text')].filter((text) => {
+            const inner = text.getBoundingClientRect(), outer = svg.getBoundingClientRect();
+            return inner.width && (inner.left < outer.left - 1 || inner.right > outer.right + 1); }).map((text) => text.textContent))"""
+    )
+    assert cut == []
+    page.context.close()
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_text_stands_out_by_day_and_by_night(scheme: str, run: tuple[Report, Path], browser: Browser) -> None:
     page, _ = open_report(browser, run[1], color_scheme=scheme)
@@ -168,6 +223,104 @@ def test_text_stands_out_by_day_and_by_night(scheme: str, run: tuple[Report, Pat
     assert (card < 0.1) == (scheme == "dark")
     fill = page.evaluate("getComputedStyle(document.querySelector('#histogram svg text')).fill")
     assert (sum(map(int, re.findall(r"\d+", fill)[:3])) > 380) == (scheme == "dark")
+    page.context.close()
+
+
+@pytest.mark.parametrize("host", ["pinpoint", "connect"])
+def test_where_the_mode_acts_on_no_rule_the_explorer_answers_for_mode_filter(tmp_path: Path, host: str, browser: Browser) -> None:
+    policy = POLICY.replace("threshold", 'mode = "annotate"\nmin_present = 0.1\nsparse = "drop"\nthreshold', 1)
+    (tmp_path / "filter").mkdir()
+    filtered = rehearse(tmp_path / "filter", policy.replace("annotate", "filter"), host=host)[0].summary
+    report, path = rehearse(tmp_path, policy, host=host)
+    assert report.summary.kept > filtered.kept
+    page, _ = open_report(browser, path)
+    assert page.inner_text("#explorer-title") == "Try another threshold, in mode filter"
+    assert count(page, "reach-out") == filtered.kept
+    page.locator("#threshold").fill("1")
+    assert count(page, "reach-out") < 5
+    assert "The control group" in page.inner_text("#story")
+    page.context.close()
+
+
+def write_by_hand(folder: Path, terms: Terms, rows: list[Row], scores: list[float | None]) -> Path:
+    """The report of a run that nobody made."""
+    ledger = Ledger({}, [], [], terms)
+    ledger.tally.add_people(rows, scores)
+    kept = sum(row[4] == "kept" for row in rows)
+    counts = Counter({"received": len(rows), "kept": kept, "filtered": len(rows) - kept, "batches": 1, "attempts": 1})
+    write_report(folder / "report.html", close_books(counts, terms, 1.0), ledger, reference=None, rehearsal=True)
+    return folder / "report.html"
+
+
+def test_behind_an_address_the_explorer_begins_with_what_the_function_did(tmp_path: Path, browser: Browser) -> None:
+    kept: Row = ("SMS", "DE", "", "", "kept", True)
+    scores: list[float | None] = [0.6, 0.7, 0.8, None, None]
+    path = write_by_hand(tmp_path, BLIND, [kept] * 4 + [("SMS", "DE", "", "", "filtered", False)], scores)
+    page, heard = open_report(browser, path)
+    assert "unknown here" in page.inner_text("#threshold-text")
+    assert (count(page, "reach-out"), page.inner_text("#expected-out")) == (4, "2")
+    assert not page.is_visible("#reset")
+    assert page.locator("#histogram .mark-rule.role-mark line").count() == 0
+    page.locator("#threshold").fill("0.7")
+    page.wait_for_selector("#histogram .mark-rule.role-mark line", state="attached")
+    assert count(page, "reach-out") == 3, "two of 0.7 or more, and the one without a score"
+    page.locator("#threshold").fill("0")
+    assert page.is_visible("#reset")
+    page.get_by_role("button", name="back to the function's").click()
+    assert count(page, "reach-out") == 4
+    assert "unknown here" in page.inner_text("#threshold-text")
+    assert heard == []
+    page.context.close()
+
+
+def test_behind_an_address_on_connect_it_begins_there_too_though_everybodys_score_is_known(tmp_path: Path, browser: Browser) -> None:
+    rows: list[Row] = [("SMS", "DE", "", "score", outcome, outcome == "kept") for outcome in ("kept", "filtered", "filtered", "kept")]
+    path = write_by_hand(tmp_path, replace(BLIND, host="connect", knows_decisions=True), rows, [0.9, 0.2, 0.1, 0.8])
+    page, _ = open_report(browser, path)
+    assert (count(page, "reach-out"), page.inner_text("#expected-out")) == (2, "2")
+    page.locator("#threshold").fill("0.2")
+    assert count(page, "reach-out") == 3
+    page.locator("#reset").click()
+    assert count(page, "reach-out") == 2
+    page.context.close()
+
+
+def test_unwanted_events_are_avoided_not_sold(tmp_path: Path, browser: Browser) -> None:
+    report, path = rehearse(tmp_path, 'keep = "below"\nthreshold = 0.5\n')
+    page, heard = open_report(browser, path)
+    text = page.inner_text("main").lower()
+    assert "response" not in text
+    assert "profit" not in text
+    assert "unwanted events avoided" in text
+    expected, avoided = count(page, "expected-out"), count(page, "avoided-out")
+    assert 0 < expected < avoided
+    assert f"{expected:,} are expected from those messaged, {avoided:,} are avoided" in report.expected
+    page.locator("#threshold").fill("0")
+    assert (count(page, "reach-out"), count(page, "expected-out")) == (0, 0)
+    assert abs(count(page, "avoided-out") - expected - avoided) <= 1
+    assert heard == []
+    page.context.close()
+
+
+def test_what_spoils_the_figures_is_told_before_them(tmp_path: Path, browser: Browser) -> None:
+    environ = {"SCORER_TARGET": "127.0.0.1:9", "SCORER_FALLBACK": "none"}
+    report, path = rehearse(tmp_path, "threshold = 0.5\n", environ=environ)
+    unscored = report.summary.unscored
+    assert unscored == report.summary.kept
+    assert report.warnings[0] == f"No score for {unscored:,} of 1,200 people: ScorerUnavailable; kept because on_error = keep."
+    page, _ = open_report(browser, path)
+    assert page.inner_text("#warnings").startswith(report.warnings[0])
+    assert "warn" in (page.locator("#warnings p").first.get_attribute("class") or "")
+    header = page.inner_text("header")
+    assert header.index("No score for") < header.index("would be messaged")
+    page.context.close()
+
+
+def test_a_drift_that_matters_is_told_in_the_headline(run: tuple[Report, Path], browser: Browser) -> None:
+    page, _ = open_report(browser, run[1])
+    assert page.inner_text("#warnings").startswith("Different: score")
+    assert list(run[0].warnings) == [page.inner_text("#warnings").strip()]
+    assert page.locator("#drift svg").count() == 1
     page.context.close()
 
 

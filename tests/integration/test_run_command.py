@@ -116,6 +116,35 @@ def test_broken_lines_are_told_by_number_and_end_with_4(run: Run, tmp_path: Path
     assert [json.loads(line)["line"] for line in (tmp_path / "out" / "rejected.jsonl").read_text().splitlines()] == [2, 4]
 
 
+def test_a_scorer_that_is_down_is_told_before_any_figure(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SCORER_TARGET", "127.0.0.1:9")
+    monkeypatch.setenv("SCORER_FALLBACK", "none")
+    segment = write_segment(tmp_path / "people.jsonl", PEOPLE)
+    assert run(segment, "--rehearse") == 0, "the policy has said what becomes of them"
+    told = capsys.readouterr().err
+    assert told.startswith("No score for 130 of 130 people: ScorerUnavailable; kept because on_error = keep.\n")
+    assert "If the scores are calibrated" not in told
+    monkeypatch.setenv("SCORER_FALLBACK", "bundled")
+    assert run(segment, "--rehearse") == 0
+    assert capsys.readouterr().err.startswith("The first scorer failed and the fallback scored in 3 of 3 calls: ScorerUnavailable.\n")
+
+
+def test_tells_responses_expected_and_unwanted_events_as_what_they_are(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    segment = write_segment(tmp_path / "people.jsonl", PEOPLE)
+    policy = tmp_path / "policy.toml"
+    for text, told in (
+        ("threshold = 0.5", "49 of the 65 responses that messaging everybody scored would bring are expected"),
+        ('keep = "below"\nthreshold = 0.5', "would bring 65 unwanted events; 16 are expected from those messaged, 49 are avoided."),
+    ):
+        policy.write_text(text)
+        assert run(segment, "--policy", policy, "--rehearse") == 0
+        assert told in capsys.readouterr().err
+
+
 def test_several_files_are_one_segment(run: Run, tmp_path: Path) -> None:
     one, two = write_segment(tmp_path / "one.jsonl", PEOPLE[:60]), write_segment(tmp_path / "two.jsonl.gz", PEOPLE[60:])
     assert run(one, two) == 0

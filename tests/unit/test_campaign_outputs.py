@@ -10,7 +10,7 @@ import pytest
 
 from campaign.books import Summary, Terms
 from campaign.errors import OutputError
-from campaign.ledger import Ledger, read_entry
+from campaign.ledger import Ledger, read_entry, write_entry
 from campaign.outputs import Outputs, find_unfinished, give_names, lock_folder, open_outputs
 
 TERMS = Terms(scheduled_time="t", activity_id="a")
@@ -143,6 +143,15 @@ def test_two_runs_do_not_write_into_one_folder(tmp_path: Path) -> None:
 def test_a_ledger_of_another_release_is_said_to_be_one(tmp_path: Path) -> None:
     (tmp_path / "ledger.json").write_text('{"format": 0}')
     with pytest.raises(OutputError, match=r"expected the ledger that this release writes; begin anew with --force$"):
+        read_entry(tmp_path)
+
+
+def test_a_ledger_of_an_older_form_is_not_read_as_if_it_were_todays(tmp_path: Path) -> None:
+    write_entry(tmp_path, begin({}).to_entry({}, 1.0))
+    assert read_entry(tmp_path) is not None
+    path = tmp_path / "ledger.json"
+    path.write_text(path.read_text().replace('"format":2', '"format":1'))
+    with pytest.raises(OutputError, match=r"expected the ledger that this release writes"):
         read_entry(tmp_path)
 
 
