@@ -18,6 +18,7 @@ from model.errors import BundleError, DataError
 SHIFTED = 0.1
 DIFFERENT = 0.25
 SCORE = "(score)"
+MOST_NAMED = 5
 
 
 class Line(msgspec.Struct, frozen=True):
@@ -137,14 +138,20 @@ def compare_column(name: str, bins: Sequence[int], reference: Reference) -> Colu
     )
 
 
+def name_some(names: Sequence[str]) -> str:
+    """The first five names, and how many more there are: all of them stand in the table."""
+    more = len(names) - MOST_NAMED
+    return ", ".join(names[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+
+
 def judge(columns: Sequence[Column], people: int) -> str:
     """The verdict on all columns, the largest index first, as a sentence."""
     different = [column.name for column in columns if column.verdict == "different"]
     shifted = [column.name for column in columns if column.verdict == "shifted"]
     if different:
-        return f"Different: {', '.join(different)} no longer look as they did in training. Find out why; then train again on newer people."
+        return f"Different: {name_some(different)} no longer look as they did in training. Find out why; then train again on newer people."
     if shifted:
-        return f"Shifted: {', '.join(shifted)} moved since training. Watch it, and evaluate the model on newer outcomes."
+        return f"Shifted: {name_some(shifted)} moved since training. Watch it, and evaluate the model on newer outcomes."
     if any(column.verdict == "stable" for column in columns):
         return "Stable: nothing moved since training."
     return f"Too few to tell: {people:,} people, where a column of ten bins needs about 220."
