@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import shutil
 import stat
 from collections.abc import Collection
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import Any
 
 from campaign.errors import DataError, OutputError, OutputTaken
 from campaign.outputs import FILES, REPORT, SUMMARY, UNFINISHED, drop, explained
-from campaign.segments import S3, ask_s3
+from campaign.segments import READ_AHEAD, S3, ask_s3
 
 
 def find_folder(out: str | Path) -> Path:
@@ -66,8 +67,6 @@ def copy_out(folder: Path, files: Collection[str], *, out: str, force: bool) -> 
     Begun again after a stop halfway it comes to the same. Unless `force`, the outputs of another run that ended meanwhile stay.
     Raises OutputError when they cannot be copied, OutputTaken when another run's are there.
     """
-    from pyarrow import fs  # noqa: PLC0415  # slow to import
-
     staging, place = folder / UNFINISHED, out.removeprefix(S3).rstrip("/")
     whole = (staging / SUMMARY).exists()
 
@@ -78,11 +77,11 @@ def copy_out(folder: Path, files: Collection[str], *, out: str, force: bool) -> 
                 return  # which went last
             if there is not None and not force:
                 raise OutputTaken(f"--out {out}: expected no other run's outputs there; the complete run is kept in {staging}")
-            for info in s3.get_file_info([f"{place}/{name}" for name in (SUMMARY, *FILES) if name not in files]):
+            for info in s3.get_file_info([f"{place}/{name}" for name in (SUMMARY, *FILES)]):
                 if info.is_file:
                     s3.delete_file(info.path)
         for name in [*files, SUMMARY] if whole else files:
-            fs.copy_files(str(staging / name), f"{place}/{name}", fs.LocalFileSystem(), s3)
+            put_object(s3, staging / name, f"{place}/{name}")
 
     try:
         ask_s3(out, copy)
@@ -98,5 +97,13 @@ def read_object(s3: Any, path: str) -> bytes | None:
     """An object's bytes; None where there is no such object."""
     if not s3.get_file_info(path).is_file:
         return None
-    with s3.open_input_stream(path) as file:
+    with s3.open_input_stream(path, compression=None) as file:
         return bytes(file.read())
+
+
+def put_object(s3: Any, source: Path, path: str) -> None:
+    """Copy a file, and look whether it has arrived: Arrow's own `copy_files` (26.0) passes over an upload that failed. Raises OSError."""
+    with source.open("rb") as file, s3.open_output_stream(path, compression=None) as stream:
+        shutil.copyfileobj(file, stream, READ_AHEAD)
+    if s3.get_file_info(path).size != source.stat().st_size:
+        raise OSError("expected the object to be as long as the file")
