@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import fcntl
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -151,6 +154,56 @@ def test_a_ledger_of_another_release_is_said_to_be_one(tmp_path: Path, change: d
     path.write_text(json.dumps(json.loads(path.read_text()) | change))
     with pytest.raises(OutputTaken, match=r"expected the ledger that this release writes; begin anew with --force$"):
         read_ledger(tmp_path / ".unfinished")
+
+
+def test_every_file_is_on_the_disk_before_it_gets_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The system is watched: which file, by its number and its size, was forced to the disk."""
+    synced, fsync = set[tuple[int, int]](), os.fsync
+
+    def watch(descriptor: int) -> None:
+        found = os.fstat(descriptor)
+        synced.add((found.st_ino, found.st_size))
+        fsync(descriptor)
+
+    monkeypatch.setattr("os.fsync", watch)
+    with lock_folder(tmp_path), open_outputs(tmp_path, {"scores.csv": b"head\n"}) as outputs:
+        outputs.make("report.html", lambda _, path: path.write_text("report") and None)
+        outputs.publish(begin({"scores.csv": b"", "report.html": b""}, finished=True), give_names)
+    assert names(tmp_path) == {"scores.csv", "report.html", "summary.json"}
+    assert {(path.stat().st_ino, path.stat().st_size) for path in tmp_path.iterdir()} <= synced
+
+
+def test_a_run_that_is_dropped_loses_its_ledger_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stop_after_a_checkpoint(tmp_path)
+
+    def stop(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("shutil.rmtree", stop)
+    with pytest.raises(KeyboardInterrupt):
+        write_run(tmp_path, {"scores.csv": b"new"}, force=True)
+    assert read_ledger(tmp_path / ".unfinished") is None
+
+
+def test_a_folder_that_was_taken_away_while_it_was_being_locked_is_not_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    flock = fcntl.flock
+
+    def take_away(descriptor: int, operation: int) -> None:
+        (tmp_path / "out").rmdir()
+        flock(descriptor, operation)
+
+    monkeypatch.setattr("fcntl.flock", take_away)
+    with pytest.raises(OutputTaken, match=r"another run is writing there$"), lock_folder(tmp_path / "out"):
+        pass
+
+
+def test_a_disk_that_knows_no_locks_is_said_to_be_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    with pytest.raises(OutputError, match=r"expected a folder that can be written \(No locks available\)$"), lock_folder(tmp_path):
+        pass
 
 
 def test_a_ledger_is_read_back_as_it_was_written(tmp_path: Path) -> None:
