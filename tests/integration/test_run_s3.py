@@ -126,6 +126,20 @@ def test_an_upload_that_fails_anywhere_never_looks_complete_and_is_made_good_by_
     assert {name: store.read(f"{PREFIX}/{name}") for name in SAME} == {name: (tmp_path / "whole" / name).read_bytes() for name in SAME}
 
 
+def test_an_object_that_is_shorter_than_its_file_is_noticed(store: Store, request_: Request) -> None:
+    def lose(_: str) -> bool:
+        store.after = lambda _: True
+        store.client.put_object(Bucket="exports", Key=f"{PREFIX}/segment.jsonl.gz", Body=b"")
+        return True
+
+    store.after = lambda _: lose(_) if store.names(PREFIX) else True
+    with pytest.raises(OutputError, match=r"the complete run is kept in "):
+        run(request_)
+    assert store.names(PREFIX) == {"segment.jsonl.gz"}
+    run(replace(request_, resume=True))
+    assert store.names(PREFIX) == ALL
+
+
 def test_a_run_killed_right_after_its_summary_was_copied_copies_nothing_again(
     store: Store, request_: Request, state: Path, tmp_path: Path
 ) -> None:
