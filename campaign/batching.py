@@ -12,7 +12,8 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-LARGEST_BATCH = 50
+from function.hosts.pinpoint import LARGEST_BATCH
+
 # A synchronous Lambda invocation takes 6 MB; a batch closes before its records exceed this.
 MOST_BYTES = 5_000_000
 # Records that are not sent ride along with the next batch; this many close it, so that memory stays flat.
@@ -38,13 +39,16 @@ class Head(msgspec.Struct, gc=False):
     profileId: Any = None  # noqa: N815  # Connect's own events write it so
 
 
-def opted_out(head: Any) -> bool:
-    """Whether Pinpoint would not have sent this endpoint to the hook: OptOut ALL or EndpointStatus INACTIVE."""
-    return bool(head.get("OptOut") == "ALL" or head.get("EndpointStatus") == "INACTIVE")
+def opted_out(choice: object, status: object) -> bool:
+    """Whether Pinpoint would not have sent the endpoint with this OptOut and this EndpointStatus to the hook."""
+    return choice == "ALL" or status == "INACTIVE"
 
 
 def cut_slices(records: Iterable[tuple[int, bytes]], find_id: Finder, *, most_bytes: int = MOST_BYTES) -> Iterator[Slice]:
-    """Cut `(line, record)` pairs into slices. A slice ends with its 50th id to send, or before an id that is already in it."""
+    """Cut `(line, record)` pairs into slices. A slice ends with its 50th id to send, or before an id that is already in it.
+
+    Fifty is Pinpoint's number. Connect's is documented nowhere; it gets the same batches.
+    """
     numbers, held, size = list[int](), list[bytes](), 0
     ids = set[str]()
     for number, record in records:
@@ -81,7 +85,7 @@ def find_in_object(include_opted_out: bool) -> Finder:  # of this module alone
         id_ = head.Id
         if id_ is None:
             id_ = head.ProfileId or head.profileId
-        elif not include_opted_out and (head.OptOut == "ALL" or head.EndpointStatus == "INACTIVE"):
+        elif not include_opted_out and opted_out(head.OptOut, head.EndpointStatus):
             return None
         return id_ if isinstance(id_, str) else None
 
@@ -92,7 +96,7 @@ def find_in_row(header: Sequence[str], include_opted_out: bool) -> Finder:  # of
     """The finder for CSV records."""
     places = {name: place for place, name in enumerate(header)}
     wanted = [places[name] for name in ("Id", "ProfileId", "profileId") if name in places]
-    leaving = [(places[name], value) for name, value in (("OptOut", "ALL"), ("EndpointStatus", "INACTIVE")) if name in places]
+    own, choice, status = (places.get(name, len(header)) for name in ("Id", "OptOut", "EndpointStatus"))
 
     def find_id(record: bytes) -> str | None:
         try:
@@ -101,7 +105,8 @@ def find_in_row(header: Sequence[str], include_opted_out: bool) -> Finder:  # of
             return None
         if len(cells) != len(header):
             return None
-        if "Id" in places and cells[places["Id"]] and not include_opted_out and any(cells[place] == value for place, value in leaving):
+        cells.append("")  # of a column that is not there
+        if cells[own] and not include_opted_out and opted_out(cells[choice], cells[status]):
             return None
         return next((cells[place] for place in wanted if cells[place]), None)
 

@@ -5,12 +5,13 @@ SegmentScorerError      (model.errors) anything this project raises on purpose
 ├── OptionError         whoever typed the command
 ├── HookUnreachable     whoever runs the hook: nothing answers there, or AWS refuses
 ├── EngineError         whoever runs the machines: a worker process ended, or Ray cannot be had
-└── OutputError         whoever chose the output folder: not writable, full, or holding a complete run
+└── OutputError         whoever chose the output folder: not writable, full, an upload that fails
+    └── OutputTaken     ... another run's outputs are there, or another run is at work: nothing was begun
 """
 
 from model.errors import DataError, SegmentScorerError
 
-__all__ = ["DataError", "EngineError", "HookUnreachable", "OptionError", "OutputError", "SegmentScorerError"]
+__all__ = ["DataError", "EngineError", "HookUnreachable", "OptionError", "OutputError", "OutputTaken", "SegmentScorerError"]
 
 
 class OptionError(SegmentScorerError):
@@ -27,3 +28,7 @@ class EngineError(SegmentScorerError):
 
 class OutputError(SegmentScorerError):
     """The output folder cannot be used."""
+
+
+class OutputTaken(OutputError):
+    """The output folder is another run's, finished, unfinished or at work; it has to be said what becomes of that."""

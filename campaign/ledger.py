@@ -5,7 +5,6 @@ Takes pages in order, gives sums; written whole at checkpoints and read back. Ho
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,7 +13,8 @@ from typing import Any, Literal
 import msgspec
 
 from campaign.books import Summary, Terms
-from campaign.errors import OutputError
+from campaign.errors import OutputTaken
+from campaign.saving import save_file
 from campaign.segments import Source
 from campaign.tally import Tally
 from campaign.walking import MOST_COMPLAINTS, Page
@@ -26,6 +26,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """What `ledger.json` holds.
 
     asked     what decides the outputs: a run that is continued has to have asked for the same
+    force     whether it may replace the outputs of an earlier run
     files     names of all the files that the run writes
     blocks    how many blocks, from the first on, are in the outputs, and no byte of any other
     sizes     bytes of each output file at that moment
@@ -35,6 +36,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 
     format: Literal[2] = 2
     asked: dict[str, str]
+    force: bool
     files: list[str]
     sources: list[Source]
     terms: Terms
@@ -49,15 +51,17 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Ledger:
-    """The sums of the pages so far."""
+    """The sums of the pages so far. `sizes`: bytes of each output file at the last checkpoint of an earlier sitting."""
 
-    def __init__(self, asked: Mapping[str, str], files: Sequence[str], sources: list[Source], terms: Terms) -> None:
+    def __init__(self, asked: Mapping[str, str], files: Sequence[str], sources: list[Source], terms: Terms, *, force: bool = False) -> None:
         """A run that begins."""
         self.asked = dict(asked)
+        self.force = force
         self.files = list(files)
         self.sources = sources
         self.terms = terms
         self.blocks = 0
+        self.sizes: dict[str, int] = {}
         self.counts: Counter[str] = Counter()
         self.problems: Counter[str] = Counter()
         self.complaints: list[str] = []
@@ -77,6 +81,7 @@ class Ledger:
         """The ledger as it is written; `seconds` are of this sitting."""
         return Entry(
             asked=self.asked,
+            force=self.force,
             files=self.files,
             sources=self.sources,
             terms=self.terms,
@@ -93,8 +98,9 @@ class Ledger:
     @classmethod
     def from_entry(cls, entry: Entry) -> Ledger:
         """The ledger of a run that goes on."""
-        ledger = cls(entry.asked, entry.files, entry.sources, entry.terms)
+        ledger = cls(entry.asked, entry.files, entry.sources, entry.terms, force=entry.force)
         ledger.blocks, ledger.complaints, ledger.seconds, ledger.summary = entry.blocks, entry.complaints, entry.seconds, entry.summary
+        ledger.sizes = entry.sizes
         ledger.counts.update(entry.counts)
         ledger.problems.update(entry.problems)
         ledger.tally = Tally.from_data(entry.tally)
@@ -103,19 +109,14 @@ class Ledger:
 
 def write_entry(folder: Path, entry: Entry) -> None:
     """Replace the ledger in `folder`, so that whenever the machine stops there is the old one or the new one."""
-    fresh = folder / f"{FILE}.new"
-    with fresh.open("wb") as file:
-        file.write(msgspec.json.encode(entry))
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.replace(folder / FILE)
+    save_file(folder / FILE, lambda path: path.write_bytes(msgspec.json.encode(entry)))
 
 
-def read_entry(folder: Path) -> Entry | None:
-    """The ledger in `folder`; None when there is none. Raises OutputError for one of another release."""
+def read_ledger(folder: Path) -> Ledger | None:
+    """The ledger in `folder`; None when there is none. Raises OutputTaken for one of another release, or one that is damaged."""
     try:
-        return msgspec.json.decode((folder / FILE).read_bytes(), type=Entry)
+        return Ledger.from_entry(msgspec.json.decode((folder / FILE).read_bytes(), type=Entry))
     except FileNotFoundError:
         return None
-    except (OSError, msgspec.DecodeError) as error:
-        raise OutputError(f"{folder / FILE}: expected the ledger that this release writes; begin anew with --force") from error
+    except (OSError, msgspec.DecodeError, LookupError, TypeError, ValueError) as error:
+        raise OutputTaken(f"{folder / FILE}: expected the ledger that this release writes; begin anew with --force") from error

@@ -5,31 +5,22 @@ Takes a Request, gives the Summary it has also written. Holds a few blocks of re
 
 from __future__ import annotations
 
+import functools
 import itertools
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 from campaign.batching import cut_slices, make_finder
 from campaign.books import Summary, close_books
 from campaign.engines import Pages, Recipe, walk_here, walk_in_processes, walk_in_threads
-from campaign.errors import DataError, OptionError, OutputError
+from campaign.errors import DataError, OptionError
 from campaign.forms import FORMS
 from campaign.hooks import LAMBDA, open_hook
-from campaign.ledger import Entry, Ledger
-from campaign.outputs import (
-    REPORT,
-    SUMMARY,
-    Outputs,
-    find_unfinished,
-    give_names,
-    lock_folder,
-    open_outputs,
-    read_summary,
-)
-from campaign.remote_folder import check_remote, copy_out, find_local
+from campaign.ledger import Ledger
+from campaign.outputs import REPORT, Outputs, Publish, find_unfinished, give_names, lock_folder, open_outputs
+from campaign.remote_folder import check_remote, copy_out, find_folder, keep_apart
 from campaign.report import tell_run, write_report
 from campaign.request import Request
 from campaign.rules import Hook
@@ -65,47 +56,36 @@ def run_segment(request: Request, progress: Callable[[int, int], None]) -> Repor
     for what a later run with `resume` goes on with.
     """
     check_request(request)
-    if str(request.out).startswith(S3):
-        return run_remotely(request, progress)
     sources = find_sources([str(text) for text in request.segment])
-    out = Path(request.out)
     terms, settings = settle_terms(request)
     asked = describe_request(request, terms, settings)
     reference = find_reference(settings) if request.hook == "local" else None
-    with lock_folder(out):
-        entry = find_unfinished(out, resume=request.resume, force=request.force)
-        if entry is not None:
-            check_same(entry, asked, sources)
-            terms = entry.terms
+    out, folder = str(request.out), find_folder(request.out)
+    remote = out.startswith(S3)
+    if remote:
+        keep_apart(folder)
+    with lock_folder(folder):
+        unfinished = find_unfinished(folder, resume=request.resume, force=request.force)
+        if remote and unfinished is None:
+            check_remote(out, force=request.force)
+        if unfinished is not None:
+            check_same(unfinished, asked, sources)
+            terms = unfinished.terms
         files = [*begin_page(terms), *(FORMS[name][0] for name in request.also), REPORT]
-        ledger = Ledger(asked, files, sources, terms) if entry is None else Ledger.from_entry(entry)
+        ledger = unfinished or Ledger(asked, files, sources, terms, force=request.force)
+        publish: Publish = functools.partial(copy_out, out=out, force=ledger.force) if remote else give_names
         if ledger.summary is not None:
-            give_names(out, ledger.files)
+            publish(folder, ledger.files)
         else:
             recipe = Recipe(hook=request.hook, environ=settings, terms=terms)
             hook = open_hook(request.hook, settings, SIDES[terms.host].limit_seconds)
-            with open_outputs(out, begin_page(terms), entry=entry, every=request.every) as outputs:
+            with open_outputs(folder, begin_page(terms), sizes=ledger.sizes, every=request.every) as outputs:
                 walk_all(request, recipe, hook, outputs, ledger, progress=progress)
-                finish(request, reference, outputs, ledger)
+                finish(request, reference, outputs, ledger, publish)
     if ledger.summary is None:
         raise AssertionError("a run that ended without an error has a summary")
     warnings, expected = tell_run(ledger.summary, ledger, reference)
     return Report(summary=ledger.summary, problems=ledger.problems, complaints=ledger.complaints, warnings=warnings, expected=expected)
-
-
-def run_remotely(request: Request, progress: Callable[[int, int], None]) -> Report:
-    """A run whose output folder is in S3."""
-    out = str(request.out)
-    check_remote(out, force=request.force)
-    folder = find_local(out)
-    if (folder / SUMMARY).exists() and not request.force:
-        if not request.resume:
-            raise OutputError(f"--out {out}: expected no complete run in {folder}; copy it out by --resume, or replace it by --force")
-        report = Report(summary=read_summary(folder), problems={}, complaints=())
-    else:
-        report = run_segment(replace(request, out=folder), progress)
-    copy_out(folder, out)
-    return report
 
 
 def walk_all(
@@ -140,7 +120,7 @@ def choose_engine(request: Request, recipe: Recipe, hook: Hook, blocks: Iterator
     return walk_here(blocks, hook, recipe.terms)
 
 
-def finish(request: Request, reference: Mapping[str, Any] | None, outputs: Outputs, ledger: Ledger) -> None:
+def finish(request: Request, reference: Mapping[str, Any] | None, outputs: Outputs, ledger: Ledger, publish: Publish) -> None:
     """Close the books, write what is made of the whole, and give everything its name."""
     outputs.append(end_page(ledger.counts, ledger.terms))
     for name in request.also:
@@ -149,7 +129,7 @@ def finish(request: Request, reference: Mapping[str, Any] | None, outputs: Outpu
     summary = close_books(ledger.counts, ledger.terms, ledger.seconds + outputs.seconds)
     outputs.make(REPORT, lambda _, path: write_report(path, summary, ledger, reference=reference, rehearsal=request.rehearse))
     ledger.summary = summary
-    outputs.publish(ledger, alone=request.rehearse)
+    outputs.publish(ledger, publish, alone=request.rehearse)
 
 
 def read_blocks(sources: Sequence[Source], slices: int, *, host: str, include_opted_out: bool) -> Iterator[Block]:
@@ -185,12 +165,12 @@ def check_request(request: Request) -> None:
         raise OptionError("--resume, --force: expected one of them, to go on with an unfinished run or to replace it")
 
 
-def check_same(entry: Entry, asked: Mapping[str, str], sources: Sequence[Source]) -> None:
+def check_same(unfinished: Ledger, asked: Mapping[str, str], sources: Sequence[Source]) -> None:
     """Refuse to go on with a run that asked for something else: half its outputs would be of one kind, half of another."""
-    different = sorted(name for name in asked.keys() | entry.asked.keys() if asked.get(name) != entry.asked.get(name))
+    different = sorted(name for name in asked.keys() | unfinished.asked.keys() if asked.get(name) != unfinished.asked.get(name))
     if different:
         raise OptionError(f"--resume: expected what the unfinished run was started with; different: {', '.join(different)}")
-    if list(sources) != entry.sources:
+    if list(sources) != unfinished.sources:
         raise OptionError("--resume: expected the same segment files, in the same order and unchanged, as the unfinished run had")
 
 

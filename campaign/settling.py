@@ -79,6 +79,7 @@ def find_reference(settings: Mapping[str, str]) -> Mapping[str, Any] | None:
 
 def describe_request(request: Request, terms: Terms, settings: dict[str, str]) -> dict[str, str]:
     """What decides the outputs, as text by the option that sets it. The time is not in it: a run that goes on keeps its own."""
+    policy = read_settings(settings).policy if request.hook == "local" else request.policy
     asked = {
         "--host": request.host,
         "--hook": request.hook,
@@ -88,7 +89,7 @@ def describe_request(request: Request, terms: Terms, settings: dict[str, str]) -
         "--include-opted-out": str(request.include_opted_out),
         "--also": " ".join(request.also),
         "--bundle": terms.model or "",
-        "--policy": digest(Path(settings["SCORER_POLICY"])) if "SCORER_POLICY" in settings else digest(request.policy),
+        "--policy": digest(policy),
         "slices": str(request.slices),
     }
     if request.scheduled_time:

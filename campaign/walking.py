@@ -132,7 +132,8 @@ class Walker:
             if not id_:
                 self._reject(number, raw, "$.ProfileId: expected text of one character or more")
                 continue
-            is_sent = include or record.profile is not None or not opted_out(record.document)
+            choice, status = record.document.get("OptOut"), record.document.get("EndpointStatus")
+            is_sent = include or record.profile is not None or not opted_out(choice, status)
             people.append((id_, record, is_sent))
             if is_sent:
                 sent[id_] = make_entry(record)

@@ -11,9 +11,10 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from campaign.errors import EngineError, HookUnreachable
+from campaign.errors import EngineError, HookUnreachable, OutputError, OutputTaken
 from campaign.ledger import FILE as LEDGER
 from campaign.outputs import UNFINISHED
+from campaign.remote_folder import find_folder
 from campaign.request import Request
 from campaign.run import Report, run_segment
 
@@ -136,8 +137,10 @@ def command(
     console = Console(stderr=True)
     try:
         report = run_with_bar(request, console)
-    except (KeyboardInterrupt, HookUnreachable, EngineError):
-        if (Path(out) / UNFINISHED / LEDGER).exists():
+    except OutputTaken:
+        raise
+    except (KeyboardInterrupt, HookUnreachable, EngineError, OutputError):
+        if (find_folder(out) / UNFINISHED / LEDGER).exists():
             console.print("what is done so far is kept: the same command with --resume goes on", highlight=False, soft_wrap=True)
         raise
     print_report(report, out, console)

@@ -24,7 +24,6 @@ from model.profile import profile_to_document
 NAME = "connect"
 LIMIT_SECONDS = 30.0
 LARGEST_RESULT = 32 * 1024
-LARGEST_BATCH = 50  # documented nowhere; what the runner sends
 MOST_GROWTH = 12  # a character beyond the 65,536 first takes this many in JSON text in ASCII
 # A run's id ends in its start: <campaign>#2026-07-03T10-04-00Z.
 RUN_STARTED = re.compile(r"#(\d{4}-\d{2}-\d{2})T(\d{2})-(\d{2})-(\d{2})Z$", re.ASCII)

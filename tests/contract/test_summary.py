@@ -11,7 +11,7 @@ import pytest
 
 from campaign.books import Terms, close_books
 from campaign.ledger import Ledger
-from campaign.outputs import lock_folder, open_outputs
+from campaign.outputs import give_names, lock_folder, open_outputs
 
 KEYS = (
     *("received", "kept", "filtered", "failed"),
@@ -27,7 +27,7 @@ def publish(folder: Path, terms: Terms) -> dict[str, Any]:
     ledger = Ledger({}, [], [], terms)
     ledger.summary = close_books(counts, terms, 1.23456)
     with lock_folder(folder), open_outputs(folder, {}) as outputs:
-        outputs.publish(ledger)
+        outputs.publish(ledger, give_names)
     summary: dict[str, Any] = json.loads((folder / "summary.json").read_text("utf-8"))
     return summary
 

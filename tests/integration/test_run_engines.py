@@ -7,11 +7,14 @@ import gzip
 import json
 import os
 import random
+import resource
 import signal
 import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -144,6 +147,42 @@ def test_a_run_goes_on_only_with_what_it_was_started_with(segment: list[Path], b
         run_segment(ask(segment, out, bundle), lambda *_: None)
     run_segment(ask(segment, out, bundle, resume=True), lambda *_: None)
     balance(out)
+
+
+def test_the_shipped_policy_is_the_same_policy_when_it_is_named(segment: list[Path], bundle: Path, tmp_path: Path) -> None:
+    """And not another after it was edited: what tells policies apart is what they say, not how they were found."""
+    out = tmp_path / "out"
+    with pytest.raises(KeyboardInterrupt):
+        run_segment(ask(segment, out, bundle, every=0.0), stop_after(3))
+    (tmp_path / "edited.toml").write_bytes((ROOT / "function" / "policy.toml").read_bytes() + b"\n")
+    with pytest.raises(OptionError, match=r"different: --policy$"):
+        run_segment(ask(segment, out, bundle, resume=True, policy=tmp_path / "edited.toml"), lambda *_: None)
+    run_segment(ask(segment, out, bundle, resume=True, policy=ROOT / "function" / "policy.toml"), lambda *_: None)
+    balance(out)
+
+
+@contextmanager
+def no_file_beyond(size: int) -> Iterator[None]:
+    """As on a full disk: whoever writes more than so many bytes into a file is told an error."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+def test_a_disk_that_is_full_at_any_point_loses_nobody(segment: list[Path], bundle: Path, tmp_path: Path) -> None:
+    run_segment(ask(segment, tmp_path / "whole", bundle, processes=1), lambda *_: None)
+    sizes = sorted(path.stat().st_size for path in (tmp_path / "whole").iterdir())
+    for number, size in enumerate([1, *(size - 1 for size in sizes if size > 1)]):
+        out = tmp_path / f"out-{number}"
+        with no_file_beyond(size), pytest.raises(OutputError, match=r"expected a folder that can be written \(File too large\)$"):
+            run_segment(ask(segment, out, bundle, processes=1, every=0.0), lambda *_: None)
+        assert {path.name for path in out.iterdir()} <= {".unfinished"}
+        run_segment(ask(segment, out, bundle, processes=1, resume=True), lambda *_: None)
+        assert read_outputs(out) == read_outputs(tmp_path / "whole")
+        assert read_books(out) == read_books(tmp_path / "whole")
 
 
 def test_a_resumed_run_keeps_the_time_it_was_started_at(segment: list[Path], bundle: Path, tmp_path: Path) -> None:

@@ -6,18 +6,16 @@ import csv
 import gzip
 import json
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 
-from campaign.errors import DataError, OutputError
+from campaign.errors import DataError
 from campaign.request import Request
 from campaign.run import run_segment
 from tests.fake_hooks import person, write_segment
+from tests.fake_s3 import open_store
 from tests.fakes import make_bundle
 
 PEOPLE = [
@@ -99,20 +97,8 @@ def test_profiles_go_to_connect_as_they_are_and_endpoints_as_the_migration_maps_
 
 @pytest.fixture
 def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    server = ThreadedMotoServer(port=0)
-    server.start()
-    host, port = server.get_host_and_port()
-    for name, value in {
-        "AWS_ACCESS_KEY_ID": "x",
-        "AWS_SECRET_ACCESS_KEY": "x",
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
-    }.items():
-        monkeypatch.setenv(name, value)
-    client = boto3.client("s3")
-    client.create_bucket(Bucket="exports")
-    yield client
-    server.stop()
+    with open_store(monkeypatch) as store:
+        yield store.client
 
 
 def test_reads_objects_prefixes_and_globs_of_s3(bucket: Any, tmp_path: Path, bundle: Path) -> None:
@@ -125,35 +111,6 @@ def test_reads_objects_prefixes_and_globs_of_s3(bucket: Any, tmp_path: Path, bun
         assert run(tmp_path / f"s3-{index}", bundle, name)["received"] == 100
         assert decisions(tmp_path / f"s3-{index}") == decisions(tmp_path / "disk")
     assert run(tmp_path / "single", bundle, "s3://exports/day/part-1.jsonl.gz")["received"] == 50
-
-
-def test_writes_into_s3_the_summary_last_and_an_earlier_run_only_with_force(
-    bucket: Any, tmp_path: Path, bundle: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    segment = write_segment(tmp_path / "people.jsonl", PEOPLE)
-    request = Request(segment=[segment], out="s3://exports/runs/one", bundle=bundle, also=("csv",))
-    run_segment(request, lambda *_: None)
-    found = bucket.list_objects_v2(Bucket="exports", Prefix="runs/one/")["Contents"]
-    names = {entry["Key"].removeprefix("runs/one/") for entry in found if not entry["Key"].endswith("/")}
-    assert names == {
-        *("segment.jsonl.gz", "scores.csv", "decisions.csv", "rejected.jsonl", "batches.jsonl", "segment.csv"),
-        *("report.html", "summary.json"),
-    }
-    body = bucket.get_object(Bucket="exports", Key="runs/one/summary.json")["Body"].read()
-    assert json.loads(body)["kept"] == 50
-    assert not list(tmp_path.glob("segment-scorer-*"))
-    with pytest.raises(OutputError, match=r"^--out s3://exports/runs/one: expected no earlier run's outputs there"):
-        run_segment(request, lambda *_: None)
-    run_segment(replace(request, force=True, also=()), lambda *_: None)
-    keys = [entry["Key"] for entry in bucket.list_objects_v2(Bucket="exports", Prefix="runs/one/")["Contents"]]
-    assert "runs/one/segment.csv" not in keys, "what the new run does not write must not survive it"
-
-
-def test_a_bucket_that_is_not_there_is_said_before_anybody_is_asked(bucket: Any, tmp_path: Path, bundle: Path) -> None:
-    segment = write_segment(tmp_path / "people.jsonl", PEOPLE)
-    with pytest.raises(OutputError, match=r"^--out s3://nowhere/x: expected a bucket that these AWS credentials can"):
-        run_segment(Request(segment=[segment], out="s3://nowhere/x", bundle=bundle), lambda *_: None)
 
 
 def test_says_in_one_sentence_what_s3_does_not_have(bucket: Any, tmp_path: Path, bundle: Path) -> None:

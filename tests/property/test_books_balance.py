@@ -12,9 +12,10 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from campaign.batching import LARGEST_BATCH, cut_slices, make_finder
+from campaign.batching import cut_slices, make_finder
 from campaign.books import Terms, close_books
 from campaign.walking import Block, walk_block
+from function.hosts.pinpoint import LARGEST_BATCH
 from model.people_records import RecordError, make_decoder
 from tests.fake_hooks import DecidingHook
 

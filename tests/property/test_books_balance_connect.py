@@ -12,10 +12,11 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from campaign.batching import LARGEST_BATCH, cut_slices, make_finder
+from campaign.batching import cut_slices, make_finder
 from campaign.books import Terms, close_books
 from campaign.rules import Attempt
 from campaign.walking import Block, walk_block
+from function.hosts.pinpoint import LARGEST_BATCH
 
 TERMS = Terms(host="connect", scheduled_time="2026-07-03T10:04:00.000Z", activity_id="a", knows_decisions=True)
 IDS = st.sampled_from([*"abcdefgh", "a/b", 'q"u,o\nte'])

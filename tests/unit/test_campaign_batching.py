@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from campaign.batching import LARGEST_BATCH, MOST_BYTES, MOST_RECORDS, Slice, cut_slices, make_finder
+from campaign.batching import MOST_BYTES, MOST_RECORDS, Slice, cut_slices, make_finder, opted_out
+from function.hosts.pinpoint import LARGEST_BATCH
 
 
 def lines_of(*ids: object) -> list[bytes]:
@@ -75,6 +76,21 @@ def test_finds_the_id_in_a_row_of_a_table_by_its_header() -> None:
     assert find(b"EMAIL,a,ALL,ACTIVE\n") is None
     assert find(b"EMAIL,a,,INACTIVE\n") is None
     assert make_finder(("Id", "OptOut"), include_opted_out=True)(b"a,ALL\n") == "a"
+
+
+@pytest.mark.parametrize("choice", ["ALL", "NONE", ""])
+@pytest.mark.parametrize("status", ["ACTIVE", "INACTIVE", ""])
+@pytest.mark.parametrize("columns", [("Id",), ("Id", "OptOut"), ("EndpointStatus", "Id"), ("Id", "OptOut", "EndpointStatus")], ids=str)
+def test_who_has_opted_out_is_the_same_in_a_table_and_in_json(columns: tuple[str, ...], choice: str, status: str) -> None:
+    document = {name: {"Id": "a", "OptOut": choice, "EndpointStatus": status}[name] for name in columns}
+    in_table = make_finder(columns, include_opted_out=False)(",".join(document.values()).encode())
+    gone = opted_out(document.get("OptOut"), document.get("EndpointStatus"))
+    assert in_table == make_finder(None, include_opted_out=False)(json.dumps(document).encode()) == (None if gone else "a")
+
+
+def test_a_profile_in_a_table_has_not_opted_out() -> None:
+    assert make_finder(("ProfileId", "OptOut"), include_opted_out=False)(b"p,ALL") == "p"
+    assert make_finder(("Id", "ProfileId", "OptOut"), include_opted_out=False)(b",p,ALL") == "p"
 
 
 @pytest.mark.parametrize("row", [b"a\n", b"a,b,c\n", b'"a,b\n', b"\xff,b\n", b",b\n"])

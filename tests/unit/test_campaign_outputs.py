@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import fcntl
 import json
+import os
 from pathlib import Path
 
 import pytest
 
 from campaign.books import Summary, Terms
-from campaign.errors import OutputError
-from campaign.ledger import Ledger, read_entry, write_entry
+from campaign.errors import OutputError, OutputTaken
+from campaign.ledger import Ledger, read_ledger
 from campaign.outputs import Outputs, find_unfinished, give_names, lock_folder, open_outputs
 
 TERMS = Terms(scheduled_time="t", activity_id="a")
@@ -34,7 +37,7 @@ def write_run(folder: Path, files: dict[str, bytes], *, force: bool = False) -> 
         assert find_unfinished(folder, resume=False, force=force) is None
         with open_outputs(folder, dict.fromkeys(files, b"<")) as outputs:
             outputs.append(files)
-            outputs.publish(begin(files, finished=True))
+            outputs.publish(begin(files, finished=True), give_names)
 
 
 def stop_after_a_checkpoint(folder: Path) -> None:
@@ -58,7 +61,7 @@ def test_files_get_their_names_when_the_run_is_published(tmp_path: Path) -> None
         outputs.append({"scores.csv": b"1\n"})
         outputs.append({"scores.csv": b"2\n"})
         assert names(folder) == {".unfinished"}
-        outputs.publish(begin({"scores.csv": b""}, finished=True))
+        outputs.publish(begin({"scores.csv": b""}, finished=True), give_names)
     assert names(folder) == {"scores.csv", "summary.json"}
     assert (folder / "scores.csv").read_bytes() == b"head\n1\n2\n"
     assert json.loads((folder / "summary.json").read_text())["seconds"] == 0.5
@@ -73,12 +76,12 @@ def test_whatever_ends_a_run_before_its_first_checkpoint_leaves_nothing(tmp_path
 
 def test_what_was_written_after_the_last_checkpoint_is_cut_off_when_the_run_goes_on(tmp_path: Path) -> None:
     stop_after_a_checkpoint(tmp_path)
-    entry = read_entry(tmp_path / ".unfinished")
-    assert entry is not None
-    assert (entry.blocks, entry.sizes) == (1, {"scores.csv": 7})
-    with lock_folder(tmp_path), open_outputs(tmp_path, {"scores.csv": b"head\n"}, entry=entry) as outputs:
+    ledger = read_ledger(tmp_path / ".unfinished")
+    assert ledger is not None
+    assert (ledger.blocks, ledger.sizes) == (1, {"scores.csv": 7})
+    with lock_folder(tmp_path), open_outputs(tmp_path, {"scores.csv": b"head\n"}, sizes=ledger.sizes) as outputs:
         outputs.append({"scores.csv": b"two\n"})
-        outputs.publish(begin({"scores.csv": b""}, finished=True))
+        outputs.publish(begin({"scores.csv": b""}, finished=True), give_names)
     assert (tmp_path / "scores.csv").read_bytes() == b"head\n1\ntwo\n"
     assert names(tmp_path) == {"scores.csv", "summary.json"}
 
@@ -106,7 +109,7 @@ def test_a_report_alone_leaves_whatever_else_is_there(tmp_path: Path) -> None:
     write_run(tmp_path, {"scores.csv": b"old"})
     with lock_folder(tmp_path), open_outputs(tmp_path, {}) as outputs:
         outputs.make("report.html", lambda _, path: path.write_text("report") and None)
-        outputs.publish(begin({"report.html": b""}, finished=True), alone=True)
+        outputs.publish(begin({"report.html": b""}, finished=True), give_names, alone=True)
     assert names(tmp_path) == {"scores.csv", "summary.json", "report.html"}
 
 
@@ -140,19 +143,83 @@ def test_two_runs_do_not_write_into_one_folder(tmp_path: Path) -> None:
         pass
 
 
-def test_a_ledger_of_another_release_is_said_to_be_one(tmp_path: Path) -> None:
-    (tmp_path / "ledger.json").write_text('{"format": 0}')
-    with pytest.raises(OutputError, match=r"expected the ledger that this release writes; begin anew with --force$"):
-        read_entry(tmp_path)
+@pytest.mark.parametrize(
+    "change",
+    [{"format": 99}, {"format": 1}, {"tally": {}}, {"tally": {"people": [[1]]}}, {"tally": 5}, {"blocks": "one"}, {"sizes": None}],
+    ids=str,
+)
+def test_a_ledger_of_another_release_is_said_to_be_one(tmp_path: Path, change: dict[str, object]) -> None:
+    stop_after_a_checkpoint(tmp_path)
+    path = tmp_path / ".unfinished" / "ledger.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    with pytest.raises(OutputTaken, match=r"expected the ledger that this release writes; begin anew with --force$"):
+        read_ledger(tmp_path / ".unfinished")
 
 
-def test_a_ledger_of_an_older_form_is_not_read_as_if_it_were_todays(tmp_path: Path) -> None:
-    write_entry(tmp_path, begin({}).to_entry({}, 1.0))
-    assert read_entry(tmp_path) is not None
-    path = tmp_path / "ledger.json"
-    path.write_text(path.read_text().replace('"format":2', '"format":1'))
-    with pytest.raises(OutputError, match=r"expected the ledger that this release writes"):
-        read_entry(tmp_path)
+def test_every_file_is_on_the_disk_before_it_gets_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The system is watched: which file, by its number and its size, was forced to the disk."""
+    synced, fsync = set[tuple[int, int]](), os.fsync
+
+    def watch(descriptor: int) -> None:
+        found = os.fstat(descriptor)
+        synced.add((found.st_ino, found.st_size))
+        fsync(descriptor)
+
+    monkeypatch.setattr("os.fsync", watch)
+    with lock_folder(tmp_path), open_outputs(tmp_path, {"scores.csv": b"head\n"}) as outputs:
+        outputs.make("report.html", lambda _, path: path.write_text("report") and None)
+        outputs.publish(begin({"scores.csv": b"", "report.html": b""}, finished=True), give_names)
+    assert names(tmp_path) == {"scores.csv", "report.html", "summary.json"}
+    assert {(path.stat().st_ino, path.stat().st_size) for path in tmp_path.iterdir()} <= synced
+
+
+def test_a_run_that_is_dropped_loses_its_ledger_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stop_after_a_checkpoint(tmp_path)
+
+    def stop(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("shutil.rmtree", stop)
+    with pytest.raises(KeyboardInterrupt):
+        write_run(tmp_path, {"scores.csv": b"new"}, force=True)
+    assert read_ledger(tmp_path / ".unfinished") is None
+
+
+def test_a_folder_that_was_taken_away_while_it_was_being_locked_is_not_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    flock = fcntl.flock
+
+    def take_away(descriptor: int, operation: int) -> None:
+        (tmp_path / "out").rmdir()
+        flock(descriptor, operation)
+
+    monkeypatch.setattr("fcntl.flock", take_away)
+    with pytest.raises(OutputTaken, match=r"another run is writing there$"), lock_folder(tmp_path / "out"):
+        pass
+
+
+def test_a_disk_that_knows_no_locks_is_said_to_be_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    with pytest.raises(OutputError, match=r"expected a folder that can be written \(No locks available\)$"), lock_folder(tmp_path):
+        pass
+
+
+def test_a_ledger_is_read_back_as_it_was_written(tmp_path: Path) -> None:
+    stop_after_a_checkpoint(tmp_path)
+    ledger = read_ledger(tmp_path / ".unfinished")
+    assert ledger is not None
+    assert (ledger.asked, ledger.files, ledger.terms, ledger.force) == ({"--hook": "local"}, ["scores.csv"], TERMS, False)
+
+
+def test_outputs_that_are_shorter_than_their_ledger_says_are_not_filled_up_with_zeros(tmp_path: Path) -> None:
+    stop_after_a_checkpoint(tmp_path)
+    (tmp_path / ".unfinished" / "scores.csv").write_bytes(b"head\n")
+    expected = r"scores.csv: expected 7 bytes or more, as the ledger beside it says; begin anew with --force$"
+    with pytest.raises(OutputTaken, match=expected), open_outputs(tmp_path, {"scores.csv": b""}, sizes={"scores.csv": 7}):
+        pass
+    assert (tmp_path / ".unfinished" / "scores.csv").read_bytes() == b"head\n"
 
 
 def test_says_when_the_folder_cannot_be_written(tmp_path: Path) -> None:

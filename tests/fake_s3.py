@@ -1,0 +1,92 @@
+"""An S3 of this machine for tests: moto behind a server that can be told to refuse, or to do something first."""
+
+from __future__ import annotations
+
+import http.client
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, contextmanager
+from typing import Any
+
+import boto3
+import pytest
+from moto.server import DomainDispatcherApplication, create_backend_app
+from werkzeug.serving import make_server
+
+READS = {"GET", "HEAD"}
+
+
+class Store:
+    """A store with one bucket, `exports`.
+
+    changes  every request so far that would change something, as "PUT /bucket/key"
+    before   is asked about each of them before it is done; what is refused is answered 403, which no client tries again
+    after    the same, when it has been done and before the client hears of it
+    """
+
+    def __init__(self) -> None:
+        self._application = DomainDispatcherApplication(create_backend_app)
+        self.changes: list[str] = []
+        self.before: Callable[[str], bool] = lambda _: True
+        self.after: Callable[[str], bool] = lambda _: True
+        self.client: Any = None
+
+    def __call__(self, environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
+        """One request (WSGI)."""
+        name = f"{environ['REQUEST_METHOD']} {environ['PATH_INFO']}"
+        if environ["REQUEST_METHOD"] in READS:
+            return self._application(environ, start)  # type: ignore[no-any-return]
+        if environ["PATH_INFO"].count("/") > 1:
+            self.changes.append(name)
+        if not self.before(name):
+            return refuse(environ, start)
+        held: list[Any] = []
+        body = list(self._application(environ, lambda *given: held.append(given)))
+        if not self.after(name):
+            return refuse(environ, start)
+        start(*held[0])
+        return body
+
+    def names(self, prefix: str) -> set[str]:
+        """What is below a prefix; `prefix/` itself, which Arrow leaves where it has deleted, is none."""
+        found = self.client.list_objects_v2(Bucket="exports", Prefix=f"{prefix}/").get("Contents", [])
+        return {entry["Key"].removeprefix(f"{prefix}/") for entry in found} - {""}
+
+    def read(self, key: str) -> bytes:
+        """An object's bytes."""
+        return bytes(self.client.get_object(Bucket="exports", Key=key)["Body"].read())
+
+
+def refuse(environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
+    """As S3 answers whoever may not."""
+    environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+    start("403 Forbidden", [("Content-Type", "application/xml")])
+    return [b"<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>"]
+
+
+@contextmanager
+def open_store(monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
+    """Serve a store with an empty bucket, and point AWS's own settings at it."""
+    store = Store()
+    server = make_server("127.0.0.1", 0, store, threaded=True)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    for name, value in {
+        "AWS_ACCESS_KEY_ID": "x",
+        "AWS_SECRET_ACCESS_KEY": "x",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{server.server_port}",
+    }.items():
+        monkeypatch.setenv(name, value)
+    store.client = boto3.client("s3")
+    try:
+        store.client.create_bucket(Bucket="exports")
+        yield store
+    finally:
+        store.before = store.after = lambda _: True
+        with closing(http.client.HTTPConnection("127.0.0.1", server.server_port)) as connection:
+            connection.request("POST", "/moto-api/reset")  # moto's stores are the process's
+            connection.getresponse().read()
+        server.shutdown()
+        thread.join()
+        server.server_close()
