@@ -37,7 +37,7 @@ def test_a_file_that_has_a_star_in_its_name_is_itself(tmp_path: Path) -> None:
 def test_a_file_changed_at_either_end_is_another(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
     probes = set()
-    for text in (b"1" + b"0" * 200_000 + b"1", b"2" + b"0" * 200_000 + b"1", b"1" + b"0" * 200_000 + b"2"):
+    for text in (b"{1" + b"0" * 200_000 + b"1", b"{2" + b"0" * 200_000 + b"1", b"{1" + b"0" * 200_000 + b"2"):
         path.write_bytes(text)
         probes.add(find_sources([str(path)])[0].probe)
     assert len(probes) == 3
