@@ -33,7 +33,7 @@ from campaign.remote_folder import check_remote, copy_out, find_local
 from campaign.report import tell_run, write_report
 from campaign.request import Request
 from campaign.rules import Hook
-from campaign.segments import S3, Source, add_sizes, find_sources, open_source
+from campaign.segments import S3, Source, add_sizes, find_sources, open_source, stay_silent
 from campaign.settling import describe_request, find_reference, settle_terms
 from campaign.sides import SIDES
 from campaign.walking import LOG, Block, begin_page, end_page
@@ -58,16 +58,16 @@ class Report:
     expected: str = ""
 
 
-def run_segment(request: Request, progress: Callable[[int, int], None]) -> Report:
-    """Walk the whole segment. `progress` hears bytes done and bytes in all.
+def run_segment(request: Request, progress: Callable[[int, int], None], warn: Callable[[str], None] = stay_silent) -> Report:
+    """Walk the whole segment. `progress` hears bytes done and bytes in all, `warn` sentences on what may be wrong with the segment.
 
     Raises a SegmentScorerError when the segment, the hook, an option or the output folder cannot be used. Nothing is then written, but
     for what a later run with `resume` goes on with.
     """
     check_request(request)
     if str(request.out).startswith(S3):
-        return run_remotely(request, progress)
-    sources = find_sources([str(text) for text in request.segment])
+        return run_remotely(request, progress, warn)
+    sources = find_sources([str(text) for text in request.segment], warn)
     out = Path(request.out)
     terms, settings = settle_terms(request)
     asked = describe_request(request, terms, settings)
@@ -85,7 +85,7 @@ def run_segment(request: Request, progress: Callable[[int, int], None]) -> Repor
             recipe = Recipe(hook=request.hook, environ=settings, terms=terms)
             hook = open_hook(request.hook, settings, SIDES[terms.host].limit_seconds)
             with open_outputs(out, begin_page(terms), entry=entry, every=request.every) as outputs:
-                walk_all(request, recipe, hook, outputs, ledger, progress=progress)
+                walk_all(request, recipe, hook, outputs, ledger, progress=progress, warn=warn)
                 finish(request, reference, outputs, ledger)
     if ledger.summary is None:
         raise AssertionError("a run that ended without an error has a summary")
@@ -93,7 +93,7 @@ def run_segment(request: Request, progress: Callable[[int, int], None]) -> Repor
     return Report(summary=ledger.summary, problems=ledger.problems, complaints=ledger.complaints, warnings=warnings, expected=expected)
 
 
-def run_remotely(request: Request, progress: Callable[[int, int], None]) -> Report:
+def run_remotely(request: Request, progress: Callable[[int, int], None], warn: Callable[[str], None]) -> Report:
     """A run whose output folder is in S3."""
     out = str(request.out)
     check_remote(out, force=request.force)
@@ -103,28 +103,39 @@ def run_remotely(request: Request, progress: Callable[[int, int], None]) -> Repo
             raise OutputError(f"--out {out}: expected no complete run in {folder}; copy it out by --resume, or replace it by --force")
         report = Report(summary=read_summary(folder), problems={}, complaints=())
     else:
-        report = run_segment(replace(request, out=folder), progress)
+        report = run_segment(replace(request, out=folder), progress, warn)
     copy_out(folder, out)
     return report
 
 
 def walk_all(
-    request: Request, recipe: Recipe, hook: Hook, outputs: Outputs, ledger: Ledger, *, progress: Callable[[int, int], None]
+    request: Request,
+    recipe: Recipe,
+    hook: Hook,
+    outputs: Outputs,
+    ledger: Ledger,
+    *,
+    progress: Callable[[int, int], None],
+    warn: Callable[[str], None],
 ) -> None:
-    """Walk every block that the ledger has not got yet."""
+    """Walk every block that the ledger has not got yet. Raises DataError where nobody is in any."""
     introduction = hook.take_log()
     if recipe.terms.has_log and recipe.terms.writes and not ledger.blocks:
         outputs.append({LOG: introduction.encode()})
     total = add_sizes(ledger.sources)
     size = request.slices or (SLICES if request.hook == "local" else SLICES_AWAITED)
-    blocks = read_blocks(ledger.sources, size, host=recipe.terms.host, include_opted_out=request.include_opted_out)
+    blocks = read_blocks(ledger.sources, size, host=recipe.terms.host, include_opted_out=request.include_opted_out, warn=warn)
     for position, page in choose_engine(request, recipe, hook, itertools.islice(blocks, ledger.blocks, None)):
         outputs.append(page.parts)
         ledger.add(page)
         outputs.checkpoint(ledger)
         progress(position, total)
-    if not ledger.counts["received"] + ledger.counts["rejected"]:
-        raise DataError(f"{ledger.sources[0].name}: expected people, one a line, found no line with anything on it")
+    if not ledger.counts["received"]:
+        outputs.forget()
+        if not ledger.counts["rejected"]:
+            raise DataError(f"{ledger.sources[0].name}: expected people, one a line, found no line with anything on it")
+        lines = f"{ledger.counts['rejected']:,} line{'s' if ledger.counts['rejected'] > 1 else ''}"
+        raise DataError(f"expected people, one a line, found none in {lines}; {ledger.complaints[0]}")
 
 
 def choose_engine(request: Request, recipe: Recipe, hook: Hook, blocks: Iterator[Block]) -> Pages:
@@ -152,8 +163,10 @@ def finish(request: Request, reference: Mapping[str, Any] | None, outputs: Outpu
     outputs.publish(ledger, alone=request.rehearse)
 
 
-def read_blocks(sources: Sequence[Source], slices: int, *, host: str, include_opted_out: bool) -> Iterator[Block]:
-    """Cut the files into blocks, in order. A file's end closes its last batch."""
+def read_blocks(
+    sources: Sequence[Source], slices: int, *, host: str, include_opted_out: bool, warn: Callable[[str], None]
+) -> Iterator[Block]:
+    """Cut the files into blocks, in order. A file's end closes its last batch. `warn` hears of rows of many lines."""
     before = 0
     for source in sources:
         with open_source(source.name) as file:
@@ -161,6 +174,9 @@ def read_blocks(sources: Sequence[Source], slices: int, *, host: str, include_op
             pieces = cut_slices(file, finder, most_bytes=SIDES[host].most_bytes)
             while held := list(itertools.islice(pieces, slices)):
                 yield Block(file=source.name, header=file.header, slices=held, position=before + file.position)
+            if joined := file.joined.rows:
+                longest = f"the longest over lines {file.joined.first} to {file.joined.last}"
+                warn(f"{source.name}: {joined:,} row{'s' if joined > 1 else ''} of more than one line, {longest}")
             before += source.size
 
 

@@ -42,7 +42,7 @@ PROFILE_FIELDS = (
     *("PhoneNumber", "MobilePhoneNumber", "HomePhoneNumber", "BusinessPhoneNumber"),
 )
 ENDPOINT_FIELDS = KNOWN_FIELDS[None] | {"External"}
-NEAR = 0.85  # how alike a name is to one that is read, so that it was probably meant
+NEAR, VERY_NEAR = 0.8, 0.9  # how alike a name is to one that is read, so that this was probably meant; of profiles MailingAddress is none
 
 
 @dataclass(slots=True)
@@ -116,31 +116,35 @@ def explain_names(names: Sequence[str]) -> str:
 
 def find_unread(names: Iterable[str], *, profiles: bool) -> list[str]:
     """The columns that nobody reads, each with the one that was probably meant. Of a profile's, which has many more, only the latter."""
-    unread: list[str] = []
-    for name in dict.fromkeys(names):
-        group, dot, rest = name.partition(".")
-        if profiles:
-            known: Iterable[str] = [*PROFILE_FIELDS, *(field[:1].lower() + field[1:] for field in PROFILE_FIELDS)]
-            fields = None
-        else:
-            known, fields = ENDPOINT_FIELDS, KNOWN_FIELDS.get(group)
-        if group not in known:
-            near = find_near(group, known)
-            meant = f"{near}{dot}{rest}" if near else None
-        elif fields is not None and dot and rest not in fields and not (group == "User" and rest.startswith("UserAttributes.")):
-            near = find_near(rest, fields)
-            meant = f"{group}.{near}" if near else None
-        else:
-            continue
-        if meant or not profiles:
-            unread.append(f"{name} (meant: {meant}?)" if meant else name)
-    return unread
+    found = ((name, *find_meant_of_profile(name)) if profiles else (name, *find_meant(name)) for name in dict.fromkeys(names))
+    return [f"{name} (meant: {meant}?)" if meant else name for name, read, meant in found if not read and (meant or not profiles)]
 
 
-def find_near(name: str, known: Iterable[str]) -> str | None:
+def find_meant(name: str) -> tuple[bool, str | None]:
+    """Whether an endpoint's column or field is read, and if not, which one was probably meant."""
+    group, dot, rest = name.partition(".")
+    if group not in ENDPOINT_FIELDS:
+        near = find_near(group, ENDPOINT_FIELDS, NEAR)
+        return False, f"{near}{dot}{rest}" if near else None
+    fields = KNOWN_FIELDS.get(group)
+    if fields is None or not dot or rest in fields or (group == "User" and rest.startswith("UserAttributes.")):
+        return True, None
+    near = find_near(rest, fields, NEAR)
+    return False, f"{group}.{near}" if near else None
+
+
+def find_meant_of_profile(name: str) -> tuple[bool, str | None]:
+    """The same of a profile's. Its names begin with a capital in an export, without one in an event."""
+    group, dot, rest = name.partition(".")
+    near = find_near(group, PROFILE_FIELDS, VERY_NEAR)
+    meant = near and (near if group[:1].isupper() else near[:1].lower() + near[1:])
+    return meant == group, f"{meant}{dot}{rest}" if meant else None
+
+
+def find_near(name: str, known: Iterable[str], near: float) -> str | None:
     """The known name that this one was probably meant to be."""
     folded = {other.casefold(): other for other in sorted(known)}
-    return next((folded[near] for near in difflib.get_close_matches(name.casefold(), folded, 1, NEAR)), None)
+    return next((folded[other] for other in difflib.get_close_matches(name.casefold(), folded, 1, near)), None)
 
 
 def list_paths(document: Mapping[str, Any], *, profiles: bool) -> Iterator[str]:

@@ -17,6 +17,7 @@ from moto.server import ThreadedMotoServer
 from campaign.errors import DataError, OutputError
 from campaign.request import Request
 from campaign.run import run_segment
+from campaign.segments import find_sources
 from tests.fake_hooks import person, write_segment
 from tests.fakes import make_bundle
 
@@ -125,6 +126,20 @@ def test_reads_objects_prefixes_and_globs_of_s3(bucket: Any, tmp_path: Path, bun
         assert run(tmp_path / f"s3-{index}", bundle, name)["received"] == 100
         assert decisions(tmp_path / f"s3-{index}") == decisions(tmp_path / "disk")
     assert run(tmp_path / "single", bundle, "s3://exports/day/part-1.jsonl.gz")["received"] == 50
+
+
+def test_an_object_written_again_is_another_even_where_its_ends_and_its_size_are_the_same(bucket: Any) -> None:
+    for middle in (b"1", b"2", b"1"):
+        bucket.put_object(Bucket="exports", Key="a.jsonl", Body=b'{"Id":"a' + b"0" * 100_000 + middle + b"0" * 100_000 + b'"}\n')
+        bucket.put_object(Bucket="exports", Key=f"{middle.decode()}/_SUCCESS", Body=b"")
+        bucket.put_object(Bucket="exports", Key=f"{middle.decode()}/empty", Body=b"")
+        bucket.copy_object(Bucket="exports", Key=f"{middle.decode()}/a.jsonl", CopySource="exports/a.jsonl")
+    told: list[str] = []
+    (one,), (two,) = (find_sources([f"s3://exports/{number}/"], told.append) for number in (1, 2))
+    assert (one.size, one.probe) == (two.size, two.probe)
+    assert one.stamp != two.stamp
+    assert find_sources(["s3://exports/a.jsonl"])[0].stamp == one.stamp
+    assert told == ["s3://exports/1/empty: left out, an empty file", "s3://exports/2/empty: left out, an empty file"]
 
 
 def test_writes_into_s3_the_summary_last_and_an_earlier_run_only_with_force(
