@@ -9,7 +9,6 @@ from __future__ import annotations
 import csv
 import gzip
 import io
-import itertools
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,17 +16,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
-import msgspec
-
 from model.errors import DataError
-from model.people_records import GROUPED, LONGEST_RECORD, RecordError, build_row, check_header, plan_columns
-from model.people_tables import ONLY_CR, Joined, explain_names, explain_start, join_rows, read_header
+from model.people_parquet import read_parquet
+from model.people_records import LONGEST_RECORD, RecordError
+from model.people_tables import ONLY_CR, Joined, explain_start, join_rows, read_header
 
 GZIP_MAGIC = b"\x1f\x8b"
 PARQUET_MAGIC = b"PAR1"
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 BUFFER_BYTES = 1 << 18
-PARQUET_ROWS = 1_000  # rows held at a time
 # So many lines are looked at for one that begins with a brace, where the first one neither does nor is a header: the file then is JSON
 # lines and its first line is broken. Where there is none, the file is refused.
 LOOK_AHEAD = 20
@@ -140,30 +137,9 @@ class PeopleFile:
             ) from error
 
     def _iterate_rows(self) -> Iterator[tuple[int, bytes]]:
-        try:
-            import pyarrow as pa  # noqa: PLC0415  # an extra, and slow to import
-            from pyarrow import parquet  # noqa: PLC0415
-        except ImportError as error:
-            raise DataError(f"{self.name}: expected the package pyarrow, to read Parquet with; the extras run and train have it") from error
-        encoder = msgspec.json.Encoder(decimal_format="number")
-        numbers = itertools.count(1)
-        try:
-            file = parquet.ParquetFile(self._stream)
-            names = tuple(file.schema_arrow.names)
-            if len(set(names)) != len(names):
-                raise DataError(f"{self.name}: expected every column once")
-            if not check_header(names):
-                raise DataError(f"{self.name}: {explain_names(names)}; columns are named as in a CSV import, {GROUPED}")
-            columns, rows = plan_columns(names), max(1, file.metadata.num_rows)
-            for batch in file.iter_batches(batch_size=PARQUET_ROWS, use_threads=False):
-                for row in batch.to_pylist(maps_as_pydicts="strict"):
-                    number = next(numbers)
-                    self._share = number / rows
-                    yield number, encoder.encode(build_row(columns, row.values()))
-        except RecordError as error:
-            raise DataError(f"{self.name}: {error}") from error
-        except (pa.ArrowException, OSError, TypeError) as error:
-            raise DataError(f"{self.name}: expected a whole Parquet file of text, numbers, times, lists, structs and maps") from error
+        for number, share, record in read_parquet(self.name, self._stream):
+            self._share = share
+            yield number, record
 
 
 def open_people(path: Path) -> PeopleFile:

@@ -6,7 +6,9 @@ A record is a JSON object, or a CSV record whose columns are dotted paths. Wheth
 from __future__ import annotations
 
 import csv
+import math
 from collections.abc import Callable, Container, Iterable, Sequence
+from decimal import Decimal
 from typing import Any, NamedTuple, TypeAlias
 
 import msgspec
@@ -168,9 +170,10 @@ def build_row(columns: Sequence[Column], cells: Iterable[Any]) -> dict[str, Any]
         if kind == LIST:
             place.setdefault(name, []).extend(cell if isinstance(cell, list) else [cell])
         elif kind == NUMERIC:
-            place[name] = float(cell) if isinstance(cell, str) and NUMBER.fullmatch(cell) else cell
-        elif isinstance(cell, int) and not isinstance(cell, bool):
-            place[name] = str(cell)  # a Parquet column of Ids may be of numbers
+            infinite = isinstance(cell, float) and math.isinf(cell)  # in Parquet: JSON would make it null, and that is missing
+            place[name] = float(cell) if isinstance(cell, str) and NUMBER.fullmatch(cell) else str(cell) if infinite else cell
+        elif (isinstance(cell, int) and not isinstance(cell, bool)) or (isinstance(cell, Decimal) and cell == cell.to_integral_value()):
+            place[name] = str(int(cell))  # a Parquet column of Ids may be of numbers
         else:
             place[name] = drop_missing(cell) if isinstance(cell, dict) else cell
     return document

@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import gzip
 import json
+import math
 from collections.abc import Callable
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -243,6 +245,46 @@ def test_reads_parquet_with_dotted_columns_or_with_structs_and_maps(tmp_path: Pa
     )
     parquet.write_table(nested, tmp_path / "nested")
     assert read_all(tmp_path / "nested") == [(1, first), (2, {"Id": "2", "Attributes": {}, "Metrics": {}})]
+
+
+WHEN = datetime(2026, 1, 31, 12, 0, 0, 5, tzinfo=UTC)
+ODD_COLUMNS = {
+    "Ids that are decimals": ({"Id": pa.array([Decimal(12)], pa.decimal128(18))}, {"Id": "12"}),
+    "Ids that are bytes": ({"Id": [b"a"], "Attributes": [{"Plan": [b"pro"]}]}, {"Id": "a", "Attributes": {"Plan": ["pro"]}}),
+    "times to the nanosecond": (
+        {"Id": ["a"], "CreationDate": pa.array([int(WHEN.timestamp() * 1_000_000) * 1_000 + 7], pa.timestamp("ns", "UTC"))},
+        {"Id": "a", "CreationDate": "2026-01-31T12:00:00.000005Z"},
+    ),
+    "decimals": (
+        {"Id": ["a"], "Metrics": [{"X": Decimal("1.50")}], "Attributes.Y": [Decimal("2.5")]},
+        {"Id": "a", "Metrics": {"X": 1.5}, "Attributes": {"Y": [2.5]}},
+    ),
+    "what is infinite is unreadable, not missing": ({"Id": ["a"], "Metrics.X": [-math.inf]}, {"Id": "a", "Metrics": {"X": "-inf"}}),
+}
+
+
+@pytest.mark.parametrize(("columns", "document"), ODD_COLUMNS.values(), ids=ODD_COLUMNS)
+def test_reads_parquet_types_that_json_has_not_got_as_what_they_say(columns: Any, document: dict[str, Any], tmp_path: Path) -> None:
+    parquet.write_table(pa.table(columns), tmp_path / "p")
+    assert read_all(tmp_path / "p") == [(1, document)]
+
+
+@pytest.mark.parametrize(
+    ("columns", "sentence"),
+    [
+        ({"Id": [b"\xff"]}, "expected text in UTF-8 where there are bytes"),
+        (
+            {"Id": ["a"], "Attributes": pa.array([[("x", "1"), ("x", "2")]], pa.map_(pa.string(), pa.string()))},
+            "expected every name in a map once",
+        ),
+        ({"id": ["a"]}, "expected the header to name Id, found id; columns are named as in a Pinpoint import, in its capitals"),
+    ],
+)
+def test_refuses_parquet_that_would_be_read_as_something_else(columns: Any, sentence: str, tmp_path: Path) -> None:
+    parquet.write_table(pa.table(columns), tmp_path / "p")
+    with pytest.raises(DataError) as caught:
+        read_all(tmp_path / "p")
+    assert str(caught.value) == f"{tmp_path / 'p'}: {sentence}"
 
 
 @pytest.mark.parametrize(
