@@ -5,6 +5,7 @@ Takes a Request, gives the Summary it has also written. Holds a few blocks of re
 
 from __future__ import annotations
 
+import functools
 import itertools
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -86,7 +87,7 @@ def run_segment(request: Request, progress: Callable[[int, int], None], warn: Ca
             hook = open_hook(request.hook, settings, SIDES[terms.host].limit_seconds)
             with open_outputs(out, begin_page(terms), entry=entry, every=request.every) as outputs:
                 walk_all(request, recipe, hook, outputs, ledger, progress=progress, warn=warn)
-                finish(request, reference, outputs, ledger)
+                finish(request, reference, outputs, ledger, warn)
     if ledger.summary is None:
         raise AssertionError("a run that ended without an error has a summary")
     warnings, expected = tell_run(ledger.summary, ledger, reference)
@@ -151,16 +152,25 @@ def choose_engine(request: Request, recipe: Recipe, hook: Hook, blocks: Iterator
     return walk_here(blocks, hook, recipe.terms)
 
 
-def finish(request: Request, reference: Mapping[str, Any] | None, outputs: Outputs, ledger: Ledger) -> None:
+def finish(
+    request: Request, reference: Mapping[str, Any] | None, outputs: Outputs, ledger: Ledger, warn: Callable[[str], None]
+) -> None:
     """Close the books, write what is made of the whole, and give everything its name."""
     outputs.append(end_page(ledger.counts, ledger.terms))
     for name in request.also:
-        file, _, write = FORMS[name]
-        outputs.make(file, lambda segment, path, write=write: write(segment, ledger.tally.columns, path))  # type: ignore[misc]
+        outputs.make(FORMS[name][0], functools.partial(write_form, name, ledger.tally.columns, warn))
     summary = close_books(ledger.counts, ledger.terms, ledger.seconds + outputs.seconds)
     outputs.make(REPORT, lambda _, path: write_report(path, summary, ledger, reference=reference, rehearsal=request.rehearse))
     ledger.summary = summary
     outputs.publish(ledger, alone=request.rehearse)
+
+
+def write_form(name: str, columns: Mapping[str, int], warn: Callable[[str], None], segment: Path, path: Path) -> None:
+    """Write the kept in a further form, and say what did not go into it."""
+    file, _, write = FORMS[name]
+    if losers := write(segment, columns, path):
+        people = "1 person has" if losers == 1 else f"{losers:,} people have"
+        warn(f"{file}: left out what {people} where the form has no place for it, such as text where metrics belong")
 
 
 def read_blocks(

@@ -24,7 +24,7 @@ SWALLOWED_ROWS, SWALLOWED_CELLS = 3, 3
 # A whole CSV record: fields that are quoted (a quote inside is doubled), or begin with no quote (RFC 4180, and what csv.reader takes).
 _FIELD = rb'(?:"(?:[^"]|"")*+"[^,]*+|[^",][^,]*+|)'
 WHOLE_RECORD = re.compile(_FIELD + rb"(?:," + _FIELD + rb")*+")
-SEPARATORS = (";", "\t", "|")
+SEPARATORS = {";": ";", "\t": "a tab", "|": "|"}
 ONLY_CR = "expected lines that end in LF or CR LF; found CR alone"
 STRANGERS = {
     b"\xff\xfe": "UTF-16; save it as UTF-8",
@@ -86,13 +86,19 @@ def explain_start(line: bytes) -> str:
         return "expected text in UTF-8; save it as UTF-8"
     if "\r" in text:
         return ONLY_CR
-    names = split_names(text, ",")
-    for separator in SEPARATORS:
-        others = split_names(text, separator)
-        if len(others) > len(names) or (len(others) > 1 and find_id(others)):
-            mark = "a tab" if separator == "\t" else separator
-            return f"expected a comma between the columns of the header; they are separated by {mark}"
-    return f"{explain_names(names)}; or JSON lines, each an object in braces"
+    separator = find_separator(text)
+    if separator:
+        return f"expected a comma between the columns of the header; they are separated by {separator}"
+    return f"{explain_names(split_names(text, ','))}; or JSON lines, each an object in braces"
+
+
+def find_separator(header: str) -> str | None:
+    """What stands between the columns of a header where it is no comma."""
+    for separator, name in SEPARATORS.items():
+        names = split_names(header, separator)
+        if len(names) > max(1, header.count(",") + 1) or (len(names) > 1 and find_id(names)):
+            return name
+    return None
 
 
 def split_names(text: str, separator: str) -> list[str]:

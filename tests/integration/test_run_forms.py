@@ -79,6 +79,24 @@ def test_the_csv_is_ready_to_import(tmp_path: Path, bundle: Path) -> None:
     assert rows[2][1:3] == ['a,b\n"c"', ""]
 
 
+def test_says_how_many_of_the_kept_lost_something_by_a_further_form(tmp_path: Path, bundle: Path) -> None:
+    (tmp_path / "policy.toml").write_text('on_error = "keep"\n')
+    people = [*PEOPLE[:60], {**PEOPLE[0], "Id": "odd", "Metrics": "oops"}]
+    request = Request(
+        segment=[write_segment(tmp_path / "people.jsonl", people)],
+        out=tmp_path / "out",
+        bundle=bundle,
+        policy=tmp_path / "policy.toml",
+        also=("csv", "parquet"),
+    )
+    told: list[str] = []
+    run_segment(request, lambda *_: None, told.append)
+    lost = "left out what 1 person has where the form has no place for it, such as text where metrics belong"
+    assert told == [f"segment.csv: {lost}", f"segment.parquet: {lost}"]
+    for form in ("csv", "parquet"):
+        assert run(tmp_path / form, bundle, tmp_path / "out" / f"segment.{form}")["received"] == 11
+
+
 def test_a_table_of_nobody_is_still_a_file(tmp_path: Path, bundle: Path) -> None:
     run(tmp_path / "out", bundle, write_segment(tmp_path / "people.jsonl", [person(1, 0.0)]), also=("csv", "parquet", "profiles"))
     assert (tmp_path / "out" / "segment.csv").read_text() == "\n"
