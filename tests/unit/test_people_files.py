@@ -114,12 +114,19 @@ def test_a_cell_of_many_lines_stays_one_with_its_blank_lines_and_is_counted(tmp_
 
 
 def test_a_row_of_several_lines_with_too_few_cells_costs_one_line_and_the_rest_is_read_again(tmp_path: Path) -> None:
-    assert read_all(write_rows(tmp_path / "p.csv", ['1,"EMAIL\n', ROWS[1], '3,EMAIL","\n', ROWS[3]])) == [
+    assert read_all(write_rows(tmp_path / "p.csv", ['1,"EMAIL\n', ROWS[1], '3,EMAIL"\n', ROWS[3]])) == [
         (2, NOT_CLOSED),
         (3, {"Id": "2", **BOB}),
-        (4, NOT_CLOSED),
+        (4, "expected 3 fields, as in the header, found 2"),
         (5, {"Id": "4", **BOB}),
     ]
+
+
+def test_a_cell_longer_than_any_is_no_cell(tmp_path: Path) -> None:
+    people = read_all(write_rows(tmp_path / "p.csv", ['1,EMAIL,"x\n', *["y\n"] * 60_000, 'z"\n', ROWS[1]]))
+    assert people[0] == (2, NOT_CLOSED)
+    assert people[-1] == (60_004, {"Id": "2", **BOB})
+    assert len(people) == 60_003
 
 
 def test_lines_that_all_open_a_quote_are_read_in_a_time_that_grows_as_they_do(tmp_path: Path) -> None:
