@@ -152,9 +152,7 @@ def choose_engine(request: Request, recipe: Recipe, hook: Hook, blocks: Iterator
     return walk_here(blocks, hook, recipe.terms)
 
 
-def finish(
-    request: Request, reference: Mapping[str, Any] | None, outputs: Outputs, ledger: Ledger, warn: Callable[[str], None]
-) -> None:
+def finish(request: Request, reference: Mapping[str, Any] | None, outputs: Outputs, ledger: Ledger, warn: Callable[[str], None]) -> None:
     """Close the books, write what is made of the whole, and give everything its name."""
     outputs.append(end_page(ledger.counts, ledger.terms))
     for name in request.also:
