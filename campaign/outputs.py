@@ -69,6 +69,11 @@ class Outputs:
             write_entry(self._staging, ledger.to_entry(sizes, self.seconds))
         self._checked = time.monotonic()
 
+    def forget(self) -> None:
+        """Let nothing be gone on with: the hidden folder is then cleared away when this run ends."""
+        with explained(self._folder):
+            (self._staging / LEDGER).unlink(missing_ok=True)
+
     def make(self, name: str, write: Callable[[Path, Path], None]) -> None:
         """Let `write` make a further file: it is given the finished segment file, and the path to write to."""
         with explained(self._folder):

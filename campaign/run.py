@@ -10,6 +10,7 @@ import itertools
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from campaign.batching import cut_slices, make_finder
@@ -24,7 +25,7 @@ from campaign.remote_folder import check_remote, copy_out, find_folder, keep_apa
 from campaign.report import tell_run, write_report
 from campaign.request import Request
 from campaign.rules import Hook
-from campaign.segments import S3, Source, add_sizes, find_sources, open_source
+from campaign.segments import S3, Source, add_sizes, find_sources, open_source, stay_silent
 from campaign.settling import describe_request, find_reference, settle_terms
 from campaign.sides import SIDES
 from campaign.walking import LOG, Block, begin_page, end_page
@@ -49,14 +50,14 @@ class Report:
     expected: str = ""
 
 
-def run_segment(request: Request, progress: Callable[[int, int], None]) -> Report:
-    """Walk the whole segment. `progress` hears bytes done and bytes in all.
+def run_segment(request: Request, progress: Callable[[int, int], None], warn: Callable[[str], None] = stay_silent) -> Report:
+    """Walk the whole segment. `progress` hears bytes done and bytes in all, `warn` sentences on what may be wrong with the segment.
 
     Raises a SegmentScorerError when the segment, the hook, an option or the output folder cannot be used. Nothing is then written, but
     for what a later run with `resume` goes on with.
     """
     check_request(request)
-    sources = find_sources([str(text) for text in request.segment])
+    sources = find_sources([str(text) for text in request.segment], warn)
     terms, settings = settle_terms(request)
     asked = describe_request(request, terms, settings)
     reference = find_reference(settings) if request.hook == "local" else None
@@ -80,8 +81,8 @@ def run_segment(request: Request, progress: Callable[[int, int], None]) -> Repor
             recipe = Recipe(hook=request.hook, environ=settings, terms=terms)
             hook = open_hook(request.hook, settings, SIDES[terms.host].limit_seconds)
             with open_outputs(folder, begin_page(terms), sizes=ledger.sizes, every=request.every) as outputs:
-                walk_all(request, recipe, hook, outputs, ledger, progress=progress)
-                finish(request, reference, outputs, ledger, publish)
+                walk_all(request, recipe, hook, outputs, ledger, progress=progress, warn=warn)
+                finish(request, reference, outputs, ledger, publish=publish, warn=warn)
     if ledger.summary is None:
         raise AssertionError("a run that ended without an error has a summary")
     warnings, expected = tell_run(ledger.summary, ledger, reference)
@@ -89,22 +90,33 @@ def run_segment(request: Request, progress: Callable[[int, int], None]) -> Repor
 
 
 def walk_all(
-    request: Request, recipe: Recipe, hook: Hook, outputs: Outputs, ledger: Ledger, *, progress: Callable[[int, int], None]
+    request: Request,
+    recipe: Recipe,
+    hook: Hook,
+    outputs: Outputs,
+    ledger: Ledger,
+    *,
+    progress: Callable[[int, int], None],
+    warn: Callable[[str], None],
 ) -> None:
-    """Walk every block that the ledger has not got yet."""
+    """Walk every block that the ledger has not got yet. Raises DataError where nobody is in any."""
     introduction = hook.take_log()
     if recipe.terms.has_log and recipe.terms.writes and not ledger.blocks:
         outputs.append({LOG: introduction.encode()})
     total = add_sizes(ledger.sources)
     size = request.slices or (SLICES if request.hook == "local" else SLICES_AWAITED)
-    blocks = read_blocks(ledger.sources, size, host=recipe.terms.host, include_opted_out=request.include_opted_out)
+    blocks = read_blocks(ledger.sources, size, host=recipe.terms.host, include_opted_out=request.include_opted_out, warn=warn)
     for position, page in choose_engine(request, recipe, hook, itertools.islice(blocks, ledger.blocks, None)):
         outputs.append(page.parts)
         ledger.add(page)
         outputs.checkpoint(ledger)
         progress(position, total)
-    if not ledger.counts["received"] + ledger.counts["rejected"]:
-        raise DataError(f"{ledger.sources[0].name}: expected people, one a line, found no line with anything on it")
+    if not ledger.counts["received"]:
+        outputs.forget()
+        if not ledger.counts["rejected"]:
+            raise DataError(f"{ledger.sources[0].name}: expected people, one a line, found no line with anything on it")
+        lines = f"{ledger.counts['rejected']:,} line{'s' if ledger.counts['rejected'] > 1 else ''}"
+        raise DataError(f"expected people, one a line, found none in {lines}; {ledger.complaints[0]}")
 
 
 def choose_engine(request: Request, recipe: Recipe, hook: Hook, blocks: Iterator[Block]) -> Pages:
@@ -120,20 +132,37 @@ def choose_engine(request: Request, recipe: Recipe, hook: Hook, blocks: Iterator
     return walk_here(blocks, hook, recipe.terms)
 
 
-def finish(request: Request, reference: Mapping[str, Any] | None, outputs: Outputs, ledger: Ledger, publish: Publish) -> None:
+def finish(
+    request: Request,
+    reference: Mapping[str, Any] | None,
+    outputs: Outputs,
+    ledger: Ledger,
+    *,
+    publish: Publish,
+    warn: Callable[[str], None],
+) -> None:
     """Close the books, write what is made of the whole, and give everything its name."""
     outputs.append(end_page(ledger.counts, ledger.terms))
     for name in request.also:
-        file, _, write = FORMS[name]
-        outputs.make(file, lambda segment, path, write=write: write(segment, ledger.tally.columns, path))  # type: ignore[misc]
+        outputs.make(FORMS[name][0], functools.partial(write_form, name, ledger.tally.columns, warn))
     summary = close_books(ledger.counts, ledger.terms, ledger.seconds + outputs.seconds)
     outputs.make(REPORT, lambda _, path: write_report(path, summary, ledger, reference=reference, rehearsal=request.rehearse))
     ledger.summary = summary
     outputs.publish(ledger, publish, alone=request.rehearse)
 
 
-def read_blocks(sources: Sequence[Source], slices: int, *, host: str, include_opted_out: bool) -> Iterator[Block]:
-    """Cut the files into blocks, in order. A file's end closes its last batch."""
+def write_form(name: str, columns: Mapping[str, int], warn: Callable[[str], None], segment: Path, path: Path) -> None:
+    """Write the kept in a further form, and say what did not go into it."""
+    file, _, write = FORMS[name]
+    if losers := write(segment, columns, path):
+        people = "1 person has" if losers == 1 else f"{losers:,} people have"
+        warn(f"{file}: left out what {people} where the form has no place for it, such as text where metrics belong")
+
+
+def read_blocks(
+    sources: Sequence[Source], slices: int, *, host: str, include_opted_out: bool, warn: Callable[[str], None]
+) -> Iterator[Block]:
+    """Cut the files into blocks, in order. A file's end closes its last batch. `warn` hears of rows of many lines."""
     before = 0
     for source in sources:
         with open_source(source.name) as file:
@@ -141,6 +170,9 @@ def read_blocks(sources: Sequence[Source], slices: int, *, host: str, include_op
             pieces = cut_slices(file, finder, most_bytes=SIDES[host].most_bytes)
             while held := list(itertools.islice(pieces, slices)):
                 yield Block(file=source.name, header=file.header, slices=held, position=before + file.position)
+            if joined := file.joined.rows:
+                longest = f"the longest over lines {file.joined.first} to {file.joined.last}"
+                warn(f"{source.name}: {joined:,} row{'s' if joined > 1 else ''} of more than one line, {longest}")
             before += source.size
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import glob
 import io
+import itertools
 import os
 import zlib
 from collections.abc import Callable, Iterable, Sequence
@@ -17,31 +18,79 @@ import msgspec
 
 from campaign.errors import DataError
 from model.people_files import PeopleFile, open_people
+from model.people_records import RecordError, is_of_profiles, make_decoder
+from model.people_tables import find_unread, list_paths
 
 S3 = "s3://"
 GLOB = frozenset("*?[")
 PROBED = 1 << 16  # bytes at either end of a file that tell it from another of the same size
 READ_AHEAD = 1 << 22  # bytes asked of S3 at a time
+SAMPLED = 100  # records of a file without a header that are looked at for fields that nobody reads
+MOST_NAMED = 10  # such fields or columns that are named
 Result = TypeVar("Result")
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True):
-    """One file of a segment: how it is called, its bytes, and a checksum of its two ends, by which a resumed run knows it again."""
+    """One file of a segment: how it is called, and by what a resumed run knows it again: bytes, a checksum of its ends, and its stamp.
+
+    The stamp is the time of its last change on a disk (ns), its ETag in S3: what is in the middle of a file may have changed as well.
+    """
 
     name: str
     size: int
     probe: int
+    stamp: str
 
 
-def find_sources(texts: Sequence[str]) -> list[Source]:
+def stay_silent(_: str) -> None:
+    """Tell nobody."""
+
+
+def find_sources(texts: Sequence[str], warn: Callable[[str], None] = stay_silent) -> list[Source]:
     """The files that paths, globs (`*`, `?`, `[...]`, `**`) and s3:// addresses name, each once, a glob's in order of their names.
 
-    Raises DataError for the first that is missing, empty, or no file of people.
+    `warn` hears of files that are empty and left out, and of columns and fields that nobody reads.
+    Raises DataError for the first that is missing or no file of people, or where all are empty.
     """
     names: list[str] = []
     for text in texts:
         names += find_names(text)
-    return [look_at(name) for name in dict.fromkeys(names)]
+    names = list(dict.fromkeys(names))
+    sources: list[Source] = []
+    empty: list[str] = []
+    told: set[str] = set()
+    for name in names:
+        with open_source(name) as file:
+            if not file.size:
+                empty.append(name)
+                continue
+            sources.append(make_source(name, file.size))
+            fresh = [column for column in look_for_unread(file) if column not in told]
+        told.update(fresh)
+        if fresh:
+            more = f" and {len(fresh) - MOST_NAMED} more" if len(fresh) > MOST_NAMED else ""
+            warn(f"{name}: no model and no policy reads {', '.join(fresh[:MOST_NAMED])}{more}")
+    if not sources:
+        raise DataError(f"{empty[0]}: expected people, one a line, found an empty file")
+    for name in empty:
+        warn(f"{name}: left out, an empty file")
+    return sources
+
+
+def look_for_unread(file: PeopleFile) -> list[str]:
+    """The columns of a file that nobody reads; without a header, the fields of its first records. Raises DataError for damage."""
+    if file.header is not None:
+        return find_unread(file.header, profiles=is_of_profiles(file.header))
+    decode = make_decoder(None)
+    paths: dict[bool, list[str]] = {True: [], False: []}
+    for _, raw in itertools.islice(file, SAMPLED):
+        try:
+            record = decode(raw)
+        except RecordError:
+            continue
+        found, profiles = (record.document, False) if record.profile is None else (record.profile, True)
+        paths[profiles] += list_paths(found, profiles=profiles)
+    return find_unread(paths[True], profiles=True) + find_unread(paths[False], profiles=False)
 
 
 def find_names(text: str) -> list[str]:
@@ -69,7 +118,8 @@ def find_objects(text: str) -> list[str]:
     selector = fs.FileSelector(stem.rpartition("/")[0], recursive=True)
     infos = ask_s3(text, lambda s3: s3.get_file_info(selector))
     pattern = path + "*" if path.endswith("/") else path
-    found = sorted(f"{S3}{info.path}" for info in infos if info.is_file and info.size and fnmatchcase(info.path, pattern))
+    people = (info for info in infos if info.is_file and (info.size or not info.base_name.startswith(("_", "."))))  # no _SUCCESS
+    found = sorted(f"{S3}{info.path}" for info in people if fnmatchcase(info.path, pattern))
     if not found:
         raise DataError(f"{text}: expected objects with people in them, found none of such a name")
     return found
@@ -111,21 +161,20 @@ def open_source(name: str) -> PeopleFile:
     return file
 
 
-def look_at(name: str) -> Source:
-    """Check that a file can be opened and has something in it. Raises DataError."""
-    with open_source(name) as file:
-        if not file.size:
-            raise DataError(f"{name}: expected people, one a line, found an empty file")
-        return Source(name=name, size=file.size, probe=file_probe(name, file.size))
-
-
-def file_probe(name: str, size: int) -> int:
-    """A checksum (CRC-32) of the first and the last 64 KiB."""
-    raw = open_object(name) if name.startswith(S3) else Path(name).open("rb")  # noqa: SIM115  # closed below
-    with raw:
+def make_source(name: str, size: int) -> Source:
+    """What a file is known by again. The checksum (CRC-32) is of the first and the last 64 KiB."""
+    with open_object(name) if name.startswith(S3) else Path(name).open("rb") as raw:
+        stamp = read_tag(raw) if name.startswith(S3) else str(os.fstat(raw.fileno()).st_mtime_ns)
         begin = raw.read(PROBED)
         raw.seek(max(0, size - PROBED))
-        return zlib.crc32(raw.read(PROBED), zlib.crc32(begin))
+        return Source(name=name, size=size, probe=zlib.crc32(raw.read(PROBED), zlib.crc32(begin)), stamp=stamp)
+
+
+def read_tag(raw: Any) -> str:
+    """What tells this content of an object of S3 from any other: its ETag, or else the time it was written."""
+    facts = raw.metadata() or {}
+    tag = facts.get("ETag") or facts.get("Last-Modified") or b""
+    return tag.decode(errors="replace") if isinstance(tag, bytes) else str(tag)
 
 
 def add_sizes(sources: Iterable[Source]) -> int:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import itertools
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -47,6 +48,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def run_verb(verb: str, arguments: list[str]) -> int:
     """Import the verb's module, let Typer parse `arguments`, and give the exit status."""
+    empty = find_empty([verb, *arguments])
+    if empty:
+        print(f"segment-scorer {verb}: expected text after {empty}, found nothing", file=sys.stderr)
+        return 2
     import typer  # noqa: PLC0415  # the overview needs none of it
 
     module = importlib.import_module(VERBS[verb][0])
@@ -61,6 +66,15 @@ def run_verb(verb: str, arguments: list[str]) -> int:
     except SystemExit as error:
         return error.code if isinstance(error.code, int) else int(error.code is not None)
     return 0
+
+
+def find_empty(words: Sequence[str]) -> str | None:
+    """The word that an empty one follows, as of a variable that is not set: an empty path would be the folder one happens to be in."""
+    for before, word in itertools.pairwise(words):
+        option, equals, value = word.partition("=")
+        if not word or (option.startswith("--") and equals and not value):
+            return option or before
+    return None
 
 
 def end_in_a_sentence(verb: str, command: Callable[..., None]) -> Callable[..., None]:

@@ -152,7 +152,11 @@ def run_with_bar(request: Request, console: Console) -> Report:
     columns = (TextColumn("scoring"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("scoring", total=None)
-        return run_segment(request, lambda done, total: bar.update(task, completed=done, total=total))
+        return run_segment(
+            request,
+            lambda done, total: bar.update(task, completed=done, total=total),
+            lambda sentence: console.print(sentence, highlight=False, soft_wrap=True, markup=False),
+        )
 
 
 def print_report(report: Report, out: str, console: Console) -> None:

@@ -9,8 +9,6 @@ from __future__ import annotations
 import csv
 import gzip
 import io
-import itertools
-import re
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,20 +16,19 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
-import msgspec
-
 from model.errors import DataError
-from model.people_records import GROUPED, LONGEST_RECORD, RecordError, build_row, check_header, plan_columns
+from model.people_parquet import read_parquet
+from model.people_records import LONGEST_RECORD, RecordError
+from model.people_tables import ONLY_CR, Joined, explain_start, join_rows, read_header
 
 GZIP_MAGIC = b"\x1f\x8b"
 PARQUET_MAGIC = b"PAR1"
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 BUFFER_BYTES = 1 << 18
-LONGEST_JOINED = 100_000  # bytes that an open quote may run over further lines; more is a quote that somebody forgot
-PARQUET_ROWS = 1_000  # rows held at a time
-# A whole CSV record: fields that are quoted (a quote inside is doubled), or begin with no quote (RFC 4180, and what csv.reader takes).
-_FIELD = rb'(?:"(?:[^"]|"")*+"[^,]*+|[^",][^,]*+|)'
-WHOLE_RECORD = re.compile(_FIELD + rb"(?:," + _FIELD + rb")*+")
+# So many lines are looked at for one that begins with a brace, where the first one neither does nor is a header: the file then is JSON
+# lines and its first line is broken. Where there is none, the file is refused.
+LOOK_AHEAD = 20
+LOOK_AHEAD_BYTES = 1 << 20
 
 
 class PeopleFile:
@@ -41,12 +38,14 @@ class PeopleFile:
     record    its bytes, line end included: one JSON object, or one CSV record where `header` is not None. A line beyond 5,000,000 bytes
               is cut there, which `make_decoder`'s function then refuses. Blank lines are left out, and so is a CSV header.
     header    names of the columns of a CSV file, else None: what `people_records.make_decoder` has to know to read a record
+    joined    the rows of a CSV file that ran over several lines, counted so far
     """
 
     def __init__(self, name: str, stream: IO[bytes]) -> None:
         """Read from `stream`, which can seek and is closed on exit; errors call it `name`. Raises DataError."""
         self.name = name
         self.header: tuple[str, ...] | None = None
+        self.joined = Joined()
         self._stream = stream
         self._share: float | None = None  # of the rows of a Parquet file; its bytes are not read in order
         self._lines: Any = None
@@ -71,7 +70,7 @@ class PeopleFile:
         if not self._parquet:
             gzipped = magic[:2] == GZIP_MAGIC
             self._lines = io.BufferedReader(gzip.GzipFile(fileobj=stream), BUFFER_BYTES) if gzipped else stream
-            self._look_at_first_line()
+            self._look_at_start()
 
     @property
     def size(self) -> int:
@@ -87,7 +86,7 @@ class PeopleFile:
         """Every record. Raises DataError for damage."""
         if self._parquet:
             return self._iterate_rows()
-        return self._iterate_lines() if self.header is None else self._iterate_table()
+        return self._iterate_lines() if self.header is None else join_rows(self._iterate_lines(blank=True), self.header, self.joined)
 
     def __enter__(self) -> PeopleFile:
         return self
@@ -95,23 +94,30 @@ class PeopleFile:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._stream.close()
 
-    def _look_at_first_line(self) -> None:
-        """A table if its first line is a header, else JSON lines."""
-        first = next(self._iterate_lines(), None)
+    def _look_at_start(self) -> None:
+        """A table if the first line is a header; JSON lines if it, or one not far below, begins an object; else nothing of ours."""
+        lines = self._iterate_lines()
+        first = next(lines, None)
         if first is None:
             return
+        pending = [first]
+        if b"}\r{" in first[1]:
+            raise DataError(f"{self.name}: {ONLY_CR}")
         if first[1].lstrip()[:1] not in {b"{", b"["}:
             try:
-                header = tuple(cell.strip() for cell in next(csv.reader([first[1].decode()]), []))
-                self.header = header if check_header(header) else None
-            except (UnicodeDecodeError, csv.Error):
-                pass  # no header: what it is, its decoder will say
+                self.header = read_header(first[1])
             except RecordError as error:
                 raise DataError(f"{self.name}: {error}") from error
-        if self.header is None:
-            self._pending.append(first)
+            if self.header is not None:
+                return
+            while len(pending) < LOOK_AHEAD and sum(len(line) for _, line in pending) < LOOK_AHEAD_BYTES and (more := next(lines, None)):
+                pending.append(more)
+            if not any(line.lstrip().startswith(b"{") for _, line in pending):
+                raise DataError(f"{self.name}: {explain_start(first[1])}")
+        self._pending = pending
 
-    def _iterate_lines(self) -> Iterator[tuple[int, bytes]]:
+    def _iterate_lines(self, *, blank: bool = False) -> Iterator[tuple[int, bytes]]:
+        """Lines with their numbers; blank ones if asked for."""
         pending, self._pending = self._pending, []
         yield from pending
         readline = self._lines.readline
@@ -123,51 +129,17 @@ class PeopleFile:
                 rest = line
                 while len(rest) >= LONGEST_RECORD and not rest.endswith(b"\n"):
                     rest = readline(LONGEST_RECORD)
-                if not line.isspace():
+                if blank or not line.isspace():
                     yield self._number, line
         except (OSError, EOFError, zlib.error) as error:
             raise DataError(
                 f"{self.name}: expected whole, undamaged data; it breaks off or cannot be read after line {self._number}"
             ) from error
 
-    def _iterate_table(self) -> Iterator[tuple[int, bytes]]:
-        """Lines, joined while a quoted field is open."""
-        begun, number = b"", 0
-        for at, line in self._iterate_lines():
-            record = begun + line
-            if b'"' in record and len(record) < LONGEST_JOINED and not WHOLE_RECORD.fullmatch(record.rstrip(b"\r\n")):
-                begun, number = record, number or at
-                continue
-            yield number or at, record
-            begun, number = b"", 0
-        if begun:
-            yield number, begun
-
     def _iterate_rows(self) -> Iterator[tuple[int, bytes]]:
-        try:
-            import pyarrow as pa  # noqa: PLC0415  # an extra, and slow to import
-            from pyarrow import parquet  # noqa: PLC0415
-        except ImportError as error:
-            raise DataError(f"{self.name}: expected the package pyarrow, to read Parquet with; the extras run and train have it") from error
-        encoder = msgspec.json.Encoder(decimal_format="number")
-        numbers = itertools.count(1)
-        try:
-            file = parquet.ParquetFile(self._stream)
-            names = tuple(file.schema_arrow.names)
-            if len(set(names)) != len(names):
-                raise DataError(f"{self.name}: expected every column once")
-            if not check_header(names):
-                raise DataError(f"{self.name}: expected columns named as in a CSV import, {GROUPED}; found no Id, UserId or ProfileId")
-            columns, rows = plan_columns(names), max(1, file.metadata.num_rows)
-            for batch in file.iter_batches(batch_size=PARQUET_ROWS, use_threads=False):
-                for row in batch.to_pylist(maps_as_pydicts="strict"):
-                    number = next(numbers)
-                    self._share = number / rows
-                    yield number, encoder.encode(build_row(columns, row.values()))
-        except RecordError as error:
-            raise DataError(f"{self.name}: {error}") from error
-        except (pa.ArrowException, OSError, TypeError) as error:
-            raise DataError(f"{self.name}: expected a whole Parquet file of text, numbers, times, lists, structs and maps") from error
+        for number, share, record in read_parquet(self.name, self._stream):
+            self._share = share
+            yield number, record
 
 
 def open_people(path: Path) -> PeopleFile:

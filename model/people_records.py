@@ -6,7 +6,9 @@ A record is a JSON object, or a CSV record whose columns are dotted paths. Wheth
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterable, Sequence
+import math
+from collections.abc import Callable, Container, Iterable, Sequence
+from decimal import Decimal
 from typing import Any, NamedTuple, TypeAlias
 
 import msgspec
@@ -18,7 +20,12 @@ from model.profile import PROFILE_ID, profile_to_document
 # Source of the columns: Amazon Pinpoint user guide, "Importing segments"; several values repeat the header.
 GROUPED = "such as Id, ChannelType, Attributes.X, Metrics.X, User.UserId"
 TEXT, NUMERIC, LIST = "text", "number", "list"
-KNOWN_GROUPS = ("Attributes.", "Metrics.", "Demographic.", "Location.", "User.", "ChannelType", "Address")
+HEADER_IDS = ("Id", "User.UserId", "User", *PROFILE_ID)  # a header with one of these is of people
+BYTE_ORDER_MARK = "\ufeff"
+PLAINER = {
+    "unexpected end of data": "a quote is opened and not closed where a row could end",
+    "new-line character": "a carriage return stands within a line, outside quotes",
+}
 # A synchronous Lambda invocation takes 6 MB; Pinpoint's own limit is 15 KB an endpoint. What is longer is no person.
 LONGEST_RECORD = 5_000_000
 
@@ -67,7 +74,7 @@ def make_decoder(header: Sequence[str] | None, *, id_needed: bool = True) -> Dec
             return make_record(value, id_needed=id_needed)
 
         return read_object
-    columns = plan_columns(header)
+    columns, names = plan_columns(header), list(header)
 
     def read_row(raw: bytes) -> Record:
         if len(raw) >= LONGEST_RECORD:
@@ -77,12 +84,20 @@ def make_decoder(header: Sequence[str] | None, *, id_needed: bool = True) -> Dec
         except UnicodeDecodeError as error:
             raise RecordError("expected UTF-8") from error
         except csv.Error as error:
-            raise RecordError(f"expected CSV: {error}") from error
+            raise RecordError(f"expected CSV: {explain_csv(error)}") from error
         if len(cells) != len(columns):
             raise RecordError(f"expected {len(columns)} fields, as in the header, found {len(cells)}")
+        if cells[0].removeprefix(BYTE_ORDER_MARK) == names[0] and cells[1:] == names[1:]:
+            raise RecordError("expected a person, found the header again")
         return make_record(build_row(columns, cells), id_needed=id_needed)
 
     return read_row
+
+
+def explain_csv(error: csv.Error) -> str:
+    """The csv module's own sentence, or a plainer one."""
+    text = str(error)
+    return next((plain for theirs, plain in PLAINER.items() if theirs in text), text)
 
 
 def make_record(value: object, *, id_needed: bool) -> Record:
@@ -102,18 +117,21 @@ def make_record(value: object, *, id_needed: bool) -> Record:
 
 
 def check_header(names: Sequence[str]) -> bool:
-    """Whether these are the columns of a table of people. Raises RecordError when they are meant to be but cannot be used."""
-    if not {"Id", "User.UserId", "User", *PROFILE_ID} & set(names):
-        if len(names) > 1 and any(name.startswith(KNOWN_GROUPS) for name in names):
-            raise RecordError("expected the header to name Id, User.UserId or ProfileId")
+    """Whether these are the columns of a table of people. Raises RecordError when they are but cannot be used."""
+    if set(HEADER_IDS).isdisjoint(names):
         return False
     plan_columns(names)
     return True
 
 
+def is_of_profiles(names: Container[str]) -> bool:
+    """Whether columns, or the fields of an object, are a profile's and not an endpoint's."""
+    return "Id" not in names and any(name in names for name in PROFILE_ID)
+
+
 def plan_columns(header: Sequence[str]) -> tuple[Column, ...]:
     """Where each column goes. Raises RecordError: a name missing, repeated though it has one value, or both a value and a group."""
-    profiles = "Id" not in header and not {"ProfileId", "profileId"}.isdisjoint(header)
+    profiles = is_of_profiles(header)
     columns = tuple(place_column(name, profiles=profiles) for name in header)
     if not all(header):
         raise RecordError(f"expected every column of the header to have a name, {GROUPED}")
@@ -152,9 +170,10 @@ def build_row(columns: Sequence[Column], cells: Iterable[Any]) -> dict[str, Any]
         if kind == LIST:
             place.setdefault(name, []).extend(cell if isinstance(cell, list) else [cell])
         elif kind == NUMERIC:
-            place[name] = float(cell) if isinstance(cell, str) and NUMBER.fullmatch(cell) else cell
-        elif isinstance(cell, int) and not isinstance(cell, bool):
-            place[name] = str(cell)  # a Parquet column of Ids may be of numbers
+            infinite = isinstance(cell, float) and math.isinf(cell)  # in Parquet: JSON would make it null, and that is missing
+            place[name] = float(cell) if isinstance(cell, str) and NUMBER.fullmatch(cell) else str(cell) if infinite else cell
+        elif (isinstance(cell, int) and not isinstance(cell, bool)) or (isinstance(cell, Decimal) and cell == cell.to_integral_value()):
+            place[name] = str(int(cell))  # a Parquet column of Ids may be of numbers
         else:
             place[name] = drop_missing(cell) if isinstance(cell, dict) else cell
     return document

@@ -18,6 +18,7 @@ from model.errors import DataError
 from model.features import parse_time
 from model.people_files import open_people, open_unpacked
 from model.people_records import RecordError, make_decoder
+from model.people_tables import find_separator
 
 # stage, how much of it is done, how much there is
 Report: TypeAlias = Callable[[str, int, int], None]
@@ -58,15 +59,24 @@ def read_outcomes(path: Path) -> Answers:
         rows = csv.reader(io.TextIOWrapper(file, encoding="utf-8-sig", newline=""), strict=True)
         header = next(rows, [])
         if not header or header[0] not in KEYS or header[1:] not in (["outcome"], ["outcome", "date"]):
+            between = find_separator(",".join(header))
+            found = f"; its columns are separated by {between}" if between else ""
             raise DataError(
-                f"{path}: expected outcomes: a CSV file whose first line is Id,outcome or Id,outcome,date (or UserId or ProfileId for Id)"
+                f"{path}: expected outcomes: a CSV file whose first line is Id,outcome or Id,outcome,date "
+                f"(or UserId or ProfileId for Id){found}"
             )
         dated = len(header) == 3
         for row in rows:
             if not row:
                 continue
             moment = parse_time(row[2].strip()) if dated and len(row) == 3 else math.nan
-            if len(row) != len(header) or not row[0] or row[1].strip() not in {"0", "1"} or (dated and math.isnan(moment)):
+            if (
+                len(row) != len(header)
+                or not row[0]
+                or "\n" in row[0]
+                or row[1].strip() not in {"0", "1"}
+                or (dated and math.isnan(moment))
+            ):
                 wrong.append(rows.line_num)
             elif row[0] in outcomes:
                 repeated.append(rows.line_num)

@@ -227,6 +227,15 @@ def gzip_of_nothing(tmp_path: Path) -> list[object]:
     return [write_segment(tmp_path / "nothing.jsonl.gz", [])]
 
 
+def semicolons(tmp_path: Path) -> list[object]:
+    (tmp_path / "people.csv").write_text("Id;ChannelType\na;EMAIL\n")
+    return [tmp_path / "people.csv"]
+
+
+def an_array(tmp_path: Path) -> list[object]:
+    return [write_segment(tmp_path / "people.json", ["[", '{"Id": "a"},', "]"])]
+
+
 def cut_off(tmp_path: Path) -> list[object]:
     path = tmp_path / "people.jsonl.gz"
     path.write_bytes(write_segment(path, PEOPLE).read_bytes()[:-10])
@@ -276,6 +285,8 @@ BAD = {
     empty: "empty.jsonl: expected people, one a line, found an empty file",
     blank: "blank.jsonl: expected people, one a line, found no line with anything on it",
     gzip_of_nothing: "nothing.jsonl.gz: expected people, one a line, found no line with anything on it",
+    semicolons: "people.csv: expected a comma between the columns of the header; they are separated by ;",
+    an_array: "expected people, one a line, found none in 3 lines; ",
     cut_off: "people.jsonl.gz: expected whole, undamaged data; it breaks off or cannot be read after line",
     no_bundle: "absent: expected a bundle: a directory with manifest.json and model.onnx",
     other_model: "model.onnx: expected the SHA-256 that manifest.json names",
@@ -309,6 +320,29 @@ def test_says_in_one_sentence_what_is_wrong_and_writes_nothing(
     assert sentence in told
     assert told.count("\n") == 1
     assert names(tmp_path / "out") == set()
+
+
+@pytest.mark.parametrize("name", ["--out", "--policy", "--bundle"])
+def test_an_empty_path_is_wrong_usage_and_not_the_folder_one_is_in(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    segment = str(write_segment(tmp_path / "people.jsonl", PEOPLE))
+    for words in ([name, ""], [f"{name}="]):
+        assert main(["run", segment, *(["--out", "out"] if name != "--out" else []), *words]) == 2
+        assert capsys.readouterr().err == f"segment-scorer run: expected text after {name}, found nothing\n"
+    assert names(tmp_path) == {"people.jsonl"}
+
+
+def test_warns_of_columns_that_nobody_reads_and_of_rows_of_many_lines(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "people.csv").write_text('Id,Metric.score,Attributes.Note\na,0.9,x\nb,0.9,"x\ny"\nc,0.9,"x\n\ny"\n')
+    assert run(tmp_path / "people.csv") == 0
+    path = tmp_path / "people.csv"
+    assert capsys.readouterr().err.splitlines()[:2] == [
+        f"{path}: no model and no policy reads Metric.score (meant: Metrics.score?)",
+        f"{path}: 2 rows of more than one line, the longest over lines 5 to 7",
+    ]
+    assert summary_of(tmp_path / "out")["received"] == 3
 
 
 def test_an_unknown_setting_in_the_environment_is_an_error(tmp_path: Path, bundle: Path) -> None:

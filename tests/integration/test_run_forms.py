@@ -14,6 +14,7 @@ import pytest
 from campaign.errors import DataError
 from campaign.request import Request
 from campaign.run import run_segment
+from campaign.segments import find_sources
 from tests.fake_hooks import person, write_segment
 from tests.fake_s3 import open_store
 from tests.fakes import make_bundle
@@ -76,6 +77,24 @@ def test_the_csv_is_ready_to_import(tmp_path: Path, bundle: Path) -> None:
     assert rows[2][1:3] == ['a,b\n"c"', ""]
 
 
+def test_says_how_many_of_the_kept_lost_something_by_a_further_form(tmp_path: Path, bundle: Path) -> None:
+    (tmp_path / "policy.toml").write_text('on_error = "keep"\n')
+    people = [*PEOPLE[:60], {**PEOPLE[0], "Id": "odd", "Metrics": "oops"}]
+    request = Request(
+        segment=[write_segment(tmp_path / "people.jsonl", people)],
+        out=tmp_path / "out",
+        bundle=bundle,
+        policy=tmp_path / "policy.toml",
+        also=("csv", "parquet"),
+    )
+    told: list[str] = []
+    run_segment(request, lambda *_: None, told.append)
+    lost = "left out what 1 person has where the form has no place for it, such as text where metrics belong"
+    assert told == [f"segment.csv: {lost}", f"segment.parquet: {lost}"]
+    for form in ("csv", "parquet"):
+        assert run(tmp_path / form, bundle, tmp_path / "out" / f"segment.{form}")["received"] == 11
+
+
 def test_a_table_of_nobody_is_still_a_file(tmp_path: Path, bundle: Path) -> None:
     run(tmp_path / "out", bundle, write_segment(tmp_path / "people.jsonl", [person(1, 0.0)]), also=("csv", "parquet", "profiles"))
     assert (tmp_path / "out" / "segment.csv").read_text() == "\n"
@@ -111,6 +130,20 @@ def test_reads_objects_prefixes_and_globs_of_s3(bucket: Any, tmp_path: Path, bun
         assert run(tmp_path / f"s3-{index}", bundle, name)["received"] == 100
         assert decisions(tmp_path / f"s3-{index}") == decisions(tmp_path / "disk")
     assert run(tmp_path / "single", bundle, "s3://exports/day/part-1.jsonl.gz")["received"] == 50
+
+
+def test_an_object_written_again_is_another_even_where_its_ends_and_its_size_are_the_same(bucket: Any) -> None:
+    for middle in (b"1", b"2", b"1"):
+        bucket.put_object(Bucket="exports", Key="a.jsonl", Body=b'{"Id":"a' + b"0" * 100_000 + middle + b"0" * 100_000 + b'"}\n')
+        bucket.put_object(Bucket="exports", Key=f"{middle.decode()}/_SUCCESS", Body=b"")
+        bucket.put_object(Bucket="exports", Key=f"{middle.decode()}/empty", Body=b"")
+        bucket.copy_object(Bucket="exports", Key=f"{middle.decode()}/a.jsonl", CopySource="exports/a.jsonl")
+    told: list[str] = []
+    (one,), (two,) = (find_sources([f"s3://exports/{number}/"], told.append) for number in (1, 2))
+    assert (one.size, one.probe) == (two.size, two.probe)
+    assert one.stamp != two.stamp
+    assert find_sources(["s3://exports/a.jsonl"])[0].stamp == one.stamp
+    assert told == ["s3://exports/1/empty: left out, an empty file", "s3://exports/2/empty: left out, an empty file"]
 
 
 def test_says_in_one_sentence_what_s3_does_not_have(bucket: Any, tmp_path: Path, bundle: Path) -> None:

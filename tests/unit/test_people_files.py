@@ -2,7 +2,10 @@ from __future__ import annotations
 
 import gzip
 import json
+import math
+from collections.abc import Callable
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -75,12 +78,122 @@ def test_a_quote_that_begins_no_field_is_text(tmp_path: Path) -> None:
     ]
 
 
-def test_a_quote_that_is_never_closed_costs_a_stretch_of_the_file_and_not_all_of_it(tmp_path: Path) -> None:
-    lines = [f'{n},"free"\n' for n in range(30_000)]
-    people = read_all(write(tmp_path / "p.csv", 'Id,Attributes.Plan\nx,"free\n' + "".join(lines)))
-    assert people[0] == (2, "expected CSV: ',' expected after '\"'")
-    assert len(people) > 20_000
-    assert people[-1] == (30_002, {"Id": "29999", "Attributes": {"Plan": ["free"]}})
+ROWS = [f"{n},EMAIL,Bob\n" for n in range(1, 20_001)]
+BOB = {"ChannelType": "EMAIL", "Attributes": {"Name": ["Bob"]}}
+NOT_CLOSED = "expected CSV: a quote is opened and not closed where a row could end"
+
+
+def write_rows(path: Path, rows: list[str]) -> Path:
+    return write(path, "Id,ChannelType,Attributes.Name\n" + "".join(rows))
+
+
+def test_a_quote_astray_costs_its_own_line_and_no_other(tmp_path: Path) -> None:
+    rows = [*ROWS[:10], '11,EMAIL,"Bob\n', *ROWS[11:]]
+    people = read_all(write_rows(tmp_path / "p.csv", rows))
+    assert people[10] == (12, NOT_CLOSED)
+    del people[10]
+    assert people == [(n + 1, {"Id": str(n), **BOB}) for n in range(1, 20_001) if n != 11]
+
+
+@pytest.mark.parametrize("second", ['500,EMAIL,"Bob\n', '500,EMAIL,Bob"\n', '500,EMAIL,"Bob"\n'])
+def test_two_quotes_astray_cost_their_own_lines_and_none_between(second: str, tmp_path: Path) -> None:
+    rows = [*ROWS[:10], '11,EMAIL,"Bob\n', *ROWS[11:499], second, *ROWS[500:]]
+    people = read_all(write_rows(tmp_path / "p.csv", rows))
+    assert [line for line, _ in people] == list(range(2, 20_002))
+    assert {line for line, person in people if isinstance(person, str)} <= {12, 501}
+    assert people[10] == (12, NOT_CLOSED)
+
+
+def test_a_cell_of_many_lines_stays_one_with_its_blank_lines_and_is_counted(tmp_path: Path) -> None:
+    rows = [ROWS[0], '2,EMAIL,"Dear Bob,\n\nall is well,\n\nAnn"\n', '3,EMAIL,"a\nb"\n', ROWS[3]]
+    with open_people(write_rows(tmp_path / "p.csv", rows)) as file:
+        records = list(file)
+        assert (file.joined.rows, file.joined.first, file.joined.last) == (2, 3, 7)
+    assert [line for line, _ in records] == [2, 3, 8, 10]
+    assert records[1][1] == rows[1].encode()
+
+
+def test_a_row_of_several_lines_with_too_few_cells_costs_one_line_and_the_rest_is_read_again(tmp_path: Path) -> None:
+    assert read_all(write_rows(tmp_path / "p.csv", ['1,"EMAIL\n', ROWS[1], '3,EMAIL"\n', ROWS[3]])) == [
+        (2, NOT_CLOSED),
+        (3, {"Id": "2", **BOB}),
+        (4, "expected 3 fields, as in the header, found 2"),
+        (5, {"Id": "4", **BOB}),
+    ]
+
+
+def test_a_cell_longer_than_any_is_no_cell(tmp_path: Path) -> None:
+    people = read_all(write_rows(tmp_path / "p.csv", ['1,EMAIL,"x\n', *["y\n"] * 60_000, 'z"\n', ROWS[1]]))
+    assert people[0] == (2, NOT_CLOSED)
+    assert people[-1] == (60_004, {"Id": "2", **BOB})
+    assert len(people) == 60_003
+
+
+def test_lines_that_all_open_a_quote_are_read_in_a_time_that_grows_as_they_do(tmp_path: Path) -> None:
+    """Each line, read as a row, opens a quote; read as the rest of a cell, it closes one and opens the next."""
+    path = write(tmp_path / "p.csv", "Id,x,y\n" + 'x",y,"z\n' * 20_000)
+    with open_people(path) as file:
+        assert sum(1 for _ in file) == 20_000
+
+
+def test_a_header_that_comes_again_is_no_person(tmp_path: Path) -> None:
+    part = "\ufeffId,ChannelType\na,EMAIL\n"
+    assert [person for _, person in read_all(write(tmp_path / "p.csv", part + part))] == [
+        {"Id": "a", "ChannelType": "EMAIL"},
+        "expected a person, found the header again",
+        {"Id": "a", "ChannelType": "EMAIL"},
+    ]
+
+
+@pytest.mark.parametrize("first", ['"', "secret nonsense", 'Id": "a"}', "7", "[1]", "}"])
+def test_json_lines_whose_first_line_is_broken_lose_that_line(first: str, tmp_path: Path) -> None:
+    people = read_all(write(tmp_path / "p.jsonl", f'{first}\n\nbroken, too\n  {{"Id": "b"}}\n'))
+    assert [line for line, _ in people] == [1, 3, 4]
+    assert people[2] == (4, {"Id": "b"})
+    assert all(isinstance(person, str) for _, person in people[:2])
+
+
+def test_does_not_look_for_an_object_for_ever(tmp_path: Path) -> None:
+    lines = ["x\n"] * 19
+    assert len(read_all(write(tmp_path / "p.jsonl", "".join([*lines, '{"Id": "a"}\n'])))) == 20
+    with pytest.raises(DataError, match="expected the header to name Id"):
+        open_people(write(tmp_path / "p.jsonl", "".join([*lines, "x\n", '{"Id": "a"}\n'])))
+
+
+NO_HEADER = "expected the header to name Id, User.UserId or ProfileId; or JSON lines, each an object in braces"
+STRANGE = {
+    "Id;ChannelType;Metrics.X\na;EMAIL;3\n": "expected a comma between the columns of the header; they are separated by ;",
+    '"Id"\t"x"\n': "expected a comma between the columns of the header; they are separated by a tab",
+    "e-mail|name\nb|Bob\n": "expected a comma between the columns of the header; they are separated by |",
+    "id,channeltype\na,EMAIL\n": (
+        "expected the header to name Id, found id; columns are named as in a Pinpoint import, in its capitals; "
+        "or JSON lines, each an object in braces"
+    ),
+    "secret@example.com,Bob\n": NO_HEADER,
+    '"broken\n': NO_HEADER,
+    "Id,ChannelType\ra,EMAIL\r": "expected lines that end in LF or CR LF; found CR alone",
+    '{"Id":"a"}\r{"Id":"b"}\r': "expected lines that end in LF or CR LF; found CR alone",
+    'Id,"x\ny"\na,b\n': "expected the header on one line; a quote in it is not closed there",
+    "Größe,Id\n".encode("latin-1"): "expected text in UTF-8; save it as UTF-8",
+    "Id,x\n".encode("utf-16"): "expected JSON lines or CSV, gzip or not, or Parquet, text in UTF-8; found UTF-16; save it as UTF-8",
+    "Id,x\n".encode("utf-16-le"): (
+        "expected JSON lines or CSV, gzip or not, or Parquet, text in UTF-8; found zero bytes, as in UTF-16; save it as UTF-8"
+    ),
+    b"PK\x03\x04xl": (
+        "expected JSON lines or CSV, gzip or not, or Parquet, text in UTF-8; found an Excel workbook or a zip file; save it as CSV in UTF-8"
+    ),
+}
+
+
+@pytest.mark.parametrize(("content", "sentence"), STRANGE.items())
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_refuses_at_once_what_is_neither_json_lines_nor_a_table_of_people(
+    content: str | bytes, sentence: str, pack: Callable[[bytes], bytes], tmp_path: Path
+) -> None:
+    path = write(tmp_path / "p", pack(content.encode() if isinstance(content, str) else content))
+    with pytest.raises(DataError) as caught:
+        open_people(path)
+    assert str(caught.value) == f"{path}: {sentence}"
 
 
 @pytest.mark.parametrize(
@@ -139,6 +252,46 @@ def test_reads_parquet_with_dotted_columns_or_with_structs_and_maps(tmp_path: Pa
     )
     parquet.write_table(nested, tmp_path / "nested")
     assert read_all(tmp_path / "nested") == [(1, first), (2, {"Id": "2", "Attributes": {}, "Metrics": {}})]
+
+
+WHEN = datetime(2026, 1, 31, 12, 0, 0, 5, tzinfo=UTC)
+ODD_COLUMNS = {
+    "Ids that are decimals": ({"Id": pa.array([Decimal(12)], pa.decimal128(18))}, {"Id": "12"}),
+    "Ids that are bytes": ({"Id": [b"a"], "Attributes": [{"Plan": [b"pro"]}]}, {"Id": "a", "Attributes": {"Plan": ["pro"]}}),
+    "times to the nanosecond": (
+        {"Id": ["a"], "CreationDate": pa.array([int(WHEN.timestamp() * 1_000_000) * 1_000 + 7], pa.timestamp("ns", "UTC"))},
+        {"Id": "a", "CreationDate": "2026-01-31T12:00:00.000005Z"},
+    ),
+    "decimals": (
+        {"Id": ["a"], "Metrics": [{"X": Decimal("1.50")}], "Attributes.Y": [Decimal("2.5")]},
+        {"Id": "a", "Metrics": {"X": 1.5}, "Attributes": {"Y": [2.5]}},
+    ),
+    "what is infinite is unreadable, not missing": ({"Id": ["a"], "Metrics.X": [-math.inf]}, {"Id": "a", "Metrics": {"X": "-inf"}}),
+}
+
+
+@pytest.mark.parametrize(("columns", "document"), ODD_COLUMNS.values(), ids=ODD_COLUMNS)
+def test_reads_parquet_types_that_json_has_not_got_as_what_they_say(columns: Any, document: dict[str, Any], tmp_path: Path) -> None:
+    parquet.write_table(pa.table(columns), tmp_path / "p")
+    assert read_all(tmp_path / "p") == [(1, document)]
+
+
+@pytest.mark.parametrize(
+    ("columns", "sentence"),
+    [
+        ({"Id": [b"\xff"]}, "expected text in UTF-8 where there are bytes"),
+        (
+            {"Id": ["a"], "Attributes": pa.array([[("x", "1"), ("x", "2")]], pa.map_(pa.string(), pa.string()))},
+            "expected every name in a map once",
+        ),
+        ({"id": ["a"]}, "expected the header to name Id, found id; columns are named as in a Pinpoint import, in its capitals"),
+    ],
+)
+def test_refuses_parquet_that_would_be_read_as_something_else(columns: Any, sentence: str, tmp_path: Path) -> None:
+    parquet.write_table(pa.table(columns), tmp_path / "p")
+    with pytest.raises(DataError) as caught:
+        read_all(tmp_path / "p")
+    assert str(caught.value) == f"{tmp_path / 'p'}: {sentence}"
 
 
 @pytest.mark.parametrize(

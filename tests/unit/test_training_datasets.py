@@ -27,6 +27,8 @@ def test_reads_gzip_by_its_content_and_several_files_as_one(tmp_path: Path) -> N
         ("", HEADER),
         ("id,Outcome\na,1\n", HEADER),
         ("Id,outcome,value\na,1,2\n", HEADER),
+        ("Id;outcome\na;1\n", f"{HEADER}; its columns are separated by ;"),
+        ('Id,outcome\n"a,1\nb,0\nc",1\n', "expected an Id and an outcome of 0 or 1 in line 4"),
         ("Id,outcome\n", "expected an outcome in each line, found no line after the header"),
         ("Id,outcome\na,1\nb,yes\nc\n,1\n", "expected an Id and an outcome of 0 or 1 in lines 3, 4, 5"),
         ("Id,outcome\n" + "a,2\n" * 8, "expected an Id and an outcome of 0 or 1 in lines 2, 3, 4, 5, 6 and 3 more"),

@@ -90,12 +90,13 @@ def test_keeps_a_vocabulary_that_the_spec_gives(tmp_path: Path) -> None:
         ("\n\n", "{path}: expected endpoints: JSON lines, CSV or Parquet, found nobody"),
         ("Id,outcome\n", "{path}: expected endpoints: JSON lines, CSV or Parquet, found nobody"),
         (
-            "nobody\n",
+            "{nobody\n",
             (
                 "expected an endpoint in each line, found none in 1 lines; {path}, line 1: expected one JSON object: "
-                "JSON is malformed: invalid character (byte 4)"
+                "JSON is malformed: object keys must be strings (byte 1)"
             ),
         ),
+        ("Id;outcome\n", "{path}: expected a comma between the columns of the header; they are separated by ;"),
         ('{"Id": "z"}\n', "expected endpoints and outcomes to share Ids, found none shared by 1 endpoints and 1 outcomes"),
         (
             '{"Id": "a"}\n',
