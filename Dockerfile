@@ -33,7 +33,7 @@ RUN --mount=type=secret,id=ca-bundle,target=/run/secrets/ca-bundle,required=fals
 # All bytecode lies in one tree beside the sources, the standard library's too: the official image ships none of it, and Lambda's
 # read-only disk would have every cold start compile it again.
 ENV PYTHONPYCACHEPREFIX=/opt/bytecode
-COPY image/compile.sh image/install.sh /build/
+COPY image/compile.sh image/install.sh image/prune.py /build/
 RUN /build/compile.sh "$(python -c 'import sysconfig; print(sysconfig.get_path("stdlib"))')" site-packages
 
 FROM builder AS function-dependencies
