@@ -73,7 +73,7 @@ def test_keeps_everybody_without_a_fallback_while_the_service_is_away(server: Se
 
 def test_does_not_need_the_service_to_be_there_first(bundle: Path, tmp_path: Path) -> None:
     address = f"unix:{tmp_path}/scorer.sock"
-    function = Function(address, bundle)
+    function = Function(address, bundle, call_ms=SOON)
     assert function.ask()["fallback_used"] == 1
     with run_server(bundle, listen=address):
         function.recover()
