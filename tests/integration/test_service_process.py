@@ -218,7 +218,7 @@ def test_is_probed_at_a_socket_of_its_own_whatever_its_other_addresses_need(
 
 
 def test_listens_where_the_environment_says_unless_told_otherwise(bundle: Path, tmp_path: Path) -> None:
-    there = {"SERVE_LISTEN": f"unix:{tmp_path}/a.sock unix:{tmp_path}/b.sock"}
+    there = {"SERVE_LISTEN": f"unix:{tmp_path}/a.sock unix:{tmp_path}/b.sock", "SERVE_PROBE": ""}  # empty: no probe's socket
     with run_process([sys.executable, "-m", "cli.main", "serve", "--bundle", str(bundle)], there) as process:
         assert process.wait_for("listening")["addresses"] == there["SERVE_LISTEN"].split()
     with run_server(bundle, environ=there) as server:
