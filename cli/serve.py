@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -45,8 +44,6 @@ def command(
         raise SegmentScorerError("expected --tls-cert and --tls-key together, and --tls-client-ca only with them")
     if probe and not probe.startswith("unix:/"):
         raise SegmentScorerError("--probe: expected unix:/path, which needs no TLS whatever the other addresses need")
-    if math.isnan(grace):  # beside every bound, for Typer
-        raise SegmentScorerError("--grace: expected a number of seconds from 0 to 3600")
     start_log(log_level)
     serve(
         ServiceSettings(

@@ -141,9 +141,10 @@ IDLE = 200  # more than gRPC's own limit for the whole server, 192, and far more
 def test_streams_held_open_by_watchers_cost_no_inference(stub: GRPCInferenceServiceStub, channel: grpc.Channel) -> None:
     watches = []
     for _ in range(IDLE):
-        watches.append(health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest(service="tiny")))
+        watches.append(health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest(service="tiny"), timeout=LIMIT))
         assert next(watches[-1]).status == health_pb2.HealthCheckResponse.SERVING
     assert len(read_scores(stub.ModelInfer(build_request(make_rows(3), OURS), timeout=LIMIT), 3, OURS)) == 3
+    assert all(watch.is_active() for watch in watches)
     for watch in watches:
         watch.cancel()
 
