@@ -33,7 +33,7 @@ RUN --mount=type=secret,id=ca-bundle,target=/run/secrets/ca-bundle,required=fals
 # All bytecode lies in one tree beside the sources, the standard library's too: the official image ships none of it, and Lambda's
 # read-only disk would have every cold start compile it again.
 ENV PYTHONPYCACHEPREFIX=/opt/bytecode
-COPY image/compile.sh image/install.sh /build/
+COPY image/compile.sh image/install.sh image/prune.py /build/
 RUN /build/compile.sh "$(python -c 'import sysconfig; print(sysconfig.get_path("stdlib"))')" site-packages
 
 FROM builder AS function-dependencies
@@ -66,22 +66,27 @@ RUN chmod -R a=rX,u+w . && chmod 755 service/extensions/segment-scorer && /build
 
 # hadolint ignore=DL3006,DL3029,DL3065  # the default anyway, but podman before version 5 would take the builder's
 FROM --platform=${TARGETPLATFORM} ${BASE_IMAGE} AS service
+# Where it listens unless --listen says otherwise, and the socket of its health check, which holds whatever --listen and --tls-cert say.
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONPYCACHEPREFIX=/opt/bytecode \
-    ORT_DISABLE_TELEMETRY=1
+    ORT_DISABLE_TELEMETRY=1 \
+    SERVE_LISTEN=0.0.0.0:8081 \
+    SERVE_PROBE=unix:/tmp/segment-scorer-probe.sock
 WORKDIR /var/task
 COPY --from=service-dependencies /opt/venv/ /opt/venv/
 COPY --from=service-dependencies /opt/bytecode/ /opt/bytecode/
 COPY --from=service-code /opt/bytecode/var/ /opt/bytecode/var/
 COPY --from=service-code /var/task/ /var/task/
-# Nobody's number; whoever runs the container may choose another. Every file is readable by all, and nothing is written.
+# Nobody's number; whoever runs the container may choose another. Every file is readable by all, and nothing is written but the socket.
 USER 65532:65532
 EXPOSE 8081
-HEALTHCHECK --interval=10s --timeout=5s --start-period=30s CMD ["python", "-m", "service.probe"]
+HEALTHCHECK --interval=10s --timeout=10s --start-period=60s CMD ["python", "-m", "service.probe"]
 ENTRYPOINT ["python", "-m", "cli.main", "serve"]
-CMD ["--listen", "0.0.0.0:8081"]
+CMD []
 ARG VERSION=unknown
 ARG REVISION=unknown
+# What ServerMetadata tells: the project is copied here, not installed.
+ENV SERVE_VERSION=$VERSION
 LABEL org.opencontainers.image.title="segment-scorer-service" \
       org.opencontainers.image.version="$VERSION" \
       org.opencontainers.image.revision="$REVISION" \
@@ -105,6 +110,7 @@ ENTRYPOINT ["/opt/entrypoint.sh"]
 CMD ["function.handler.handle"]
 ARG VERSION=unknown
 ARG REVISION=unknown
+ENV SERVE_VERSION=$VERSION
 LABEL org.opencontainers.image.title="segment-scorer-sidecar" \
       org.opencontainers.image.version="$VERSION" \
       org.opencontainers.image.revision="$REVISION" \

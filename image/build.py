@@ -30,13 +30,13 @@ ARCHITECTURES = ("amd64", "arm64")
 CHOICES = ("BASE_PYTHON", "FUNCTION_SET")  # arguments of the Dockerfile that the environment may set
 
 
-def build_image(engine: Engine, target: str, environ: Mapping[str, str]) -> str:
-    """Build one target and give the image's name. The engine's progress goes to stderr. Raises ImageError."""
+def build_image(engine: Engine, target: str, environ: Mapping[str, str], repository: str = NAME) -> str:
+    """Build one target and give the image's name, in `repository`. The engine's progress goes to stderr. Raises ImageError."""
     base = provide_base(engine, environ)
     arch, ca_bundle = environ.get("ARCH"), environ.get("CA_BUNDLE")
     chosen = [f"{name}={environ[name]}" for name in CHOICES if environ.get(name)]
     variant = (environ.get("FUNCTION_SET") or target) if target == "function" else target
-    name = f"{NAME}:{variant}" + (f"-{arch}" if arch else "")
+    name = f"{repository}:{variant}" + (f"-{arch}" if arch else "")
     command = [
         *(engine.program, "build", "--file", str(DOCKERFILE), "--target", target, "--tag", name),
         *("--build-arg", f"BASE_IMAGE={base}", "--build-arg", f"VERSION={read_version()}", "--build-arg", f"REVISION={read_revision()}"),

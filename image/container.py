@@ -32,8 +32,9 @@ LAMBDA_LIMITS = (
 )
 # Lambda gives one vCPU at this size, and proportionally less below.
 MEGABYTES_A_CPU = 1769
-START_SECONDS = 60.0
-STOP_SECONDS = 20
+# Bounds for what never comes, not for what is slow.
+START_SECONDS = 180.0
+STOP_SECONDS = 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,7 +114,7 @@ def wait_until_it_answers(container: Container) -> None:
     while time.monotonic() < deadline and container.process.poll() is None:
         with (
             contextlib.suppress(OSError, http.client.HTTPException),
-            contextlib.closing(http.client.HTTPConnection("127.0.0.1", container.emulator.port, timeout=1)) as connection,
+            contextlib.closing(http.client.HTTPConnection("127.0.0.1", container.emulator.port, timeout=10)) as connection,
         ):
             connection.request("GET", "/")  # not an invocation: the function is not started by it
             connection.getresponse()

@@ -8,10 +8,9 @@ from __future__ import annotations
 import logging
 import os
 import queue
-import re
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent import futures
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +23,7 @@ from grpc_reflection.v1alpha import reflection, reflection_pb2_grpc
 from model.bundle import load_bundle
 from protos import open_inference_pb2 as pb
 from protos.open_inference_pb2_grpc import add_GRPCInferenceServiceServicer_to_server
-from service.errors import ServiceError
+from service.addresses import listen
 from service.servicer import InferenceServicer
 from service.session import Model, OnnxModel
 from service.tls import TlsFiles, load_credentials
@@ -32,10 +31,8 @@ from service.tls import TlsFiles, load_credentials
 LOG = logging.getLogger("segment_scorer.service")
 SERVICE = pb.DESCRIPTOR.services_by_name["GRPCInferenceService"].full_name
 SPARE_THREADS = 4  # for readiness and for refusals while every admitted inference runs
-# What gRPC would also take, such as a bare name, it understands in ways that nobody means.
-ADDRESS = re.compile(r"unix:/.+|([\w.-]+|\[[0-9a-fA-F:.]+\]):[0-9]{1,5}", re.ASCII)
-LARGEST_PORT = 65_535  # gRPC takes a larger one modulo 65,536
-ASIDE_THREADS = 4  # for health and reflection, so that a stream held open costs no inference
+MOST_REFLECTIONS = 4  # streams at once, each of which holds a thread for as long as it is open
+LONGEST_MESSAGE = 2_147_483_647  # gRPC's own bound
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,11 +63,10 @@ class Service:
     def __init__(self, model: Model, settings: ServiceSettings) -> None:
         """Listen on every address. Raises ServiceError for one that cannot be had, or TLS files that cannot be used."""
         self._grace = settings.grace
-        self._aside = futures.ThreadPoolExecutor(ASIDE_THREADS, thread_name_prefix="aside")
-        self._health = health.HealthServicer(experimental_non_blocking=True, experimental_thread_pool=self._aside)
-        threads = settings.most_calls + SPARE_THREADS
+        self._health = health.HealthServicer(experimental_non_blocking=True)  # a watcher holds no thread
+        threads = settings.most_calls + SPARE_THREADS + MOST_REFLECTIONS
         # A request is its numbers and a little around them; gRPC refuses a longer one before it is read.
-        longest = max(4_194_304, settings.most_rows * model.facts.width * 8 + 65_536)
+        longest = min(max(4_194_304, settings.most_rows * model.facts.width * 8 + 65_536), LONGEST_MESSAGE)
         self._server = grpc.server(
             futures.ThreadPoolExecutor(threads, thread_name_prefix="call"),
             maximum_concurrent_rpcs=threads * 8,  # beyond it gRPC itself refuses; below it our own admission does
@@ -82,9 +78,9 @@ class Service:
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         names = [SERVICE, health.SERVICE_NAME]
         if settings.reflection:
-            _add_reflection(names, self._server, self._aside)
+            _add_reflection(names, self._server)
         credentials = load_credentials(settings.tls) if settings.tls else None
-        self.addresses = tuple(_listen(self._server, address, credentials) for address in settings.listen)
+        self.addresses = tuple(listen(self._server, address, credentials) for address in settings.listen)
         for name in ("", SERVICE, model.facts.name):
             self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
         self._server.start()
@@ -98,7 +94,6 @@ class Service:
     def stop(self) -> None:
         """End at once; calls under way are cancelled."""
         self._server.stop(0).wait()
-        self._aside.shutdown(wait=False, cancel_futures=True)
 
 
 def load_model(bundle: Path) -> Model:
@@ -130,24 +125,18 @@ def serve(settings: ServiceSettings, *, load: Callable[[Path], Model] = load_mod
     LOG.info("stopped")
 
 
-def _listen(server: grpc.Server, address: str, credentials: grpc.ServerCredentials | None) -> str:
-    local = address.startswith("unix:")
-    if not ADDRESS.fullmatch(address) or (not local and int(address.rpartition(":")[2]) > LARGEST_PORT):
-        raise ServiceError("expected each address to be host:port, [host]:port or unix:/path")
-    try:
-        port = server.add_secure_port(address, credentials) if credentials and not local else server.add_insecure_port(address)
-    except RuntimeError as error:
-        raise ServiceError(f"cannot listen on {address}: expected it to be free and this machine's") from error
-    return address if local else f"{address.rpartition(':')[0]}:{port}"
-
-
-def _add_reflection(names: list[str], server: grpc.Server, pool: futures.ThreadPoolExecutor) -> None:
+def _add_reflection(names: list[str], server: grpc.Server) -> None:
     servicer = reflection.ReflectionServicer((*names, reflection.SERVICE_NAME))
     answer = servicer.ServerReflectionInfo
+    admission = threading.BoundedSemaphore(MOST_REFLECTIONS)
 
-    def answer_aside(requests: Any, context: Any) -> Any:
-        return answer(requests, context)
+    def answer_few(requests: Any, context: Any) -> Iterator[Any]:
+        if not admission.acquire(blocking=False):
+            context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, "too many reflection streams at once; close one")
+        try:
+            yield from answer(requests, context)
+        finally:
+            admission.release()
 
-    answer_aside.experimental_thread_pool = pool  # type: ignore[attr-defined]  # how grpc's Python takes a handler's own threads
-    servicer.ServerReflectionInfo = answer_aside
+    servicer.ServerReflectionInfo = answer_few
     reflection_pb2_grpc.add_ServerReflectionServicer_to_server(servicer, server)

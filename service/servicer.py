@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import logging
+import os
 import threading
 import time
 from collections.abc import Iterator
@@ -94,11 +95,11 @@ class InferenceServicer(GRPCInferenceServiceServicer):
 
 
 def read_version() -> str:
-    """This project's version; "" where it was copied rather than installed, as in the image."""
+    """This project's version: as installed, or as the image says in SERVE_VERSION, where it is copied; else `unknown`."""
     try:
         return importlib.metadata.version(SERVER_NAME)
     except importlib.metadata.PackageNotFoundError:
-        return ""
+        return os.environ.get("SERVE_VERSION") or "unknown"
 
 
 @contextmanager

@@ -36,8 +36,10 @@ BINARIES = {
     "aarch64": ("arm64", "ec2e5d09633d853834c008b1ef264bf834b258a94d551d2b2074966494b39a21"),
     "arm64": ("arm64", "ec2e5d09633d853834c008b1ef264bf834b258a94d551d2b2074966494b39a21"),
 }
-START_SECONDS = 20.0
-STOP_SECONDS = 5.0
+# Bounds for what never comes; a machine that is busy gets there.
+START_SECONDS = 180.0
+STOP_SECONDS = 5.0  # to end when asked, before it is killed
+KILL_SECONDS = 60.0
 
 
 class EmulatorError(Exception):
@@ -71,7 +73,7 @@ class Emulator:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    def post(self, event: object, timeout: float = 60.0) -> Answer:
+    def post(self, event: object, timeout: float = 180.0) -> Answer:
         """Invoke with `event` (bytes go as they are) and wait for the answer."""
         body = event if isinstance(event, bytes) else json.dumps(event).encode()
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
@@ -177,7 +179,7 @@ def stop_session(process: subprocess.Popen[bytes]) -> None:
         process.send_signal(signal.SIGTERM)
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(STOP_SECONDS)
-    deadline = time.monotonic() + STOP_SECONDS
+    deadline = time.monotonic() + KILL_SECONDS
     while members := find_session(process.pid):
         for pid in members:
             with contextlib.suppress(ProcessLookupError):

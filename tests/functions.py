@@ -14,22 +14,22 @@ from function.bootstrap import build_handler
 from tests.bundles import COLUMNS, expected_scores
 from tests.fakes import FakeContext, make_endpoint, make_event, read_log
 
-BUDGET = 20.0  # seconds that Lambda gives; far more than the settings below ever let a call take
+BUDGET = 60.0  # seconds that Lambda gives; far more than the settings below ever let a call take
 PEOPLE = 10
-PATIENCE = 60.0
+PATIENCE = 180.0
 # The bundled scorer must not be able to hide behind the remote one: scores are rounded as the policy's default says.
 DECIMALS = 4
 
 
 class Function:
-    """One function instance, with short waits so that a test sees failure and recovery soon."""
+    """One function instance. A call has long enough on a busy machine; a test that waits for it to run out gives it less."""
 
     def __init__(self, target: str, bundle: Path, **settings: str) -> None:
         self.log = io.StringIO()
         environ = {
             "SCORER_TARGET": target,
             "SCORER_BUNDLE": str(bundle),
-            "SCORER_CALL_MS": "1000",
+            "SCORER_CALL_MS": "10000",
             "SCORER_BREAKER_MS": "300",
             **{f"SCORER_{name.upper()}": value for name, value in settings.items()},
         }

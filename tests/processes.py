@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parent.parent
-PATIENCE = 60.0  # seconds until a process that should have started counts as broken
+PATIENCE = 180.0  # seconds until a process that should have started counts as broken
 
 
 class Process:
@@ -81,20 +81,20 @@ def run_process(command: Sequence[str], environ: Mapping[str, str] | None = None
 
 
 class Server(Process):
-    """`segment-scorer serve` over a bundle; `address` is where it listens."""
+    """`segment-scorer serve` over a bundle; `address` is where it listens, before the one of --probe."""
 
-    def __init__(self, bundle: Path, *options: str, listen: str = "127.0.0.1:0") -> None:
-        super().__init__([sys.executable, "-m", "cli.main", "serve", "--bundle", str(bundle), "--listen", listen, *options])
+    def __init__(self, bundle: Path, *options: str, listen: str = "127.0.0.1:0", environ: Mapping[str, str] | None = None) -> None:
+        super().__init__([sys.executable, "-m", "cli.main", "serve", "--bundle", str(bundle), "--listen", listen, *options], environ)
         try:
-            (self.address,) = self.wait_for("listening")["addresses"]
+            self.address, *_ = self.wait_for("listening")["addresses"]
         except BaseException:
             self.end()
             raise
 
 
 @contextmanager
-def run_server(bundle: Path, *options: str, listen: str = "127.0.0.1:0") -> Iterator[Server]:
-    server = Server(bundle, *options, listen=listen)
+def run_server(bundle: Path, *options: str, listen: str = "127.0.0.1:0", environ: Mapping[str, str] | None = None) -> Iterator[Server]:
+    server = Server(bundle, *options, listen=listen, environ=environ)
     try:
         yield server
     finally:

@@ -11,7 +11,7 @@ from function.handler import handle as real
 def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:
     match event.get("Sabotage"):
         case "sleep":
-            time.sleep(60)
+            time.sleep(3600)
         case "exit":
             os._exit(3)
         case "abort":

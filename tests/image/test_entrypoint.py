@@ -23,7 +23,7 @@ def run(engine: Engine, image: str, *options: str) -> subprocess.CompletedProces
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=180,
     )
 
 

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from function.hosts import pinpoint
-from tests.image.conftest import ROOT, Start
+from tests.image.conftest import ROOT, AnswerInProcess, Start, check_examples
 
 pytestmark = pytest.mark.image
-EVENTS = sorted((ROOT / "examples" / "events").glob("*.json"))
 LAMBDA_REQUEST_LIMIT = 6 * 1024 * 1024
 
 
@@ -23,16 +21,12 @@ def read_example(name: str = "cdnow-five-customers.json") -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("memory", [128, 512])
-def test_answers_every_example_as_the_function_does_in_process(memory: int, start: Start, answer_in_process: Callable[[Any], Any]) -> None:
+def test_answers_every_example_as_the_function_does_in_process(memory: int, start: Start, answer_in_process: AnswerInProcess) -> None:
     with start(memory=memory) as container:
-        for path in EVENTS:
-            event = json.loads(path.read_text("utf-8"))
-            answer = container.emulator.post(event)
-            assert answer.status == 200
-            assert list(answer.json().items()) == list(answer_in_process(event).items()), path.name
+        check_examples(container, answer_in_process)
 
 
-def test_answers_the_largest_event_within_128_megabytes(start: Start, answer_in_process: Callable[[Any], Any]) -> None:
+def test_answers_the_largest_event_within_128_megabytes(start: Start, answer_in_process: AnswerInProcess) -> None:
     event = read_example()
     person = next(iter(event["Endpoints"].values()))
     room = (LAMBDA_REQUEST_LIMIT - 100_000) // pinpoint.LARGEST_BATCH - len(json.dumps(person))

@@ -18,6 +18,7 @@ from image.engine import Engine
 
 ROOT = Path(__file__).parents[2]
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
+PATIENCE = 180.0  # seconds for what should take milliseconds
 Build = Callable[..., str]
 pytestmark = pytest.mark.image
 
@@ -37,13 +38,14 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         subprocess.Popen(["docker-registry", "serve", folder / "config.yml"], stdout=log, stderr=log) as server,
     ):
         try:
-            deadline = time.monotonic() + 20
-            while time.monotonic() < deadline:
+            deadline = time.monotonic() + PATIENCE
+            while True:
                 try:
-                    urllib.request.urlopen(f"http://127.0.0.1:{port}/v2/", timeout=5).close()
+                    urllib.request.urlopen(f"http://127.0.0.1:{port}/v2/", timeout=PATIENCE).close()
                     break
                 except OSError:
                     assert server.poll() is None, (folder / "log").read_text()
+                    assert time.monotonic() < deadline, (folder / "log").read_text()
                     time.sleep(0.05)
             yield f"127.0.0.1:{port}"
         finally:
@@ -78,13 +80,13 @@ def push(image: str, repository: str) -> subprocess.CompletedProcess[str]:
 def tags_of(repository: str) -> dict[str, str]:
     """What every tag names, asked of the registry without our own code."""
     host, _, name = repository.partition("/")
-    with urllib.request.urlopen(f"http://{host}/v2/{name}/tags/list", timeout=5) as answer:
+    with urllib.request.urlopen(f"http://{host}/v2/{name}/tags/list", timeout=PATIENCE) as answer:
         tags = json.load(answer)["tags"]
     digests = {}
     for tag in tags:
         request = urllib.request.Request(f"http://{host}/v2/{name}/manifests/{tag}", method="HEAD")
         request.add_header("Accept", "application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.v2+json")
-        with urllib.request.urlopen(request, timeout=5) as answer:  # noqa: S310
+        with urllib.request.urlopen(request, timeout=PATIENCE) as answer:  # noqa: S310
             digests[tag] = answer.headers["Docker-Content-Digest"]
     return digests
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
+import grpc
 import numpy as np
 import pytest
 
@@ -20,14 +18,15 @@ from image.build import read_version
 from image.container import LAMBDA_LIMITS, Container, run_container
 from image.engine import Engine
 from model.bundle import load_bundle
-from tests.emulator import find_free_port
-from tests.image.conftest import ROOT
+from protos import open_inference_pb2 as pb
+from protos.open_inference_pb2_grpc import GRPCInferenceServiceStub
+from tests.certificates import Authority
+from tests.image.conftest import EVENTS, FIND_UNREADABLE, ROOT, AnswerInProcess, check_examples
+from tests.image.service_container import PATIENCE, ServiceContainer, run_service
 from tests.image.test_contents import AT_A_COLD_START, FIND_COMPILED, MOST_BEYOND_THE_BASE, SBOM, read_locked, write_bill
 
 pytestmark = pytest.mark.image
 SERVICE, SIDECAR = "segment-scorer:service", "segment-scorer:function-sidecar"
-EVENTS = sorted((ROOT / "examples" / "events").glob("*.json"))
-PATIENCE = 60.0
 # What each process of an image imports at its start.
 STARTS = {
     SERVICE: [("cli.main", "cli.serve", "service.server", "service.tls"), ("service.probe",)],
@@ -47,23 +46,6 @@ def require_image(engine: Engine, name: str) -> str:
     return name
 
 
-@contextlib.contextmanager
-def run_service(engine: Engine) -> Iterator[tuple[str, str]]:
-    """The service's container under tight limits: its name, and the address where it answers."""
-    port = find_free_port()
-    name = f"segment-scorer-service-{port}"
-    limits = ("--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges", "--memory=256m")
-    engine.ask("run", "--detach", "--name", name, *limits, "--publish", f"127.0.0.1:{port}:8081", require_image(engine, SERVICE))
-    try:
-        deadline = time.monotonic() + PATIENCE
-        while not engine.succeeds("exec", name, "python", "-m", "service.probe"):
-            assert time.monotonic() < deadline, engine.ask("logs", name)
-            time.sleep(0.1)
-        yield name, f"127.0.0.1:{port}"
-    finally:
-        engine.succeeds("rm", "--force", name)
-
-
 def look_inside(engine: Engine, name: str, *command: str) -> str:
     """What a command prints in a fresh container under Lambda's limits."""
     program, *arguments = command
@@ -72,7 +54,7 @@ def look_inside(engine: Engine, name: str, *command: str) -> str:
 
 @pytest.mark.parametrize("name", STARTS)
 def test_every_file_can_be_read_and_the_image_stays_within_the_functions_limit(name: str, engine: Engine) -> None:
-    assert look_inside(engine, name, "find", "/opt", "/var/task", "(", "-type", "f", "-o", "-type", "d", ")", "!", "-readable") == ""
+    assert look_inside(engine, name, "python", "-c", FIND_UNREADABLE, "/opt", "/var/task") == ""
     sizes = look_inside(engine, name, "du", "--bytes", "--summarize", "/opt", "/var/task").splitlines()
     assert sum(int(line.split()[0]) for line in sizes) <= MOST_BEYOND_THE_BASE
 
@@ -100,21 +82,54 @@ def test_is_labelled_and_has_exactly_the_locked_packages(name: str, engine: Engi
 
 
 def test_the_service_scores_as_the_bundled_model_does_and_drains(engine: Engine) -> None:
+    with run_service(engine, require_image(engine, SERVICE)) as service:
+        check_scores(service)
+        assert engine.ask("exec", service.name, "id", "-u").strip() == "65532"
+        engine.ask("stop", "--time", "60", service.name)
+        assert engine.ask("inspect", "--format", "{{.State.ExitCode}}", service.name).strip() == "0"
+
+
+def check_scores(service: ServiceContainer, **tls: Path) -> None:
     bundle = load_bundle(ROOT / "model" / "artifact")
-    with run_service(engine) as (name, address):
-        scorer = RemoteScorer(RemoteSettings(target=address, dialect=Dialect(model=bundle.name), call_cap=PATIENCE))
-        assert np.allclose(
-            scorer.score_batch(bundle.golden_rows, PATIENCE), BundledScorer(bundle).score_batch(bundle.golden_rows, 1), rtol=0, atol=1e-6
-        )
-        assert engine.ask("exec", name, "id", "-u").strip() == "65532"
-        engine.ask("stop", "--time", "20", name)
-        assert engine.ask("inspect", "--format", "{{.State.ExitCode}}", name).strip() == "0"
+    scorer = RemoteScorer(RemoteSettings(target=service.address, dialect=Dialect(model=bundle.name), call_cap=PATIENCE, **tls))
+    here = BundledScorer(bundle).score_batch(bundle.golden_rows, PATIENCE)
+    assert np.allclose(scorer.score_batch(bundle.golden_rows, PATIENCE), here, rtol=0, atol=1e-6)
 
 
-def test_the_service_has_a_health_check_and_a_user_that_is_not_root(engine: Engine) -> None:
+def test_the_service_is_healthy_with_mutual_tls_at_another_address_and_unhealthy_when_it_hangs(engine: Engine, tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    server, client = authority.sign("server"), authority.sign("client")
+    mounts = {server.certificate: "/tls/server.pem", server.key: "/tls/server.key", authority.certificate: "/tls/authority.pem"}
+    for path in mounts:
+        path.chmod(0o644)  # the image's user is nobody here
+    tmp_path.chmod(0o755)
+    options = ("--listen", "0.0.0.0:9443", "--tls-cert", "/tls/server.pem", "--tls-key", "/tls/server.key")
+    mutual = ("--tls-client-ca", "/tls/authority.pem")
+    with run_service(engine, require_image(engine, SERVICE), *options, *mutual, port=9443, mounts=mounts) as service:
+        check_scores(service, tls_ca=authority.certificate, tls_cert=client.certificate, tls_key=client.key)
+        engine.ask("kill", "--signal", "STOP", service.name)
+        service.wait_until(healthy=False)
+        engine.ask("kill", "--signal", "CONT", service.name)
+
+
+def test_the_service_listens_for_others_when_only_another_option_is_given_and_tells_the_version(engine: Engine) -> None:
+    with (
+        run_service(engine, require_image(engine, SERVICE), "--max-rows", "10") as service,
+        grpc.insecure_channel(service.address) as channel,
+    ):
+        told = GRPCInferenceServiceStub(channel).ServerMetadata(pb.ServerMetadataRequest(), timeout=PATIENCE, wait_for_ready=True)
+    assert (told.name, told.version) == ("segment-scorer", read_version())
+
+
+def test_the_service_has_a_user_that_is_not_root(engine: Engine) -> None:
     (facts,) = json.loads(engine.ask("image", "inspect", require_image(engine, SERVICE)))
     assert facts["Config"]["User"] == "65532:65532"
-    assert "service.probe" in json.dumps(facts)
+
+
+@pytest.mark.parametrize("name", STARTS)
+def test_knows_its_version_where_the_project_is_not_installed(name: str, engine: Engine) -> None:
+    program = "from service.servicer import read_version; print(read_version())"
+    assert look_inside(engine, name, "python", "-c", program).strip() == read_version()
 
 
 def test_the_service_says_in_one_sentence_what_is_wrong_with_its_options(engine: Engine) -> None:
@@ -132,23 +147,15 @@ def beside(engine: Engine) -> Iterator[Container]:
         yield container
 
 
-def check_answers(container: Container, answer_in_process: Callable[[Any], Any]) -> None:
-    for path in EVENTS:
-        event = json.loads(path.read_text("utf-8"))
-        answer = container.emulator.post(event)
-        assert answer.status == 200
-        assert list(answer.json().items()) == list(answer_in_process(event).items()), path.name
-
-
-def test_the_sidecar_scores_for_the_function(beside: Container, answer_in_process: Callable[[Any], Any]) -> None:
-    check_answers(beside, answer_in_process)
+def test_the_sidecar_scores_for_the_function(beside: Container, answer_in_process: AnswerInProcess) -> None:
+    check_examples(beside, answer_in_process)
     assert '"listening"' in beside.emulator.stdout + beside.emulator.stderr
     assert "Scorer" not in "".join(line for line in beside.emulator.stdout.splitlines() if '"error"' in line)
 
 
-def test_answers_stay_right_after_the_sidecar_was_killed(beside: Container, answer_in_process: Callable[[Any], Any]) -> None:
-    check_answers(beside, answer_in_process)
+def test_answers_stay_right_after_the_sidecar_was_killed(beside: Container, answer_in_process: AnswerInProcess) -> None:
+    check_examples(beside, answer_in_process)
     beside.ask("python", "-c", KILL)
     event = json.loads(EVENTS[0].read_text("utf-8"))
     assert beside.emulator.post(event).status == 502  # Lambda fails the invocation that finds the sidecar dead, and starts both anew
-    check_answers(beside, answer_in_process)
+    check_examples(beside, answer_in_process)

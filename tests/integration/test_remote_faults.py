@@ -17,10 +17,12 @@ from protos.open_inference_pb2_grpc import GRPCInferenceServiceStub
 from tests.bundles import make_bundle, make_rows
 from tests.certificates import Authority, Pair
 from tests.functions import Function
-from tests.processes import Process, Server, run_process, run_server
+from tests.processes import PATIENCE, Process, Server, run_process, run_server
 from tests.proxy import Proxy
 
 BUNDLED = "tiny@3"  # the remote scorer's label is the same: it is the same model; `error` tells them apart
+
+SOON = "1000"  # milliseconds, where a call is to run out of them
 
 
 @pytest.fixture(scope="module")
@@ -71,14 +73,14 @@ def test_keeps_everybody_without_a_fallback_while_the_service_is_away(server: Se
 
 def test_does_not_need_the_service_to_be_there_first(bundle: Path, tmp_path: Path) -> None:
     address = f"unix:{tmp_path}/scorer.sock"
-    function = Function(address, bundle)
+    function = Function(address, bundle, call_ms=SOON)
     assert function.ask()["fallback_used"] == 1
     with run_server(bundle, listen=address):
         function.recover()
 
 
 def test_stops_asking_a_hung_service(server: Server, bundle: Path) -> None:
-    function = Function(server.address, bundle, breaker_ms="60000")
+    function = Function(server.address, bundle, breaker_ms="60000", call_ms=SOON)
     function.recover()
     server.signal(signal.SIGSTOP)
     assert function.ask()["error"] == "ScorerTimeout"
@@ -87,7 +89,7 @@ def test_stops_asking_a_hung_service(server: Server, bundle: Path) -> None:
 
 
 def test_returns_to_a_hung_service_once_it_wakes(server: Server, bundle: Path) -> None:
-    function = Function(server.address, bundle)
+    function = Function(server.address, bundle, call_ms=SOON)
     server.signal(signal.SIGSTOP)
     assert function.ask()["error"] == "ScorerTimeout"
     function.ask_until(lambda line: line["error"] == "ScorerTimeout")  # asked again after the breaker's pause, and still hung
@@ -96,7 +98,7 @@ def test_returns_to_a_hung_service_once_it_wakes(server: Server, bundle: Path) -
 
 
 def test_gives_up_a_connection_that_carries_nothing_any_more(proxy: Proxy, bundle: Path) -> None:
-    function = Function(proxy.address, bundle, breaker_ms="0", call_ms="2000")
+    function = Function(proxy.address, bundle, breaker_ms="0", call_ms="5000")
     function.recover()
     proxy.swallow(new_too=False)
     assert function.ask()["error"] == "ScorerTimeout"
@@ -105,7 +107,7 @@ def test_gives_up_a_connection_that_carries_nothing_any_more(proxy: Proxy, bundl
 
 
 def test_survives_a_network_that_swallows_every_connection(proxy: Proxy, bundle: Path) -> None:
-    function = Function(proxy.address, bundle)
+    function = Function(proxy.address, bundle, call_ms=SOON)
     function.recover()
     proxy.swallow(new_too=True)
     assert function.ask()["error"] == "ScorerTimeout"
@@ -158,7 +160,8 @@ def odd(bundle: Path, mode: Path) -> Iterator[Process]:
 @pytest.mark.parametrize("fault", ODD)
 def test_takes_no_wrong_answer_for_scores(odd: Process, bundle: Path, mode: Path, fault: str) -> None:
     (address,) = odd.wait_for("listening")["addresses"]
-    function, alone = Function(address, bundle), Function(address, bundle, fallback="none")
+    cap = {"call_ms": SOON} if ODD[fault] == "ScorerTimeout" else {}
+    function, alone = Function(address, bundle, **cap), Function(address, bundle, fallback="none", **cap)
     function.recover()
     mode.write_text(fault)
     line = function.ask()
@@ -177,7 +180,7 @@ def test_resorts_while_the_service_is_overloaded(bundle: Path, tmp_path: Path) -
         (address,) = process.wait_for("listening")["addresses"]
         function = Function(address, bundle)
         with grpc.insecure_channel(address) as channel:
-            held = GRPCInferenceServiceStub(channel).ModelInfer.future(build_request(make_rows(1), Dialect(model="tiny")), timeout=60)
+            held = GRPCInferenceServiceStub(channel).ModelInfer.future(build_request(make_rows(1), Dialect(model="tiny")), timeout=PATIENCE)
             process.wait_for("computing")
             line = function.ask()
             assert (line["scored_by"], line["error"], line["fallback_used"]) == (BUNDLED, "ScorerUnavailable", 1)

@@ -33,7 +33,7 @@ def function(environ: dict[str, str]) -> Iterator[Emulator]:
 
 @pytest.fixture(scope="module")
 def misbehaving() -> Iterator[Emulator]:
-    with run_emulator("tests.handlers.misbehaving.handle", environ={"AWS_LAMBDA_FUNCTION_TIMEOUT": "1"}) as emulator:
+    with run_emulator("tests.handlers.misbehaving.handle", environ={"AWS_LAMBDA_FUNCTION_TIMEOUT": "5"}) as emulator:
         yield emulator
 
 
@@ -89,7 +89,7 @@ def test_a_failure_is_seen_as_the_host_would_see_it_and_the_next_event_is_answer
 
 def test_a_timeout_is_plain_text_and_a_crash_is_502(misbehaving: Emulator) -> None:
     timeout, crash = misbehaving.post(do("sleep")), misbehaving.post(do("exit"))
-    assert (timeout.status, timeout.text) == (200, "Task timed out after 1.00 seconds")
+    assert (timeout.status, timeout.text) == (200, "Task timed out after 5.00 seconds")
     assert (crash.status, crash.json()["errorType"]) == (502, "Runtime.ExitError")
 
 

@@ -22,12 +22,12 @@ from model.features import Matrix
 from protos import open_inference_pb2 as pb
 from protos.open_inference_pb2_grpc import GRPCInferenceServiceStub
 from service.log import start_log
-from service.server import Service, ServiceSettings, load_model
+from service.server import MOST_REFLECTIONS, Service, ServiceSettings, load_model
 from service.session import Model, ModelFacts, ModelFailure
 from tests.bundles import expected_scores, make_bundle, make_rows
 
 OURS = Dialect(model="tiny")
-LIMIT = 30.0  # seconds for a call that should take milliseconds
+LIMIT = 120.0  # seconds for a call that should take milliseconds
 
 
 @pytest.fixture(scope="module")
@@ -133,6 +133,46 @@ def test_reflects_nothing_when_told_not_to(model: Model, bundle: Path) -> None:
     service.stop()
     assert isinstance(caught.value, grpc.Call)
     assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
+
+
+IDLE = 200  # more than gRPC's own limit for the whole server, 192, and far more than reflection's threads
+
+
+def test_streams_held_open_by_watchers_cost_no_inference(stub: GRPCInferenceServiceStub, channel: grpc.Channel) -> None:
+    watches = []
+    for _ in range(IDLE):
+        watches.append(health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest(service="tiny"), timeout=LIMIT))
+        assert next(watches[-1]).status == health_pb2.HealthCheckResponse.SERVING
+    assert len(read_scores(stub.ModelInfer(build_request(make_rows(3), OURS), timeout=LIMIT), 3, OURS)) == 3
+    assert all(watch.is_active() for watch in watches)
+    for watch in watches:
+        watch.cancel()
+
+
+def test_streams_held_open_by_reflection_cost_no_inference_and_no_health_and_are_bounded(
+    stub: GRPCInferenceServiceStub, channel: grpc.Channel
+) -> None:
+    reflect = reflection_pb2_grpc.ServerReflectionStub(channel).ServerReflectionInfo
+    ask, end = reflection_pb2.ServerReflectionRequest(list_services=""), threading.Event()
+
+    def ask_and_stay() -> Iterator[reflection_pb2.ServerReflectionRequest]:
+        yield ask
+        end.wait(LIMIT)
+
+    streams = [reflect(ask_and_stay(), timeout=LIMIT) for _ in range(MOST_REFLECTIONS)]
+    for stream in streams:
+        next(stream)
+    for _ in range(IDLE):
+        with pytest.raises(grpc.RpcError, match="too many reflection streams at once"):
+            next(reflect(iter([ask]), timeout=LIMIT))
+    assert len(read_scores(stub.ModelInfer(build_request(make_rows(3), OURS), timeout=LIMIT), 3, OURS)) == 3
+    watch = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest(service="tiny"), timeout=LIMIT)
+    assert next(watch).status == health_pb2.HealthCheckResponse.SERVING
+    watch.cancel()
+    end.set()
+    for stream in streams:
+        assert list(stream) == []
+    assert "inference.GRPCInferenceService" in ask_reflection(channel)
 
 
 class Held:
