@@ -62,7 +62,9 @@ def test_shuffled_outcomes_are_a_guess_within_their_interval(tmp_path: Path) -> 
     for seed in range(3):
         arguments = write_own(tmp_path, documents, np.random.default_rng(seed).permutation(outcomes).tolist())
         assert main(["train", *arguments, "--out", str(tmp_path / "bundle")]) == 0
-        intervals.append(load_bundle(tmp_path / "bundle").manifest["metrics"]["intervals"]["roc_auc"])
+        manifest = load_bundle(tmp_path / "bundle").manifest
+        intervals.append(manifest["metrics"]["intervals"]["roc_auc"])
+        assert [remark for remark in manifest["data"]["remarks"] if remark.startswith("the interval of ROC AUC reaches down to 0.5")]
     assert all(low < 0.5 for low, _ in intervals), "never better than a guess"
     assert sum(high > 0.5 for _, high in intervals) >= 2, "nor worse, but for the one time in twenty"
 
@@ -78,6 +80,34 @@ def test_the_card_names_the_figures_of_the_manifest_and_its_pictures_are_picture
     for name in ("gains.png", "calibration.png", "scores.png", "threshold.png"):
         assert f"]({name})" in card
         assert (tmp_path / "bundle" / name).read_bytes().startswith(PNG)
+
+
+def test_notices_that_response_has_changed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    documents, outcomes = make_people(800)
+    arguments = write_own(tmp_path, documents, outcomes)
+    late = np.random.default_rng(0).random(400) < 0.1
+    rows = [f"{document['Id']},{outcome},2026-01-01" for document, outcome in zip(documents[:400], outcomes, strict=False)]
+    rows += [
+        f"{document['Id']},{outcome * left},2026-02-01"
+        for document, outcome, left in zip(documents[400:], outcomes[400:], late, strict=True)
+    ]
+    write(tmp_path / "outcomes.csv", "\n".join(["Id,outcome,date", *rows]))
+    assert main(["train", *arguments, "--out", str(tmp_path / "bundle")]) == 0
+    said = "notice             the latest 400 people responded at "
+    assert said in capsys.readouterr().out
+    assert "noticed: the latest 400 people responded at " in (tmp_path / "bundle" / "MODEL_CARD.md").read_text("utf-8")
+
+
+def test_notices_that_rounding_would_keep_others(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    # Scores of three plans: a threshold is one of them to six decimals, and every other one is lost when scores are rounded to four.
+    arguments = write_own(tmp_path, *make_people(600))
+    plan = write(tmp_path / "plan.toml", '[[feature]]\nname = "plan"\npath = "Attributes.Plan"\nkind = "category"\n')
+    told = []
+    for reach in ("0.1", "0.3", "0.5", "0.7", "0.9"):
+        out = ["--out", str(tmp_path / "bundle"), "--features", str(plan), "--model", "logistic", "--reach", reach]
+        assert main(["train", *arguments, *out]) == 0
+        told.append("; set decimals = 6 in the policy" in capsys.readouterr().out)
+    assert True in told
 
 
 def as_profile(document: dict[str, Any]) -> dict[str, Any]:

@@ -105,4 +105,10 @@ def test_warns_where_a_policy_rounds_scores_too_coarsely_for_the_threshold() -> 
 
 def test_says_nothing_of_rounding_where_it_moves_hardly_anybody() -> None:
     assert describe_rounding(SCORES, choose_threshold(Purpose(reach=0.3), SCORES, OUTCOMES)) == ()
-    assert describe_rounding(SCORES[:30], choose_threshold(Purpose(reach=0.1), SCORES[:30], OUTCOMES[:30])) == ()
+    few = np.arange(30) / 40 + 0.00004  # rounding loses the one person at the threshold, of four
+    threshold = choose_threshold(Purpose(reach=0.1), few, OUTCOMES[:30])
+    assert (few.round(4) >= threshold).sum() == (few >= threshold).sum() - 1
+    assert describe_rounding(few, threshold) == ()
+    many = np.arange(100_000) / 100_000  # five people of 30,000
+    assert (many.round(4) >= 0.69999).sum() == (many >= 0.69999).sum() + 4
+    assert describe_rounding(many, 0.69999) == ()
