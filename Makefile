@@ -85,6 +85,7 @@ redeploy: .venv/ready .cache/sam/ready ## retrain on ENDPOINTS and OUTCOMES behi
 	  $(if $(ENDPOINTS),--endpoints $(ENDPOINTS)) $(if $(OUTCOMES),--outcomes "$(OUTCOMES)") $(PARAMETERS:%=--parameter "%") $(ARGS)
 
 retrain: .venv/ready ## train on ENDPOINTS and OUTCOMES behind the gate, write the bundle that ships, image, image test (docs/training.md)
+	$(if $(and $(ENDPOINTS),$(OUTCOMES)),,$(error expected ENDPOINTS="file ..." and OUTCOMES=file, what to train on: docs/training.md))
 	$(BIN)/segment-scorer train --endpoints $(ENDPOINTS) --outcomes "$(OUTCOMES)" \
 	  --out model/artifact --against model/artifact --reserve 0.2 $(ARGS)
 	$(MAKE) image image-test ARGS=

@@ -12,6 +12,7 @@ from cli.progress import show_progress
 from cli.train import open_profiles, read_as_of, read_purpose
 from model.bundle import SHIPPED
 from model.training.assess import Question, assess_bundle
+from model.training.phrases import say_share
 
 
 def command(
@@ -53,13 +54,16 @@ def command(
     with show_progress() as report:
         assessment = assess_bundle(question, report)
     facts = assessment.facts
-    rows = [("bundle", f"{facts['name']}@{facts['version']}"), *describe_join(facts["data"], facts["metrics"]), *describe_figures(facts)]
+    rows = [("bundle", f"{facts['name']}@{facts['version']}"), *describe_join(facts["data"]), *describe_figures(facts)]
     deciles = [
-        (f"tenth {row['decile']}", f"{row['rate']:6.1%} respond, lift {row['lift']:5.2f}, {row['gain']:6.1%} of all who respond so far")
+        (
+            f"tenth {row['decile']}",
+            f"{say_share(row['rate']):>6} respond, lift {row['lift']:5.2f}, {row['gain']:6.1%} of all who respond so far",
+        )
         for row in facts["evaluation"]["deciles"]
     ]
     apart = [
-        (f"{label} {row['value']}", f"{row['people']:,} people, {row['rate']:.1%} responded, ROC AUC {row['roc_auc']:.4f}")
+        (f"{label} {row['value']}", f"{row['people']:,} people, {say_share(row['rate'])} responded, ROC AUC {row['roc_auc']:.4f}")
         for label, table in facts["evaluation"]["by"].items()
         for row in table
     ]

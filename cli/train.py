@@ -153,7 +153,7 @@ def open_profiles(file: Path, key: str) -> Enrich:
 def summarise(result: Result) -> str:
     """The closing lines: what was read, how good the model is on people held out, where it is."""
     facts = result.manifest
-    rows = [*describe_join(facts["data"], facts["metrics"]), *describe_figures(facts)]
+    rows = [*describe_join(facts["data"]), *describe_figures(facts)]
     if result.verdict is not None and result.verdict.passed:
         rows.append(("gate", f"passed against {result.verdict.against}: {result.verdict.sentence}"))
     if result.bundle is not None:

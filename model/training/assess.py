@@ -19,7 +19,7 @@ from model.training.export import score_onnx
 from model.training.gate import describe_coverage, prove_bundle
 from model.training.measures import compare_calibration, count_scores, cut_deciles, measure, tell_apart
 from model.training.people import Enrich, Join, gather_people
-from model.training.threshold import Purpose, draw_curve
+from model.training.threshold import Purpose, draw_curve, weigh_profit
 from model.training.train import describe_data
 
 EVALUATION = "EVALUATION.md"
@@ -74,9 +74,10 @@ def assess_bundle(question: Question, report: Report) -> Assessment:
             "calibration": compare_calibration(scores, outcomes),
             "histogram": count_scores(scores, outcomes),
             "curve": draw_curve(question.purpose, scores, outcomes),
+            "profit": weigh_profit(question.purpose, scores, outcomes, bundle.threshold),
             "by": tell_apart(scores, outcomes, people.labels, np.arange(len(outcomes))),
         },
-        "data": describe_data(people.join, (), remarks),
+        "data": describe_data(people.join, int(outcomes.sum()), (), remarks),
     }
     if question.out is not None:
         write_files(question.out, draw_card(facts, EVALUATION))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from model.training.phrases import say_kept, say_profit, say_score, say_share
 from model.training.plots import draw_pictures
 
 CARD = "MODEL_CARD.md"
@@ -21,9 +22,9 @@ RULES = {
     "precision": "the lowest score at which those kept respond at the rate that was asked for",
 }
 HELD_OUT = {
-    "shuffled": "people drawn at random, each scored by a model fitted on the others",
-    "by user": "users drawn at random, each scored by a model fitted on other users",
-    "by time": "later people, each scored by a model fitted on earlier ones",
+    "shuffled": "people held out: drawn at random, each scored by a model fitted on the others",
+    "by user": "people held out: users drawn at random, each scored by a model fitted on other users",
+    "by time": "people held out: later ones, each scored by a model fitted on earlier ones",
     "given": "the people given; those among them that the model was trained on make it look better than it is",
 }
 MOST_FEATURES = 20
@@ -41,7 +42,7 @@ def write_card(facts: Mapping[str, Any]) -> str:
         describe_briefly(facts),
         "![Gains](gains.png)",
         "## How good it is",
-        "All figures are of people held out: " + HELD_OUT[facts["metrics"]["held_out"]] + ".",
+        "All figures are of " + HELD_OUT[facts["metrics"]["held_out"]] + ".",
         table_figures(facts["metrics"]),
         (
             "ROC AUC is the chance that somebody who responds has a higher score than somebody who does not: 0.5 is a guess, 1 is perfect. "
@@ -73,10 +74,11 @@ def write_card(facts: Mapping[str, Any]) -> str:
 def describe_briefly(facts: Mapping[str, Any]) -> str:
     """What it is, in three sentences."""
     metrics, best = facts["metrics"], facts["evaluation"]["deciles"][0]
+    who = f"the {metrics['n']:,} people given" if metrics["held_out"] == "given" else f"{metrics['n']:,} people held out"
     kind = KINDS.get(facts.get("model", {}).get("kind", ""), "A model")
     return (
-        f"{kind}: the score says how likely somebody responds. Of {metrics['n']:,} people held out, {metrics['base_rate']:.1%} responded; "
-        f"of the tenth with the highest scores, {best['rate']:.1%} did, {best['lift']:.1f} times as many."
+        f"{kind}: the score says how likely somebody responds. Of {who}, {say_share(metrics['base_rate'])} responded; "
+        f"of the tenth with the highest scores, {say_share(best['rate'])} did, {best['lift']:.1f} times as many."
     )
 
 
@@ -85,12 +87,12 @@ def table_figures(metrics: Mapping[str, Any]) -> str:
     alone = metrics["base_rate"] * (1 - metrics["base_rate"])
     names = {
         "roc_auc": ("ROC AUC", "0.5"),
-        "average_precision": ("Average precision", f"{metrics['base_rate']:.4f}"),
-        "brier": ("Brier score", f"{alone:.4f}"),
+        "average_precision": ("Average precision", say_score(metrics["base_rate"])),
+        "brier": ("Brier score", say_score(alone)),
         "log_loss": ("Log loss", ""),
     }
     rows = [
-        [title, f"{metrics[name]:.4f}", " to ".join(f"{edge:.4f}" for edge in metrics["intervals"][name]), without]
+        [title, say_score(metrics[name]), " to ".join(map(say_score, metrics["intervals"][name])), without]
         for name, (title, without) in names.items()
     ]
     return write_table(["figure", "value", "95 % interval", "without a model"], rows)
@@ -103,9 +105,9 @@ def table_deciles(deciles: Sequence[Mapping[str, Any]]) -> str:
             str(row["decile"]),
             f"{row['people']:,}",
             f"{row['responders']:,}",
-            f"{row['rate']:.1%}",
+            say_share(row["rate"]),
             f"{row['lift']:.2f}",
-            f"{row['gain']:.1%}",
+            say_share(row["gain"]),
         ]
         for row in deciles
     ]
@@ -114,13 +116,13 @@ def table_deciles(deciles: Sequence[Mapping[str, Any]]) -> str:
 
 def describe_threshold(facts: Mapping[str, Any]) -> str:
     """The recommended threshold, and what it does."""
-    at = facts["metrics"]["at_threshold"]
+    profit = facts["evaluation"].get("profit")
     asked = ", ".join(f"{name} {number:g}" for name, number in facts.get("threshold_for", {}).items())
-    who = "nobody" if at["precision"] is None else f"{at['reach']:.1%} of people, of whom {at['precision']:.1%} respond"
     rule = RULES[facts["threshold_rule"]] if facts.get("threshold_rule") in RULES else "as the bundle recommends"
     return (
-        f"Recommended: {facts['threshold']:.4f}, by {rule}{f' ({asked})' if asked else ''}. "
-        f"It keeps {who}, and {at['recall']:.1%} of all who respond. The policy may set another."
+        f"Recommended: {say_score(facts['threshold'])}, by {rule}{f' ({asked})' if asked else ''}. "
+        f"It {say_kept(facts['metrics']['at_threshold'])}. The policy may set another."
+        + (f" {say_profit(profit, facts['threshold'])}" if profit else "")
     )
 
 
@@ -149,7 +151,7 @@ def describe_apart(tables: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[st
     for label, rows in tables.items():
         if len(rows) > 1:
             cells = [
-                [row["value"], f"{row['people']:,}", f"{row['rate']:.1%}", f"{row['mean_score']:.1%}", f"{row['roc_auc']:.3f}"]
+                [row["value"], f"{row['people']:,}", say_share(row["rate"]), say_share(row["mean_score"]), f"{row['roc_auc']:.3f}"]
                 for row in rows
             ]
             parts += [f"## By {label}", write_table([label, "people", "responded", "mean score", "ROC AUC"], cells)]
@@ -162,6 +164,8 @@ def list_data(facts: Mapping[str, Any]) -> str:
     lines = [
         f"{data['matched']:,} endpoints with an outcome, of {data['users']:,} people"
         + (f"; {data['users_with_several_endpoints']:,} of them have several" if data["users_with_several_endpoints"] else ""),
+        f"{data['responded']:,} responded, {say_share(data['responded'] / data['matched'])}",
+        *([f"{data['reserved']:,} of the endpoints were set aside and never learnt from"] if data["reserved"] else []),
         (
             f"left aside: {data['without_outcome']:,} endpoints without outcome, {data['without_endpoint']:,} outcomes without endpoint, "
             f"{data['repeated']:,} endpoints seen before, {data['refused']:,} lines refused"

@@ -10,16 +10,21 @@ import numpy.typing as npt
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import brier_score_loss
 
+from model.errors import DataError
 from model.features import FeatureSpec, Matrix
 from model.training.datasets import Report
-from model.training.fit import Recipe, choose_model, fill_absent, find_margins, limit_threads, make_model
+from model.training.fit import Choice, Recipe, choose_model, find_margins, find_sigmoid, fit_choice, limit_threads
 from model.training.folds import Folds, Rows, make_folds
 from model.training.measures import Ranking, Scores
 from model.training.people import Outcomes, People
+from model.training.phrases import say_share
 
 # A sigmoid must lower the Brier score by this share to be worth its place: less is noise (CDNOW: below 0.0001).
 LEAST_GAIN = 0.001
 SHUFFLED_PEOPLE = 4_000  # a fold, for the importance of features
+# The latest people respond otherwise than their scores say where the two differ by a fifth, and by more than chance explains.
+WIDELY = 0.2
+ERRORS = 3.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +36,7 @@ class Evaluation:
     calibrated  whether they went through a sigmoid, as the model that ships then does
     areas       ROC AUC in each fold
     importance  by feature: how far ROC AUC falls when the feature is shuffled among people
+    remarks     a sentence where outcomes change over time
     """
 
     rows: Rows
@@ -40,57 +46,104 @@ class Evaluation:
     folds: int
     importance: dict[str, float]
     areas: tuple[float, ...]
+    remarks: tuple[str, ...] = ()
 
 
 def evaluate_out_of_fold(people: People, recipe: Recipe, seed: int, report: Report) -> Evaluation:
-    """Score people by models fitted on others, chosen on the others too, and decide on calibration."""
+    """Score people by models made of others alone, as the model that ships is made of everybody: chosen, fitted, calibrated.
+
+    A sigmoid is used always where outcomes are balanced, else where it helps: it is tried cheaply first, then learnt in earnest.
+    """
     matrix, outcomes = people.matrix, people.outcomes
     folds = make_folds(outcomes, people.groups, people.dates, seed)
-    plain, margins = np.full(len(outcomes), np.nan), np.full(len(outcomes), np.nan)
+    scores, margins = np.full(len(outcomes), np.nan), np.full(len(outcomes), np.nan)
     falls: list[npt.NDArray[np.float64]] = []
+    choices: list[Choice] = []
     for fold, (train, test) in enumerate(folds.pairs):
         report("evaluating on people held out", fold, len(folds.pairs))
-        choice = choose_model(recipe, people, train, seed)
+        choices.append(choose_model(recipe, people, train, seed))
+        model = fit_choice(recipe, people, train, choices[-1], seed, calibrated=recipe.balanced)
         with limit_threads(len(outcomes)):
-            model = make_model(recipe, choice, people.spec, len(outcomes), seed).fit(
-                fill_absent(matrix[train], [slice(None)]), outcomes[train]
-            )
-            plain[test] = model.predict_proba(matrix[test])[:, 1]
-            margins[test] = find_margins(model, matrix[test])
+            scores[test] = model.predict_proba(matrix[test])[:, 1]
+            if not recipe.balanced:
+                margins[test] = find_margins(model, matrix[test])
             falls.append(shuffle_features(model, people.spec, matrix[test], outcomes[test], seed + fold))
     report("evaluating on people held out", len(folds.pairs), len(folds.pairs))
-    rows = folds.scored
-    through, rising = calibrate_out_of_fold(margins, outcomes, folds)
-    gain = brier_score_loss(outcomes[rows], through[rows]) < (1 - LEAST_GAIN) * brier_score_loss(outcomes[rows], plain[rows])
-    calibrated = recipe.balanced or bool(gain and rising)
+    calibrated = recipe.balanced
+    if not calibrated and promise_gain(scores, margins, outcomes, folds):
+        through = calibrate_in_folds(people, recipe, seed, list(zip(folds.pairs, choices, strict=True)), report)
+        calibrated = through is not None and lowers_brier(scores, through, outcomes, folds.scored)
+        scores = through if through is not None and calibrated else scores
     fall = np.mean(falls, axis=0)
+    latest = folds.pairs[-1][1]
     return Evaluation(
-        rows=rows,
-        scores=(through if calibrated else plain)[rows],
+        rows=folds.scored,
+        scores=scores[folds.scored],
         calibrated=calibrated,
         scheme=folds.scheme,
         folds=len(folds.pairs),
-        areas=tuple(round(Ranking(plain[test], outcomes[test]).measure()[0], 6) for _, test in folds.pairs),
+        areas=tuple(round(Ranking(scores[test], outcomes[test]).measure()[0], 6) for _, test in folds.pairs),
         importance={feature.name: round(float(value), 6) for feature, value in zip(people.spec.features, fall, strict=True)},
+        remarks=describe_change(scores[latest], outcomes[latest]) if folds.scheme == "by time" else (),
     )
 
 
-def calibrate_out_of_fold(margins: Scores, outcomes: Outcomes, folds: Folds) -> tuple[Scores, bool]:
-    """What a sigmoid makes of out-of-fold `margins` [n] (NaN where nobody was scored), itself learnt from the other folds only.
+def lowers_brier(plain: Scores, through: Scores, outcomes: Outcomes, rows: Rows) -> bool:
+    """Whether scores through a sigmoid are better than those without by `LEAST_GAIN`."""
+    without = brier_score_loss(outcomes[rows], plain[rows])
+    return bool(brier_score_loss(outcomes[rows], through[rows]) < (1 - LEAST_GAIN) * without)
 
-    And whether it rises in every fold. One that falls turns a model around that ranks people worse than a guess, as out of fold a model
-    of noise does by construction, and makes it look good: it must never be used.
+
+def promise_gain(plain: Scores, margins: Scores, outcomes: Outcomes, folds: Folds) -> bool:
+    """Whether a sigmoid is worth learning in earnest, which takes five more fits a fold.
+
+    Tried on margins that are there already, in each fold one learnt from the other folds (from itself, where it is the only one). That
+    looks a little better than it is, and by time much better: no score that is told comes from it.
     """
-    rising = True
     through = np.full(len(outcomes), np.nan)
     column = margins.reshape(-1, 1)
     for number, (_, test) in enumerate(folds.pairs):
         others = [rows for other, (_, rows) in enumerate(folds.pairs) if other != number]
         train = np.concatenate(others) if others else test
         sigmoid = LogisticRegression(C=1e6).fit(column[train], outcomes[train])
+        if sigmoid.coef_[0, 0] <= 0:
+            return False
         through[test] = sigmoid.predict_proba(column[test])[:, 1]
-        rising = rising and bool(sigmoid.coef_[0, 0] > 0)
-    return through, rising
+    return lowers_brier(plain, through, outcomes, folds.scored)
+
+
+def calibrate_in_folds(
+    people: People, recipe: Recipe, seed: int, fits: list[tuple[tuple[Rows, Rows], Choice]], report: Report
+) -> Scores | None:
+    """Scores [n] (NaN where nobody was scored) through a sigmoid that each fold's training part alone taught, as the one that ships is.
+
+    None where one of them does not rise, or users do not make folds within a fold.
+    """
+    through = np.full(len(people.outcomes), np.nan)
+    for fold, ((train, test), choice) in enumerate(fits):
+        report("trying a sigmoid", fold, len(fits))
+        try:
+            model = fit_choice(recipe, people, train, choice, seed, calibrated=True)
+        except DataError:
+            return None
+        if find_sigmoid(model).a_ >= 0:
+            return None
+        with limit_threads(len(people.outcomes)):
+            through[test] = model.predict_proba(people.matrix[test])[:, 1]
+    report("trying a sigmoid", len(fits), len(fits))
+    return through
+
+
+def describe_change(scores: Scores, outcomes: Outcomes) -> tuple[str, ...]:
+    """A sentence where the latest people, scored by what was learnt from earlier ones, respond clearly otherwise than their scores say."""
+    expected, came = float(scores.mean()), float(outcomes.mean())
+    chance = float(np.sqrt((scores * (1 - scores)).sum())) / len(scores)
+    if abs(expected - came) <= max(WIDELY * came, ERRORS * chance):
+        return ()
+    words = f"the latest {len(scores):,} people responded at {say_share(came)}; scores learnt from earlier people say {say_share(expected)}"
+    return (
+        f"{words}: response changes over time, so figures, scores and the share that a threshold keeps may not hold for the next campaign",
+    )
 
 
 def shuffle_features(model: Any, spec: FeatureSpec, matrix: Matrix, outcomes: Outcomes, seed: int) -> npt.NDArray[np.float64]:

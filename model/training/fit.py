@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -20,8 +21,8 @@ from threadpoolctl import threadpool_limits
 
 from model.errors import SpecError
 from model.features import DIRECTIONS, FeatureSpec, Matrix
-from model.training.folds import Rows, draw_rows, make_folds
-from model.training.people import People
+from model.training.folds import FOLDS, Rows, draw_rows, split_rows
+from model.training.people import Outcomes, People
 
 # A search is bounded by people, settings and folds, not by a clock: the same input has to give the same bundle.
 SEARCHED_PEOPLE = 20_000
@@ -33,6 +34,8 @@ AUTO = "auto"
 COMPARED_PEOPLE = 10_000
 FEW = 2_000  # people, below which a comparison uses all five folds
 CLEARLY = 0.001
+# A sigmoid has two numbers to learn: among so many people two folds teach it as well as five, in a third of the time.
+MANY = 200_000
 
 
 class Choice(NamedTuple):
@@ -169,7 +172,7 @@ def choose_model(recipe: Recipe, people: People, rows: Rows, seed: int) -> Choic
     drawn, folds = draw_rows(people.outcomes, people.groups, rows, SEARCHED_PEOPLE, seed)
     matrix = fill_absent(people.matrix[drawn], [train for train, _ in folds])
     search = RandomizedSearchCV(
-        make_model(recipe, choice, people.spec, len(rows), seed),
+        make_model(recipe, choice, people.spec, len(people.outcomes), seed),
         SETTINGS[choice.model],
         n_iter=SEARCHED_SETTINGS,
         scoring="roc_auc",
@@ -190,7 +193,7 @@ def compare_candidates(recipe: Recipe, people: People, rows: Rows, seed: int) ->
     areas = []
     with limit_threads(len(drawn)):
         for choice in candidates:
-            model = make_model(recipe, choice, people.spec, len(rows), seed)
+            model = make_model(recipe, choice, people.spec, len(people.outcomes), seed)
             areas.append(
                 np.mean(
                     [
@@ -225,18 +228,30 @@ def find_margins(model: Any, matrix: Matrix) -> npt.NDArray[np.float64]:
 
 
 def fit_model(recipe: Recipe, people: People, seed: int, *, calibrated: bool) -> tuple[Any, Choice]:
-    """Fit on everybody; give what was chosen beside it.
+    """Choose and fit on everybody; give what was chosen beside it."""
+    rows = np.arange(len(people.outcomes))
+    choice = choose_model(recipe, people, rows, seed)
+    return fit_choice(recipe, people, rows, choice, seed, calibrated=calibrated), choice
 
-    `calibrated` puts one sigmoid, learnt out of fold, behind one classifier: the only form that exports faithfully.
+
+def fit_choice(recipe: Recipe, people: People, rows: Rows, choice: Choice, seed: int, *, calibrated: bool) -> Any:
+    """Fit what was chosen on these `rows`. What is judged and what ships are both made here, so that figures are of what ships.
+
+    `calibrated` puts one sigmoid, learnt out of fold among these rows alone, behind one classifier: the only form that exports
+    faithfully. Raises DataError where users do not make folds.
     """
     count = len(people.outcomes)
-    choice = choose_model(recipe, people, np.arange(count), seed)
     model = make_model(recipe, choice, people.spec, count, seed)
+    fitted: list[Rows | slice] = [slice(None)]
     if calibrated:
-        folds = make_folds(people.outcomes, people.groups, None, seed)
-        model = add_sigmoid(model, folds.pairs)
+        pairs = split_rows(people.outcomes, people.groups, rows, seed, FOLDS if count < MANY else 2)
+        fitted = [train for train, _ in pairs]
+        model = add_sigmoid(model, pairs)
     with limit_threads(count):
-        return model.fit(people.matrix, people.outcomes), choice
+        model.fit(fill_absent(people.matrix[rows], fitted), people.outcomes[rows])
+    if calibrated:
+        level_sigmoid(model, people.outcomes[rows])
+    return model
 
 
 def add_sigmoid(model: Any, pairs: tuple[tuple[Rows, Rows], ...]) -> Any:
@@ -244,6 +259,23 @@ def add_sigmoid(model: Any, pairs: tuple[tuple[Rows, Rows], ...]) -> Any:
     if isinstance(model, Pipeline):
         return Pipeline([*model.steps[:-1], ("sigmoid", add_sigmoid(model[-1], pairs))])
     return CalibratedClassifierCV(model, method="sigmoid", cv=pairs, ensemble=False)
+
+
+def find_sigmoid(model: Any) -> Any:
+    """The sigmoid that `add_sigmoid` put behind a model, fitted: a score is 1 / (1 + exp(a_ x margin + b_)), and rises where a_ < 0."""
+    return (model[-1] if isinstance(model, Pipeline) else model).calibrated_classifiers_[0].calibrators[0]
+
+
+def level_sigmoid(model: Any, outcomes: Outcomes) -> None:
+    """Give everybody the response rate, in place, where the sigmoid falls.
+
+    It falls where a model ranks people worse than a guess out of fold, as a model of noise often does. Such a sigmoid would turn the
+    model around, and sell noise as a finding.
+    """
+    sigmoid = find_sigmoid(model)
+    if sigmoid.a_ >= 0:
+        rate = float(outcomes.mean())
+        sigmoid.a_, sigmoid.b_ = 0.0, math.log((1 - rate) / rate)
 
 
 def read_directions(spec: FeatureSpec) -> list[int] | None:

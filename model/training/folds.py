@@ -35,9 +35,15 @@ class Folds:
 
 
 def make_folds(
-    outcomes: Outcomes, groups: npt.NDArray[np.int64], dates: npt.NDArray[np.float64] | None, seed: int, *, least: int = LEAST_IN_FOLD
+    outcomes: Outcomes,
+    groups: npt.NDArray[np.int64],
+    dates: npt.NDArray[np.float64] | None,
+    seed: int,
+    *,
+    least: int = LEAST_IN_FOLD,
+    parts: int = FOLDS,
 ) -> Folds:
-    """Split people, five times.
+    """Split people, five times or as often as `parts` says.
 
     By time where outcomes are dated: always fitted on what was known before. Else shuffled, because files are often in the order in which
     people joined, and stratified, because responders are few; endpoints of one user stay together. Raises DataError where
@@ -48,9 +54,9 @@ def make_folds(
     count = int(groups.max()) + 1
     nobody = np.zeros((len(outcomes), 1))
     if count == len(outcomes):
-        return Folds("shuffled", tuple(StratifiedKFold(FOLDS, shuffle=True, random_state=seed).split(nobody, outcomes)))
+        return Folds("shuffled", tuple(StratifiedKFold(parts, shuffle=True, random_state=seed).split(nobody, outcomes)))
     splitter = StratifiedGroupKFold if count <= MOST_STRATIFIED_GROUPS else GroupKFold
-    pairs = tuple(splitter(FOLDS, shuffle=True, random_state=seed).split(nobody, outcomes, groups))
+    pairs = tuple(splitter(parts, shuffle=True, random_state=seed).split(nobody, outcomes, groups))
     if not all(_has_both(outcomes, rows, least) for pair in pairs for rows in pair):
         ones, zeros = (len(np.unique(groups[outcomes == outcome])) for outcome in (1, 0))
         raise DataError(
@@ -98,8 +104,18 @@ def draw_rows(
             others = drawn[outcomes[drawn] != outcome]
             drawn = np.concatenate([random.choice(those, needed, replace=False), others[: most - needed]])
     drawn = np.sort(drawn)
-    numbered = np.unique(groups[drawn], return_inverse=True)[1]
-    return drawn, make_folds(outcomes[drawn], numbered, None, seed, least=1).pairs
+    return drawn, split_rows(outcomes, groups, drawn, seed)
+
+
+def split_rows(
+    outcomes: Outcomes, groups: npt.NDArray[np.int64], rows: Rows, seed: int, parts: int = FOLDS
+) -> tuple[tuple[Rows, Rows], ...]:
+    """Folds of these rows, shuffled, told by their place in `rows`.
+
+    They may be thinner than those that figures are told from. Raises DataError as `make_folds` does.
+    """
+    numbered = np.unique(groups[rows], return_inverse=True)[1]
+    return make_folds(outcomes[rows], numbered, None, seed, least=1, parts=parts).pairs
 
 
 def _has_both(outcomes: Outcomes, rows: Rows, least: int = LEAST_IN_FOLD) -> bool:

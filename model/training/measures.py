@@ -20,6 +20,7 @@ RESAMPLES = 400
 RESAMPLED = 200  # beyond 100,000 people, whose intervals are narrow anyway
 COVERED = 0.95
 DECILES = 10
+GUESS = 0.5  # the ROC AUC of scores drawn at random
 BARS = 25
 LEAST_TOLD_APART = 200  # people, and 10 of either outcome, before a channel or country gets figures of its own
 MOST_TOLD_APART = 20
@@ -69,6 +70,13 @@ def measure(scores: Scores, outcomes: Outcomes, groups: Groups, threshold: float
     }
 
 
+def describe_guess(metrics: Mapping[str, Any]) -> list[str]:
+    """A sentence where the figures of `measure` cannot be told from those of scores drawn at random."""
+    if metrics["intervals"]["roc_auc"][0] > GUESS:
+        return []
+    return ["the interval of ROC AUC reaches down to 0.5: these scores may rank people no better than a guess"]
+
+
 def draw_weights(groups: Groups, seed: int) -> list[npt.NDArray[np.float64]]:
     """How often each person comes in each resample with replacement; endpoints of one user come together."""
     random = np.random.default_rng(seed)
@@ -109,20 +117,30 @@ def describe_threshold(scores: Scores, outcomes: Outcomes, threshold: float) -> 
     }
 
 
+def share_ties(scores: Scores, outcomes: Outcomes) -> npt.NDArray[np.float64]:
+    """Everybody's outcome, or where several have the same score the mean of theirs: no order among them is known, the file's is none."""
+    _, runs = np.unique(scores, return_inverse=True)
+    means: npt.NDArray[np.float64] = (np.bincount(runs, outcomes) / np.bincount(runs))[runs]
+    return means
+
+
 def cut_deciles(scores: Scores, outcomes: Outcomes) -> list[dict[str, Any]]:
-    """Ten tenths of people, the highest scores first: who responds, how many times the average (lift), how many of all so far (gain)."""
-    order = np.argsort(-scores, kind="stable")
-    responders, rate, found = outcomes.sum(), outcomes.mean(), 0
+    """Ten tenths of people, the highest scores first: who responds, how many times the average (lift), how many of all so far (gain).
+
+    Where a cut divides people with the same score, each side has its share of those among them who respond, as a random draw would.
+    """
+    order, shared = np.argsort(-scores, kind="stable"), share_ties(scores, outcomes)
+    responders, rate, found = outcomes.sum(), outcomes.mean(), 0.0
     rows = []
     for number, part in enumerate(np.array_split(order, DECILES), 1):
-        found += int(outcomes[part].sum())
+        before, found = found, found + float(shared[part].sum())
         rows.append(
             {
                 "decile": number,
                 "people": len(part),
-                "responders": int(outcomes[part].sum()),
-                "rate": round(float(outcomes[part].mean()), 6),
-                "lift": round(float(outcomes[part].mean() / rate), 4),
+                "responders": round(found) - round(before),
+                "rate": round(float(shared[part].mean()), 6),
+                "lift": round(float(shared[part].mean() / rate), 4),
                 "gain": round(float(found / responders), 6),
             }
         )
@@ -131,9 +149,10 @@ def cut_deciles(scores: Scores, outcomes: Outcomes) -> list[dict[str, Any]]:
 
 def compare_calibration(scores: Scores, outcomes: Outcomes) -> list[dict[str, Any]]:
     """What was promised and what came, in ten tenths of people by score, the lowest first."""
+    shared = share_ties(scores, outcomes)
     parts = [part for part in np.array_split(np.argsort(scores, kind="stable"), DECILES) if len(part)]
     return [
-        {"people": len(part), "promised": round(float(scores[part].mean()), 6), "came": round(float(outcomes[part].mean()), 6)}
+        {"people": len(part), "promised": round(float(scores[part].mean()), 6), "came": round(float(shared[part].mean()), 6)}
         for part in parts
     ]
 

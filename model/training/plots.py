@@ -11,6 +11,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, PercentFormatter
 
+from model.training.phrases import say_score, say_share
+
 INK, GREY, BLUE, ORANGE = "#222222", "#9a9a9a", "#1f6fb4", "#d9731a"
 INCHES = (7.0, 4.2)
 DOTS = 110
@@ -48,7 +50,7 @@ def draw_gains(axes: Axes, facts: Mapping[str, Any]) -> None:
         "o",
         color=ORANGE,
         markersize=9,
-        label=f"recommended threshold: {at['reach']:.0%} of people,\n{at['recall']:.0%} of all who respond",
+        label=f"recommended threshold: {say_share(at['reach'])} of people,\n{say_share(at['recall'])} of all who respond",
         zorder=3,
         clip_on=False,
     )
@@ -81,7 +83,7 @@ def draw_scores(axes: Axes, facts: Mapping[str, Any]) -> None:
     axes.bar(centres, counts["responded"], width=0.92 * width, bottom=counts["others"], color=BLUE, label="responded")
     threshold = facts["threshold"]
     if threshold <= edges[-1]:
-        axes.axvline(threshold, color=ORANGE, linewidth=2, label=f"recommended threshold {threshold:.3f}")
+        axes.axvline(threshold, color=ORANGE, linewidth=2, label=f"recommended threshold {say_score(threshold)}")
     axes.set(xlabel="score", ylabel="people", xlim=(0, edges[-1]))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
     axes.set_title("Scores: how many people have which score", loc="left")
@@ -97,7 +99,7 @@ def draw_threshold(axes: Axes, facts: Mapping[str, Any]) -> None:
         axes.plot(thresholds, [row["precision"] for row in rows], color=INK, linewidth=2, label="share of those kept who respond")[0],
     ]
     axes.set(xlabel="threshold", ylabel="share of people", ylim=(0, 1.02), xlim=(0, max(thresholds) * 1.05 or 1))
-    axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    axes.yaxis.set_major_formatter(PercentFormatter(1))
     title = "Threshold: reach and response"
     if "profit" in rows[0]:
         money = axes.twinx()
@@ -113,9 +115,9 @@ def draw_threshold(axes: Axes, facts: Mapping[str, Any]) -> None:
 
 
 def as_percent(axes: Axes) -> None:
-    """Both axes are shares."""
-    axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-    axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    """Both axes are shares, with as many decimals as tell their ticks apart."""
+    axes.xaxis.set_major_formatter(PercentFormatter(1))
+    axes.yaxis.set_major_formatter(PercentFormatter(1))
 
 
 PICTURES: dict[str, Callable[[Axes, Mapping[str, Any]], None]] = {

@@ -24,9 +24,9 @@ from model.training.export import OPSETS, check_parity, convert_model, make_gold
 from model.training.fit import Choice, Recipe, fit_model
 from model.training.gate import MARGIN, Verdict, judge_against, prove_bundle
 from model.training.infer import Inference, infer_spec, write_features
-from model.training.measures import compare_calibration, count_scores, cut_deciles, measure, tell_apart
+from model.training.measures import compare_calibration, count_scores, cut_deciles, describe_guess, measure, tell_apart
 from model.training.people import Enrich, Join, People, gather_people, keep_features, sample_people, set_aside, take_rows
-from model.training.threshold import Purpose, choose_threshold, draw_curve
+from model.training.threshold import Purpose, choose_threshold, describe_rounding, draw_curve, weigh_profit
 
 SHAPING = ("numpy", "scikit-learn", "skl2onnx")  # libraries whose release can change the model
 
@@ -93,17 +93,19 @@ def train_bundle(order: Order, report: Report) -> Result:
     if inference is not None:
         people, telling = leave_out_leaks(people, audit)
         left_out = (*left_out, *telling)
-    judges = None
+    judges, responded = None, int(people.outcomes.sum())
     if order.reserve:
         people, judges = set_aside(people, order.reserve)
-    remarks = (*audit.remarks, *describe_leaks(audit, people.spec))
     report("looking at features", 1, 1)
     evaluation = evaluate_out_of_fold(people, order.recipe, order.seed, report)
     verdict = None
     if rival is not None and judges is None:
         held_out = take_rows(people, evaluation.rows)
         verdict = judge_against(rival, evaluation.scores, held_out, order.margin, order.seed, unseen=False)
-    manifest = describe_evaluation(order, people, evaluation, audit.alone) | {"data": describe_data(people.join, left_out, remarks)}
+    manifest = describe_evaluation(order, people, evaluation, audit.alone)
+    noticed = (*evaluation.remarks, *describe_guess(manifest["metrics"]), *describe_rounding(evaluation.scores, manifest["threshold"]))
+    remarks = (*audit.remarks, *describe_leaks(audit, people.spec), *noticed)
+    manifest["data"] = describe_data(people.join, responded, left_out, remarks, 0 if judges is None else len(judges.outcomes))
     kept_back = Result(bundle=None, manifest=manifest, join=people.join, left_out=left_out, remarks=remarks, verdict=verdict)
     if verdict is not None and not verdict.passed:
         return kept_back
@@ -173,11 +175,13 @@ def write_inference(inference: Inference, spec: FeatureSpec, left_out: tuple[str
     return write_features(Inference(spec=kept, left_out=reasons)).encode()
 
 
-def describe_data(join: Join, left_out: Sequence[str], remarks: Sequence[str]) -> dict[str, Any]:
-    """What the manifest says about what was read."""
+def describe_data(join: Join, responded: int, left_out: Sequence[str], remarks: Sequence[str], aside: int = 0) -> dict[str, Any]:
+    """What the manifest says about what was read: how many `responded` of all that matched, how many of these were set `aside`."""
     return {
         "endpoints": join.endpoints,
         "matched": join.matched,
+        "responded": responded,
+        "reserved": aside,
         "users": join.users,
         "users_with_several_endpoints": join.shared,
         "without_outcome": join.without_outcome,
@@ -212,6 +216,7 @@ def describe_evaluation(order: Order, people: People, evaluation: Evaluation, al
             "calibration": compare_calibration(scores, outcomes),
             "histogram": count_scores(scores, outcomes),
             "curve": draw_curve(order.purpose, scores, outcomes),
+            "profit": weigh_profit(order.purpose, scores, outcomes, threshold),
             "features": [{"name": name, "importance": fall, "alone": alone.get(name)} for name, fall in ranked],
             "by": tell_apart(scores, outcomes, people.labels, rows),
         },

@@ -37,6 +37,7 @@ def retrained(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
         features=HERE / "features.toml",
         out=directory / "bundle",
         recipe=Recipe(model="boosting"),
+        reserve=0.2,
     )
     return train_bundle(order, lambda *_: None).bundle
 
@@ -59,7 +60,8 @@ def test_has_the_inputs_and_outputs_that_the_scoring_service_promises(shipped: B
 
 def test_is_as_good_as_promised_and_sees_only_the_example_spec(shipped: Bundle) -> None:
     assert shipped.manifest["metrics"]["roc_auc"] >= 0.765
-    assert shipped.manifest["metrics"]["n"] == 23_570
+    assert shipped.manifest["reserved"] == 0.2
+    assert shipped.manifest["metrics"]["n"] + shipped.manifest["data"]["reserved"] == shipped.manifest["data"]["matched"] == 23_570
     assert shipped.spec == load_spec(HERE / "features.toml")
     assert shipped.name == "segment-scorer"
     assert len(shipped.quantiles) == 101

@@ -62,7 +62,9 @@ def test_shuffled_outcomes_are_a_guess_within_their_interval(tmp_path: Path) -> 
     for seed in range(3):
         arguments = write_own(tmp_path, documents, np.random.default_rng(seed).permutation(outcomes).tolist())
         assert main(["train", *arguments, "--out", str(tmp_path / "bundle")]) == 0
-        intervals.append(load_bundle(tmp_path / "bundle").manifest["metrics"]["intervals"]["roc_auc"])
+        manifest = load_bundle(tmp_path / "bundle").manifest
+        intervals.append(manifest["metrics"]["intervals"]["roc_auc"])
+        assert [remark for remark in manifest["data"]["remarks"] if remark.startswith("the interval of ROC AUC reaches down to 0.5")]
     assert all(low < 0.5 for low, _ in intervals), "never better than a guess"
     assert sum(high > 0.5 for _, high in intervals) >= 2, "nor worse, but for the one time in twenty"
 
@@ -73,9 +75,39 @@ def test_the_card_names_the_figures_of_the_manifest_and_its_pictures_are_picture
     assert f"| ROC AUC | {manifest['metrics']['roc_auc']:.4f} |" in card
     assert "Recommended: 0.4000, by the highest expected profit: whoever is worth the message is kept (value 10, cost 4)." in card
     assert manifest["threshold_rule"] == "profit"
+    assert "At 10 a response and 4 a message it earns " in card
+    assert "Cost / value is" not in card, "that is the threshold"
     for name in ("gains.png", "calibration.png", "scores.png", "threshold.png"):
         assert f"]({name})" in card
         assert (tmp_path / "bundle" / name).read_bytes().startswith(PNG)
+
+
+def test_notices_that_response_has_changed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    documents, outcomes = make_people(800)
+    arguments = write_own(tmp_path, documents, outcomes)
+    late = np.random.default_rng(0).random(400) < 0.1
+    rows = [f"{document['Id']},{outcome},2026-01-01" for document, outcome in zip(documents[:400], outcomes, strict=False)]
+    rows += [
+        f"{document['Id']},{outcome * left},2026-02-01"
+        for document, outcome, left in zip(documents[400:], outcomes[400:], late, strict=True)
+    ]
+    write(tmp_path / "outcomes.csv", "\n".join(["Id,outcome,date", *rows]))
+    assert main(["train", *arguments, "--out", str(tmp_path / "bundle")]) == 0
+    said = "notice             the latest 400 people responded at "
+    assert said in capsys.readouterr().out
+    assert "noticed: the latest 400 people responded at " in (tmp_path / "bundle" / "MODEL_CARD.md").read_text("utf-8")
+
+
+def test_notices_that_rounding_would_keep_others(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    # Scores of three plans: a threshold is one of them to six decimals, and every other one is lost when scores are rounded to four.
+    arguments = write_own(tmp_path, *make_people(600))
+    plan = write(tmp_path / "plan.toml", '[[feature]]\nname = "plan"\npath = "Attributes.Plan"\nkind = "category"\n')
+    told = []
+    for reach in ("0.1", "0.3", "0.5", "0.7", "0.9"):
+        out = ["--out", str(tmp_path / "bundle"), "--features", str(plan), "--model", "logistic", "--reach", reach]
+        assert main(["train", *arguments, *out]) == 0
+        told.append("; set decimals = 6 in the policy" in capsys.readouterr().out)
+    assert True in told
 
 
 def as_profile(document: dict[str, Any]) -> dict[str, Any]:
@@ -155,7 +187,13 @@ def test_people_set_aside_judge_both_models_and_neither_has_seen_them(tmp_path: 
     arguments = write_own(tmp_path, *make_people(900))
     out = ["--out", str(tmp_path / "bundle"), "--reserve", "0.3"]
     assert main(["train", *arguments, *out]) == 0
-    assert load_bundle(tmp_path / "bundle").manifest["metrics"]["n"] < 700
+    first = load_bundle(tmp_path / "bundle").manifest
+    assert first["metrics"]["n"] < 700
+    assert first["metrics"]["n"] + first["data"]["reserved"] == first["data"]["matched"] == 900
+    assert first["data"]["responded"] / 900 != pytest.approx(first["metrics"]["base_rate"], abs=1e-4), "the two are of other people"
+    printed = capsys.readouterr().out
+    assert f"900 with endpoint and outcome; {first['data']['responded'] / 900:.1%} responded" in printed
+    assert f"of whom {first['metrics']['base_rate']:.1%} responded" in printed
     assert main(["train", *arguments, *out, "--against", str(tmp_path / "bundle")]) == 0
     gate = load_bundle(tmp_path / "bundle").manifest["gate"]
     assert gate["unseen_by_both"]
@@ -183,7 +221,8 @@ def test_evaluates_a_bundle_on_other_people_and_draws_what_it_saw(tmp_path: Path
     later = write_people(tmp_path / "later", 600, seed=9)[:4]
     capsys.readouterr()
     report = tmp_path / "report"
-    assert main(["evaluate", "--bundle", str(tmp_path / "bundle"), *later, "--out", str(report)]) == 0
+    money = ["--value", "10", "--cost", "1"]
+    assert main(["evaluate", "--bundle", str(tmp_path / "bundle"), *later, *money, "--out", str(report)]) == 0
     printed = capsys.readouterr().out
     area = float(printed.split("ROC AUC")[1].split()[0])
     assert abs(area - load_bundle(tmp_path / "bundle").manifest["metrics"]["roc_auc"]) < 0.06
@@ -195,7 +234,14 @@ def test_evaluates_a_bundle_on_other_people_and_draws_what_it_saw(tmp_path: Path
         "scores.png",
         "threshold.png",
     ]
-    assert f"| ROC AUC | {area:.4f} |" in (report / "EVALUATION.md").read_text("utf-8")
+    written = (report / "EVALUATION.md").read_text("utf-8")
+    assert f"| ROC AUC | {area:.4f} |" in written
+    assert "Of the 600 people given, " in written
+    assert "All figures are of the people given; " in written
+    assert "held out" not in written
+    for text in (printed, written):
+        assert "At 10 a response and 1 a message it earns " in text
+        assert "Cost / value is 0.1000: a threshold there earns " in text
 
 
 def test_evaluate_never_writes_into_a_bundle(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

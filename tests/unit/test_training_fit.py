@@ -5,7 +5,7 @@ import pytest
 
 from model.errors import SpecError
 from model.features import Feature, FeatureSpec
-from model.training.fit import MODELS, Recipe, choose_model, fit_model
+from model.training.fit import MODELS, Recipe, choose_model, find_sigmoid, fit_model
 from tests.training_people import make_scored
 
 VISITS = FeatureSpec((Feature(name="visits", path="Metrics.Visits", kind="number"),))
@@ -88,3 +88,29 @@ def test_auto_never_takes_a_model_that_cannot_hold_a_direction() -> None:
     matrix = random.normal(size=(200, 1)).astype(np.float32)
     people = make_scored(matrix, (random.random(200) < 1 / (1 + np.exp(-matrix[:, 0]))).astype(np.int64), spec)
     assert choose_model(Recipe(), people, np.arange(200), 0).model == "boosting"
+
+
+@pytest.mark.parametrize("name", ["boosting", "logistic"])
+def test_a_sigmoid_never_falls(name: str) -> None:
+    # Out of fold a model of noise ranks people worse than a guess about every other time; then everybody has the response rate.
+    flat = 0
+    for seed in range(6):
+        random = np.random.default_rng(seed)
+        matrix, outcomes = random.random((200, 1), dtype=np.float32), (random.random(200) < 0.3).astype(np.int64)
+        model, _ = fit_model(Recipe(model=name, balanced=True), make_scored(matrix, outcomes, VISITS), 0, calibrated=True)
+        scores = model.predict_proba(matrix)[:, 1]
+        assert find_sigmoid(model).a_ <= 0
+        if find_sigmoid(model).a_ == 0:
+            flat += 1
+            assert scores == pytest.approx(outcomes.mean())
+    assert flat
+
+
+def test_learns_a_sigmoid_where_a_fold_of_it_never_saw_a_feature() -> None:
+    random = np.random.default_rng(0)
+    matrix = random.random((300, 2), dtype=np.float32)
+    outcomes = (random.random(300) < matrix[:, 0]).astype(np.int64)
+    matrix[1:, 1] = np.nan
+    spec = FeatureSpec((*VISITS.features, Feature(name="rare", path="Metrics.Rare", kind="number")))
+    model, _ = fit_model(Recipe(model="boosting"), make_scored(matrix, outcomes, spec), 0, calibrated=True)
+    assert find_sigmoid(model).a_ < 0

@@ -12,6 +12,7 @@ from model.training.measures import (
     compare_calibration,
     count_scores,
     cut_deciles,
+    describe_guess,
     describe_threshold,
     draw_difference,
     measure,
@@ -98,3 +99,31 @@ def test_tells_channels_apart_where_there_are_enough_people() -> None:
     labels = {"channel": Labels(("SMS", "EMAIL", ""), np.array([0] * 200 + [1] * 400 + [2] * 100))}
     told = tell_apart(random.random(700), outcomes, labels, np.arange(700))
     assert [(row["value"], row["people"]) for row in told["channel"]] == [("EMAIL", 400), ("SMS", 200)]
+
+
+def test_no_order_is_found_among_people_with_the_same_score() -> None:
+    # A file sorted by outcome, responders first or last: its order is not the model's.
+    scores, outcomes = np.full(1_000, 0.3), np.repeat([1, 0], [300, 700])
+    for told in (outcomes, outcomes[::-1]):
+        rows = cut_deciles(scores, told)
+        assert [row["rate"] for row in rows] == [0.3] * 10
+        assert [row["responders"] for row in rows] == [30] * 10
+        assert [row["gain"] for row in rows] == pytest.approx(np.arange(1, 11) / 10)
+        assert [row["came"] for row in compare_calibration(scores, told)] == [0.3] * 10
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 4), st.integers(0, 1)), min_size=20, max_size=80).filter(lambda people: sum(o for _, o in people) > 0)
+)
+def test_tables_are_the_same_whatever_the_order_of_the_file(people: list[tuple[int, int]]) -> None:
+    tables = []
+    for ordered in (people, sorted(people), sorted(people, reverse=True)):
+        scores, outcomes = np.array([score / 4 for score, _ in ordered]), np.array([one for _, one in ordered])
+        tables.append((cut_deciles(scores, outcomes), compare_calibration(scores, outcomes)))
+        assert sum(row["responders"] for row in tables[-1][0]) == outcomes.sum()
+    assert tables[0] == tables[1] == tables[2]
+
+
+def test_says_so_where_scores_may_be_a_guess() -> None:
+    assert describe_guess({"intervals": {"roc_auc": [0.499, 0.56]}})[0].startswith("the interval of ROC AUC reaches down to 0.5")
+    assert describe_guess({"intervals": {"roc_auc": [0.501, 0.56]}}) == []

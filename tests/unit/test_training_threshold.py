@@ -5,7 +5,7 @@ import pytest
 
 from model.errors import DataError
 from model.training.measures import describe_threshold
-from model.training.threshold import Purpose, choose_threshold, draw_curve
+from model.training.threshold import Purpose, choose_threshold, describe_rounding, draw_curve, weigh_profit
 
 RANDOM = np.random.default_rng(0)
 SCORES = RANDOM.random(5_000)
@@ -58,3 +58,57 @@ def test_the_curve_ends_with_everybody_and_has_profit_only_where_money_is_known(
     assert (rows[-1]["recall"], rows[-1]["precision"]) == (1.0, round(float(OUTCOMES.mean()), 6))
     assert "profit" not in rows[0]
     assert draw_curve(Purpose(value=2, cost=1), SCORES, OUTCOMES)[-1]["profit"] == round(1_000 * (2 * float(OUTCOMES.mean()) - 1), 4)
+
+
+def test_the_curve_never_cuts_between_people_with_the_same_score() -> None:
+    scores, outcomes = np.repeat([0.6, 0.3, 0.1], [100, 800, 100]), np.tile([1, 0], 500)
+    for told in (outcomes, np.sort(outcomes), -np.sort(-outcomes)):
+        rows = draw_curve(Purpose(value=2, cost=1), scores, told)
+        assert [row["reach"] for row in rows] == [0.1, 0.9, 1.0]
+        for row in rows:
+            kept = scores >= row["threshold"]
+            assert row["reach"] == kept.mean()
+            assert row["precision"] == pytest.approx(told[kept].mean(), abs=1e-6)
+            assert row["profit"] == pytest.approx(2 * told[kept].sum() - kept.sum())
+
+
+def test_a_rare_response_has_a_threshold_with_digits_that_count() -> None:
+    scores = np.linspace(1e-6, 2e-5, 1_000)
+    outcomes = (np.arange(1_000) == 999).astype(np.int64)
+    threshold = choose_threshold(Purpose(reach=0.3), scores, outcomes)
+    assert describe_threshold(scores, outcomes, threshold)["reach"] == pytest.approx(0.3, abs=0.001)
+    assert choose_threshold(Purpose(value=300_000, cost=1), scores, outcomes) == 3.333e-6
+
+
+def test_weighs_what_a_thousand_people_bring() -> None:
+    scores, outcomes = np.array([0.9, 0.6, 0.4, 0.1]), np.array([1, 1, 0, 0])
+    assert weigh_profit(Purpose(value=10, cost=2), scores, outcomes, 0.5) == {
+        "value": 10,
+        "cost": 2,
+        "kept": 4_000.0,  # two messages, two responses of four people
+        "everybody": 3_000.0,
+        "break_even": 0.2,
+        "at_break_even": 3_500.0,
+    }
+    assert weigh_profit(Purpose(reach=0.3), scores, outcomes, 0.5) == {}
+
+
+def test_warns_where_a_policy_rounds_scores_too_coarsely_for_the_threshold() -> None:
+    scores = np.random.default_rng(0).gamma(2, 2e-4, 10_000)
+    threshold = choose_threshold(Purpose(reach=0.3), scores, np.zeros(10_000, dtype=np.int64))
+    (sentence,) = describe_rounding(scores, threshold)
+    meant, kept = (scores >= threshold).mean(), (scores.round(4) >= threshold).mean()
+    assert abs(kept - meant) > 0.01
+    assert f"it would keep {kept:.1%} of people where {meant:.1%} are meant; set decimals = 6 in the policy" in sentence
+    assert abs((scores.round(6) >= threshold).mean() - meant) < 0.005
+
+
+def test_says_nothing_of_rounding_where_it_moves_hardly_anybody() -> None:
+    assert describe_rounding(SCORES, choose_threshold(Purpose(reach=0.3), SCORES, OUTCOMES)) == ()
+    few = np.arange(30) / 40 + 0.00004  # rounding loses the one person at the threshold, of four
+    threshold = choose_threshold(Purpose(reach=0.1), few, OUTCOMES[:30])
+    assert (few.round(4) >= threshold).sum() == (few >= threshold).sum() - 1
+    assert describe_rounding(few, threshold) == ()
+    many = np.arange(100_000) / 100_000  # five people of 30,000
+    assert (many.round(4) >= 0.69999).sum() == (many >= 0.69999).sum() + 4
+    assert describe_rounding(many, 0.69999) == ()
