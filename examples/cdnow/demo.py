@@ -73,12 +73,12 @@ def print_story(summary: Summary, kept: Group, filtered: Group, out: Path) -> No
     for name, group in {"kept": kept, "filtered": filtered, "everybody": everybody}.items():
         table.add_row(name, f"{group.customers:,}", f"{group.bought:,}", f"{group.rate:.1%}")
     console.print(table)
-    roc_auc = load_bundle(ARTIFACT).manifest["metrics"]["roc_auc"]
+    manifest = load_bundle(ARTIFACT).manifest
     console.print(
         f"\nMessaging {kept.customers / everybody.customers:.0%} of the customers reaches "
         f"{kept.bought / everybody.bought:.0%} of those who bought again.\n"
-        "The shipped model has learnt from these same customers, so the table flatters it somewhat; on customers it had\n"
-        f"not seen (cross-validation) its ROC AUC is {roc_auc:.3f}, where 0.5 is chance and 1 is certainty.\n\n"
+        f"The shipped model has learnt from {1 - manifest['reserved']:.0%} of these same customers, so the table flatters it somewhat; on customers\n"
+        f"it had not seen (cross-validation) its ROC AUC is {manifest['metrics']['roc_auc']:.3f}, where 0.5 is chance and 1 is certainty.\n\n"
         f"In {out}: segment.jsonl.gz (who is kept), scores.csv, decisions.csv (everybody, with the reason),\n"
         f"summary.json, and report.html to look at in a browser."
     )
