@@ -77,8 +77,9 @@ def print_story(summary: Summary, kept: Group, filtered: Group, out: Path) -> No
     console.print(
         f"\nMessaging {kept.customers / everybody.customers:.0%} of the customers reaches "
         f"{kept.bought / everybody.bought:.0%} of those who bought again.\n"
-        f"The shipped model has learnt from {1 - manifest['reserved']:.0%} of these same customers, so the table flatters it somewhat; on customers\n"
-        f"it had not seen (cross-validation) its ROC AUC is {manifest['metrics']['roc_auc']:.3f}, where 0.5 is chance and 1 is certainty.\n\n"
+        f"The shipped model has learnt from {1 - manifest['reserved']:.0%} of these same customers, so the table flatters it somewhat; on\n"
+        f"customers it had not seen (cross-validation) its ROC AUC is {manifest['metrics']['roc_auc']:.3f}, where 0.5 is chance and\n"
+        "1 is certainty.\n\n"
         f"In {out}: segment.jsonl.gz (who is kept), scores.csv, decisions.csv (everybody, with the reason),\n"
         f"summary.json, and report.html to look at in a browser."
     )
