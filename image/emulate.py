@@ -13,8 +13,8 @@ import sys
 from pathlib import Path
 
 from image.container import Container, run_container
+from image.emulator import INVOKE
 from image.engine import ImageError, find_engine
-from tests.emulator import INVOKE, EmulatorError
 
 ROOT = Path(__file__).parent.parent
 
@@ -48,7 +48,7 @@ def main() -> int:
                 print(f"--- listening: curl -d @EVENT {container.emulator.url}{INVOKE}   (one request at a time; Ctrl-C ends it)")
                 with contextlib.suppress(KeyboardInterrupt):
                     container.process.wait()
-    except (ImageError, EmulatorError, OSError) as error:
+    except (ImageError, OSError) as error:
         print(f"emulate: {error}", file=sys.stderr)
         return 1
     return 0 if all(answered) else 1
