@@ -6,7 +6,7 @@ ARGS ?=
 # Each round of fuzz is about 107,000 events.
 ROUNDS ?= 10
 
-.PHONY: demo test ray fuzz check lock stubs image image-test emulate pin-base interop push deploy redeploy retrain clean bench
+.PHONY: demo test ray fuzz check lock stubs image image-test emulate pin-base fetch interop push deploy redeploy retrain clean bench
 
 demo: .venv/ready ## one real segment through the hook: who was kept, who was not, and how they really behaved
 	$(BIN)/python examples/cdnow/demo.py --out out/demo
@@ -52,6 +52,11 @@ emulate: .venv/ready image ## the image under AWS's emulator: the example events
 
 pin-base: ## write the base's digest, asked of its registry, into the Dockerfile
 	$(PYTHON) -m image.build --pin-base
+
+# UV_OFFLINE=1 make check then takes the locks from uv's cache.
+fetch: .venv/ready .cache/cfn-lint/ready .cache/audit/ready .cache/sam/ready .cache/image-tools/ready ## what check, test and image-test take from the package index, so that they need it no more
+	$(BIN)/python requirements/compile.py --fetch
+	$(BIN)/python -m image.emulator --fetch
 
 interop: .venv/ready ## our client against foreign servers and a foreign client against ours, each in its own environment
 	$(BIN)/python -m tests.interop.prepare
