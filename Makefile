@@ -3,12 +3,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 # A make target that runs tests may take more of them or fewer: make test ARGS="-k policy -x"
 ARGS ?=
-# What make image builds: function, service or function-sidecar.
-TARGET ?= function
 # Each round of fuzz is about 107,000 events.
 ROUNDS ?= 10
 
-.PHONY: demo test ray fuzz check lock stubs image image-test emulate pin-base interop push deploy redeploy retrain clean bench
+.PHONY: demo test ray fuzz check lock stubs image image-test emulate pin-base fetch interop push deploy redeploy retrain clean bench
 
 demo: .venv/ready ## one real segment through the hook: who was kept, who was not, and how they really behaved
 	$(BIN)/python examples/cdnow/demo.py --out out/demo
@@ -38,10 +36,13 @@ lock: .venv/ready ## compile requirements/*.txt again from pyproject.toml
 stubs: .venv/ready ## make the Python of protos/open_inference.proto again
 	$(BIN)/python -m protos.generate
 
-image: ## the container image, with docker or podman (ENGINE, BASE_IMAGE, FUNCTION_SET, CA_BUNDLE, ARCH: docs/image.md)
-	$(PYTHON) -m image.build --target $(TARGET)
+# Which image is meant, here and in emulate, push and redeploy: TARGET (function, service, function-sidecar), FUNCTION_SET and ARCH, given
+# to make or to the shell. image-test builds and tests all three targets of that set and architecture.
+image: ## the container image, with docker or podman (TARGET, FUNCTION_SET, ARCH, ENGINE, BASE_IMAGE, CA_BUNDLE: docs/image.md)
+	$(PYTHON) -m image.build
 
-image-test: .venv/ready .cache/image-tools/ready image ## the tests of the built container, under Lambda's limits
+image-test: .venv/ready .cache/image-tools/ready ## the tests of the built containers, under Lambda's limits
+	$(PYTHON) -m image.build --target function
 	$(PYTHON) -m image.build --target service
 	$(PYTHON) -m image.build --target function-sidecar
 	$(BIN)/python -m pytest tests/image $(ARGS)
@@ -51,6 +52,11 @@ emulate: .venv/ready image ## the image under AWS's emulator: the example events
 
 pin-base: ## write the base's digest, asked of its registry, into the Dockerfile
 	$(PYTHON) -m image.build --pin-base
+
+# UV_OFFLINE=1 make check then takes the locks from uv's cache.
+fetch: .venv/ready .cache/cfn-lint/ready .cache/audit/ready .cache/sam/ready .cache/image-tools/ready ## what check, test and image-test take from the package index, so that they need it no more
+	$(BIN)/python requirements/compile.py --fetch
+	$(BIN)/python -m image.emulator --fetch
 
 interop: .venv/ready ## our client against foreign servers and a foreign client against ours, each in its own environment
 	$(BIN)/python -m tests.interop.prepare
@@ -74,7 +80,7 @@ bench: .venv/ready .cache/function/ready .cache/usual/ready ## figures side by s
 	touch $@
 
 # Deployment: docs/deploy.md. PARAMETERS are those of deploy/template.yaml, as Name=value.
-push: .venv/ready ## the built image to REPOSITORY, under tags that are never moved; prints its digest
+push: .venv/ready ## the image built from this tree to REPOSITORY (TARGET, FUNCTION_SET, ARCH), under tags that are never moved; prints its digest
 	$(BIN)/python -m deploy.push --repository "$(REPOSITORY)"
 
 deploy: .venv/ready .cache/sam/ready ## the stack STACK with IMAGE (REPOSITORY@sha256:DIGEST): forward, or back to an earlier one
@@ -88,7 +94,7 @@ retrain: .venv/ready ## train on ENDPOINTS and OUTCOMES behind the gate, write t
 	$(if $(and $(ENDPOINTS),$(OUTCOMES)),,$(error expected ENDPOINTS="file ..." and OUTCOMES=file, what to train on: docs/training.md))
 	$(BIN)/segment-scorer train --endpoints $(ENDPOINTS) --outcomes "$(OUTCOMES)" \
 	  --out model/artifact --against model/artifact --reserve 0.2 $(ARGS)
-	$(MAKE) image image-test ARGS=
+	$(MAKE) image-test ARGS=
 
 clean: ## everything that can be made again
 	rm -rf .venv .cache build dist out .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info

@@ -21,10 +21,10 @@ import grpc
 from benchmarks.example import PLACE, ROOT, clean_environ, find_python, fit_peer
 from function.scorers.tensors import Dialect
 from function.settings import read_settings
+from image.emulator import find_free_port
 from model.errors import SegmentScorerError
 from protos.open_inference_pb2 import ModelReadyRequest
 from protos.open_inference_pb2_grpc import GRPCInferenceServiceStub
-from tests.emulator import find_free_port
 
 NAME = "segment-scorer"
 START_SECONDS = 120.0

@@ -10,6 +10,7 @@ import itertools
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ from campaign.walking import LOG, Block, begin_page, end_page
 # under way at once and little is lost when a run is stopped.
 SLICES = 100
 SLICES_AWAITED = 4
+REPORT_PACKAGES = ("altair", "vl_convert")  # loaded when everybody has been walked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,7 +179,9 @@ def read_blocks(
 
 
 def check_request(request: Request) -> None:
-    """Refuse what does not go together, before anything is begun. Raises OptionError."""
+    """Refuse what does not go together, or could not be finished, before anything is begun. Raises OptionError."""
+    if missing := [package for package in REPORT_PACKAGES if find_spec(package) is None]:
+        raise OptionError(f"{REPORT}: expected {missing[0]}, of the extra `run`: pip install '.[run]' in a clone of the project")
     local = request.hook == "local"
     if request.host not in SIDES:
         raise OptionError(f"--host: expected one of {', '.join(SIDES)}")

@@ -15,6 +15,16 @@ from typing import Any
 
 from model.errors import SegmentScorerError
 
+# What an extra of pyproject.toml brings: package as it is imported -> the extras that have it. One that a verb is named after goes first.
+EXTRAS = {
+    **dict.fromkeys(("typer", "rich", "tomlkit"), ("cli",)),
+    **dict.fromkeys(("sklearn", "skl2onnx", "onnx", "matplotlib"), ("train",)),
+    **dict.fromkeys(("altair", "vl_convert"), ("run",)),
+    "pyarrow": ("run", "train"),
+    **dict.fromkeys(("grpc_health", "grpc_reflection"), ("service",)),
+    "boto3": ("aws",),
+    "ray": ("ray",),
+}
 # verb -> (module with a function `command`, or a table `COMMANDS` of them by name, and one line for the overview). Typer reads options
 # from the function's signature.
 VERBS: dict[str, tuple[str, str]] = {
@@ -43,7 +53,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if verb not in VERBS:
         print(f"segment-scorer: expected a verb, one of {', '.join(VERBS)}; see segment-scorer --help", file=sys.stderr)
         return 2
-    return run_verb(verb, given[1:])
+    try:
+        return run_verb(verb, given[1:])
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        if package not in EXTRAS:
+            raise  # ours, or what every installation has: nobody chose to leave it out
+        extra = verb if verb in EXTRAS[package] else EXTRAS[package][0]
+        sentence = f"expected {package}, of the extra `{extra}`: pip install '.[{extra}]' in a clone of the project"
+        print(f"segment-scorer {verb}: {sentence}", file=sys.stderr)
+        return 1
 
 
 def run_verb(verb: str, arguments: list[str]) -> int:

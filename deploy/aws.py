@@ -52,7 +52,7 @@ def open_client(service: str, *, region: str | None, endpoint_url: str | None) -
         import boto3  # noqa: PLC0415  # an extra
         from botocore.config import Config  # noqa: PLC0415
     except ImportError as error:
-        raise DeployError('expected the extra "aws" to be installed: pip install "segment-scorer[aws]"') from error
+        raise DeployError("expected boto3, of the extra `aws`: pip install '.[aws]' in a clone of the project") from error
     with translated(f"open a client for {service}"):
         return boto3.Session().client(  # not the shared session, which keeps the first credentials it found
             service,  # type: ignore[call-overload,unused-ignore]  # chosen at run time

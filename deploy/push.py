@@ -1,5 +1,6 @@
-"""`make push`: the built image to a registry, tagged by version and git revision, and its digest on standard output.
+"""`make push`: the image built from this tree to a registry, tagged by version and git revision, and its digest on standard output.
 
+TARGET, FUNCTION_SET and ARCH choose the image, as they do for `make image`; one built from another state of the tree is refused.
 An existing tag is never moved: the registry is asked before and after. Between the two somebody else could still take the tag, so let
 the repository itself forbid it too (ECR: immutable tags). Nothing is written on this machine but the engine's own tags.
 """
@@ -9,21 +10,24 @@ from __future__ import annotations
 import argparse
 import base64
 import json
+import os
 import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.errors import DeployError
 from deploy.registry import Manifest, Repository, open_repository
+from image.build import name_image, name_variant, read_revision, require_clone
 from image.engine import Engine, find_engine
 from model.errors import SegmentScorerError
 
-REVISION = re.compile(r"(?P<commit>[0-9a-f]{7,40})(?P<dirty>-dirty)?")
+REVISION = re.compile(r"(?P<commit>[0-9a-f]{7,40})(?P<dirty>-dirty-[0-9a-f]{12})?")
+REVISION_LABEL = "org.opencontainers.image.revision"
 VERSION = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,40}")
 
 
@@ -36,24 +40,37 @@ class Image:
     tags: tuple[str, ...]
 
 
-def inspect_image(engine: Engine, name: str) -> Image:
-    """Read a local image's own labels. Raises DeployError when there is none, or when it does not know version and revision."""
+def inspect_image(engine: Engine, name: str, *, revision: str, variant: str = "function") -> Image:
+    """Read a local image's own labels. `revision` is the tree's, `variant` what `name_variant` gives.
+
+    Raises DeployError when there is none, when it does not know version and revision, or when it was built from another tree.
+    """
     if not engine.succeeds("image", "inspect", name):
-        raise DeployError("expected a built image; run `make image` first")
+        raise DeployError(f"expected a built image {name}; run `make image` first, with the same TARGET, FUNCTION_SET and ARCH")
     (found,) = json.loads(engine.ask("image", "inspect", name))
     labels: Mapping[str, str] = (found.get("Config") or {}).get("Labels") or found.get("Labels") or {}
     config = "sha256:" + str(found["Id"]).removeprefix("sha256:")
-    return Image(name=name, config=config, tags=choose_tags(labels, config))
+    tags = choose_tags(labels, config, variant)
+    if labels[REVISION_LABEL] != revision:
+        raise DeployError(
+            "expected an image of the tree as it stands, and this one was built from another state of it: "
+            "run `make image-test` again, with the same TARGET, FUNCTION_SET and ARCH"
+        )
+    return Image(name=name, config=config, tags=tags)
 
 
-def choose_tags(labels: Mapping[str, str], config: str) -> tuple[str, ...]:
-    """`VERSION-REVISION` for an image of a commit; for one of a changed tree the image's own digest too, so that the tag stays true."""
+def choose_tags(labels: Mapping[str, str], config: str, variant: str = "function") -> tuple[str, ...]:
+    """`VERSION-REVISION` for an image of a commit; for one of a changed tree the image's own digest too, so that the tag stays true.
+
+    `VERSION` for the first of a version. Any image but the function's own has its variant behind that: one repository may hold all.
+    """
     version = labels.get("org.opencontainers.image.version", "")
-    revision = REVISION.fullmatch(labels.get("org.opencontainers.image.revision", ""))
+    revision = REVISION.fullmatch(labels.get(REVISION_LABEL, ""))
     if not VERSION.fullmatch(version) or revision is None:
         raise DeployError("expected the image's labels to name version and git revision; build it with `make image` in a clone")
-    tag = f"{version}-{revision['commit'][:12]}"
-    return (f"{tag}-dirty-{config.removeprefix('sha256:')[:12]}",) if revision["dirty"] else (tag, version)
+    tag, suffix = f"{version}-{revision['commit'][:12]}", "" if variant == "function" else f"-{variant}"
+    tags = (f"{tag}-dirty-{config.removeprefix('sha256:')[:12]}",) if revision["dirty"] else (tag, version)
+    return tuple(tag + suffix for tag in tags)
 
 
 def push_image(engine: Engine, image: Image, repository: Repository) -> Manifest:
@@ -112,15 +129,17 @@ def credentials(repository: Repository) -> Iterator[dict[str, str]]:
         yield {"DOCKER_CONFIG": folder, "REGISTRY_AUTH_FILE": str(file)}
 
 
-def main() -> int:
-    """Run the command; one sentence and status 1 for an error raised on purpose."""
+def main(arguments: Sequence[str] | None = None, *, revision: str = "") -> int:
+    """Run the command; one sentence and status 1 for an error raised on purpose. `revision` in place of the tree's own is for tests."""
     parser = argparse.ArgumentParser(description="Push the built image under tags of its version and git revision; print its digest.")
     parser.add_argument("--repository", required=True, help="HOST/NAME, without a tag")
-    parser.add_argument("--image", default="segment-scorer:function", help="the local image (default: what `make image` made)")
-    options = parser.parse_args()
+    parser.add_argument("--image", help="the local image (default: what `make image` made under the same TARGET, FUNCTION_SET and ARCH)")
+    options = parser.parse_args(arguments)
     try:
+        require_clone()
+        name, variant = options.image or name_image(os.environ), name_variant(os.environ)
         engine = find_engine()
-        image = inspect_image(engine, options.image)
+        image = inspect_image(engine, name, revision=revision or read_revision(), variant=variant)
         repository = open_repository(options.repository)
         pushed = push_image(engine, image, repository)
     except SegmentScorerError as error:

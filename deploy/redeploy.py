@@ -6,15 +6,17 @@ Each step is a command that can also be typed; `--dry-run` shows them. Nothing i
 from __future__ import annotations
 
 import argparse
+import os
 import shlex
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.errors import DeployError
 from deploy.stack import IMAGE, STACK, check_parameters, make_command, read_parameters
+from image.build import VARIANTS, name_variant
 from model.errors import SegmentScorerError
 
 ROOT = Path(__file__).parent.parent
@@ -34,8 +36,22 @@ class Step:
     stands: str
 
 
-def plan_steps(stack: str, repository: str, *, endpoints: Sequence[str], outcomes: str | None, parameters: Sequence[str]) -> list[Step]:
-    """The steps in order. Without endpoints and outcomes there is nothing to retrain on and the model in use stays."""
+def plan_steps(
+    stack: str,
+    repository: str,
+    *,
+    endpoints: Sequence[str],
+    outcomes: str | None,
+    parameters: Sequence[str],
+    environ: Mapping[str, str] | None = None,
+) -> list[Step]:
+    """The steps in order. Without endpoints and outcomes there is nothing to retrain on and the model in use stays.
+
+    What of `environ` chooses the image (TARGET, FUNCTION_SET, ARCH) stands in the commands that test and push it.
+    """
+    chosen = [f"{name}={value}" for name in VARIANTS if (value := (environ or {}).get(name))]
+    if name_variant(environ or {}).startswith("service"):
+        raise DeployError("expected TARGET to be function or function-sidecar: the stack runs a function, not the scoring service")
     if not STACK.fullmatch(stack):
         raise DeployError("expected STACK to be a stack's name: letters, digits and dashes, a letter first")
     if not IMAGE.fullmatch(f"{repository}@sha256:{'0' * 64}"):
@@ -43,7 +59,7 @@ def plan_steps(stack: str, repository: str, *, endpoints: Sequence[str], outcome
     if bool(endpoints) != bool(outcomes):
         raise DeployError("expected ENDPOINTS and OUTCOMES together, to retrain; or neither, to keep the model in use")
     check_parameters(read_parameters(parameters))
-    python = sys.executable
+    prefix, python = ("env", *chosen) if chosen else (), sys.executable
     train = (
         python,
         "-m",
@@ -73,8 +89,8 @@ def plan_steps(stack: str, repository: str, *, endpoints: Sequence[str], outcome
     kept = f"nothing was pushed or deployed; a new model, if there is one, is in {BUNDLE} (git restore {BUNDLE} brings the former back)"
     return [
         *([Step(name="retrain and gate", command=train, stands="the model in use stays, and nothing was built")] if endpoints else []),
-        Step(name="image and image test", command=("make", "image-test"), stands=kept),
-        Step(name="push", command=(python, "-m", "deploy.push", "--repository", repository), stands=kept),
+        Step(name="image and image test", command=("make", "image-test", *chosen), stands=kept),
+        Step(name="push", command=(*prefix, python, "-m", "deploy.push", "--repository", repository), stands=kept),
         Step(name="deploy by digest", command=deploy, stands="the image is in the registry; what the stack serves is said above"),
     ]
 
@@ -114,7 +130,12 @@ def main() -> int:
     options = parser.parse_args()
     try:
         steps = plan_steps(
-            options.stack, options.repository, endpoints=options.endpoints, outcomes=options.outcomes, parameters=options.parameter
+            options.stack,
+            options.repository,
+            endpoints=options.endpoints,
+            outcomes=options.outcomes,
+            parameters=options.parameter,
+            environ=os.environ,
         )
         if options.dry_run:
             for number, step in enumerate(steps, 1):

@@ -16,8 +16,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from image.emulator import Emulator, fetch_emulator, find_free_port
 from image.engine import Engine, ImageError
-from tests.emulator import Emulator, fetch_emulator, find_free_port
 
 # Where image/entrypoint.sh looks for it.
 EMULATOR_PATH = "/usr/local/bin/aws-lambda-rie"

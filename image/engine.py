@@ -1,4 +1,7 @@
-"""The container engine: docker or podman, whichever works here. Gives an Engine; never installs one."""
+"""The container engine: docker or podman, whichever works here. Gives an Engine; never installs one.
+
+`python3 -m image.engine` says whether it starts a container.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,8 @@ import os
 import resource
 import shutil
 import subprocess
+import sys
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -72,3 +77,34 @@ def adapt_podman() -> dict[str, str]:
     )
     fresh.replace(settings)
     return {"CONTAINERS_CONF": str(settings)}
+
+
+def starts_containers(engine: Engine) -> bool:
+    """Whether podman's runtime works here: it runs one of this machine's own programs, since no image may be here yet.
+
+    Docker brings its runtime along, and has answered.
+    """
+    if engine.program != "podman":
+        return True
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        for name in ("bin", "lib", "lib64"):
+            (Path(folder) / name).symlink_to(f"usr/{name}")
+        command = ("run", "--rm", "--network=none", "--read-only", "--volume=/usr:/usr:ro", "--rootfs", folder, "/usr/bin/true")
+        return engine.succeeds(*command)
+
+
+def main() -> int:
+    """Say whether an engine is here that starts containers; the exit status is 1 when there is none."""
+    try:
+        engine = find_engine()
+        if not starts_containers(engine):
+            raise ImageError(f"expected {engine.program} to start a container: install a runtime that works here, such as runc")
+    except ImageError as error:
+        print(f"engine: {error}", file=sys.stderr)
+        return 1
+    print(f"engine: {engine.program} starts containers")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import re
 import statistics
 import sys
@@ -18,9 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from function.hosts.pinpoint import LARGEST_BATCH
+from image.build import name_image
 from image.container import MEGABYTES_A_CPU, Container, run_container
 from image.engine import Engine, ImageError, find_engine
-from tests.emulator import EmulatorError
 
 ROOT = Path(__file__).parent.parent
 SIZES = (128, 512, MEGABYTES_A_CPU)
@@ -101,20 +102,20 @@ def measure_memory_size(engine: Engine, image: str, memory: int, starts: int, ca
 def main() -> int:
     """Print the tables."""
     parser = argparse.ArgumentParser(description="Measure the built image.")
-    parser.add_argument("--image", default="segment-scorer:function")
+    parser.add_argument("--image", help="default: the one that TARGET, FUNCTION_SET and ARCH name")
     parser.add_argument("--starts", type=int, default=5)
     parser.add_argument("--calls", type=int, default=500)
     options = parser.parse_args()
     try:
-        engine = find_engine()
+        engine, image = find_engine(), options.image or name_image(os.environ)
         print("| layer | MB |\n|---|---|")
-        for size, instruction in read_layers(engine, options.image):
+        for size, instruction in read_layers(engine, image):
             print(f"| `{shorten_instruction(instruction)}` | {size / MEGABYTE:.1f} |")
         print(f"\n| limits | first call | warm p50 ({LARGEST_BATCH} endpoints) | warm p99 | peak resident | peak charged |")
         print("|---|---|---|---|---|---|")
         for memory in SIZES:
-            print(measure_memory_size(engine, options.image, memory, options.starts, options.calls), flush=True)
-    except (ImageError, EmulatorError) as error:
+            print(measure_memory_size(engine, image, memory, options.starts, options.calls), flush=True)
+    except ImageError as error:
         print(f"measure: {error}", file=sys.stderr)
         return 1
     return 0

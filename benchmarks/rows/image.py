@@ -66,7 +66,7 @@ def find_targets() -> list[str]:
 def build_target(engine: Engine, target: str, environ: dict[str, str], plan: Plan) -> str:
     """Build a target, from the engine's cache where nothing changed."""
     plan.say(f"image: {target}")
-    return build_image(engine, target, environ)
+    return build_image(engine, {**environ, "TARGET": target})
 
 
 def build_usual(engine: Engine, environ: dict[str, str]) -> str:

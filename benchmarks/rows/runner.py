@@ -16,8 +16,8 @@ from benchmarks.arithmetic import divide, find_median, take_no_number, take_turn
 from benchmarks.example import PLACE, ROOT, clean_environ, make_segment
 from benchmarks.plan import Plan
 from benchmarks.records import Row, Table, Target
+from image.emulator import find_session
 from model.errors import SegmentScorerError
-from tests.emulator import find_session
 
 PROCESSES = {"1 process": 1, "2 processes": 2}
 ONE, TWO = PROCESSES

@@ -13,8 +13,8 @@ from benchmarks.arithmetic import divide, find_median, find_percentile, take_tur
 from benchmarks.example import describe_usual, find_python, make_events
 from benchmarks.plan import Plan
 from benchmarks.records import Row, Table, Target
+from image.emulator import Emulator, find_session, run_emulator
 from model.errors import SegmentScorerError
-from tests.emulator import Emulator, find_session, run_emulator
 
 FUNCTION, ECHO, USUAL, TUNED = "the function", "an echo", "the usual handler", "the usual handler, one thread"
 ROUNDS, WARM_UP = 1_000, 20

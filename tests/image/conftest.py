@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from function.bootstrap import build_handler
+from image.build import name_image
 from image.container import Container, run_container
 from image.engine import Engine, find_engine
 
@@ -39,9 +40,14 @@ def engine() -> Engine:
 
 @pytest.fixture(scope="session")
 def image(engine: Engine) -> str:
-    """The name of the image under test; `make image-test` has just built it."""
-    name = os.environ.get("IMAGE", "segment-scorer:function")
-    assert engine.succeeds("image", "inspect", name), f"expected the image {name}; run `make image`"
+    """The name of the function's image under test; `make image-test` has just built it, of the same FUNCTION_SET and ARCH."""
+    return require_image(engine, "function")
+
+
+def require_image(engine: Engine, target: str) -> str:
+    """The name of a target's image, which is there."""
+    name = name_image({**os.environ, "TARGET": target})
+    assert engine.succeeds("image", "inspect", name), f"expected the image {name}; run `make image-test`, which builds it"
     return name
 
 

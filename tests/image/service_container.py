@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from image.emulator import find_free_port
 from image.engine import Engine
-from tests.emulator import find_free_port
 
 PATIENCE = 180.0
 # A read-only disk but /tmp, no rights beyond a plain process; the user is the image's own.

@@ -35,7 +35,7 @@ def base(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[s
 def bare(engine: Engine, base: str, request: pytest.FixtureRequest) -> Iterator[str]:
     """A target, built on that base."""
     environ = {name: value for name, value in os.environ.items() if name not in {"ARCH", "FUNCTION_SET"}}
-    name = build_image(engine, request.param, {**environ, "BASE_IMAGE": base}, REPOSITORY)
+    name = build_image(engine, {**environ, "TARGET": request.param, "BASE_IMAGE": base}, REPOSITORY)
     yield name
     engine.succeeds("rmi", "--force", name)
 

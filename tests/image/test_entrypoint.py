@@ -9,8 +9,8 @@ import sys
 import pytest
 
 from image.container import EMULATOR_PATH
+from image.emulator import fetch_emulator, find_free_port
 from image.engine import Engine
-from tests.emulator import fetch_emulator, find_free_port
 from tests.image.conftest import ROOT, Start
 
 pytestmark = pytest.mark.image

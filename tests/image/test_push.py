@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import socket
 import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
+from image.build import VARIANTS, read_revision
 from image.engine import Engine
+from tests.image.conftest import require_image
 
 ROOT = Path(__file__).parents[2]
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 PATIENCE = 180.0  # seconds for what should take milliseconds
+DIRTY = f"{COMMIT}-dirty-0123456789ab"
 Build = Callable[..., str]
+# What `make push` starts, for a tree whose revision is the second argument.
+PUSH = "import sys; from deploy.push import main; raise SystemExit(main(sys.argv[2:], revision=sys.argv[1]))"
 pytestmark = pytest.mark.image
 
 
@@ -72,9 +78,12 @@ def build(engine: Engine, image: str, tmp_path: Path) -> Iterator[Build]:
         engine.succeeds("rmi", "--force", name)
 
 
-def push(image: str, repository: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "deploy.push", "--repository", repository, "--image", image]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+def push(
+    image: str | None, repository: str, *, revision: str = COMMIT, choice: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", PUSH, revision, "--repository", repository, *(["--image", image] if image else [])]
+    environ = {key: value for key, value in os.environ.items() if key not in VARIANTS} | dict(choice or {})
+    return subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, check=False)
 
 
 def tags_of(repository: str) -> dict[str, str]:
@@ -124,7 +133,7 @@ def test_the_next_revision_gets_its_own_tag_and_the_versions_tag_stays(registry:
     repository = f"{registry}/team/next"
     assert push(build("one"), repository).returncode == 0
     before = tags_of(repository)
-    assert push(build("two", revision="f" * 40), repository).returncode == 0
+    assert push(build("two", revision="f" * 40), repository, revision="f" * 40).returncode == 0
     after = tags_of(repository)
     assert {tag: after[tag] for tag in before} == before
     assert set(after) - set(before) == {"9.9.9-ffffffffffff"}
@@ -133,7 +142,7 @@ def test_the_next_revision_gets_its_own_tag_and_the_versions_tag_stays(registry:
 def test_images_of_a_changed_tree_get_a_tag_each(registry: str, build: Build) -> None:
     repository = f"{registry}/team/dirty"
     for content in ("one", "two"):
-        assert push(build(content, revision=f"{COMMIT}-dirty"), repository).returncode == 0
+        assert push(build(content, revision=DIRTY), repository, revision=DIRTY).returncode == 0
     tags = tags_of(repository)
     assert len(tags) == len(set(tags.values())) == 2
     assert all(tag.startswith("9.9.9-0123456789ab-dirty-") for tag in tags)
@@ -145,3 +154,24 @@ def test_what_was_pushed_can_be_pulled_by_its_digest(registry: str, build: Build
     engine.ask("pull", *(["--tls-verify=false"] if engine.program == "podman" else []), reference)
     ids = [engine.ask("image", "inspect", "--format", "{{.Id}}", name).strip() for name in (image, reference)]
     assert ids[0] == ids[1]
+
+
+def test_an_image_of_another_state_of_the_tree_is_not_pushed(registry: str, build: Build) -> None:
+    command = [sys.executable, "-m", "deploy.push", "--repository", f"{registry}/team/stale", "--image", build("one")]
+    assert read_revision() != COMMIT
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("push: expected an image of the tree as it stands, and this one was built from another state of it")
+
+
+def test_function_and_service_of_one_revision_go_to_one_repository_under_tags_of_their_own(registry: str, engine: Engine) -> None:
+    repository, pushed = f"{registry}/team/both", {}
+    for target in ("function", "service"):
+        (facts,) = json.loads(engine.ask("image", "inspect", require_image(engine, target)))
+        choice = {name: os.environ.get(name, "") for name in VARIANTS} | {"TARGET": target}
+        done = push(None, repository, revision=facts["Config"]["Labels"]["org.opencontainers.image.revision"], choice=choice)
+        assert done.returncode == 0, done.stderr
+        pushed[target] = done.stdout.strip().partition("@")[2]
+    tags = tags_of(repository)
+    assert {digest for tag, digest in tags.items() if "-service" in tag} == {pushed["service"]}
+    assert {digest for tag, digest in tags.items() if "-service" not in tag} == {pushed["function"]}

@@ -21,12 +21,12 @@ from model.bundle import load_bundle
 from protos import open_inference_pb2 as pb
 from protos.open_inference_pb2_grpc import GRPCInferenceServiceStub
 from tests.certificates import Authority
-from tests.image.conftest import EVENTS, FIND_UNREADABLE, ROOT, AnswerInProcess, check_examples
+from tests.image.conftest import EVENTS, FIND_UNREADABLE, ROOT, AnswerInProcess, check_examples, require_image
 from tests.image.service_container import PATIENCE, ServiceContainer, run_service
 from tests.image.test_contents import AT_A_COLD_START, FIND_COMPILED, MOST_BEYOND_THE_BASE, SBOM, read_locked, write_bill
 
 pytestmark = pytest.mark.image
-SERVICE, SIDECAR = "segment-scorer:service", "segment-scorer:function-sidecar"
+SERVICE, SIDECAR = "service", "function-sidecar"
 # What each process of an image imports at its start.
 STARTS = {
     SERVICE: [("cli.main", "cli.serve", "service.server", "service.tls"), ("service.probe",)],
@@ -39,11 +39,6 @@ for entry in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
     if b"\\0service.extension\\0" in entry.read_bytes():
         os.kill(int(entry.parent.name), signal.SIGKILL)
 """
-
-
-def require_image(engine: Engine, name: str) -> str:
-    assert engine.succeeds("image", "inspect", name), f"expected the image {name}; run `make image TARGET={name.partition(':')[2]}`"
-    return name
 
 
 def look_inside(engine: Engine, name: str, *command: str) -> str:
@@ -76,8 +71,8 @@ def test_is_labelled_and_has_exactly_the_locked_packages(name: str, engine: Engi
     labels = json.loads(engine.ask("image", "inspect", "--format", "{{json .Config.Labels}}", require_image(engine, name)))
     assert labels["org.opencontainers.image.version"] == read_version()
     archive = tmp_path / "image.tar"
-    engine.ask("save", "--output", str(archive), name)
-    bill = SBOM.with_name(f"{name.replace(':', '-')}.cdx.json")
+    engine.ask("save", "--output", str(archive), require_image(engine, name))
+    bill = SBOM.with_name(f"segment-scorer-{name}.cdx.json")
     assert write_bill(tool("syft"), archive, bill) == read_locked("service")
 
 

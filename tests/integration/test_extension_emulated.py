@@ -23,8 +23,8 @@ import pytest
 
 from campaign.request import Request
 from campaign.run import run_segment
+from image.emulator import Emulator, find_session, run_emulator
 from tests.bundles import COLUMNS, expected_scores, make_bundle, make_rows
-from tests.emulator import Emulator, find_session, run_emulator
 from tests.fakes import make_endpoint, make_event
 from tests.processes import ROOT
 

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from cli.main import main
-from tests.emulator import ROOT, run_emulator
+from image.emulator import ROOT, run_emulator
 from tests.fake_hooks import person, write_segment
 from tests.fakes import make_bundle
 

@@ -23,7 +23,7 @@ import pytest
 from campaign.errors import DataError, EngineError, OptionError, OutputError
 from campaign.request import Request
 from campaign.run import run_segment
-from tests.emulator import ROOT
+from image.emulator import ROOT
 from tests.fake_hooks import person, write_segment
 from tests.fakes import make_bundle
 

@@ -20,7 +20,7 @@ from campaign.errors import OptionError, OutputError, OutputTaken
 from campaign.remote_folder import find_folder
 from campaign.request import Request
 from campaign.run import run_segment
-from tests.emulator import ROOT
+from image.emulator import ROOT
 from tests.fake_hooks import person, write_segment
 from tests.fake_s3 import Store, open_store
 from tests.fakes import make_bundle

@@ -12,7 +12,7 @@ import pytest
 
 from campaign.hooks import HttpHook
 from function.bootstrap import build_handler
-from tests.emulator import Emulator, EmulatorError, find_session, run_emulator
+from image.emulator import Emulator, EmulatorError, find_session, run_emulator
 from tests.fakes import make_bundle
 
 POLICY = 'mode = "filter"\nthreshold = 0.5\n[[band]]\nname = "high"\nat_least = 0.8\n'

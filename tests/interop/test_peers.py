@@ -26,10 +26,10 @@ from function.errors import ScorerError, ScorerRejected
 from function.scorers.bundled import BundledScorer
 from function.scorers.remote import RemoteScorer, RemoteSettings
 from function.scorers.tensors import Dialect, build_request
+from image.emulator import find_free_port
 from model.bundle import load_bundle
 from protos import open_inference_pb2 as pb
 from protos.open_inference_pb2_grpc import GRPCInferenceServiceStub
-from tests.emulator import find_free_port
 from tests.interop.conftest import PEERS, Example, Fitted, fit_in, require_python
 from tests.interop.prepare import ROOT
 

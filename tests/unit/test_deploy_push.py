@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -18,8 +20,10 @@ from moto import mock_aws
 from deploy.errors import DeployError
 from deploy.push import Image, choose_tags, credentials, inspect_image, push_image
 from deploy.registry import Repository, explain_status, open_repository, parse_manifest
+from image.build import VARIANTS, read_revision
 from image.engine import Engine
 
+ROOT = Path(__file__).parents[2]
 CONFIG = "sha256:" + "1" * 64
 OTHER = "sha256:" + "2" * 64
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -36,7 +40,7 @@ if words[0] == "push":
     name, _, tag = rest.rpartition(":")
     url = f"http://{host}/v2/{name}/manifests/{tag}"
     urllib.request.urlopen(urllib.request.Request(url, data=os.environ["MANIFEST"].encode(), method="PUT"))
-elif words[:2] == ["image", "inspect"]:
+elif words[:2] == ["image", "inspect"] and os.environ.get("KNOWN", words[2]) == words[2]:
     print(os.environ["INSPECT"]) if os.environ.get("INSPECT") else sys.exit(1)
 """
 
@@ -155,11 +159,13 @@ def test_an_engine_that_fails_is_one_sentence(registry: tuple[Repository, Any], 
     ("labels", "tags"),
     [
         ({"version": "0.1.0", "revision": COMMIT}, ("0.1.0-0123456789ab", "0.1.0")),
-        ({"version": "0.1.0", "revision": COMMIT + "-dirty"}, ("0.1.0-0123456789ab-dirty-111111111111",)),
+        ({"version": "0.1.0", "revision": COMMIT + "-dirty-0123456789ab"}, ("0.1.0-0123456789ab-dirty-111111111111",)),
     ],
 )
 def test_tags_say_version_and_revision_and_for_a_changed_tree_the_image_too(labels: dict[str, str], tags: tuple[str, ...]) -> None:
-    assert choose_tags({f"org.opencontainers.image.{name}": value for name, value in labels.items()}, CONFIG) == tags
+    named = {f"org.opencontainers.image.{name}": value for name, value in labels.items()}
+    assert choose_tags(named, CONFIG) == tags
+    assert choose_tags(named, CONFIG, "service") == tuple(f"{tag}-service" for tag in tags)
 
 
 @pytest.mark.parametrize("labels", [{}, {"version": "0.1.0", "revision": "unknown"}, {"version": "", "revision": COMMIT}])
@@ -172,9 +178,67 @@ def test_an_image_is_known_by_its_own_labels(engine: Engine) -> None:
     labels = {"org.opencontainers.image.version": "1.2.3", "org.opencontainers.image.revision": COMMIT}
     for id_ in (CONFIG, CONFIG.removeprefix("sha256:")):  # docker says one, podman the other
         environ = {**engine.environ, "INSPECT": json.dumps([{"Id": id_, "Config": {"Labels": labels}}])}
-        assert inspect_image(Engine(program=engine.program, environ=environ), IMAGE.name) == IMAGE
-    with pytest.raises(DeployError, match="expected a built image; run `make image` first"):
-        inspect_image(engine, IMAGE.name)
+        assert inspect_image(Engine(program=engine.program, environ=environ), IMAGE.name, revision=COMMIT) == IMAGE
+    with pytest.raises(DeployError, match="expected a built image segment-scorer:function; run `make image` first"):
+        inspect_image(engine, IMAGE.name, revision=COMMIT)
+
+
+@pytest.mark.parametrize(
+    ("image", "tree"),
+    [
+        (COMMIT, "f" * 40),
+        (COMMIT, f"{COMMIT}-dirty-0123456789ab"),
+        (f"{COMMIT}-dirty-0123456789ab", COMMIT),
+        (f"{COMMIT}-dirty-0123456789ab", f"{COMMIT}-dirty-0123456789ac"),
+    ],
+)
+def test_an_image_of_another_state_of_the_tree_is_refused(image: str, tree: str, engine: Engine) -> None:
+    labels = {"org.opencontainers.image.version": "1.2.3", "org.opencontainers.image.revision": image}
+    inspected = Engine(
+        program=engine.program, environ={**engine.environ, "INSPECT": json.dumps([{"Id": CONFIG, "Config": {"Labels": labels}}])}
+    )
+    assert inspect_image(inspected, IMAGE.name, revision=image).config == CONFIG
+    with pytest.raises(DeployError, match="expected an image of the tree as it stands, and this one was built from another state of it"):
+        inspect_image(inspected, IMAGE.name, revision=tree)
+
+
+@pytest.mark.parametrize(
+    ("choice", "suffix"),
+    [
+        ({}, ""),
+        ({"TARGET": "service"}, "-service"),
+        ({"TARGET": "function-sidecar", "ARCH": "arm64"}, "-function-sidecar-arm64"),
+        ({"FUNCTION_SET": "function-dynamodb"}, "-function-dynamodb"),
+    ],
+)
+def test_the_same_environment_builds_and_pushes_the_same_image(
+    choice: dict[str, str], suffix: str, registry: tuple[Repository, type[Registry]], engine: Engine, tmp_path: Path
+) -> None:
+    name = f"segment-scorer:{suffix.removeprefix('-') or 'function'}"
+    Path(engine.program).rename(tmp_path / "docker")
+    revision = read_revision()
+    labels = {"org.opencontainers.image.version": "1.2.3", "org.opencontainers.image.revision": revision}
+    environ = {
+        **{key: value for key, value in os.environ.items() if key not in VARIANTS},
+        **engine.environ,
+        **choice,
+        "ENGINE": "docker",
+        "PATH": f"{tmp_path}:{os.defpath}",
+        "BASE_IMAGE": "base",
+        "KNOWN": "base",
+        "INSPECT": json.dumps([{"Id": CONFIG, "Config": {"Labels": labels}}]),
+    }
+    built = subprocess.run([sys.executable, "-m", "image.build"], cwd=ROOT, env=environ, capture_output=True, text=True, check=False)
+    assert built.returncode == 0, built.stderr
+    words = [json.loads(line) for line in (tmp_path / "log").read_text().splitlines()]
+    (build,) = (each for each in words if each[0] == "build")
+    assert build[build.index("--tag") + 1] == name
+    repository, handler = registry
+    push = [sys.executable, "-m", "deploy.push", "--repository", repository.address]
+    done = subprocess.run(push, cwd=ROOT, env={**environ, "KNOWN": name}, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    tags = choose_tags(labels, CONFIG)
+    assert set(handler.manifests) == {f"/v2/team/scorer/manifests/{tag}{suffix}" for tag in tags}
 
 
 @pytest.mark.parametrize("text", ["", "scorer", "host/name:tag", "host/name@sha256:0", "HOST/Name", "https://host/name"])

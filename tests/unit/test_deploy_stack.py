@@ -82,9 +82,9 @@ def test_parameters_are_names_with_values(given: list[str]) -> None:
     assert read_parameters(["ScorerTarget=dns:///a=b", "SegmentBucket="]) == {"ScorerTarget": "dns:///a=b", "SegmentBucket": ""}
 
 
-def steps(*, retrain: bool = True) -> list[Step]:
+def steps(*, retrain: bool = True, environ: dict[str, str] | None = None) -> list[Step]:
     data = {"endpoints": ["a.jsonl.gz", "b.jsonl.gz"], "outcomes": "o.csv"} if retrain else {"endpoints": [], "outcomes": None}
-    return plan_steps("scorer", REPOSITORY, parameters=["MemorySize=2048"], **data)  # type: ignore[arg-type]
+    return plan_steps("scorer", REPOSITORY, parameters=["MemorySize=2048"], environ=environ, **data)  # type: ignore[arg-type]
 
 
 class Recorder:
@@ -111,6 +111,21 @@ def test_a_redeploy_retrains_tests_pushes_and_deploys_what_was_pushed() -> None:
     assert image_test == ["make", "image-test"]
     assert push[2:] == ["deploy.push", "--repository", REPOSITORY]
     assert deploy[2:] == ["deploy.stack", "--stack", "scorer", "--image", OTHER, "--parameter", "MemorySize=2048"]
+
+
+def test_the_image_that_the_environment_chooses_is_the_one_tested_and_pushed_as_the_shown_commands_say() -> None:
+    run = Recorder()
+    environ = {"TARGET": "", "FUNCTION_SET": "function-dynamodb", "ARCH": "arm64", "PATH": "/bin"}
+    run_steps(steps(retrain=False, environ=environ), run)
+    image_test, push, _ = run.commands
+    assert image_test == ["make", "image-test", "FUNCTION_SET=function-dynamodb", "ARCH=arm64"]
+    assert push[:3] == ["env", "FUNCTION_SET=function-dynamodb", "ARCH=arm64"]
+    assert push[4:] == ["-m", "deploy.push", "--repository", REPOSITORY]
+
+
+def test_a_stack_is_not_given_the_scoring_service() -> None:
+    with pytest.raises(DeployError, match="expected TARGET to be function or function-sidecar"):
+        steps(environ={"TARGET": "service", "ARCH": "arm64"})
 
 
 def test_without_data_the_model_in_use_stays_and_the_rest_is_done() -> None:

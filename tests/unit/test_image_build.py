@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from image.build import pin_base, read_base, read_version
+from image.build import name_image, pin_base, read_base, read_revision, read_version
 from image.engine import Engine, ImageError
 
 ROOT = Path(__file__).parent.parent.parent
@@ -62,10 +63,67 @@ def test_repeats_the_dockerfiles_own_sentence_as_the_last_line(tmp_path: Path) -
     assert done.stderr.splitlines()[-1] == f"image: {sentence}"
 
 
-def test_refuses_an_architecture_that_lambda_does_not_have(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("choice", "allowed"),
+    [("ARCH", "amd64, arm64"), ("TARGET", "function, service, function-sidecar"), ("FUNCTION_SET", "function, function-dynamodb")],
+)
+def test_refuses_a_choice_that_there_is_not(choice: str, allowed: str, tmp_path: Path) -> None:
     write_program(tmp_path, "docker", "true")
-    done = run_build(PATH=f"{tmp_path}:{os.defpath}", ARCH="riscv64")
-    assert done.stderr == "image: expected ARCH to be one of amd64, arm64\n"
+    done = run_build(PATH=f"{tmp_path}:{os.defpath}", **{choice: "riscv64"})
+    assert done.stderr == f"image: expected {choice} to be one of {allowed}\n"
+
+
+def test_every_choice_has_a_name_of_its_own_and_one_that_says_the_same_has_the_same() -> None:
+    choices = [
+        {"TARGET": target, "FUNCTION_SET": packages, "ARCH": arch}
+        for target in ("function", "service", "function-sidecar")
+        for packages in (("function", "function-dynamodb") if target == "function" else ("",))
+        for arch in ("", "amd64", "arm64")
+    ]
+    assert len({name_image(choice) for choice in choices}) == len(choices)
+    assert name_image({}) == name_image({"TARGET": "", "FUNCTION_SET": "function"}) == "segment-scorer:function"
+    assert name_image({"FUNCTION_SET": "function-dynamodb", "ARCH": "arm64"}) == "segment-scorer:function-dynamodb-arm64"
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    """A clone of one commit: a file among what an image is made of, and one that is not."""
+    for name in ("function/handler.py", "docs/image.md"):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_text("one\n")
+    identity = ("-c", "user.name=Test", "-c", "user.email=test@example.com", "-c", "commit.gpgsign=false")
+    for command in (("init", "--quiet"), ("add", "."), (*identity, "commit", "--quiet", "--message=One")):
+        subprocess.run(["git", "-C", str(tmp_path), *command], check=True)
+    return tmp_path
+
+
+def test_a_tree_without_changes_is_its_commit(clone: Path) -> None:
+    (clone / "notes.txt").write_text("of somebody's own, in no image\n")
+    assert re.fullmatch("[0-9a-f]{40}", read_revision(clone))
+
+
+def test_every_state_of_a_changed_tree_has_a_revision_of_its_own(clone: Path) -> None:
+    commit = read_revision(clone)
+    states = []
+    for name, text in (
+        ("function/handler.py", "two\n"),
+        ("function/handler.py", "three\n"),
+        ("function/new.py", ""),
+        ("function/new.py", "x\n"),
+    ):
+        (clone / name).write_text(text)
+        states.append(read_revision(clone))
+    assert len(set(states)) == len(states)
+    assert all(re.fullmatch(f"{commit}-dirty-[0-9a-f]{{12}}", state) for state in states)
+    (clone / "function" / "new.py").unlink()
+    assert read_revision(clone) == states[1]
+    (clone / "function" / "handler.py").write_text("one\n")
+    assert read_revision(clone) == commit
+
+
+def test_outside_a_clone_the_revision_is_unknown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    assert read_revision(tmp_path) == "unknown"
 
 
 def test_hands_version_base_platform_and_certificates_to_the_engine(tmp_path: Path) -> None:

@@ -26,6 +26,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from image.engine import ImageError
+
 ROOT = Path(__file__).parent.parent
 PINNED = ROOT / "requirements" / "emulator.txt"
 CACHE = ROOT / ".cache" / "emulator"
@@ -42,7 +44,7 @@ STOP_SECONDS = 5.0  # to end when asked, before it is killed
 KILL_SECONDS = 60.0
 
 
-class EmulatorError(Exception):
+class EmulatorError(ImageError):
     """The emulator cannot be fetched or started."""
 
 
@@ -54,10 +56,12 @@ class Answer:
     body: bytes
 
     def json(self) -> Any:
+        """The body as JSON. Raises ValueError."""
         return json.loads(self.body)
 
     @property
     def text(self) -> str:
+        """The body as text."""
         return self.body.decode()
 
 
@@ -71,6 +75,7 @@ class Emulator:
 
     @property
     def url(self) -> str:
+        """Where it listens."""
         return f"http://127.0.0.1:{self.port}"
 
     def post(self, event: object, timeout: float = 180.0) -> Answer:
@@ -89,28 +94,30 @@ class Emulator:
 
     @property
     def stderr(self) -> str:
+        """What the emulator itself had to say."""
         return (self.folder / "stderr").read_text(errors="replace")
 
 
-def fetch_emulator() -> Path:
-    """Path of the emulator's binary for this machine, taken from the pinned wheel when it is not in the cache yet."""
+def fetch_emulator(cache: Path = CACHE) -> Path:
+    """Path of the emulator's binary for this machine, taken from the pinned wheel when it is not in the cache yet. Raises EmulatorError."""
     try:
         name, digest = BINARIES[platform.machine()]
     except KeyError as error:
         raise EmulatorError(f"expected a machine the emulator is built for, one of {', '.join(BINARIES)}") from error
-    binary = CACHE / f"aws-lambda-rie-{digest[:12]}"
+    binary = cache / f"aws-lambda-rie-{digest[:12]}"
     if binary.exists() and hashlib.sha256(binary.read_bytes()).hexdigest() == digest:
         return binary
-    CACHE.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=CACHE) as scratch:
+    cache.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=cache) as scratch:
         command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps", "--only-binary=:all:"]
-        subprocess.run([*command, "--require-hashes", "-r", str(PINNED), "-d", scratch], check=True)
+        if subprocess.run([*command, "--require-hashes", "-r", str(PINNED), "-d", scratch], stdout=2, check=False).returncode:
+            raise EmulatorError("expected pip to download the wheel that carries the emulator; what it said is above")
         (wheel,) = Path(scratch).glob("*.whl")
         fresh = Path(scratch) / "aws-lambda-rie"
         with zipfile.ZipFile(wheel) as archive:
             fresh.write_bytes(archive.read(f"samcli/local/rapid/aws-lambda-rie-{name}"))
         if hashlib.sha256(fresh.read_bytes()).hexdigest() != digest:
-            raise EmulatorError("expected the emulator's binary to have the SHA-256 that tests/emulator.py pins")
+            raise EmulatorError("expected the emulator's binary to have the SHA-256 that image/emulator.py pins")
         fresh.chmod(0o755)
         fresh.replace(binary)
     return binary
@@ -215,15 +222,28 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Serve the hook in AWS's runtime interface emulator until Ctrl-C.")
     parser.add_argument("--port", type=int, default=9000)
     parser.add_argument("--handler", default="function.handler.handle")
+    parser.add_argument("--fetch", action="store_true", help="only see that the emulator is here, or download it")
     options = parser.parse_args()
+    try:
+        if options.fetch:
+            fetch_emulator()
+        else:
+            serve_handler(options.handler, options.port)
+    except EmulatorError as error:
+        print(f"emulator: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def serve_handler(handler: str, port: int) -> None:
+    """Serve until interrupted. Raises EmulatorError."""
     passed = {name: value for name, value in os.environ.items() if name.startswith(("SCORER_", "AWS_LAMBDA_"))}
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # however we are stopped, the emulator stops with us
-    with run_emulator(options.handler, environ={"AWS_LAMBDA_FUNCTION_TIMEOUT": "15"} | passed, port=options.port, show=True) as emulator:
+    with run_emulator(handler, environ={"AWS_LAMBDA_FUNCTION_TIMEOUT": "15"} | passed, port=port, show=True) as emulator:
         print(f"listening on {emulator.url}; try: segment-scorer run SEGMENT --out out/emulated --hook {emulator.url}", flush=True)
         with contextlib.suppress(KeyboardInterrupt):
             while find_session(emulator.pid):
                 time.sleep(0.5)
-    return 0
 
 
 if __name__ == "__main__":
