@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 import io
+import math
 from pathlib import Path
 
 import pytest
 
 from function.bootstrap import LONGEST_INIT, build_handler, measure_cold_start, watch_remaining
 from function.errors import BundleError, SettingsError
+from model.bundle import SHIPPED, load_bundle
 from tests.fakes import FakeClock, FakeContext, FakeScorer, Watcher, make_bundle, make_endpoint, make_event, read_log, write_policy
 
 IN_LAMBDA = {"AWS_LAMBDA_RUNTIME_API": "127.0.0.1:9001"}
 
 
-def test_the_shipped_function_answers_an_event() -> None:
-    handle = build_handler({}, stream=io.StringIO())
-    assert list(handle(make_event({"a": make_endpoint()}), FakeContext())) in ([], ["a"])
+def test_the_shipped_function_keeps_whom_the_shipped_model_scores_high_enough() -> None:
+    bundle = load_bundle(SHIPPED)
+    people = {}
+    for index, row in enumerate(bundle.golden_rows.tolist()):
+        features = zip(bundle.spec.features, row, strict=True)
+        people[f"p{index}"] = make_endpoint(Metrics={each.path.removeprefix("Metrics."): x for each, x in features if not math.isnan(x)})
+    scores = dict(zip(people, bundle.golden_scores.tolist(), strict=True))
+    kept = {id_: score for id_, score in scores.items() if score >= bundle.threshold}
+    assert 0 < len(kept) < len(people)
+    reply = build_handler({}, stream=io.StringIO())(make_event(people), FakeContext())
+    assert {id_: endpoint["Attributes"]["Score"] for id_, endpoint in reply.items()} == {id_: [f"{kept[id_]:.4f}"] for id_ in kept}
 
 
 def test_a_bundle_whose_model_scores_differently_is_refused_at_cold_start(tmp_path: Path) -> None:
