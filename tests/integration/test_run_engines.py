@@ -131,7 +131,7 @@ def test_killed_again_and_again_and_resumed_nobody_is_lost_or_doubled(
         subprocess.run(command, cwd=ROOT, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
     elif not (out / "summary.json").exists():
         raise AssertionError("expected the last sitting to end the run")
-    assert kills >= 3  # each sitting is let past six blocks at most
+    assert kills >= 3  # of some thirty blocks, a sitting is let past six at most
     balance(out)
     assert read_outputs(out) == read_outputs(tmp_path / "whole")
     assert read_books(out) == read_books(tmp_path / "whole")
