@@ -13,7 +13,7 @@ import grpc
 import numpy as np
 import pytest
 
-from function.errors import ScorerRejected, ScorerUnavailable
+from function.errors import ScorerRejected, ScorerTimeout, ScorerUnavailable
 from function.scorers.remote import RemoteScorer, RemoteSettings
 from function.scorers.tensors import Dialect
 from protos.open_inference_pb2 import ModelInferRequest, ModelInferResponse
@@ -34,11 +34,14 @@ class Witness(GRPCInferenceServiceServicer):
         self.remaining: list[float] = []
         self.failures: list[grpc.StatusCode] = []
         self.version = "7"
+        self.awake = threading.Event()
+        self.awake.set()
 
     def ModelInfer(self, request: ModelInferRequest, context: Any) -> ModelInferResponse:  # noqa: N802  # the protocol's
         self.requests.append(request)
         self.metadata.append({str(name): value for name, value in context.invocation_metadata()})
         self.remaining.append(context.time_remaining())
+        self.awake.wait(60)
         if self.failures:
             context.abort(self.failures.pop(0), "1234 secret")
         response = ModelInferResponse(model_name="m", model_version=self.version)
@@ -141,6 +144,16 @@ def test_makes_a_new_connection_after_idleness_and_keeps_it_otherwise(settings: 
     now += 240.5
     scorer.score_batch(MATRIX, 20.0)
     assert scorer._channel is not first
+
+
+def test_gives_the_connection_up_over_which_a_deadline_was_missed(settings: RemoteSettings, witness: Witness) -> None:
+    scorer = RemoteScorer(settings)
+    scorer.score_batch(MATRIX, 20.0)
+    witness.awake.clear()
+    with pytest.raises(ScorerTimeout):
+        scorer.score_batch(MATRIX, 0.5)
+    witness.awake.set()
+    assert scorer._channel is None
 
 
 def test_works_again_after_it_was_closed(settings: RemoteSettings) -> None:

@@ -93,13 +93,15 @@ def test_does_not_need_the_service_to_be_there_first(bundle: Path, tmp_path: Pat
         function.recover()
 
 
-def test_stops_asking_a_hung_service(server: Server, bundle: Path) -> None:
-    function = Function(server.address, bundle, breaker_ms="60000", call_ms=SOON)
+def test_stops_asking_a_hung_service(server: Server, proxy: Proxy, bundle: Path) -> None:
+    function = Function(proxy.address, bundle, breaker_ms="3600000")
     function.recover()
     server.signal(signal.SIGSTOP)
     assert function.ask(SILENT)["error"] == "ScorerTimeout"
-    for _ in range(5):  # the breaker: refused at once, where asking would have timed out again
+    before = proxy.connections
+    for _ in range(5):  # the breaker: refused at once, where asking would have made a new connection
         assert function.ask()["error"] == "ScorerUnavailable"
+    assert proxy.connections == before
 
 
 def test_returns_to_a_hung_service_once_it_wakes(server: Server, bundle: Path) -> None:

@@ -7,7 +7,6 @@ import gzip
 import io
 import json
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -164,15 +163,18 @@ def test_as_many_calls_at_once_as_allowed_and_the_same_people_are_kept(tmp_path:
     bundle = make_bundle(tmp_path / "bundle")
     segment = write_segment(tmp_path / "people.jsonl", [person(n, n / 1999) for n in range(2000)])
     handle = build_handler({"SCORER_BUNDLE": str(bundle)}, stream=io.StringIO())
-    calling, together = threading.Lock(), threading.Event()
+    calling, together, crowded = threading.Lock(), threading.Event(), threading.Event()
 
     def answer(number: int, event: Any) -> Answer:
         if number % 7 == 3:
             return refuse(429, "TooManyRequestsException")
-        if cloud.now == 3:
+        if cloud.now >= 3:
             together.set()
+        if cloud.now > 3:
+            crowded.set()
         assert together.wait(PATIENCE), "expected three calls at once"
-        time.sleep(0.01)
+        if number <= 4:  # the first three, the third call being refused: time for one too many to come
+            crowded.wait(0.5)
         with calling:
             return 200, {}, json.dumps(handle(event, None)).encode()
 
