@@ -166,14 +166,14 @@ def test_as_many_calls_at_once_as_allowed_and_the_same_people_are_kept(tmp_path:
     calling, together, crowded = threading.Lock(), threading.Event(), threading.Event()
 
     def answer(number: int, event: Any) -> Answer:
-        if number % 7 == 3:
+        if number % 7 == 5:
             return refuse(429, "TooManyRequestsException")
         if cloud.now >= 3:
             together.set()
         if cloud.now > 3:
             crowded.set()
         assert together.wait(PATIENCE), "expected three calls at once"
-        if number <= 4:  # the first three, the third call being refused: time for one too many to come
+        if number <= 3:  # time for one too many to come
             crowded.wait(0.5)
         with calling:
             return 200, {}, json.dumps(handle(event, None)).encode()
