@@ -112,7 +112,7 @@ def test_a_run_that_replaces_another_never_looks_complete_while_its_files_get_th
     for name in ("scores.csv", "rejected.jsonl", "summary.json"):
         (staging / name).write_bytes(b"new")
     (tmp_path / "rejected.jsonl").mkdir()  # what no file can be renamed to: stops the run halfway, as a kill would
-    with pytest.raises(IsADirectoryError):
+    with pytest.raises(OutputError, match="Is a directory"):
         give_names(tmp_path, ["scores.csv", "rejected.jsonl"])
     assert (tmp_path / "scores.csv").read_bytes() == b"new"
     assert "summary.json" not in names(tmp_path), "the earlier run's summary beside the new run's files"
