@@ -17,12 +17,10 @@ from protos.open_inference_pb2_grpc import GRPCInferenceServiceStub
 from tests.bundles import make_bundle, make_rows
 from tests.certificates import Authority, Pair
 from tests.functions import ANSWERED, SILENT, Function
-from tests.processes import Process, Server, run_process, run_server
+from tests.processes import PATIENCE, Process, Server, run_process, run_server
 from tests.proxy import Proxy
 
 BUNDLED = "tiny@3"  # the remote scorer's label is the same: it is the same model; `error` tells them apart
-
-SOON = "1000"  # milliseconds, where a call is to run out of them
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +103,7 @@ def test_stops_asking_a_hung_service(server: Server, proxy: Proxy, bundle: Path)
 
 
 def test_returns_to_a_hung_service_once_it_wakes(server: Server, bundle: Path) -> None:
-    function = Function(server.address, bundle, call_ms=SOON)
+    function = Function(server.address, bundle)
     server.signal(signal.SIGSTOP)
     for _ in range(2):  # asked again after the breaker's pause, and still hung
         function.ask_until(lambda line: line["error"] == "ScorerTimeout", SILENT)
@@ -129,7 +127,7 @@ def test_gives_up_a_connection_that_carries_nothing_any_more(proxy: Proxy, bundl
 
 
 def test_survives_a_network_that_swallows_every_connection(proxy: Proxy, bundle: Path) -> None:
-    function = Function(proxy.address, bundle, call_ms=SOON)
+    function = Function(proxy.address, bundle)
     function.recover()
     proxy.swallow(new_too=True)
     assert function.ask(SILENT)["error"] == "ScorerTimeout"
@@ -186,8 +184,7 @@ def odd(bundle: Path, mode: Path) -> Iterator[Process]:
 @pytest.mark.parametrize("fault", ODD)
 def test_takes_no_wrong_answer_for_scores(odd: Process, bundle: Path, mode: Path, fault: str) -> None:
     (address,) = odd.wait_for("listening")["addresses"]
-    cap = {"call_ms": SOON} if ODD[fault] == "ScorerTimeout" else {}
-    function, alone = Function(address, bundle, **cap), Function(address, bundle, fallback="none", **cap)
+    function, alone = Function(address, bundle), Function(address, bundle, fallback="none")
     function.recover()
     alone.recover()
     mode.write_text(fault)
