@@ -27,11 +27,11 @@ from campaign.run import run_segment
 from tests.emulator import ROOT
 from tests.fake_hooks import person, write_segment
 from tests.fakes import make_bundle
-from tests.processes import PATIENCE
+from tests.processes import PATIENCE, let_go_on, start_runner
 
 NUMBER = 4_000
 SAME = ("segment.jsonl.gz", "scores.csv", "decisions.csv", "rejected.jsonl")
-# Says after each block how far it is, and goes on when it hears a line, or when nobody is left to say one.
+# Waits after each block: see tests.processes.start_runner.
 RUNNER = """
 import sys
 from pathlib import Path
@@ -94,19 +94,6 @@ def test_two_processes_write_what_one_writes(segment: list[Path], bundle: Path, 
     assert read_outputs(tmp_path / "one") == read_outputs(tmp_path / "two")
     assert read_books(tmp_path / "one") == read_books(tmp_path / "two")
     balance(tmp_path / "two")
-
-
-def start_runner(command: list[str]) -> subprocess.Popen[str]:
-    return subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-
-
-def let_go_on(process: subprocess.Popen[str]) -> None:
-    """Wait for the runner's next block, and let it begin another; nothing when it has ended."""
-    assert process.stdin
-    assert process.stdout
-    if process.stdout.readline():
-        process.stdin.write("\n")
-        process.stdin.flush()
 
 
 @pytest.mark.parametrize("processes", [1, 2])
