@@ -40,23 +40,29 @@ class LocalContext:
     memory_limit_in_mb = 0
     aws_request_id = "local"
 
-    def __init__(self, deadline: float) -> None:
-        """`deadline` is on the monotonic clock."""
+    def __init__(self, deadline: float, clock: Callable[[], float] = time.monotonic) -> None:
+        """`deadline` is on `clock`."""
         self._deadline = deadline
+        self._clock = clock
 
     def get_remaining_time_in_millis(self) -> int:
         """Milliseconds until the host gives up."""
-        return max(0, int((self._deadline - time.monotonic()) * 1000))
+        return max(0, int((self._deadline - self._clock()) * 1000))
 
 
 class LocalHook:
     """The handler in this process. `observe` must be the observer that the handler was built with, `stream` where it logs."""
 
     def __init__(
-        self, build: Callable[[Callable[[Batch, Sequence[Decision]], None], io.StringIO], Handler], *, limit: float = LIMIT_SECONDS
+        self,
+        build: Callable[[Callable[[Batch, Sequence[Decision]], None], io.StringIO], Handler],
+        *,
+        limit: float = LIMIT_SECONDS,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """`build` makes the handler, given an observer and a stream; what it raises is the caller's to hear."""
         self._limit = limit
+        self._clock = clock
         self._seen: dict[str, Decision] = {}
         self._stream = io.StringIO()
         self._handler = build(self._observe, self._stream)
@@ -67,12 +73,12 @@ class LocalHook:
     def call(self, event: dict[str, Any]) -> Attempt:
         """Call the handler. Any exception is the function's failure, as it is to a host; an answer after 15 s is none."""
         self._seen = {}
-        started = time.monotonic()
+        started = self._clock()
         try:
-            reply = self._handler(event, LocalContext(started + self._limit))
+            reply = self._handler(event, LocalContext(started + self._limit, self._clock))
         except Exception as error:  # noqa: BLE001  # the host's side of the boundary: whatever a function raises fails its batch
             return Attempt(problem=f"raised {type(error).__name__}")
-        if time.monotonic() - started > self._limit:
+        if self._clock() - started > self._limit:
             return Attempt(problem=TIMED_OUT)
         return Attempt(reply=reply, decisions=self._seen)
 

@@ -35,6 +35,7 @@ def build_handler(
     profiles: Profiles | None = None,
     observer: Observer | None = None,
     stream: TextIO | None = None,
+    clock: Callable[[], float] = time.monotonic,
 ) -> Handler:
     """Build `handle(event, context) -> reply`.
 
@@ -43,6 +44,7 @@ def build_handler(
     profiles  asked instead of the configured store (tests)
     observer  called with each batch and its decisions (the runner)
     stream    where log lines and metrics go; default stdout, which is what CloudWatch reads
+    clock     seconds that never go backwards (tests)
     """
     settings = read_settings(environ)
     bundle = load_bundle(settings.bundle)
@@ -58,6 +60,7 @@ def build_handler(
         reserve=settings.reserve,
         observer=observer,
         profiles=choose_profiles(settings, bundle, policy, profiles),
+        clock=clock,
     )
     idle = ("SCORER_PROFILES is set, but neither the model nor the policy reads External attributes",)
     telemetry.introduce((*policy.warnings, *(idle if settings.profiles and pipeline.profiles is None else ())))

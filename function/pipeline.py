@@ -31,6 +31,7 @@ class Pipeline:
     scorers  in the order of resort; label is the bundle's, for logs and replies when nobody scored
     reserve  seconds held back from every budget for the last resort and the reply
     profiles where endpoints are enriched from; None when nothing of profiles is used
+    clock    seconds that never go backwards
     """
 
     hosts: Sequence[ModuleType]
@@ -42,6 +43,7 @@ class Pipeline:
     reserve: float
     observer: Observer | None = None
     profiles: Source | None = None
+    clock: Callable[[], float] = time.monotonic
 
     def answer(self, event: object, remaining: Callable[[], float], cold: float | None = None) -> dict[str, Any]:
         """Answer one event.
@@ -52,20 +54,20 @@ class Pipeline:
         """
         host = self._recognise(event)
         budget = min(remaining(), host.LIMIT_SECONDS - (cold or 0.0)) - self.reserve
-        deadline = time.monotonic() + budget
+        deadline = self.clock() + budget
         batch: Batch = host.parse_event(event)
         rules = self.policy.rules_for(batch.context)
-        asked = time.monotonic()
+        asked = self.clock()
         look_up = self._enrich(batch, deadline - asked, rules)
-        looking_up = time.monotonic() - asked
+        looking_up = self.clock() - asked
         matrix = build_matrix(
             [e.document for e in look_up.endpoints if e.document is not None and e.problem is None], self.spec, batch.context.reference
         )
         present = share_present(matrix, self.spec)
         scorable = present >= rules.min_present
-        started = time.monotonic()
+        started = self.clock()
         scored, error = self._score(matrix[scorable], deadline - started, rules, look_up.error)
-        scoring = time.monotonic() - started
+        scoring = self.clock() - started
         decisions = self._decide(look_up.endpoints, scored, present, scorable, rules)
         reply = host.build_reply(batch, decisions, rules, scored.label if scored else self.label)
         if self.observer is not None:
@@ -121,7 +123,7 @@ class Pipeline:
         if not len(matrix):
             return Scored(scores=np.empty(0), label=self.label), None
         try:
-            return score_in_order(self.scorers, matrix, timeout), None
+            return score_in_order(self.scorers, matrix, timeout, self.clock), None
         except ScorerError as error:
             if rules.on_error == "raise" and rules.mode != "shadow":
                 raise

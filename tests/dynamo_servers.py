@@ -131,12 +131,12 @@ class Handler(BaseHTTPRequestHandler):
     """One call: hands it to the next act of the server."""
 
     protocol_version = "HTTP/1.1"
+    server: Faulty
 
     def do_POST(self) -> None:
         call = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        server: Any = self.server
-        server.calls.append(call)
-        acts = server.acts
+        self.server.calls.append(call)
+        acts = self.server.acts
         (acts.pop(0) if len(acts) > 1 else acts[0])(self, call)
 
     def send(self, status: int, body: bytes, length: int | None = None) -> None:
@@ -151,7 +151,7 @@ class Handler(BaseHTTPRequestHandler):
 
 
 class Faulty(ThreadingHTTPServer):
-    """Acts one after the other, the last one for ever; `calls` are what it was asked."""
+    """Acts one after the other, the last one for ever; `calls` are what it was asked. What takes long takes until it is `over`."""
 
     daemon_threads = True
     block_on_close = False
@@ -160,6 +160,7 @@ class Faulty(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.acts = list(acts)
         self.calls: list[dict[str, Any]] = []
+        self.over = threading.Event()
         self.url = f"http://127.0.0.1:{self.server_port}"
 
     def handle_error(self, request: Any, client_address: Any) -> None:
@@ -174,6 +175,7 @@ def run_faulty(*acts: Act) -> Iterator[Faulty]:
     try:
         yield server
     finally:
+        server.over.set()
         server.shutdown()
         server.server_close()
         thread.join(PATIENCE)

@@ -10,24 +10,34 @@ from function.errors import ProfilesError
 from function.profiles.build import write_file
 from function.profiles.sources import Row
 from model.features import read_spec
-from tests.fakes import make_bundle
+from tests.fakes import FakeClock, make_bundle
 
 # The tiny model scores by its first column; here it reads it from the person's profile.
 EXTERNAL_SPEC = {"feature": [{"name": "score", "path": "External.score", "kind": "number"}]}
 
 
 class FakeProfiles:
-    """Answers from `profiles`, or fails with `error`; remembers what it was asked."""
+    """Answers from `profiles`, or fails with `error`, after `takes` seconds of `clock`; remembers what it was asked."""
 
-    def __init__(self, profiles: Mapping[str, Mapping[str, Any] | None] | None = None, error: ProfilesError | None = None) -> None:
+    def __init__(
+        self,
+        profiles: Mapping[str, Mapping[str, Any] | None] | None = None,
+        error: ProfilesError | None = None,
+        *,
+        takes: float = 0.0,
+        clock: FakeClock | None = None,
+    ) -> None:
         self.profiles = profiles or {}
         self.error = error
+        self.takes = takes
+        self.clock = clock or FakeClock()
         self.asked: list[list[str]] = []
         self.timeouts: list[float] = []
 
     def fetch(self, keys: Sequence[str], timeout: float) -> dict[str, Mapping[str, Any] | None]:
         self.asked.append(list(keys))
         self.timeouts.append(timeout)
+        self.clock.pass_by(min(self.takes, timeout))
         if self.error is not None:
             raise self.error
         return {key: self.profiles[key] for key in keys if key in self.profiles}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,21 +20,35 @@ from model.features import FeatureSpec, Matrix, read_spec
 TINY_SPEC = {"feature": [{"name": "score", "path": "Metrics.score", "kind": "number"}]}
 
 
+class FakeClock:
+    """Seconds that pass only when a test says so, or a fake that was given this clock."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def pass_by(self, seconds: float) -> None:
+        self.now += seconds
+
+
 class FakeScorer:
-    """Scores a row by its first column, or fails, or sleeps as long as it is let."""
+    """Scores a row by its first column, or fails; takes `takes` seconds of `clock`, but never more than it is let."""
 
     label = "fake@1"
 
-    def __init__(self, *, error: ScorerError | None = None, sleeps: float = 0.0) -> None:
+    def __init__(self, *, error: ScorerError | None = None, takes: float = 0.0, clock: FakeClock | None = None) -> None:
         self.error = error
-        self.sleeps = sleeps
+        self.takes = takes
+        self.clock = clock or FakeClock()
         self.matrices: list[Matrix] = []
         self.timeouts: list[float] = []
 
     def score_batch(self, matrix: Matrix, timeout: float) -> Scores:
         self.matrices.append(matrix)
         self.timeouts.append(timeout)
-        time.sleep(min(self.sleeps, max(0.0, timeout)))
+        self.clock.pass_by(min(self.takes, timeout))
         if self.error is not None:
             raise self.error
         return np.nan_to_num(matrix[:, 0].astype(np.float64), nan=0.0)
@@ -43,11 +57,12 @@ class FakeScorer:
 class FakeContext:
     """Lambda's context, as far as the function looks at it: a clock that runs down from `seconds`."""
 
-    def __init__(self, seconds: float = 15.0) -> None:
-        self.end = time.monotonic() + seconds
+    def __init__(self, seconds: float = 15.0, clock: Callable[[], float] = time.monotonic) -> None:
+        self.clock = clock
+        self.end = clock() + seconds
 
     def get_remaining_time_in_millis(self) -> int:
-        return max(0, int((self.end - time.monotonic()) * 1000))
+        return max(0, int((self.end - self.clock()) * 1000))
 
 
 class Watcher:

@@ -99,3 +99,17 @@ def run_server(bundle: Path, *options: str, listen: str = "127.0.0.1:0", environ
         yield server
     finally:
         server.end()
+
+
+def start_runner(command: Sequence[str]) -> subprocess.Popen[str]:
+    """A run that says after each block how far it is, and goes on when it hears a line, or when nobody is left to say one."""
+    return subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+
+def let_go_on(process: subprocess.Popen[str]) -> None:
+    """Wait for the runner's next block, and let it begin another; nothing when it has ended."""
+    assert process.stdin
+    assert process.stdout
+    if process.stdout.readline():
+        process.stdin.write("\n")
+        process.stdin.flush()

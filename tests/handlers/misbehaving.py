@@ -12,7 +12,7 @@ def handle(event: dict[str, Any], context: Any) -> Any:
         case "raise":
             raise LookupError("on purpose")
         case "sleep":
-            time.sleep(30)
+            time.sleep(120)
         case "exit":
             os._exit(3)
         case "nan":

@@ -12,9 +12,8 @@ import shutil
 import signal
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +55,7 @@ def run_with_sidecar(bundle: Path, folder: Path, **environ: str) -> Iterator[Emu
         "SCORER_TARGET": f"unix:{folder}/scorer.sock",
         "SCORER_BUNDLE": str(bundle),
         "SCORER_FALLBACK": "none",
-        "SCORER_CALL_MS": "20000",  # a busy machine may need them
+        "SCORER_CALL_MS": "14000",  # as long as a host waits: without a fallback a late score is none
         "SEGMENT_SCORER_HOME": str(ROOT),
         "PYTHON": sys.executable,
         **environ,
@@ -100,6 +99,12 @@ def read_messages(emulator: Emulator, message: str) -> list[dict[str, Any]]:
     return found
 
 
+def wait_for(condition: Callable[[], object], seconds: float = PATIENCE) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.02)
+
+
 def test_scores_by_the_sidecar_alone(bundle: Path, tmp_path: Path) -> None:
     with run_with_sidecar(bundle, tmp_path) as emulator:
         for seed in range(5):
@@ -116,16 +121,16 @@ def test_is_ready_before_the_first_event_is_answered(bundle: Path, tmp_path: Pat
 
 
 def test_drains_when_lambda_shuts_down(bundle: Path, tmp_path: Path) -> None:
-    with run_with_sidecar(bundle, tmp_path) as emulator:
-        check_answer(emulator, 1)
-        os.kill(emulator.pid, signal.SIGTERM)
-        deadline = time.monotonic() + PATIENCE
-        while not read_messages(emulator, "stopped") and time.monotonic() < deadline:
-            time.sleep(0.02)
-        assert [line["message"] for line in (*read_messages(emulator, "draining"), *read_messages(emulator, "stopped"))] == [
-            "draining",
-            "stopped",
-        ]
+    said: list[str] = []
+    for _ in range(3):  # Lambda kills a sidecar after 2 s, which a machine may stand still for
+        with run_with_sidecar(bundle, tmp_path) as emulator:
+            check_answer(emulator, 1)
+            os.kill(emulator.pid, signal.SIGTERM)
+            wait_for(lambda: read_messages(emulator, "stopped") or not find_session(emulator.pid), seconds=10.0)
+            said = [line["message"] for line in (*read_messages(emulator, "draining"), *read_messages(emulator, "stopped"))]
+        if said == ["draining", "stopped"]:
+            return
+    raise AssertionError(f"expected the sidecar to drain and to stop; it said {said}")
 
 
 def test_tells_lambda_why_it_cannot_start(bundle: Path, tmp_path: Path) -> None:
@@ -158,24 +163,22 @@ def write_segment(path: Path) -> tuple[Path, dict[str, float]]:
 def test_a_campaign_stays_right_when_the_sidecar_is_killed_along_the_way(bundle: Path, tmp_path: Path, fallback: str) -> None:
     segment, scores = write_segment(tmp_path / "segment.jsonl")
     kills: list[int] = []
-    done = threading.Event()
     with run_with_sidecar(bundle, tmp_path, SCORER_FALLBACK=fallback) as emulator:
         check_answer(emulator, 0)
 
-        def kill_now_and_then() -> None:
-            answered = len(read_messages(emulator, "batch"))
-            while not done.wait(0.1) and len(kills) < 3:
-                pid, now = find_sidecar(emulator), len(read_messages(emulator, "batch"))
-                if pid and now > answered + 5:  # not twice within one batch: the host gives a batch three attempts
-                    os.kill(pid, signal.SIGKILL)
-                    kills.append(pid)
-                    answered = now
+        def kill(done: int, total: int) -> None:
+            """After a block of batches; never twice within one batch, to which the host gives three attempts."""
+            if len(kills) < 3 and (pid := find_sidecar(emulator)):
+                kills.append(pid)
+                os.kill(pid, signal.SIGKILL)
+                if fallback == "none":  # a batch that comes before Lambda sees the sidecar dead would be kept without scores
+                    wait_for(
+                        lambda: (
+                            emulator.stdout.count("exited: signal: killed") + emulator.stderr.count("exited: signal: killed") >= len(kills)
+                        )
+                    )
 
-        killer = threading.Thread(target=kill_now_and_then)
-        killer.start()
-        books = run_segment(Request(segment=[segment], out=tmp_path / "out", hook=emulator.url), lambda *_: None).summary
-        done.set()
-        killer.join()
-    assert kills
+        books = run_segment(Request(segment=[segment], out=tmp_path / "out", hook=emulator.url), kill).summary
+    assert len(kills) == 3
     assert (books.received, books.failed) == (len(scores), 0)
     assert books.kept == sum(score >= 0.5 for score in scores.values())

@@ -40,13 +40,17 @@ def segment(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 
 class Fate:
-    """A scoring service that is killed, hung or left in peace in a seeded order, each time somewhere in the middle of a file."""
+    """A scoring service that is killed, hung or left in peace in a seeded order, each time somewhere in the middle of a file.
+
+    Two acts come first and before their file begins, however slow the machine is: so that the service is surely met dead, and hung.
+    """
 
     def __init__(self, address: str) -> None:
         self._address = address
         self._dice = random.Random(1997)
-        self._deck = [self.peace] * 3 + [self.kill, self.hang] * 4
+        self._deck = [self.peace] * 3 + [self.kill, self.hang] * 3
         self._dice.shuffle(self._deck)
+        self._sure = [self.hang, self.kill]
         self._timer: threading.Timer | None = None
         self.server: Server | None = Server(BUNDLE, listen=address)
 
@@ -55,7 +59,9 @@ class Fate:
         self._settle()
         self.wake()
         time.sleep(0.5)
-        if self._deck:
+        if self._sure:
+            self._sure.pop()()
+        elif self._deck:
             self._timer = threading.Timer(self._dice.uniform(0.0, 0.05), self._deck.pop())
             self._timer.start()
 

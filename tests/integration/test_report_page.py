@@ -172,8 +172,7 @@ def test_the_chart_follows_the_threshold(run: tuple[Report, Path], browser: Brow
     page, _ = open_report(browser, run[1])
     before = page.inner_html("#histogram svg")
     page.locator("#threshold").fill("0.9")
-    page.wait_for_timeout(200)
-    assert page.inner_html("#histogram svg") != before
+    page.wait_for_function("before => (document.querySelector('#histogram svg')?.innerHTML ?? before) !== before", arg=before)
     page.context.close()
 
 

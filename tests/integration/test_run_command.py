@@ -358,7 +358,7 @@ def test_control_c_after_a_checkpoint_says_how_to_go_on(tmp_path: Path, bundle: 
         url = f"http://127.0.0.1:{server.getsockname()[1]}"
         command = [sys.executable, "-m", "cli.main", "run", str(one), str(two), "--out", str(tmp_path / "out"), "--hook", url]
         with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
-            server.settimeout(30)
+            server.settimeout(60)
             first, _ = server.accept()
             with first:
                 first.recv(1 << 16)
@@ -367,7 +367,7 @@ def test_control_c_after_a_checkpoint_says_how_to_go_on(tmp_path: Path, bundle: 
             second, _ = server.accept()
             with second:
                 process.send_signal(signal.SIGINT)
-                _, told = process.communicate(timeout=20)
+                _, told = process.communicate(timeout=60)
     assert process.returncode == 130
     assert told.splitlines()[-2:] == [
         "what is done so far is kept: the same command with --resume goes on",
@@ -381,13 +381,13 @@ def test_control_c_stops_the_run_and_leaves_nothing(tmp_path: Path) -> None:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
         command = [sys.executable, "-m", "cli.main", "run", str(segment), "--out", str(tmp_path / "out"), "--hook", url]
         with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
-            silent.settimeout(20)
+            silent.settimeout(60)
             connection, _ = silent.accept()
             with connection:
                 assert connection.recv(1)
                 assert names(tmp_path / "out") == {".unfinished"}
                 process.send_signal(signal.SIGINT)
-                _, told = process.communicate(timeout=20)
+                _, told = process.communicate(timeout=60)
     assert (process.returncode, told) == (130, "segment-scorer run: interrupted\n")
     assert names(tmp_path / "out") == set()
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
 import io
 import json
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -24,6 +24,7 @@ from campaign.run import run_segment
 from function.bootstrap import build_handler
 from tests.fake_hooks import person, write_segment
 from tests.fakes import make_bundle
+from tests.processes import PATIENCE
 
 Answer = tuple[int, dict[str, str], bytes]
 EVENT = {"Endpoints": {"a": {}}}
@@ -95,7 +96,7 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, value)
 
 
-def hook_at(url: str, *, patience: float = 5.0, read_timeout: float = 5.0) -> LambdaHook:
+def hook_at(url: str, *, patience: float = 60.0, read_timeout: float = 30.0) -> LambdaHook:
     config = Config(read_timeout=read_timeout, retries={"mode": "adaptive", "total_max_attempts": 1})
     return LambdaHook(boto3.client("lambda", endpoint_url=url, config=config), "scorer:live", patience=patience)
 
@@ -144,25 +145,36 @@ def test_a_function_that_is_not_there_stops_the_run_and_says_so_in_awss_word() -
 
 
 def test_an_answer_after_the_limit_is_a_failed_attempt_and_not_asked_for_twice() -> None:
+    begun, over = threading.Event(), threading.Event()
+
     def answer(number: int, event: Any) -> Answer:
-        time.sleep(0.5)
+        begun.set()
+        assert over.wait(PATIENCE)
         return keep_all(number, event)
 
     with serve(answer) as (cloud, url):
         assert hook_at(url, read_timeout=0.1).call(EVENT).problem == "took longer than the host waits"
+        assert begun.wait(PATIENCE)
+        over.set()
     assert len(cloud.calls) == 1
 
 
-def test_no_more_calls_at_once_than_allowed_and_the_same_people_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_as_many_calls_at_once_as_allowed_and_the_same_people_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     bundle = make_bundle(tmp_path / "bundle")
     segment = write_segment(tmp_path / "people.jsonl", [person(n, n / 1999) for n in range(2000)])
     handle = build_handler({"SCORER_BUNDLE": str(bundle)}, stream=io.StringIO())
-    calling = threading.Lock()
+    calling, together, crowded = threading.Lock(), threading.Event(), threading.Event()
 
     def answer(number: int, event: Any) -> Answer:
-        if number % 7 == 3:
+        if number % 7 == 5:
             return refuse(429, "TooManyRequestsException")
-        time.sleep(0.01)
+        if cloud.now >= 3:
+            together.set()
+        if cloud.now > 3:
+            crowded.set()
+        assert together.wait(PATIENCE), "expected three calls at once"
+        if number <= 3:  # time for one too many to come
+            crowded.wait(0.5)
         with calling:
             return 200, {}, json.dumps(handle(event, None)).encode()
 
@@ -171,8 +183,9 @@ def test_no_more_calls_at_once_than_allowed_and_the_same_people_are_kept(tmp_pat
         request = Request(segment=[segment], out=tmp_path / "aws", hook="lambda:scorer", concurrency=3, scheduled_time="2026-01-01")
         report = run_segment(request, lambda *_: None)
     run_segment(Request(segment=[segment], out=tmp_path / "here", bundle=bundle, scheduled_time="2026-01-01"), lambda *_: None)
-    assert 2 <= cloud.most <= 3
-    assert (tmp_path / "aws" / "segment.jsonl.gz").read_bytes()
+    assert cloud.most == 3
+    kept = [gzip.decompress((tmp_path / name / "segment.jsonl.gz").read_bytes()) for name in ("aws", "here")]
+    assert kept[0] == kept[1]
     summaries = [json.loads((tmp_path / name / "summary.json").read_text()) for name in ("aws", "here")]
     assert {s["kept"] for s in summaries} == {1000}
     assert (report.summary.attempts, report.summary.held_out) == (40, None), "a throttled call is no attempt"

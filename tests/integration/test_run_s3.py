@@ -24,11 +24,13 @@ from image.emulator import ROOT
 from tests.fake_hooks import person, write_segment
 from tests.fake_s3 import Store, open_store
 from tests.fakes import make_bundle
+from tests.processes import let_go_on, start_runner
 
 OUT = "s3://exports/runs/one"
 PREFIX = "runs/one"
 SAME = ("segment.jsonl.gz", "scores.csv", "decisions.csv", "rejected.jsonl", "segment.csv")
 ALL = {*SAME, "batches.jsonl", "report.html", "summary.json"}
+# Waits after each block: see tests.processes.start_runner.
 RUNNER = """
 import sys
 from campaign.request import Request
@@ -36,7 +38,7 @@ from campaign.run import run_segment
 if __name__ == "__main__":
     bundle, out, segment = sys.argv[1:]
     run_segment(Request(segment=[segment], out=out, bundle=bundle, processes=1, slices=1, every=0.0, resume=True, also=("csv",),
-                        scheduled_time="2026-01-31T19:00:00Z"), lambda done, total: print(done, flush=True))
+                        scheduled_time="2026-01-31T19:00:00Z"), lambda done, total: (print(done, flush=True), sys.stdin.readline()))
 """
 
 
@@ -204,16 +206,14 @@ def test_killed_again_and_again_on_its_way_into_s3_and_resumed_nobody_is_lost_or
     store.before = store.after = lambda _: not time.sleep(0.03)
     command = [sys.executable, "-c", RUNNER, str(request_.bundle), OUT, str(people)]
     while "summary.json" not in store.names(PREFIX):
-        with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-            assert process.stdout is not None
-            for _ in range(chance.randrange(1, 9)):
-                if not process.stdout.readline():
-                    break
+        with start_runner(command) as process:
+            for _ in range(chance.randrange(1, 6)):
+                let_go_on(process)
             time.sleep(chance.random() / 3)
             process.kill()
             assert process.wait() in {0, -signal.SIGKILL}
         kills += 1
-    assert kills >= 4
+    assert kills >= 4  # of twenty blocks, a sitting is let past five at most
     if list(state.iterdir()):  # killed between the last object and the end
         run(replace(request_, segment=[people], slices=1, resume=True))
     assert list(state.iterdir()) == []

@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 import io
+import math
 from pathlib import Path
 
 import pytest
 
 from function.bootstrap import LONGEST_INIT, build_handler, measure_cold_start, watch_remaining
 from function.errors import BundleError, SettingsError
-from tests.fakes import FakeContext, FakeScorer, Watcher, make_bundle, make_endpoint, make_event, read_log, write_policy
+from model.bundle import SHIPPED, load_bundle
+from tests.fakes import FakeClock, FakeContext, FakeScorer, Watcher, make_bundle, make_endpoint, make_event, read_log, write_policy
 
 IN_LAMBDA = {"AWS_LAMBDA_RUNTIME_API": "127.0.0.1:9001"}
 
 
-def test_the_shipped_function_answers_an_event() -> None:
-    handle = build_handler({}, stream=io.StringIO())
-    assert list(handle(make_event({"a": make_endpoint()}), FakeContext())) in ([], ["a"])
+def test_the_shipped_function_keeps_whom_the_shipped_model_scores_high_enough() -> None:
+    bundle = load_bundle(SHIPPED)
+    people = {}
+    for index, row in enumerate(bundle.golden_rows.tolist()):
+        features = zip(bundle.spec.features, row, strict=True)
+        people[f"p{index}"] = make_endpoint(Metrics={each.path.removeprefix("Metrics."): x for each, x in features if not math.isnan(x)})
+    scores = dict(zip(people, bundle.golden_scores.tolist(), strict=True))
+    kept = {id_: score for id_, score in scores.items() if score >= bundle.threshold}
+    assert 0 < len(kept) < len(people)
+    reply = build_handler({}, stream=io.StringIO())(make_event(people), FakeContext())
+    assert {id_: endpoint["Attributes"]["Score"] for id_, endpoint in reply.items()} == {id_: [f"{kept[id_]:.4f}"] for id_ in kept}
 
 
 def test_a_bundle_whose_model_scores_differently_is_refused_at_cold_start(tmp_path: Path) -> None:
@@ -57,27 +67,29 @@ def test_an_observer_sees_each_batch_with_its_decisions_row_for_row(tmp_path: Pa
 
 
 def test_the_reserve_is_held_back_from_the_time_lambda_leaves(tmp_path: Path) -> None:
-    scorer = FakeScorer()
+    scorer, clock = FakeScorer(), FakeClock()
     environ = {"SCORER_BUNDLE": str(make_bundle(tmp_path / "b")), "SCORER_RESERVE_MS": "1000"}
-    build_handler(environ, scorer=scorer, stream=io.StringIO())(make_event({"a": make_endpoint(0.5)}), FakeContext(seconds=4))
-    assert 2.5 < scorer.timeouts[0] <= 3.0
+    handle = build_handler(environ, scorer=scorer, stream=io.StringIO(), clock=clock)
+    handle(make_event({"a": make_endpoint(0.5)}), FakeContext(4.0, clock))
+    assert scorer.timeouts == [3.0]
 
 
 def test_the_host_waits_no_longer_than_its_own_limit_whatever_lambda_leaves(tmp_path: Path) -> None:
-    scorer = FakeScorer()
+    scorer, clock = FakeScorer(), FakeClock()
     environ = {"SCORER_BUNDLE": str(make_bundle(tmp_path / "b"))}
-    build_handler(environ, scorer=scorer, stream=io.StringIO())(make_event({"a": make_endpoint(0.5)}), FakeContext(seconds=900))
-    assert 14.0 < scorer.timeouts[0] <= 14.5
+    handle = build_handler(environ, scorer=scorer, stream=io.StringIO(), clock=clock)
+    handle(make_event({"a": make_endpoint(0.5)}), FakeContext(900.0, clock))
+    assert scorer.timeouts == [14.5]
 
 
 def test_only_the_first_event_pays_for_the_cold_start(tmp_path: Path) -> None:
     scorer, log = FakeScorer(), io.StringIO()
     environ = {"SCORER_BUNDLE": str(make_bundle(tmp_path / "b")), **IN_LAMBDA}
-    handle = build_handler(environ, scorer=scorer, stream=log)
+    handle = build_handler(environ, scorer=scorer, stream=log, clock=FakeClock())
     for _ in range(2):
         handle(make_event({"a": make_endpoint(0.5)}), None)
     # This test process has lived for a while already, which is what a cold start looks like to the first event.
-    assert scorer.timeouts[0] < scorer.timeouts[1] <= 14.5
+    assert 14.5 - LONGEST_INIT <= scorer.timeouts[0] < scorer.timeouts[1] == 14.5
     assert [line["cold_start"] for line in read_log(log.getvalue()) if line.get("message") == "batch"] == [1, 0]
 
 

@@ -16,6 +16,7 @@ import pytest
 from campaign.errors import HookUnreachable, OptionError
 from campaign.hooks import HttpHook, LocalHook
 from function.records import Batch, Context, Decision, Endpoint
+from tests.fakes import FakeClock
 
 EVENT = {"Endpoints": {"a": {}}}
 KEEP = Decision(keep=True, stays=True, reason="score", score=0.5)
@@ -28,7 +29,6 @@ def local(handle: Callable[[Any, Any], Any]) -> LocalHook:
 def test_a_local_hook_gives_the_reply_with_the_decisions_and_the_log() -> None:
     def build(observer: Any, stream: Any) -> Callable[[Any, Any], Any]:
         def handle(event: Any, context: Any) -> Any:
-            assert 14_000 < context.get_remaining_time_in_millis() <= 15_000
             endpoints = tuple(Endpoint(id=id_, document=document) for id_, document in event["Endpoints"].items())
             observer(Batch(host="pinpoint", context=Context(), endpoints=endpoints), [KEEP])
             stream.write("a line\n")
@@ -40,6 +40,20 @@ def test_a_local_hook_gives_the_reply_with_the_decisions_and_the_log() -> None:
     attempt = hook.call(EVENT)
     assert (attempt.reply, attempt.problem, attempt.decisions) == ({"a": {}}, None, {"a": KEEP})
     assert (hook.take_log(), hook.take_log()) == ("a line\n", "")
+
+
+@pytest.mark.parametrize(("takes", "problem"), [(15.0, None), (15.25, "took longer than the host waits")])
+def test_a_local_function_sees_time_run_out_and_is_not_heard_after_the_hosts_limit(takes: float, problem: str | None) -> None:
+    clock, left = FakeClock(), []
+
+    def handle(event: Any, context: Any) -> Any:
+        left.append(context.get_remaining_time_in_millis())
+        clock.pass_by(takes)
+        left.append(context.get_remaining_time_in_millis())
+        return event["Endpoints"]
+
+    assert LocalHook(lambda observer, stream: handle, clock=clock).call(EVENT).problem == problem
+    assert left == [15_000, 0]
 
 
 def test_decisions_of_one_call_are_not_taken_for_those_of_the_next() -> None:

@@ -105,6 +105,24 @@ def test_a_run_stopped_while_its_files_got_their_names_gets_the_rest_later(tmp_p
     assert names(tmp_path) == {"scores.csv", "rejected.jsonl", "summary.json"}
 
 
+def test_a_run_that_replaces_another_never_looks_complete_while_its_files_get_their_names(tmp_path: Path) -> None:
+    write_run(tmp_path, {"scores.csv": b"old"})
+    staging = tmp_path / ".unfinished"
+    staging.mkdir()
+    for name in ("scores.csv", "rejected.jsonl", "summary.json"):
+        (staging / name).write_bytes(b"new")
+    (tmp_path / "rejected.jsonl").mkdir()  # what no file can be renamed to: stops the run halfway, as a kill would
+    with pytest.raises(OutputError, match="Is a directory"):
+        give_names(tmp_path, ["scores.csv", "rejected.jsonl"])
+    assert (tmp_path / "scores.csv").read_bytes() == b"new"
+    assert "summary.json" not in names(tmp_path), "the earlier run's summary beside the new run's files"
+    (tmp_path / "rejected.jsonl").rmdir()
+    give_names(tmp_path, ["scores.csv", "rejected.jsonl"])
+    assert {name: (tmp_path / name).read_bytes() for name in names(tmp_path)} == dict.fromkeys(
+        ["scores.csv", "rejected.jsonl", "summary.json"], b"new"
+    )
+
+
 def test_a_report_alone_leaves_whatever_else_is_there(tmp_path: Path) -> None:
     write_run(tmp_path, {"scores.csv": b"old"})
     with lock_folder(tmp_path), open_outputs(tmp_path, {}) as outputs:

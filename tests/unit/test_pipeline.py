@@ -5,56 +5,49 @@ from __future__ import annotations
 import io
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from function.bootstrap import build_handler
-from function.errors import EventError, ScorerError, ScorerRejected, ScorerTimeout, ScorerUnavailable
+from function.errors import EventError, ProfilesTimeout, ScorerError, ScorerRejected, ScorerTimeout, ScorerUnavailable
 from function.hosts import connect, pinpoint
 from function.pipeline import Pipeline
 from function.policy_file import read_policy
-from function.records import Scores
+from function.profiles.enrich import Source
+from function.scorers.fallback import score_in_order
 from function.telemetry import Telemetry
-from model.features import Matrix
-from tests.fakes import FakeContext, FakeScorer, Watcher, make_bundle, make_endpoint, make_event, read_log, write_policy
+from tests.fake_profiles import FakeProfiles
+from tests.fakes import FakeClock, FakeContext, FakeScorer, Watcher, make_bundle, make_endpoint, make_event, read_log, write_policy
 from tests.rooms import load_tiny, make_handler
 from tests.strategies import make_connect_event
 
 UNAVAILABLE = ScorerUnavailable("expected a service, found none")
+LATE = ScorerTimeout("expected scores within the time budget")
 
 
-class Clock:
-    """Lambda's remaining time, and a scorer on it: the scorer takes all the time it is given, none of it real."""
-
-    label = "slow@1"
-
-    def __init__(self, left: float) -> None:
-        self.left = left
-        self.timeouts: list[float] = []
-
-    def __call__(self) -> float:
-        return self.left
-
-    def score_batch(self, matrix: Matrix, timeout: float) -> Scores:
-        self.timeouts.append(timeout)
-        self.left -= timeout
-        raise ScorerTimeout("expected scores within the time budget")
-
-
-def answer_slowly(clock: Clock, event: dict[str, Any], *, cold: float | None = None, reserve: float = 0.5, **policy: Any) -> dict[str, Any]:
+def answer_slowly(
+    event: dict[str, Any], left: float, clock: FakeClock, *, hosts: Any = (pinpoint, connect), cold: float | None = None, **more: Any
+) -> list[float]:
+    """Answer with a scorer that takes all the time it is given, of which none is real; give the times it was given."""
     bundle, _ = load_tiny()
+    scorer = FakeScorer(error=LATE, takes=float("inf"), clock=clock)
+    end = clock() + left
     pipeline = Pipeline(
-        hosts=(pinpoint, connect),
+        hosts=hosts,
         spec=bundle.spec,
-        scorers=(clock,),
-        policy=read_policy(policy, threshold=0.5, quantiles=(0.0, 1.0)),
+        scorers=(scorer,),
+        policy=read_policy({"mode": more.pop("mode", "filter")}, threshold=0.5, quantiles=(0.0, 1.0)),
         telemetry=Telemetry(bundle=bundle, stream=io.StringIO(), level="INFO"),
         label=bundle.label,
-        reserve=reserve,
+        reserve=0.5,
+        clock=clock,
+        **more,
     )
-    return pipeline.answer(event, clock, cold)
+    assert pipeline.answer(event, lambda: end - clock(), cold)
+    return scorer.timeouts
 
 
 PINPOINT = make_event({"a": make_endpoint(0.9), "b": make_endpoint(0.1)})
@@ -67,40 +60,60 @@ CONNECT = make_connect_event([{"ProfileId": "a", "CustomerData": "{}"}])
 @pytest.mark.parametrize("left", [3.0, 15.0, 900.0])
 def test_the_host_always_has_an_answer_within_its_limit(event: dict[str, Any], cold: float | None, mode: str, left: float) -> None:
     limit = pinpoint.LIMIT_SECONDS if event is PINPOINT else connect.LIMIT_SECONDS
-    clock = Clock(left)
-    assert answer_slowly(clock, event, cold=cold, mode=mode)
-    spent = left - clock.left
+    clock = FakeClock()
+    started = clock()
+    timeouts = answer_slowly(event, left, clock, cold=cold, mode=mode)
+    spent = clock() - started
     assert (cold or 0.0) + spent <= limit - 0.5
-    assert clock.left >= 0.5
-    whole = min(left, limit - (cold or 0.0)) - 0.5
-    assert whole - 2.0 < clock.timeouts[0] <= whole
+    assert left - spent >= 0.5
+    assert timeouts == [min(left, limit - (cold or 0.0)) - 0.5], "no less than there is, either"
 
 
 @pytest.mark.parametrize("mode", ["filter", "annotate", "shadow"])
 @pytest.mark.parametrize("lambda_", [{}, {"AWS_LAMBDA_RUNTIME_API": "127.0.0.1:9001"}], ids=["no host waiting", "in Lambda"])
-def test_a_scorer_that_really_sleeps_leaves_time_for_the_answer(tmp_path: Path, mode: str, lambda_: dict[str, str]) -> None:
+def test_a_scorer_that_takes_all_its_time_leaves_the_reserve_for_the_answer(tmp_path: Path, mode: str, lambda_: dict[str, str]) -> None:
     bundle = make_bundle(tmp_path / "bundle")
     policy = write_policy(tmp_path / "policy.toml", f'mode = "{mode}"\n')
-    scorer = FakeScorer(error=ScorerTimeout("expected scores within the time budget"), sleeps=60)
-    environ = {"SCORER_BUNDLE": str(bundle), "SCORER_POLICY": str(policy), "SCORER_RESERVE_MS": "400", **lambda_}
-    handle = build_handler(environ, scorer=scorer, stream=io.StringIO())
+    clock = FakeClock()
+    scorer = FakeScorer(error=LATE, takes=60.0, clock=clock)
+    environ = {"SCORER_BUNDLE": str(bundle), "SCORER_POLICY": str(policy), "SCORER_RESERVE_MS": "250", **lambda_}
+    handle = build_handler(environ, scorer=scorer, stream=io.StringIO(), clock=clock)
     for _ in range(2):  # cold, then warm
-        context = FakeContext(seconds=0.5)
+        context = FakeContext(2.0, clock)  # less than a host waits, however cold the start was
         assert list(handle(PINPOINT, context)) == ["a", "b"]
-        assert context.get_remaining_time_in_millis() > 0
+        assert context.get_remaining_time_in_millis() == 250
 
 
 def test_a_budget_that_is_spent_already_still_gets_an_answer() -> None:
-    clock = Clock(0.1)
-    assert list(answer_slowly(clock, PINPOINT)) == ["a", "b"]
-    assert clock.timeouts == [0.0]
+    assert answer_slowly(PINPOINT, 0.25, FakeClock()) == [0.0]
 
 
 def test_reading_the_event_counts_against_the_budget() -> None:
-    clock = Clock(15.0)
-    large = make_event({str(index): make_endpoint(0.5) for index in range(2_000)})
-    answer_slowly(clock, large)
-    assert clock.timeouts[0] < 14.5
+    clock = FakeClock()
+
+    def parse_slowly(event: Any) -> Any:
+        clock.pass_by(3.0)
+        return pinpoint.parse_event(event)
+
+    host = SimpleNamespace(**{**vars(pinpoint), "parse_event": parse_slowly})
+    for left in (9.0, 900.0):
+        assert answer_slowly(PINPOINT, left, clock, hosts=(host,)) == [min(left, pinpoint.LIMIT_SECONDS) - 3.0 - 0.5]
+
+
+@pytest.mark.parametrize("error", [None, ProfilesTimeout("late")])
+def test_looking_profiles_up_counts_against_the_budget(error: ProfilesTimeout | None) -> None:
+    clock = FakeClock()
+    store = FakeProfiles(error=error, takes=2.0, clock=clock)
+    source = Source(store=store, key=(), patience=5.0, scored=False)
+    assert answer_slowly(PINPOINT, 9.0, clock, profiles=source) == [9.0 - 2.0 - 0.5]
+
+
+def test_a_scorer_that_failed_counts_against_the_budget_of_the_next() -> None:
+    clock = FakeClock()
+    scorers = [FakeScorer(error=UNAVAILABLE, takes=takes, clock=clock) for takes in (1.5, 4.0, 1.0)]
+    with pytest.raises(ScorerUnavailable):
+        score_in_order(scorers, np.zeros((1, 1), np.float32), 5.0, clock)
+    assert [scorer.timeouts for scorer in scorers] == [[5.0], [3.5], [0.0]]
 
 
 @pytest.mark.parametrize("mode", ["filter", "annotate", "shadow"])

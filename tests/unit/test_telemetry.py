@@ -15,7 +15,7 @@ from function.bootstrap import build_handler
 from function.errors import BundleError, ScorerUnavailable
 from function.telemetry import Telemetry
 from model.bundle import load_bundle
-from tests.fakes import FakeContext, FakeScorer, make_bundle, make_endpoint, make_event, read_log, write_policy
+from tests.fakes import FakeClock, FakeContext, FakeScorer, make_bundle, make_endpoint, make_event, read_log, write_policy
 from tests.rooms import DRIFT, Drain, load_tiny, make_handler
 
 EVENT = make_event({"a": make_endpoint(0.9), "b": make_endpoint(0.3), "c": make_endpoint(None), "d": None, "e": {"Address": 5}})
@@ -68,10 +68,13 @@ def test_both_hold_every_number_the_issue_names() -> None:
 
 def test_remaining_milliseconds_are_there_where_a_clock_is(tmp_path: Path) -> None:
     log = io.StringIO()
-    handle = build_handler({"SCORER_BUNDLE": str(make_bundle(tmp_path / "b"))}, stream=log)
-    handle(EVENT, FakeContext(seconds=15))
+    clock = FakeClock()
+    scorer = FakeScorer(takes=2.5, clock=clock)
+    handle = build_handler({"SCORER_BUNDLE": str(make_bundle(tmp_path / "b"))}, scorer=scorer, stream=log, clock=clock)
+    handle(EVENT, FakeContext(15.0, clock))
     line, blob = read_log(log.getvalue())
-    assert 10_000 < line["remaining_ms"] == blob["remaining_ms"] <= 15_000
+    assert line["remaining_ms"] == blob["remaining_ms"] == 12_500
+    assert line["scoring_ms"] == blob["scoring_ms"] == 2_500
     assert (line["cold_start"], blob["cold_start"]) == (1, 1)
     assert "remaining_ms" not in lines_of()[0]
 
