@@ -25,6 +25,8 @@ Report: TypeAlias = Callable[[str, int, int], None]
 
 TOLD_EVERY = 10_000  # records between two reports of progress
 NAMED_LINES = 5  # how many lines an error or a report names before it only counts
+# Whole numbers with a gap among them, and booleans, come out of data frames like this.
+RESPONDED = {"1": 1, "1.0": 1, "true": 1, "0": 0, "0.0": 0, "false": 0}
 KEYS = {"Id": "Id", "ProfileId": "Id", "UserId": "UserId"}  # a profile's document has its ProfileId as Id
 
 
@@ -74,14 +76,14 @@ def read_outcomes(path: Path) -> Answers:
                 len(row) != len(header)
                 or not row[0]
                 or "\n" in row[0]
-                or row[1].strip() not in {"0", "1"}
+                or row[1].strip().lower() not in RESPONDED
                 or (dated and math.isnan(moment))
             ):
                 wrong.append(rows.line_num)
             elif row[0] in outcomes:
                 repeated.append(rows.line_num)
             else:
-                outcomes[row[0]] = int(row[1])
+                outcomes[row[0]] = RESPONDED[row[1].strip().lower()]
                 if dated:
                     dates[row[0]] = moment
     problems = []

@@ -21,6 +21,11 @@ def test_reads_gzip_by_its_content_and_several_files_as_one(tmp_path: Path) -> N
     assert list(read_outcomes(answers).outcomes.values()) == outcomes
 
 
+def test_reads_outcomes_as_data_frames_write_them(tmp_path: Path) -> None:
+    path = write(tmp_path / "o.csv", "Id,outcome\na,1\nb,0\nc,1.0\nd,0.0\ne,True\nf,FALSE\ng, 1\n")
+    assert list(read_outcomes(path).outcomes.values()) == [1, 0, 1, 0, 1, 0, 1]
+
+
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
