@@ -73,9 +73,9 @@ def copy_out(folder: Path, files: Collection[str], *, out: str, force: bool) -> 
     def copy(s3: Any) -> None:
         if whole:
             there = read_object(s3, f"{place}/{SUMMARY}")
-            if there == (staging / SUMMARY).read_bytes():
-                return  # which went last
             if there is not None and not force:
+                if there == (staging / SUMMARY).read_bytes():
+                    return  # which went last
                 raise OutputTaken(f"--out {out}: expected no other run's outputs there; the complete run is kept in {staging}")
             for info in s3.get_file_info([f"{place}/{name}" for name in (SUMMARY, *FILES)]):
                 if info.is_file:

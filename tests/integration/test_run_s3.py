@@ -171,6 +171,16 @@ def test_outputs_of_a_run_elsewhere_that_ended_meanwhile_stay(store: Store, requ
     assert store.names(PREFIX) == ALL
 
 
+def test_a_run_that_replaces_another_is_copied_even_where_both_have_the_same_summary(store: Store, request_: Request) -> None:
+    forced = replace(request_, force=True)
+    fail_to_copy(forced, store)
+    summary = (find_folder(OUT) / ".unfinished" / "summary.json").read_bytes()
+    for name, data in {"summary.json": summary, "profiles.jsonl.gz": b"of the earlier run"}.items():
+        store.client.put_object(Bucket="exports", Key=f"{PREFIX}/{name}", Body=data)
+    run(replace(request_, resume=True))
+    assert store.names(PREFIX) == ALL
+
+
 def test_no_other_run_takes_the_folder_while_it_is_copied(store: Store, request_: Request) -> None:
     told = []
 
