@@ -24,6 +24,7 @@ from function.settings import read_settings
 from model.bundle import load_bundle
 from model.features import Matrix, build_matrix
 from model.training.fit import Choice, Recipe, make_model
+from model.training.people import draw_number, name_user
 
 ROOT = Path(__file__).parent.parent
 PLACE = ROOT / ".cache" / "benchmarks"
@@ -86,10 +87,16 @@ def read_outcomes() -> dict[str, int]:
         return {row["Id"]: int(row["outcome"]) for row in csv.DictReader(file)}
 
 
+def read_learnt() -> list[dict[str, Any]]:
+    """Whom the shipped model has learnt from. The rest was set aside for the gate."""
+    reserved = load_bundle(read_settings({}).bundle).manifest["reserved"]
+    return [document for document in read_people() if draw_number(name_user(document, document["Id"])) >= reserved]
+
+
 def read_parameters() -> dict[str, Any]:
     """The parameters of the shipped model's classifier."""
     spec = load_bundle(read_settings({}).bundle).spec
-    plain = make_model(Recipe(), Choice("boosting", {}), spec, len(read_people()), SEED).get_params()
+    plain = make_model(Recipe(), Choice("boosting", {}), spec, len(read_learnt()), SEED).get_params()
     return {name: value.tolist() if isinstance(value, np.ndarray) else value for name, value in plain.items()}
 
 
@@ -103,7 +110,7 @@ def fit_usual() -> Path:
     threshold = load_policy(settings.policy, threshold=bundle.threshold, quantiles=bundle.quantiles).rules.threshold
     facts = {"columns": columns, "threshold": threshold, "parameters": read_parameters()}
     (folder / "settings.json").write_text(json.dumps(facts), encoding="utf-8")
-    people, outcomes = read_people(), read_outcomes()
+    people, outcomes = read_learnt(), read_outcomes()
     with gzip.open(folder / "people.csv.gz", "wt", encoding="utf-8", newline="") as file:
         rows = csv.DictWriter(file, [*columns, "outcome"])
         rows.writeheader()
@@ -117,7 +124,7 @@ def fit_peer(peer: str) -> Path:
     """Fit the same classifier in a foreign server's environment, as the interoperability tests do; gives its joblib file."""
     folder = PLACE / peer
     folder.mkdir(parents=True, exist_ok=True)
-    people, outcomes = read_people(), read_outcomes()
+    people, outcomes = read_learnt(), read_outcomes()
     matrix = build_matrix(people, load_bundle(read_settings({}).bundle).spec)
     np.savez(folder / "people.npz", matrix=matrix, outcomes=[outcomes[d["Id"]] for d in people], asked=matrix[:LARGEST_BATCH])
     (folder / "params.json").write_text(json.dumps(read_parameters()), encoding="utf-8")

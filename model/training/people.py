@@ -131,7 +131,7 @@ def gather_people(
             rivals.append(build_matrix(documents, rival, against))
         dates.extend(moments or ())
         outcomes.extend(answers.outcomes[match.name] for match in chunk)
-        names_here = [_find_user(match) for match in chunk]
+        names_here = [name_user(match.document, match.name) for match in chunk]
         groups.extend(users.setdefault(user, len(users)) for user in names_here)
         draws.extend(map(draw_number, names_here))
         for label, keys in BROKEN_DOWN_BY.items():
@@ -167,6 +167,12 @@ def gather_people(
         left_out=left_out,
         rival=np.concatenate(rivals) if rivals else None,
     )
+
+
+def name_user(document: Mapping[str, Any], name: str) -> str:
+    """Whom an endpoint belongs to: the user, else the endpoint alone, by its own name."""
+    user = _find(document, ("User", "UserId"))
+    return f"user {user}" if user else f"endpoint {name}"
 
 
 def draw_number(user: str) -> float:
@@ -301,12 +307,6 @@ def _enrich(matched: Iterator[Match], enrich: Enrich | None) -> Iterator[Match]:
     while chunk := list(islice(matched, CHUNK)):
         documents = enrich([match.document for match in chunk])
         yield from (Match(document, match.name) for document, match in zip(documents, chunk, strict=True))
-
-
-def _find_user(match: Match) -> str:
-    """Whom the endpoint belongs to: the user, else the endpoint alone."""
-    user = _find(match.document, ("User", "UserId"))
-    return f"user {user}" if user else f"endpoint {match.name}"
 
 
 def _find_text(document: Mapping[str, Any], keys: Sequence[str]) -> str:
