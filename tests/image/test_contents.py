@@ -112,7 +112,9 @@ COMMAND_LINE_ONLY = {
     "function/profiles/build.py",
     "function/profiles/sources.py",
     "model/people_files.py",
+    "model/people_parquet.py",
     "model/people_records.py",
+    "model/people_tables.py",
     "protos/generate.py",
 }
 
