@@ -21,7 +21,7 @@ import grpc
 from benchmarks.example import PLACE, ROOT, clean_environ, find_python, fit_peer
 from function.scorers.tensors import Dialect
 from function.settings import read_settings
-from image.emulator import find_free_port
+from image.emulator import find_free_port, stop_session
 from model.errors import SegmentScorerError
 from protos.open_inference_pb2 import ModelReadyRequest
 from protos.open_inference_pb2_grpc import GRPCInferenceServiceStub
@@ -92,12 +92,7 @@ def run_server(name: str) -> Iterator[Server]:
         wait_until_ready(process, address, log)
         yield Server(address=address, pid=process.pid, dialect=dialect)
     finally:
-        process.terminate()
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        stop_session(process)
         shutil.rmtree(PLACE / f"mlserver-{port}", ignore_errors=True)
 
 

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from function.hosts.pinpoint import LARGEST_BATCH
+from function.hosts.pinpoint import LARGEST_BATCH, opted_out
 
 # A synchronous Lambda invocation takes 6 MB; a batch closes before its records exceed this.
 MOST_BYTES = 5_000_000
@@ -37,11 +37,6 @@ class Head(msgspec.Struct, gc=False):
     EndpointStatus: Any = None
     ProfileId: Any = None
     profileId: Any = None  # noqa: N815  # Connect's own events write it so
-
-
-def opted_out(choice: object, status: object) -> bool:
-    """Whether Pinpoint would not have sent the endpoint with this OptOut and this EndpointStatus to the hook."""
-    return choice == "ALL" or status == "INACTIVE"
 
 
 def cut_slices(records: Iterable[tuple[int, bytes]], find_id: Finder, *, most_bytes: int = MOST_BYTES) -> Iterator[Slice]:

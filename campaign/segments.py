@@ -17,6 +17,7 @@ from typing import IO, Any, TypeVar
 import msgspec
 
 from campaign.errors import DataError
+from model.naming import name_some
 from model.people_files import PeopleFile, open_people
 from model.people_records import RecordError, is_of_profiles, make_decoder
 from model.people_tables import find_unread, list_paths
@@ -68,8 +69,7 @@ def find_sources(texts: Sequence[str], warn: Callable[[str], None] = stay_silent
             fresh = [column for column in look_for_unread(file) if column not in told]
         told.update(fresh)
         if fresh:
-            more = f" and {len(fresh) - MOST_NAMED} more" if len(fresh) > MOST_NAMED else ""
-            warn(f"{name}: no model and no policy reads {', '.join(fresh[:MOST_NAMED])}{more}")
+            warn(f"{name}: no model and no policy reads {name_some(fresh, MOST_NAMED)}")
     if not sources:
         raise DataError(f"{empty[0]}: expected people, one a line, found an empty file")
     for name in empty:

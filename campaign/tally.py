@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, TypeAlias
 import msgspec
 
 from campaign.labels import ODD, label_channel, label_country
-from function.drift import SCORE
+from function.drift import SCORE, add_bins
 from function.telemetry import BATCH
 
 # Scores are counted to 4 decimals, the policy's default, and never rounded up: a threshold of 4 decimals then divides the buckets as it
@@ -130,16 +130,7 @@ class Tally:
                 self.failures[NO_PROFILES, line.profiles_error] += 1
             if line.feature_bins is not None:
                 self.batches += 1
-                self.add_bins({**line.feature_bins, SCORE: line.score_bins or []})
-
-    def add_bins(self, bins: Mapping[str, Sequence[int]]) -> None:
-        """Add bins column by column."""
-        for name, counts in bins.items():
-            held = self.bins.get(name)
-            if held and counts:
-                self.bins[name] = [a + b for a, b in zip(held, counts, strict=True)]
-            elif counts or held is None:
-                self.bins[name] = list(counts)
+                add_bins(self.bins, {**line.feature_bins, SCORE: line.score_bins or []})
 
     def add_columns(self, columns: Mapping[str, int]) -> None:
         """Remember the most values a path has had."""
@@ -157,7 +148,7 @@ class Tally:
         self.times.update(other.times)
         self.batches += other.batches
         self.failures.update(other.failures)
-        self.add_bins(other.bins)
+        add_bins(self.bins, other.bins)
         self.add_columns(other.columns)
 
     def to_data(self) -> dict[str, Any]:

@@ -19,12 +19,13 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from campaign.batching import Slice, opted_out
+from campaign.batching import Slice
 from campaign.books import REASON_COUNTS, Terms
 from campaign.forms import find_columns
 from campaign.rules import ATTEMPTS, NO_JSON, Hook, Outcome, ask_hook
 from campaign.sides import FAILED, FILTERED, KEPT, SIDES, Fate
 from campaign.tally import Row, Tally
+from function.hosts.pinpoint import opted_out
 from function.policy import format_score
 from model.people_records import Decoder, Record, RecordError, make_decoder
 

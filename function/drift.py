@@ -13,12 +13,12 @@ import msgspec
 from function.telemetry import BATCH, MODEL
 from model.drift import Reference, estimate_noise, measure_drift, read_reference
 from model.errors import BundleError, DataError
+from model.naming import name_some
 
 # Siddiqi's reading of the index, in general use since.
 SHIFTED = 0.1
 DIFFERENT = 0.25
 SCORE = "(score)"
-MOST_NAMED = 5
 
 
 class Line(msgspec.Struct, frozen=True):
@@ -63,14 +63,23 @@ class Counts:
     def add(self, line: Line) -> None:
         """Add one batch; one without scores has no bins of them. Raises DataError when its bins are not those of earlier batches."""
         self.batches += 1
-        for name, counts in {**(line.feature_bins or {}), SCORE: line.score_bins or []}.items():
-            held = self.bins.get(name)
-            if held and counts:
-                if len(held) != len(counts):
-                    raise DataError(f"{line.model}: expected all batches of one model to have the same bins")
-                self.bins[name] = [a + b for a, b in zip(held, counts, strict=True)]
-            elif counts or held is None:
-                self.bins[name] = counts
+        try:
+            add_bins(self.bins, {**(line.feature_bins or {}), SCORE: line.score_bins or []})
+        except ValueError as error:
+            raise DataError(f"{line.model}: expected all batches of one model to have the same bins") from error
+
+
+def add_bins(sums: dict[str, list[int]], bins: Mapping[str, Sequence[int]]) -> None:
+    """Add bins to `sums`, column by column; a column without bins, as of scores that there are none of, adds nothing.
+
+    Raises ValueError for a column that has as many bins as none before.
+    """
+    for name, counts in bins.items():
+        held = sums.get(name)
+        if held and counts:
+            sums[name] = [a + b for a, b in zip(held, counts, strict=True)]
+        elif counts or held is None:
+            sums[name] = list(counts)
 
 
 def compare_logs(lines: Iterable[str], references: Mapping[str, Mapping[str, Any]]) -> list[Comparison]:
@@ -136,12 +145,6 @@ def compare_column(name: str, bins: Sequence[int], reference: Reference) -> Colu
         missing_then=reference.shares[-1],
         verdict=verdict,
     )
-
-
-def name_some(names: Sequence[str]) -> str:
-    """The first five names, and how many more there are: all of them stand in the table."""
-    more = len(names) - MOST_NAMED
-    return ", ".join(names[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def judge(columns: Sequence[Column], people: int) -> str:

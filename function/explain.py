@@ -97,7 +97,8 @@ def explain_decision(endpoint: Endpoint, decision: Decision, policy: Policy, bat
         notes.append(f"band {decision.band.name}, from {decision.band.at_least:g}")
     if decision.stays and batch.host == "pinpoint":
         notes += [f"writes Attributes.{name} = {', '.join(values)}" for name, values in attributes_for(decision, rules).items()]
-    if (endpoint.document or {}).get("OptOut") == "ALL" or (endpoint.document or {}).get("EndpointStatus") == "INACTIVE":
+    document = endpoint.document or {}
+    if pinpoint.opted_out(document.get("OptOut"), document.get("EndpointStatus")):
         notes.append("no host would ask: OptOut is ALL or EndpointStatus is INACTIVE")
     return Explanation(
         keep=decision.keep,

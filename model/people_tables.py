@@ -16,6 +16,7 @@ from typing import Any
 
 from model.document import KNOWN_FIELDS
 from model.people_records import HEADER_IDS, RecordError, check_header
+from model.profile import EMAIL_FIELDS, PHONE_FIELDS, PROFILE_ID
 
 LONGEST_JOINED = 100_000  # bytes that a quoted cell may run over further lines; more is a quote that somebody forgot
 # A quote astray in one row and another in a later one look like a cell of many lines. They are no cell where so many lines inside it are
@@ -37,9 +38,8 @@ STRANGERS = {
     b"ORC": "ORC",
 }
 # What is read of a profile (`model.profile`); the rest of its many fields is nobody's mistake.
-PROFILE_FIELDS = (
-    *("ProfileId", "AccountNumber", "Attributes", "Address", "EmailAddress", "PersonalEmailAddress", "BusinessEmailAddress"),
-    *("PhoneNumber", "MobilePhoneNumber", "HomePhoneNumber", "BusinessPhoneNumber"),
+PROFILE_FIELDS = tuple(
+    name[:1].upper() + name[1:] for name in (PROFILE_ID[0], "accountNumber", "attributes", "address", *EMAIL_FIELDS, *PHONE_FIELDS)
 )
 ENDPOINT_FIELDS = KNOWN_FIELDS[None] | {"External"}
 NEAR, VERY_NEAR = 0.8, 0.9  # how alike a name is to one that is read, so that this was probably meant; of profiles MailingAddress is none

@@ -64,19 +64,12 @@ def measure(plan: Plan) -> Table:
         rows=rows,
         targets=(
             Target(sentence="time inside the handler, of the runtime's JSON of the same event", value=divide(whole, both) or 0, bound=1.5),
-            Target(
-                sentence="the usual handler's time inside, of the function's",
-                value=divide(usual, whole) or 0,
-                bound=4.0,
-                kind="at least",
-                remains=REMAINS,
-            ),
-            Target(
-                sentence="the same with one thread for the usual handler's model",
-                value=divide(tuned, whole) or 0,
-                bound=4.0,
-                kind="at least",
-                remains=REMAINS,
+            *(
+                Target(sentence=sentence, value=divide(theirs, whole) or 0, bound=4.0, kind="at least", remains=REMAINS)
+                for sentence, theirs in (
+                    ("the usual handler's time inside, of the function's", usual),
+                    ("the same with one thread for the usual handler's model", tuned),
+                )
             ),
         ),
         notes=(

@@ -159,6 +159,11 @@ def bound_size(reply: Mapping[str, Any], batch: Batch, decisions: Sequence[Decis
     return MOST_GROWTH * (batch.size + len(reply) * (longest + LONGEST_ADDITION) + copied) + len("{}")
 
 
+def opted_out(choice: object, status: object) -> bool:
+    """Whether Pinpoint would not send the endpoint with this OptOut and this EndpointStatus to the hook."""
+    return choice == "ALL" or status == "INACTIVE"
+
+
 def build_event(
     endpoints: Mapping[str, Mapping[str, Any]],
     *,

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, TypeAlias
 from model.document import find_problem
 from model.errors import DataError
 from model.features import parse_time
+from model.naming import name_some
 from model.people_files import open_people, open_unpacked
 from model.people_records import RecordError, make_decoder
 from model.people_tables import find_separator
@@ -131,6 +132,4 @@ def _size(path: Path) -> int:
 
 
 def _name_lines(numbers: Sequence[int]) -> str:
-    named = ", ".join(map(str, numbers[:NAMED_LINES]))
-    more = len(numbers) - NAMED_LINES
-    return f"line{'s' if len(numbers) > 1 else ''} {named}" + (f" and {more} more" if more > 0 else "")
+    return f"line{'s' if len(numbers) > 1 else ''} {name_some([str(number) for number in numbers], NAMED_LINES)}"

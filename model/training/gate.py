@@ -9,12 +9,12 @@ import numpy as np
 
 from model.bundle import Bundle, check_golden
 from model.features import Matrix
+from model.naming import name_some
 from model.training.export import score_onnx
 from model.training.measures import FIGURES, Ranking, Scores, draw_difference
 from model.training.people import LEAST_WITH_FEATURE, People
 
 MARGIN = 0.005
-MOST_NAMED = 5  # features in a sentence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,9 +43,8 @@ def describe_coverage(bundle: Bundle, matrix: Matrix) -> list[str]:
         return []
     there = len(features) - len(missing)
     verdict = "it knows less of them than it learnt" if there else "its scores say nothing about them"
-    more = f" and {len(missing) - MOST_NAMED} more" if len(missing) > MOST_NAMED else ""
     found = f"{bundle.label} finds {there} of its {len(features)} features in {LEAST_WITH_FEATURE} or more of these people"
-    return [f"{found}, so {verdict}; missing: {', '.join(missing[:MOST_NAMED])}{more}"]
+    return [f"{found}, so {verdict}; missing: {name_some(missing)}"]
 
 
 def judge_against(rival: Bundle, mine: Scores, people: People, margin: float, seed: int, *, unseen: bool) -> Verdict:

@@ -121,7 +121,9 @@ def gather_people(
     users: dict[str, int] = {}
     names: dict[str, dict[str, int]] = {label: {} for label in BROKEN_DOWN_BY}
     codes = {label: array("q") for label in BROKEN_DOWN_BY}
-    matched = _enrich(_match(read_lines(paths, report, id_needed=answers.key == "Id"), answers, counts, refusals), enrich)
+    matched = _enrich(
+        _match(read_lines(paths, report, id_needed=answers.key == "Id"), answers, counts, refusals, _find_loose(answers)), enrich
+    )
     while chunk := list(islice(matched, CHUNK)):
         documents = [match.document for match in chunk]
         moments = [answers.dates[match.name] for match in chunk] if answers.dates is not None else None
@@ -271,12 +273,20 @@ def learn_vocabularies(
     return FeatureSpec(tuple(replace(feature, values=learnt.get(feature, feature.values)) for feature in spec.features))
 
 
-def _match(lines: Iterator[Line], answers: Answers, counts: Counter[str], refusals: list[str]) -> Iterator[Match]:
-    """The documents that have an outcome, each Id once; what became of the others goes into `counts` and `refusals`."""
+def _find_loose(answers: Answers) -> frozenset[str]:
+    """The names of the outcomes without capitals and blanks around them, where that changes them: no UUID's, as ids usually are."""
+    return frozenset(loose for name in answers.outcomes if (loose := name.strip().casefold()) != name)
+
+
+def _match(
+    lines: Iterator[Line], answers: Answers, counts: Counter[str], refusals: list[str], loosely: frozenset[str] | None = None
+) -> Iterator[Match]:
+    """The documents that have an outcome, each Id once; what became of the others goes into `counts` and `refusals`.
+
+    `loosely` is what `_find_loose` gives, where it is to be counted who has an outcome but for capitals and blanks.
+    """
     seen: set[str] = set()
     by_user = answers.key == "UserId"
-    # Only names that are written otherwise take room here: none where ids are, as usual, UUIDs in small letters.
-    loosely = {loose for name in answers.outcomes if (loose := name.strip().casefold()) != name}
     for document, refusal in lines:
         if document is None:
             counts["refused"] += 1
@@ -288,8 +298,9 @@ def _match(lines: Iterator[Line], answers: Answers, counts: Counter[str], refusa
         name = _find(document, ("User", "UserId")) if by_user else id_
         if name not in answers.outcomes:
             counts["without_outcome"] += 1
-            loose = name.strip().casefold() if isinstance(name, str) else ""
-            counts["nearly"] += loose in loosely or loose in answers.outcomes
+            if loosely is not None and isinstance(name, str):
+                loose = name.strip().casefold()
+                counts["nearly"] += loose in loosely or loose in answers.outcomes
         elif id_ is not None and id_ in seen:
             counts["repeated"] += 1
         else:

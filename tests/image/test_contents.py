@@ -111,6 +111,7 @@ COMMAND_LINE_ONLY = {
     "function/explain.py",
     "function/profiles/build.py",
     "function/profiles/sources.py",
+    "model/naming.py",
     "model/people_files.py",
     "model/people_parquet.py",
     "model/people_records.py",

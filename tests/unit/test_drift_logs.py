@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from cli.main import main
-from function.drift import SCORE, compare_logs, name_some
+from function.drift import SCORE, compare_logs
 from model.drift import BinCounter, Reference, count_bins, describe_column, estimate_noise, measure_drift, read_reference, read_references
 from model.errors import BundleError, DataError
 from tests.fakes import make_bundle, make_endpoint, make_event
@@ -67,11 +67,6 @@ def test_what_a_handler_logs_is_compared_with_what_its_model_learnt_from() -> No
 def test_the_verdict_is_plain(bins: list[int], verdict: str, sentence: str) -> None:
     (comparison,) = compare_logs([model_line(), batch_line(bins)], {})
     assert (comparison.columns[0].verdict, comparison.verdict) == (verdict, sentence)
-
-
-@pytest.mark.parametrize(("count", "named"), [(5, "f0, f1, f2, f3, f4"), (7, "f0, f1, f2, f3, f4 and 2 more")])
-def test_a_verdict_on_many_columns_names_the_first_five(count: int, named: str) -> None:
-    assert name_some([f"f{index}" for index in range(count)]) == named
 
 
 def test_batches_add_up_and_the_reference_may_come_last() -> None:
