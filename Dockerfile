@@ -33,13 +33,13 @@ RUN --mount=type=secret,id=ca-bundle,target=/run/secrets/ca-bundle,required=fals
 # All bytecode lies in one tree beside the sources, the standard library's too: the official image ships none of it, and Lambda's
 # read-only disk would have every cold start compile it again.
 ENV PYTHONPYCACHEPREFIX=/opt/bytecode
-COPY image/compile.sh image/install.sh image/prune.py /build/
+COPY tools/image/steps/compile.sh tools/image/steps/install.sh tools/image/steps/prune.py /build/
 RUN /build/compile.sh "$(python -c 'import sysconfig; print(sysconfig.get_path("stdlib"))')" site-packages
 
 FROM builder AS function-dependencies
 # The architecture of the image, not of the builder: the engine sets it.
 ARG TARGETARCH
-# `function`, or `function-dynamodb`: the same with boto3, for profiles in DynamoDB (docs/profiles.md).
+# `function`, or `function-dynamodb`: the same with boto3, for profiles in DynamoDB (docs/external.md).
 ARG FUNCTION_SET=function
 COPY requirements/${FUNCTION_SET}.txt /build/function.txt
 RUN --mount=type=secret,id=ca-bundle,target=/run/secrets/ca-bundle,required=false \
@@ -47,7 +47,7 @@ RUN --mount=type=secret,id=ca-bundle,target=/run/secrets/ca-bundle,required=fals
 
 FROM builder AS code
 WORKDIR /var/task
-COPY image/entrypoint.sh /opt/
+COPY tools/image/steps/entrypoint.sh /opt/
 COPY model/ model/
 COPY protos/ protos/
 COPY function/ function/
@@ -60,9 +60,9 @@ RUN --mount=type=secret,id=ca-bundle,target=/run/secrets/ca-bundle,required=fals
     /build/install.sh /build/service.txt "$TARGETARCH" && /build/compile.sh /opt/venv/lib
 
 FROM code AS service-code
-COPY cli/__init__.py cli/main.py cli/serve.py cli/
+COPY segment_scorer/cli/__init__.py segment_scorer/cli/main.py segment_scorer/cli/serve.py cli/
 COPY service/ service/
-RUN chmod -R a=rX,u+w . && chmod 755 service/extensions/segment-scorer && /build/compile.sh .
+RUN chmod -R a=rX,u+w . && chmod 755 segment_scorer/service/extensions/segment-scorer && /build/compile.sh .
 
 # hadolint ignore=DL3006,DL3029,DL3065  # the default anyway, but podman before version 5 would take the builder's
 FROM --platform=${TARGETPLATFORM} ${BASE_IMAGE} AS service
@@ -80,8 +80,8 @@ COPY --from=service-code /var/task/ /var/task/
 # Nobody's number; whoever runs the container may choose another. Every file is readable by all, and nothing is written but the socket.
 USER 65532:65532
 EXPOSE 8081
-HEALTHCHECK --interval=10s --timeout=10s --start-period=60s CMD ["python", "-m", "service.probe"]
-ENTRYPOINT ["python", "-m", "cli.main", "serve"]
+HEALTHCHECK --interval=10s --timeout=10s --start-period=60s CMD ["python", "-m", "segment_scorer.service.probe"]
+ENTRYPOINT ["python", "-m", "segment_scorer.cli.main", "serve"]
 CMD []
 ARG VERSION=unknown
 ARG REVISION=unknown

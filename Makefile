@@ -25,38 +25,38 @@ check: .venv/ready .cache/cfn-lint/ready .cache/audit/ready ## format, lint, typ
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python requirements/compile.py --check
-	$(BIN)/python -m protos.generate --check
-	.cache/cfn-lint/bin/cfn-lint deploy/template.yaml
-	$(BIN)/python requirements/audit.py
+	$(BIN)/python tools/locks.py --check
+	$(BIN)/python -m tools.stubs --check
+	.cache/cfn-lint/bin/cfn-lint segment_scorer/deploy/template.yaml
+	$(BIN)/python tools/audit.py
 
 lock: .venv/ready ## compile requirements/*.txt again from pyproject.toml
-	$(BIN)/python requirements/compile.py
+	$(BIN)/python tools/locks.py
 
 stubs: .venv/ready ## make the Python of protos/open_inference.proto again
-	$(BIN)/python -m protos.generate
+	$(BIN)/python -m tools.stubs
 
 # Which image is meant, here and in emulate, push and redeploy: TARGET (function, service, function-sidecar), FUNCTION_SET and ARCH, given
 # to make or to the shell. image-test builds and tests all three targets of that set and architecture.
 image: ## the container image, with docker or podman (TARGET, FUNCTION_SET, ARCH, ENGINE, BASE_IMAGE, CA_BUNDLE: docs/image.md)
-	$(PYTHON) -m image.build
+	$(PYTHON) -m tools.image.build
 
 image-test: .venv/ready .cache/image-tools/ready ## the tests of the built containers, under Lambda's limits
-	$(PYTHON) -m image.build --target function
-	$(PYTHON) -m image.build --target service
-	$(PYTHON) -m image.build --target function-sidecar
+	$(PYTHON) -m tools.image.build --target function
+	$(PYTHON) -m tools.image.build --target service
+	$(PYTHON) -m tools.image.build --target function-sidecar
 	$(BIN)/python -m pytest tests/image $(ARGS)
 
 emulate: .venv/ready image ## the image under AWS's emulator: the example events and their replies
-	$(BIN)/python -m image.emulate
+	$(BIN)/python -m tools.image.emulate
 
 pin-base: ## write the base's digest, asked of its registry, into the Dockerfile
-	$(PYTHON) -m image.build --pin-base
+	$(PYTHON) -m tools.image.build --pin-base
 
 # UV_OFFLINE=1 make check then takes the locks from uv's cache.
 fetch: .venv/ready .cache/cfn-lint/ready .cache/audit/ready .cache/sam/ready .cache/image-tools/ready ## what check, test and image-test take from the package index, so that they need it no more
-	$(BIN)/python requirements/compile.py --fetch
-	$(BIN)/python -m image.emulator --fetch
+	$(BIN)/python tools/locks.py --fetch
+	$(BIN)/python -m tools.image.emulator --fetch
 
 interop: .venv/ready ## our client against foreign servers and a foreign client against ours, each in its own environment
 	$(BIN)/python -m tests.interop.prepare
@@ -79,15 +79,15 @@ bench: .venv/ready .cache/function/ready .cache/usual/ready ## figures side by s
 	.cache/$*/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $<
 	touch $@
 
-# Deployment: docs/deploy.md. PARAMETERS are those of deploy/template.yaml, as Name=value.
+# Deployment: docs/deploy.md. PARAMETERS are those of segment_scorer/deploy/template.yaml, as Name=value.
 push: .venv/ready ## the image built from this tree to REPOSITORY (TARGET, FUNCTION_SET, ARCH), under tags that are never moved; prints its digest
-	$(BIN)/python -m deploy.push --repository "$(REPOSITORY)"
+	$(BIN)/python -m tools.release.push --repository "$(REPOSITORY)"
 
 deploy: .venv/ready .cache/sam/ready ## the stack STACK with IMAGE (REPOSITORY@sha256:DIGEST): forward, or back to an earlier one
-	$(BIN)/python -m deploy.stack --stack "$(STACK)" --image "$(IMAGE)" $(PARAMETERS:%=--parameter "%") $(ARGS)
+	$(BIN)/python -m tools.release.stack --stack "$(STACK)" --image "$(IMAGE)" $(PARAMETERS:%=--parameter "%") $(ARGS)
 
 redeploy: .venv/ready .cache/sam/ready ## retrain on ENDPOINTS and OUTCOMES behind the gate, image, image test, push, deploy by digest; ARGS=--dry-run shows it
-	$(BIN)/python -m deploy.redeploy --stack "$(STACK)" --repository "$(REPOSITORY)" \
+	$(BIN)/python -m tools.release.redeploy --stack "$(STACK)" --repository "$(REPOSITORY)" \
 	  $(if $(ENDPOINTS),--endpoints $(ENDPOINTS)) $(if $(OUTCOMES),--outcomes "$(OUTCOMES)") $(PARAMETERS:%=--parameter "%") $(ARGS)
 
 retrain: .venv/ready ## train on ENDPOINTS and OUTCOMES behind the gate, write the bundle that ships, image, image test (docs/training.md)

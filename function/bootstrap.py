@@ -17,7 +17,7 @@ from function.hosts import connect, pinpoint
 from function.pipeline import Pipeline
 from function.policy import Policy
 from function.policy_file import load_policy
-from function.profiles.enrich import GROUP, Source
+from function.external.lookup import GROUP, Source
 from function.records import Observer, Profiles, Scorer
 from function.settings import Settings, read_settings
 from function.telemetry import Telemetry
@@ -134,12 +134,12 @@ def open_profiles(settings: Settings, wanted: Sequence[str]) -> Profiles:
     """The store that `SCORER_PROFILES` names, for the attributes `wanted`."""
     kind, _, where = settings.profiles.partition(":")
     if kind == "sqlite":
-        from function.profiles.sqlite import SqliteProfiles  # noqa: PLC0415  # only the chosen store is loaded
+        from function.external.sqlite import SqliteProfiles  # noqa: PLC0415  # only the chosen store is loaded
 
         return SqliteProfiles(Path(where))
     if kind == "dynamodb":
         try:
-            from function.profiles.dynamodb import DynamoProfiles  # noqa: PLC0415  # costs what importing boto3 costs
+            from function.external.dynamodb import DynamoProfiles  # noqa: PLC0415  # costs what importing boto3 costs
         except ModuleNotFoundError as error:
             raise SettingsError("SCORER_PROFILES: dynamodb needs boto3 (the extra `aws`), which is not installed") from error
         return DynamoProfiles(where, settings.profiles_partition_key, wanted, settings.profiles_patience)

@@ -16,7 +16,7 @@ import numpy as np
 
 from function.errors import EventError, ProfilesError, ScorerError
 from function.policy import Policy, Rules, decide
-from function.profiles.enrich import LookUp, Source, describe_look_up, do_without_profiles, look_up_profiles
+from function.external.lookup import LookUp, Source, describe_look_up, do_without_profiles, look_up_profiles
 from function.records import Batch, Decision, Endpoint, Observer, Scored, Scorer
 from function.scorers.fallback import score_in_order
 from function.telemetry import Account, Telemetry

@@ -20,7 +20,7 @@ from function.errors import ProfilesError, ScorerError
 from function.policy import count_outcomes
 from function.records import Batch, Reply, Scored
 from model.bundle import Bundle
-from model.drift import BinCounter, read_references
+from model.bins import BinCounter, read_references
 from model.features import Matrix
 
 NAMESPACE = "SegmentScorer"

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from campaign.rules import Attempt
+from segment_scorer.runner.asking.host_rules import Attempt
 from function.records import Decision
 
 

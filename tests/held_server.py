@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from model.features import Matrix
-from service.log import start_log
-from service.server import ServiceSettings, load_model, serve
+from segment_scorer.service.log import start_log
+from segment_scorer.service.server import ServiceSettings, load_model, serve
 
 
 class Held:

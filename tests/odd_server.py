@@ -25,8 +25,8 @@ import grpc
 import numpy as np
 
 from protos.open_inference_pb2 import ModelInferRequest, ModelInferResponse
-from service.server import load_model
-from service.servicer import InferenceServicer
+from segment_scorer.service.server import load_model
+from segment_scorer.service.servicer import InferenceServicer
 
 
 def replace(response: ModelInferResponse, values: np.ndarray, datatype: str) -> ModelInferResponse:

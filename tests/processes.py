@@ -84,7 +84,7 @@ class Server(Process):
     """`segment-scorer serve` over a bundle; `address` is where it listens, before the one of --probe."""
 
     def __init__(self, bundle: Path, *options: str, listen: str = "127.0.0.1:0", environ: Mapping[str, str] | None = None) -> None:
-        super().__init__([sys.executable, "-m", "cli.main", "serve", "--bundle", str(bundle), "--listen", listen, *options], environ)
+        super().__init__([sys.executable, "-m", "segment_scorer.cli.main", "serve", "--bundle", str(bundle), "--listen", listen, *options], environ)
         try:
             self.address, *_ = self.wait_for("listening")["addresses"]
         except BaseException:

@@ -1,4 +1,4 @@
-"""deploy/template.yaml as tests read it: intrinsic functions as mappings, and the state machine inside with its substitutions made."""
+"""segment_scorer/deploy/template.yaml as tests read it: intrinsic functions as mappings, and the state machine inside with its substitutions made."""
 
 from __future__ import annotations
 

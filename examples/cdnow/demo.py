@@ -15,9 +15,9 @@ from typing import NamedTuple
 from rich.console import Console
 from rich.table import Table
 
-from campaign.books import Summary
-from campaign.request import Request
-from cli.run import run_with_bar
+from segment_scorer.runner.summary import Summary
+from segment_scorer.runner.config import Request
+from segment_scorer.cli.run import run_with_bar
 from model.bundle import load_bundle
 from model.errors import SegmentScorerError
 

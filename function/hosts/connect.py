@@ -19,7 +19,7 @@ from function.policy import Rules
 from function.records import Batch, Context, Decision, Endpoint, Reply
 from model.document import inspect_document, is_encodable
 from model.features import parse_time
-from model.profile import profile_to_document
+from model.customer_profile import profile_to_document
 
 NAME = "connect"
 LIMIT_SECONDS = 30.0

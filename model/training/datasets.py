@@ -16,10 +16,10 @@ from typing import Any, NamedTuple, TypeAlias
 from model.document import find_problem
 from model.errors import DataError
 from model.features import parse_time
-from model.naming import name_some
-from model.people_files import open_people, open_unpacked
-from model.people_records import RecordError, make_decoder
-from model.people_tables import find_separator
+from model.people.naming import name_some
+from model.people.files import open_people, open_unpacked
+from model.people.records import RecordError, make_decoder
+from model.people.tables import find_separator
 
 # stage, how much of it is done, how much there is
 Report: TypeAlias = Callable[[str, int, int], None]

@@ -9,7 +9,7 @@ import numpy as np
 
 from model.bundle import Bundle, check_golden
 from model.features import Matrix
-from model.naming import name_some
+from model.people.naming import name_some
 from model.training.export import score_onnx
 from model.training.measures import FIGURES, Ranking, Scores, draw_difference
 from model.training.people import LEAST_WITH_FEATURE, People

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from model.bundle import Bundle, check_destination, golden_as_data, load_bundle, write_bundle
-from model.drift import describe_column
+from model.bins import describe_column
 from model.errors import DataError, SpecError
 from model.features import FeatureSpec, load_spec
 from model.training.audit import Audit, audit_people, describe_leaks

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.fake_profiles import make_external_bundle, make_store
+from tests.fake_external import make_external_bundle, make_store
 
 ROOT = Path(__file__).parents[2]
 NEVER = {
@@ -59,7 +59,7 @@ def test_the_default_path_does_not_import_grpc() -> None:
 
 
 def test_the_default_path_opens_no_store_of_profiles() -> None:
-    stores = {"function.profiles.sqlite", "function.profiles.dynamodb", "function.profiles.build", "function.profiles.sources", "sqlite3"}
+    stores = {"function.external.sqlite", "function.external.dynamodb", "segment_scorer.external_store.build", "segment_scorer.external_store.sources", "sqlite3"}
     assert not (stores | {"boto3", "botocore.session"}) & modules_after("import function.handler")
 
 
@@ -70,9 +70,9 @@ def test_a_sqlite_store_loads_sqlite_and_no_client_of_aws(tmp_path: Path) -> Non
     }
     loaded = modules_after(f"from function.bootstrap import build_handler; build_handler({environ!r})")
     assert "sqlite3" in loaded
-    assert not {"boto3", "botocore.session", "function.profiles.build", "function.profiles.sources"} & loaded
+    assert not {"boto3", "botocore.session", "segment_scorer.external_store.build", "segment_scorer.external_store.sources"} & loaded
 
 
 def test_the_command_line_says_what_it_can_do_without_importing_what_does_it() -> None:
-    loaded = modules_after("import cli.main; cli.main.main(['--help'])")
+    loaded = modules_after("import segment_scorer.cli.main; segment_scorer.cli.main.main(['--help'])")
     assert not loaded & {"onnxruntime", "numpy", "typer", "sklearn", "pyarrow"}

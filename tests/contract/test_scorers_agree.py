@@ -15,7 +15,7 @@ from function.scorers.remote import RemoteScorer, RemoteSettings
 from function.scorers.tensors import Dialect
 from model.bundle import Bundle, load_bundle
 from model.features import Matrix
-from service.server import Service, ServiceSettings, load_model
+from segment_scorer.service.server import Service, ServiceSettings, load_model
 from tests.bundles import make_bundle
 
 ROOT = Path(__file__).parents[2]
@@ -32,7 +32,7 @@ def bundle(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 def make_scorer(bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Scorer]]:
     listen = ("127.0.0.1:0", f"unix:{tmp_path_factory.mktemp('sock')}/s.sock")
     service = Service(load_model(bundle.directory), ServiceSettings(bundle=bundle.directory, listen=listen))
-    targets = dict(zip(("tcp", "unix"), service.addresses, strict=True))
+    targets = dict(zip(("tcp", "unix"), segment_scorer.service.addresses, strict=True))
 
     def make(kind: str) -> Scorer:
         if kind == "bundled":

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from campaign.books import Terms, close_books
-from campaign.ledger import Ledger
-from campaign.outputs import give_names, lock_folder, open_outputs
+from segment_scorer.runner.summary import Terms, close_books
+from segment_scorer.runner.writing.checkpoint import Ledger
+from segment_scorer.runner.writing.outputs import give_names, lock_folder, open_outputs
 
 KEYS = (
     *("received", "kept", "filtered", "failed"),

@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 from function.bootstrap import build_handler
-from image.build import name_image
-from image.container import Container, run_container
-from image.engine import Engine, find_engine
+from tools.image.build import name_image
+from tools.image.container import Container, run_container
+from tools.image.engine import Engine, find_engine
 
 ROOT = Path(__file__).parent.parent.parent
 EVENTS = sorted((ROOT / "examples" / "events").glob("*.json"))

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from image.emulator import find_free_port
-from image.engine import Engine
+from tools.image.emulator import find_free_port
+from tools.image.engine import Engine
 
 PATIENCE = 180.0
 # A read-only disk but /tmp, no rights beyond a plain process; the user is the image's own.

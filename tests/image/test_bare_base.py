@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from image.build import build_image, provide_base
-from image.container import run_container
-from image.engine import Engine, ImageError
+from tools.image.build import build_image, provide_base
+from tools.image.container import run_container
+from tools.image.engine import Engine, ImageError
 from tests.image.conftest import AnswerInProcess, check_examples
 from tests.image.service_container import run_service
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from image.build import name_image
-from image.engine import Engine
+from tools.image.build import name_image
+from tools.image.engine import Engine
 from tests.image.conftest import ROOT
 
 pytestmark = pytest.mark.image
@@ -31,7 +31,7 @@ def old_python(engine: Engine, image: str, tmp_path: Path) -> Iterator[str]:
 
 def test_says_what_to_set_for_a_base_of_another_python(old_python: str) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "image.build"],
+        [sys.executable, "-m", "tools.image.build"],
         cwd=ROOT,
         env={**os.environ, "BASE_IMAGE": old_python},
         capture_output=True,
@@ -46,7 +46,7 @@ def test_says_what_to_set_for_a_base_of_another_python(old_python: str) -> None:
 
 def test_a_function_for_profiles_in_dynamodb_holds_boto3_and_the_default_does_not(engine: Engine, image: str) -> None:
     environ = {**os.environ, "FUNCTION_SET": "function-dynamodb"}
-    subprocess.run([sys.executable, "-m", "image.build", "--target", "function"], cwd=ROOT, env=environ, capture_output=True, check=True)
+    subprocess.run([sys.executable, "-m", "tools.image.build", "--target", "function"], cwd=ROOT, env=environ, capture_output=True, check=True)
     program = ("run", "--rm", "--entrypoint", "python")
     look = ("-c", "import importlib.util; print(bool(importlib.util.find_spec('boto3')))")
     assert engine.ask(*program, name_image({**environ, "TARGET": "function"}), *look).strip() == "True"

@@ -18,7 +18,7 @@ CUSTOMERS = 23_570
 
 def run_segment(segment: Path, out: Path, hook: str) -> None:
     subprocess.run(
-        [sys.executable, "-m", "cli.main", "run", str(segment), "--out", str(out), "--hook", hook, "--scheduled-time", "1997-09-30"],
+        [sys.executable, "-m", "segment_scorer.cli.main", "run", str(segment), "--out", str(out), "--hook", hook, "--scheduled-time", "1997-09-30"],
         cwd=ROOT,
         check=True,
     )

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from image.build import read_version
-from image.container import Container
-from image.engine import Engine
+from tools.image.build import read_version
+from tools.image.container import Container
+from tools.image.engine import Engine
 from tests.image.conftest import FIND_UNREADABLE, ROOT
 
 pytestmark = pytest.mark.image
@@ -107,16 +107,16 @@ def test_adds_at_most_250_megabytes_to_the_base(engine: Engine, image: str) -> N
 
 # What of the folders in the image serves the command line or the build, never an event.
 COMMAND_LINE_ONLY = {
-    "function/drift.py",
-    "function/explain.py",
-    "function/profiles/build.py",
-    "function/profiles/sources.py",
-    "model/naming.py",
-    "model/people_files.py",
-    "model/people_parquet.py",
-    "model/people_records.py",
-    "model/people_tables.py",
-    "protos/generate.py",
+    "segment_scorer/monitoring/drift.py",
+    "segment_scorer/monitoring/explain.py",
+    "segment_scorer/external_store/build.py",
+    "segment_scorer/external_store/sources.py",
+    "model/people/naming.py",
+    "model/people/files.py",
+    "model/people/parquet.py",
+    "model/people/records.py",
+    "model/people/tables.py",
+    "tools/stubs.py",
 }
 
 

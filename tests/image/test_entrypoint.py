@@ -8,9 +8,9 @@ import sys
 
 import pytest
 
-from image.container import EMULATOR_PATH
-from image.emulator import fetch_emulator, find_free_port
-from image.engine import Engine
+from tools.image.container import EMULATOR_PATH
+from tools.image.emulator import fetch_emulator, find_free_port
+from tools.image.engine import Engine
 from tests.image.conftest import ROOT, Start
 
 pytestmark = pytest.mark.image
@@ -43,7 +43,7 @@ def test_runs_the_runtime_client_in_lambda_even_where_an_emulator_is_mounted(eng
 
 def test_a_person_sees_every_examples_reply(engine: Engine, image: str) -> None:
     port = str(find_free_port())
-    command = [sys.executable, "-m", "image.emulate", "--image", image, "--port", port]
+    command = [sys.executable, "-m", "tools.image.emulate", "--image", image, "--port", port]
     done = subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     for path in (ROOT / "examples" / "events").glob("*.json"):
@@ -53,7 +53,7 @@ def test_a_person_sees_every_examples_reply(engine: Engine, image: str) -> None:
 def test_invoke_shows_the_containers_reply(start: Start) -> None:
     event = ROOT / "examples" / "events" / "cdnow-five-customers.json"
     with start(memory=512) as container:
-        command = [sys.executable, "-m", "cli.main", "invoke", str(event), "--hook"]
+        command = [sys.executable, "-m", "segment_scorer.cli.main", "invoke", str(event), "--hook"]
         there = subprocess.run([*command, container.emulator.url], cwd=ROOT, capture_output=True, text=True, check=True)
         here = subprocess.run([*command, "local"], cwd=ROOT, capture_output=True, text=True, check=True)
     assert json.loads(there.stdout) == json.loads(here.stdout)

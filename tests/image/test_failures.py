@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from image.container import Container
+from tools.image.container import Container
 from tests.image.conftest import Start
 from tests.image.test_events import read_example
 

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from image.build import VARIANTS, read_revision
-from image.engine import Engine
+from tools.image.build import VARIANTS, read_revision
+from tools.image.engine import Engine
 from tests.image.conftest import require_image
 
 ROOT = Path(__file__).parents[2]
@@ -25,7 +25,7 @@ PATIENCE = 180.0  # seconds for what should take milliseconds
 DIRTY = f"{COMMIT}-dirty-0123456789ab"
 Build = Callable[..., str]
 # What `make push` starts, for a tree whose revision is the second argument.
-PUSH = "import sys; from deploy.push import main; raise SystemExit(main(sys.argv[2:], revision=sys.argv[1]))"
+PUSH = "import sys; from tools.release.push import main; raise SystemExit(main(sys.argv[2:], revision=sys.argv[1]))"
 pytestmark = pytest.mark.image
 
 
@@ -157,7 +157,7 @@ def test_what_was_pushed_can_be_pulled_by_its_digest(registry: str, build: Build
 
 
 def test_an_image_of_another_state_of_the_tree_is_not_pushed(registry: str, build: Build) -> None:
-    command = [sys.executable, "-m", "deploy.push", "--repository", f"{registry}/team/stale", "--image", build("one")]
+    command = [sys.executable, "-m", "tools.release.push", "--repository", f"{registry}/team/stale", "--image", build("one")]
     assert read_revision() != COMMIT
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (1, "")

@@ -14,9 +14,9 @@ import pytest
 from function.scorers.bundled import BundledScorer
 from function.scorers.remote import RemoteScorer, RemoteSettings
 from function.scorers.tensors import Dialect
-from image.build import read_version
-from image.container import LAMBDA_LIMITS, Container, run_container
-from image.engine import Engine
+from tools.image.build import read_version
+from tools.image.container import LAMBDA_LIMITS, Container, run_container
+from tools.image.engine import Engine
 from model.bundle import load_bundle
 from protos import open_inference_pb2 as pb
 from protos.open_inference_pb2_grpc import GRPCInferenceServiceStub
@@ -29,8 +29,8 @@ pytestmark = pytest.mark.image
 SERVICE, SIDECAR = "service", "function-sidecar"
 # What each process of an image imports at its start.
 STARTS = {
-    SERVICE: [("cli.main", "cli.serve", "service.server", "service.tls"), ("service.probe",)],
-    SIDECAR: [(*AT_A_COLD_START, "function.scorers.remote"), ("service.extension",)],
+    SERVICE: [("segment_scorer.cli.main", "segment_scorer.cli.serve", "segment_scorer.service.server", "segment_scorer.service.tls"), ("segment_scorer.service.probe",)],
+    SIDECAR: [(*AT_A_COLD_START, "function.scorers.remote"), ("segment_scorer.service.extension",)],
 }
 # Ends the process of the sidecar, whose user is the function's.
 KILL = """
@@ -123,7 +123,7 @@ def test_the_service_has_a_user_that_is_not_root(engine: Engine) -> None:
 
 @pytest.mark.parametrize("name", STARTS)
 def test_knows_its_version_where_the_project_is_not_installed(name: str, engine: Engine) -> None:
-    program = "from service.servicer import read_version; print(read_version())"
+    program = "from segment_scorer.service.servicer import read_version; print(read_version())"
     assert look_inside(engine, name, "python", "-c", program).strip() == read_version()
 
 

@@ -18,7 +18,7 @@ from typing import Any
 import boto3
 import pytest
 
-from deploy.stack import derive_revision
+from tools.release.stack import derive_revision
 from tests.aws import run_moto
 from tests.templates import ROOT, TEMPLATE, load_definition, program
 from tests.unit.test_deploy_statemachine import CONTEXT, NO_ENDPOINTS, SCORE, WALK, evaluate, full_endpoint
@@ -171,7 +171,7 @@ def aws() -> Iterator[dict[str, str]]:
 def test_sams_command_line_takes_what_make_deploy_gives_it_up_to_the_change_set(
     sam: str, aws: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    command = [sys.executable, "-m", "deploy.stack", "--stack", "scorer", "--image", f"{IMAGE}@sha256:{'0' * 64}"]
+    command = [sys.executable, "-m", "tools.release.stack", "--stack", "scorer", "--image", f"{IMAGE}@sha256:{'0' * 64}"]
     subnets = "subnet-0a1b2c3d,subnet-0a1b2c3e"
     done = run(
         *command, "--parameter", "MemorySize=2048", "--parameter", f"SubnetIds={subnets}", "--parameter", "ScorerTarget=", "--plan", **aws
@@ -188,7 +188,7 @@ def test_sams_command_line_takes_what_make_deploy_gives_it_up_to_the_change_set(
 
 
 def test_a_deployment_that_sam_refuses_is_one_sentence_after_sams_own(sam: str, aws: dict[str, str]) -> None:
-    command = [sys.executable, "-m", "deploy.stack", "--stack", "scorer", "--image", f"{IMAGE}@sha256:{'0' * 64}", "--plan"]
+    command = [sys.executable, "-m", "tools.release.stack", "--stack", "scorer", "--image", f"{IMAGE}@sha256:{'0' * 64}", "--plan"]
     done = run(*command, **{**aws, "AWS_ENDPOINT_URL": "http://127.0.0.1:1"})
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1].startswith("deploy: sam could not deploy, and says why above")

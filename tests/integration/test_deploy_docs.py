@@ -15,10 +15,10 @@ import botocore.session
 import pytest
 from botocore import xform_name
 
-from cli.main import VERBS, main
-from deploy.aws import open_client
-from deploy.grant import read_policy
-from deploy.statements import Function, Place
+from segment_scorer.cli.main import VERBS, main
+from segment_scorer.deploy.aws import open_client
+from segment_scorer.deploy.grant import read_policy
+from segment_scorer.deploy.statements import Function, Place
 from tests.aws import run_moto
 from tests.templates import ROOT, load_template
 
@@ -68,7 +68,7 @@ def test_every_console_block_runs_as_written_from_top_to_bottom(aws: dict[str, s
         [
             "set -euo pipefail",
             f'python() {{ {shlex.quote(sys.executable)} "$@"; }}',
-            'segment-scorer() { python -m cli.main "$@"; }',
+            'segment-scorer() { python -m segment_scorer.cli.main "$@"; }',
             # the environments are there already; what is asked for is the target's own command
             'make() { command make --old-file=.venv/ready --old-file=.cache/sam/ready "$@"; }',
             *(f"echo + {shlex.quote(line)}\n{line}" for line in commands),
@@ -121,7 +121,7 @@ def test_every_verb_and_option_that_needs_an_account_exists(line: str) -> None:
     words = shlex.split(line)
     verb = words[1]
     assert verb in VERBS
-    done = subprocess.run([sys.executable, "-m", "cli.main", verb, "--help"], cwd=ROOT, capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-m", "segment_scorer.cli.main", verb, "--help"], cwd=ROOT, capture_output=True, text=True, check=True)
     for option in (word for word in words if word.startswith("--")):
         assert f"{option} " in done.stdout, option
 

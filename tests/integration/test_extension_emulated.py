@@ -20,9 +20,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from campaign.request import Request
-from campaign.run import run_segment
-from image.emulator import Emulator, find_session, run_emulator
+from segment_scorer.runner.config import Request
+from segment_scorer.runner.run import run_segment
+from tools.image.emulator import Emulator, find_session, run_emulator
 from tests.bundles import COLUMNS, expected_scores, make_bundle, make_rows
 from tests.fakes import make_endpoint, make_event
 from tests.processes import ROOT
@@ -84,7 +84,7 @@ def check_answer(emulator: Emulator, seed: int) -> None:
 def find_sidecar(emulator: Emulator) -> int | None:
     for pid in find_session(emulator.pid):
         with contextlib.suppress(OSError):
-            if b"service.extension" in Path(f"/proc/{pid}/cmdline").read_bytes():
+            if b"segment_scorer.service.extension" in Path(f"/proc/{pid}/cmdline").read_bytes():
                 return pid
     return None
 

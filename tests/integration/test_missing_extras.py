@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from cli.main import EXTRAS, VERBS
+from segment_scorer.cli.main import EXTRAS, VERBS
 from tests.fakes import make_bundle
 
 ROOT = Path(__file__).parents[2]
 # The command line, as if the package that is the first argument were not installed.
-WITHOUT = "import sys; sys.modules[sys.argv[1]] = None; from cli.main import main; raise SystemExit(main(sys.argv[2:]))"
+WITHOUT = "import sys; sys.modules[sys.argv[1]] = None; from segment_scorer.cli.main import main; raise SystemExit(main(sys.argv[2:]))"
 EVENT = str(ROOT / "examples" / "events" / "pinpoint-two-endpoints.json")
 
 
@@ -56,7 +56,7 @@ def test_a_run_that_could_not_make_its_report_reads_nobody(package: str, tmp_pat
 
 
 def test_a_module_of_ours_that_is_missing_is_a_bug_and_not_hidden() -> None:
-    done = run_without("campaign.run", "run", "segment.jsonl", "--out", "out/none")
+    done = run_without("segment_scorer.runner.run", "run", "segment.jsonl", "--out", "out/none")
     assert done.returncode == 1
     assert "Traceback" in done.stderr
 

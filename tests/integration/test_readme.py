@@ -38,7 +38,7 @@ def test_every_command_line_of_the_readme_runs_as_written(tmp_path: Path) -> Non
     for command in commands_of((ROOT / "README.md").read_text("utf-8")):
         if command[0] == ".venv/bin/segment-scorer":
             done = subprocess.run(
-                [sys.executable, "-m", "cli.main", *command[1:]], cwd=tmp_path, env=environ, capture_output=True, text=True, check=False
+                [sys.executable, "-m", "segment_scorer.cli.main", *command[1:]], cwd=tmp_path, env=environ, capture_output=True, text=True, check=False
             )
             assert done.returncode == 0, (command, done.stderr)
             run += 1

@@ -17,8 +17,8 @@ from pathlib import Path
 
 import pytest
 
-from campaign.request import Request
-from campaign.run import run_segment
+from segment_scorer.runner.config import Request
+from segment_scorer.runner.run import run_segment
 from tests.processes import ROOT, Server
 
 CUSTOMERS = 23_570

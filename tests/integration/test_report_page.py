@@ -14,12 +14,12 @@ import pytest
 from msgspec.structs import replace
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from campaign.books import Terms, close_books
-from campaign.ledger import Ledger
-from campaign.report import write_report
-from campaign.request import Request
-from campaign.run import Report, run_segment
-from campaign.tally import Row
+from segment_scorer.runner.summary import Terms, close_books
+from segment_scorer.runner.writing.checkpoint import Ledger
+from segment_scorer.runner.reporting.report import write_report
+from segment_scorer.runner.config import Request
+from segment_scorer.runner.run import Report, run_segment
+from segment_scorer.runner.reporting.statistics import Row
 from tests.fake_hooks import person, write_segment
 from tests.fakes import make_bundle
 

@@ -17,8 +17,8 @@ from typing import Any
 
 import pytest
 
-from cli.main import main
-from image.emulator import ROOT, run_emulator
+from segment_scorer.cli.main import main
+from tools.image.emulator import ROOT, run_emulator
 from tests.fake_hooks import person, write_segment
 from tests.fakes import make_bundle
 
@@ -356,7 +356,7 @@ def test_control_c_after_a_checkpoint_says_how_to_go_on(tmp_path: Path, bundle: 
     one, two = write_segment(tmp_path / "one.jsonl", PEOPLE[:2]), write_segment(tmp_path / "two.jsonl", PEOPLE[2:3])
     with socket.create_server(("127.0.0.1", 0)) as server:
         url = f"http://127.0.0.1:{server.getsockname()[1]}"
-        command = [sys.executable, "-m", "cli.main", "run", str(one), str(two), "--out", str(tmp_path / "out"), "--hook", url]
+        command = [sys.executable, "-m", "segment_scorer.cli.main", "run", str(one), str(two), "--out", str(tmp_path / "out"), "--hook", url]
         with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
             server.settimeout(60)
             first, _ = server.accept()
@@ -379,7 +379,7 @@ def test_control_c_stops_the_run_and_leaves_nothing(tmp_path: Path) -> None:
     segment = write_segment(tmp_path / "people.jsonl", PEOPLE)
     with socket.create_server(("127.0.0.1", 0)) as silent:  # takes connections and never answers
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
-        command = [sys.executable, "-m", "cli.main", "run", str(segment), "--out", str(tmp_path / "out"), "--hook", url]
+        command = [sys.executable, "-m", "segment_scorer.cli.main", "run", str(segment), "--out", str(tmp_path / "out"), "--hook", url]
         with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
             silent.settimeout(60)
             connection, _ = silent.accept()
@@ -394,4 +394,4 @@ def test_control_c_stops_the_run_and_leaves_nothing(tmp_path: Path) -> None:
 
 def command_of(tmp_path: Path, bundle: Path) -> list[str]:
     segment = write_segment(tmp_path / "people.jsonl", PEOPLE)
-    return [sys.executable, "-m", "cli.main", "run", str(segment), "--out", str(tmp_path / "out"), "--bundle", str(bundle)]
+    return [sys.executable, "-m", "segment_scorer.cli.main", "run", str(segment), "--out", str(tmp_path / "out"), "--bundle", str(bundle)]

@@ -9,7 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from image.emulator import ROOT
+from tools.image.emulator import ROOT
 
 
 def test_the_demo_shows_that_the_kept_bought_again_more_often(tmp_path: Path) -> None:

@@ -21,10 +21,10 @@ from typing import Any
 
 import pytest
 
-from campaign.errors import DataError, EngineError, OptionError, OutputError
-from campaign.request import Request
-from campaign.run import run_segment
-from image.emulator import ROOT
+from segment_scorer.runner.errors import DataError, EngineError, OptionError, OutputError
+from segment_scorer.runner.config import Request
+from segment_scorer.runner.run import run_segment
+from tools.image.emulator import ROOT
 from tests.fake_hooks import person, write_segment
 from tests.fakes import make_bundle
 from tests.processes import PATIENCE, let_go_on, start_runner
@@ -35,8 +35,8 @@ SAME = ("segment.jsonl.gz", "scores.csv", "decisions.csv", "rejected.jsonl")
 RUNNER = """
 import sys
 from pathlib import Path
-from campaign.request import Request
-from campaign.run import run_segment
+from segment_scorer.runner.config import Request
+from segment_scorer.runner.run import run_segment
 if __name__ == "__main__":
     bundle, out, processes, *segment = sys.argv[1:]
     run_segment(Request(segment=segment, out=Path(out), bundle=Path(bundle), processes=int(processes), slices=2, every=0.0, resume=True,

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from campaign.errors import DataError
-from campaign.request import Request
-from campaign.run import run_segment
-from campaign.segments import find_sources
+from segment_scorer.runner.errors import DataError
+from segment_scorer.runner.config import Request
+from segment_scorer.runner.run import run_segment
+from segment_scorer.runner.reading.segments import find_sources
 from tests.fake_hooks import person, write_segment
 from tests.fake_s3 import open_store
 from tests.fakes import make_bundle

@@ -17,10 +17,10 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from campaign.errors import HookUnreachable, OptionError
-from campaign.lambda_hook import LambdaHook, connect_lambda
-from campaign.request import Request
-from campaign.run import run_segment
+from segment_scorer.runner.errors import HookUnreachable, OptionError
+from segment_scorer.runner.asking.lambda_hook import LambdaHook, connect_lambda
+from segment_scorer.runner.config import Request
+from segment_scorer.runner.run import run_segment
 from function.bootstrap import build_handler
 from tests.fake_hooks import person, write_segment
 from tests.fakes import make_bundle

@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from campaign.errors import EngineError
-from campaign.request import Request
-from campaign.run import run_segment
+from segment_scorer.runner.errors import EngineError
+from segment_scorer.runner.config import Request
+from segment_scorer.runner.run import run_segment
 from tests.fake_hooks import person, write_segment
 from tests.fakes import make_bundle
 

@@ -16,11 +16,11 @@ from pathlib import Path
 
 import pytest
 
-from campaign.errors import OptionError, OutputError, OutputTaken
-from campaign.remote_folder import find_folder
-from campaign.request import Request
-from campaign.run import run_segment
-from image.emulator import ROOT
+from segment_scorer.runner.errors import OptionError, OutputError, OutputTaken
+from segment_scorer.runner.writing.remote_folder import find_folder
+from segment_scorer.runner.config import Request
+from segment_scorer.runner.run import run_segment
+from tools.image.emulator import ROOT
 from tests.fake_hooks import person, write_segment
 from tests.fake_s3 import Store, open_store
 from tests.fakes import make_bundle
@@ -33,8 +33,8 @@ ALL = {*SAME, "batches.jsonl", "report.html", "summary.json"}
 # Waits after each block: see tests.processes.start_runner.
 RUNNER = """
 import sys
-from campaign.request import Request
-from campaign.run import run_segment
+from segment_scorer.runner.config import Request
+from segment_scorer.runner.run import run_segment
 if __name__ == "__main__":
     bundle, out, segment = sys.argv[1:]
     run_segment(Request(segment=[segment], out=out, bundle=bundle, processes=1, slices=1, every=0.0, resume=True, also=("csv",),
@@ -257,7 +257,7 @@ def test_a_folder_that_others_could_have_made_or_look_into_is_refused(store: Sto
 
 def test_the_command_says_how_to_go_on_after_an_upload_that_failed(store: Store, request_: Request) -> None:
     store.before = lambda _: False
-    command = [sys.executable, "-m", "cli.main", "run", str(request_.segment[0]), "--out", OUT, "--bundle", str(request_.bundle)]
+    command = [sys.executable, "-m", "segment_scorer.cli.main", "run", str(request_.segment[0]), "--out", OUT, "--bundle", str(request_.bundle)]
     done = subprocess.run(command, check=False, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 1
     first, second = done.stderr.splitlines()

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from campaign.hooks import HttpHook
+from segment_scorer.runner.asking.hooks import HttpHook
 from function.bootstrap import build_handler
-from image.emulator import Emulator, EmulatorError, find_session, run_emulator
+from tools.image.emulator import Emulator, EmulatorError, find_session, run_emulator
 from tests.fakes import make_bundle
 
 POLICY = 'mode = "filter"\nthreshold = 0.5\n[[band]]\nname = "high"\nat_least = 0.8\n'

@@ -21,9 +21,9 @@ from function.scorers.tensors import Dialect, build_request, read_scores
 from model.features import Matrix
 from protos import open_inference_pb2 as pb
 from protos.open_inference_pb2_grpc import GRPCInferenceServiceStub
-from service.log import start_log
-from service.server import MOST_REFLECTIONS, Service, ServiceSettings, load_model
-from service.session import Model, ModelFacts, ModelFailure
+from segment_scorer.service.log import start_log
+from segment_scorer.service.server import MOST_REFLECTIONS, Service, ServiceSettings, load_model
+from segment_scorer.service.session import Model, ModelFacts, ModelFailure
 from tests.bundles import expected_scores, make_bundle, make_rows
 
 OURS = Dialect(model="tiny")
@@ -43,7 +43,7 @@ def model(bundle: Path) -> Model:
 @pytest.fixture(scope="module")
 def channel(model: Model, bundle: Path) -> Iterator[grpc.Channel]:
     service = Service(model, ServiceSettings(bundle=bundle, listen=("127.0.0.1:0",), most_rows=100))
-    with grpc.insecure_channel(service.addresses[0]) as channel:
+    with grpc.insecure_channel(segment_scorer.service.addresses[0]) as channel:
         yield channel
     service.stop()
 
@@ -128,7 +128,7 @@ def test_reflects_what_it_serves(channel: grpc.Channel) -> None:
 
 def test_reflects_nothing_when_told_not_to(model: Model, bundle: Path) -> None:
     service = Service(model, ServiceSettings(bundle=bundle, listen=("127.0.0.1:0",), reflection=False))
-    with grpc.insecure_channel(service.addresses[0]) as channel, pytest.raises(grpc.RpcError) as caught:
+    with grpc.insecure_channel(segment_scorer.service.addresses[0]) as channel, pytest.raises(grpc.RpcError) as caught:
         ask_reflection(channel)
     service.stop()
     assert isinstance(caught.value, grpc.Call)
@@ -192,7 +192,7 @@ class Held:
 
 def test_tells_whoever_watches_its_health_that_it_drains(model: Model, bundle: Path) -> None:
     service = Service(model, ServiceSettings(bundle=bundle, listen=("127.0.0.1:0",), grace=LIMIT))
-    with grpc.insecure_channel(service.addresses[0]) as channel:
+    with grpc.insecure_channel(segment_scorer.service.addresses[0]) as channel:
         watch = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest(service="tiny"), timeout=LIMIT)
         assert next(watch).status == health_pb2.HealthCheckResponse.SERVING
         service.drain()
@@ -213,7 +213,7 @@ class Broken:
 def test_refuses_what_is_too_much_at_once_and_still_says_that_it_is_ready(model: Model, bundle: Path) -> None:
     held = Held(model)
     service = Service(held, ServiceSettings(bundle=bundle, listen=("127.0.0.1:0",), most_calls=2))
-    with grpc.insecure_channel(service.addresses[0]) as channel, futures.ThreadPoolExecutor() as pool:
+    with grpc.insecure_channel(segment_scorer.service.addresses[0]) as channel, futures.ThreadPoolExecutor() as pool:
         stub = GRPCInferenceServiceStub(channel)
         request = build_request(make_rows(3), OURS)
         admitted = [pool.submit(stub.ModelInfer, request, timeout=LIMIT) for _ in range(2)]
@@ -235,7 +235,7 @@ def test_refuses_what_is_too_much_at_once_and_still_says_that_it_is_ready(model:
 def test_answers_what_is_under_way_while_it_drains_and_takes_nothing_new(model: Model, bundle: Path) -> None:
     held = Held(model)
     service = Service(held, ServiceSettings(bundle=bundle, listen=("127.0.0.1:0",), grace=LIMIT))
-    with grpc.insecure_channel(service.addresses[0]) as channel, futures.ThreadPoolExecutor() as pool:
+    with grpc.insecure_channel(segment_scorer.service.addresses[0]) as channel, futures.ThreadPoolExecutor() as pool:
         stub = GRPCInferenceServiceStub(channel)
         request = build_request(make_rows(3), OURS)
         under_way = pool.submit(stub.ModelInfer, request, timeout=LIMIT)
@@ -256,7 +256,7 @@ def test_answers_a_failing_model_as_internal_and_logs_no_payload(model: Model, b
     log = io.StringIO()
     start_log("debug", log)
     service = Service(Broken(model), ServiceSettings(bundle=bundle, listen=("127.0.0.1:0",)))
-    with grpc.insecure_channel(service.addresses[0]) as channel, pytest.raises(grpc.RpcError) as caught:
+    with grpc.insecure_channel(segment_scorer.service.addresses[0]) as channel, pytest.raises(grpc.RpcError) as caught:
         GRPCInferenceServiceStub(channel).ModelInfer(build_request(np.full((1, 4), 1234.5, np.float32), OURS), timeout=LIMIT)
     service.stop()
     assert isinstance(caught.value, grpc.Call)

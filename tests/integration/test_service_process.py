@@ -35,7 +35,7 @@ def score(channel: grpc.Channel) -> int:
 
 def start_and_fail(*options: str, status: Collection[int] = (1,)) -> str:
     done = subprocess.run(
-        [sys.executable, "-m", "cli.main", "serve", *options], cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE, check=False
+        [sys.executable, "-m", "segment_scorer.cli.main", "serve", *options], cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE, check=False
     )
     assert done.returncode in status
     assert "Traceback" not in done.stderr
@@ -183,7 +183,7 @@ def test_asks_for_certificate_and_key_together(bundle: Path, pair: Pair) -> None
 
 
 def probe(*address: str, environ: Mapping[str, str] | None = None) -> int:
-    command = [sys.executable, "-m", "service.probe", *address]
+    command = [sys.executable, "-m", "segment_scorer.service.probe", *address]
     return subprocess.run(command, cwd=ROOT, env={**os.environ, **(environ or {})}, timeout=PATIENCE, check=False).returncode
 
 
@@ -219,7 +219,7 @@ def test_is_probed_at_a_socket_of_its_own_whatever_its_other_addresses_need(
 
 def test_listens_where_the_environment_says_unless_told_otherwise(bundle: Path, tmp_path: Path) -> None:
     there = {"SERVE_LISTEN": f"unix:{tmp_path}/a.sock unix:{tmp_path}/b.sock", "SERVE_PROBE": ""}  # empty: no probe's socket
-    with run_process([sys.executable, "-m", "cli.main", "serve", "--bundle", str(bundle)], there) as process:
+    with run_process([sys.executable, "-m", "segment_scorer.cli.main", "serve", "--bundle", str(bundle)], there) as process:
         assert process.wait_for("listening")["addresses"] == there["SERVE_LISTEN"].split()
     with run_server(bundle, environ=there) as server:
         assert server.address.startswith("127.0.0.1:")

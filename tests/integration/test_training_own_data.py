@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cli.main import main
+from segment_scorer.cli.main import main
 from examples.credit.make_endpoints import INVENTED, read_people, write_example
 from model.bundle import SHIPPED, load_bundle
 from model.document import find_problem

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cli.main import main
+from segment_scorer.cli.main import main
 from model.bundle import check_golden, load_bundle
 from model.errors import BundleError
 from model.features import build_matrix

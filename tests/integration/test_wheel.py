@@ -25,7 +25,7 @@ assert ours
 strangers = sorted(name for name, module in ours.items() if not str(module.__file__).startswith(folder))
 print(*strangers, file=sys.stderr, end="")
 """
-VERB = "from cli.main import main; assert main(sys.argv[1:]) == 0"
+VERB = "from segment_scorer.cli.main import main; assert main(sys.argv[1:]) == 0"
 IMPORT_ALL = """
 import importlib, pkgutil
 for found in pkgutil.walk_packages([folder]):
@@ -86,7 +86,7 @@ def test_the_wheel_has_every_file_of_its_folders(wheel: Path) -> None:
 def test_an_installed_wheel_answers_an_event_as_the_clone_does(installed: Path, tmp_path: Path) -> None:
     done = run_installed(installed, tmp_path, VERB, "invoke", str(EVENT))
     assert done.returncode == 0, done.stderr
-    clone = [sys.executable, "-m", "cli.main", "invoke", str(EVENT)]
+    clone = [sys.executable, "-m", "segment_scorer.cli.main", "invoke", str(EVENT)]
     expected = subprocess.run(clone, cwd=ROOT, capture_output=True, text=True, check=True)
     assert json.loads(done.stdout) == json.loads(expected.stdout)
     assert done.stderr == expected.stderr  # the decisions, and no module of ours from anywhere else
@@ -104,7 +104,7 @@ def test_every_module_of_the_wheel_finds_what_it_imports(installed: Path, tmp_pa
 
 
 @pytest.mark.parametrize(
-    ("module", "arguments"), [("image.build", ()), ("deploy.push", ("--repository", "127.0.0.1:1/scorer"))], ids=["build", "push"]
+    ("module", "arguments"), [("tools.image.build", ()), ("tools.release.push", ("--repository", "127.0.0.1:1/scorer"))], ids=["build", "push"]
 )
 def test_what_needs_the_clone_says_so_in_one_sentence(module: str, arguments: tuple[str, ...], installed: Path, tmp_path: Path) -> None:
     done = run_installed(

@@ -26,7 +26,7 @@ from function.errors import ScorerError, ScorerRejected
 from function.scorers.bundled import BundledScorer
 from function.scorers.remote import RemoteScorer, RemoteSettings
 from function.scorers.tensors import Dialect, build_request
-from image.emulator import find_free_port, stop_session
+from tools.image.emulator import find_free_port, stop_session
 from model.bundle import load_bundle
 from protos import open_inference_pb2 as pb
 from protos.open_inference_pb2_grpc import GRPCInferenceServiceStub

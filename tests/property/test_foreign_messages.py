@@ -12,9 +12,9 @@ from function.errors import ScorerRejected
 from function.scorers.tensors import Dialect, read_scores
 from protos.open_inference_pb2 import InferTensorContents, ModelInferRequest, ModelInferResponse
 from protos.tensor import DATATYPES
-from service.errors import Refusal
-from service.requests import read_task
-from service.session import ModelFacts, TensorFacts
+from segment_scorer.service.errors import Refusal
+from segment_scorer.service.requests import read_task
+from segment_scorer.service.session import ModelFacts, TensorFacts
 
 FACTS = ModelFacts(
     name="m",

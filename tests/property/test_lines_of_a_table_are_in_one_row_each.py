@@ -9,10 +9,10 @@ import itertools
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from campaign.batching import cut_slices, make_finder
-from model.people_files import PeopleFile
-from model.people_records import RecordError, make_decoder
-from model.people_tables import count_cells
+from segment_scorer.runner.reading.batches import cut_slices, make_finder
+from model.people.files import PeopleFile
+from model.people.records import RecordError, make_decoder
+from model.people.tables import count_cells
 
 HEADER = b"Id,ChannelType,Attributes.Name\n"
 CELLS = st.sampled_from(

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from campaign.forms import FORMS, choose_columns, find_columns
-from model.people_files import open_people
-from model.people_records import make_decoder
+from segment_scorer.runner.writing.forms import FORMS, choose_columns, find_columns
+from model.people.files import open_people
+from model.people.records import make_decoder
 
 NAMES = st.sampled_from(
     ["Metrics", "Attributes", "User", "Demographic", "Location", "UserAttributes", "Address", "X", "X.Y", "a\nb", " z ", "", "."]

@@ -1,10 +1,10 @@
-"""benchmarks/arithmetic.py: medians, percentiles, ratios, turns."""
+"""tools/benchmarks/arithmetic.py: medians, percentiles, ratios, turns."""
 
 from __future__ import annotations
 
 import pytest
 
-from benchmarks.arithmetic import divide, find_median, find_percentile, take_no_number, take_turns
+from tools.benchmarks.arithmetic import divide, find_median, find_percentile, take_no_number, take_turns
 
 
 @pytest.mark.parametrize(("values", "median"), [([3.0], 3.0), ([9.0, 1.0, 2.0], 2.0), ([4.0, 1.0, 2.0, 100.0], 3.0)])

@@ -1,4 +1,4 @@
-"""benchmarks/inside.py, probe.py and children.py: contenders in processes of their own, asked one measurement after another."""
+"""tools/benchmarks/inside.py, probe.py and children.py: contenders in processes of their own, asked one measurement after another."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.children import run_child
-from benchmarks.rows.image import find_targets
-from benchmarks.rows.rooms import ROOMS
+from tools.benchmarks.children import run_child
+from tools.benchmarks.rows.image import find_targets
+from tools.benchmarks.rows.rooms import ROOMS
 from tests.fakes import make_endpoint, make_event
 
 
@@ -22,19 +22,19 @@ def events(tmp_path: Path) -> str:
 
 
 def test_every_room_of_the_table_is_measured_and_they_add_up_to_the_whole(events: str) -> None:
-    with run_child(Path(sys.executable), "benchmarks.inside:measure_rooms", events) as child:
+    with run_child(Path(sys.executable), "tools.benchmarks.inside:measure_rooms", events) as child:
         taken = child.ask(0)
     assert set(taken) == {*ROOMS, "all rooms"}
     assert min(taken.values()) > 0
 
 
 def test_a_child_is_asked_again_and_again_and_what_its_handler_prints_goes_nowhere(events: str) -> None:
-    with run_child(Path(sys.executable), "benchmarks.inside:measure_handler", "function.handler:handle", events) as child:
+    with run_child(Path(sys.executable), "tools.benchmarks.inside:measure_handler", "function.handler:handle", events) as child:
         assert [set(child.ask(number)) for number in range(3)] == [{"handler"}] * 3
 
 
 def test_the_runtimes_json_is_decoding_and_encoding(events: str) -> None:
-    with run_child(Path(sys.executable), "benchmarks.inside:measure_runtime", events) as child:
+    with run_child(Path(sys.executable), "tools.benchmarks.inside:measure_runtime", events) as child:
         assert set(child.ask(0)) == {"decode", "encode", "both"}
 
 

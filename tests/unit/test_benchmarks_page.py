@@ -1,4 +1,4 @@
-"""benchmarks/page.py and plots.py: the page is made of the figures, and what is committed was made so."""
+"""tools/benchmarks/page.py and plots.py: the page is made of the figures, and what is committed was made so."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import msgspec
 import pytest
 from PIL import Image
 
-from benchmarks.page import NUMBERS, PLOTS, compare, renew_readme, show_figure, show_number, write_page, write_summary, write_table
-from benchmarks.plots import DRAWN, digest_tables, draw_plots
-from benchmarks.records import Machine, Results, Row, Table, Target
-from benchmarks.rows.runner import compare_slopes
+from tools.benchmarks.page import NUMBERS, PLOTS, compare, renew_readme, show_figure, show_number, write_page, write_summary, write_table
+from tools.benchmarks.plots import DRAWN, digest_tables, draw_plots
+from tools.benchmarks.records import Machine, Results, Row, Table, Target
+from tools.benchmarks.rows.runner import compare_slopes
 
 ROOT = Path(__file__).parents[2]
 MACHINE = Machine(

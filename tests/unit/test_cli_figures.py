@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from cli.figures import describe_figures, describe_join
+from segment_scorer.cli.figures import describe_figures, describe_join
 
 DATA = {
     "matched": 4_000,

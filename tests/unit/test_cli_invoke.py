@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.main import main
+from segment_scorer.cli.main import main
 
 EVENTS = Path(__file__).parent.parent.parent / "examples" / "events"
 

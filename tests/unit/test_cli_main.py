@@ -1,10 +1,10 @@
-"""cli/main.py: how the command ends, whatever the verb does."""
+"""segment_scorer/cli/main.py: how the command ends, whatever the verb does."""
 
 from __future__ import annotations
 
 import pytest
 
-from cli.main import VERBS, end_in_a_sentence, main
+from segment_scorer.cli.main import VERBS, end_in_a_sentence, main
 from model.errors import DataError
 
 

@@ -11,11 +11,11 @@ import pytest
 from botocore.stub import Stubber
 from moto import mock_aws
 
-from cli.assign import print_hooks
-from cli.main import main
-from deploy.assign import Hook, Target, change_hook, list_hooks, read_hook
-from deploy.aws import open_client
-from deploy.errors import DeployError, MissingResource
+from segment_scorer.cli.assign import print_hooks
+from segment_scorer.cli.main import main
+from segment_scorer.deploy.assign import Hook, Target, change_hook, list_hooks, read_hook
+from segment_scorer.deploy.aws import open_client
+from segment_scorer.deploy.errors import DeployError, MissingResource
 
 APPLICATION = "a" * 32
 CAMPAIGN = "c" * 32

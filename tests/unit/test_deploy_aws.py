@@ -13,9 +13,9 @@ import pytest
 from botocore.exceptions import ClientError
 from botocore.parsers import ResponseParserError
 
-from cli.main import main
-from deploy.aws import CODES, MISSING, describe, open_client, translated
-from deploy.errors import DeployError, MissingResource
+from segment_scorer.cli.main import main
+from segment_scorer.deploy.aws import CODES, MISSING, describe, open_client, translated
+from segment_scorer.deploy.errors import DeployError, MissingResource
 
 CALLS = {
     "lambda": ["AddPermission", "RemovePermission", "GetPolicy", "GetFunctionConfiguration"],

@@ -12,12 +12,12 @@ import pytest
 from botocore.stub import Stubber
 from moto import mock_aws
 
-from cli.main import main
-from deploy.assign import Target
-from deploy.aws import open_client
-from deploy.errors import DeployError, MissingResource
-from deploy.grant import find_function, grant, read_policy, require_grant, revoke
-from deploy.statements import Function, Place, Statement, allow_connect, allow_pinpoint
+from segment_scorer.cli.main import main
+from segment_scorer.deploy.assign import Target
+from segment_scorer.deploy.aws import open_client
+from segment_scorer.deploy.errors import DeployError, MissingResource
+from segment_scorer.deploy.grant import find_function, grant, read_policy, require_grant, revoke
+from segment_scorer.deploy.statements import Function, Place, Statement, allow_connect, allow_pinpoint
 
 PLACE = Place(partition="aws", region="us-east-1", account="123456789012")
 FUNCTION = Function(place=PLACE, name="scorer")

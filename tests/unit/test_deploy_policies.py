@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from deploy.policies import Call, permits
-from deploy.statements import Function, Place, allow_pinpoint
+from segment_scorer.deploy.policies import Call, permits
+from segment_scorer.deploy.statements import Function, Place, allow_pinpoint
 
 PLACE = Place(partition="aws", region="us-east-1", account="123456789012")
 FUNCTION = Function(place=PLACE, name="scorer", qualifier="live")

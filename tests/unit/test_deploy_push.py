@@ -17,11 +17,11 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from deploy.errors import DeployError
-from deploy.push import Image, choose_tags, credentials, inspect_image, push_image
-from deploy.registry import Repository, explain_status, open_repository, parse_manifest
-from image.build import VARIANTS, read_revision
-from image.engine import Engine
+from segment_scorer.deploy.errors import DeployError
+from tools.release.push import Image, choose_tags, credentials, inspect_image, push_image
+from tools.release.registry import Repository, explain_status, open_repository, parse_manifest
+from tools.image.build import VARIANTS, read_revision
+from tools.image.engine import Engine
 
 ROOT = Path(__file__).parents[2]
 CONFIG = "sha256:" + "1" * 64
@@ -228,13 +228,13 @@ def test_the_same_environment_builds_and_pushes_the_same_image(
         "KNOWN": "base",
         "INSPECT": json.dumps([{"Id": CONFIG, "Config": {"Labels": labels}}]),
     }
-    built = subprocess.run([sys.executable, "-m", "image.build"], cwd=ROOT, env=environ, capture_output=True, text=True, check=False)
+    built = subprocess.run([sys.executable, "-m", "tools.image.build"], cwd=ROOT, env=environ, capture_output=True, text=True, check=False)
     assert built.returncode == 0, built.stderr
     words = [json.loads(line) for line in (tmp_path / "log").read_text().splitlines()]
     (build,) = (each for each in words if each[0] == "build")
     assert build[build.index("--tag") + 1] == name
     repository, handler = registry
-    push = [sys.executable, "-m", "deploy.push", "--repository", repository.address]
+    push = [sys.executable, "-m", "tools.release.push", "--repository", repository.address]
     done = subprocess.run(push, cwd=ROOT, env={**environ, "KNOWN": name}, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     tags = choose_tags(labels, CONFIG)

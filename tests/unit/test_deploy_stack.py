@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 import pytest
 
-from deploy.errors import DeployError
-from deploy.redeploy import Step, plan_steps, run_steps
-from deploy.stack import derive_revision, make_command, read_parameters
+from segment_scorer.deploy.errors import DeployError
+from tools.release.redeploy import Step, plan_steps, run_steps
+from tools.release.stack import derive_revision, make_command, read_parameters
 from tests.templates import TEMPLATE, load_template
 
 REPOSITORY = "123456789012.dkr.ecr.us-east-1.amazonaws.com/team/scorer"
@@ -97,7 +97,7 @@ class Recorder:
 
     def __call__(self, command: Sequence[str]) -> subprocess.CompletedProcess[str]:
         self.commands.append(list(command))
-        return subprocess.CompletedProcess(command, next(self.statuses), stdout=self.printed if "deploy.push" in command else None)
+        return subprocess.CompletedProcess(command, next(self.statuses), stdout=self.printed if "tools.release.push" in command else None)
 
 
 def test_a_redeploy_retrains_tests_pushes_and_deploys_what_was_pushed() -> None:
@@ -105,12 +105,12 @@ def test_a_redeploy_retrains_tests_pushes_and_deploys_what_was_pushed() -> None:
     assert run_steps(steps(), run) == OTHER
     train, image_test, push, deploy = run.commands
     assert train[2:] == [
-        *("cli.main", "train", "--endpoints", "a.jsonl.gz", "b.jsonl.gz", "--outcomes", "o.csv"),
+        *("segment_scorer.cli.main", "train", "--endpoints", "a.jsonl.gz", "b.jsonl.gz", "--outcomes", "o.csv"),
         *("--out", "model/artifact", "--against", "model/artifact", "--reserve", "0.2"),
     ]
     assert image_test == ["make", "image-test"]
-    assert push[2:] == ["deploy.push", "--repository", REPOSITORY]
-    assert deploy[2:] == ["deploy.stack", "--stack", "scorer", "--image", OTHER, "--parameter", "MemorySize=2048"]
+    assert push[2:] == ["tools.release.push", "--repository", REPOSITORY]
+    assert deploy[2:] == ["tools.release.stack", "--stack", "scorer", "--image", OTHER, "--parameter", "MemorySize=2048"]
 
 
 def test_the_image_that_the_environment_chooses_is_the_one_tested_and_pushed_as_the_shown_commands_say() -> None:
@@ -120,7 +120,7 @@ def test_the_image_that_the_environment_chooses_is_the_one_tested_and_pushed_as_
     image_test, push, _ = run.commands
     assert image_test == ["make", "image-test", "FUNCTION_SET=function-dynamodb", "ARCH=arm64"]
     assert push[:3] == ["env", "FUNCTION_SET=function-dynamodb", "ARCH=arm64"]
-    assert push[4:] == ["-m", "deploy.push", "--repository", REPOSITORY]
+    assert push[4:] == ["-m", "tools.release.push", "--repository", REPOSITORY]
 
 
 def test_a_stack_is_not_given_the_scoring_service() -> None:

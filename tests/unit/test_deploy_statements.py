@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from deploy.errors import DeployError
-from deploy.statements import Function, Place, allow_connect, allow_pinpoint, decode_policy, place_function, says_the_same
+from segment_scorer.deploy.errors import DeployError
+from segment_scorer.deploy.statements import Function, Place, allow_connect, allow_pinpoint, decode_policy, place_function, says_the_same
 
 PLACE = Place(partition="aws", region="us-east-1", account="123456789012")
 FUNCTION = Function(place=PLACE, name="scorer", qualifier="live")

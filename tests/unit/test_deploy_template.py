@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from deploy.statements import Function, Place, Statement, allow_connect, allow_pinpoint
+from segment_scorer.deploy.statements import Function, Place, Statement, allow_connect, allow_pinpoint
 from function.bootstrap import build_handler
 from function.errors import ProfilesUnavailable, SettingsError
 from function.settings import read_settings
-from tests.fake_profiles import FakeProfiles, make_external_bundle
+from tests.fake_external import FakeProfiles, make_external_bundle
 from tests.templates import ROOT, load_template, resolve
 from tests.templates import TEMPLATE as FILE
 

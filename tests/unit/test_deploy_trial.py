@@ -10,10 +10,10 @@ import pytest
 from botocore.response import StreamingBody
 from botocore.stub import Stubber
 
-from deploy.aws import open_client
-from deploy.errors import DeployError
-from deploy.stack import deploy_and_ask, main, make_command
-from deploy.trial import EVENT, Clients, Standing, plan_return, read_stack
+from segment_scorer.deploy.aws import open_client
+from segment_scorer.deploy.errors import DeployError
+from tools.release.stack import deploy_and_ask, main, make_command
+from segment_scorer.deploy.trial import EVENT, Clients, Standing, plan_return, read_stack
 from function.bootstrap import build_handler
 
 REPOSITORY = "123456789012.dkr.ecr.us-east-1.amazonaws.com/scorer"

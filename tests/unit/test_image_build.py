@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from image.build import name_image, pin_base, read_base, read_revision, read_version
-from image.engine import Engine, ImageError
+from tools.image.build import name_image, pin_base, read_base, read_revision, read_version
+from tools.image.engine import Engine, ImageError
 
 ROOT = Path(__file__).parent.parent.parent
 LIST, SINGLE = "sha256:" + "1" * 64, "sha256:" + "2" * 64
@@ -24,7 +24,7 @@ def write_program(folder: Path, name: str, script: str) -> Engine:
 
 
 def run_build(**environ: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-m", "image.build"], cwd=ROOT, env=environ, capture_output=True, text=True, check=False)
+    return subprocess.run([sys.executable, "-m", "tools.image.build"], cwd=ROOT, env=environ, capture_output=True, text=True, check=False)
 
 
 def test_names_what_to_install_when_there_is_no_engine(tmp_path: Path) -> None:
@@ -50,7 +50,7 @@ def test_names_what_to_set_when_the_base_cannot_be_had(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert done.stderr == (
         "image: expected the base image registry.invalid/python:3.13, which is not here and cannot be pulled; "
-        "set BASE_IMAGE to one that is, or make a stand-in with image/standin.sh\n"
+        "set BASE_IMAGE to one that is, or make a stand-in with tools/image/standin.sh\n"
     )
 
 

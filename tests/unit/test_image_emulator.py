@@ -1,4 +1,4 @@
-"""image/emulator.py: where the emulator comes from. What it does is for tests/integration/test_runtime_emulator.py."""
+"""tools/image/emulator.py: where the emulator comes from. What it does is for tests/integration/test_runtime_emulator.py."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from image.emulator import EmulatorError, fetch_emulator
+from tools.image.emulator import EmulatorError, fetch_emulator
 
 
 def test_an_emulator_that_cannot_be_downloaded_is_one_sentence(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""image/engine.py: whether an engine is here that starts containers, asked of fake engines; tests/image uses a real one."""
+"""tools/image/engine.py: whether an engine is here that starts containers, asked of fake engines; tests/image uses a real one."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_a_runtime_is_judged_by_what_it_starts_and_not_by_its_name(answers: str,
     podman.write_text(f"#!/bin/sh\n{answers}\n")
     podman.chmod(0o755)
     environ = {"PATH": f"{tmp_path}:{os.defpath}", "ENGINE": "podman"}
-    done = subprocess.run([sys.executable, "-m", "image.engine"], cwd=ROOT, env=environ, capture_output=True, text=True, check=False)
+    done = subprocess.run([sys.executable, "-m", "tools.image.engine"], cwd=ROOT, env=environ, capture_output=True, text=True, check=False)
     assert done.returncode == status
     assert (done.stdout + done.stderr).startswith(said)
 
@@ -35,5 +35,5 @@ def test_docker_that_answers_brings_its_runtime_along(tmp_path: Path) -> None:
     (tmp_path / "docker").write_text('#!/bin/sh\n[ "$1" = info ]\n')
     (tmp_path / "docker").chmod(0o755)
     environ = {"PATH": f"{tmp_path}:{os.defpath}"}
-    done = subprocess.run([sys.executable, "-m", "image.engine"], cwd=ROOT, env=environ, capture_output=True, text=True, check=False)
+    done = subprocess.run([sys.executable, "-m", "tools.image.engine"], cwd=ROOT, env=environ, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, "engine: docker starts containers\n")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from image.prune import ONNX_RUNTIME_TOOLS, prune
+from tools.image.steps.prune import ONNX_RUNTIME_TOOLS, prune
 
 PACKAGES = "lib/python3.13/site-packages"
 

@@ -1,10 +1,10 @@
-"""model/naming.py: names in a sentence."""
+"""model/people/naming.py: names in a sentence."""
 
 from __future__ import annotations
 
 import pytest
 
-from model.naming import name_some
+from model.people.naming import name_some
 
 
 @pytest.mark.parametrize(("count", "named"), [(5, "f0, f1, f2, f3, f4"), (7, "f0, f1, f2, f3, f4 and 2 more")])

@@ -14,8 +14,8 @@ import pytest
 from pyarrow import parquet
 
 from model.errors import DataError
-from model.people_files import PeopleFile, open_people
-from model.people_records import LONGEST_RECORD, RecordError, make_decoder
+from model.people.files import PeopleFile, open_people
+from model.people.records import LONGEST_RECORD, RecordError, make_decoder
 
 
 def write(path: Path, content: str | bytes) -> Path:

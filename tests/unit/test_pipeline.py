@@ -16,10 +16,10 @@ from function.errors import EventError, ProfilesTimeout, ScorerError, ScorerReje
 from function.hosts import connect, pinpoint
 from function.pipeline import Pipeline
 from function.policy_file import read_policy
-from function.profiles.enrich import Source
+from function.external.lookup import Source
 from function.scorers.fallback import score_in_order
 from function.telemetry import Telemetry
-from tests.fake_profiles import FakeProfiles
+from tests.fake_external import FakeProfiles
 from tests.fakes import FakeClock, FakeContext, FakeScorer, Watcher, make_bundle, make_endpoint, make_event, read_log, write_policy
 from tests.rooms import load_tiny, make_handler
 from tests.strategies import make_connect_event

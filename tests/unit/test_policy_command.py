@@ -1,4 +1,4 @@
-"""`segment-scorer policy check` and `policy explain`, and function/explain.py behind it."""
+"""`segment-scorer policy check` and `policy explain`, and segment_scorer/monitoring/explain.py behind it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from cli.main import main
+from segment_scorer.cli.main import main
 from function.policy_file import KEYS, read_policy
 from tests.fakes import make_bundle, make_endpoint, make_event, write_policy
 

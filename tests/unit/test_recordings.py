@@ -13,8 +13,8 @@ from function.scorers.tensors import Dialect, build_request, read_scores
 from model.bundle import load_bundle
 from protos.open_inference_pb2 import ModelInferRequest, ModelInferResponse
 from protos.tensor import read_contents, read_raw
-from service.requests import build_answer, read_task
-from service.session import OnnxModel
+from segment_scorer.service.requests import build_answer, read_task
+from segment_scorer.service.session import OnnxModel
 from tests.bundles import expected_scores, make_bundle, make_rows
 
 RECORDINGS = Path(__file__).parents[1] / "recordings"

@@ -9,9 +9,9 @@ import pytest
 
 from protos.open_inference_pb2 import ModelInferRequest
 from protos.tensor import write_contents, write_raw
-from service.errors import Refusal
-from service.requests import build_answer, read_task
-from service.session import ModelFacts, TensorFacts
+from segment_scorer.service.errors import Refusal
+from segment_scorer.service.requests import build_answer, read_task
+from segment_scorer.service.session import ModelFacts, TensorFacts
 
 FACTS = ModelFacts(
     name="m",

@@ -7,7 +7,7 @@ import pytest
 
 from model.bundle import load_bundle
 from model.errors import BundleError
-from service.session import OnnxModel
+from segment_scorer.service.session import OnnxModel
 from tests.bundles import expected_scores, make_bundle, make_model, make_rows
 
 

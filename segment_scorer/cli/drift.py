@@ -1,0 +1,71 @@
+"""`segment-scorer drift`: logs in, a table and a verdict out. No logic of its own."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import sys
+import zlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import rich.progress
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from segment_scorer.monitoring.drift import Comparison, compare_logs
+from model.bundle import SHIPPED, load_bundle
+from model.errors import DataError
+
+
+def command(
+    logs: Annotated[list[Path], typer.Argument(metavar="LOGFILE...", help="What the function logged, or OUT/batches.jsonl; gzip or not.")],
+    *,
+    bundle: Annotated[
+        Path, typer.Option(metavar="DIR", help="The model's bundle, for logs that do not hold the line a starting function writes.")
+    ] = SHIPPED,
+    as_json: Annotated[bool, typer.Option("--json", help="JSON on stdout instead of a table.")] = False,
+) -> None:
+    """Compare the people in the logs with those the model learnt from: the population stability index (PSI) of each feature and the score.
+
+    Below 0.1 a column is stable, from 0.25 it is different. Nothing about a single person is in the logs, nor needed.
+    """
+    loaded = load_bundle(bundle)
+    described = loaded.manifest.get("drift")
+    comparisons = compare_logs(read_lines(logs), {loaded.label: described} if isinstance(described, dict) else {})
+    if as_json:
+        sys.stdout.write(msgspec.json.format(msgspec.json.encode(comparisons)).decode() + "\n")
+        return
+    for comparison in comparisons:
+        print_comparison(comparison)
+
+
+def read_lines(paths: Sequence[Path]) -> Iterator[str]:
+    """The lines of all files, with a progress bar on stderr. Raises DataError for a file that cannot be read."""
+    for path in paths:
+        try:
+            bar = Console(stderr=True)
+            with rich.progress.open(path, "rb", console=bar, transient=True, description=path.name, disable=not bar.is_terminal) as raw:
+                unpacked = gzip.GzipFile(fileobj=raw) if path.suffix == ".gz" else raw
+                yield from io.TextIOWrapper(unpacked, "utf-8", errors="replace")
+        except FileNotFoundError as error:
+            raise DataError(f"{path}: expected a log file, found none") from error
+        except (OSError, EOFError, zlib.error) as error:
+            raise DataError(f"{path}: expected a readable log file") from error
+
+
+def print_comparison(comparison: Comparison) -> None:
+    """One model's table, and its verdict."""
+    table = Table(box=None, pad_edge=False)
+    for heading in ("column", "PSI", "by chance", "missing", "in training", "verdict"):
+        table.add_column(heading, justify="left" if heading in {"column", "verdict"} else "right", no_wrap=heading != "column")
+    for column in comparison.columns:
+        shares = (f"{column.missing:.1%}", f"{column.missing_then:.1%}")
+        table.add_row(column.name, f"{column.index:.4f}", f"{column.noise:.4f}", *shares, column.verdict)
+    console = Console()
+    console.print(f"{comparison.model}: {comparison.people:,} people in {comparison.batches:,} batches", soft_wrap=True)
+    console.print(table)
+    console.print(comparison.verdict, soft_wrap=True)

@@ -1,0 +1,48 @@
+"""`segment-scorer revoke`: takes back what `grant` gave."""
+
+from __future__ import annotations
+
+import typer
+
+from segment_scorer.cli.grant import (
+    AllOption,
+    ApplicationOption,
+    CampaignOption,
+    ConnectOption,
+    DryRunOption,
+    EndpointOption,
+    FunctionOption,
+    QualifierOption,
+    RegionOption,
+    choose_statements,
+    require_one_scope,
+    show_calls,
+)
+
+
+def command(
+    *,
+    function: FunctionOption,
+    qualifier: QualifierOption = None,
+    application_id: ApplicationOption = None,
+    campaign_id: CampaignOption = None,
+    all_applications: AllOption = False,
+    connect_instance: ConnectOption = None,
+    region: RegionOption = None,
+    endpoint_url: EndpointOption = None,
+    dry_run: DryRunOption = False,
+) -> None:
+    """Take back a grant of the same scope. A campaign whose hook may not be called sends nothing: unassign first."""
+    from segment_scorer.deploy.aws import open_client  # noqa: PLC0415
+    from segment_scorer.deploy.grant import find_function, revoke  # noqa: PLC0415
+
+    require_one_scope(application_id or campaign_id, all_applications, connect_instance)
+    found = find_function(function, qualifier, region=region, endpoint_url=endpoint_url, offline=dry_run)
+    statements = choose_statements(found.place, application_id, campaign_id, connect_instance)
+    if dry_run:
+        show_calls("RemovePermission", found, statements)
+        return
+    change = revoke(open_client("lambda", region=found.place.region, endpoint_url=endpoint_url), found, statements)
+    for warning in change.warnings:
+        typer.echo(f"segment-scorer revoke: {warning}", err=True)
+    typer.echo(f"segment-scorer revoke: {len(change.done)} removed, {len(change.unchanged)} not there", err=True)

@@ -1,0 +1,77 @@
+"""The whole CDNOW campaign, with metrics on the endpoints, in SQLite and in DynamoDB: every decision is the same."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from segment_scorer.cli.main import main
+from function.bootstrap import build_handler
+from function.settings import ROOT
+from tests.dynamo_servers import CREDENTIALS, create_table, run_server
+from tests.fakes import make_event, read_log
+
+PEOPLE = 23_570
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The demo's folder: its data, and the campaign with inline metrics and with the SQLite file, compared by the demo itself."""
+    out = tmp_path_factory.mktemp("demo")
+    run_demo(out)
+    return out
+
+
+def run_demo(out: Path, *options: str, **environ: str) -> None:
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "examples" / "cdnow" / "profiles_demo.py"), "--out", str(out), *options],
+        env={**os.environ, "PYTHONPATH": str(ROOT), **environ},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout.splitlines()[-1:]) == (0, ["Every decision, score and reason is the same."]), done.stderr
+    assert f"of {PEOPLE:,} kept" in done.stdout
+
+
+def read_decisions(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_sqlite_gives_every_customer_the_decision_that_inline_metrics_give(demo: Path) -> None:
+    inline, looked_up = (read_decisions(demo / run / "decisions.csv") for run in ("inline", "looked-up"))
+    assert len(inline) == PEOPLE
+    assert {row["reason"] for row in inline} == {"score"}
+    assert looked_up == inline
+    assert not (demo / "bare.jsonl.gz").read_bytes().count(b"Metrics")
+
+
+def test_without_its_profiles_the_same_segment_is_decided_otherwise(demo: Path) -> None:
+    lines = [json.loads(line) for line in (demo / "profiles.jsonl").read_text("utf-8").splitlines()[:50]]
+    strangers = {f"e{line['id']}": {"User": {"UserId": f"stranger-{line['id']}"}} for line in lines}
+    log = io.StringIO()
+    environ = {"SCORER_BUNDLE": str(demo / "bundle"), "SCORER_PROFILES": f"sqlite:{demo / 'profiles.sqlite'}"}
+    build_handler(environ, stream=log)(make_event(strangers), None)
+    (line,) = [line for line in read_log(log.getvalue()) if line.get("message") == "batch"]
+    assert (line["profiles_missing"], line["profiles_found"], line["missing_share"]) == (50, 0, 1.0)
+
+
+def test_dynamodb_gives_every_customer_the_decision_that_inline_metrics_give(
+    demo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variable, value in CREDENTIALS.items():
+        monkeypatch.setenv(variable, value)
+    with run_server("dynalite") as server:  # moto, tried as well, agrees but takes five times as long
+        create_table(server.url, "customers")
+        build = ["profiles", "build", str(demo / "profiles.jsonl"), "--dynamodb", "customers", "--endpoint-url", server.url]
+        assert main(build) == 0
+        run_demo(tmp_path, "--profiles", "dynamodb:customers", **CREDENTIALS, AWS_ENDPOINT_URL_DYNAMODB=server.url)
+    assert (tmp_path / "looked-up" / "decisions.csv").read_bytes() == (demo / "inline" / "decisions.csv").read_bytes()

@@ -1,0 +1,77 @@
+"""model/customer_profile.py: AWS's migration table read backwards."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from model.document import find_problem
+from model.customer_profile import profile_to_document
+
+# profile -> endpoint document, a row of the migration table each
+TABLE: list[tuple[dict[str, Any], dict[str, Any]]] = [
+    ({}, {}),
+    ({"accountNumber": "u"}, {"User": {"UserId": "u"}}),
+    ({"AccountNumber": "u"}, {"User": {"UserId": "u"}}),
+    ({"attributes": {"X": "a"}}, {"Attributes": {"X": ["a"]}, "User": {"UserAttributes": {"X": ["a"]}}}),
+    ({"Attributes": {"X": "a"}}, {"Attributes": {"X": ["a"]}, "User": {"UserAttributes": {"X": ["a"]}}}),
+    ({"attributes": {"X_1": "a", "X_2": "b"}}, {"Attributes": {"X": ["a", "b"]}, "User": {"UserAttributes": {"X": ["a", "b"]}}}),
+    ({"attributes": {"Metrics_X": "1.5"}}, {"Metrics": {"X": 1.5}}),
+    ({"attributes": {"Metrics_X": 2}}, {"Metrics": {"X": 2}}),
+    ({"attributes": {"Demographic_Platform": "Android"}}, {"Demographic": {"Platform": "Android"}}),
+    ({"address": {"city": "C", "country": "GB", "postalCode": "P", "county": "R"}},
+     {"Location": {"City": "C", "Country": "GB", "PostalCode": "P", "Region": "R"}}),
+    ({"address": {"province": "R"}}, {"Location": {"Region": "R"}}),
+    ({"address": {"county": "R", "province": "other"}}, {"Location": {"Region": "R"}}),
+    ({"Address": {"City": "C"}}, {"Location": {"City": "C"}}),
+    ({"attributes": {"Latitude": "51.5", "Longitude": "-0.1"}}, {"Location": {"Latitude": 51.5, "Longitude": -0.1}}),
+    ({"phoneNumber": "+1"}, {"ChannelType": "SMS", "Address": "+1"}),
+    ({"mobilePhoneNumber": "+1"}, {"ChannelType": "SMS", "Address": "+1"}),
+    ({"emailAddress": "a@example.com"}, {"ChannelType": "EMAIL", "Address": "a@example.com"}),
+    ({"phoneNumber": "+1", "emailAddress": "a@example.com"}, {}),
+    ({"phoneNumber": "", "emailAddress": "a@example.com"}, {"ChannelType": "EMAIL", "Address": "a@example.com"}),
+    ({"firstName": "not a feature", "profileId": "p"}, {}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("profile", "document"), TABLE)
+def test_a_profile_is_mapped_back_by_awss_own_migration_table(profile: dict[str, Any], document: dict[str, Any]) -> None:
+    assert profile_to_document(profile) == document
+    assert find_problem(document) is None
+
+
+@pytest.mark.parametrize(
+    "flat",
+    [
+        {"X_1": "a"},  # one value: a name that ends in a number
+        {"X_1": "a", "X_3": "c"},  # a gap
+        {"X_2": "a", "X_3": "c"},  # does not begin at 1
+        {"X": "x", "X_1": "a", "X_2": "b"},  # the name itself is there
+        {"X_01": "a", "X_02": "b"},  # not how AWS writes them
+    ],
+)
+def test_names_that_are_no_numbered_series_stay_as_they_are(flat: dict[str, Any]) -> None:
+    assert profile_to_document({"attributes": flat})["Attributes"] == {name: [value] for name, value in flat.items()}
+
+
+@pytest.mark.parametrize(
+    ("profile", "problem"),
+    [
+        ({"attributes": {"Metrics_X": "many"}}, "$.Metrics[...]: Expected `float | null`, got `str`"),
+        ({"attributes": {"Metrics_X": "1e400"}}, "$.Metrics[...]: Expected `float` <= 1.7976931348623157e+308"),
+        ({"attributes": {"Latitude": "north"}}, "$.Location.Latitude: Expected `float | null`, got `str`"),
+        ({"attributes": "text"}, "$.Attributes: Expected `object | null`, got `str`"),
+        ({"address": []}, "$.Location: Expected `object | null`, got `array`"),
+        ({"accountNumber": 5}, "$.User.UserId: Expected `str | null`, got `int`"),
+        ({"emailAddress": 5}, "$.Address: Expected `str | null`, got `int`"),
+    ],
+)
+def test_a_field_of_the_wrong_type_makes_the_document_unreadable(profile: dict[str, Any], problem: str) -> None:
+    assert find_problem(profile_to_document(profile)) == problem
+
+
+def test_a_profile_is_not_changed() -> None:
+    profile = {"attributes": {"X_1": ["a"], "X_2": "b"}, "address": {"city": "C"}}
+    profile_to_document(profile)
+    assert profile == {"attributes": {"X_1": ["a"], "X_2": "b"}, "address": {"city": "C"}}

@@ -1,0 +1,189 @@
+"""One call of a hook: in this process, and over HTTP against small servers that misbehave."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import Any
+
+import pytest
+
+from segment_scorer.runner.errors import HookUnreachable, OptionError
+from segment_scorer.runner.asking.hooks import HttpHook, LocalHook
+from function.records import Batch, Context, Decision, Endpoint
+from tests.fakes import FakeClock
+
+EVENT = {"Endpoints": {"a": {}}}
+KEEP = Decision(keep=True, stays=True, reason="score", score=0.5)
+
+
+def local(handle: Callable[[Any, Any], Any]) -> LocalHook:
+    return LocalHook(lambda observer, stream: handle)
+
+
+def test_a_local_hook_gives_the_reply_with_the_decisions_and_the_log() -> None:
+    def build(observer: Any, stream: Any) -> Callable[[Any, Any], Any]:
+        def handle(event: Any, context: Any) -> Any:
+            endpoints = tuple(Endpoint(id=id_, document=document) for id_, document in event["Endpoints"].items())
+            observer(Batch(host="pinpoint", context=Context(), endpoints=endpoints), [KEEP])
+            stream.write("a line\n")
+            return event["Endpoints"]
+
+        return handle
+
+    hook = LocalHook(build)
+    attempt = hook.call(EVENT)
+    assert (attempt.reply, attempt.problem, attempt.decisions) == ({"a": {}}, None, {"a": KEEP})
+    assert (hook.take_log(), hook.take_log()) == ("a line\n", "")
+
+
+@pytest.mark.parametrize(("takes", "problem"), [(15.0, None), (15.25, "took longer than the host waits")])
+def test_a_local_function_sees_time_run_out_and_is_not_heard_after_the_hosts_limit(takes: float, problem: str | None) -> None:
+    clock, left = FakeClock(), []
+
+    def handle(event: Any, context: Any) -> Any:
+        left.append(context.get_remaining_time_in_millis())
+        clock.pass_by(takes)
+        left.append(context.get_remaining_time_in_millis())
+        return event["Endpoints"]
+
+    assert LocalHook(lambda observer, stream: handle, clock=clock).call(EVENT).problem == problem
+    assert left == [15_000, 0]
+
+
+def test_decisions_of_one_call_are_not_taken_for_those_of_the_next() -> None:
+    def build(observer: Any, stream: Any) -> Callable[[Any, Any], Any]:
+        def handle(event: Any, context: Any) -> Any:
+            if "a" in event["Endpoints"]:
+                observer(Batch(host="pinpoint", context=Context(), endpoints=(Endpoint(id="a", document={}),)), [KEEP])
+            return {}
+
+        return handle
+
+    hook = LocalHook(build)
+    assert hook.call(EVENT).decisions == {"a": KEEP}
+    assert hook.call({"Endpoints": {}}).decisions == {}
+
+
+def test_whatever_a_local_function_raises_fails_the_attempt_and_names_only_the_class() -> None:
+    def handle(event: Any, context: Any) -> Any:
+        raise LookupError("a@example.com")
+
+    assert local(handle).call(EVENT).problem == "raised LookupError"
+
+
+def test_control_c_is_no_failed_attempt() -> None:
+    def handle(event: Any, context: Any) -> Any:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        local(handle).call(EVENT)
+
+
+@contextlib.contextmanager
+def serve(answer: Callable[[bytes], tuple[int, bytes] | None], delay: float = 0.0) -> Iterator[str]:
+    """A server that gives `answer` to a request's body after `delay` seconds; None breaks the connection off."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            time.sleep(delay)
+            result = answer(body) if self.path == "/2015-03-31/functions/function/invocations" else (404, b"")
+            if result is None:
+                self.connection.shutdown(socket.SHUT_RDWR)
+                return
+            with contextlib.suppress(BrokenPipeError):
+                self.send_response(result[0])
+                self.send_header("Content-Length", str(len(result[1])))
+                self.end_headers()
+                self.wfile.write(result[1])
+
+        def log_message(self, *arguments: Any) -> None: ...
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def test_posts_the_event_as_json_and_reads_the_answer() -> None:
+    with serve(lambda body: (200, json.dumps(json.loads(body)["Endpoints"]).encode())) as url:
+        assert HttpHook(url).call(EVENT).reply == {"a": {}}
+
+
+def test_posts_an_event_that_utf_8_cannot_encode_as_the_escapes_it_came_as() -> None:
+    with serve(lambda body: (200, b"{}" if b'"\\ud83d"' in body else b"")) as url:
+        assert HttpHook(url).call({"Endpoints": {"\ud83d": {}}}).reply == {}
+
+
+@pytest.mark.parametrize(
+    ("answer", "problem"),
+    [
+        ((502, b'{"errorType":"Runtime.ExitError"}'), "crashed or could not start"),
+        ((404, b""), "answered with status 404"),
+        ((200, b"Task timed out after 2.00 seconds"), "timed out by its own limit"),
+        ((200, b'{"a": {"Metrics": {"m": NaN}}}'), "answered with what is no JSON"),
+        ((200, b'{"a\xff": {}}'), "answered with what is no JSON"),
+        ((200, b""), "answered with what is no JSON"),
+        ((200, b"[" * 100_000), "answered with what is no JSON"),
+        (None, "broke the connection off"),
+    ],
+)
+def test_says_how_a_call_went_wrong(answer: tuple[int, bytes] | None, problem: str) -> None:
+    with serve(lambda body: answer) as url:
+        assert HttpHook(url).call(EVENT).problem == problem
+
+
+def test_an_answer_after_the_limit_is_waited_for_and_thrown_away() -> None:
+    with serve(lambda body: (200, b"{}"), delay=0.2) as url:
+        assert HttpHook(url, limit=0.05).call(EVENT).problem == "took longer than the host waits"
+
+
+def test_a_hook_that_never_ends_stops_the_run() -> None:
+    with (
+        serve(lambda body: (200, b"{}"), delay=0.5) as url,
+        pytest.raises(HookUnreachable, match=r"give the function a timeout below the host's limit"),
+    ):
+        HttpHook(url, limit=0.05, patience=0.05).call(EVENT)
+
+
+def test_an_answer_that_drips_is_cut_off_too() -> None:
+    def drip(server: socket.socket) -> None:
+        connection, _ = server.accept()
+        with connection, contextlib.suppress(OSError):
+            connection.sendall(b"HTTP/1.0 200 OK\r\nContent-Length: 100000\r\n\r\n")
+            while True:
+                connection.sendall(b" ")
+                time.sleep(0.02)
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=drip, args=(server,))
+        thread.start()
+        with pytest.raises(HookUnreachable):
+            HttpHook(f"http://127.0.0.1:{server.getsockname()[1]}", limit=0.1, patience=0.1).call(EVENT)
+        thread.join()
+
+
+def test_an_address_where_nobody_listens_is_said_to_be_so() -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    with pytest.raises(HookUnreachable, match=r"^--hook: expected a runtime interface emulator to listen at that address$"):
+        HttpHook(f"http://127.0.0.1:{port}").call(EVENT)
+
+
+@pytest.mark.parametrize(
+    "address", ["", "lokal", "https://host:1", "http://", "http://host:port", "http://host:99999", "http://h/x", "http://[x"]
+)
+def test_refuses_an_address_of_another_form(address: str) -> None:
+    with pytest.raises(OptionError, match=r"^--hook: expected local, lambda:NAME, or http://host:port"):
+        HttpHook(address)

@@ -1,0 +1,254 @@
+"""The output folder: nothing looks complete that is not, and nothing done is lost."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from segment_scorer.runner.summary import Summary, Terms
+from segment_scorer.runner.errors import OutputError, OutputTaken
+from segment_scorer.runner.writing.checkpoint import Ledger, read_ledger
+from segment_scorer.runner.writing.outputs import Outputs, find_unfinished, give_names, lock_folder, open_outputs
+
+TERMS = Terms(scheduled_time="t", activity_id="a")
+SUMMARY = Summary(
+    **dict.fromkeys(["received", "kept", "filtered", "failed", "opted_out", "rejected", "batches", "attempts"], 0),
+    **dict.fromkeys(["held_out", "unreadable", "unscored", "sparse", "would_filter", "model", "mode"]),
+    seconds=0.5,
+    scheduled_time="2026-01-01T00:00:00.000Z",
+    host="pinpoint",
+)
+
+
+def begin(files: dict[str, bytes], *, finished: bool = False) -> Ledger:
+    ledger = Ledger({"--hook": "local"}, list(files), [], TERMS)
+    ledger.summary = SUMMARY if finished else None
+    return ledger
+
+
+def write_run(folder: Path, files: dict[str, bytes], *, force: bool = False) -> None:
+    with lock_folder(folder):
+        assert find_unfinished(folder, resume=False, force=force) is None
+        with open_outputs(folder, dict.fromkeys(files, b"<")) as outputs:
+            outputs.append(files)
+            outputs.publish(begin(files, finished=True), give_names)
+
+
+def stop_after_a_checkpoint(folder: Path) -> None:
+    """A run that had written one line safely, and another one not, when it was stopped."""
+    ledger = begin({"scores.csv": b""})
+    ledger.blocks = 1
+    with contextlib.suppress(KeyboardInterrupt), lock_folder(folder), open_outputs(folder, {"scores.csv": b"head\n"}) as outputs:
+        outputs.append({"scores.csv": b"1\n"})
+        outputs.checkpoint(ledger, now=True)
+        outputs.append({"scores.csv": b"2\n"})
+        raise KeyboardInterrupt
+
+
+def names(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
+
+
+def test_files_get_their_names_when_the_run_is_published(tmp_path: Path) -> None:
+    folder = tmp_path / "a" / "b"
+    with lock_folder(folder), open_outputs(folder, {"scores.csv": b"head\n"}) as outputs:
+        outputs.append({"scores.csv": b"1\n"})
+        outputs.append({"scores.csv": b"2\n"})
+        assert names(folder) == {".unfinished"}
+        outputs.publish(begin({"scores.csv": b""}, finished=True), give_names)
+    assert names(folder) == {"scores.csv", "summary.json"}
+    assert (folder / "scores.csv").read_bytes() == b"head\n1\n2\n"
+    assert json.loads((folder / "summary.json").read_text())["seconds"] == 0.5
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError])
+def test_whatever_ends_a_run_before_its_first_checkpoint_leaves_nothing(tmp_path: Path, error: type[BaseException]) -> None:
+    with pytest.raises(error), lock_folder(tmp_path), open_outputs(tmp_path, {"scores.csv": b"head\n"}):
+        raise error
+    assert names(tmp_path) == set()
+
+
+def test_what_was_written_after_the_last_checkpoint_is_cut_off_when_the_run_goes_on(tmp_path: Path) -> None:
+    stop_after_a_checkpoint(tmp_path)
+    ledger = read_ledger(tmp_path / ".unfinished")
+    assert ledger is not None
+    assert (ledger.blocks, ledger.sizes) == (1, {"scores.csv": 7})
+    with lock_folder(tmp_path), open_outputs(tmp_path, {"scores.csv": b"head\n"}, sizes=ledger.sizes) as outputs:
+        outputs.append({"scores.csv": b"two\n"})
+        outputs.publish(begin({"scores.csv": b""}, finished=True), give_names)
+    assert (tmp_path / "scores.csv").read_bytes() == b"head\n1\ntwo\n"
+    assert names(tmp_path) == {"scores.csv", "summary.json"}
+
+
+def test_an_unfinished_run_is_neither_gone_on_with_nor_dropped_unasked(tmp_path: Path) -> None:
+    stop_after_a_checkpoint(tmp_path)
+    with pytest.raises(OutputError, match=r"expected no unfinished run there; go on with it by --resume, or drop it by --force$"):
+        find_unfinished(tmp_path, resume=False, force=False)
+    assert find_unfinished(tmp_path, resume=True, force=False) is not None
+    assert find_unfinished(tmp_path, resume=False, force=True) is None
+
+
+def test_a_run_stopped_while_its_files_got_their_names_gets_the_rest_later(tmp_path: Path) -> None:
+    staging = tmp_path / ".unfinished"
+    staging.mkdir()
+    (tmp_path / "scores.csv").write_bytes(b"moved already")
+    (tmp_path / "decisions.csv").write_bytes(b"of an earlier run")
+    (staging / "rejected.jsonl").write_bytes(b"not yet")
+    (staging / "summary.json").write_bytes(b"{}")
+    give_names(tmp_path, ["scores.csv", "rejected.jsonl"])
+    assert names(tmp_path) == {"scores.csv", "rejected.jsonl", "summary.json"}
+
+
+def test_a_run_that_replaces_another_never_looks_complete_while_its_files_get_their_names(tmp_path: Path) -> None:
+    write_run(tmp_path, {"scores.csv": b"old"})
+    staging = tmp_path / ".unfinished"
+    staging.mkdir()
+    for name in ("scores.csv", "rejected.jsonl", "summary.json"):
+        (staging / name).write_bytes(b"new")
+    (tmp_path / "rejected.jsonl").mkdir()  # what no file can be renamed to: stops the run halfway, as a kill would
+    with pytest.raises(OutputError, match="Is a directory"):
+        give_names(tmp_path, ["scores.csv", "rejected.jsonl"])
+    assert (tmp_path / "scores.csv").read_bytes() == b"new"
+    assert "summary.json" not in names(tmp_path), "the earlier run's summary beside the new run's files"
+    (tmp_path / "rejected.jsonl").rmdir()
+    give_names(tmp_path, ["scores.csv", "rejected.jsonl"])
+    assert {name: (tmp_path / name).read_bytes() for name in names(tmp_path)} == dict.fromkeys(
+        ["scores.csv", "rejected.jsonl", "summary.json"], b"new"
+    )
+
+
+def test_a_report_alone_leaves_whatever_else_is_there(tmp_path: Path) -> None:
+    write_run(tmp_path, {"scores.csv": b"old"})
+    with lock_folder(tmp_path), open_outputs(tmp_path, {}) as outputs:
+        outputs.make("report.html", lambda _, path: path.write_text("report") and None)
+        outputs.publish(begin({"report.html": b""}, finished=True), give_names, alone=True)
+    assert names(tmp_path) == {"scores.csv", "summary.json", "report.html"}
+
+
+def test_a_run_that_stops_leaves_the_earlier_run_as_it_was(tmp_path: Path) -> None:
+    write_run(tmp_path, {"scores.csv": b"old"})
+    with pytest.raises(KeyboardInterrupt), open_outputs(tmp_path, {"scores.csv": b"new"}):
+        raise KeyboardInterrupt
+    assert (tmp_path / "scores.csv").read_bytes() == b"<old"
+    assert "summary.json" in names(tmp_path)
+
+
+def test_an_earlier_run_is_replaced_only_when_told_to(tmp_path: Path) -> None:
+    write_run(tmp_path, {"scores.csv": b"old", "decisions.csv": b"old"})
+    with pytest.raises(OutputError, match=r"expected no earlier run's outputs there; choose another folder, or replace them with --force$"):
+        write_run(tmp_path, {"scores.csv": b"new"})
+    (tmp_path / "notes.txt").touch()
+    write_run(tmp_path, {"scores.csv": b"new"}, force=True)
+    assert names(tmp_path) == {"scores.csv", "summary.json", "notes.txt"}, "what the new run does not write must not survive it"
+    assert (tmp_path / "scores.csv").read_bytes() == b"<new"
+
+
+def test_what_a_run_killed_before_its_first_checkpoint_left_is_cleared_away(tmp_path: Path) -> None:
+    (tmp_path / ".unfinished").mkdir()
+    (tmp_path / ".unfinished" / "scores.csv").write_bytes(b"half")
+    write_run(tmp_path, {"scores.csv": b"new"})
+    assert names(tmp_path) == {"scores.csv", "summary.json"}
+
+
+def test_two_runs_do_not_write_into_one_folder(tmp_path: Path) -> None:
+    with lock_folder(tmp_path), pytest.raises(OutputError, match=r"another run is writing there$"), lock_folder(tmp_path):
+        pass
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"format": 99}, {"format": 1}, {"tally": {}}, {"tally": {"people": [[1]]}}, {"tally": 5}, {"blocks": "one"}, {"sizes": None}],
+    ids=str,
+)
+def test_a_ledger_of_another_release_is_said_to_be_one(tmp_path: Path, change: dict[str, object]) -> None:
+    stop_after_a_checkpoint(tmp_path)
+    path = tmp_path / ".unfinished" / "ledger.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    with pytest.raises(OutputTaken, match=r"expected the ledger that this release writes; begin anew with --force$"):
+        read_ledger(tmp_path / ".unfinished")
+
+
+def test_every_file_is_on_the_disk_before_it_gets_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The system is watched: which file, by its number and its size, was forced to the disk."""
+    synced, fsync = set[tuple[int, int]](), os.fsync
+
+    def watch(descriptor: int) -> None:
+        found = os.fstat(descriptor)
+        synced.add((found.st_ino, found.st_size))
+        fsync(descriptor)
+
+    monkeypatch.setattr("os.fsync", watch)
+    with lock_folder(tmp_path), open_outputs(tmp_path, {"scores.csv": b"head\n"}) as outputs:
+        outputs.make("report.html", lambda _, path: path.write_text("report") and None)
+        outputs.publish(begin({"scores.csv": b"", "report.html": b""}, finished=True), give_names)
+    assert names(tmp_path) == {"scores.csv", "report.html", "summary.json"}
+    assert {(path.stat().st_ino, path.stat().st_size) for path in tmp_path.iterdir()} <= synced
+
+
+def test_a_run_that_is_dropped_loses_its_ledger_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stop_after_a_checkpoint(tmp_path)
+
+    def stop(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("shutil.rmtree", stop)
+    with pytest.raises(KeyboardInterrupt):
+        write_run(tmp_path, {"scores.csv": b"new"}, force=True)
+    assert read_ledger(tmp_path / ".unfinished") is None
+
+
+def test_a_folder_that_was_taken_away_while_it_was_being_locked_is_not_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    flock = fcntl.flock
+
+    def take_away(descriptor: int, operation: int) -> None:
+        (tmp_path / "out").rmdir()
+        flock(descriptor, operation)
+
+    monkeypatch.setattr("fcntl.flock", take_away)
+    with pytest.raises(OutputTaken, match=r"another run is writing there$"), lock_folder(tmp_path / "out"):
+        pass
+
+
+def test_a_disk_that_knows_no_locks_is_said_to_be_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    with pytest.raises(OutputError, match=r"expected a folder that can be written \(No locks available\)$"), lock_folder(tmp_path):
+        pass
+
+
+def test_a_ledger_is_read_back_as_it_was_written(tmp_path: Path) -> None:
+    stop_after_a_checkpoint(tmp_path)
+    ledger = read_ledger(tmp_path / ".unfinished")
+    assert ledger is not None
+    assert (ledger.asked, ledger.files, ledger.terms, ledger.force) == ({"--hook": "local"}, ["scores.csv"], TERMS, False)
+
+
+def test_outputs_that_are_shorter_than_their_ledger_says_are_not_filled_up_with_zeros(tmp_path: Path) -> None:
+    stop_after_a_checkpoint(tmp_path)
+    (tmp_path / ".unfinished" / "scores.csv").write_bytes(b"head\n")
+    expected = r"scores.csv: expected 7 bytes or more, as the ledger beside it says; begin anew with --force$"
+    with pytest.raises(OutputTaken, match=expected), open_outputs(tmp_path, {"scores.csv": b""}, sizes={"scores.csv": 7}):
+        pass
+    assert (tmp_path / ".unfinished" / "scores.csv").read_bytes() == b"head\n"
+
+
+def test_says_when_the_folder_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for folder in (tmp_path / "file", tmp_path / "file" / "below", Path("/proc/nowhere")):
+        with pytest.raises(OutputError, match=r"^--out .*: expected a folder that can be written \("), lock_folder(folder):
+            pass
+
+
+def test_says_when_the_disk_is_full(tmp_path: Path) -> None:
+    with Path("/dev/full").open("wb", buffering=0) as full:
+        outputs = Outputs(tmp_path, tmp_path, {"scores.csv": full})
+        with pytest.raises(OutputError, match=r"^--out .*: expected a folder that can be written \(No space left on device\)$"):
+            outputs.append({"scores.csv": b"x"})

@@ -1,0 +1,107 @@
+"""`python -m benchmarks`: measure every table, keep the figures as docs/benchmarks.json, make the page, its plots and the README's lines.
+
+`--page` only makes the page again from the figures that are kept.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import platform
+import sys
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import msgspec
+from rich.console import Console
+
+from tools.benchmarks.example import PLACE, ROOT, find_python, fit_usual
+from tools.benchmarks.machine import name_processor, read_load, read_memory, read_packages
+from tools.benchmarks.page import renew_readme, write_page
+from tools.benchmarks.plan import Plan
+from tools.benchmarks.plots import draw_plots
+from tools.benchmarks.records import Machine, Results, Table
+from model.errors import SegmentScorerError
+
+TABLES = ("warm", "start", "rooms", "service", "runner", "image")
+DOCS = ROOT / "docs"
+KEPT = DOCS / "benchmarks.json"
+NEEDS = ("function", "usual", "interop/mlserver", "interop/kserve")
+
+
+def take_results(plan: Plan, names: Sequence[str]) -> Results:
+    """Measure the named tables, one after the other. Raises a SegmentScorerError when one of them cannot be measured."""
+    began, load = time.monotonic(), read_load()
+    started = f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
+    plan.say("the usual handler's model")
+    fit_usual()
+    tables: list[Table] = []
+    for name in names:
+        plan.say(name)
+        tables.append(importlib.import_module(f"tools.benchmarks.rows.{name}").measure(plan))
+    machine = Machine(
+        processor=name_processor(),
+        cores=len(os.sched_getaffinity(0)),
+        memory_gb=read_memory(),
+        system=f"{platform.system()} {platform.release()}",
+        python=platform.python_version(),
+        packages=read_packages(),
+        started=started,
+        minutes=(time.monotonic() - began) / 60,
+        load=(load, read_load()),
+    )
+    return Results(machine=machine, effort=plan.effort, tables=tuple(tables))
+
+
+def publish(results: Results) -> None:
+    """Write figures, page, plots and the README's section, each beside its place and then into it."""
+    DOCS.mkdir(exist_ok=True)
+    readme = ROOT / "README.md"
+    texts = {
+        KEPT: msgspec.json.format(msgspec.json.encode(results), indent=1).decode() + "\n",
+        DOCS / "benchmarks.md": write_page(results),
+        readme: renew_readme(readme.read_text("utf-8"), results),
+    }
+    draw_plots(results, DOCS)
+    for file, text in texts.items():
+        fresh = file.with_name(f".{file.name}.new")
+        fresh.write_text(text, encoding="utf-8")
+        fresh.replace(file)
+
+
+def main() -> int:
+    """Run the command: status 1 with one sentence where something is missing."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure, and make docs/benchmarks.md.")
+    parser.add_argument("--only", nargs="+", choices=TABLES, default=TABLES, help="measure these tables; print the page, keep nothing")
+    parser.add_argument("--effort", type=float, default=1.0, help="share of the usual repetitions (default: 1)")
+    parser.add_argument("--largest", type=int, default=10_000_000, help="endpoints of the largest segment (default: 10,000,000)")
+    parser.add_argument("--page", action="store_true", help="measure nothing; make the page and the plots again from docs/benchmarks.json")
+    options = parser.parse_args()
+    if options.page:
+        publish(msgspec.json.decode(KEPT.read_bytes(), type=Results))
+        return 0
+    missing = [name for name in NEEDS if not find_python(name).exists()]
+    if missing:
+        print(f"bench: expected the environments {', '.join(missing)} under .cache; run make bench", file=sys.stderr)
+        return 1
+    PLACE.mkdir(parents=True, exist_ok=True)
+    console = Console(stderr=True)
+    with console.status("measuring") as status:
+        plan = Plan(effort=options.effort, largest=options.largest, say=lambda what: status.update(f"measuring: {what}"))
+        try:
+            results = take_results(plan, options.only)
+        except SegmentScorerError as error:
+            print(f"bench: {error}", file=sys.stderr)
+            return 1
+    if tuple(options.only) == TABLES:
+        publish(results)
+        print(f"docs/benchmarks.md written after {results.machine.minutes:.1f} minutes")
+    else:
+        print(write_page(results))
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

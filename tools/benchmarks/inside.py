@@ -1,0 +1,104 @@
+"""What `tools.benchmarks.probe` calls in the contenders' environments: seconds inside a handler, in each of our rooms, in the runtime's JSON.
+
+A measurement goes through 20 batches and gives the median of each part: one sample is the cost of a warm handler, not of waking up.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+BATCHES_AT_ONCE = 20
+Measure = Callable[[int], dict[str, float]]
+
+
+def read_events(file: str) -> list[str]:
+    """The events of a file, as texts."""
+    return Path(file).read_text("utf-8").splitlines()
+
+
+def measure_handler(handler: str, file: str) -> Measure:
+    """Seconds in a handler, MODULE:FUNCTION. The event is decoded outside, as the runtime does it."""
+    module, _, name = handler.partition(":")
+    handle = getattr(importlib.import_module(module), name)
+
+    def call(text: str) -> dict[str, float]:
+        event = json.loads(text)
+        started = time.perf_counter()
+        handle(event, None)
+        return {"handler": time.perf_counter() - started}
+
+    return take_medians(call, read_events(file))
+
+
+def measure_runtime(file: str) -> Measure:
+    """Seconds that AWS's runtime client takes to decode an event and to encode the same event."""
+    marshaller = importlib.import_module("awslambdaric.lambda_runtime_marshaller").LambdaMarshaller()
+
+    def call(text: str) -> dict[str, float]:
+        started = time.perf_counter()
+        event = marshaller.unmarshal_request(text)
+        decoded = time.perf_counter()
+        marshaller.marshal_response(event)
+        encoded = time.perf_counter()
+        return {"decode": decoded - started, "encode": encoded - decoded, "both": encoded - started}
+
+    return take_medians(call, read_events(file))
+
+
+def measure_rooms(file: str) -> Measure:
+    """Seconds in each room of our handler: the very pipeline, its rooms behind stopwatches. What no stopwatch saw is "the rest"."""
+    line = importlib.import_module("function.pipeline")
+    bootstrap = importlib.import_module("function.bootstrap")
+    telemetry = importlib.import_module("function.telemetry").Telemetry
+    taken: dict[str, float] = {}
+
+    def watch(room: str, call: Callable[..., Any]) -> Callable[..., Any]:
+        def timed(*arguments: Any, **options: Any) -> Any:
+            started = time.perf_counter()
+            try:
+                return call(*arguments, **options)
+            finally:
+                taken[room] = taken.get(room, 0.0) + time.perf_counter() - started
+
+        return timed
+
+    watched = {"features": ("build_matrix", "share_present"), "scorers": ("score_in_order",), "policy": ("decide",)}
+    for room, names in watched.items():
+        for name in names:
+            setattr(line, name, watch(room, getattr(line, name)))
+    telemetry.record = watch("telemetry", telemetry.record)
+    host: Any = vars(bootstrap)["pinpoint"]
+    vars(bootstrap)["pinpoint"] = SimpleNamespace(
+        **{name: getattr(host, name) for name in ("NAME", "LIMIT_SECONDS", "is_event")},
+        parse_event=watch("hosts: parse", host.parse_event),
+        build_reply=watch("hosts: reply", host.build_reply),
+    )
+    handle = bootstrap.build_handler({})
+
+    def call(text: str) -> dict[str, float]:
+        event = json.loads(text)
+        taken.clear()
+        started = time.perf_counter()
+        handle(event, None)
+        total = time.perf_counter() - started
+        return {**taken, "the rest": total - sum(taken.values()), "all rooms": total}
+
+    return take_medians(call, read_events(file))
+
+
+def take_medians(call: Callable[[str], Mapping[str, float]], texts: list[str]) -> Measure:
+    """Go through the next batches; the median of each part."""
+
+    def measure(number: int) -> dict[str, float]:
+        start = number * BATCHES_AT_ONCE
+        taken = [call(texts[index % len(texts)]) for index in range(start, start + BATCHES_AT_ONCE)]
+        return {part: statistics.median(sample[part] for sample in taken) for part in taken[0]}
+
+    return measure

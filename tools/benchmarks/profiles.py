@@ -1,0 +1,78 @@
+"""How long looking up 50 people takes, from a SQLite file of 200,000 invented profiles or from the store that is named.
+
+Prints percentiles in milliseconds, of a look-up alone and of the room between parse and features. Asserts nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from segment_scorer.external_store.build import write_file
+from function.external.lookup import Source, look_up_profiles
+from segment_scorer.external_store.sources import Row
+from function.external.sqlite import SqliteProfiles
+from function.records import Endpoint, Profiles
+
+PEOPLE, BATCH, ROUNDS = 200_000, 50, 2_000
+ATTRIBUTES = [f"Attribute{index}" for index in range(14)]
+
+
+def make_rows() -> Iterator[Row]:
+    """Invented profiles of 14 numbers, in no order of their keys."""
+    chance = random.Random(0)  # noqa: S311  # the same people every time
+    for index in range(PEOPLE):
+        yield Row(f"row {index}", f"user-{index * 7919 % PEOPLE}", {name: round(chance.uniform(0, 500), 2) for name in ATTRIBUTES})
+
+
+def measure(call: Callable[[list[str]], object]) -> str:
+    """Percentiles over batches of random people."""
+    chance = random.Random(1)  # noqa: S311
+    taken = []
+    for _ in range(ROUNDS):
+        keys = [f"user-{chance.randrange(PEOPLE)}" for _ in range(BATCH)]
+        started = time.perf_counter()
+        call(keys)
+        taken.append((time.perf_counter() - started) * 1000)
+    taken.sort()
+    return "   ".join(
+        f"{name} {taken[round(share * (ROUNDS - 1))]:7.3f} ms" for name, share in {"p50": 0.5, "p99": 0.99, "max": 1.0}.items()
+    )
+
+
+def report(store: Profiles) -> None:
+    """Measure and print."""
+    source = Source(store=store, key=("User", "UserId"), patience=2.0, scored=True)
+
+    def enrich(keys: list[str]) -> object:
+        endpoints = [Endpoint(id=f"e{index}", document={"User": {"UserId": key}}) for index, key in enumerate(keys)]
+        return look_up_profiles(endpoints, source, 10.0)
+
+    print(f"look-up of {BATCH}    {measure(lambda keys: store.fetch(keys, 10.0))}")
+    print(f"the whole room   {measure(enrich)}")
+
+
+def main() -> None:
+    """Run as a script."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--dynamodb", metavar="TABLE", help="a table keyed by id, text, instead of the file")
+    table = parser.parse_args().dynamodb
+    if table:
+        from function.external.dynamodb import DynamoProfiles  # noqa: PLC0415
+
+        report(DynamoProfiles(table, "id", ATTRIBUTES, 2.0))
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        started = time.perf_counter()
+        file = Path(folder, "profiles.sqlite")
+        write_file(make_rows(), file)
+        print(f"{PEOPLE:,} profiles written in {time.perf_counter() - started:.1f} s, {file.stat().st_size / PEOPLE:.0f} bytes each")
+        report(SqliteProfiles(file))
+
+
+if __name__ == "__main__":
+    main()

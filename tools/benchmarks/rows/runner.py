@@ -1,0 +1,124 @@
+"""The campaign runner: endpoints a second and memory as a segment grows, in one process and in two."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+
+from tools.benchmarks.arithmetic import divide, find_median, take_no_number, take_turns
+from tools.benchmarks.example import PLACE, ROOT, clean_environ, make_segment
+from tools.benchmarks.plan import Plan
+from tools.benchmarks.records import Row, Table, Target
+from tools.image.emulator import find_session
+from model.errors import SegmentScorerError
+
+PROCESSES = {"1 process": 1, "2 processes": 2}
+ONE, TWO = PROCESSES
+# endpoints -> how often
+SIZES = {10_000: 5, 100_000: 3, 1_000_000: 1, 10_000_000: 1}
+
+
+class RunError(SegmentScorerError):
+    """A run did not end well."""
+
+
+def measure(plan: Plan) -> Table:
+    """Run `segment-scorer run` over segments of growing size, processes in turn."""
+    rows: list[Row] = []
+    run_segment(make_segment(min(SIZES)), 1)  # everything compiled and in the page cache
+    for size, times in SIZES.items():
+        if size > plan.largest:
+            continue
+        plan.say(f"runner, {size:,} endpoints")
+        segment = make_segment(size)
+        runs: Mapping[str, Callable[[int], tuple[float, float]]] = {
+            name: take_no_number(partial(run_segment, segment, count)) for name, count in PROCESSES.items()
+        }
+        taken = take_turns(runs, plan.count(times, least=1))
+        seconds = {name: find_median([one[0] for one in each]) for name, each in taken.items()}
+        memory = {name: max(one[1] for one in each) for name, each in taken.items()}
+        rows += [
+            Row(
+                label=f"{size:,} endpoints: endpoints a second",
+                unit="1/s",
+                values={n: size / s for n, s in seconds.items()},
+                more_is_better=True,
+            ),
+            Row(label=f"{size:,} endpoints: time an endpoint", unit="us", values={n: 1e6 * s / size for n, s in seconds.items()}),
+            Row(label=f"{size:,} endpoints: peak memory", unit="MB", values=memory),
+        ]
+    return Table(
+        name="runner",
+        title="The campaign runner, a segment file to finished outputs",
+        ours=ONE,
+        beside=(TWO,),
+        rows=tuple(rows),
+        targets=tuple(compare_slopes(rows)),
+        notes=(
+            (
+                "The whole command, start of Python included, over gzipped JSON lines; the hook is the function in process. "
+                "Memory is that of all its processes together, what they share counted once a process."
+            ),
+        ),
+    )
+
+
+def compare_slopes(rows: list[Row]) -> list[Target]:
+    """The cost of an endpoint must not grow with the segment: between the two largest, where the start no longer counts."""
+    costs = [row for row in rows if row.unit == "us"][-2:]
+    if len(costs) < 2:
+        return []
+    return [
+        Target(
+            sentence=f"time an endpoint in {name}, {costs[1].label.split()[0]} endpoints, of {costs[0].label.split()[0]} endpoints'",
+            value=divide(costs[1].values[name], costs[0].values[name]) or 0.0,
+            bound=1.1,
+        )
+        for name in PROCESSES
+    ]
+
+
+def run_segment(segment: Path, processes: int) -> tuple[float, float]:
+    """Seconds of the whole command, and megabytes that its processes had at most. Raises RunError."""
+    out = PLACE / "run"
+    shutil.rmtree(out, ignore_errors=True)
+    command = [sys.executable, "-m", "segment_scorer.cli.main", "run", str(segment), "--out", str(out), "--scheduled-time", "1997-10-01T00:00:00Z"]
+    command += ["--processes", str(processes)]
+    peaks: dict[int, int] = {}
+    started = time.perf_counter()
+    with subprocess.Popen(
+        command, cwd=ROOT, env=clean_environ(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True
+    ) as process:
+        while True:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(0.1)
+                break
+            for pid in find_session(process.pid):
+                peaks[pid] = max(peaks.get(pid, 0), read_peak(pid))
+        elapsed = time.perf_counter() - started
+        said = process.stderr.read().decode() if process.stderr else ""
+    if process.returncode:
+        raise RunError(f"expected the run to end with status 0, not {process.returncode}; it said: {said[-500:]}")
+    summary = json.loads((out / "summary.json").read_text("utf-8"))
+    if summary["failed"] or summary["rejected"]:
+        raise RunError("expected a run without failures")
+    shutil.rmtree(out)
+    return elapsed, sum(peaks.values()) * 1024 / 1e6
+
+
+def read_peak(pid: int) -> int:
+    """Kilobytes that a process had resident at most; 0 when it has ended, or when it has not begun and is still a copy of this one."""
+    with contextlib.suppress(OSError):
+        if Path(f"/proc/{pid}/cmdline").read_bytes() == Path("/proc/self/cmdline").read_bytes():
+            return 0
+        for line in Path(f"/proc/{pid}/status").read_text("ascii").splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1])
+    return 0

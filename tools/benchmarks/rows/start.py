@@ -1,0 +1,97 @@
+"""New processes: how long until the first reply, how many modules that loads, how much memory it takes."""
+
+from __future__ import annotations
+
+import ast
+import os
+import subprocess
+import time
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+
+from tools.benchmarks.arithmetic import divide, find_median, take_no_number, take_turns
+from tools.benchmarks.example import PLACE, ROOT, clean_environ, describe_usual, find_python, make_events
+from tools.benchmarks.plan import Plan
+from tools.benchmarks.records import Row, Table, Target
+from model.errors import SegmentScorerError
+
+FUNCTION, IMPORTS, USUAL = "the function", "import numpy, onnxruntime", "the usual handler"
+ROUNDS = 20
+ANSWER = "import json\nfrom {module} import handle\nassert handle(json.loads(open({event!r}).read()), None)"
+# Says that the reply is there, and then what it took; the parent's clock stops at the first byte.
+SAY = """
+import os, sys
+os.write({pipe}, b".")
+peak = [line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM:")][0]
+os.write({pipe}, repr((len(sys.modules), int(peak))).encode())
+"""
+
+
+class StartError(SegmentScorerError):
+    """A process ended without a reply."""
+
+
+def measure(plan: Plan) -> Table:
+    """Start one process after another, contenders in turn, everything compiled and in the page cache beforehand."""
+    event = PLACE / "event.json"
+    event.write_text(make_events().read_text("utf-8").splitlines()[0], encoding="utf-8")
+    programs: Mapping[str, tuple[Path, str]] = {
+        FUNCTION: (find_python("function"), ANSWER.format(module="function.handler", event=str(event))),
+        IMPORTS: (find_python("function"), IMPORTS),
+        USUAL: (find_python("usual"), ANSWER.format(module="tools.benchmarks.usual.handler", event=str(event))),
+    }
+    starts: Mapping[str, Callable[[int], tuple[float, int, int]]] = {
+        name: take_no_number(partial(start_process, python, program)) for name, (python, program) in programs.items()
+    }
+    take_turns(starts, 2)
+    taken = take_turns(starts, plan.count(ROUNDS))
+    rows = tuple(
+        Row(label=label, unit=unit, values={name: find_median([scale * one[part] for one in values]) for name, values in taken.items()})
+        for part, (label, unit, scale) in enumerate(
+            (("new process to first reply, median", "ms", 1000.0), ("modules loaded", "", 1.0), ("peak memory", "MB", 1024 / 1e6))
+        )
+    )
+    first = rows[0].values
+    return Table(
+        name="start",
+        title="A new process up to its first reply",
+        ours=FUNCTION,
+        limit=IMPORTS,
+        rivals=(USUAL,),
+        rows=rows,
+        targets=(
+            Target(
+                sentence="new process to first reply, of the bare imports'", value=divide(first[FUNCTION], first[IMPORTS]) or 0, bound=1.8
+            ),
+            Target(
+                sentence="the usual handler's new process to first reply, of the function's",
+                value=divide(first[USUAL], first[FUNCTION]) or 0,
+                bound=6.0,
+                kind="at least",
+            ),
+        ),
+        notes=(f"{len(taken[IMPORTS])} processes each, in turn, bytecode compiled and files in the page cache.",),
+    )
+
+
+def start_process(python: Path, program: str) -> tuple[float, int, int]:
+    """Seconds until the program has said that it is done, modules, kilobytes at most. Raises StartError when it says nothing."""
+    read, write = os.pipe()
+    with os.fdopen(read, "rb") as pipe:
+        started = time.perf_counter()
+        process = subprocess.Popen(
+            [str(python), "-c", program + SAY.format(pipe=write)],
+            cwd=ROOT,
+            env=clean_environ(**describe_usual()),
+            stdout=subprocess.DEVNULL,
+            pass_fds=(write,),
+        )
+        os.close(write)
+        done = pipe.read(1)
+        elapsed = time.perf_counter() - started
+        rest = pipe.read()
+    if process.wait() or not done:
+        raise StartError("expected every new process to reply")
+    modules, kilobytes = ast.literal_eval(rest.decode())
+    return elapsed, modules, kilobytes

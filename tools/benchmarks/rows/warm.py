@@ -1,0 +1,123 @@
+"""Warm calls through AWS's emulator and runtime client, over HTTP: the function, an echo and the usual handler, in turn."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from tools.benchmarks.arithmetic import divide, find_median, find_percentile, take_turns
+from tools.benchmarks.example import describe_usual, find_python, make_events
+from tools.benchmarks.plan import Plan
+from tools.benchmarks.records import Row, Table, Target
+from tools.image.emulator import Emulator, find_session, run_emulator
+from model.errors import SegmentScorerError
+
+FUNCTION, ECHO, USUAL, TUNED = "the function", "an echo", "the usual handler", "the usual handler, one thread"
+ROUNDS, WARM_UP = 1_000, 20
+REMAINS = (
+    "the handler takes some 40 % more here than in a loop (see below), since caches are cold after each wait. Checking each document, the "
+    "matrix, the model and the two log lines are a fifth of it each, most of that in C (msgspec, numpy, ONNX Runtime); dropping one "
+    "of them would be the way. Neither what the log lines are written to nor the garbage collector makes a difference (tried). With only "
+    "the echo to take turns with the ratio is about 1.35."
+)
+PAUSE = 0.003  # before each call: the threads of scikit-learn's predictor spin on for a moment after their own
+
+
+class AnswerError(SegmentScorerError):
+    """A contender did not answer as it should: its time means nothing."""
+
+
+def measure(plan: Plan) -> Table:
+    """Keep them running side by side and ask each in turn with the same batches."""
+    events = [line.encode() for line in make_events().read_text("utf-8").splitlines()]
+    with contextlib.ExitStack() as stack:
+        running = {name: stack.enter_context(run) for name, run in start_all().items()}
+        same = compare_answers(running, events)
+        asked: Mapping[str, Callable[[int], float]] = {name: make_caller(emulator, events) for name, emulator in running.items()}
+        take_turns(asked, WARM_UP)
+        taken = take_turns(asked, plan.count(ROUNDS))
+        peaks = {name: read_peak(emulator) for name, emulator in running.items()}
+    milliseconds = {name: [1000 * value for value in values] for name, values in taken.items()}
+    rows = (
+        Row(label="median", unit="ms", values={name: find_median(values) for name, values in milliseconds.items()}),
+        Row(label="99th percentile", unit="ms", values={name: find_percentile(values, 99) for name, values in milliseconds.items()}),
+        Row(label="peak memory of the process", unit="MB", values=dict(peaks)),
+    )
+    ratio = divide(rows[0].values[FUNCTION], rows[0].values[ECHO]) or 0.0
+    return Table(
+        name="warm",
+        title="A warm call, 50 people, through AWS's emulator and runtime client",
+        ours=FUNCTION,
+        limit=ECHO,
+        rivals=(USUAL, TUNED),
+        rows=rows,
+        targets=(
+            Target(sentence="a warm call's median, of an echo's", value=ratio, bound=1.25, remains=REMAINS),
+            Target(sentence="peak memory of the function", value=peaks[FUNCTION], bound=110.0, unit="MB"),
+        ),
+        notes=(
+            (
+                f"{len(taken[ECHO]):,} calls each, in turn. The function and the usual handler decide alike for {same:.2%} of "
+                f"{50 * len(events):,} people. The reply holds whom the policy keeps, a third; the echo's holds everybody."
+            ),
+        ),
+    )
+
+
+def start_all() -> dict[str, contextlib.AbstractContextManager[Emulator]]:
+    """Each contender under an emulator of its own, in its own environment."""
+
+    def run(environment: str, handler: str, **environ: str) -> contextlib.AbstractContextManager[Emulator]:
+        return run_emulator(command=[str(find_python(environment)), "-m", "awslambdaric", handler], environ=environ)
+
+    return {
+        FUNCTION: run("function", "function.handler.handle"),
+        ECHO: run("function", "tools.benchmarks.echo.handle"),
+        USUAL: run("usual", "tools.benchmarks.usual.handler.handle", **describe_usual()),
+        TUNED: run("usual", "tools.benchmarks.usual.handler.handle", **describe_usual(tuned=True)),
+    }
+
+
+def make_caller(emulator: Emulator, events: list[bytes]) -> Callable[[int], float]:
+    """Seconds of one call, from connecting to the whole answer. Raises AnswerError for anything but a reply."""
+
+    def call(number: int) -> float:
+        time.sleep(PAUSE)
+        started = time.perf_counter()
+        answer = emulator.post(events[number % len(events)])
+        elapsed = time.perf_counter() - started
+        if answer.status != 200 or answer.body.startswith(b'{"errorMessage"'):
+            raise AnswerError("expected a reply from every contender")
+        return elapsed
+
+    return call
+
+
+def compare_answers(running: Mapping[str, Emulator], events: list[bytes]) -> float:
+    """The share of people for whom the function and the usual handler decide alike; it also warms all of them up."""
+    alike = people = 0
+    for event in events:
+        replies: dict[str, Any] = {name: emulator.post(event).json() for name, emulator in running.items()}
+        if "errorMessage" in replies[USUAL] or "errorMessage" in replies[FUNCTION]:
+            raise AnswerError("expected a reply from every contender")
+        ids = json.loads(event)["Endpoints"]
+        people += len(ids)
+        alike += sum((id_ in replies[FUNCTION]) == (id_ in replies[USUAL]) for id_ in ids)
+    return alike / people
+
+
+def read_peak(emulator: Emulator) -> float:
+    """Megabytes that the function's process had resident at most; of the emulator's own processes it is the largest Python."""
+    peaks = [
+        int(line.split()[1]) * 1024 / 1e6
+        for pid in find_session(emulator.pid)
+        if b"awslambdaric" in Path(f"/proc/{pid}/cmdline").read_bytes()
+        and b"aws-lambda-rie" not in Path(f"/proc/{pid}/cmdline").read_bytes()
+        for line in Path(f"/proc/{pid}/status").read_text("ascii").splitlines()
+        if line.startswith("VmHWM:")
+    ]
+    return max(peaks)

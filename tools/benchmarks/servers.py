@@ -1,0 +1,109 @@
+"""The scoring services that are compared, each a real process over the same model, waited for until it says that it is ready.
+
+Takes an address to listen on; gives a Server and surely ends it. How each wants to be asked is docs/interop.md's.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import grpc
+
+from tools.benchmarks.example import PLACE, ROOT, clean_environ, find_python, fit_peer
+from function.scorers.tensors import Dialect
+from function.settings import read_settings
+from tools.image.emulator import find_free_port, stop_session
+from model.errors import SegmentScorerError
+from protos.open_inference_pb2 import ModelReadyRequest
+from protos.open_inference_pb2_grpc import GRPCInferenceServiceStub
+
+NAME = "segment-scorer"
+START_SECONDS = 120.0
+
+
+class ServerError(SegmentScorerError):
+    """A server did not start."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Server:
+    """A running server, and how it wants to be asked."""
+
+    address: str
+    pid: int
+    dialect: Dialect
+
+
+def command_ours(port: int) -> list[str]:
+    """Our service over the shipped bundle."""
+    return [sys.executable, "-m", "segment_scorer.cli.main", "serve", "--bundle", str(read_settings({}).bundle), "--listen", f"127.0.0.1:{port}"]
+
+
+def command_mlserver(port: int) -> list[str]:
+    """MLServer with its scikit-learn runtime. One process: with its default of parallel workers it is slower on small batches."""
+    folder = PLACE / f"mlserver-{port}"
+    folder.mkdir()
+    ports = {"grpc_port": port, "http_port": find_free_port(), "metrics_port": find_free_port()}
+    (folder / "settings.json").write_text(json.dumps({"parallel_workers": 0, "host": "127.0.0.1", **ports}), encoding="utf-8")
+    model = {"name": NAME, "implementation": "mlserver_sklearn.SKLearnModel", "parameters": {"uri": str(fit_peer("mlserver"))}}
+    (folder / "model-settings.json").write_text(json.dumps(model), encoding="utf-8")
+    return [str(find_python("interop/mlserver").parent / "mlserver"), "start", str(folder)]
+
+
+def command_kserve(port: int) -> list[str]:
+    """KServe's model server with what its scikit-learn runtime does, which is not published as a package."""
+    script = ROOT / "tests" / "interop" / "peers" / "kserve_server.py"
+    ports = [f"--grpc_port={port}", f"--http_port={find_free_port()}"]
+    return [str(find_python("interop/kserve")), str(script), NAME, str(fit_peer("kserve")), *ports]
+
+
+MLSERVER, KSERVE = Dialect(model=NAME, output_name="predict_proba"), Dialect(model=NAME, output_name="output-0")
+# scikit-learn's predictor takes a thread a core unless told otherwise.
+ONE_THREAD = {"OMP_NUM_THREADS": "1"}
+SERVERS: dict[str, tuple[Callable[[int], list[str]], Dialect, dict[str, str]]] = {
+    "our service": (command_ours, Dialect(model=NAME), {}),
+    "MLServer": (command_mlserver, MLSERVER, {}),
+    "KServe": (command_kserve, KSERVE, {}),
+    "MLServer, one thread": (command_mlserver, MLSERVER, ONE_THREAD),
+    "KServe, one thread": (command_kserve, KSERVE, ONE_THREAD),
+}
+
+
+@contextlib.contextmanager
+def run_server(name: str) -> Iterator[Server]:
+    """Start a server, give it once its model is ready, end it. Raises ServerError with what it printed."""
+    make_command, dialect, environ = SERVERS[name]
+    port = find_free_port()
+    log = PLACE / f"{name.replace(', ', '-').replace(' ', '-')}.log"
+    command = make_command(port)
+    with log.open("wb") as file:
+        process = subprocess.Popen(command, cwd=PLACE, env=clean_environ(**environ), stdout=file, stderr=file, start_new_session=True)
+    address = f"127.0.0.1:{port}"
+    try:
+        wait_until_ready(process, address, log)
+        yield Server(address=address, pid=process.pid, dialect=dialect)
+    finally:
+        stop_session(process)
+        shutil.rmtree(PLACE / f"mlserver-{port}", ignore_errors=True)
+
+
+def wait_until_ready(process: subprocess.Popen[bytes], address: str, log: Path) -> None:
+    """Return once the server says that its model is ready."""
+    deadline = time.monotonic() + START_SECONDS
+    with grpc.insecure_channel(address) as channel:
+        stub = GRPCInferenceServiceStub(channel)
+        while process.poll() is None and time.monotonic() < deadline:
+            with contextlib.suppress(grpc.RpcError):
+                if stub.ModelReady(ModelReadyRequest(name=NAME), timeout=2).ready:
+                    return
+            time.sleep(0.2)
+    raise ServerError(f"expected the server to be ready within {START_SECONDS:g} s; {os.path.relpath(log, ROOT)} has what it printed")

@@ -1,0 +1,123 @@
+"""Starts the built image as Lambda would hold it, under AWS's emulator, and surely stops it.
+
+Takes an image's name, a memory size and a handler; gives a Container to post events to, one at a time. Never builds anything.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from tools.image.emulator import Emulator, fetch_emulator, find_free_port
+from tools.image.engine import Engine, ImageError
+
+# Where tools/image/steps/entrypoint.sh looks for it.
+EMULATOR_PATH = "/usr/local/bin/aws-lambda-rie"
+EMULATOR_PORT = 8080
+# A read-only disk but /tmp, a user that owns nothing, no rights beyond a plain process.
+LAMBDA_LIMITS = (
+    "--read-only",
+    "--tmpfs=/tmp:size=512m,mode=1777",
+    "--user=993:990",
+    "--cap-drop=ALL",
+    "--security-opt=no-new-privileges",
+)
+# Lambda gives one vCPU at this size, and proportionally less below.
+MEGABYTES_A_CPU = 1769
+# Bounds for what never comes, not for what is slow.
+START_SECONDS = 180.0
+STOP_SECONDS = 60
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Container:
+    """A running container. `emulator` takes events and holds what was printed; `process` is the engine's client, in the foreground."""
+
+    name: str
+    engine: Engine
+    emulator: Emulator
+    process: subprocess.Popen[bytes]
+
+    def ask(self, *command: str) -> str:
+        """What a command prints that runs inside the container. It counts against the container's memory."""
+        return self.engine.ask("exec", self.name, *command)
+
+    def read_peak_memory(self) -> int:
+        """Bytes the container held at most so far, by the kernel's count of it: processes and file pages together."""
+        paths = "/sys/fs/cgroup/memory.peak", "/sys/fs/cgroup/memory/memory.max_usage_in_bytes"
+        return int(self.ask("sh", "-c", " || ".join(f"cat {path} 2>/dev/null" for path in paths)))
+
+    def stop(self) -> int:
+        """Send SIGTERM, wait, and give the exit status; 137 means that it had to be killed."""
+        self.engine.ask("stop", "--time", str(STOP_SECONDS), self.name)
+        return self.process.wait(2 * STOP_SECONDS)
+
+
+@contextlib.contextmanager
+def run_container(
+    engine: Engine,
+    image: str,
+    *,
+    memory: int | None = None,
+    share_cpu: bool = False,
+    environ: Mapping[str, str] | None = None,
+    mounts: Mapping[Path, str] | None = None,
+    handler: str | None = None,
+    port: int | None = None,
+) -> Iterator[Container]:
+    """Start the image, give it once the emulator answers, remove it at the end.
+
+    memory     megabytes, swap excluded; None: no limit
+    share_cpu  also limit the processor to the part of it that Lambda gives at that size
+    mounts     file or folder here -> its read-only place inside
+    handler    instead of the image's own
+    """
+    binary = fetch_emulator()
+    port = port or find_free_port()
+    name = f"segment-scorer-{os.getpid()}-{port}"
+    folder = Path(tempfile.mkdtemp(prefix="container-"))
+    command = [
+        *(engine.program, "run", "--rm", "--name", name, *LAMBDA_LIMITS, "--publish", f"127.0.0.1:{port}:{EMULATOR_PORT}"),
+        *([f"--memory={memory}m", f"--memory-swap={memory}m"] if memory else []),
+        *([f"--cpus={memory / MEGABYTES_A_CPU:.3f}"] if memory and share_cpu else []),
+        *(f"--env={key}={value}" for key, value in (environ or {}).items()),
+        *(f"--volume={source}:{target}:ro" for source, target in {binary: EMULATOR_PATH, **(mounts or {})}.items()),
+        *(["--read-only-tmpfs=false"] if engine.program == "podman" else []),  # podman's read-only leaves /run and /var/tmp writable
+        *(image, *([handler] if handler else [])),
+    ]
+    try:
+        with (folder / "stdout").open("wb") as stdout, (folder / "stderr").open("wb") as stderr:
+            # Where podman's monitor leaves a file named `oom` when the kernel has killed something.
+            process = subprocess.Popen(command, cwd=folder, env=engine.environ, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr)
+        container = Container(name=name, engine=engine, emulator=Emulator(port=port, pid=process.pid, folder=folder), process=process)
+        try:
+            wait_until_it_answers(container)
+            yield container
+        finally:
+            engine.succeeds("rm", "--force", "--volumes", name)
+            process.wait(2 * STOP_SECONDS)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def wait_until_it_answers(container: Container) -> None:
+    """Return once the emulator answers HTTP; a connection alone may be the engine's own proxy. Raises ImageError."""
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline and container.process.poll() is None:
+        with (
+            contextlib.suppress(OSError, http.client.HTTPException),
+            contextlib.closing(http.client.HTTPConnection("127.0.0.1", container.emulator.port, timeout=10)) as connection,
+        ):
+            connection.request("GET", "/")  # not an invocation: the function is not started by it
+            connection.getresponse()
+            return
+        time.sleep(0.05)
+    raise ImageError(f"expected the container to answer; it printed:\n{container.emulator.stdout}{container.emulator.stderr}".rstrip())

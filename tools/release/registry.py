@@ -1,0 +1,104 @@
+"""A repository of container images, asked over the registry's own HTTP interface (the OCI distribution specification). Reads only.
+
+Serves Amazon ECR, and registries that need no login (such as one on loopback). Messages hold no address, digest or credential.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+
+from segment_scorer.deploy.aws import open_client, translated
+from segment_scorer.deploy.errors import DeployError
+
+REPOSITORY = re.compile(r"(?P<host>[a-z0-9.-]+(:\d{1,5})?)/(?P<name>[a-z0-9]+([._/-][a-z0-9]+)*)")
+ECR = re.compile(r"(?P<account>\d{12})\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(\.cn)?")
+LOOPBACK = re.compile(r"(localhost|127(\.\d{1,3}){3})(:\d+)?")
+SINGLE = ("application/vnd.oci.image.manifest.v1+json", "application/vnd.docker.distribution.manifest.v2+json")
+LISTS = ("application/vnd.oci.image.index.v1+json", "application/vnd.docker.distribution.manifest.list.v2+json")
+SECONDS = 30
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """What a tag names: the manifest's digest, by which it is deployed, and that of the image's configuration (None for a list)."""
+
+    digest: str
+    config: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repository:
+    """A repository at a host. `login` is `user:password`, or empty."""
+
+    host: str
+    name: str
+    login: str = ""
+
+    @property
+    def address(self) -> str:
+        """As an engine names it, without a tag."""
+        return f"{self.host}/{self.name}"
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether it is on this machine, where registries speak plain HTTP."""
+        return LOOPBACK.fullmatch(self.host) is not None
+
+    def read_manifest(self, tag: str) -> Manifest | None:
+        """What `tag` names in the registry at this moment; None when it names nothing."""
+        url = f"{'http' if self.is_loopback else 'https'}://{self.host}/v2/{self.name}/manifests/{tag}"
+        headers = {"Accept": ", ".join(SINGLE + LISTS)}
+        if self.login:
+            headers["Authorization"] = "Basic " + base64.b64encode(self.login.encode()).decode()
+        try:
+            with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=SECONDS) as answer:  # noqa: S310  # the scheme is ours
+                body: bytes = answer.read()
+        except urllib.error.HTTPError as error:
+            if error.code == 404 and ("NAME_UNKNOWN" not in error.read().decode(errors="replace") or not ECR.fullmatch(self.host)):
+                return None
+            raise DeployError(explain_status(error.code)) from error
+        except OSError as error:
+            raise DeployError("cannot reach the registry that REPOSITORY names: check it, and the network") from error
+        return parse_manifest(body)
+
+
+def explain_status(status: int) -> str:
+    """The sentence for an answer of the registry that is no manifest."""
+    if status == 404:
+        return "expected the repository to exist in ECR: create it first (docs/deploy.md, step 2)"
+    if status in {401, 403}:
+        return "the registry asks for a login: expected a repository in ECR, or one that needs none"
+    return f"the registry would not say what the tag names (HTTP status {status}): try again later"
+
+
+def parse_manifest(body: bytes) -> Manifest:
+    """Read a manifest's own bytes: their SHA-256 is its digest, whatever a header says."""
+    try:
+        document = json.loads(body)
+        config = None if "manifests" in document else document["config"]["digest"]
+    except (ValueError, TypeError, KeyError) as error:
+        raise DeployError("expected an image manifest from the registry, and got something else") from error
+    return Manifest(digest=f"sha256:{hashlib.sha256(body).hexdigest()}", config=config)
+
+
+def open_repository(text: str) -> Repository:
+    """Read `HOST/NAME`, and log in where it is ECR. Raises DeployError for another form, or without credentials."""
+    found = REPOSITORY.fullmatch(text)
+    if found is None:
+        raise DeployError("expected REPOSITORY to be HOST/NAME without a tag, such as ACCOUNT.dkr.ecr.REGION.amazonaws.com/segment-scorer")
+    ecr = ECR.fullmatch(found["host"])
+    return Repository(host=found["host"], name=found["name"], login=log_in(ecr["region"]) if ecr else "")
+
+
+def log_in(region: str) -> str:
+    """ECR's `user:password` for twelve hours, from the AWS credentials in use."""
+    client = open_client("ecr", region=region, endpoint_url=None)
+    with translated("log in to ECR"):
+        token = client.get_authorization_token()["authorizationData"][0]["authorizationToken"]
+    return base64.b64decode(token).decode()
