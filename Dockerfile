@@ -60,8 +60,7 @@ RUN --mount=type=secret,id=ca-bundle,target=/run/secrets/ca-bundle,required=fals
     /build/install.sh /build/service.txt "$TARGETARCH" && /build/compile.sh /opt/venv/lib
 
 FROM code AS service-code
-COPY segment_scorer/cli/__init__.py segment_scorer/cli/main.py segment_scorer/cli/serve.py cli/
-COPY service/ service/
+COPY segment_scorer/ segment_scorer/
 RUN chmod -R a=rX,u+w . && chmod 755 segment_scorer/service/extensions/segment-scorer && /build/compile.sh .
 
 # hadolint ignore=DL3006,DL3029,DL3065  # the default anyway, but podman before version 5 would take the builder's
@@ -81,7 +80,7 @@ COPY --from=service-code /var/task/ /var/task/
 USER 65532:65532
 EXPOSE 8081
 HEALTHCHECK --interval=10s --timeout=10s --start-period=60s CMD ["python", "-m", "segment_scorer.service.probe"]
-ENTRYPOINT ["python", "-m", "segment_scorer.cli.main", "serve"]
+ENTRYPOINT ["python", "-m", "segment_scorer.service"]
 CMD []
 ARG VERSION=unknown
 ARG REVISION=unknown
@@ -105,7 +104,7 @@ COPY --from=service-dependencies /opt/bytecode/ /opt/bytecode/
 COPY --from=service-code /opt/entrypoint.sh /opt/
 COPY --from=service-code /opt/bytecode/var/ /opt/bytecode/var/
 COPY --from=service-code /var/task/ /var/task/
-COPY --from=service-code /var/task/service/extensions/ /opt/extensions/
+COPY --from=service-code /var/task/segment_scorer/service/extensions/ /opt/extensions/
 ENTRYPOINT ["/opt/entrypoint.sh"]
 CMD ["function.handler.handle"]
 ARG VERSION=unknown

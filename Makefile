@@ -25,13 +25,13 @@ check: .venv/ready .cache/cfn-lint/ready .cache/audit/ready ## format, lint, typ
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python tools/locks.py --check
+	$(BIN)/python -m tools.locks --check
 	$(BIN)/python -m tools.stubs --check
 	.cache/cfn-lint/bin/cfn-lint segment_scorer/deploy/template.yaml
-	$(BIN)/python tools/audit.py
+	$(BIN)/python -m tools.audit
 
 lock: .venv/ready ## compile requirements/*.txt again from pyproject.toml
-	$(BIN)/python tools/locks.py
+	$(BIN)/python -m tools.locks
 
 stubs: .venv/ready ## make the Python of protos/open_inference.proto again
 	$(BIN)/python -m tools.stubs
@@ -55,7 +55,7 @@ pin-base: ## write the base's digest, asked of its registry, into the Dockerfile
 
 # UV_OFFLINE=1 make check then takes the locks from uv's cache.
 fetch: .venv/ready .cache/cfn-lint/ready .cache/audit/ready .cache/sam/ready .cache/image-tools/ready ## what check, test and image-test take from the package index, so that they need it no more
-	$(BIN)/python tools/locks.py --fetch
+	$(BIN)/python -m tools.locks --fetch
 	$(BIN)/python -m tools.image.emulator --fetch
 
 interop: .venv/ready ## our client against foreign servers and a foreign client against ours, each in its own environment
@@ -64,7 +64,7 @@ interop: .venv/ready ## our client against foreign servers and a foreign client 
 
 bench: .venv/ready .cache/function/ready .cache/usual/ready ## figures side by side with the limit and the usual way, and docs/benchmarks.md from them (minutes)
 	$(BIN)/python -m tests.interop.prepare mlserver kserve
-	$(BIN)/python -m benchmarks $(ARGS)
+	$(BIN)/python -m tools.benchmarks $(ARGS)
 
 .venv/ready: requirements/all.txt pyproject.toml
 	$(PYTHON) -m venv .venv

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any, TextIO, TypeAlias
 
 from function.errors import SettingsError
+from function.external.lookup import GROUP, Source
 from function.hosts import connect, pinpoint
 from function.pipeline import Pipeline
 from function.policy import Policy
 from function.policy_file import load_policy
-from function.external.lookup import GROUP, Source
 from function.records import Observer, Profiles, Scorer
 from function.settings import Settings, read_settings
 from function.telemetry import Telemetry
@@ -62,8 +62,12 @@ def build_handler(
         profiles=choose_profiles(settings, bundle, policy, profiles),
         clock=clock,
     )
-    idle = ("SCORER_PROFILES is set, but neither the model nor the policy reads External attributes",)
-    telemetry.introduce((*policy.warnings, *(idle if settings.profiles and pipeline.profiles is None else ())))
+    idle = (
+        "SCORER_PROFILES is set, but neither the model nor the policy reads External attributes",
+    )
+    telemetry.introduce(
+        (*policy.warnings, *(idle if settings.profiles and pipeline.profiles is None else ()))
+    )
     cold_starts = [measure_cold_start(environ)]  # popped by the first invocation
 
     def handle(event: Any, context: Any) -> dict[str, Any]:
@@ -117,7 +121,9 @@ def connect_scorer(settings: Settings, bundle: Bundle) -> Scorer:
     )
 
 
-def choose_profiles(settings: Settings, bundle: Bundle, policy: Policy, given: Profiles | None = None) -> Source | None:
+def choose_profiles(
+    settings: Settings, bundle: Bundle, policy: Policy, given: Profiles | None = None
+) -> Source | None:
     """Where profiles come from, the store imported only when chosen; None when neither the model nor the policy reads any.
 
     Raises SettingsError when one does and no store is set: without it every such feature would be missing for everybody.
@@ -127,7 +133,12 @@ def choose_profiles(settings: Settings, bundle: Bundle, policy: Policy, given: P
     if not wanted:
         return None
     store = given or open_profiles(settings, wanted)
-    return Source(store=store, key=settings.profiles_key, patience=settings.profiles_patience, scored=bool(scored))
+    return Source(
+        store=store,
+        key=settings.profiles_key,
+        patience=settings.profiles_patience,
+        scored=bool(scored),
+    )
 
 
 def open_profiles(settings: Settings, wanted: Sequence[str]) -> Profiles:
@@ -141,8 +152,12 @@ def open_profiles(settings: Settings, wanted: Sequence[str]) -> Profiles:
         try:
             from function.external.dynamodb import DynamoProfiles  # noqa: PLC0415  # costs what importing boto3 costs
         except ModuleNotFoundError as error:
-            raise SettingsError("SCORER_PROFILES: dynamodb needs boto3 (the extra `aws`), which is not installed") from error
-        return DynamoProfiles(where, settings.profiles_partition_key, wanted, settings.profiles_patience)
+            raise SettingsError(
+                "SCORER_PROFILES: dynamodb needs boto3 (the extra `aws`), which is not installed"
+            ) from error
+        return DynamoProfiles(
+            where, settings.profiles_partition_key, wanted, settings.profiles_patience
+        )
     raise SettingsError(
         "SCORER_PROFILES: expected a store, sqlite:PATH or dynamodb:TABLE; the model or the policy reads External attributes"
     )
@@ -159,10 +174,18 @@ def measure_cold_start(environ: Mapping[str, str]) -> float:
 
     A host waits for them only in Lambda, and not when the environment was initialised ahead of time (provisioned concurrency, SnapStart).
     """
-    if "AWS_LAMBDA_RUNTIME_API" not in environ or environ.get("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand") != "on-demand":
+    if (
+        "AWS_LAMBDA_RUNTIME_API" not in environ
+        or environ.get("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand") != "on-demand"
+    ):
         return 0.0
     try:
-        ticks = int(Path("/proc/self/stat").read_text("ascii").rpartition(")")[2].split()[19])  # proc(5): field 22, ticks since boot
-        return min(max(0.0, time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")), LONGEST_INIT)
+        ticks = int(
+            Path("/proc/self/stat").read_text("ascii").rpartition(")")[2].split()[19]
+        )  # proc(5): field 22, ticks since boot
+        return min(
+            max(0.0, time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")),
+            LONGEST_INIT,
+        )
     except (OSError, ValueError, IndexError):
         return LONGEST_INIT  # the safe side: the host may have waited as long as an init can take

@@ -15,8 +15,14 @@ from typing import Any
 import numpy as np
 
 from function.errors import EventError, ProfilesError, ScorerError
+from function.external.lookup import (
+    LookUp,
+    Source,
+    describe_look_up,
+    do_without_profiles,
+    look_up_profiles,
+)
 from function.policy import Policy, Rules, decide
-from function.external.lookup import LookUp, Source, describe_look_up, do_without_profiles, look_up_profiles
 from function.records import Batch, Decision, Endpoint, Observer, Scored, Scorer
 from function.scorers.fallback import score_in_order
 from function.telemetry import Account, Telemetry
@@ -45,7 +51,9 @@ class Pipeline:
     profiles: Source | None = None
     clock: Callable[[], float] = time.monotonic
 
-    def answer(self, event: object, remaining: Callable[[], float], cold: float | None = None) -> dict[str, Any]:
+    def answer(
+        self, event: object, remaining: Callable[[], float], cold: float | None = None
+    ) -> dict[str, Any]:
         """Answer one event.
 
         remaining  seconds until Lambda ends this invocation; cold  seconds of a cold start that the host has waited
@@ -61,7 +69,9 @@ class Pipeline:
         look_up = self._enrich(batch, deadline - asked, rules)
         looking_up = self.clock() - asked
         matrix = build_matrix(
-            [e.document for e in look_up.endpoints if e.document is not None and e.problem is None], self.spec, batch.context.reference
+            [e.document for e in look_up.endpoints if e.document is not None and e.problem is None],
+            self.spec,
+            batch.context.reference,
         )
         present = share_present(matrix, self.spec)
         scorable = present >= rules.min_present
@@ -85,7 +95,11 @@ class Pipeline:
                 remaining=remaining(),
                 cold=cold,
                 label=self.label,
-                profiles=describe_look_up(look_up, looking_up, sum(d.external_dropped for d in decisions)) if self.profiles else {},
+                profiles=describe_look_up(
+                    look_up, looking_up, sum(d.external_dropped for d in decisions)
+                )
+                if self.profiles
+                else {},
                 profiles_error=look_up.error,
             )
         )
@@ -113,7 +127,11 @@ class Pipeline:
             return do_without_profiles(batch.endpoints, error)
 
     def _needs_profiles(self, rules: Rules) -> bool:
-        return self.profiles is not None and self.profiles.scored and rules.on_missing_profiles == "on_error"
+        return (
+            self.profiles is not None
+            and self.profiles.scored
+            and rules.on_missing_profiles == "on_error"
+        )
 
     def _score(
         self, matrix: Matrix, timeout: float, rules: Rules, lacking: ProfilesError | None
@@ -129,7 +147,14 @@ class Pipeline:
                 raise
             return None, error
 
-    def _decide(self, endpoints: Sequence[Endpoint], scored: Scored | None, present: Any, scorable: Any, rules: Rules) -> list[Decision]:
+    def _decide(
+        self,
+        endpoints: Sequence[Endpoint],
+        scored: Scored | None,
+        present: Any,
+        scorable: Any,
+        rules: Rules,
+    ) -> list[Decision]:
         """Lay the rows that were scored over the endpoints of the batch, row for row, and let the policy decide."""
         shares, masks = iter(present.tolist()), iter(scorable.tolist())
         scores = iter(scored.scores.tolist() if scored else ())

@@ -92,7 +92,11 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def external(self) -> list[str]:
         """Every attribute of profiles that some rules write."""
-        return [name for rules in (self.rules, *(override.rules for override in self.overrides)) for name in rules.external.values()]
+        return [
+            name
+            for rules in (self.rules, *(override.rules for override in self.overrides))
+            for name in rules.external.values()
+        ]
 
     def rules_for(self, context: Context) -> Rules:
         """The rules that an event's context falls under."""
@@ -104,7 +108,12 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
         return next((override for override in self.overrides if override.matches(context)), None)
 
 
-def decide(endpoints: Sequence[Endpoint], scores: Sequence[float | None] | None, present: Sequence[float], rules: Rules) -> list[Decision]:
+def decide(
+    endpoints: Sequence[Endpoint],
+    scores: Sequence[float | None] | None,
+    present: Sequence[float],
+    rules: Rules,
+) -> list[Decision]:
     """Decide for each endpoint, in order.
 
     scores   a score from 0 to 1 for each endpoint, None for one that was not scored; or None when the batch has no scores
@@ -113,14 +122,21 @@ def decide(endpoints: Sequence[Endpoint], scores: Sequence[float | None] | None,
     unscored = [None] * len(endpoints)
     decisions = [
         decide_one(endpoint, score, share, rules, batch_scored=scores is not None)
-        for endpoint, score, share in zip(endpoints, unscored if scores is None else scores, present, strict=True)
+        for endpoint, score, share in zip(
+            endpoints, unscored if scores is None else scores, present, strict=True
+        )
     ]
     if not rules.external:
         return decisions
-    return [copy_external(decision, endpoint, rules) for decision, endpoint in zip(decisions, endpoints, strict=True)]
+    return [
+        copy_external(decision, endpoint, rules)
+        for decision, endpoint in zip(decisions, endpoints, strict=True)
+    ]
 
 
-def decide_one(endpoint: Endpoint, score: float | None, share: float, rules: Rules, *, batch_scored: bool) -> Decision:
+def decide_one(
+    endpoint: Endpoint, score: float | None, share: float, rules: Rules, *, batch_scored: bool
+) -> Decision:
     """Decide for one endpoint. The first of these that applies is the reason: unreadable, holdout, no_scores, sparse, score."""
     stays_anyway = rules.mode != "filter" and endpoint.document is not None
     if endpoint.problem is not None:
@@ -130,7 +146,9 @@ def decide_one(endpoint: Endpoint, score: float | None, share: float, rules: Rul
     rounded = None if score is None or share < rules.min_present else round(score, rules.decimals)
     band = None if rounded is None or not rules.bands else rules.band_for(rounded)
     if held:
-        return Decision(keep=False, stays=stays_anyway, reason="holdout", score=rounded, band=band, holdout=True)
+        return Decision(
+            keep=False, stays=stays_anyway, reason="holdout", score=rounded, band=band, holdout=True
+        )
     if not batch_scored:
         keep = rules.on_error != "drop"
         return Decision(keep=keep, stays=keep or stays_anyway, reason="no_scores")
@@ -154,7 +172,9 @@ def copy_external(decision: Decision, endpoint: Endpoint, rules: Rules) -> Decis
     for name, field in rules.external.items():
         value = profile.get(field)
         values = value if isinstance(value, list) else [value]
-        readable = [text for item in values if not isinstance(item, list) for text in read_texts(item)]
+        readable = [
+            text for item in values if not isinstance(item, list) for text in read_texts(item)
+        ]
         texts = [text for text in readable if is_encodable(text)]
         dropped += sum(item is not None and item != "" for item in values) - len(texts)
         if texts:

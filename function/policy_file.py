@@ -37,7 +37,9 @@ class Reader:
         self.problems: list[str] = []
         self.warnings: list[str] = []
 
-    def read_rules(self, table: Mapping[str, Any], place: str, parent: Mapping[str, Any]) -> tuple[Rules | None, dict[str, Any]]:
+    def read_rules(
+        self, table: Mapping[str, Any], place: str, parent: Mapping[str, Any]
+    ) -> tuple[Rules | None, dict[str, Any]]:
         """The rules of `table` laid over `parent` (values already read); and the merged values, for overrides to lie over."""
         before = len(self.problems)
         values = dict(parent)
@@ -46,7 +48,9 @@ class Reader:
                 name, check = KEYS[key]
                 values[name] = check(self, f"{place}{key}", raw)
             elif not (place and key in MATCHED) and not (not place and key == "override"):
-                self.problems.append(f"{place}{key}: unknown key; expected one of {', '.join(KEYS)}")
+                self.problems.append(
+                    f"{place}{key}: unknown key; expected one of {', '.join(KEYS)}"
+                )
         if len(self.problems) > before:
             return None, values
         keep = values.get("keep", "at_least")
@@ -56,9 +60,20 @@ class Reader:
         else:
             resolved = self.model_threshold if threshold == "model" else threshold
         rules = Rules(**{**values, "threshold": resolved})
-        names = [name for name in (rules.score_attribute, rules.band_attribute, rules.holdout.attribute, *rules.external) if name]
+        names = [
+            name
+            for name in (
+                rules.score_attribute,
+                rules.band_attribute,
+                rules.holdout.attribute,
+                *rules.external,
+            )
+            if name
+        ]
         if len(set(names)) < len(names):
-            written = "score_attribute, band_attribute, holdout.attribute" + (", external" if rules.external else "")
+            written = "score_attribute, band_attribute, holdout.attribute" + (
+                ", external" if rules.external else ""
+            )
             self.problems.append(f"{place}{written}: expected different names")
         return rules, values
 
@@ -86,7 +101,9 @@ class Reader:
         if isinstance(raw, dict) and set(raw) == {"reach"}:
             return {"reach": self.number(f"{place}.reach", raw["reach"])}
         if isinstance(raw, str | dict):
-            self.problems.append(f'{place}: expected "model", a number from 0 to 1, or {{ reach = share }}')
+            self.problems.append(
+                f'{place}: expected "model", a number from 0 to 1, or {{ reach = share }}'
+            )
             return "model"
         return self.number(place, raw)
 
@@ -100,7 +117,9 @@ class Reader:
     def text(self, place: str, raw: Any, *, wanted: bool = False) -> str:
         """Text; when `wanted`, of one character or more."""
         if not isinstance(raw, str) or (wanted and not raw):
-            self.problems.append(f"{place}: expected text" + (" of one character or more" if wanted else ""))
+            self.problems.append(
+                f"{place}: expected text" + (" of one character or more" if wanted else "")
+            )
             return ""
         return raw
 
@@ -108,9 +127,13 @@ class Reader:
         """An attribute's or metric's name, at most 50 characters."""
         name = self.text(place, raw, wanted=wanted)
         if len(name) > LONGEST_NAME:
-            self.problems.append(f"{place}: expected a name of at most {LONGEST_NAME} characters, which is Pinpoint's limit")
+            self.problems.append(
+                f"{place}: expected a name of at most {LONGEST_NAME} characters, which is Pinpoint's limit"
+            )
         if any(character in UNWISE_IN_NAMES for character in name):
-            self.warnings.append(f"{place}: Pinpoint advises against {' '.join(UNWISE_IN_NAMES)} in attribute names")
+            self.warnings.append(
+                f"{place}: Pinpoint advises against {' '.join(UNWISE_IN_NAMES)} in attribute names"
+            )
         return name
 
     def metric(self, place: str, raw: Any) -> str:
@@ -147,11 +170,17 @@ class Reader:
         if len(name) > LONGEST_BAND:
             self.problems.append(f"{place}.name: expected at most {LONGEST_BAND:,} characters")
         elif len(name) > LONGEST_VALUE:
-            self.warnings.append(f"{place}.name: over {LONGEST_VALUE} characters, Pinpoint's limit for an attribute's value")
+            self.warnings.append(
+                f"{place}.name: over {LONGEST_VALUE} characters, Pinpoint's limit for an attribute's value"
+            )
         if len(body) > LONGEST_SMS:
-            self.warnings.append(f"{place}.body_override: over {LONGEST_SMS:,} characters, the limit for SMS")
+            self.warnings.append(
+                f"{place}.body_override: over {LONGEST_SMS:,} characters, the limit for SMS"
+            )
         if len((title + body).encode("utf-8", "replace")) > LARGEST_PUSH:
-            self.warnings.append(f"{place}: title_override and body_override take over {LARGEST_PUSH:,} bytes, the limit for push")
+            self.warnings.append(
+                f"{place}: title_override and body_override take over {LARGEST_PUSH:,} bytes, the limit for push"
+            )
         at_least = self.number(f"{place}.at_least", table.get("at_least"))
         return Band(name=name, at_least=at_least, title_override=title, body_override=body)
 
@@ -163,7 +192,9 @@ class Reader:
         for name, path in raw.items():
             self.attribute(f"{place}.{name}", name, wanted=True)
             if not isinstance(path, str) or not path.startswith(EXTERNAL) or path == EXTERNAL:
-                self.problems.append(f"{place}.{name}: expected a path below External, such as External.Tier")
+                self.problems.append(
+                    f"{place}.{name}: expected a path below External, such as External.Tier"
+                )
         return {name: str(path).removeprefix(EXTERNAL) for name, path in raw.items()}
 
     def table(self, place: str, raw: Any, keys: set[str]) -> Mapping[str, Any]:
@@ -173,8 +204,14 @@ class Reader:
             return {}
         for key in raw:
             if key not in keys:
-                misplaced = "; keys of the whole policy stand above the first [table]" if key in KEYS else ""
-                self.problems.append(f"{place}.{key}: unknown key; expected one of {', '.join(sorted(keys))}{misplaced}")
+                misplaced = (
+                    "; keys of the whole policy stand above the first [table]"
+                    if key in KEYS
+                    else ""
+                )
+                self.problems.append(
+                    f"{place}.{key}: unknown key; expected one of {', '.join(sorted(keys))}{misplaced}"
+                )
         return raw
 
     def read_overrides(self, raw: Any, parent: Mapping[str, Any]) -> tuple[Override, ...]:
@@ -188,7 +225,11 @@ class Reader:
             if not isinstance(row, dict):
                 self.problems.append(f"{place}: expected a table")
                 continue
-            ids = {key: self.text(f"{place}.{key}", row[key], wanted=True) for key in MATCHED if key in row}
+            ids = {
+                key: self.text(f"{place}.{key}", row[key], wanted=True)
+                for key in MATCHED
+                if key in row
+            }
             if not ids:
                 self.problems.append(f"{place}: expected one or more of {', '.join(MATCHED)}")
             rules, _ = self.read_rules(row, f"{place}.", parent)
@@ -205,7 +246,10 @@ KEYS: dict[str, tuple[str, Callable[[Reader, str, Any], Any]]] = {
     "keep": ("keep", lambda r, p, v: r.choice("at_least", "below")(p, v)),
     "decimals": ("decimals", Reader.decimals),
     "on_error": ("on_error", lambda r, p, v: r.choice("keep", "drop", "raise")(p, v)),
-    "on_missing_profiles": ("on_missing_profiles", lambda r, p, v: r.choice("on_error", "score")(p, v)),
+    "on_missing_profiles": (
+        "on_missing_profiles",
+        lambda r, p, v: r.choice("on_error", "score")(p, v),
+    ),
     "unreadable": ("unreadable", lambda r, p, v: r.choice("keep", "drop")(p, v)),
     "min_present": ("min_present", Reader.number),
     "sparse": ("sparse", lambda r, p, v: r.choice("keep", "drop")(p, v)),
@@ -232,7 +276,9 @@ def load_policy(path: Path, *, threshold: float, quantiles: Sequence[float]) -> 
         raise SettingsError(f"{path}: {error}") from error
 
 
-def read_policy(table: Mapping[str, Any], *, threshold: float, quantiles: Sequence[float]) -> Policy:
+def read_policy(
+    table: Mapping[str, Any], *, threshold: float, quantiles: Sequence[float]
+) -> Policy:
     """Make a policy of plain data, as TOML gives it. Raises SettingsError naming every problem."""
     reader = Reader(threshold, quantiles)
     rules, values = reader.read_rules(table, "", {})
@@ -247,11 +293,22 @@ def find_ties(overrides: Mapping[int, Override]) -> list[str]:
     problems = []
     for (first, one), (second, other) in combinations(overrides.items(), 2):
         union = {**one.ids, **other.ids}
-        compatible = all(union[key] == value for ids in (one.ids, other.ids) for key, value in ids.items())
-        decided = any(len(third.ids) > len(one.ids) and third.ids.items() <= union.items() for third in overrides.values())
+        compatible = all(
+            union[key] == value for ids in (one.ids, other.ids) for key, value in ids.items()
+        )
+        decided = any(
+            len(third.ids) > len(one.ids) and third.ids.items() <= union.items()
+            for third in overrides.values()
+        )
         if len(one.ids) == len(other.ids) and compatible and not decided:
-            cure = "; a third that has the ids of both would decide" if len(union) > len(one.ids) else ""
-            problems.append(f"override[{first}], override[{second}]: expected no event to match both with as many ids{cure}")
+            cure = (
+                "; a third that has the ids of both would decide"
+                if len(union) > len(one.ids)
+                else ""
+            )
+            problems.append(
+                f"override[{first}], override[{second}]: expected no event to match both with as many ids{cure}"
+            )
     return problems
 
 

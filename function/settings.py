@@ -16,7 +16,9 @@ from model.features import Feature, find_feature_problems
 PREFIX = "SCORER_"
 ROOT = Path(__file__).parent.parent
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
-TABLE_NAME = re.compile(r"[A-Za-z0-9_.-]{3,255}", re.ASCII)  # DynamoDB developer guide, "Naming rules"
+TABLE_NAME = re.compile(
+    r"[A-Za-z0-9_.-]{3,255}", re.ASCII
+)  # DynamoDB developer guide, "Naming rules"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +56,11 @@ class Settings:
 
 def read_settings(environ: Mapping[str, str]) -> Settings:
     """Read every `SCORER_*` variable. Raises SettingsError for an unknown name or a value outside its range, all problems at once."""
-    problems = [f"{name}: unknown setting" for name in environ if name.startswith(PREFIX) and name not in READERS]
+    problems = [
+        f"{name}: unknown setting"
+        for name in environ
+        if name.startswith(PREFIX) and name not in READERS
+    ]
     values: dict[str, Any] = {}
     for name, (field, default, read) in READERS.items():
         try:
@@ -93,14 +99,21 @@ def _milliseconds(lowest: int, highest: int) -> Callable[[str], float]:
 
 
 def _target(text: str) -> str:
-    if text != "bundled" and (not TARGET.fullmatch(text) or (not text.startswith("unix:") and int(text.rpartition(":")[2]) > LARGEST_PORT)):
+    if text != "bundled" and (
+        not TARGET.fullmatch(text)
+        or (not text.startswith("unix:") and int(text.rpartition(":")[2]) > LARGEST_PORT)
+    ):
         raise ValueError("bundled, host:port, dns:///host:port or unix:/path")
     return text
 
 
 def _profiles(text: str) -> str:
     kind, _, where = text.partition(":")
-    if text and not (kind == "sqlite" and where) and not (kind == "dynamodb" and TABLE_NAME.fullmatch(where)):
+    if (
+        text
+        and not (kind == "sqlite" and where)
+        and not (kind == "dynamodb" and TABLE_NAME.fullmatch(where))
+    ):
         raise ValueError("nothing, sqlite:PATH or dynamodb:TABLE")
     return text
 
@@ -108,13 +121,20 @@ def _profiles(text: str) -> str:
 def read_profile_key(text: str) -> tuple[str, ...]:
     """The steps through an endpoint document to the key of a person's profile; none for the endpoint's own id. Raises ValueError."""
     path = {"user_id": "User.UserId", "endpoint_id": ""}.get(text, text)
-    if path == text and (text.startswith("External.") or find_feature_problems({"name": "key", "path": text, "kind": "category"})):
-        raise ValueError("user_id, endpoint_id or a path below the endpoint document such as Attributes.CustomerNumber")
+    if path == text and (
+        text.startswith("External.")
+        or find_feature_problems({"name": "key", "path": text, "kind": "category"})
+    ):
+        raise ValueError(
+            "user_id, endpoint_id or a path below the endpoint document such as Attributes.CustomerNumber"
+        )
     return Feature(name="key", path=path, kind="category").keys if path else ()
 
 
 def _text(text: str) -> str:
-    if not is_encodable(text):  # bytes of the environment that are no UTF-8 arrive as lone surrogates; gRPC would refuse every call
+    if not is_encodable(
+        text
+    ):  # bytes of the environment that are no UTF-8 arrive as lone surrogates; gRPC would refuse every call
         raise ValueError("text in UTF-8")
     return text
 
@@ -141,8 +161,13 @@ def _yes_or_no(text: str) -> bool:
 
 def _metadata(text: str) -> tuple[tuple[str, str], ...]:
     pairs = [pair.partition("=") for pair in text.split(",")] if text else []
-    if not all(METADATA_NAME.fullmatch(name) and value.isascii() and value.isprintable() for name, _, value in pairs):
-        raise ValueError("name=value pairs with commas between, names in lower case, no -bin names, values printable ASCII")
+    if not all(
+        METADATA_NAME.fullmatch(name) and value.isascii() and value.isprintable()
+        for name, _, value in pairs
+    ):
+        raise ValueError(
+            "name=value pairs with commas between, names in lower case, no -bin names, values printable ASCII"
+        )
     return tuple((name, value) for name, _, value in pairs)
 
 

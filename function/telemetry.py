@@ -14,19 +14,26 @@ from typing import Any, TextIO
 import msgspec
 import numpy as np
 from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
-from aws_lambda_powertools.metrics.provider.cloudwatch_emf.cloudwatch import AmazonCloudWatchEMFProvider
+from aws_lambda_powertools.metrics.provider.cloudwatch_emf.cloudwatch import (
+    AmazonCloudWatchEMFProvider,
+)
 
 from function.errors import ProfilesError, ScorerError
 from function.policy import count_outcomes
 from function.records import Batch, Reply, Scored
-from model.bundle import Bundle
 from model.bins import BinCounter, read_references
+from model.bundle import Bundle
 from model.features import Matrix
 
 NAMESPACE = "SegmentScorer"
 SERVICE = "segment-scorer"
 # Every other metric is a count. A share has no unit in CloudWatch.
-UNITS = {"scoring_ms": "Milliseconds", "remaining_ms": "Milliseconds", "profiles_ms": "Milliseconds", "missing_share": "None"}
+UNITS = {
+    "scoring_ms": "Milliseconds",
+    "remaining_ms": "Milliseconds",
+    "profiles_ms": "Milliseconds",
+    "missing_share": "None",
+}
 # The messages of log lines that `segment-scorer drift` reads.
 BATCH = "batch"
 MODEL = "model"
@@ -76,9 +83,15 @@ class Telemetry:
         self._stream = stream
         self._bundle = bundle
         references = read_references(bundle.manifest.get("drift"), bundle.spec.columns)
-        self._bins = None if references is None else (BinCounter(references[0]), BinCounter([references[1]]))
+        self._bins = (
+            None if references is None else (BinCounter(references[0]), BinCounter([references[1]]))
+        )
         handler = logging.StreamHandler(stream)
-        handler.setFormatter(LambdaPowertoolsFormatter(utc=True, json_serializer=write_json, service=SERVICE, location=None))
+        handler.setFormatter(
+            LambdaPowertoolsFormatter(
+                utc=True, json_serializer=write_json, service=SERVICE, location=None
+            )
+        )
         self._logger = logging.Logger(SERVICE, level)  # noqa: LOG001  # outside the registry: nothing shared, nothing propagated
         self._logger.addHandler(handler)
         self._emf = AmazonCloudWatchEMFProvider(namespace=NAMESPACE)
@@ -88,7 +101,10 @@ class Telemetry:
         for sentence in warnings:
             self._logger.warning(sentence)
         if self._bins is not None:
-            self._logger.info(MODEL, extra={"model": self._bundle.label, "reference": self._bundle.manifest["drift"]})
+            self._logger.info(
+                MODEL,
+                extra={"model": self._bundle.label, "reference": self._bundle.manifest["drift"]},
+            )
 
     def record(self, account: Account) -> None:
         """Write one log line and one metrics blob for a batch; at level DEBUG also a line for each unreadable endpoint, saying why."""
@@ -100,7 +116,9 @@ class Telemetry:
         bins: dict[str, Any] = {}
         if self._bins is not None:
             features, score = self._bins
-            bins["feature_bins"] = dict(zip(self._bundle.spec.columns, features.count(account.matrix), strict=True))
+            bins["feature_bins"] = dict(
+                zip(self._bundle.spec.columns, features.count(account.matrix), strict=True)
+            )
             if account.scored is not None:
                 bins["score_bins"] = score.count(account.scored.scores[:, np.newaxis])[0]
         if self._logger.isEnabledFor(logging.INFO):
@@ -113,15 +131,26 @@ class Telemetry:
                     "scored_by": account.scored.label if account.scored else None,
                     "error": describe_error(account),
                     "campaign_id": account.batch.context.campaign_id,
-                    **({"profiles_error": type(account.profiles_error).__name__} if account.profiles_error else {}),
+                    **(
+                        {"profiles_error": type(account.profiles_error).__name__}
+                        if account.profiles_error
+                        else {}
+                    ),
                     **facts,
                     **bins,
                 },
             )
         blob = self._emf.serialize_metric_set(
-            metrics={name: {"Unit": UNITS.get(name, "Count"), "Value": value} for name, value in facts.items() if value is not None},
+            metrics={
+                name: {"Unit": UNITS.get(name, "Count"), "Value": value}
+                for name, value in facts.items()
+                if value is not None
+            },
             dimensions={"model": account.label, "mode": account.mode},
-            metadata={"campaign_id": account.batch.context.campaign_id, "score_bins": bins.get("score_bins")},
+            metadata={
+                "campaign_id": account.batch.context.campaign_id,
+                "score_bins": bins.get("score_bins"),
+            },
         )
         line = write_json(blob) + "\n"
         with contextlib.suppress(
@@ -139,7 +168,9 @@ def gather_facts(account: Account) -> dict[str, float | None]:
         "annotations_dropped": int(account.reply.annotations_dropped),
         "fallback_used": int(account.scored is not None and bool(account.scored.resorted)),
         "scoring_ms": round(account.scoring * 1000, 3),
-        "remaining_ms": round(account.remaining * 1000) if account.remaining != float("inf") else None,
+        "remaining_ms": round(account.remaining * 1000)
+        if account.remaining != float("inf")
+        else None,
         "missing_share": round(account.missing, 4),
         "cold_start": int(account.cold is not None),
         **account.profiles,

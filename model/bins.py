@@ -32,13 +32,17 @@ def find_edges(column: npt.NDArray[np.floating[Any]]) -> list[float]:
     return [float(value) for value in np.unique(cuts) if value < values[-1]]
 
 
-def count_bins(column: npt.NDArray[np.floating[Any]], edges: Sequence[float]) -> npt.NDArray[np.int64]:
+def count_bins(
+    column: npt.NDArray[np.floating[Any]], edges: Sequence[float]
+) -> npt.NDArray[np.int64]:
     """How many of `column` [n] fall into each bin: int64 [len(edges) + 2], the last one counting the missing (NaN).
 
     Bin i holds edges[i - 1] < x <= edges[i]; the first and the last bin of values are open outwards.
     """
     missing = np.isnan(column)
-    places = np.searchsorted(np.asarray(edges, dtype=np.float64), column[~missing].astype(np.float64), side="left")
+    places = np.searchsorted(
+        np.asarray(edges, dtype=np.float64), column[~missing].astype(np.float64), side="left"
+    )
     return np.append(np.bincount(places, minlength=len(edges) + 1), missing.sum()).astype(np.int64)
 
 
@@ -57,7 +61,9 @@ class Reference:
     shares: tuple[float, ...]
 
 
-def read_references(described: object, columns: Sequence[str]) -> tuple[tuple[Reference, ...], Reference] | None:
+def read_references(
+    described: object, columns: Sequence[str]
+) -> tuple[tuple[Reference, ...], Reference] | None:
     """Read the manifest's `drift`: a reference for each of `columns`, in order, and the score's. None when the manifest has none.
 
     Raises BundleError when it has one of another form.
@@ -65,9 +71,15 @@ def read_references(described: object, columns: Sequence[str]) -> tuple[tuple[Re
     if described is None:
         return None
     features = described.get("features") if isinstance(described, Mapping) else None
-    if not isinstance(described, Mapping) or not isinstance(features, Mapping) or list(features) != list(columns):
+    if (
+        not isinstance(described, Mapping)
+        or not isinstance(features, Mapping)
+        or list(features) != list(columns)
+    ):
         raise BundleError("drift: expected `features`, one of each column in order, and `score`")
-    return tuple(read_reference(features[column]) for column in columns), read_reference(described.get("score"))
+    return tuple(read_reference(features[column]) for column in columns), read_reference(
+        described.get("score")
+    )
 
 
 def read_reference(described: object) -> Reference:
@@ -77,8 +89,14 @@ def read_reference(described: object) -> Reference:
         shares = tuple(float(share) for share in (*described["shares"], described["missing"]))  # type: ignore[index]
     except (TypeError, KeyError, ValueError) as error:
         raise BundleError("drift: expected edges, shares and missing, all numbers") from error
-    if len(shares) != len(edges) + 2 or sorted(set(edges)) != list(edges) or not all(0 <= share <= 1 for share in shares):
-        raise BundleError("drift: expected ascending edges, and one share from 0 to 1 more than there are edges")
+    if (
+        len(shares) != len(edges) + 2
+        or sorted(set(edges)) != list(edges)
+        or not all(0 <= share <= 1 for share in shares)
+    ):
+        raise BundleError(
+            "drift: expected ascending edges, and one share from 0 to 1 more than there are edges"
+        )
     return Reference(edges=edges, shares=shares)
 
 
@@ -100,7 +118,9 @@ class BinCounter:
         np.copyto(places, self._missing, where=np.isnan(matrix))
         places += self._offsets
         counts = np.bincount(places.ravel(), minlength=self._starts[-1]).tolist()
-        return [counts[start:end] for start, end in zip(self._starts, self._starts[1:], strict=False)]
+        return [
+            counts[start:end] for start, end in zip(self._starts, self._starts[1:], strict=False)
+        ]
 
 
 def measure_drift(expected: Sequence[float], counts: Sequence[int]) -> float:

@@ -82,13 +82,19 @@ def load_bundle(directory: Path) -> Bundle:
     except SpecError as error:
         raise BundleError(f"{directory / MANIFEST_FILE}: spec: {error}") from error
     if list(spec.columns) != manifest["columns"]:
-        raise BundleError(f"{directory / MANIFEST_FILE}: expected columns to be the {len(spec.columns)} that its spec makes, in order")
+        raise BundleError(
+            f"{directory / MANIFEST_FILE}: expected columns to be the {len(spec.columns)} that its spec makes, in order"
+        )
     try:
         digest = hashlib.sha256((directory / MODEL_FILE).read_bytes()).hexdigest()
     except OSError as error:
-        raise BundleError(f"{directory / MODEL_FILE}: expected the model, a readable file") from error
+        raise BundleError(
+            f"{directory / MODEL_FILE}: expected the model, a readable file"
+        ) from error
     if digest != manifest["sha256"]:
-        raise BundleError(f"{directory / MODEL_FILE}: expected the SHA-256 that {MANIFEST_FILE} names; the two are not of one training run")
+        raise BundleError(
+            f"{directory / MODEL_FILE}: expected the SHA-256 that {MANIFEST_FILE} names; the two are not of one training run"
+        )
     rows, scores = _read_golden(manifest["golden"], len(spec.columns), directory)
     return Bundle(
         directory=directory,
@@ -109,7 +115,9 @@ def read_manifest(directory: Path) -> dict[str, Any]:
     try:
         manifest = json.loads(path.read_text("utf-8"))
     except FileNotFoundError as error:
-        raise BundleError(f"{directory}: expected a bundle: a directory with {MANIFEST_FILE} and {MODEL_FILE}") from error
+        raise BundleError(
+            f"{directory}: expected a bundle: a directory with {MANIFEST_FILE} and {MODEL_FILE}"
+        ) from error
     except (OSError, ValueError, RecursionError) as error:
         raise BundleError(f"{path}: expected readable JSON in UTF-8") from error
     if not isinstance(manifest, dict):
@@ -117,7 +125,8 @@ def read_manifest(directory: Path) -> dict[str, Any]:
     problems = [
         f"expected {key} to be of type {kind.__name__}"
         for key, kind in REQUIRED.items()
-        if not isinstance(manifest.get(key), (int, float) if kind is float else kind) or isinstance(manifest.get(key), bool)
+        if not isinstance(manifest.get(key), (int, float) if kind is float else kind)
+        or isinstance(manifest.get(key), bool)
     ]
     if not problems and manifest["format"] != FORMAT:
         problems = [f"expected format {FORMAT}; train again, or use the release that wrote it"]
@@ -130,7 +139,12 @@ def read_manifest(directory: Path) -> dict[str, Any]:
     return manifest
 
 
-def write_bundle(directory: Path, model: bytes, manifest: Mapping[str, Any], files: Mapping[str, bytes] | None = None) -> None:
+def write_bundle(
+    directory: Path,
+    model: bytes,
+    manifest: Mapping[str, Any],
+    files: Mapping[str, bytes] | None = None,
+) -> None:
     """Write a bundle so that `directory` is, at every moment, the old one whole, the new one whole, or absent.
 
     `files` go beside the model: name -> content, of those a bundle may hold. `sha256` and `format` are filled in here.
@@ -140,14 +154,19 @@ def write_bundle(directory: Path, model: bytes, manifest: Mapping[str, Any], fil
 
     check_destination(directory)
     directory = directory.resolve()
-    fresh, old = directory.with_name(f".{directory.name}.new"), directory.with_name(f".{directory.name}.old")
+    fresh, old = (
+        directory.with_name(f".{directory.name}.new"),
+        directory.with_name(f".{directory.name}.old"),
+    )
     whole = {"format": FORMAT, **manifest, "sha256": hashlib.sha256(model).hexdigest()}
     try:
         for leftover in (fresh, old):
             shutil.rmtree(leftover, ignore_errors=True)
         fresh.mkdir(parents=True)
         (fresh / MODEL_FILE).write_bytes(model)
-        (fresh / MANIFEST_FILE).write_text(json.dumps(whole, indent=1, ensure_ascii=False, allow_nan=False) + "\n", "utf-8")
+        (fresh / MANIFEST_FILE).write_text(
+            json.dumps(whole, indent=1, ensure_ascii=False, allow_nan=False) + "\n", "utf-8"
+        )
         for name, content in (files or {}).items():
             (fresh / name).write_bytes(content)
         load_bundle(fresh)
@@ -156,7 +175,9 @@ def write_bundle(directory: Path, model: bytes, manifest: Mapping[str, Any], fil
             directory.rename(old)
         fresh.rename(directory)
     except OSError as error:
-        raise BundleError(f"{directory}: expected a directory that can be written: {error.strerror}") from error
+        raise BundleError(
+            f"{directory}: expected a directory that can be written: {error.strerror}"
+        ) from error
     finally:
         if old.exists() and not directory.exists():
             old.rename(directory)
@@ -171,15 +192,26 @@ def check_destination(directory: Path) -> None:
     except FileNotFoundError:
         return
     except OSError as error:
-        raise BundleError(f"{directory}: expected a directory, or nothing yet: {error.strerror}") from error
-    if names and (MANIFEST_FILE not in names or not all(name in OWN_FILES or name.endswith(".png") for name in names)):
-        raise BundleError(f"{directory}: expected a new or empty directory, or a bundle and nothing else, since it is replaced whole")
+        raise BundleError(
+            f"{directory}: expected a directory, or nothing yet: {error.strerror}"
+        ) from error
+    if names and (
+        MANIFEST_FILE not in names
+        or not all(name in OWN_FILES or name.endswith(".png") for name in names)
+    ):
+        raise BundleError(
+            f"{directory}: expected a new or empty directory, or a bundle and nothing else, since it is replaced whole"
+        )
 
 
 def check_golden(bundle: Bundle, scores: npt.NDArray[np.floating[Any]]) -> None:
     """Compare `scores` [g], got by scoring `bundle.golden_rows`, with what the trainer wrote. Raises BundleError beyond 1e-6."""
-    if scores.shape != bundle.golden_scores.shape or not np.allclose(scores, bundle.golden_scores, rtol=0, atol=GOLDEN_TOLERANCE):
-        raise BundleError(f"{bundle.directory}: expected the golden rows to score as the trainer wrote, within {GOLDEN_TOLERANCE:g}")
+    if scores.shape != bundle.golden_scores.shape or not np.allclose(
+        scores, bundle.golden_scores, rtol=0, atol=GOLDEN_TOLERANCE
+    ):
+        raise BundleError(
+            f"{bundle.directory}: expected the golden rows to score as the trainer wrote, within {GOLDEN_TOLERANCE:g}"
+        )
 
 
 def golden_as_data(rows: Matrix, scores: npt.NDArray[np.floating[Any]]) -> dict[str, Any]:
@@ -190,19 +222,33 @@ def golden_as_data(rows: Matrix, scores: npt.NDArray[np.floating[Any]]) -> dict[
     }
 
 
-def _read_golden(golden: Mapping[str, Any], width: int, directory: Path) -> tuple[Matrix, npt.NDArray[np.float64]]:
+def _read_golden(
+    golden: Mapping[str, Any], width: int, directory: Path
+) -> tuple[Matrix, npt.NDArray[np.float64]]:
     try:
-        rows = np.array([[np.nan if x is None else x for x in row] for row in golden["rows"]], dtype=np.float32)
+        rows = np.array(
+            [[np.nan if x is None else x for x in row] for row in golden["rows"]], dtype=np.float32
+        )
         scores = np.array(golden["scores"], dtype=np.float64)
     except (KeyError, TypeError, ValueError) as error:
-        raise BundleError(f"{directory / MANIFEST_FILE}: expected golden to hold rows of numbers or null, and scores") from error
+        raise BundleError(
+            f"{directory / MANIFEST_FILE}: expected golden to hold rows of numbers or null, and scores"
+        ) from error
     if not len(scores) or rows.shape != (len(scores), width):
-        raise BundleError(f"{directory / MANIFEST_FILE}: expected one golden row or more of {width} columns, and a score for each")
+        raise BundleError(
+            f"{directory / MANIFEST_FILE}: expected one golden row or more of {width} columns, and a score for each"
+        )
     return rows, scores
 
 
 def _read_quantiles(values: Sequence[Any], directory: Path) -> tuple[float, ...]:
-    numbers = [value for value in values if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1]
+    numbers = [
+        value
+        for value in values
+        if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1
+    ]
     if len(numbers) != len(values) or len(values) < 2 or sorted(numbers) != numbers:
-        raise BundleError(f"{directory / MANIFEST_FILE}: expected quantiles to be two ascending scores or more")
+        raise BundleError(
+            f"{directory / MANIFEST_FILE}: expected quantiles to be two ascending scores or more"
+        )
     return tuple(float(number) for number in numbers)

@@ -17,7 +17,12 @@ NUMBERED = re.compile(r"(.+)_([1-9][0-9]{0,2})", re.ASCII | re.DOTALL)
 PROFILE_ID = ("ProfileId", "profileId")  # an export's, an event's
 EMAIL_FIELDS = ("emailAddress", "personalEmailAddress", "businessEmailAddress")
 PHONE_FIELDS = ("phoneNumber", "mobilePhoneNumber", "homePhoneNumber", "businessPhoneNumber")
-ADDRESS_FIELDS = {"City": ("city",), "Country": ("country",), "PostalCode": ("postalCode",), "Region": ("county", "province", "state")}
+ADDRESS_FIELDS = {
+    "City": ("city",),
+    "Country": ("country",),
+    "PostalCode": ("postalCode",),
+    "Region": ("county", "province", "state"),
+}
 DEMOGRAPHIC = "Demographic_"
 METRICS = "Metrics_"
 
@@ -32,11 +37,15 @@ def profile_to_document(profile: Mapping[str, Any]) -> dict[str, Any]:
     fields = {lower_first(name): value for name, value in profile.items()}
     document: dict[str, Any] = {}
     flat, address = fields.get("attributes"), fields.get("address")
-    attributes, metrics, demographic, location = split_attributes(flat if isinstance(flat, Mapping) else {})
+    attributes, metrics, demographic, location = split_attributes(
+        flat if isinstance(flat, Mapping) else {}
+    )
     if isinstance(address, Mapping):
         places = {lower_first(name): value for name, value in address.items()}
         for name, sources in ADDRESS_FIELDS.items():
-            value = next((places[source] for source in sources if places.get(source) is not None), None)
+            value = next(
+                (places[source] for source in sources if places.get(source) is not None), None
+            )
             if value is not None:
                 location[name] = value
     user: dict[str, Any] = {"UserAttributes": attributes} if attributes else {}
@@ -45,12 +54,25 @@ def profile_to_document(profile: Mapping[str, Any]) -> dict[str, Any]:
     email = next((fields[name] for name in EMAIL_FIELDS if fields.get(name)), None)
     phone = next((fields[name] for name in PHONE_FIELDS if fields.get(name)), None)
     if (email is None) != (phone is None):
-        document |= {"ChannelType": "SMS" if email is None else "EMAIL", "Address": phone if email is None else email}
-    groups = {"Attributes": attributes, "Metrics": metrics, "Demographic": demographic, "Location": location, "User": user}
+        document |= {
+            "ChannelType": "SMS" if email is None else "EMAIL",
+            "Address": phone if email is None else email,
+        }
+    groups = {
+        "Attributes": attributes,
+        "Metrics": metrics,
+        "Demographic": demographic,
+        "Location": location,
+        "User": user,
+    }
     document |= {name: group for name, group in groups.items() if group}
     # A wrong type is not a missing value: it goes where the document's check will name it.
     misfits = {"Attributes": flat, "Location": address}
-    return document | {name: value for name, value in misfits.items() if value is not None and not isinstance(value, Mapping)}
+    return document | {
+        name: value
+        for name, value in misfits.items()
+        if value is not None and not isinstance(value, Mapping)
+    }
 
 
 def split_attributes(
@@ -87,7 +109,9 @@ def join_numbered(attributes: dict[str, Any]) -> dict[str, Any]:
     for name, numbered in series.items():
         if len(numbered) > 1 and set(numbered) == set(range(1, len(numbered) + 1)):
             values = [joined.pop(numbered[index]) for index in range(1, len(numbered) + 1)]
-            joined[name] = [item for value in values for item in (value if isinstance(value, list) else [value])]
+            joined[name] = [
+                item for value in values for item in (value if isinstance(value, list) else [value])
+            ]
     return joined
 
 

@@ -14,13 +14,19 @@ import msgspec
 # Field names and types: Amazon Pinpoint API reference, "Endpoint" resource (EndpointResponse), read tolerantly: every field may be
 # missing or null, a scalar may stand where a list of one belongs, and attribute values may be numbers (AWS's own sample sends them).
 LARGEST = 1.7976931348623157e308
-Finite: TypeAlias = Annotated[float, msgspec.Meta(ge=-LARGEST, le=LARGEST)]  # neither infinity nor NaN
+Finite: TypeAlias = Annotated[
+    float, msgspec.Meta(ge=-LARGEST, le=LARGEST)
+]  # neither infinity nor NaN
 Scalar: TypeAlias = str | int | Finite | bool | None
 # Pinpoint allows 250 attribute names in a whole application; four times that is no endpoint any more.
 MOST_NAMES = 1_000
 MOST_DEPTH = 32
-LARGEST_INTEGER_BITS = 1024  # beyond it an integer is no finite float, and far beyond it Python refuses to write it
-Attributes: TypeAlias = Annotated[dict[str, list[Scalar] | Scalar], msgspec.Meta(max_length=MOST_NAMES)]
+LARGEST_INTEGER_BITS = (
+    1024  # beyond it an integer is no finite float, and far beyond it Python refuses to write it
+)
+Attributes: TypeAlias = Annotated[
+    dict[str, list[Scalar] | Scalar], msgspec.Meta(max_length=MOST_NAMES)
+]
 
 
 class Demographic(msgspec.Struct, frozen=True):
@@ -111,8 +117,14 @@ def inspect_document(value: object) -> tuple[str | None, int]:
     document: dict[str, Any] = value  # type: ignore[assignment]  # convert() has shown that it is a mapping of text
     for group, known in KNOWN_FIELDS.items():
         fields = document if group is None else document.get(group) or {}
-        if not known.issuperset(fields) and clean_value({name: fields[name] for name in fields if name not in known})[1]:
-            return "$: Expected finite numbers and moderate depth in fields that the hook does not document", 0
+        if (
+            not known.issuperset(fields)
+            and clean_value({name: fields[name] for name in fields if name not in known})[1]
+        ):
+            return (
+                "$: Expected finite numbers and moderate depth in fields that the hook does not document",
+                0,
+            )
     return None, size
 
 
@@ -145,15 +157,26 @@ def clean_value(value: object, depth: int = 0) -> tuple[Any, int]:
         kept: dict[str, Any] = {}
         lost = 0
         for name, field in value.items():
-            if isinstance(name, str) and depth < MOST_DEPTH and is_encodable(name) and is_sendable(field):
+            if (
+                isinstance(name, str)
+                and depth < MOST_DEPTH
+                and is_encodable(name)
+                and is_sendable(field)
+            ):
                 kept[name], below = clean_value(field, depth + 1)
                 lost += below
             else:
                 lost += 1
         return kept, lost
     if isinstance(value, list | tuple):
-        pairs = [clean_value(item, depth + 1) for item in value if depth < MOST_DEPTH and is_sendable(item)]
-        return [item for item, _ in pairs], sum(below for _, below in pairs) + len(value) - len(pairs)
+        pairs = [
+            clean_value(item, depth + 1)
+            for item in value
+            if depth < MOST_DEPTH and is_sendable(item)
+        ]
+        return [item for item, _ in pairs], sum(below for _, below in pairs) + len(value) - len(
+            pairs
+        )
     return value, 0
 
 

@@ -130,7 +130,10 @@ def read_spec(mapping: Mapping[str, Any]) -> FeatureSpec:
         problems += [f"feature[{index}]: {problem}" for problem in found]
         if not found:
             features.append(Feature(**{**row, "values": tuple(row.get("values", ()))}))
-    for what, names in (("name", [f.name for f in features]), ("column", [c for f in features for c in f.columns])):
+    for what, names in (
+        ("name", [f.name for f in features]),
+        ("column", [c for f in features for c in f.columns]),
+    ):
         repeated = sorted({name for name in names if names.count(name) > 1})
         problems += [f"expected every {what} once, found {name!r} twice" for name in repeated]
         if repeated:
@@ -144,7 +147,11 @@ def find_feature_problems(row: object) -> list[str]:
     """Every reason why one `[[feature]]` table is none, as sentences that say what was expected."""
     if not isinstance(row, dict):
         return ["expected a table"]
-    problems = [f"unknown key {key!r}" for key in row if key not in {"name", "path", "kind", "values", "monotonic"}]
+    problems = [
+        f"unknown key {key!r}"
+        for key in row
+        if key not in {"name", "path", "kind", "values", "monotonic"}
+    ]
     problems += [
         f"expected {key} to be text of one character or more"
         for key in ("name", "path", "kind")
@@ -152,24 +159,39 @@ def find_feature_problems(row: object) -> list[str]:
     ]
     if problems:
         return problems
-    kind, path, values, monotonic = row["kind"], row["path"], row.get("values", []), row.get("monotonic", "")
+    kind, path, values, monotonic = (
+        row["kind"],
+        row["path"],
+        row.get("values", []),
+        row.get("monotonic", ""),
+    )
     if kind not in KINDS:
         problems.append(f"expected kind to be one of {', '.join(KINDS)}")
     head, _, rest = path.partition(".")
     user_fields = ("UserId", "UserAttributes.")
-    if path not in TOP_LEVEL and (head not in GROUPS or not rest or (head == "User" and not rest.startswith(user_fields))):
-        problems.append(f"expected path to be one of {', '.join(sorted(TOP_LEVEL))}, or below {', '.join(sorted(GROUPS))}")
-    if not isinstance(values, list) or any(not isinstance(value, str) or value == OTHER for value in values):
+    if path not in TOP_LEVEL and (
+        head not in GROUPS or not rest or (head == "User" and not rest.startswith(user_fields))
+    ):
+        problems.append(
+            f"expected path to be one of {', '.join(sorted(TOP_LEVEL))}, or below {', '.join(sorted(GROUPS))}"
+        )
+    if not isinstance(values, list) or any(
+        not isinstance(value, str) or value == OTHER for value in values
+    ):
         problems.append(f"expected values to be a list of texts other than {OTHER}")
     elif values and (kind != "category" or len(set(values)) != len(values)):
         problems.append("expected values only for a category, and each once")
     if monotonic not in {"", *DIRECTIONS} or (monotonic and kind not in {"number", "count", "age"}):
-        problems.append("expected monotonic to be increasing or decreasing, for a number, count or age")
+        problems.append(
+            "expected monotonic to be increasing or decreasing, for a number, count or age"
+        )
     return problems
 
 
 def build_matrix(
-    documents: Sequence[Mapping[str, Any]], spec: FeatureSpec, reference: float | npt.NDArray[np.float64] | None = None
+    documents: Sequence[Mapping[str, Any]],
+    spec: FeatureSpec,
+    reference: float | npt.NDArray[np.float64] | None = None,
 ) -> Matrix:
     """Turn n endpoint documents into a C-contiguous float32 matrix [n, f], row i for document i, columns as `spec.columns`.
 
@@ -188,11 +210,15 @@ def build_matrix(
             _fill_category(columns[at : at + len(feature.values) + 1], found, feature.values)
         elif feature.kind == "age":
             if reference is not None:
-                columns[at] = (reference - np.array([_read_time(value) for value in found])) / SECONDS_PER_DAY
+                columns[at] = (
+                    reference - np.array([_read_time(value) for value in found])
+                ) / SECONDS_PER_DAY
         elif feature.kind != "number" or not _fill_numbers(columns[at], found):
             columns[at] = [_READERS[feature.kind](value) for value in found]
         at += len(feature.values) + 1 if feature.kind == "category" else 1
-    columns[np.abs(columns) > LARGEST_FLOAT32] = nan  # a number beyond float32 is missing rather than infinite
+    columns[np.abs(columns) > LARGEST_FLOAT32] = (
+        nan  # a number beyond float32 is missing rather than infinite
+    )
     return np.ascontiguousarray(columns.T, dtype=np.float32)
 
 
@@ -213,11 +239,18 @@ def read_texts(value: object) -> list[str]:
     if isinstance(value, int | float):
         return [f"{value:.15g}"] if -LARGEST_FLOAT32 <= value <= LARGEST_FLOAT32 else []
     if isinstance(value, list | tuple):
-        return [text for item in value if not isinstance(item, list | tuple) for text in read_texts(item)]
+        return [
+            text
+            for item in value
+            if not isinstance(item, list | tuple)
+            for text in read_texts(item)
+        ]
     return []
 
 
-def _descend(groups: dict[tuple[str, ...], list[Mapping[str, Any]]], path: tuple[str, ...]) -> list[Mapping[str, Any]]:
+def _descend(
+    groups: dict[tuple[str, ...], list[Mapping[str, Any]]], path: tuple[str, ...]
+) -> list[Mapping[str, Any]]:
     """The maps at `path` for every document, an empty one where there is none, each group looked up once a batch."""
     if path not in groups:
         found = [group.get(path[-1]) for group in _descend(groups, path[:-1])]
@@ -278,13 +311,19 @@ def parse_time(text: str) -> float:
         return nan
 
 
-def _fill_category(block: npt.NDArray[np.float64], found: Sequence[Any], values: tuple[str, ...]) -> None:
+def _fill_category(
+    block: npt.NDArray[np.float64], found: Sequence[Any], values: tuple[str, ...]
+) -> None:
     """Fill a category's rows of the transposed matrix: 1 where a value is among a person's, 0 where it is not."""
     places = {value: index for index, value in enumerate(values)}
     other = len(values)
     rows, columns = [], []
     for row, value in enumerate(found):
-        texts = value if type(value) is list and len(value) == 1 and type(value[0]) is str and value[0] else read_texts(value)
+        texts = (
+            value
+            if type(value) is list and len(value) == 1 and type(value[0]) is str and value[0]
+            else read_texts(value)
+        )
         for text in texts:
             rows.append(row)
             columns.append(places.get(text, other))
@@ -294,4 +333,8 @@ def _fill_category(block: npt.NDArray[np.float64], found: Sequence[Any], values:
 
 # Decimal numbers only: float() would also take "nan", "infinity" and "1_000", none of which is a measurement.
 NUMBER = re.compile(r"\s*[+-]?(\d{1,400}\.?\d{0,400}|\.\d{1,400})([eE][+-]?\d{1,4})?\s*", re.ASCII)
-_READERS: dict[str, Callable[[Any], float]] = {"number": _read_number, "count": _read_count, "flag": _read_flag}
+_READERS: dict[str, Callable[[Any], float]] = {
+    "number": _read_number,
+    "count": _read_count,
+    "flag": _read_flag,
+}

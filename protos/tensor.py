@@ -65,7 +65,9 @@ def read_raw(datatype: str, shape: Sequence[int], raw: bytes) -> Array:
     """One entry of raw contents as an array of `shape`. Raises TensorError unless its length is exactly what the shape takes."""
     dtype, count = _expect(datatype, shape)
     if len(raw) != count * dtype.itemsize:
-        raise TensorError(f"expected raw contents of {count} x {dtype.itemsize} bytes for this datatype and shape, got {len(raw)} bytes")
+        raise TensorError(
+            f"expected raw contents of {count} x {dtype.itemsize} bytes for this datatype and shape, got {len(raw)} bytes"
+        )
     return _shape(np.frombuffer(raw, dtype=dtype), shape)
 
 

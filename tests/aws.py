@@ -21,6 +21,11 @@ def run_moto() -> Iterator[dict[str, str]]:
         reset = urllib.request.Request(f"{address}/moto-api/reset", method="POST")  # noqa: S310  # loopback
         urllib.request.urlopen(reset, timeout=10).close()  # noqa: S310
         keys = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
-        yield {**keys, "AWS_REGION": "us-east-1", "AWS_DEFAULT_REGION": "us-east-1", "AWS_ENDPOINT_URL": address}
+        yield {
+            **keys,
+            "AWS_REGION": "us-east-1",
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "AWS_ENDPOINT_URL": address,
+        }
     finally:
         server.stop()

@@ -20,7 +20,15 @@ GAPS = np.array([[np.nan, 2, np.nan, 4], [np.nan] * 4], dtype=np.float32)
 
 def expected_scores(matrix: Matrix) -> np.ndarray:
     """What the model of `make_bundle` gives, missing counted as 0."""
-    return 1 / (1 + np.exp(-np.nan_to_num(matrix, nan=0.0).astype(np.float64) @ WEIGHTS.astype(np.float64)))[:, 0]
+    return (
+        1
+        / (
+            1
+            + np.exp(
+                -np.nan_to_num(matrix, nan=0.0).astype(np.float64) @ WEIGHTS.astype(np.float64)
+            )
+        )[:, 0]
+    )
 
 
 def make_rows(count: int, seed: int = 0) -> Matrix:
@@ -32,7 +40,12 @@ def make_rows(count: int, seed: int = 0) -> Matrix:
 
 
 def make_bundle(
-    directory: Path, *, takes_missing: bool = True, name: str = NAME, version: str = VERSION, model: bytes | None = None
+    directory: Path,
+    *,
+    takes_missing: bool = True,
+    name: str = NAME,
+    version: str = VERSION,
+    model: bytes | None = None,
 ) -> Path:
     """Write a bundle and give its directory."""
     rows = np.concatenate([ROWS, GAPS]) if takes_missing else ROWS
@@ -43,7 +56,12 @@ def make_bundle(
             "name": name,
             "version": version,
             "columns": list(COLUMNS),
-            "spec": {"feature": [{"name": column, "path": f"Metrics.{column}", "kind": "number"} for column in COLUMNS]},
+            "spec": {
+                "feature": [
+                    {"name": column, "path": f"Metrics.{column}", "kind": "number"}
+                    for column in COLUMNS
+                ]
+            },
             "threshold": 0.5,
             "metrics": {"roc_auc": 0.75},
             "golden": golden_as_data(rows, expected_scores(rows)),
@@ -54,7 +72,13 @@ def make_bundle(
     return directory
 
 
-def make_model(*, takes_missing: bool = True, inputs: str = "input", probabilities: str = "probabilities", width: int = 4) -> bytes:
+def make_model(
+    *,
+    takes_missing: bool = True,
+    inputs: str = "input",
+    probabilities: str = "probabilities",
+    width: int = 4,
+) -> bytes:
     """The model as ONNX, with the inputs and outputs that skl2onnx gives a classifier without ZipMap."""
     constants = [
         numpy_helper.from_array(np.resize(WEIGHTS, (width, 1)), "w"),
@@ -63,7 +87,10 @@ def make_model(*, takes_missing: bool = True, inputs: str = "input", probabiliti
         numpy_helper.from_array(np.array(0.5, np.float32), "half"),
         numpy_helper.from_array(np.array([-1]), "flat"),
     ]
-    fill = [helper.make_node("IsNaN", [inputs], ["gap"]), helper.make_node("Where", ["gap", "zero", inputs], ["x"])]
+    fill = [
+        helper.make_node("IsNaN", [inputs], ["gap"]),
+        helper.make_node("Where", ["gap", "zero", inputs], ["x"]),
+    ]
     nodes = [
         *(fill if takes_missing else [helper.make_node("Identity", [inputs], ["x"])]),
         helper.make_node("MatMul", ["x", "w"], ["z"]),

@@ -31,23 +31,37 @@ class Authority:
         self._name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
         self.certificate = directory / f"{name}.pem"
         usage = x509.BasicConstraints(ca=True, path_length=None)
-        made = _build(self._name, self._name, self._key, days=1).add_extension(usage, critical=True).sign(self._key, hashes.SHA256())
+        made = (
+            _build(self._name, self._name, self._key, days=1)
+            .add_extension(usage, critical=True)
+            .sign(self._key, hashes.SHA256())
+        )
         self.certificate.write_bytes(made.public_bytes(serialization.Encoding.PEM))
 
-    def sign(self, name: str, *, hosts: tuple[str, ...] = ("127.0.0.1", "localhost"), days: int = 1) -> Pair:
+    def sign(
+        self, name: str, *, hosts: tuple[str, ...] = ("127.0.0.1", "localhost"), days: int = 1
+    ) -> Pair:
         """Make a pair of files for `name`; negative `days` makes a certificate that ran out."""
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
         names = x509.SubjectAlternativeName([_to_name(host) for host in hosts])
-        made = _build(subject, self._name, key, days=days).add_extension(names, critical=False).sign(self._key, hashes.SHA256())
+        made = (
+            _build(subject, self._name, key, days=days)
+            .add_extension(names, critical=False)
+            .sign(self._key, hashes.SHA256())
+        )
         pair = Pair(self._directory / f"{name}.pem", self._directory / f"{name}.key")
         pair.certificate.write_bytes(made.public_bytes(serialization.Encoding.PEM))
         private = serialization.PrivateFormat.PKCS8
-        pair.key.write_bytes(key.private_bytes(serialization.Encoding.PEM, private, serialization.NoEncryption()))
+        pair.key.write_bytes(
+            key.private_bytes(serialization.Encoding.PEM, private, serialization.NoEncryption())
+        )
         return pair
 
 
-def _build(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey, *, days: int) -> x509.CertificateBuilder:
+def _build(
+    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey, *, days: int
+) -> x509.CertificateBuilder:
     now = dt.datetime.now(dt.UTC)
     return (
         x509.CertificateBuilder()

@@ -10,11 +10,21 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 # No deadline: a test asserts what comes out, never how long it took.
-settings.register_profile("tests", max_examples=100, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile(
+    "tests",
+    max_examples=100,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
 # Rounds of 2,000 keep hypothesis's memory of what it tried small; every round starts from another seed.
 FUZZ_ROUND = 2_000
 settings.register_profile(
-    "fuzz", max_examples=FUZZ_ROUND, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+    "fuzz",
+    max_examples=FUZZ_ROUND,
+    deadline=None,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 settings.load_profile("tests")
 
@@ -37,10 +47,14 @@ def tally(request: pytest.FixtureRequest) -> Counter[str]:
     return request.config.stash[TALLY]
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
     counts = config.stash[TALLY]
     if counts and "FUZZ_ROUNDS" in os.environ:
-        terminalreporter.write_line("; ".join(f"{name}: {count:,}" for name, count in sorted(counts.items())))
+        terminalreporter.write_line(
+            "; ".join(f"{name}: {count:,}" for name, count in sorted(counts.items()))
+        )
 
 
 # A shell that runs the tests in the background hands down an ignored SIGINT, and children would inherit it; a person's terminal does not.

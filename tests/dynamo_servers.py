@@ -36,7 +36,9 @@ CREDENTIALS = {
 def install_dynalite() -> Path:
     """Its folder below .cache, named after the lock file's digest; installed once, from the lock, without running any package's scripts."""
     if shutil.which("node") is None or shutil.which("npm") is None:
-        pytest.skip("dynalite needs node and npm, which are not installed; moto stands in for DynamoDB alone")
+        pytest.skip(
+            "dynalite needs node and npm, which are not installed; moto stands in for DynamoDB alone"
+        )
     lock = (LOCK / "package-lock.json").read_bytes()
     folder = ROOT / ".cache" / f"dynalite-{hashlib.sha256(lock).hexdigest()[:12]}"
     if not folder.exists():
@@ -45,9 +47,13 @@ def install_dynalite() -> Path:
             staging = Path(fresh) / "dynalite"
             shutil.copytree(LOCK, staging)
             command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
-            done = subprocess.run(command, cwd=staging, capture_output=True, text=True, check=False, timeout=300)
+            done = subprocess.run(
+                command, cwd=staging, capture_output=True, text=True, check=False, timeout=300
+            )
             if done.returncode:
-                pytest.skip("dynalite could not be installed by npm ci; moto stands in for DynamoDB alone")
+                pytest.skip(
+                    "dynalite could not be installed by npm ci; moto stands in for DynamoDB alone"
+                )
             staging.rename(folder)
     return folder / "node_modules" / "dynalite" / "cli.js"
 
@@ -66,7 +72,11 @@ class Server:
 
     def start(self) -> None:
         self._process = subprocess.Popen(
-            self._command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env={**os.environ, **CREDENTIALS}
+            self._command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env={**os.environ, **CREDENTIALS},
         )
         deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline and self._process.poll() is None:
@@ -87,7 +97,16 @@ class Server:
 
 
 SERVERS: dict[str, Callable[[int], list[str]]] = {
-    "dynalite": lambda port: ["node", str(install_dynalite()), "--host", "127.0.0.1", "--port", str(port), "--createTableMs", "0"],
+    "dynalite": lambda port: [
+        "node",
+        str(install_dynalite()),
+        "--host",
+        "127.0.0.1",
+        "--port",
+        str(port),
+        "--createTableMs",
+        "0",
+    ],
     "moto": lambda port: [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
 }
 
@@ -117,9 +136,14 @@ def create_table(url: str, table: str, key: str = "id", sort_key: str = "") -> N
         TableName=table,
         BillingMode="PAY_PER_REQUEST",
         AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in names],
-        KeySchema=[{"AttributeName": name, "KeyType": kind} for name, kind in zip(names, ("HASH", "RANGE"), strict=False)],
+        KeySchema=[
+            {"AttributeName": name, "KeyType": kind}
+            for name, kind in zip(names, ("HASH", "RANGE"), strict=False)
+        ],
     )
-    client.get_waiter("table_exists").wait(TableName=table, WaiterConfig={"Delay": 1, "MaxAttempts": 30})
+    client.get_waiter("table_exists").wait(
+        TableName=table, WaiterConfig={"Delay": 1, "MaxAttempts": 30}
+    )
     client.close()
 
 
@@ -170,7 +194,9 @@ class Faulty(ThreadingHTTPServer):
 @contextmanager
 def run_faulty(*acts: Act) -> Iterator[Faulty]:
     server = Faulty(*acts)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread = threading.Thread(
+        target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
+    )
     thread.start()
     try:
         yield server

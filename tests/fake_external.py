@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from function.errors import ProfilesError
+from model.features import read_spec
 from segment_scorer.external_store.build import write_file
 from segment_scorer.external_store.sources import Row
-from model.features import read_spec
 from tests.fakes import FakeClock, make_bundle
 
 # The tiny model scores by its first column; here it reads it from the person's profile.
@@ -48,5 +48,11 @@ def make_external_bundle(directory: Path) -> Path:
 
 
 def make_store(path: Path, profiles: Mapping[str, dict[str, Any]]) -> Path:
-    write_file([Row(f"row {index}", key, dict(attributes)) for index, (key, attributes) in enumerate(profiles.items())], path)
+    write_file(
+        [
+            Row(f"row {index}", key, dict(attributes))
+            for index, (key, attributes) in enumerate(profiles.items())
+        ],
+        path,
+    )
     return path

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from segment_scorer.runner.asking.host_rules import Attempt
 from function.records import Decision
+from segment_scorer.runner.asking.host_rules import Attempt
 
 
 class ScriptedHook:
@@ -33,7 +33,9 @@ class ScriptedHook:
 class DecidingHook:
     """Asks `decide` about each endpoint, fails the batches in which it answers None, and shows its decisions if told to."""
 
-    def __init__(self, decide: Callable[[Mapping[str, Any]], bool | None], *, shows: bool = True) -> None:
+    def __init__(
+        self, decide: Callable[[Mapping[str, Any]], bool | None], *, shows: bool = True
+    ) -> None:
         self.decide = decide
         self.shows = shows
         self.events: list[dict[str, Any]] = []
@@ -44,7 +46,10 @@ class DecidingHook:
         if None in verdicts.values():
             return Attempt(problem="raised OnPurpose")
         reply = {id_: document for id_, document in event["Endpoints"].items() if verdicts[id_]}
-        decisions = {id_: Decision(keep=bool(keep), stays=bool(keep), reason="score", score=0.5) for id_, keep in verdicts.items()}
+        decisions = {
+            id_: Decision(keep=bool(keep), stays=bool(keep), reason="score", score=0.5)
+            for id_, keep in verdicts.items()
+        }
         return Attempt(reply=reply, decisions=decisions if self.shows else None)
 
     def take_log(self) -> str:
@@ -53,7 +58,12 @@ class DecidingHook:
 
 def write_segment(path: Path, lines: Iterable[object]) -> Path:
     """Write lines as an export: bytes and text as they are, anything else as JSON; gzip by the name's ending."""
-    texts = [line if isinstance(line, bytes) else (line if isinstance(line, str) else json.dumps(line)).encode() for line in lines]
+    texts = [
+        line
+        if isinstance(line, bytes)
+        else (line if isinstance(line, str) else json.dumps(line)).encode()
+        for line in lines
+    ]
     data = b"".join(text + b"\n" for text in texts)
     path.write_bytes(gzip.compress(data) if path.suffix == ".gz" else data)
     return path
@@ -62,4 +72,10 @@ def write_segment(path: Path, lines: Iterable[object]) -> Path:
 def person(number: int, score: float | None = None, **more: Any) -> dict[str, Any]:
     """An exported endpoint whose tiny model's score is `score`."""
     metrics = {} if score is None else {"score": score}
-    return {"Id": f"person-{number}", "ChannelType": "EMAIL", "Metrics": metrics, "Attributes": {"Plan": ["gold"]}, **more}
+    return {
+        "Id": f"person-{number}",
+        "ChannelType": "EMAIL",
+        "Metrics": metrics,
+        "Attributes": {"Plan": ["gold"]},
+        **more,
+    }

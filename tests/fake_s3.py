@@ -49,7 +49,9 @@ class Store:
 
     def names(self, prefix: str) -> set[str]:
         """What is below a prefix; `prefix/` itself, which Arrow leaves where it has deleted, is none."""
-        found = self.client.list_objects_v2(Bucket="exports", Prefix=f"{prefix}/").get("Contents", [])
+        found = self.client.list_objects_v2(Bucket="exports", Prefix=f"{prefix}/").get(
+            "Contents", []
+        )
         return {entry["Key"].removeprefix(f"{prefix}/") for entry in found} - {""}
 
     def read(self, key: str) -> bytes:

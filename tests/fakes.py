@@ -38,7 +38,13 @@ class FakeScorer:
 
     label = "fake@1"
 
-    def __init__(self, *, error: ScorerError | None = None, takes: float = 0.0, clock: FakeClock | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        error: ScorerError | None = None,
+        takes: float = 0.0,
+        clock: FakeClock | None = None,
+    ) -> None:
         self.error = error
         self.takes = takes
         self.clock = clock or FakeClock()
@@ -112,8 +118,14 @@ def make_model(width: int) -> bytes:
         helper.make_node("ArgMax", ["probabilities"], ["label"], axis=1, keepdims=0),
     ]
     constants = {"from": [0], "to": [1], "axis": [1]}
-    tensors = [numpy_helper.from_array(np.array(value, dtype=np.int64), name) for name, value in constants.items()]
-    tensors += [numpy_helper.from_array(np.array(value, dtype=np.float32), name) for name, value in {"zero": 0.0, "one": 1.0}.items()]
+    tensors = [
+        numpy_helper.from_array(np.array(value, dtype=np.int64), name)
+        for name, value in constants.items()
+    ]
+    tensors += [
+        numpy_helper.from_array(np.array(value, dtype=np.float32), name)
+        for name, value in {"zero": 0.0, "one": 1.0}.items()
+    ]
     graph = helper.make_graph(
         nodes,
         "tiny",
@@ -147,7 +159,14 @@ def make_event(endpoints: dict[str, Any], **changes: Any) -> dict[str, Any]:
 def make_endpoint(score: float | None = None, **changes: Any) -> dict[str, Any]:
     """An endpoint definition, invented, that the tiny bundle gives `score`."""
     metrics = {} if score is None else {"score": score}
-    return {"ChannelType": "EMAIL", "Address": "someone@example.com", "OptOut": "NONE", "Attributes": {}, "Metrics": metrics, **changes}
+    return {
+        "ChannelType": "EMAIL",
+        "Address": "someone@example.com",
+        "OptOut": "NONE",
+        "Attributes": {},
+        "Metrics": metrics,
+        **changes,
+    }
 
 
 def write_policy(path: Path, text: str) -> Path:

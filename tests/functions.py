@@ -45,22 +45,30 @@ class Function:
         """Send one event whose call may take so long, check that everybody was answered as the scores say, and give its log line."""
         rows = np.random.default_rng(1).normal(size=(PEOPLE, len(COLUMNS))).astype(np.float32)
         metrics = [dict(zip(COLUMNS, map(float, row), strict=True)) for row in rows]
-        event = make_event({f"id-{index}": make_endpoint(Metrics=each) for index, each in enumerate(metrics)})
+        event = make_event(
+            {f"id-{index}": make_endpoint(Metrics=each) for index, each in enumerate(metrics)}
+        )
         reply = self._handle(event, FakeContext(seconds + RESERVE, self._clock))
-        logged = [line for line in read_log(self.log.getvalue()) if line.get("message") == "batch"][-1]
+        logged = [line for line in read_log(self.log.getvalue()) if line.get("message") == "batch"][
+            -1
+        ]
         line = {"error": None, "scored_by": None, **logged}  # the formatter leaves out what is None
         scores = np.round(expected_scores(rows), DECIMALS)
         if line["scored_by"] is None:  # the shipped policy keeps everybody who has no score
             assert list(reply) == list(event["Endpoints"])
             assert line["unscored"] == PEOPLE
         else:
-            assert list(reply) == [id_ for id_, score in zip(event["Endpoints"], scores, strict=True) if score >= 0.5]
+            assert list(reply) == [
+                id_ for id_, score in zip(event["Endpoints"], scores, strict=True) if score >= 0.5
+            ]
             got = [float(definition["Attributes"]["Score"][0]) for definition in reply.values()]
             assert np.allclose(got, scores[scores >= 0.5], rtol=0, atol=1.01 * 10**-DECIMALS)
         assert line["received"] == line["kept"] + line["filtered"] == PEOPLE
         return line
 
-    def ask_until(self, condition: Callable[[dict[str, Any]], bool], seconds: float = ANSWERED) -> dict[str, Any]:
+    def ask_until(
+        self, condition: Callable[[dict[str, Any]], bool], seconds: float = ANSWERED
+    ) -> dict[str, Any]:
         """Ask again and again, without a restart, until a log line is as wanted."""
         deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:

@@ -32,4 +32,7 @@ class Held:
 if __name__ == "__main__":
     start_log("info")
     place, gate = Path(sys.argv[1]), Path(sys.argv[2])
-    serve(ServiceSettings(bundle=place, listen=("127.0.0.1:0",), most_calls=1), load=lambda bundle: Held(bundle, gate))
+    serve(
+        ServiceSettings(bundle=place, listen=("127.0.0.1:0",), most_calls=1),
+        load=lambda bundle: Held(bundle, gate),
+    )

@@ -43,7 +43,11 @@ def distort(mode: str, response: ModelInferResponse) -> ModelInferResponse:
     if mode == "rows":
         return replace(response, values[:-1], "FP32")
     if mode == "nan":
-        return replace(response, np.where(np.arange(len(values))[:, None] == 0, np.nan, values).astype("<f4"), "FP32")
+        return replace(
+            response,
+            np.where(np.arange(len(values))[:, None] == 0, np.nan, values).astype("<f4"),
+            "FP32",
+        )
     if mode == "logits":
         return replace(response, values * 10 - 5, "FP32")
     return response
@@ -64,10 +68,20 @@ def main(bundle: Path, mode_file: Path) -> None:
     identity: Callable[[bytes], bytes] = bytes
     handler = grpc.unary_unary_rpc_method_handler(infer, ModelInferRequest.FromString, identity)
     server = grpc.server(futures.ThreadPoolExecutor(50))
-    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("inference.GRPCInferenceService", {"ModelInfer": handler}),))
+    server.add_generic_rpc_handlers(
+        (
+            grpc.method_handlers_generic_handler(
+                "inference.GRPCInferenceService", {"ModelInfer": handler}
+            ),
+        )
+    )
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
-    print(json.dumps({"message": "listening", "addresses": [f"127.0.0.1:{port}"]}), file=sys.stderr, flush=True)
+    print(
+        json.dumps({"message": "listening", "addresses": [f"127.0.0.1:{port}"]}),
+        file=sys.stderr,
+        flush=True,
+    )
     signal.pause()
 
 

@@ -23,8 +23,20 @@ class Process:
     """A child process whose stderr is read line by line."""
 
     def __init__(self, command: Sequence[str], environ: Mapping[str, str] | None = None) -> None:
-        environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", **(environ or {})}
-        self.child = subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+        environment = {
+            **os.environ,
+            "PYTHONPATH": str(ROOT),
+            "PYTHONUNBUFFERED": "1",
+            **(environ or {}),
+        }
+        self.child = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env=environment,
+            stderr=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            text=True,
+        )
         self.lines: list[str] = []
         self._queue: queue.Queue[str | None] = queue.Queue()
         self._reader = threading.Thread(target=self._read, daemon=True)
@@ -43,13 +55,18 @@ class Process:
 
     def signal(self, number: int) -> None:
         self.child.send_signal(number)
-        if number == signal.SIGSTOP:  # on a busy machine a process may run on for a while after it was told to stop
+        if (
+            number == signal.SIGSTOP
+        ):  # on a busy machine a process may run on for a while after it was told to stop
             deadline = time.monotonic() + PATIENCE
             while time.monotonic() < deadline and not self._is_stopped():
                 time.sleep(0.005)
 
     def _is_stopped(self) -> bool:
-        states = [path.read_text().rpartition(")")[2].split()[0] for path in Path(f"/proc/{self.child.pid}/task").glob("*/stat")]
+        states = [
+            path.read_text().rpartition(")")[2].split()[0]
+            for path in Path(f"/proc/{self.child.pid}/task").glob("*/stat")
+        ]
         return set(states) == {"T"}
 
     def end(self) -> int:
@@ -72,7 +89,9 @@ class Process:
 
 
 @contextmanager
-def run_process(command: Sequence[str], environ: Mapping[str, str] | None = None) -> Iterator[Process]:
+def run_process(
+    command: Sequence[str], environ: Mapping[str, str] | None = None
+) -> Iterator[Process]:
     process = Process(command, environ)
     try:
         yield process
@@ -83,8 +102,27 @@ def run_process(command: Sequence[str], environ: Mapping[str, str] | None = None
 class Server(Process):
     """`segment-scorer serve` over a bundle; `address` is where it listens, before the one of --probe."""
 
-    def __init__(self, bundle: Path, *options: str, listen: str = "127.0.0.1:0", environ: Mapping[str, str] | None = None) -> None:
-        super().__init__([sys.executable, "-m", "segment_scorer.cli.main", "serve", "--bundle", str(bundle), "--listen", listen, *options], environ)
+    def __init__(
+        self,
+        bundle: Path,
+        *options: str,
+        listen: str = "127.0.0.1:0",
+        environ: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(
+            [
+                sys.executable,
+                "-m",
+                "segment_scorer.cli.main",
+                "serve",
+                "--bundle",
+                str(bundle),
+                "--listen",
+                listen,
+                *options,
+            ],
+            environ,
+        )
         try:
             self.address, *_ = self.wait_for("listening")["addresses"]
         except BaseException:
@@ -93,7 +131,12 @@ class Server(Process):
 
 
 @contextmanager
-def run_server(bundle: Path, *options: str, listen: str = "127.0.0.1:0", environ: Mapping[str, str] | None = None) -> Iterator[Server]:
+def run_server(
+    bundle: Path,
+    *options: str,
+    listen: str = "127.0.0.1:0",
+    environ: Mapping[str, str] | None = None,
+) -> Iterator[Server]:
     server = Server(bundle, *options, listen=listen, environ=environ)
     try:
         yield server
@@ -103,7 +146,9 @@ def run_server(bundle: Path, *options: str, listen: str = "127.0.0.1:0", environ
 
 def start_runner(command: Sequence[str]) -> subprocess.Popen[str]:
     """A run that says after each block how far it is, and goes on when it hears a line, or when nobody is left to say one."""
-    return subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    return subprocess.Popen(
+        command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
 
 
 def let_go_on(process: subprocess.Popen[str]) -> None:

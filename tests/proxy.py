@@ -60,7 +60,9 @@ class Proxy:
                 if self._swallow_new:
                     self._silent.update((near, far))
                 threading.Thread(target=self._pump, args=(near, far, None), daemon=True).start()
-                threading.Thread(target=self._pump, args=(far, near, self._answer_bytes), daemon=True).start()
+                threading.Thread(
+                    target=self._pump, args=(far, near, self._answer_bytes), daemon=True
+                ).start()
 
     def _pump(self, source: socket.socket, sink: socket.socket, limit: int | None) -> None:
         sent = 0

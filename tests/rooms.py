@@ -33,7 +33,9 @@ class Drain(io.TextIOBase):
 def load_tiny() -> tuple[Bundle, Scorer]:
     """The bundle whose model gives a person's `Metrics.score` back, with drift bins, and its scorer; loaded once."""
     with TemporaryDirectory() as folder:
-        bundle = load_bundle(make_bundle(Path(folder) / "tiny", drift={"features": {"score": DRIFT}, "score": DRIFT}))
+        bundle = load_bundle(
+            make_bundle(Path(folder) / "tiny", drift={"features": {"score": DRIFT}, "score": DRIFT})
+        )
         return bundle, BundledScorer(bundle)
 
 
@@ -51,7 +53,14 @@ def make_handler(
     pipeline = Pipeline(
         hosts=(pinpoint, connect),
         spec=bundle.spec,
-        scorers=(asked or (scorer if working else FakeScorer(error=ScorerUnavailable("expected a service, found none"))),),
+        scorers=(
+            asked
+            or (
+                scorer
+                if working
+                else FakeScorer(error=ScorerUnavailable("expected a service, found none"))
+            ),
+        ),
         policy=read_policy(policy, threshold=bundle.threshold, quantiles=bundle.quantiles),
         telemetry=Telemetry(bundle=bundle, stream=stream or Drain(), level=level),
         label=bundle.label,

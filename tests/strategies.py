@@ -14,10 +14,17 @@ from tests.fakes import make_event
 
 # Text as JSON can carry it: lone surrogates, NUL, DEL and astral characters included.
 TEXT = st.text(st.characters(exclude_categories=()), max_size=8)
-NUMBERS = st.one_of(st.integers(-3, 3), st.integers(), st.floats(), st.sampled_from([10**30, 10**400, 2**1024, 1e308, 5e-324, -0.0]))
+NUMBERS = st.one_of(
+    st.integers(-3, 3),
+    st.integers(),
+    st.floats(),
+    st.sampled_from([10**30, 10**400, 2**1024, 1e308, 5e-324, -0.0]),
+)
 SCALARS = st.one_of(st.none(), st.booleans(), NUMBERS, TEXT)
 ANY_JSON = st.recursive(
-    SCALARS, lambda below: st.one_of(st.lists(below, max_size=4), st.dictionaries(TEXT, below, max_size=4)), max_leaves=12
+    SCALARS,
+    lambda below: st.one_of(st.lists(below, max_size=4), st.dictionaries(TEXT, below, max_size=4)),
+    max_leaves=12,
 )
 DEEP = st.integers(20, 300).map(lambda depth: json.loads("[" * depth + "]" * depth))
 WORDS = st.text("abcdefgh/é😀\x7f ", max_size=8)
@@ -26,7 +33,9 @@ SCORES = st.one_of(st.none(), st.floats(0, 1), st.integers(0, 20).map(lambda num
 CHANNELS = st.sampled_from(["GCM", "APNS", "SMS", "EMAIL", "VOICE", "PUSH", "CUSTOM"])
 
 
-def make_definition(score: float | None, channel: str, attributes: dict[str, list[str]], user: str, unknown: Any) -> dict[str, Any]:
+def make_definition(
+    score: float | None, channel: str, attributes: dict[str, list[str]], user: str, unknown: Any
+) -> dict[str, Any]:
     """A sound endpoint definition that the tiny bundle gives `score`."""
     return {
         "ChannelType": channel,
@@ -54,9 +63,15 @@ SPOILT = st.one_of(
     ANY_JSON,
     DEEP,
     st.dictionaries(FIELDS, ANY_JSON, max_size=4),
-    st.builds(lambda sound, name, value: {**sound, name: value}, SOUND, FIELDS, st.one_of(ANY_JSON, DEEP)),
     st.builds(
-        lambda sound, group, name, value: {**sound, group: {name: value}}, SOUND, GROUPS, st.one_of(TEXT, st.just("score")), ANY_JSON
+        lambda sound, name, value: {**sound, name: value}, SOUND, FIELDS, st.one_of(ANY_JSON, DEEP)
+    ),
+    st.builds(
+        lambda sound, group, name, value: {**sound, group: {name: value}},
+        SOUND,
+        GROUPS,
+        st.one_of(TEXT, st.just("score")),
+        ANY_JSON,
     ),
 )
 ENDPOINTS = st.one_of(SOUND, SOUND, SOUND, SPOILT)
@@ -65,7 +80,11 @@ PINPOINT_EVENTS = st.builds(
     lambda endpoints, changes: make_event(endpoints, **changes),
     st.dictionaries(st.one_of(IDS, IDS, TEXT), ENDPOINTS, max_size=8),
     st.dictionaries(
-        st.sampled_from(["ScheduledTime", "CampaignId", "TreatmentId", "ApplicationId", "MessageConfiguration"]), ANY_JSON, max_size=2
+        st.sampled_from(
+            ["ScheduledTime", "CampaignId", "TreatmentId", "ApplicationId", "MessageConfiguration"]
+        ),
+        ANY_JSON,
+        max_size=2,
     ),
 )
 
@@ -74,7 +93,13 @@ PROFILES = st.one_of(
         {},
         optional={
             "attributes": st.one_of(
-                st.dictionaries(st.one_of(TEXT, st.sampled_from(["Metrics_score", "Latitude", "X_1", "X_2", "X_3"])), SCALARS, max_size=4),
+                st.dictionaries(
+                    st.one_of(
+                        TEXT, st.sampled_from(["Metrics_score", "Latitude", "X_1", "X_2", "X_3"])
+                    ),
+                    SCALARS,
+                    max_size=4,
+                ),
                 ANY_JSON,
             ),
             "accountNumber": st.one_of(WORDS, ANY_JSON),
@@ -87,25 +112,40 @@ PROFILES = st.one_of(
     ANY_JSON,
 )
 CUSTOMER_DATA = st.one_of(
-    PROFILES.map(json.dumps), PROFILES.map(json.dumps), TEXT, ANY_JSON, st.just('{"attributes":{"Metrics_score":1e400}}')
+    PROFILES.map(json.dumps),
+    PROFILES.map(json.dumps),
+    TEXT,
+    ANY_JSON,
+    st.just('{"attributes":{"Metrics_score":1e400}}'),
 )
 ITEMS = st.one_of(
     st.builds(lambda id_, data: {"ProfileId": id_, "CustomerData": data}, IDS, CUSTOMER_DATA),
-    st.builds(lambda id_, data: {"ProfileId": id_, "CustomerData": data}, st.one_of(TEXT, ANY_JSON), CUSTOMER_DATA),
+    st.builds(
+        lambda id_, data: {"ProfileId": id_, "CustomerData": data},
+        st.one_of(TEXT, ANY_JSON),
+        CUSTOMER_DATA,
+    ),
     ANY_JSON,
 )
 
 
 def make_connect_event(items: list[Any], campaign: Any = None) -> dict[str, Any]:
     """An Amazon Connect custom action's event, invented."""
-    context = {"CampaignId": "campaign", "RunId": "campaign#2026-07-03T10-04-00Z", "ActionId": "action", "CampaignName": "name"}
+    context = {
+        "CampaignId": "campaign",
+        "RunId": "campaign#2026-07-03T10-04-00Z",
+        "ActionId": "action",
+        "CampaignName": "name",
+    }
     return {
         "InvocationMetadata": {"CampaignContext": context if campaign is None else campaign},
         "Items": {"CustomerProfiles": items},
     }
 
 
-CONNECT_EVENTS = st.builds(make_connect_event, st.lists(ITEMS, max_size=8), st.one_of(st.none(), st.none(), ANY_JSON))
+CONNECT_EVENTS = st.builds(
+    make_connect_event, st.lists(ITEMS, max_size=8), st.one_of(st.none(), st.none(), ANY_JSON)
+)
 HOOK_EVENTS = st.one_of(PINPOINT_EVENTS, CONNECT_EVENTS)
 
 BANDS = st.sampled_from([
@@ -117,7 +157,11 @@ POLICIES = st.fixed_dictionaries(
     {},
     optional={
         "mode": st.sampled_from(["filter", "annotate", "shadow"]),
-        "threshold": st.one_of(st.just("model"), st.floats(0, 1), st.builds(lambda reach: {"reach": reach}, st.floats(0, 1))),
+        "threshold": st.one_of(
+            st.just("model"),
+            st.floats(0, 1),
+            st.builds(lambda reach: {"reach": reach}, st.floats(0, 1)),
+        ),
         "keep": st.sampled_from(["at_least", "below"]),
         "decimals": st.integers(0, 15),
         "on_error": st.sampled_from(["keep", "drop"]),
@@ -163,7 +207,9 @@ MANY_NAMES = {f"a{index}": ["x"] for index in range(1_001)}
 def spoil(value: Any, random: Random, parts: Sequence[Any]) -> Any:
     """A copy of a JSON value in which something, somewhere, is left out, doubled or replaced by something nasty or one of `parts`."""
     if isinstance(value, dict | list) and value and random.random() < 0.85:
-        key = random.choice(list(value)) if isinstance(value, dict) else random.randrange(len(value))
+        key = (
+            random.choice(list(value)) if isinstance(value, dict) else random.randrange(len(value))
+        )
         fresh = copy(value)
         if random.random() < 0.1:
             del fresh[key]

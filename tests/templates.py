@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 ROOT = Path(__file__).parent.parent
-TEMPLATE = ROOT / "deploy" / "template.yaml"
+TEMPLATE = ROOT / "segment_scorer" / "deploy" / "template.yaml"
 SUBSTITUTIONS = {
     "HookArn": "arn:aws:lambda:us-east-1:123456789012:function:scorer:live",
     "SegmentBucket": "segments",
@@ -73,7 +73,9 @@ def resolve(value: Any, parameters: dict[str, str]) -> Any:
 
     functions: dict[str, Callable[[Any], Any]] = {
         "Ref": lambda of: parameters.get(of, {"Ref": of}),
-        "Condition": lambda of: walk(conditions[of]) if isinstance(of, str) else {"Condition": walk(of)},
+        "Condition": lambda of: (
+            walk(conditions[of]) if isinstance(of, str) else {"Condition": walk(of)}
+        ),
         "Fn::Equals": lambda of: str(walk(of[0])) == str(walk(of[1])),
         "Fn::Not": lambda of: not walk(of[0]),
         "Fn::And": lambda of: all(map(walk, of)),
@@ -97,6 +99,12 @@ def resolve(value: Any, parameters: dict[str, str]) -> Any:
 def program(name: str, set_name: str | None = None) -> str:
     """The path of a program in an environment of its own under .cache/, made by the Makefile when it is not there."""
     folder = f".cache/{set_name or name}"
-    done = subprocess.run(["make", f"PYTHON={sys.executable}", f"{folder}/ready"], cwd=ROOT, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        ["make", f"PYTHON={sys.executable}", f"{folder}/ready"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     return str(ROOT / folder / "bin" / name)

@@ -37,9 +37,13 @@ def make_people(count: int = 400, seed: int = 0) -> tuple[list[dict[str, Any]], 
     documents, outcomes = [], []
     for index in range(count):
         visits, spend = int(random.poisson(5)), round(float(random.gamma(2, 10)), 2)
-        metrics: dict[str, Any] = {"Visits": visits} if random.random() < 0.33 else {"Visits": visits, "Spend": spend}
+        metrics: dict[str, Any] = (
+            {"Visits": visits} if random.random() < 0.33 else {"Visits": visits, "Spend": spend}
+        )
         plan = ["free", "basic", "pro"][int(random.integers(3))]
-        documents.append({"Id": f"person-{index}", "Attributes": {"Plan": [plan]}, "Metrics": metrics})
+        documents.append(
+            {"Id": f"person-{index}", "Attributes": {"Plan": [plan]}, "Metrics": metrics}
+        )
         outcomes.append(int(random.random() < 1 / (1 + np.exp(-(visits - 5 + (plan == "pro"))))))
     return documents, outcomes
 
@@ -51,14 +55,21 @@ def to_lines(documents: Sequence[object]) -> str:
 
 def to_csv(documents: Sequence[dict[str, Any]], outcomes: Sequence[int]) -> str:
     """The outcomes file of these people."""
-    rows = (f"{document['Id']},{outcome}\n" for document, outcome in zip(documents, outcomes, strict=True))
+    rows = (
+        f"{document['Id']},{outcome}\n"
+        for document, outcome in zip(documents, outcomes, strict=True)
+    )
     return "Id,outcome\n" + "".join(rows)
 
 
 def write_people(directory: Path, count: int = 400, seed: int = 0) -> list[str]:
     """Write endpoints.jsonl, outcomes.csv and features.toml; give the arguments of `train` that name them."""
     documents, outcomes = make_people(count, seed)
-    files = {"endpoints.jsonl": to_lines(documents), "outcomes.csv": to_csv(documents, outcomes), "features.toml": SPEC}
+    files = {
+        "endpoints.jsonl": to_lines(documents),
+        "outcomes.csv": to_csv(documents, outcomes),
+        "features.toml": SPEC,
+    }
     for name, text in files.items():
         (directory / name).write_text(text, "utf-8")
     named = [
@@ -88,7 +99,20 @@ def make_scored(
     dates: npt.NDArray[np.float64] | None = None,
 ) -> People:
     """People made of a matrix, each a user of their own unless `groups` says otherwise."""
-    join = Join(endpoints=len(outcomes), matched=len(outcomes), without_outcome=0, without_endpoint=0, repeated=0, refused=0, refusals=())
+    join = Join(
+        endpoints=len(outcomes),
+        matched=len(outcomes),
+        without_outcome=0,
+        without_endpoint=0,
+        repeated=0,
+        refused=0,
+        refusals=(),
+    )
     return People(
-        spec=spec, matrix=matrix, outcomes=outcomes, join=join, groups=np.arange(len(outcomes)) if groups is None else groups, dates=dates
+        spec=spec,
+        matrix=matrix,
+        outcomes=outcomes,
+        join=join,
+        groups=np.arange(len(outcomes)) if groups is None else groups,
+        dates=dates,
     )

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parents[1] / "requirements"
 PROGRAM = HERE.parent / ".cache" / "audit" / "bin" / "pip-audit"
 # Has been in every database for ten years (CVE-2014-1402, CVE-2016-10745 and later).
 KNOWN_BAD = "jinja2==2.4.1"
@@ -46,7 +46,9 @@ def ask(pins: Sequence[str], service: Sequence[str]) -> list[dict[str, Any]]:
             *service,
         ]
         try:
-            done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=SECONDS)
+            done = subprocess.run(
+                command, capture_output=True, text=True, check=False, timeout=SECONDS
+            )
             answer: list[dict[str, Any]] = json.loads(done.stdout)["dependencies"]
         except FileNotFoundError as error:
             raise DidNotRun("pip-audit is not installed (make .cache/audit/ready)") from error
@@ -62,7 +64,9 @@ def choose_service(services: Sequence[Sequence[str]]) -> Sequence[str]:
         try:
             if any(each.get("vulns") for each in ask([KNOWN_BAD], service)):
                 return service
-            reasons.append("the service does not know a version that is known to be bad, so its silence means nothing")
+            reasons.append(
+                "the service does not know a version that is known to be bad, so its silence means nothing"
+            )
         except DidNotRun as error:
             reasons.append(str(error))
     raise DidNotRun(reasons[-1])
@@ -70,32 +74,55 @@ def choose_service(services: Sequence[Sequence[str]]) -> Sequence[str]:
 
 def read_pins(files: Sequence[Path]) -> list[str]:
     """Every `name==version` of the sets, once."""
-    return sorted({f"{name}=={version}" for file in files for name, version in PIN.findall(file.read_text("utf-8"))})
+    return sorted(
+        {
+            f"{name}=={version}"
+            for file in files
+            for name, version in PIN.findall(file.read_text("utf-8"))
+        }
+    )
 
 
 def report(found: Sequence[dict[str, Any]]) -> int:
     """Print one line a vulnerability and one for the whole; the number of vulnerabilities that nobody has accepted."""
-    known = [(each["name"], each["version"], vulnerability) for each in found for vulnerability in each.get("vulns", ())]
+    known = [
+        (each["name"], each["version"], vulnerability)
+        for each in found
+        for vulnerability in each.get("vulns", ())
+    ]
     open_ = [each for each in known if each[2]["id"] not in ACCEPTED]
     for name, version, vulnerability in open_:
         fixed = ", ".join(vulnerability.get("fix_versions", ())) or "none yet"
-        print(f"vulnerabilities: {name} {version} has {vulnerability['id']} (fixed in: {fixed})", file=sys.stderr)
+        print(
+            f"vulnerabilities: {name} {version} has {vulnerability['id']} (fixed in: {fixed})",
+            file=sys.stderr,
+        )
     skipped = [each["name"] for each in found if "skip_reason" in each]
     print(
         f"vulnerabilities: {len(found) - len(skipped)} pins checked, {len(open_)} vulnerabilities known, {len(known) - len(open_)} accepted"
     )
     if skipped:
-        print(f"vulnerabilities: not checked, since the service does not know them: {', '.join(skipped)}")
+        print(
+            f"vulnerabilities: not checked, since the service does not know them: {', '.join(skipped)}"
+        )
     return len(open_)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command."""
-    parser = argparse.ArgumentParser(description="Ask a vulnerability service about every pinned version.")
-    parser.add_argument("--osv-url", help="ask this service (OSV's query interface) instead of PyPI's and OSV's own")
+    parser = argparse.ArgumentParser(
+        description="Ask a vulnerability service about every pinned version."
+    )
+    parser.add_argument(
+        "--osv-url", help="ask this service (OSV's query interface) instead of PyPI's and OSV's own"
+    )
     parser.add_argument("--strict", action="store_true", help="fail when the check cannot run")
     parser.add_argument(
-        "files", nargs="*", type=Path, default=sorted(HERE.glob("*.txt")), help="sets to check (default: all of requirements/)"
+        "files",
+        nargs="*",
+        type=Path,
+        default=sorted(HERE.glob("*.txt")),
+        help="sets to check (default: all of requirements/)",
     )
     options = parser.parse_args(arguments)
     services = [["--vulnerability-service=pypi"], ["--vulnerability-service=osv"]]

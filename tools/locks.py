@@ -12,16 +12,24 @@ import sys
 import tempfile
 from pathlib import Path
 
-HERE = Path(__file__).parent
-PYPROJECT = HERE.parent / "pyproject.toml"
+ROOT = Path(__file__).parents[1]
+HERE = ROOT / "requirements"
+PYPROJECT = ROOT / "pyproject.toml"
 LOWEST_PYTHON = "3.11"
 
 # name -> what of pyproject.toml is in it. Order matters: all.txt constrains the rest, so that the image runs what the tests ran.
 SETS: dict[str, list[str]] = {
-    "all": ["--extra=cli", "--extra=train", "--extra=run", "--extra=service", "--extra=aws", "--group=dev"],
+    "all": [
+        "--extra=cli",
+        "--extra=train",
+        "--extra=run",
+        "--extra=service",
+        "--extra=aws",
+        "--group=dev",
+    ],
     "function": [],
     "function-dynamodb": ["--extra=aws"],
-    "service": ["--extra=service", "--extra=cli"],
+    "service": ["--extra=service"],
     "train": ["--extra=cli", "--extra=train"],
     "run": ["--extra=cli", "--extra=run", "--extra=aws"],
     "ray": ["--extra=cli", "--extra=run", "--extra=ray"],
@@ -37,10 +45,31 @@ APART = (
 def compile_set(name: str, folder: Path, *, upgrade: bool) -> None:
     """Write `folder/name.txt`, taking the pins that are already there and, for what is not apart, those of `folder/all.txt`."""
     wanted = ["--group", f"{PYPROJECT}:{name}"] if name in APART else [*SETS[name], str(PYPROJECT)]
-    constraint = [] if name == "all" or (name in APART and name != "uv") else ["--constraint", str(folder / "all.txt")]
+    constraint = (
+        []
+        if name == "all" or (name in APART and name != "uv")
+        else ["--constraint", str(folder / "all.txt")]
+    )
     command = [
-        *(sys.executable, "-m", "uv", "pip", "compile", "--quiet", "--universal", "--generate-hashes", "--no-annotate"),
-        *("--python-version", LOWEST_PYTHON, "--custom-compile-command", "make lock", *wanted, *constraint),
+        *(
+            sys.executable,
+            "-m",
+            "uv",
+            "pip",
+            "compile",
+            "--quiet",
+            "--universal",
+            "--generate-hashes",
+            "--no-annotate",
+        ),
+        *(
+            "--python-version",
+            LOWEST_PYTHON,
+            "--custom-compile-command",
+            "make lock",
+            *wanted,
+            *constraint,
+        ),
         *(["--upgrade"] if upgrade and not constraint else []),
         *("--output-file", str(folder / f"{name}.txt")),
     ]
@@ -59,7 +88,10 @@ def stale_sets() -> list[str]:
         for name in (*SETS, *APART):
             compile_set(name, folder, upgrade=False)
             committed = HERE / f"{name}.txt"
-            if not committed.exists() or committed.read_bytes() != (folder / committed.name).read_bytes():
+            if (
+                not committed.exists()
+                or committed.read_bytes() != (folder / committed.name).read_bytes()
+            ):
                 stale.append(name)
         return stale
 
@@ -67,9 +99,17 @@ def stale_sets() -> list[str]:
 def main() -> int:
     """Run the command; the exit status is 1 when a set is stale or cannot be compiled."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--check", action="store_true", help="write nothing; fail when a set is stale")
-    parser.add_argument("--fetch", action="store_true", help="write nothing; leave in uv's cache what a check asks the index for")
-    parser.add_argument("--upgrade", action="store_true", help="take the newest releases that pyproject.toml allows")
+    parser.add_argument(
+        "--check", action="store_true", help="write nothing; fail when a set is stale"
+    )
+    parser.add_argument(
+        "--fetch",
+        action="store_true",
+        help="write nothing; leave in uv's cache what a check asks the index for",
+    )
+    parser.add_argument(
+        "--upgrade", action="store_true", help="take the newest releases that pyproject.toml allows"
+    )
     options = parser.parse_args()
     try:
         if options.check or options.fetch:
@@ -77,12 +117,18 @@ def main() -> int:
             if options.fetch:
                 return 0  # stale or not is for the check to say
             if stale:
-                print(f"requirements/: stale: {', '.join(stale)}; run `make lock` and commit the result", file=sys.stderr)
+                print(
+                    f"requirements/: stale: {', '.join(stale)}; run `make lock` and commit the result",
+                    file=sys.stderr,
+                )
             return 1 if stale else 0
         for name in (*SETS, *APART):
             compile_set(name, HERE, upgrade=options.upgrade)
     except subprocess.CalledProcessError as error:
-        print(f"requirements/: uv could not compile the sets (its message is above; status {error.returncode})", file=sys.stderr)
+        print(
+            f"requirements/: uv could not compile the sets (its message is above; status {error.returncode})",
+            file=sys.stderr,
+        )
         return 1
     return 0
 

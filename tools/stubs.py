@@ -11,44 +11,69 @@ import sys
 import tempfile
 from pathlib import Path
 
-HERE = Path(__file__).parent
-ROOT = HERE.parent
+ROOT = Path(__file__).parents[1]
+HERE = ROOT / "protos"
 SOURCE = "protos/open_inference.proto"
-MADE = ("open_inference_pb2.py", "open_inference_pb2.pyi", "open_inference_pb2_grpc.py", "open_inference_pb2_grpc.pyi")
+MADE = (
+    "open_inference_pb2.py",
+    "open_inference_pb2.pyi",
+    "open_inference_pb2_grpc.py",
+    "open_inference_pb2_grpc.pyi",
+)
 
 
 def generate_stubs(folder: Path) -> None:
     """Write the four files of `MADE` to `folder/protos/`. Raises CalledProcessError when protoc refuses."""
     beside = Path(sys.executable).parent
-    plugins = [f"--plugin=protoc-gen-{name}={beside / f'protoc-gen-{name}'}" for name in ("mypy", "mypy_grpc")]
+    plugins = [
+        f"--plugin=protoc-gen-{name}={beside / f'protoc-gen-{name}'}"
+        for name in ("mypy", "mypy_grpc")
+    ]
     outputs = [f"--{kind}_out={folder}" for kind in ("python", "grpc_python")] + [
         f"--{kind}_out=quiet:{folder}" for kind in ("mypy", "mypy_grpc")
     ]
     # From the root and by this path, so that the stubs import each other as `protos.…`.
-    subprocess.run([sys.executable, "-m", "grpc_tools.protoc", "-I.", *plugins, *outputs, SOURCE], cwd=ROOT, check=True)
+    subprocess.run(
+        [sys.executable, "-m", "grpc_tools.protoc", "-I.", *plugins, *outputs, SOURCE],
+        cwd=ROOT,
+        check=True,
+    )
 
 
 def find_drift(folder: Path) -> list[str]:
     """Names of the committed files that are not what was made in `folder/protos/`."""
-    return [name for name in MADE if not (HERE / name).exists() or (HERE / name).read_bytes() != (folder / "protos" / name).read_bytes()]
+    return [
+        name
+        for name in MADE
+        if not (HERE / name).exists()
+        or (HERE / name).read_bytes() != (folder / "protos" / name).read_bytes()
+    ]
 
 
 def main() -> int:
     """Run the command; the exit status is 1 when a committed file is not what the definition makes, or cannot be made."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--check", action="store_true", help="write nothing; fail when a committed file differs")
+    parser.add_argument(
+        "--check", action="store_true", help="write nothing; fail when a committed file differs"
+    )
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         try:
             generate_stubs(folder)
         except subprocess.CalledProcessError as error:
-            print(f"protos/: protoc refused (its message is above; status {error.returncode})", file=sys.stderr)
+            print(
+                f"protos/: protoc refused (its message is above; status {error.returncode})",
+                file=sys.stderr,
+            )
             return 1
         drift = find_drift(folder)
         if options.check:
             if drift:
-                print(f"protos/: stale: {', '.join(drift)}; run `make stubs` and commit the result", file=sys.stderr)
+                print(
+                    f"protos/: stale: {', '.join(drift)}; run `make stubs` and commit the result",
+                    file=sys.stderr,
+                )
             return 1 if drift else 0
         for name in drift:
             (HERE / name).write_bytes((folder / "protos" / name).read_bytes())

@@ -15,11 +15,11 @@ from typing import NamedTuple
 from rich.console import Console
 from rich.table import Table
 
-from segment_scorer.runner.summary import Summary
-from segment_scorer.runner.config import Request
-from segment_scorer.cli.run import run_with_bar
 from model.bundle import load_bundle
 from model.errors import SegmentScorerError
+from segment_scorer.cli.run import run_with_bar
+from segment_scorer.runner.config import Request
+from segment_scorer.runner.summary import Summary
 
 HERE = Path(__file__).resolve().parent
 ENDPOINTS, OUTCOMES = HERE / "endpoints.jsonl.gz", HERE / "outcomes.csv"
@@ -87,17 +87,28 @@ def print_story(summary: Summary, kept: Group, filtered: Group, out: Path) -> No
 
 def main() -> int:
     """Run the demo; the exit status is the run's."""
-    parser = argparse.ArgumentParser(description="The CDNOW customers through the hook, and how they really behaved.")
-    parser.add_argument("--out", type=Path, default=Path("out/demo"), help="folder for the run's outputs; an earlier run there is replaced")
+    parser = argparse.ArgumentParser(
+        description="The CDNOW customers through the hook, and how they really behaved."
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("out/demo"),
+        help="folder for the run's outputs; an earlier run there is replaced",
+    )
     options = parser.parse_args()
     make_data()
-    request = Request(segment=(ENDPOINTS,), out=options.out, scheduled_time="1997-10-01T00:00:00Z", force=True)
+    request = Request(
+        segment=(ENDPOINTS,), out=options.out, scheduled_time="1997-10-01T00:00:00Z", force=True
+    )
     try:
         report = run_with_bar(request, Console(stderr=True))
     except SegmentScorerError as error:
         print(f"demo: {error}", file=sys.stderr)
         return 1
-    kept, filtered = compare_outcomes(read_column(options.out / "decisions.csv", "decision"), read_column(OUTCOMES, "outcome"))
+    kept, filtered = compare_outcomes(
+        read_column(options.out / "decisions.csv", "decision"), read_column(OUTCOMES, "outcome")
+    )
     print_story(report.summary, kept, filtered, options.out)
     return report.summary.status
 

@@ -19,16 +19,22 @@ from make_endpoints import compress, write_example
 from rich.console import Console
 from rich.progress import Progress
 
-from segment_scorer.runner.config import Request
-from segment_scorer.runner.run import Report, run_segment
-from segment_scorer.external_store.build import write_file
-from segment_scorer.external_store.sources import read_rows
 from model.bundle import load_bundle, write_bundle
 from model.errors import SegmentScorerError
+from segment_scorer.external_store.build import write_file
+from segment_scorer.external_store.sources import read_rows
+from segment_scorer.runner.config import Request
+from segment_scorer.runner.run import Report, run_segment
 
 ARTIFACT = Path(__file__).resolve().parents[2] / "model" / "artifact"
 AS_OF = "1997-10-01T00:00:00Z"
-INLINE, BARE, PROFILES, STORE, BUNDLE = "endpoints.jsonl.gz", "bare.jsonl.gz", "profiles.jsonl", "profiles.sqlite", "bundle"
+INLINE, BARE, PROFILES, STORE, BUNDLE = (
+    "endpoints.jsonl.gz",
+    "bare.jsonl.gz",
+    "profiles.jsonl",
+    "profiles.sqlite",
+    "bundle",
+)
 
 
 def make_data(folder: Path) -> int:
@@ -54,40 +60,71 @@ def write_lines(rows: list[dict[str, Any]]) -> str:
 def make_bundle(folder: Path) -> None:
     """The shipped model, its features read from `External` where they were read from `Metrics`."""
     shipped = load_bundle(ARTIFACT)
-    rows = [{**row, "path": row["path"].replace("Metrics.", "External.")} for row in shipped.spec.to_mapping()["feature"]]
+    rows = [
+        {**row, "path": row["path"].replace("Metrics.", "External.")}
+        for row in shipped.spec.to_mapping()["feature"]
+    ]
     shutil.rmtree(folder, ignore_errors=True)
-    write_bundle(folder, shipped.model_file.read_bytes(), {**shipped.manifest, "spec": {"feature": rows}})
+    write_bundle(
+        folder, shipped.model_file.read_bytes(), {**shipped.manifest, "spec": {"feature": rows}}
+    )
 
 
 def run_campaign(out: Path, segment: Path, environ: Mapping[str, str]) -> Report:
     """One campaign over everybody; its outputs lie in `out`."""
-    settings = {name: value for name, value in os.environ.items() if not name.startswith("SCORER_")} | environ
-    request = Request(segment=(segment,), out=out, scheduled_time=AS_OF, force=True, environ=settings)
+    settings = {
+        name: value for name, value in os.environ.items() if not name.startswith("SCORER_")
+    } | environ
+    request = Request(
+        segment=(segment,), out=out, scheduled_time=AS_OF, force=True, environ=settings
+    )
     with Progress(console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task(out.name)
-        return run_segment(request, lambda done, total: progress.update(task, completed=done, total=total))
+        return run_segment(
+            request, lambda done, total: progress.update(task, completed=done, total=total)
+        )
 
 
 def main() -> int:
     """Run as a script: exit status 0 when both campaigns decide the same for everybody."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--out", type=Path, default=Path("out/profiles"), help="folder for data and outputs")
-    parser.add_argument("--profiles", default="", help="another store than the SQLite file the demo builds: a value of SCORER_PROFILES")
+    parser.add_argument(
+        "--out", type=Path, default=Path("out/profiles"), help="folder for data and outputs"
+    )
+    parser.add_argument(
+        "--profiles",
+        default="",
+        help="another store than the SQLite file the demo builds: a value of SCORER_PROFILES",
+    )
     options = parser.parse_args()
     folder: Path = options.out
     try:
         make_data(folder)
         write_file(read_rows([folder / PROFILES], "id", lambda *_: None), folder / STORE)
         inline = run_campaign(folder / "inline", folder / INLINE, {}).summary
-        store = {"SCORER_BUNDLE": str(folder / BUNDLE), "SCORER_PROFILES": options.profiles or f"sqlite:{folder / STORE}"}
+        store = {
+            "SCORER_BUNDLE": str(folder / BUNDLE),
+            "SCORER_PROFILES": options.profiles or f"sqlite:{folder / STORE}",
+        }
         looked_up = run_campaign(folder / "looked-up", folder / BARE, store).summary
     except SegmentScorerError as error:
-        print(f"profiles_demo: {error}", file=sys.stderr)
+        print(f"external_demo: {error}", file=sys.stderr)
         return 1
-    same = (folder / "inline" / "decisions.csv").read_bytes() == (folder / "looked-up" / "decisions.csv").read_bytes()
-    for name, summary in (("metrics on the endpoints", inline), ("metrics in the store", looked_up)):
-        print(f"{name:<26} {summary.kept:,} of {summary.received:,} kept, {summary.batches:,} batches, {summary.seconds:.1f} s")
-    print("Every decision, score and reason is the same." if same else f"The decisions differ: see decisions.csv below {folder}.")
+    same = (folder / "inline" / "decisions.csv").read_bytes() == (
+        folder / "looked-up" / "decisions.csv"
+    ).read_bytes()
+    for name, summary in (
+        ("metrics on the endpoints", inline),
+        ("metrics in the store", looked_up),
+    ):
+        print(
+            f"{name:<26} {summary.kept:,} of {summary.received:,} kept, {summary.batches:,} batches, {summary.seconds:.1f} s"
+        )
+    print(
+        "Every decision, score and reason is the same."
+        if same
+        else f"The decisions differ: see decisions.csv below {folder}."
+    )
     return 0 if same else 1
 
 

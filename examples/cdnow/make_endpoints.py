@@ -61,8 +61,10 @@ def measure_customer(purchases: list[Purchase]) -> dict[str, float]:
         "SpendTotal": sum(cents) / 100,
         "SpendMean": round(sum(cents) / len(cents) / 100, 2),
         "SpendMax": max(cents) / 100,
-        "SpendFirst": sum(purchase.cents for purchase in purchases if purchase.day == days[0]) / 100,
-        "SpendLast": sum(purchase.cents for purchase in purchases if purchase.day == days[-1]) / 100,
+        "SpendFirst": sum(purchase.cents for purchase in purchases if purchase.day == days[0])
+        / 100,
+        "SpendLast": sum(purchase.cents for purchase in purchases if purchase.day == days[-1])
+        / 100,
         "Cds": sum(purchase.cds for purchase in purchases),
         "CdsMax": max(purchase.cds for purchase in purchases),
     }
@@ -94,7 +96,12 @@ def make_people(purchases: Iterable[Purchase]) -> list[tuple[dict[str, Any], int
     for customer, group in groupby(purchases, key=lambda purchase: purchase.customer):
         bought = list(group)
         before = [purchase for purchase in bought if purchase.day <= AS_OF]
-        people.append((make_endpoint(customer, before), int(any(AS_OF < purchase.day <= UNTIL for purchase in bought))))
+        people.append(
+            (
+                make_endpoint(customer, before),
+                int(any(AS_OF < purchase.day <= UNTIL for purchase in bought)),
+            )
+        )
     return people
 
 
@@ -130,7 +137,9 @@ def write_example(out: Path, transactions: Path = HERE / "transactions.csv.gz") 
 def main() -> None:
     """Run as a script."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--out", type=Path, default=HERE, help="directory to write into (default: beside this file)")
+    parser.add_argument(
+        "--out", type=Path, default=HERE, help="directory to write into (default: beside this file)"
+    )
     out = parser.parse_args().out
     print(f"{write_example(out):,} endpoints and their outcomes written to {out}")
 

@@ -54,7 +54,9 @@ def main() -> None:
     """Run as a script."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("count", type=int, help="how many endpoints")
-    parser.add_argument("--out", type=Path, required=True, help="file to write; gzip where its name ends in .gz")
+    parser.add_argument(
+        "--out", type=Path, required=True, help="file to write; gzip where its name ends in .gz"
+    )
     parser.add_argument("--seed", type=int, default=1997)
     options = parser.parse_args()
     people = make_people(read_purchases(HERE / "transactions.csv.gz"))

@@ -36,7 +36,10 @@ def make_endpoint(number: int, row: dict[str, str]) -> dict[str, Any]:
 def read_people(path: Path = HERE / "credit_data.csv.gz") -> list[tuple[dict[str, Any], int]]:
     """Each applicant's endpoint, and 1 for who is called good, else 0."""
     with gzip.open(path, "rt", encoding="utf-8", newline="") as file:
-        return [(make_endpoint(number, row), int(row["Status"] == "good")) for number, row in enumerate(csv.DictReader(file), 1)]
+        return [
+            (make_endpoint(number, row), int(row["Status"] == "good"))
+            for number, row in enumerate(csv.DictReader(file), 1)
+        ]
 
 
 def write_example(out: Path) -> int:
@@ -53,7 +56,9 @@ def write_example(out: Path) -> int:
 def main() -> None:
     """Run as a script."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--out", type=Path, default=HERE, help="directory to write into (default: beside this file)")
+    parser.add_argument(
+        "--out", type=Path, default=HERE, help="directory to write into (default: beside this file)"
+    )
     out = parser.parse_args().out
     print(f"{write_example(out):,} endpoints and their outcomes written to {out}")
 

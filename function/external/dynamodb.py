@@ -24,10 +24,19 @@ from botocore.exceptions import ConnectTimeoutError as ConnectTimedOut
 from botocore.exceptions import ReadTimeoutError as ReadTimedOut
 from botocore.parsers import ResponseParserError
 
-from function.errors import ProfilesError, ProfilesRejected, ProfilesTimeout, ProfilesUnavailable, SettingsError
+from function.errors import (
+    ProfilesError,
+    ProfilesRejected,
+    ProfilesTimeout,
+    ProfilesUnavailable,
+    SettingsError,
+)
 
 MOST_KEYS = 100  # of one BatchGetItem
-FIRST_PAUSE, LONGEST_PAUSE = 0.02, 0.4  # seconds between attempts, doubled each time, and shortened by chance so that functions spread
+FIRST_PAUSE, LONGEST_PAUSE = (
+    0.02,
+    0.4,
+)  # seconds between attempts, doubled each time, and shortened by chance so that functions spread
 LONGEST_KEY = 2048  # bytes of a partition key; nobody can have a longer one, and DynamoDB would refuse the whole look-up
 MOST_CALLS = 4  # under way at once; more than one only when earlier ones were left behind
 # Errors that DynamoDB's developer guide, "Error handling", says may be retried, besides every 5xx.
@@ -52,13 +61,17 @@ class LookUp:
 
     def give_up(self) -> NoReturn:
         """Say what stood in the way; that an attempt was still under way when time was over says less than why the one before failed."""
-        raise self.error or ProfilesTimeout("profiles: expected DynamoDB to process every key within the time budget")
+        raise self.error or ProfilesTimeout(
+            "profiles: expected DynamoDB to process every key within the time budget"
+        )
 
 
 class DynamoProfiles:
     """Looks profiles up in one table."""
 
-    def __init__(self, table: str, partition_key: str, attributes: Sequence[str], patience: float) -> None:
+    def __init__(
+        self, table: str, partition_key: str, attributes: Sequence[str], patience: float
+    ) -> None:
         """Make a client; nothing is connected yet. Raises SettingsError when no region is set.
 
         attributes  the top-level attributes that are asked for; patience  the longest wait, in seconds, for a connection and for an answer
@@ -66,8 +79,14 @@ class DynamoProfiles:
         """
         self._table = table
         self._partition_key = partition_key
-        names = {f"#n{index}": name for index, name in enumerate(dict.fromkeys((partition_key, *attributes)))}
-        self._projection = {"ProjectionExpression": ", ".join(names), "ExpressionAttributeNames": names}
+        names = {
+            f"#n{index}": name
+            for index, name in enumerate(dict.fromkeys((partition_key, *attributes)))
+        }
+        self._projection = {
+            "ProjectionExpression": ", ".join(names),
+            "ExpressionAttributeNames": names,
+        }
         try:
             self._client = boto3.session.Session().client("dynamodb", config=make_config(patience))
         except (BotoCoreError, ValueError) as error:
@@ -86,9 +105,15 @@ class DynamoProfiles:
             call.cancel()
             look_up.give_up()
 
-    def _fetch_all(self, keys: Sequence[str], look_up: LookUp) -> dict[str, Mapping[str, Any] | None]:
+    def _fetch_all(
+        self, keys: Sequence[str], look_up: LookUp
+    ) -> dict[str, Mapping[str, Any] | None]:
         found: dict[str, Mapping[str, Any] | None] = {}
-        possible = [{self._partition_key: {"S": key}} for key in keys if 0 < len(key.encode()) <= LONGEST_KEY]
+        possible = [
+            {self._partition_key: {"S": key}}
+            for key in keys
+            if 0 < len(key.encode()) <= LONGEST_KEY
+        ]
         for start in range(0, len(possible), MOST_KEYS):
             wanted = possible[start : start + MOST_KEYS]
             for pause in pauses():
@@ -101,17 +126,35 @@ class DynamoProfiles:
                 time.sleep(pause)
         return found
 
-    def _ask(self, wanted: list[Any]) -> tuple[dict[str, dict[str, Any]], list[Any], ProfilesError | None]:
+    def _ask(
+        self, wanted: list[Any]
+    ) -> tuple[dict[str, dict[str, Any]], list[Any], ProfilesError | None]:
         """One call: the profiles it gave, the keys that are still wanted, and why none came. Raises what will not pass."""
         try:
-            answer = self._client.batch_get_item(RequestItems={self._table: {"Keys": wanted, **self._projection}})
+            answer = self._client.batch_get_item(
+                RequestItems={self._table: {"Keys": wanted, **self._projection}}
+            )
             # What is no JSON parses as an answer without anything in it.
             some = dict(self._read(item) for item in answer["Responses"].get(self._table, []))
             left = (answer.get("UnprocessedKeys") or {}).get(self._table, {}).get("Keys", [])
         except (ClientError, BotoCoreError) as error:
             return {}, wanted, translate_error(error)
-        except (ResponseParserError, KeyError, TypeError, AttributeError, ValueError, RecursionError) as error:
-            return {}, wanted, chain(ProfilesUnavailable("profiles: expected an answer of DynamoDB's BatchGetItem"), error)
+        except (
+            ResponseParserError,
+            KeyError,
+            TypeError,
+            AttributeError,
+            ValueError,
+            RecursionError,
+        ) as error:
+            return (
+                {},
+                wanted,
+                chain(
+                    ProfilesUnavailable("profiles: expected an answer of DynamoDB's BatchGetItem"),
+                    error,
+                ),
+            )
         return some, left, None
 
     def _read(self, item: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
@@ -121,7 +164,12 @@ class DynamoProfiles:
 
 def make_config(patience: float) -> Config:
     """One attempt a call, since retries here know the time budget, and no wait longer than half of `patience` seconds."""
-    return Config(connect_timeout=patience / 2, read_timeout=patience / 2, retries={"total_max_attempts": 1}, tcp_keepalive=True)
+    return Config(
+        connect_timeout=patience / 2,
+        read_timeout=patience / 2,
+        retries={"total_max_attempts": 1},
+        tcp_keepalive=True,
+    )
 
 
 @contextmanager
@@ -129,15 +177,25 @@ def open_client(region: str | None, endpoint_url: str | None) -> Iterator[Any]:
     """A client for whoever loads a table: patient, with AWS's own retries. What AWS refuses becomes a SettingsError."""
     config = Config(retries={"mode": "standard", "total_max_attempts": 10})
     try:
-        region = region or os.environ.get("AWS_REGION") or None  # as for AWS's command line; boto3 reads AWS_DEFAULT_REGION alone
-        yield boto3.session.Session().client("dynamodb", region_name=region, endpoint_url=endpoint_url, config=config)
+        region = (
+            region or os.environ.get("AWS_REGION") or None
+        )  # as for AWS's command line; boto3 reads AWS_DEFAULT_REGION alone
+        yield boto3.session.Session().client(
+            "dynamodb", region_name=region, endpoint_url=endpoint_url, config=config
+        )
     except ClientError as error:
         code = error.response.get("Error", {}).get("Code", "an unknown error")
-        raise SettingsError(f"--dynamodb: expected DynamoDB to accept the table, its items and our permission; it says {code}") from error
+        raise SettingsError(
+            f"--dynamodb: expected DynamoDB to accept the table, its items and our permission; it says {code}"
+        ) from error
     except (BotoCoreError, ValueError) as error:
-        raise SettingsError("--dynamodb: expected a reachable DynamoDB, a region (AWS_REGION or --region) and credentials") from error
+        raise SettingsError(
+            "--dynamodb: expected a reachable DynamoDB, a region (AWS_REGION or --region) and credentials"
+        ) from error
     except (ResponseParserError, LookupError) as error:
-        raise SettingsError("--dynamodb: what answered is not DynamoDB: check --endpoint-url and proxies") from error
+        raise SettingsError(
+            "--dynamodb: what answered is not DynamoDB: check --endpoint-url and proxies"
+        ) from error
 
 
 def pauses() -> Iterator[float]:
@@ -157,12 +215,18 @@ def translate_error(error: ClientError | BotoCoreError) -> ProfilesError:
             raise ProfilesRejected(
                 "profiles: expected DynamoDB to accept the look-up; check table, partition key and permission"
             ) from error
-        return chain(ProfilesUnavailable("profiles: expected DynamoDB to have room for the look-up"), error)
+        return chain(
+            ProfilesUnavailable("profiles: expected DynamoDB to have room for the look-up"), error
+        )
     if isinstance(error, ReadTimedOut | ConnectTimedOut):
         return chain(ProfilesTimeout("profiles: expected DynamoDB's answer in time"), error)
     if isinstance(error, HTTPClientError | NoConnection):
         return chain(ProfilesUnavailable("profiles: expected DynamoDB to be reachable"), error)
-    what = "credentials for DynamoDB" if isinstance(error, NoCredentialsError) else "a usable AWS configuration"
+    what = (
+        "credentials for DynamoDB"
+        if isinstance(error, NoCredentialsError)
+        else "a usable AWS configuration"
+    )
     raise ProfilesRejected(f"profiles: expected {what}") from error
 
 

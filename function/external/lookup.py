@@ -67,7 +67,12 @@ def look_up_profiles(endpoints: Sequence[Endpoint], source: Source, timeout: flo
         unreadable += known and profile is None
         enriched.append(enrich_endpoint(endpoint, profile or {}))
     readable = sum(endpoint.problem is None for endpoint in endpoints)
-    return LookUp(endpoints=tuple(enriched), found=found, missing=readable - found - unreadable, unreadable=unreadable)
+    return LookUp(
+        endpoints=tuple(enriched),
+        found=found,
+        missing=readable - found - unreadable,
+        unreadable=unreadable,
+    )
 
 
 def enrich_documents(documents: Sequence[dict[str, Any]], source: Source) -> list[dict[str, Any]]:
@@ -76,12 +81,17 @@ def enrich_documents(documents: Sequence[dict[str, Any]], source: Source) -> lis
     One without an Id, which outcomes by user allow, has no profile where the key is the endpoint's id.
     """
     endpoints = [Endpoint(id=document.get("Id") or "", document=document) for document in documents]
-    return [endpoint.document or {} for endpoint in look_up_profiles(endpoints, source, source.patience).endpoints]
+    return [
+        endpoint.document or {}
+        for endpoint in look_up_profiles(endpoints, source, source.patience).endpoints
+    ]
 
 
 def do_without_profiles(endpoints: Sequence[Endpoint], error: ProfilesError) -> LookUp:
     """What is left when the look-up fails: everybody, with an empty profile."""
-    return LookUp(endpoints=tuple(enrich_endpoint(endpoint, {}) for endpoint in endpoints), error=error)
+    return LookUp(
+        endpoints=tuple(enrich_endpoint(endpoint, {}) for endpoint in endpoints), error=error
+    )
 
 
 def enrich_endpoint(endpoint: Endpoint, profile: Mapping[str, Any]) -> Endpoint:

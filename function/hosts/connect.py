@@ -7,6 +7,7 @@ Source: Amazon Connect administrator guide, "Custom action" of outbound campaign
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -17,9 +18,9 @@ from function.errors import ReplyError
 from function.hosts.reading import LARGEST_REPLY, read_object, read_text
 from function.policy import Rules
 from function.records import Batch, Context, Decision, Endpoint, Reply
+from model.customer_profile import profile_to_document
 from model.document import inspect_document, is_encodable
 from model.features import parse_time
-from model.customer_profile import profile_to_document
 
 NAME = "connect"
 LIMIT_SECONDS = 30.0
@@ -37,10 +38,17 @@ def is_event(event: Mapping[str, Any]) -> bool:
 def parse_event(event: Mapping[str, Any]) -> Batch:
     """Read an event for which `is_event` holds. Each profile becomes an endpoint document by AWS's own migration table."""
     campaign = read_object(read_object(event, "InvocationMetadata"), "CampaignContext")
-    endpoints = tuple(parse_profile(index, item) for index, item in enumerate(event["Items"]["CustomerProfiles"]))
+    endpoints = tuple(
+        parse_profile(index, item) for index, item in enumerate(event["Items"]["CustomerProfiles"])
+    )
     started = RUN_STARTED.search(read_text(campaign, "RunId") or "")
-    reference = parse_time(f"{started[1]}T{started[2]}:{started[3]}:{started[4]}Z") if started else None
-    context = Context(campaign_id=read_text(campaign, "CampaignId"), reference=None if reference != reference else reference)  # noqa: PLR0124  # NaN
+    reference = (
+        parse_time(f"{started[1]}T{started[2]}:{started[3]}:{started[4]}Z") if started else None
+    )
+    context = Context(
+        campaign_id=read_text(campaign, "CampaignId"),
+        reference=None if reference is None or math.isnan(reference) else reference,
+    )
     return Batch(host="connect", context=context, endpoints=endpoints)
 
 
@@ -49,13 +57,23 @@ def parse_profile(index: int, item: object) -> Endpoint:
     place = f"$.Items.CustomerProfiles[{index}]"
     id_ = read_text(item, "ProfileId") if isinstance(item, dict) else None
     if not id_ or not isinstance(item, dict) or not is_encodable(id_):
-        return Endpoint(id="", document=None, problem=f"{place}.ProfileId: expected text of one character or more")
+        return Endpoint(
+            id="",
+            document=None,
+            problem=f"{place}.ProfileId: expected text of one character or more",
+        )
     profile = read_profile(read_text(item, "CustomerData") or "")
     if profile is None:
-        return Endpoint(id=id_, document=None, problem=f"{place}.CustomerData: expected the text of a JSON object")
+        return Endpoint(
+            id=id_,
+            document=None,
+            problem=f"{place}.CustomerData: expected the text of a JSON object",
+        )
     document = profile_to_document(profile)
     problem = inspect_document(document)[0]
-    return Endpoint(id=id_, document=document, problem=f"{place}.CustomerData{problem[1:]}" if problem else None)
+    return Endpoint(
+        id=id_, document=document, problem=f"{place}.CustomerData{problem[1:]}" if problem else None
+    )
 
 
 def read_profile(text: str) -> dict[str, Any] | None:
@@ -99,15 +117,24 @@ def build_reply(batch: Batch, decisions: Sequence[Decision], rules: Rules, model
             item["ResultData"].pop("external", None)
         if is_too_large(items):
             if rules.on_error == "raise" and rules.mode != "shadow":
-                raise ReplyError("$.Items.CustomerProfiles: expected results that fit into Lambda's 6 MB reply")
+                raise ReplyError(
+                    "$.Items.CustomerProfiles: expected results that fit into Lambda's 6 MB reply"
+                )
             items, decisions = take_what_fits(items, batch, decisions)
-    return Reply(body={"Items": {"CustomerProfiles": items}}, decisions=decisions, annotations_dropped=dropped)
+    return Reply(
+        body={"Items": {"CustomerProfiles": items}},
+        decisions=decisions,
+        annotations_dropped=dropped,
+    )
 
 
 def is_too_large(items: Sequence[Mapping[str, Any]]) -> bool:
     """Whether the answer is beyond what Lambda returns. It is encoded to be measured only when it has profiles enough for that."""
     bound = sum(LARGEST_RESULT + MOST_GROWTH * len(item["Id"]) for item in items)
-    return bound > LARGEST_REPLY and len(json.dumps({"Items": {"CustomerProfiles": items}})) > LARGEST_REPLY
+    return (
+        bound > LARGEST_REPLY
+        and len(json.dumps({"Items": {"CustomerProfiles": items}})) > LARGEST_REPLY
+    )
 
 
 def take_what_fits(
@@ -124,7 +151,11 @@ def take_what_fits(
         if item is not None and fits:
             taken.append(item)
             size += more
-        answered.append(decision if fits or not decision.stays else Decision(keep=False, stays=False, reason="no_scores"))
+        answered.append(
+            decision
+            if fits or not decision.stays
+            else Decision(keep=False, stays=False, reason="no_scores")
+        )
     return taken, answered
 
 
@@ -155,15 +186,26 @@ def flatten_texts(attributes: Mapping[str, Sequence[str]]) -> dict[str, str]:
     """One text a name, as AWS's migration of endpoints to profiles has it: several values of X become X_1, X_2, ..."""
     flat: dict[str, str] = {}
     for name, texts in attributes.items():
-        flat |= {name: texts[0]} if len(texts) == 1 else {f"{name}_{index}": text for index, text in enumerate(texts, 1)}
+        flat |= (
+            {name: texts[0]}
+            if len(texts) == 1
+            else {f"{name}_{index}": text for index, text in enumerate(texts, 1)}
+        )
     return flat
 
 
-def build_event(profiles: Mapping[str, str], *, campaign_id: str, run_id: str, action_id: str) -> dict[str, Any]:
+def build_event(
+    profiles: Mapping[str, str], *, campaign_id: str, run_id: str, action_id: str
+) -> dict[str, Any]:
     """The event that Connect sends for a batch, ProfileId -> CustomerData (JSON text). The idempotency token is the ProfileId's place."""
     return {
         "InvocationMetadata": {
-            "CampaignContext": {"CampaignId": campaign_id, "RunId": run_id, "ActionId": action_id, "CampaignName": campaign_id}
+            "CampaignContext": {
+                "CampaignId": campaign_id,
+                "RunId": run_id,
+                "ActionId": action_id,
+                "CampaignName": campaign_id,
+            }
         },
         "Items": {
             "CustomerProfiles": [
@@ -186,7 +228,9 @@ def read_reply(reply: object, sent: Sequence[str]) -> dict[str, dict[str, Any]]:
     for index, item in enumerate(items):
         id_ = read_text(item, "Id") if isinstance(item, dict) else None
         if id_ not in known:
-            raise ReplyError(f"$.Items.CustomerProfiles[{index}].Id: expected a ProfileId that the event held")
+            raise ReplyError(
+                f"$.Items.CustomerProfiles[{index}].Id: expected a ProfileId that the event held"
+            )
         result = item.get("ResultData")
         if isinstance(result, dict) and len(json.dumps(result)) <= LARGEST_RESULT:
             results[str(id_)] = result

@@ -24,7 +24,9 @@ NAME = "pinpoint"
 LIMIT_SECONDS = 15.0
 LARGEST_BATCH = 50
 # Channels for which the guide says TitleOverride and BodyOverride are honoured: these push services and SMS, never e-mail.
-HONOURS_OVERRIDES = frozenset({"ADM", "APNS", "APNS_SANDBOX", "APNS_VOIP", "APNS_VOIP_SANDBOX", "BAIDU", "GCM", "SMS"})
+HONOURS_OVERRIDES = frozenset(
+    {"ADM", "APNS", "APNS_SANDBOX", "APNS_VOIP", "APNS_VOIP_SANDBOX", "BAIDU", "GCM", "SMS"}
+)
 # JSON text in ASCII with the runtime's separators is at most six times as long as compact UTF-8: DEL takes 1 byte there and 6 here.
 MOST_GROWTH = 6
 # Bytes of compact UTF-8 that our additions to a definition take beside a band's texts: three names of 50 characters, a score, the rest.
@@ -40,8 +42,12 @@ def parse_event(event: Mapping[str, Any]) -> Batch:
     """Read an event for which `is_event` holds. A bad endpoint becomes an unreadable one; nothing is raised for it."""
     measured = measure_documents(event["Endpoints"])
     if measured is not None:
-        endpoints = tuple([Endpoint(id=id_, document=value) for id_, value in event["Endpoints"].items()])
-        return Batch(host="pinpoint", context=read_context(event), endpoints=endpoints, size=measured)
+        endpoints = tuple(
+            [Endpoint(id=id_, document=value) for id_, value in event["Endpoints"].items()]
+        )
+        return Batch(
+            host="pinpoint", context=read_context(event), endpoints=endpoints, size=measured
+        )
     return inspect_endpoints(event)
 
 
@@ -61,7 +67,13 @@ def inspect_endpoints(event: Mapping[str, Any]) -> Batch:
         size += len(json.dumps(cleaned)) if usable else 0
         place = f"$.Endpoints[{index}]{(problem or '$: Expected an id that UTF-8 can encode')[1:]}"
         endpoints.append(Endpoint(id=id_, document=cleaned if usable else None, problem=place))
-    return Batch(host="pinpoint", context=read_context(event), endpoints=tuple(endpoints), unencodable=lost, size=size)
+    return Batch(
+        host="pinpoint",
+        context=read_context(event),
+        endpoints=tuple(endpoints),
+        unencodable=lost,
+        size=size,
+    )
 
 
 def read_context(event: Mapping[str, Any]) -> Context:
@@ -87,14 +99,24 @@ def build_reply(batch: Batch, decisions: Sequence[Decision], rules: Rules, model
         if decision.stays and endpoint.document is not None
     }
     if not is_too_large(body, batch, decisions, rules):
-        return Reply(body=body, decisions=decisions, overrides_skipped=count_overrides_skipped(batch, decisions, rules))
-    plain = {endpoint.id: endpoint.document for endpoint in batch.endpoints if endpoint.id in body and endpoint.document is not None}
+        return Reply(
+            body=body,
+            decisions=decisions,
+            overrides_skipped=count_overrides_skipped(batch, decisions, rules),
+        )
+    plain = {
+        endpoint.id: endpoint.document
+        for endpoint in batch.endpoints
+        if endpoint.id in body and endpoint.document is not None
+    }
     if len(json.dumps(plain)) > LARGEST_REPLY:
         if rules.on_error == "raise" and rules.mode != "shadow":
             raise ReplyError("$.Endpoints: expected definitions that fit into Lambda's 6 MB reply")
         plain = {} if rules.on_error == "drop" and rules.mode == "filter" else take_what_fits(plain)
     decisions = [
-        decision if endpoint.id in plain or not decision.stays else Decision(keep=False, stays=False, reason="no_scores")
+        decision
+        if endpoint.id in plain or not decision.stays
+        else Decision(keep=False, stays=False, reason="no_scores")
         for endpoint, decision in zip(batch.endpoints, decisions, strict=True)
     ]
     return Reply(body=plain, decisions=decisions, annotations_dropped=True)
@@ -119,21 +141,35 @@ def annotate(document: dict[str, Any], decision: Decision, rules: Rules) -> dict
         return document
     if not attributes:
         return {**document, **overrides}
-    return {**document, **overrides, "Attributes": {**(document.get("Attributes") or {}), **attributes}}
+    return {
+        **document,
+        **overrides,
+        "Attributes": {**(document.get("Attributes") or {}), **attributes},
+    }
 
 
 def overrides_for(document: Mapping[str, Any], decision: Decision, rules: Rules) -> dict[str, str]:
     """TitleOverride and BodyOverride of the endpoint's band, where its channel honours them."""
-    if rules.mode == "shadow" or not wants_overrides(decision) or document.get("ChannelType") not in HONOURS_OVERRIDES:
+    if (
+        rules.mode == "shadow"
+        or not wants_overrides(decision)
+        or document.get("ChannelType") not in HONOURS_OVERRIDES
+    ):
         return {}
     band = decision.band
-    texts = {"TitleOverride": band.title_override, "BodyOverride": band.body_override} if band else {}
+    texts = (
+        {"TitleOverride": band.title_override, "BodyOverride": band.body_override} if band else {}
+    )
     return {key: text for key, text in texts.items() if text}
 
 
 def wants_overrides(decision: Decision) -> bool:
     """Whether the endpoint's band has texts for the message."""
-    return decision.stays and decision.band is not None and bool(decision.band.title_override or decision.band.body_override)
+    return (
+        decision.stays
+        and decision.band is not None
+        and bool(decision.band.title_override or decision.band.body_override)
+    )
 
 
 def count_overrides_skipped(batch: Batch, decisions: Sequence[Decision], rules: Rules) -> int:
@@ -141,22 +177,34 @@ def count_overrides_skipped(batch: Batch, decisions: Sequence[Decision], rules: 
     if rules.mode == "shadow" or not rules.bands:
         return 0
     return sum(
-        wants_overrides(decision) and (endpoint.document or {}).get("ChannelType") not in HONOURS_OVERRIDES
+        wants_overrides(decision)
+        and (endpoint.document or {}).get("ChannelType") not in HONOURS_OVERRIDES
         for endpoint, decision in zip(batch.endpoints, decisions, strict=True)
     )
 
 
-def is_too_large(reply: Mapping[str, Any], batch: Batch, decisions: Sequence[Decision], rules: Rules) -> bool:
+def is_too_large(
+    reply: Mapping[str, Any], batch: Batch, decisions: Sequence[Decision], rules: Rules
+) -> bool:
     """Whether the reply is beyond what Lambda returns. It is encoded to be measured only when a cheap upper bound is too large."""
-    return bound_size(reply, batch, decisions, rules) > LARGEST_REPLY and len(json.dumps(reply)) > LARGEST_REPLY
+    return (
+        bound_size(reply, batch, decisions, rules) > LARGEST_REPLY
+        and len(json.dumps(reply)) > LARGEST_REPLY
+    )
 
 
-def bound_size(reply: Mapping[str, Any], batch: Batch, decisions: Sequence[Decision], rules: Rules) -> int:
+def bound_size(
+    reply: Mapping[str, Any], batch: Batch, decisions: Sequence[Decision], rules: Rules
+) -> int:
     """Bytes that the encoded reply cannot exceed."""
     texts = [f"{band.name}{band.title_override}{band.body_override}" for band in rules.bands]
     longest = max((len(text.encode()) for text in texts), default=0)
-    copied = sum(len(msgspec.json.encode(decision.external)) for decision in decisions if decision.external)
-    return MOST_GROWTH * (batch.size + len(reply) * (longest + LONGEST_ADDITION) + copied) + len("{}")
+    copied = sum(
+        len(msgspec.json.encode(decision.external)) for decision in decisions if decision.external
+    )
+    return MOST_GROWTH * (batch.size + len(reply) * (longest + LONGEST_ADDITION) + copied) + len(
+        "{}"
+    )
 
 
 def opted_out(choice: object, status: object) -> bool:

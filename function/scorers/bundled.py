@@ -20,7 +20,9 @@ class BundledScorer:
         try:
             self._session = open_session(bundle.model_file)
         except REFUSALS as error:
-            raise BundleError(f"{bundle.model_file}: expected an ONNX model that this ONNX Runtime can load") from error
+            raise BundleError(
+                f"{bundle.model_file}: expected an ONNX model that this ONNX Runtime can load"
+            ) from error
         inputs = {tensor.name: tensor.shape for tensor in self._session.get_inputs()}
         width = len(bundle.spec.columns)
         if (
@@ -28,7 +30,9 @@ class BundledScorer:
             or inputs[INPUT][-1] != width
             or PROBABILITIES not in {tensor.name for tensor in self._session.get_outputs()}
         ):
-            raise BundleError(f"{bundle.model_file}: expected an input `{INPUT}` of {width} columns and an output `{PROBABILITIES}`")
+            raise BundleError(
+                f"{bundle.model_file}: expected an input `{INPUT}` of {width} columns and an output `{PROBABILITIES}`"
+            )
         check_golden(bundle, self.score_batch(bundle.golden_rows, 0.0))
 
     def score_batch(self, matrix: Matrix, timeout: float) -> Scores:  # noqa: ARG002  # microseconds; nothing to cut short
@@ -36,7 +40,9 @@ class BundledScorer:
         try:
             (probabilities,) = self._session.run([PROBABILITIES], {INPUT: matrix})
         except REFUSALS as error:
-            raise ScorerRejected("bundled model: expected ONNX Runtime to accept the matrix") from error
+            raise ScorerRejected(
+                "bundled model: expected ONNX Runtime to accept the matrix"
+            ) from error
         scores: Scores = probabilities[:, -1].astype(np.float64)
         if not np.isfinite(scores).all():
             raise ScorerRejected("bundled model: expected finite scores")

@@ -10,7 +10,12 @@ from function.records import Scored, Scorer
 from model.features import Matrix
 
 
-def score_in_order(scorers: Sequence[Scorer], matrix: Matrix, timeout: float, clock: Callable[[], float] = time.monotonic) -> Scored:
+def score_in_order(
+    scorers: Sequence[Scorer],
+    matrix: Matrix,
+    timeout: float,
+    clock: Callable[[], float] = time.monotonic,
+) -> Scored:
     """Score float32 [n, f] with the first scorer that can, all of them within `timeout` seconds.
 
     The last scorer is asked even when nothing of the budget is left: it is in process, and the budget holds back a reserve for it.
@@ -24,5 +29,7 @@ def score_in_order(scorers: Sequence[Scorer], matrix: Matrix, timeout: float, cl
         except ScorerError as error:
             first = first or error
         else:
-            return Scored(scores=scores, label=scorer.label, resorted=type(first).__name__ if first else "")
+            return Scored(
+                scores=scores, label=scorer.label, resorted=type(first).__name__ if first else ""
+            )
     raise first or ScorerUnavailable("expected a scorer, none is configured")

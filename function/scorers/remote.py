@@ -20,7 +20,13 @@ from typing import cast
 import grpc
 import numpy as np
 
-from function.errors import ScorerError, ScorerRejected, ScorerTimeout, ScorerUnavailable, SettingsError
+from function.errors import (
+    ScorerError,
+    ScorerRejected,
+    ScorerTimeout,
+    ScorerUnavailable,
+    SettingsError,
+)
 from function.records import Scores
 from function.scorers.tensors import Dialect, build_request, read_scores
 from model.features import Matrix
@@ -35,19 +41,43 @@ STATUSES: dict[grpc.StatusCode, tuple[type[ScorerError], str]] = {
         ScorerRejected,
         "the scoring service refused the batch as malformed; check columns, names and datatype",
     ),
-    grpc.StatusCode.DEADLINE_EXCEEDED: (ScorerTimeout, "the scoring service did not answer in time"),
-    grpc.StatusCode.NOT_FOUND: (ScorerRejected, "the scoring service does not serve the model or version asked for"),
+    grpc.StatusCode.DEADLINE_EXCEEDED: (
+        ScorerTimeout,
+        "the scoring service did not answer in time",
+    ),
+    grpc.StatusCode.NOT_FOUND: (
+        ScorerRejected,
+        "the scoring service does not serve the model or version asked for",
+    ),
     grpc.StatusCode.ALREADY_EXISTS: (ScorerRejected, "the scoring service refused the call"),
-    grpc.StatusCode.PERMISSION_DENIED: (ScorerRejected, "the scoring service does not permit the call"),
-    grpc.StatusCode.RESOURCE_EXHAUSTED: (ScorerUnavailable, "the scoring service has no room for the batch"),
-    grpc.StatusCode.FAILED_PRECONDITION: (ScorerRejected, "the scoring service is not in a state to score"),
+    grpc.StatusCode.PERMISSION_DENIED: (
+        ScorerRejected,
+        "the scoring service does not permit the call",
+    ),
+    grpc.StatusCode.RESOURCE_EXHAUSTED: (
+        ScorerUnavailable,
+        "the scoring service has no room for the batch",
+    ),
+    grpc.StatusCode.FAILED_PRECONDITION: (
+        ScorerRejected,
+        "the scoring service is not in a state to score",
+    ),
     grpc.StatusCode.ABORTED: (ScorerUnavailable, "the scoring service gave the call up"),
-    grpc.StatusCode.OUT_OF_RANGE: (ScorerRejected, "the scoring service refused the batch as out of range"),
+    grpc.StatusCode.OUT_OF_RANGE: (
+        ScorerRejected,
+        "the scoring service refused the batch as out of range",
+    ),
     grpc.StatusCode.UNIMPLEMENTED: (ScorerRejected, "the target is no Open Inference service"),
-    grpc.StatusCode.INTERNAL: (ScorerRejected, "the scoring service failed, or its answer cannot be read"),
+    grpc.StatusCode.INTERNAL: (
+        ScorerRejected,
+        "the scoring service failed, or its answer cannot be read",
+    ),
     grpc.StatusCode.UNAVAILABLE: (ScorerUnavailable, "the scoring service cannot be reached"),
     grpc.StatusCode.DATA_LOSS: (ScorerRejected, "the scoring service's answer was damaged"),
-    grpc.StatusCode.UNAUTHENTICATED: (ScorerRejected, "the scoring service does not accept our credentials"),
+    grpc.StatusCode.UNAUTHENTICATED: (
+        ScorerRejected,
+        "the scoring service does not accept our credentials",
+    ),
 }
 
 SERVICE = "inference.GRPCInferenceService"
@@ -115,13 +145,19 @@ class RemoteSettings:
 
 def read_clock() -> float:
     """Seconds that never go backwards and, where the system says so, go on while it is suspended."""
-    return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
+    return (
+        time.clock_gettime(time.CLOCK_BOOTTIME)
+        if hasattr(time, "CLOCK_BOOTTIME")
+        else time.monotonic()
+    )
 
 
 class RemoteScorer:
     """A records.Scorer over gRPC."""
 
-    def __init__(self, settings: RemoteSettings, *, clock: Callable[[], float] = read_clock) -> None:
+    def __init__(
+        self, settings: RemoteSettings, *, clock: Callable[[], float] = read_clock
+    ) -> None:
         """Read the TLS files; connect to nothing. Raises SettingsError for a file that cannot be used."""
         self.label = name_label(settings.dialect.model, settings.dialect.version)
         self._settings = settings
@@ -141,7 +177,9 @@ class RemoteScorer:
         if timeout <= 0:
             raise ScorerTimeout("no time is left to ask the scoring service")
         if self._clock() < self._closed_until:
-            raise ScorerUnavailable("the scoring service missed a deadline a moment ago and is not asked again yet")
+            raise ScorerUnavailable(
+                "the scoring service missed a deadline a moment ago and is not asked again yet"
+            )
         dialect = self._settings.dialect
         try:
             response = self._get_stub().ModelInfer(
@@ -173,7 +211,9 @@ class RemoteScorer:
         return self._stub
 
     def _translate(self, error: grpc.RpcError) -> ScorerError:
-        status = cast("grpc.Call", error).code()  # what a blocking call raises is both, which RpcError's type does not say
+        status = cast(
+            "grpc.Call", error
+        ).code()  # what a blocking call raises is both, which RpcError's type does not say
         kind, sentence = STATUSES[status]
         if kind is ScorerTimeout:
             # A dead connection times out for ever, so it goes; a hung service is left alone for a while.
@@ -187,13 +227,17 @@ def name_label(model: str, version: str) -> str:
     return f"{model}@{version[:64]}" if version else model
 
 
-def open_channel(settings: RemoteSettings, credentials: grpc.ChannelCredentials | None) -> grpc.Channel:
+def open_channel(
+    settings: RemoteSettings, credentials: grpc.ChannelCredentials | None
+) -> grpc.Channel:
     """A channel that connects when it is first used."""
     options = dict(OPTIONS)
     if is_local(settings.target):
         options["grpc.enable_http_proxy"] = 0
     if settings.authority:
-        options["grpc.default_authority"] = settings.authority  # under TLS also the name that the certificate must carry
+        options["grpc.default_authority"] = (
+            settings.authority
+        )  # under TLS also the name that the certificate must carry
     if credentials:
         return grpc.secure_channel(settings.target, credentials, list(options.items()))
     return grpc.insecure_channel(settings.target, list(options.items()))
@@ -214,7 +258,10 @@ def load_credentials(settings: RemoteSettings) -> grpc.ChannelCredentials | None
             context.load_verify_locations(settings.tls_ca)
         if settings.tls_cert:
             context.load_cert_chain(settings.tls_cert, settings.tls_key, password=lambda: b"")
-        root, key, chain = (path.read_bytes() if path else None for path in (settings.tls_ca, settings.tls_key, settings.tls_cert))
+        root, key, chain = (
+            path.read_bytes() if path else None
+            for path in (settings.tls_ca, settings.tls_key, settings.tls_cert)
+        )
     except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
         raise SettingsError(
             "expected the scoring service's TLS files to be readable PEM, the key unencrypted and the certificate's own"

@@ -46,7 +46,9 @@ def build_request(matrix: Matrix, dialect: Dialect) -> ModelInferRequest:
     """Put float32 [n, f] into one input tensor, columns in the matrix's order, NaN as NaN. FP64 holds the same numbers exactly."""
     values: Array = matrix.astype(np.float64) if dialect.datatype == "FP64" else matrix
     request = ModelInferRequest(model_name=dialect.model, model_version=dialect.version)
-    tensor = request.inputs.add(name=dialect.input_name, datatype=dialect.datatype, shape=matrix.shape)
+    tensor = request.inputs.add(
+        name=dialect.input_name, datatype=dialect.datatype, shape=matrix.shape
+    )
     if dialect.encoding == "raw":
         request.raw_input_contents.append(write_raw(values))
     else:
@@ -61,10 +63,14 @@ def read_scores(response: ModelInferResponse, rows: int, dialect: Dialect) -> Sc
     index = _find_output(response, dialect)
     output = response.outputs[index]
     if output.datatype not in PROBABILITY_DATATYPES:
-        raise ScorerRejected("the scoring service answered with labels or other values; expected probabilities, FP32 or FP64")
+        raise ScorerRejected(
+            "the scoring service answered with labels or other values; expected probabilities, FP32 or FP64"
+        )
     raws = response.raw_output_contents
     if raws and len(raws) != len(response.outputs):
-        raise ScorerRejected("the scoring service's answer is incomplete; expected raw contents for each of its outputs")
+        raise ScorerRejected(
+            "the scoring service's answer is incomplete; expected raw contents for each of its outputs"
+        )
     try:
         if raws:
             values = read_raw(output.datatype, output.shape, raws[index])
@@ -73,12 +79,16 @@ def read_scores(response: ModelInferResponse, rows: int, dialect: Dialect) -> Sc
     except TensorError as error:
         raise ScorerRejected(f"the scoring service's answer cannot be read: {error}") from error
     if values.ndim not in {1, 2} or len(values) != rows:
-        raise ScorerRejected("the scoring service answered for another number of rows; expected one score for each row sent")
+        raise ScorerRejected(
+            "the scoring service answered for another number of rows; expected one score for each row sent"
+        )
     scores = _pick_column(values, dialect.positive_column).astype(np.float64)
     if not np.isfinite(scores).all():
         raise ScorerRejected("the scoring service answered with scores that are no finite numbers")
     if ((scores < -ROUNDING) | (scores > 1 + ROUNDING)).any():
-        raise ScorerRejected("the scoring service answered with scores that are no probabilities; expected each from 0 to 1")
+        raise ScorerRejected(
+            "the scoring service answered with scores that are no probabilities; expected each from 0 to 1"
+        )
     clipped: Scores = np.clip(scores, 0.0, 1.0)
     return clipped
 
@@ -87,7 +97,9 @@ def _find_output(response: ModelInferResponse, dialect: Dialect) -> int:
     names = [output.name for output in response.outputs]
     if not dialect.output_name:
         if len(names) != 1:
-            raise ScorerRejected("the scoring service did not answer with one output; name the one that holds the probabilities")
+            raise ScorerRejected(
+                "the scoring service did not answer with one output; name the one that holds the probabilities"
+            )
         return 0
     if names.count(dialect.output_name) != 1:
         raise ScorerRejected("the scoring service's answer lacks the output that was asked for")
@@ -99,5 +111,7 @@ def _pick_column(values: Array, column: int | None) -> Array:
     if column is None and width in {1, 2}:
         column = width - 1
     if column is None or not 0 <= column < width:
-        raise ScorerRejected("the scoring service's answer has other columns than expected; say which one is the positive class")
+        raise ScorerRejected(
+            "the scoring service's answer has other columns than expected; say which one is the positive class"
+        )
     return values[:, column] if values.ndim == 2 else values

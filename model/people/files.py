@@ -47,7 +47,9 @@ class PeopleFile:
         self.header: tuple[str, ...] | None = None
         self.joined = Joined()
         self._stream = stream
-        self._share: float | None = None  # of the rows of a Parquet file; its bytes are not read in order
+        self._share: float | None = (
+            None  # of the rows of a Parquet file; its bytes are not read in order
+        )
         self._lines: Any = None
         self._pending: list[tuple[int, bytes]] = []
         self._number = 0
@@ -69,7 +71,11 @@ class PeopleFile:
         self._parquet = magic == PARQUET_MAGIC
         if not self._parquet:
             gzipped = magic[:2] == GZIP_MAGIC
-            self._lines = io.BufferedReader(gzip.GzipFile(fileobj=stream), BUFFER_BYTES) if gzipped else stream
+            self._lines = (
+                io.BufferedReader(gzip.GzipFile(fileobj=stream), BUFFER_BYTES)
+                if gzipped
+                else stream
+            )
             self._look_at_start()
 
     @property
@@ -86,12 +92,21 @@ class PeopleFile:
         """Every record. Raises DataError for damage."""
         if self._parquet:
             return self._iterate_rows()
-        return self._iterate_lines() if self.header is None else join_rows(self._iterate_lines(blank=True), self.header, self.joined)
+        return (
+            self._iterate_lines()
+            if self.header is None
+            else join_rows(self._iterate_lines(blank=True), self.header, self.joined)
+        )
 
     def __enter__(self) -> PeopleFile:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self._stream.close()
 
     def _look_at_start(self) -> None:
@@ -110,7 +125,11 @@ class PeopleFile:
                 raise DataError(f"{self.name}: {error}") from error
             if self.header is not None:
                 return
-            while len(pending) < LOOK_AHEAD and sum(len(line) for _, line in pending) < LOOK_AHEAD_BYTES and (more := next(lines, None)):
+            while (
+                len(pending) < LOOK_AHEAD
+                and sum(len(line) for _, line in pending) < LOOK_AHEAD_BYTES
+                and (more := next(lines, None))
+            ):
                 pending.append(more)
             if not any(line.lstrip().startswith(b"{") for _, line in pending):
                 raise DataError(f"{self.name}: {explain_start(first[1])}")

@@ -24,7 +24,9 @@ def read_parquet(name: str, stream: IO[bytes]) -> Iterator[tuple[int, float, byt
         import pyarrow as pa  # noqa: PLC0415  # an extra, and slow to import
         from pyarrow import parquet  # noqa: PLC0415
     except ImportError as error:
-        raise DataError(f"{name}: expected the package pyarrow, to read Parquet with; the extras run and train have it") from error
+        raise DataError(
+            f"{name}: expected the package pyarrow, to read Parquet with; the extras run and train have it"
+        ) from error
     encoder = msgspec.json.Encoder(decimal_format="number")
     numbers = itertools.count(1)
     try:
@@ -36,7 +38,9 @@ def read_parquet(name: str, stream: IO[bytes]) -> Iterator[tuple[int, float, byt
             raise DataError(f"{name}: {explain_names(names)}")
         columns, rows = plan_columns(names), max(1, file.metadata.num_rows)
         kinds = [make_plain(kind) for kind in file.schema_arrow.types]
-        plain = pa.schema(zip(names, kinds, strict=True)) if kinds != file.schema_arrow.types else None
+        plain = (
+            pa.schema(zip(names, kinds, strict=True)) if kinds != file.schema_arrow.types else None
+        )
         for batch in file.iter_batches(batch_size=ROWS, use_threads=False):
             readable = batch if plain is None else batch.cast(plain, safe=False)
             for row in readable.to_pylist(maps_as_pydicts="strict"):
@@ -49,7 +53,9 @@ def read_parquet(name: str, stream: IO[bytes]) -> Iterator[tuple[int, float, byt
     except UnicodeDecodeError as error:
         raise DataError(f"{name}: expected text in UTF-8 where there are bytes") from error
     except (pa.ArrowException, OSError, TypeError, ValueError) as error:
-        raise DataError(f"{name}: expected a whole Parquet file of text, numbers, times, lists, structs and maps") from error
+        raise DataError(
+            f"{name}: expected a whole Parquet file of text, numbers, times, lists, structs and maps"
+        ) from error
 
 
 def make_plain(kind: Any) -> Any:
@@ -67,4 +73,8 @@ def make_plain(kind: Any) -> Any:
         return pa.list_(make_plain(kind.value_type))
     if types.is_struct(kind):
         return pa.struct([(field.name, make_plain(field.type)) for field in kind])
-    return pa.map_(make_plain(kind.key_type), make_plain(kind.item_type)) if types.is_map(kind) else kind
+    return (
+        pa.map_(make_plain(kind.key_type), make_plain(kind.item_type))
+        if types.is_map(kind)
+        else kind
+    )

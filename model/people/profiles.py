@@ -28,13 +28,22 @@ def document_to_profile(document: Mapping[str, Any]) -> dict[str, Any]:
     field = ADDRESSES.get(str(document.get("ChannelType")))
     if field and document.get("Address"):
         profile[field] = document["Address"]
-    address = {name: place[source] for source, name in PLACES.items() if place.get(source) is not None}
+    address = {
+        name: place[source] for source, name in PLACES.items() if place.get(source) is not None
+    }
     if address:
         profile["address"] = address
     attributes: dict[str, str] = {}
-    for name, value in {**_map(user.get("UserAttributes")), **_map(document.get("Attributes"))}.items():
+    for name, value in {
+        **_map(user.get("UserAttributes")),
+        **_map(document.get("Attributes")),
+    }.items():
         texts = read_texts(value)
-        attributes |= {name: texts[0]} if len(texts) == 1 else {f"{name}_{index}": text for index, text in enumerate(texts, 1)}
+        attributes |= (
+            {name: texts[0]}
+            if len(texts) == 1
+            else {f"{name}_{index}": text for index, text in enumerate(texts, 1)}
+        )
     for name, value in _map(document.get("Metrics")).items():
         attributes |= {f"Metrics_{name}": write_number(value)} if value is not None else {}
     for name, value in _map(document.get("Demographic")).items():
@@ -48,7 +57,11 @@ def document_to_profile(document: Mapping[str, Any]) -> dict[str, Any]:
 
 def write_number(value: Any) -> str:
     """A number as text that reads as the same number; whole ones without a point."""
-    return str(int(value)) if isinstance(value, float) and value.is_integer() and abs(value) < 1e15 else str(value)
+    return (
+        str(int(value))
+        if isinstance(value, float) and value.is_integer() and abs(value) < 1e15
+        else str(value)
+    )
 
 
 def _map(value: Any) -> Mapping[str, Any]:

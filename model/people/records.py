@@ -13,9 +13,9 @@ from typing import Any, NamedTuple, TypeAlias
 
 import msgspec
 
+from model.customer_profile import PROFILE_ID, profile_to_document
 from model.errors import DataError
 from model.features import NUMBER
-from model.customer_profile import PROFILE_ID, profile_to_document
 
 # Source of the columns: Amazon Pinpoint user guide, "Importing segments"; several values repeat the header.
 GROUPED = "such as Id, ChannelType, Attributes.X, Metrics.X, User.UserId"
@@ -86,7 +86,9 @@ def make_decoder(header: Sequence[str] | None, *, id_needed: bool = True) -> Dec
         except csv.Error as error:
             raise RecordError(f"expected CSV: {explain_csv(error)}") from error
         if len(cells) != len(columns):
-            raise RecordError(f"expected {len(columns)} fields, as in the header, found {len(cells)}")
+            raise RecordError(
+                f"expected {len(columns)} fields, as in the header, found {len(cells)}"
+            )
         if cells[0].removeprefix(BYTE_ORDER_MARK) == names[0] and cells[1:] == names[1:]:
             raise RecordError("expected a person, found the header again")
         return make_record(build_row(columns, cells), id_needed=id_needed)
@@ -137,9 +139,15 @@ def plan_columns(header: Sequence[str]) -> tuple[Column, ...]:
         raise RecordError(f"expected every column of the header to have a name, {GROUPED}")
     single = [(*column.parents, column.name) for column in columns if column.kind != LIST]
     if len(set(single)) != len(single):
-        raise RecordError("expected every column of the header once, except those of Attributes and User.UserAttributes")
+        raise RecordError(
+            "expected every column of the header once, except those of Attributes and User.UserAttributes"
+        )
     places = {(*column.parents, column.name) for column in columns}
-    if any(column.parents[:depth] in places for column in columns for depth in range(1, len(column.parents) + 1)):
+    if any(
+        column.parents[:depth] in places
+        for column in columns
+        for depth in range(1, len(column.parents) + 1)
+    ):
         raise RecordError("expected a column of the header to be a value or a group, not both")
     return columns
 
@@ -170,9 +178,19 @@ def build_row(columns: Sequence[Column], cells: Iterable[Any]) -> dict[str, Any]
         if kind == LIST:
             place.setdefault(name, []).extend(cell if isinstance(cell, list) else [cell])
         elif kind == NUMERIC:
-            infinite = isinstance(cell, float) and math.isinf(cell)  # in Parquet: JSON would make it null, and that is missing
-            place[name] = float(cell) if isinstance(cell, str) and NUMBER.fullmatch(cell) else str(cell) if infinite else cell
-        elif (isinstance(cell, int) and not isinstance(cell, bool)) or (isinstance(cell, Decimal) and cell == cell.to_integral_value()):
+            infinite = isinstance(cell, float) and math.isinf(
+                cell
+            )  # in Parquet: JSON would make it null, and that is missing
+            place[name] = (
+                float(cell)
+                if isinstance(cell, str) and NUMBER.fullmatch(cell)
+                else str(cell)
+                if infinite
+                else cell
+            )
+        elif (isinstance(cell, int) and not isinstance(cell, bool)) or (
+            isinstance(cell, Decimal) and cell == cell.to_integral_value()
+        ):
             place[name] = str(int(cell))  # a Parquet column of Ids may be of numbers
         else:
             place[name] = drop_missing(cell) if isinstance(cell, dict) else cell
@@ -181,4 +199,8 @@ def build_row(columns: Sequence[Column], cells: Iterable[Any]) -> dict[str, Any]
 
 def drop_missing(value: dict[str, Any]) -> dict[str, Any]:
     """A Parquet struct has every field in every row; those that are None are missing."""
-    return {name: drop_missing(field) if isinstance(field, dict) else field for name, field in value.items() if field is not None}
+    return {
+        name: drop_missing(field) if isinstance(field, dict) else field
+        for name, field in value.items()
+        if field is not None
+    }

@@ -14,9 +14,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from model.customer_profile import EMAIL_FIELDS, PHONE_FIELDS, PROFILE_ID
 from model.document import KNOWN_FIELDS
 from model.people.records import HEADER_IDS, RecordError, check_header
-from model.customer_profile import EMAIL_FIELDS, PHONE_FIELDS, PROFILE_ID
 
 LONGEST_JOINED = 100_000  # bytes that a quoted cell may run over further lines; more is a quote that somebody forgot
 # A quote astray in one row and another in a later one look like a cell of many lines. They are no cell where so many lines inside it are
@@ -39,10 +39,21 @@ STRANGERS = {
 }
 # What is read of a profile (`model.customer_profile`); the rest of its many fields is nobody's mistake.
 PROFILE_FIELDS = tuple(
-    name[:1].upper() + name[1:] for name in (PROFILE_ID[0], "accountNumber", "attributes", "address", *EMAIL_FIELDS, *PHONE_FIELDS)
+    name[:1].upper() + name[1:]
+    for name in (
+        PROFILE_ID[0],
+        "accountNumber",
+        "attributes",
+        "address",
+        *EMAIL_FIELDS,
+        *PHONE_FIELDS,
+    )
 )
 ENDPOINT_FIELDS = KNOWN_FIELDS[None] | {"External"}
-NEAR, VERY_NEAR = 0.8, 0.9  # how alike a name is to one that is read, so that this was probably meant; of profiles MailingAddress is none
+NEAR, VERY_NEAR = (
+    0.8,
+    0.9,
+)  # how alike a name is to one that is read, so that this was probably meant; of profiles MailingAddress is none
 
 
 @dataclass(slots=True)
@@ -88,7 +99,9 @@ def explain_start(line: bytes) -> str:
         return ONLY_CR
     separator = find_separator(text)
     if separator:
-        return f"expected a comma between the columns of the header; they are separated by {separator}"
+        return (
+            f"expected a comma between the columns of the header; they are separated by {separator}"
+        )
     return f"{explain_names(split_names(text, ','))}; or JSON lines, each an object in braces"
 
 
@@ -109,7 +122,9 @@ def split_names(text: str, separator: str) -> list[str]:
 def find_id(names: Iterable[str]) -> tuple[str, str] | None:
     """A name that is one of HEADER_IDS but for its case, and that one."""
     right = {name.casefold(): name for name in HEADER_IDS}
-    return next(((name, right[name.casefold()]) for name in names if name.casefold() in right), None)
+    return next(
+        ((name, right[name.casefold()]) for name in names if name.casefold() in right), None
+    )
 
 
 def explain_names(names: Sequence[str]) -> str:
@@ -122,8 +137,15 @@ def explain_names(names: Sequence[str]) -> str:
 
 def find_unread(names: Iterable[str], *, profiles: bool) -> list[str]:
     """The columns that nobody reads, each with the one that was probably meant. Of a profile's, which has many more, only the latter."""
-    found = ((name, *find_meant_of_profile(name)) if profiles else (name, *find_meant(name)) for name in dict.fromkeys(names))
-    return [f"{name} (meant: {meant}?)" if meant else name for name, read, meant in found if not read and (meant or not profiles)]
+    found = (
+        (name, *find_meant_of_profile(name)) if profiles else (name, *find_meant(name))
+        for name in dict.fromkeys(names)
+    )
+    return [
+        f"{name} (meant: {meant}?)" if meant else name
+        for name, read, meant in found
+        if not read and (meant or not profiles)
+    ]
 
 
 def find_meant(name: str) -> tuple[bool, str | None]:
@@ -133,7 +155,12 @@ def find_meant(name: str) -> tuple[bool, str | None]:
         near = find_near(group, ENDPOINT_FIELDS, NEAR)
         return False, f"{near}{dot}{rest}" if near else None
     fields = KNOWN_FIELDS.get(group)
-    if fields is None or not dot or rest in fields or (group == "User" and rest.startswith("UserAttributes.")):
+    if (
+        fields is None
+        or not dot
+        or rest in fields
+        or (group == "User" and rest.startswith("UserAttributes."))
+    ):
         return True, None
     near = find_near(rest, fields, NEAR)
     return False, f"{group}.{near}" if near else None
@@ -150,7 +177,10 @@ def find_meant_of_profile(name: str) -> tuple[bool, str | None]:
 def find_near(name: str, known: Iterable[str], near: float) -> str | None:
     """The known name that this one was probably meant to be."""
     folded = {other.casefold(): other for other in sorted(known)}
-    return next((folded[other] for other in difflib.get_close_matches(name.casefold(), folded, 1, near)), None)
+    return next(
+        (folded[other] for other in difflib.get_close_matches(name.casefold(), folded, 1, near)),
+        None,
+    )
 
 
 def list_paths(document: Mapping[str, Any], *, profiles: bool) -> Iterator[str]:
@@ -162,7 +192,9 @@ def list_paths(document: Mapping[str, Any], *, profiles: bool) -> Iterator[str]:
             yield name
 
 
-def join_rows(lines: Iterator[tuple[int, bytes]], header: Sequence[str], joined: Joined) -> Iterator[tuple[int, bytes]]:
+def join_rows(
+    lines: Iterator[tuple[int, bytes]], header: Sequence[str], joined: Joined
+) -> Iterator[tuple[int, bytes]]:
     """Rows, each with the number of its first line, of lines with their numbers. Blank lines are left out, unless a cell has them.
 
     Holds at most LONGEST_JOINED bytes and a line. Lines are looked at again at most once a column and row.
@@ -185,7 +217,10 @@ def join_rows(lines: Iterator[tuple[int, bytes]], header: Sequence[str], joined:
 
 
 def hold_row(
-    first: tuple[int, bytes], again: deque[tuple[int, bytes]], lines: Iterator[tuple[int, bytes]], width: int
+    first: tuple[int, bytes],
+    again: deque[tuple[int, bytes]],
+    lines: Iterator[tuple[int, bytes]],
+    width: int,
 ) -> tuple[list[tuple[int, bytes]], bool]:
     """The lines from `first` on, taken from `again` and `lines`, up to where its row is whole, or turns out never to be."""
     held, size, cells, inside = [first], len(first[1]), 0, b""
@@ -210,7 +245,9 @@ def count_cells(text: bytes) -> tuple[int, bool]:
     """How many cells a row has up to the end of this text, 0 when it is no CSV; and whether no quote is open there."""
     closed = WHOLE_RECORD.fullmatch(text) is not None
     try:
-        return len(next(csv.reader([(text if closed else text + b'"').decode("latin-1")], strict=True), [])), closed
+        return len(
+            next(csv.reader([(text if closed else text + b'"').decode("latin-1")], strict=True), [])
+        ), closed
     except csv.Error:
         return 0, closed
 
@@ -218,4 +255,8 @@ def count_cells(text: bytes) -> tuple[int, bool]:
 def is_swallowed(held: Sequence[tuple[int, bytes]], width: int) -> bool:
     """Whether the lines inside a cell of many lines are rows that a quote astray has swallowed."""
     inner = held[1:-1]
-    return width >= SWALLOWED_CELLS and len(inner) >= SWALLOWED_ROWS and all(count_cells(line) == (width, True) for _, line in inner)
+    return (
+        width >= SWALLOWED_CELLS
+        and len(inner) >= SWALLOWED_ROWS
+        and all(count_cells(line) == (width, True) for _, line in inner)
+    )

@@ -17,7 +17,13 @@ from model.training.card import draw_card
 from model.training.datasets import Report, read_outcomes
 from model.training.export import score_onnx
 from model.training.gate import describe_coverage, prove_bundle
-from model.training.measures import compare_calibration, count_scores, cut_deciles, measure, tell_apart
+from model.training.measures import (
+    compare_calibration,
+    count_scores,
+    cut_deciles,
+    measure,
+    tell_apart,
+)
 from model.training.people import Enrich, Join, gather_people
 from model.training.threshold import Purpose, draw_curve, weigh_profit
 from model.training.train import describe_data
@@ -50,16 +56,34 @@ class Assessment:
 def assess_bundle(question: Question, report: Report) -> Assessment:
     """Score these people with the bundle as it would serve them, and measure. Raises SegmentScorerError."""
     if question.out is not None and (question.out / MANIFEST_FILE).exists():
-        raise DataError(f"{question.out}: expected a directory of its own for the evaluation, not one that holds a bundle")
+        raise DataError(
+            f"{question.out}: expected a directory of its own for the evaluation, not one that holds a bundle"
+        )
     bundle = load_bundle(question.bundle)
     onnx = prove_bundle(bundle)
     answers = read_outcomes(question.outcomes)
-    people = gather_people(question.endpoints, answers, bundle.spec, question.as_of, report, enrich=question.enrich, whole=True)
+    people = gather_people(
+        question.endpoints,
+        answers,
+        bundle.spec,
+        question.as_of,
+        report,
+        enrich=question.enrich,
+        whole=True,
+    )
     report("scoring", 0, 1)
     scores, outcomes = score_onnx(onnx, people.matrix), people.outcomes
     report("scoring", 1, 1)
-    remarks = [*describe_coverage(bundle, people.matrix), *describe_late_dates(bundle.spec, people.matrix), *describe_lines(people.join)]
-    if any(feature.kind == "age" for feature in bundle.spec.features) and question.as_of is None and answers.dates is None:
+    remarks = [
+        *describe_coverage(bundle, people.matrix),
+        *describe_late_dates(bundle.spec, people.matrix),
+        *describe_lines(people.join),
+    ]
+    if (
+        any(feature.kind == "age" for feature in bundle.spec.features)
+        and question.as_of is None
+        and answers.dates is None
+    ):
         remarks.append("ages are missing without --as-of TIME or dated outcomes")
     facts = {
         "name": bundle.name,
@@ -68,7 +92,10 @@ def assess_bundle(question: Question, report: Report) -> Assessment:
         "threshold": bundle.threshold,
         "threshold_rule": bundle.manifest.get("threshold_rule", ""),
         "threshold_for": bundle.manifest.get("threshold_for", {}),
-        "metrics": {**measure(scores, outcomes, people.groups, bundle.threshold, question.seed), "held_out": "given"},
+        "metrics": {
+            **measure(scores, outcomes, people.groups, bundle.threshold, question.seed),
+            "held_out": "given",
+        },
         "evaluation": {
             "deciles": cut_deciles(scores, outcomes),
             "calibration": compare_calibration(scores, outcomes),
@@ -96,6 +123,8 @@ def write_files(directory: Path, files: Mapping[str, bytes]) -> None:
         for name in files:
             (fresh / name).replace(directory / name)
     except OSError as error:
-        raise DataError(f"{directory}: expected a directory that can be written: {error.strerror}") from error
+        raise DataError(
+            f"{directory}: expected a directory that can be written: {error.strerror}"
+        ) from error
     finally:
         shutil.rmtree(fresh, ignore_errors=True)

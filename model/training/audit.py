@@ -16,7 +16,9 @@ from model.training.folds import draw_rows
 from model.training.people import LEAST_WITH_FEATURE, Join, Outcomes, People
 
 LOOKED_AT = 20_000  # people: enough to see a leak
-LEAK = 0.95  # a campaign's outcome that one feature ranks this well was probably known to the feature
+LEAK = (
+    0.95  # a campaign's outcome that one feature ranks this well was probably known to the feature
+)
 TELLTALE = 0.99  # beyond it a feature that was inferred, not asked for, is left out
 AHEAD = 0.25  # or one that ranks this much better than any other
 RARE, OFTEN = 0.03, 0.97
@@ -39,7 +41,9 @@ class Audit:
 
 def audit_people(people: People, seed: int) -> Audit:
     """Look at every feature by itself: a small tree on its columns, with what is missing, judged on people it was not fitted on."""
-    rows, folds = draw_rows(people.outcomes, people.groups, np.arange(len(people.outcomes)), LOOKED_AT, seed)
+    rows, folds = draw_rows(
+        people.outcomes, people.groups, np.arange(len(people.outcomes)), LOOKED_AT, seed
+    )
     matrix, outcomes = people.matrix[rows], people.outcomes[rows]
     alone: dict[str, float] = {}
     remarks: list[str] = []
@@ -55,10 +59,18 @@ def audit_people(people: People, seed: int) -> Audit:
             remarks.append(f"{feature.name}: {missing.mean():.1%} of people do not have it")
         scores = np.empty(len(outcomes))
         for train, test in folds:
-            tree = DecisionTreeClassifier(max_leaf_nodes=12, min_samples_leaf=max(10, len(train) // 200), random_state=seed)
-            scores[test] = tree.fit(columns[train], outcomes[train]).predict_proba(columns[test])[:, 1]
+            tree = DecisionTreeClassifier(
+                max_leaf_nodes=12, min_samples_leaf=max(10, len(train) // 200), random_state=seed
+            )
+            scores[test] = tree.fit(columns[train], outcomes[train]).predict_proba(columns[test])[
+                :, 1
+            ]
         alone[feature.name] = round(float(roc_auc_score(outcomes, scores)), 4)
-    remarks += [*describe_late_dates(people.spec, people.matrix), *describe_lines(people.join), *describe_balance(people.outcomes)]
+    remarks += [
+        *describe_late_dates(people.spec, people.matrix),
+        *describe_lines(people.join),
+        *describe_balance(people.outcomes),
+    ]
     return Audit(alone=alone, leaks=find_leaks(alone), remarks=tuple(remarks))
 
 
@@ -87,7 +99,9 @@ def describe_lines(join: Join) -> list[str]:
             f"{join.refused:,} of {join.refused + join.endpoints:,} lines are no endpoints: whoever is in them is missing from all figures"
         )
     if join.nearly > MANY * join.matched:
-        remarks.append(f"{join.nearly:,} more endpoints have an outcome if capitals and blanks around ids do not count: write ids alike")
+        remarks.append(
+            f"{join.nearly:,} more endpoints have an outcome if capitals and blanks around ids do not count: write ids alike"
+        )
     return remarks
 
 
@@ -95,7 +109,11 @@ def find_leaks(alone: dict[str, float]) -> tuple[str, ...]:
     """The features that rank people so well by themselves that they must have known the outcome, or stand far ahead of all others."""
     ranked = sorted(alone.values(), reverse=True)
     second = ranked[1] if len(ranked) > 1 else 1.0
-    return tuple(name for name, area in alone.items() if area >= LEAK or (area == ranked[0] and area >= 0.85 and area - second >= AHEAD))
+    return tuple(
+        name
+        for name, area in alone.items()
+        if area >= LEAK or (area == ranked[0] and area >= 0.85 and area - second >= AHEAD)
+    )
 
 
 def describe_balance(outcomes: Outcomes) -> list[str]:

@@ -74,7 +74,11 @@ def write_card(facts: Mapping[str, Any]) -> str:
 def describe_briefly(facts: Mapping[str, Any]) -> str:
     """What it is, in three sentences."""
     metrics, best = facts["metrics"], facts["evaluation"]["deciles"][0]
-    who = f"the {metrics['n']:,} people given" if metrics["held_out"] == "given" else f"{metrics['n']:,} people held out"
+    who = (
+        f"the {metrics['n']:,} people given"
+        if metrics["held_out"] == "given"
+        else f"{metrics['n']:,} people held out"
+    )
     kind = KINDS.get(facts.get("model", {}).get("kind", ""), "A model")
     return (
         f"{kind}: the score says how likely somebody responds. Of {who}, {say_share(metrics['base_rate'])} responded; "
@@ -92,7 +96,12 @@ def table_figures(metrics: Mapping[str, Any]) -> str:
         "log_loss": ("Log loss", ""),
     }
     rows = [
-        [title, say_score(metrics[name]), " to ".join(map(say_score, metrics["intervals"][name])), without]
+        [
+            title,
+            say_score(metrics[name]),
+            " to ".join(map(say_score, metrics["intervals"][name])),
+            without,
+        ]
         for name, (title, without) in names.items()
     ]
     return write_table(["figure", "value", "95 % interval", "without a model"], rows)
@@ -111,14 +120,23 @@ def table_deciles(deciles: Sequence[Mapping[str, Any]]) -> str:
         ]
         for row in deciles
     ]
-    return write_table(["tenth", "people", "responded", "rate", "times the average", "of all responders so far"], rows)
+    return write_table(
+        ["tenth", "people", "responded", "rate", "times the average", "of all responders so far"],
+        rows,
+    )
 
 
 def describe_threshold(facts: Mapping[str, Any]) -> str:
     """The recommended threshold, and what it does."""
     profit = facts["evaluation"].get("profit")
-    asked = ", ".join(f"{name} {number:g}" for name, number in facts.get("threshold_for", {}).items())
-    rule = RULES[facts["threshold_rule"]] if facts.get("threshold_rule") in RULES else "as the bundle recommends"
+    asked = ", ".join(
+        f"{name} {number:g}" for name, number in facts.get("threshold_for", {}).items()
+    )
+    rule = (
+        RULES[facts["threshold_rule"]]
+        if facts.get("threshold_rule") in RULES
+        else "as the bundle recommends"
+    )
     return (
         f"Recommended: {say_score(facts['threshold'])}, by {rule}{f' ({asked})' if asked else ''}. "
         f"It {say_kept(facts['metrics']['at_threshold'])}. The policy may set another."
@@ -131,7 +149,11 @@ def describe_features(features: Sequence[Mapping[str, Any]]) -> list[str]:
     if not features:
         return []
     rows = [
-        [f"`{row['name']}`", f"{row['importance']:.4f}", "" if row["alone"] is None else f"{row['alone']:.3f}"]
+        [
+            f"`{row['name']}`",
+            f"{row['importance']:.4f}",
+            "" if row["alone"] is None else f"{row['alone']:.3f}",
+        ]
         for row in features[:MOST_FEATURES]
     ]
     more = len(features) - MOST_FEATURES
@@ -141,7 +163,8 @@ def describe_features(features: Sequence[Mapping[str, Any]]) -> list[str]:
             "How far ROC AUC falls when a feature is shuffled among people, and the ROC AUC of the feature alone. Those that say the same "
             "share their importance."
         ),
-        write_table(["feature", "importance", "alone"], rows) + (f"\n\nand {more} more." if more > 0 else ""),
+        write_table(["feature", "importance", "alone"], rows)
+        + (f"\n\nand {more} more." if more > 0 else ""),
     ]
 
 
@@ -151,10 +174,19 @@ def describe_apart(tables: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[st
     for label, rows in tables.items():
         if len(rows) > 1:
             cells = [
-                [row["value"], f"{row['people']:,}", say_share(row["rate"]), say_share(row["mean_score"]), f"{row['roc_auc']:.3f}"]
+                [
+                    row["value"],
+                    f"{row['people']:,}",
+                    say_share(row["rate"]),
+                    say_share(row["mean_score"]),
+                    f"{row['roc_auc']:.3f}",
+                ]
                 for row in rows
             ]
-            parts += [f"## By {label}", write_table([label, "people", "responded", "mean score", "ROC AUC"], cells)]
+            parts += [
+                f"## By {label}",
+                write_table([label, "people", "responded", "mean score", "ROC AUC"], cells),
+            ]
     return parts
 
 
@@ -163,9 +195,17 @@ def list_data(facts: Mapping[str, Any]) -> str:
     data = facts["data"]
     lines = [
         f"{data['matched']:,} endpoints with an outcome, of {data['users']:,} people"
-        + (f"; {data['users_with_several_endpoints']:,} of them have several" if data["users_with_several_endpoints"] else ""),
+        + (
+            f"; {data['users_with_several_endpoints']:,} of them have several"
+            if data["users_with_several_endpoints"]
+            else ""
+        ),
         f"{data['responded']:,} responded, {say_share(data['responded'] / data['matched'])}",
-        *([f"{data['reserved']:,} of the endpoints were set aside and never learnt from"] if data["reserved"] else []),
+        *(
+            [f"{data['reserved']:,} of the endpoints were set aside and never learnt from"]
+            if data["reserved"]
+            else []
+        ),
         (
             f"left aside: {data['without_outcome']:,} endpoints without outcome, {data['without_endpoint']:,} outcomes without endpoint, "
             f"{data['repeated']:,} endpoints seen before, {data['refused']:,} lines refused"
@@ -179,4 +219,6 @@ def list_data(facts: Mapping[str, Any]) -> str:
 def write_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """A Markdown table; all columns but the first to the right."""
     lines = [header, ["---", *["---:"] * (len(header) - 1)], *rows]
-    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+    return "\n".join(
+        "| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines
+    )

@@ -16,8 +16,8 @@ from typing import Any, NamedTuple, TypeAlias
 from model.document import find_problem
 from model.errors import DataError
 from model.features import parse_time
-from model.people.naming import name_some
 from model.people.files import open_people, open_unpacked
+from model.people.naming import name_some
 from model.people.records import RecordError, make_decoder
 from model.people.tables import find_separator
 
@@ -28,7 +28,11 @@ TOLD_EVERY = 10_000  # records between two reports of progress
 NAMED_LINES = 5  # how many lines an error or a report names before it only counts
 # Whole numbers with a gap among them, and booleans, come out of data frames like this.
 RESPONDED = {"1": 1, "1.0": 1, "true": 1, "0": 0, "0.0": 0, "false": 0}
-KEYS = {"Id": "Id", "ProfileId": "Id", "UserId": "UserId"}  # a profile's document has its ProfileId as Id
+KEYS = {
+    "Id": "Id",
+    "ProfileId": "Id",
+    "UserId": "UserId",
+}  # a profile's document has its ProfileId as Id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +65,11 @@ def read_outcomes(path: Path) -> Answers:
     with open_unpacked(path, "outcomes") as (file, _):
         rows = csv.reader(io.TextIOWrapper(file, encoding="utf-8-sig", newline=""), strict=True)
         header = next(rows, [])
-        if not header or header[0] not in KEYS or header[1:] not in (["outcome"], ["outcome", "date"]):
+        if (
+            not header
+            or header[0] not in KEYS
+            or header[1:] not in (["outcome"], ["outcome", "date"])
+        ):
             between = find_separator(",".join(header))
             found = f"; its columns are separated by {between}" if between else ""
             raise DataError(
@@ -90,9 +98,13 @@ def read_outcomes(path: Path) -> Answers:
     problems = []
     if wrong:
         date = " and a date in ISO 8601" if dated else ""
-        problems.append(f"expected an {header[0]} and an outcome of 0 or 1{date} in {_name_lines(wrong)}")
+        problems.append(
+            f"expected an {header[0]} and an outcome of 0 or 1{date} in {_name_lines(wrong)}"
+        )
     if repeated:
-        problems.append(f"expected every {header[0]} once; it stands a second time in {_name_lines(repeated)}")
+        problems.append(
+            f"expected every {header[0]} once; it stands a second time in {_name_lines(repeated)}"
+        )
     if not outcomes and not problems:
         problems.append("expected an outcome in each line, found no line after the header")
     if problems:
@@ -100,7 +112,13 @@ def read_outcomes(path: Path) -> Answers:
     return Answers(key=KEYS[header[0]], outcomes=outcomes, dates=dates if dated else None)
 
 
-def read_lines(paths: Sequence[Path], report: Report, stage: str = "reading endpoints", *, id_needed: bool = True) -> Iterator[Line]:
+def read_lines(
+    paths: Sequence[Path],
+    report: Report,
+    stage: str = "reading endpoints",
+    *,
+    id_needed: bool = True,
+) -> Iterator[Line]:
     """Every record of the files, in order. Raises DataError for a file that cannot be read or holds none."""
     total, before = sum(_size(path) for path in paths), 0
     for path in paths:
@@ -117,7 +135,11 @@ def read_lines(paths: Sequence[Path], report: Report, stage: str = "reading endp
                     yield Line(None, f"{path}, line {number}: {error}")
                     continue
                 problem = find_problem(document)
-                yield Line(None, f"{path}, line {number}: {problem}") if problem else Line(document, "")
+                yield (
+                    Line(None, f"{path}, line {number}: {problem}")
+                    if problem
+                    else Line(document, "")
+                )
             before += file.size
         if not found:
             raise DataError(f"{path}: expected endpoints: JSON lines, CSV or Parquet, found nobody")

@@ -13,7 +13,15 @@ from sklearn.metrics import brier_score_loss
 from model.errors import DataError
 from model.features import FeatureSpec, Matrix
 from model.training.datasets import Report
-from model.training.fit import Choice, Recipe, choose_model, find_margins, find_sigmoid, fit_choice, limit_threads
+from model.training.fit import (
+    Choice,
+    Recipe,
+    choose_model,
+    find_margins,
+    find_sigmoid,
+    fit_choice,
+    limit_threads,
+)
 from model.training.folds import Folds, Rows, make_folds
 from model.training.measures import Ranking, Scores
 from model.training.people import Outcomes, People
@@ -67,11 +75,15 @@ def evaluate_out_of_fold(people: People, recipe: Recipe, seed: int, report: Repo
             scores[test] = model.predict_proba(matrix[test])[:, 1]
             if not recipe.balanced:
                 margins[test] = find_margins(model, matrix[test])
-            falls.append(shuffle_features(model, people.spec, matrix[test], outcomes[test], seed + fold))
+            falls.append(
+                shuffle_features(model, people.spec, matrix[test], outcomes[test], seed + fold)
+            )
     report("evaluating on people held out", len(folds.pairs), len(folds.pairs))
     calibrated = recipe.balanced
     if not calibrated and promise_gain(scores, margins, outcomes, folds):
-        through = calibrate_in_folds(people, recipe, seed, list(zip(folds.pairs, choices, strict=True)), report)
+        through = calibrate_in_folds(
+            people, recipe, seed, list(zip(folds.pairs, choices, strict=True)), report
+        )
         calibrated = through is not None and lowers_brier(scores, through, outcomes, folds.scored)
         scores = through if through is not None and calibrated else scores
     fall = np.mean(falls, axis=0)
@@ -82,9 +94,16 @@ def evaluate_out_of_fold(people: People, recipe: Recipe, seed: int, report: Repo
         calibrated=calibrated,
         scheme=folds.scheme,
         folds=len(folds.pairs),
-        areas=tuple(round(Ranking(scores[test], outcomes[test]).measure()[0], 6) for _, test in folds.pairs),
-        importance={feature.name: round(float(value), 6) for feature, value in zip(people.spec.features, fall, strict=True)},
-        remarks=describe_change(scores[latest], outcomes[latest]) if folds.scheme == "by time" else (),
+        areas=tuple(
+            round(Ranking(scores[test], outcomes[test]).measure()[0], 6) for _, test in folds.pairs
+        ),
+        importance={
+            feature.name: round(float(value), 6)
+            for feature, value in zip(people.spec.features, fall, strict=True)
+        },
+        remarks=describe_change(scores[latest], outcomes[latest])
+        if folds.scheme == "by time"
+        else (),
     )
 
 
@@ -113,7 +132,11 @@ def promise_gain(plain: Scores, margins: Scores, outcomes: Outcomes, folds: Fold
 
 
 def calibrate_in_folds(
-    people: People, recipe: Recipe, seed: int, fits: list[tuple[tuple[Rows, Rows], Choice]], report: Report
+    people: People,
+    recipe: Recipe,
+    seed: int,
+    fits: list[tuple[tuple[Rows, Rows], Choice]],
+    report: Report,
 ) -> Scores | None:
     """Scores [n] (NaN where nobody was scored) through a sigmoid that each fold's training part alone taught, as the one that ships is.
 
@@ -146,7 +169,9 @@ def describe_change(scores: Scores, outcomes: Outcomes) -> tuple[str, ...]:
     )
 
 
-def shuffle_features(model: Any, spec: FeatureSpec, matrix: Matrix, outcomes: Outcomes, seed: int) -> npt.NDArray[np.float64]:
+def shuffle_features(
+    model: Any, spec: FeatureSpec, matrix: Matrix, outcomes: Outcomes, seed: int
+) -> npt.NDArray[np.float64]:
     """How far ROC AUC on these people falls when each feature, all its columns together, is shuffled among them: float64 [features]."""
     random = np.random.default_rng(seed)
     if len(outcomes) > SHUFFLED_PEOPLE:

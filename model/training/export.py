@@ -11,7 +11,11 @@ import numpy.typing as npt
 from skl2onnx import convert_sklearn
 from skl2onnx.common.data_types import FloatTensorType
 from sklearn.calibration import CalibratedClassifierCV
-from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier, VotingClassifier
+from sklearn.ensemble import (
+    HistGradientBoostingClassifier,
+    RandomForestClassifier,
+    VotingClassifier,
+)
 from sklearn.pipeline import Pipeline
 
 from model.errors import BundleError
@@ -42,8 +46,12 @@ def convert_model(model: Any, width: int) -> bytes:
         )
     proto.graph.doc_string = ""
     used = {name for node in proto.graph.node for name in node.input}
-    for unused in [initializer for initializer in proto.graph.initializer if initializer.name not in used]:
-        proto.graph.initializer.remove(unused)  # ONNX Runtime warns of each whenever it loads the model
+    for unused in [
+        initializer for initializer in proto.graph.initializer if initializer.name not in used
+    ]:
+        proto.graph.initializer.remove(
+            unused
+        )  # ONNX Runtime warns of each whenever it loads the model
     onnx: bytes = proto.SerializeToString(deterministic=True)
     return onnx
 
@@ -80,7 +88,9 @@ def round_down(exact: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 def score_onnx(onnx: bytes, matrix: Matrix) -> npt.NDArray[np.float64]:
     """What ONNX Runtime makes of `matrix` [n, f]: the probability of outcome 1, float64 [n]."""
-    scores: npt.NDArray[np.float64] = open_session(onnx).run([PROBABILITIES], {INPUT: matrix})[0][:, 1].astype(np.float64)
+    scores: npt.NDArray[np.float64] = (
+        open_session(onnx).run([PROBABILITIES], {INPUT: matrix})[0][:, 1].astype(np.float64)
+    )
     return scores
 
 
@@ -107,7 +117,9 @@ def make_parity_rows(matrix: Matrix, spec: FeatureSpec, seed: int) -> Matrix:
             unknown[:, start:end] = 0
             unknown[:, end - 1] = 1
         else:
-            extreme[:, start] = random.choice(np.array([-1e30, -1, 0, 1e30], dtype=np.float32), len(rows))
+            extreme[:, start] = random.choice(
+                np.array([-1e30, -1, 0, 1e30], dtype=np.float32), len(rows)
+            )
     nothing = np.full((1, rows.shape[1]), np.nan, dtype=np.float32)
     return np.concatenate([rows, gaps, unknown, extreme, nothing])
 

@@ -10,7 +10,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 from sklearn.calibration import CalibratedClassifierCV
-from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier, VotingClassifier
+from sklearn.ensemble import (
+    HistGradientBoostingClassifier,
+    RandomForestClassifier,
+    VotingClassifier,
+)
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
@@ -88,7 +92,9 @@ def make_boosting(recipe: Recipe, directions: list[int] | None, people: int, see
 def make_logistic(recipe: Recipe, directions: list[int] | None, people: int, seed: int) -> Any:  # noqa: ARG001  # one form for all
     """Logistic regression on standardised columns: one weight a column, easy to read. Gaps are filled with the median."""
     if directions:
-        raise SpecError("expected no monotonic in the feature spec for a logistic regression, alone or in a blend")
+        raise SpecError(
+            "expected no monotonic in the feature spec for a logistic regression, alone or in a blend"
+        )
     return make_pipeline(
         SimpleImputer(strategy="median"),
         StandardScaler(),
@@ -114,7 +120,10 @@ def make_forest(recipe: Recipe, directions: list[int] | None, people: int, seed:
 def make_blend(recipe: Recipe, directions: list[int] | None, people: int, seed: int) -> Any:
     """The mean of boosted trees and a logistic regression: what one of them gets wrong among few people, the other evens out."""
     return VotingClassifier(
-        [("boosting", make_boosting(recipe, directions, people, seed)), ("logistic", make_logistic(recipe, directions, people, seed))],
+        [
+            ("boosting", make_boosting(recipe, directions, people, seed)),
+            ("logistic", make_logistic(recipe, directions, people, seed)),
+        ],
         voting="soft",
         flatten_transform=False,  # the only form that exports
     )
@@ -141,7 +150,9 @@ SETTINGS: dict[str, dict[str, list[Any]]] = {
         "min_samples_leaf": [10, 20, 50, 100],
         "l2_regularization": [0.0, 1.0, 10.0],
     },
-    "logistic": {"logisticregression__C": [0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0]},
+    "logistic": {
+        "logisticregression__C": [0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0]
+    },
     "blend": {
         "boosting__max_iter": [60, 100, 200, 400],
         "boosting__learning_rate": [0.03, 0.05, 0.1],
@@ -157,7 +168,9 @@ SETTINGS: dict[str, dict[str, list[Any]]] = {
 
 def make_model(recipe: Recipe, choice: Choice, spec: FeatureSpec, people: int, seed: int) -> Any:
     """An unfitted classifier for float32 [people, f] with NaN."""
-    return MODELS[choice.model](recipe, read_directions(spec), people, seed).set_params(**choice.settings)
+    return MODELS[choice.model](recipe, read_directions(spec), people, seed).set_params(
+        **choice.settings
+    )
 
 
 def choose_model(recipe: Recipe, people: People, rows: Rows, seed: int) -> Choice:
@@ -166,7 +179,11 @@ def choose_model(recipe: Recipe, people: People, rows: Rows, seed: int) -> Choic
     "auto": the first of `CANDIDATES`, unless another ranks at most 10,000 of them better. With `search` then the best of ten
     settings drawn from `SETTINGS`, by ROC AUC on at most 20,000.
     """
-    choice = compare_candidates(recipe, people, rows, seed) if recipe.model == AUTO else Choice(recipe.model, {})
+    choice = (
+        compare_candidates(recipe, people, rows, seed)
+        if recipe.model == AUTO
+        else Choice(recipe.model, {})
+    )
     if not recipe.search:
         return choice
     drawn, folds = draw_rows(people.outcomes, people.groups, rows, SEARCHED_PEOPLE, seed)
@@ -189,7 +206,10 @@ def compare_candidates(recipe: Recipe, people: People, rows: Rows, seed: int) ->
     directed = read_directions(people.spec) is not None
     candidates = [choice for choice in CANDIDATES if not directed or choice.model != "blend"]
     drawn, folds = draw_rows(people.outcomes, people.groups, rows, COMPARED_PEOPLE, seed)
-    matrix, outcomes = fill_absent(people.matrix[drawn], [train for train, _ in folds]), people.outcomes[drawn]
+    matrix, outcomes = (
+        fill_absent(people.matrix[drawn], [train for train, _ in folds]),
+        people.outcomes[drawn],
+    )
     areas = []
     with limit_threads(len(drawn)):
         for choice in candidates:
@@ -197,7 +217,12 @@ def compare_candidates(recipe: Recipe, people: People, rows: Rows, seed: int) ->
             areas.append(
                 np.mean(
                     [
-                        roc_auc_score(outcomes[test], model.fit(matrix[train], outcomes[train]).predict_proba(matrix[test])[:, 1])
+                        roc_auc_score(
+                            outcomes[test],
+                            model.fit(matrix[train], outcomes[train]).predict_proba(matrix[test])[
+                                :, 1
+                            ],
+                        )
                         for train, test in (folds if len(drawn) < FEW else folds[:3])
                     ]
                 )
@@ -223,7 +248,11 @@ def limit_threads(people: int) -> Any:
 
 def find_margins(model: Any, matrix: Matrix) -> npt.NDArray[np.float64]:
     """What a sigmoid takes, float64 [n]: the model's margin, or where it has none its probability."""
-    margins = model.decision_function(matrix) if hasattr(model, "decision_function") else model.predict_proba(matrix)[:, 1]
+    margins = (
+        model.decision_function(matrix)
+        if hasattr(model, "decision_function")
+        else model.predict_proba(matrix)[:, 1]
+    )
     return np.asarray(margins, dtype=np.float64)
 
 
@@ -234,7 +263,9 @@ def fit_model(recipe: Recipe, people: People, seed: int, *, calibrated: bool) ->
     return fit_choice(recipe, people, rows, choice, seed, calibrated=calibrated), choice
 
 
-def fit_choice(recipe: Recipe, people: People, rows: Rows, choice: Choice, seed: int, *, calibrated: bool) -> Any:
+def fit_choice(
+    recipe: Recipe, people: People, rows: Rows, choice: Choice, seed: int, *, calibrated: bool
+) -> Any:
     """Fit what was chosen on these `rows`. What is judged and what ships are both made here, so that figures are of what ships.
 
     `calibrated` puts one sigmoid, learnt out of fold among these rows alone, behind one classifier: the only form that exports
@@ -263,7 +294,11 @@ def add_sigmoid(model: Any, pairs: tuple[tuple[Rows, Rows], ...]) -> Any:
 
 def find_sigmoid(model: Any) -> Any:
     """The sigmoid that `add_sigmoid` put behind a model, fitted: a score is 1 / (1 + exp(a_ x margin + b_)), and rises where a_ < 0."""
-    return (model[-1] if isinstance(model, Pipeline) else model).calibrated_classifiers_[0].calibrators[0]
+    return (
+        (model[-1] if isinstance(model, Pipeline) else model)
+        .calibrated_classifiers_[0]
+        .calibrators[0]
+    )
 
 
 def level_sigmoid(model: Any, outcomes: Outcomes) -> None:
@@ -280,5 +315,7 @@ def level_sigmoid(model: Any, outcomes: Outcomes) -> None:
 
 def read_directions(spec: FeatureSpec) -> list[int] | None:
     """scikit-learn's constraint for each column; None where the spec has none."""
-    directions = [DIRECTIONS.get(feature.monotonic, 0) for feature in spec.features for _ in feature.columns]
+    directions = [
+        DIRECTIONS.get(feature.monotonic, 0) for feature in spec.features for _ in feature.columns
+    ]
     return directions if np.any(directions) else None

@@ -54,7 +54,10 @@ def make_folds(
     count = int(groups.max()) + 1
     nobody = np.zeros((len(outcomes), 1))
     if count == len(outcomes):
-        return Folds("shuffled", tuple(StratifiedKFold(parts, shuffle=True, random_state=seed).split(nobody, outcomes)))
+        return Folds(
+            "shuffled",
+            tuple(StratifiedKFold(parts, shuffle=True, random_state=seed).split(nobody, outcomes)),
+        )
     splitter = StratifiedGroupKFold if count <= MOST_STRATIFIED_GROUPS else GroupKFold
     pairs = tuple(splitter(parts, shuffle=True, random_state=seed).split(nobody, outcomes, groups))
     if not all(_has_both(outcomes, rows, least) for pair in pairs for rows in pair):
@@ -66,7 +69,9 @@ def make_folds(
     return Folds("by user", pairs)
 
 
-def split_by_time(outcomes: Outcomes, groups: npt.NDArray[np.int64], dates: npt.NDArray[np.float64]) -> tuple[tuple[Rows, Rows], ...]:
+def split_by_time(
+    outcomes: Outcomes, groups: npt.NDArray[np.int64], dates: npt.NDArray[np.float64]
+) -> tuple[tuple[Rows, Rows], ...]:
     """Six stretches of about equal size; each but the first is scored by what was fitted on all before it, without its users.
 
     A day is never cut. Where few days make fewer stretches there are fewer folds. Raises DataError where none has both outcomes.
@@ -102,7 +107,9 @@ def draw_rows(
         needed = min(LEAST_DRAWN, len(those), most // 2)
         if (outcomes[drawn] == outcome).sum() < needed:
             others = drawn[outcomes[drawn] != outcome]
-            drawn = np.concatenate([random.choice(those, needed, replace=False), others[: most - needed]])
+            drawn = np.concatenate(
+                [random.choice(those, needed, replace=False), others[: most - needed]]
+            )
     drawn = np.sort(drawn)
     return drawn, split_rows(outcomes, groups, drawn, seed)
 

@@ -38,16 +38,24 @@ def describe_coverage(bundle: Bundle, matrix: Matrix) -> list[str]:
     """A sentence where these people, as the bundle's spec sees them, have not all of its features: its scores are guesses there."""
     features = bundle.spec.features
     holders = (~np.isnan(matrix[:, list(bundle.spec.starts)])).sum(axis=0)
-    missing = [feature.name for feature, count in zip(features, holders.tolist(), strict=True) if count < LEAST_WITH_FEATURE]
+    missing = [
+        feature.name
+        for feature, count in zip(features, holders.tolist(), strict=True)
+        if count < LEAST_WITH_FEATURE
+    ]
     if not missing:
         return []
     there = len(features) - len(missing)
-    verdict = "it knows less of them than it learnt" if there else "its scores say nothing about them"
+    verdict = (
+        "it knows less of them than it learnt" if there else "its scores say nothing about them"
+    )
     found = f"{bundle.label} finds {there} of its {len(features)} features in {LEAST_WITH_FEATURE} or more of these people"
     return [f"{found}, so {verdict}; missing: {name_some(missing)}"]
 
 
-def judge_against(rival: Bundle, mine: Scores, people: People, margin: float, seed: int, *, unseen: bool) -> Verdict:
+def judge_against(
+    rival: Bundle, mine: Scores, people: People, margin: float, seed: int, *, unseen: bool
+) -> Verdict:
     """Compare `mine` with the rival's scores of the same people: ROC AUC must not be lower, nor the Brier score higher, beyond `margin`.
 
     `mine` is of a model that has not seen these people. `unseen`: nor has the rival; where it may have, that speaks for the rival.
@@ -55,7 +63,10 @@ def judge_against(rival: Bundle, mine: Scores, people: People, margin: float, se
     if people.rival is None:
         raise ValueError("people were gathered without the rival's spec")
     theirs, outcomes = score_onnx(prove_bundle(rival), people.rival), people.outcomes
-    mine_figures, their_figures = Ranking(mine, outcomes).measure(), Ranking(theirs, outcomes).measure()
+    mine_figures, their_figures = (
+        Ranking(mine, outcomes).measure(),
+        Ranking(theirs, outcomes).measure(),
+    )
     low, high = draw_difference(mine, theirs, outcomes, people.groups, seed)
     area, brier = mine_figures[0] - their_figures[0], mine_figures[2] - their_figures[2]
     reasons = []

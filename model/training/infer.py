@@ -15,7 +15,17 @@ from typing import Any, NamedTuple
 import tomlkit
 
 from model.errors import DataError
-from model.features import KINDS, NO, NUMBER, TOP_LEVEL, YES, Feature, FeatureSpec, parse_time, read_texts
+from model.features import (
+    KINDS,
+    NO,
+    NUMBER,
+    TOP_LEVEL,
+    YES,
+    Feature,
+    FeatureSpec,
+    parse_time,
+    read_texts,
+)
 from model.training.people import LEAST_OF_A_VALUE, LEAST_WITH_FEATURE
 
 GROUPS = ("Metrics", "Attributes", "User.UserAttributes", "Demographic", "Location", "External")
@@ -31,10 +41,10 @@ NEVER = {
     "OptOut": "the hook meets endpoints that have not opted out only",
     "EffectiveDate": "it moves whenever the endpoint is written, which a response does too",
 }
-NAMED_ID = re.compile(r"(^|[_.\s-])(id|uuid|guid|key|token|hash|ssn|iban)$|[a-z]I[dD]$", re.IGNORECASE)
-OUTSIDE = (
-    f"not a place a feature is read from: {', '.join(GROUPS[:-1])} are (capitals count); a column may be called Metrics.X or Attributes.X"
+NAMED_ID = re.compile(
+    r"(^|[_.\s-])(id|uuid|guid|key|token|hash|ssn|iban)$|[a-z]I[dD]$", re.IGNORECASE
 )
+OUTSIDE = f"not a place a feature is read from: {', '.join(GROUPS[:-1])} are (capitals count); a column may be called Metrics.X or Attributes.X"
 # Forms that spreadsheets write and that nobody else reads as numbers or dates.
 DECIMAL_COMMA = re.compile(r"[+-]?(\d+|\d{1,3}([. ]\d{3})+),\d+", re.ASCII)
 WITH_SEPARATORS = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d+)?", re.ASCII)
@@ -50,7 +60,18 @@ NAMED_CODE = re.compile(r"(zip|postal|postcode|plz)", re.IGNORECASE)
 PHONE = re.compile(r"\+[\d\s().-]{8,}", re.ASCII)
 UNKNOWN = frozenset({"", "na", "n/a", "nan", "null", "none", "?", "-", "unknown"})
 # Names that hold other names, and what message hosts write for themselves.
-HELD = frozenset({"User", "Metrics", "Attributes", "Demographic", "Location", "External", "TitleOverride", "BodyOverride"})
+HELD = frozenset(
+    {
+        "User",
+        "Metrics",
+        "Attributes",
+        "Demographic",
+        "Location",
+        "External",
+        "TitleOverride",
+        "BodyOverride",
+    }
+)
 MOSTLY = 0.95  # this share of the values must be of a kind for the path to be of it
 LONG_TEXT = 60  # characters: beyond it on average a text is prose
 SEVERAL = 0.05  # share of people with more than one value from which on a path is a list
@@ -88,20 +109,28 @@ def infer_spec(documents: Sequence[Mapping[str, Any]], *, dated: bool) -> Infere
         if kinds == ("age",) and not dated:
             kinds, reason = (), "a date, and an age needs --as-of TIME or dated outcomes"
         # The same values are not enough: those who have one thing may be just those who do not have the other.
-        twins = (name for name in taken if found[name] == found[path] and holders[name] == holders[path])
+        twins = (
+            name for name in taken if found[name] == found[path] and holders[name] == holders[path]
+        )
         twin = next(twins, None) if kinds else None
         if twin:
             kinds, reason = (), f"the same as {twin}"
         if kinds:
             taken.append(path)
             names = {feature.name for feature in features}
-            features += [Feature(name=name_feature(path, kind, names), path=path, kind=kind) for kind in kinds]
+            features += [
+                Feature(name=name_feature(path, kind, names), path=path, kind=kind)
+                for kind in kinds
+            ]
         else:
             left_out.append((path, reason))
     if not features:
         raise DataError(
             "expected something to learn from: metrics, attributes, demographic or location that people differ by; left out: "
-            + ("; ".join(f"{path}: {reason}" for path, reason in left_out) or "nothing, the endpoints hold no such field")
+            + (
+                "; ".join(f"{path}: {reason}" for path, reason in left_out)
+                or "nothing, the endpoints hold no such field"
+            )
         )
     return Inference(spec=FeatureSpec(tuple(features)), left_out=tuple(left_out))
 
@@ -115,14 +144,18 @@ def walk_document(document: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     if user.get("UserId"):
         yield "User.UserId", user["UserId"]
     for group in GROUPS:
-        fields = user.get("UserAttributes") if group == "User.UserAttributes" else document.get(group)
+        fields = (
+            user.get("UserAttributes") if group == "User.UserAttributes" else document.get(group)
+        )
         if isinstance(fields, Mapping):
             yield from ((f"{group}.{name}", value) for name, value in fields.items() if name)
 
 
 def place_in_order(path: str) -> tuple[int, str]:
     """Groups in their order, then by name: the same features whatever the order of the documents."""
-    return next((index for index, group in enumerate(GROUPS) if path.startswith(f"{group}.")), len(GROUPS)), path
+    return next(
+        (index for index, group in enumerate(GROUPS) if path.startswith(f"{group}.")), len(GROUPS)
+    ), path
 
 
 def judge_path(path: str, values: Sequence[Any], people: int) -> Judgement:
@@ -146,22 +179,34 @@ def judge_values(path: str, texts: Sequence[str]) -> Judgement:
     """Say what a path with one value a person is good for."""
     known = [text for text in texts if text.strip().lower() not in UNKNOWN]
     numeric = [text for text in known if NUMBER.fullmatch(text)]
-    coded = NAMED_CODE.search(path) or sum(text[0] == "0" and len(text) > 1 and text.isdigit() for text in numeric) > 0.01 * len(texts)
-    if known and len(numeric) >= MOSTLY * len(known) and not (coded and not path.startswith("Metrics.")):
+    coded = NAMED_CODE.search(path) or sum(
+        text[0] == "0" and len(text) > 1 and text.isdigit() for text in numeric
+    ) > 0.01 * len(texts)
+    if (
+        known
+        and len(numeric) >= MOSTLY * len(known)
+        and not (coded and not path.startswith("Metrics."))
+    ):
         return judge_numbers(path, numeric)
-    if len({text.strip().lower() for text in known}) <= 2 and all(text.strip().lower() in YES | NO for text in known):
+    if len({text.strip().lower() for text in known}) <= 2 and all(
+        text.strip().lower() in YES | NO for text in known
+    ):
         return Judgement(("flag",))
     if sum(not isnan(parse_time(text)) for text in known) >= MOSTLY * max(1, len(known)):
         return Judgement(("age",))
     for form, reason in SPREADSHEET:
-        if sum(form.fullmatch(text.strip()) is not None for text in known) >= MOSTLY * max(1, len(known)):
+        if sum(form.fullmatch(text.strip()) is not None for text in known) >= MOSTLY * max(
+            1, len(known)
+        ):
             return Judgement((), reason)
     return judge_texts(path, texts)
 
 
 def judge_numbers(path: str, texts: Sequence[str]) -> Judgement:
     """Say whether these numbers measure anything: a running number, a telephone number or a day written as digits does not."""
-    if all(len(text) == 8 and text[:2] in {"19", "20"} for text in texts) and all(not isnan(parse_time(text)) for text in texts):
+    if all(len(text) == 8 and text[:2] in {"19", "20"} for text in texts) and all(
+        not isnan(parse_time(text)) for text in texts
+    ):
         return Judgement(("age",))
     distinct = set(texts)
     apart = len(texts) >= ENOUGH_TO_TELL and len(distinct) > MOSTLY * len(texts)
@@ -183,7 +228,9 @@ def judge_texts(path: str, texts: Sequence[str]) -> Judgement:
     if sum(map(len, texts)) > LONG_TEXT * len(texts):
         return Judgement((), "long texts")
     alone = len(counts) > 0.5 * len(texts)
-    if len(texts) >= ENOUGH_TO_TELL and (alone or (NAMED_ID.search(path) and len(counts) > 0.2 * len(texts))):
+    if len(texts) >= ENOUGH_TO_TELL and (
+        alone or (NAMED_ID.search(path) and len(counts) > 0.2 * len(texts))
+    ):
         return Judgement((), "an identifier: hardly two people share a value")
     if counts.most_common(1)[0][1] < LEAST_OF_A_VALUE:
         return Judgement((), f"no value that {LEAST_OF_A_VALUE} people share")
@@ -192,22 +239,49 @@ def judge_texts(path: str, texts: Sequence[str]) -> Judgement:
 
 def name_feature(path: str, kind: str, taken: set[str]) -> str:
     """A short name of small letters: the last step of the path, and as much before it as makes it the only one."""
-    last = path.removeprefix("User.UserAttributes.") if path.startswith("User.UserAttributes.") else path.partition(".")[2] or path
+    last = (
+        path.removeprefix("User.UserAttributes.")
+        if path.startswith("User.UserAttributes.")
+        else path.partition(".")[2] or path
+    )
     for text in (last, path):
-        name = re.sub(r"[^0-9A-Za-z]+", "_", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", text)).strip("_").lower() or "feature"
+        name = (
+            re.sub(r"[^0-9A-Za-z]+", "_", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", text))
+            .strip("_")
+            .lower()
+            or "feature"
+        )
         name += {"count": "_count", "age": "_age"}.get(kind, "")
         if name not in taken:
             return name
-    return next(f"{name}_{number}" for number in range(2, len(taken) + 3) if f"{name}_{number}" not in taken)
+    return next(
+        f"{name}_{number}" for number in range(2, len(taken) + 3) if f"{name}_{number}" not in taken
+    )
 
 
 def write_features(inference: Inference) -> str:
     """The spec as TOML for people to edit; what was left out stands as comments at its end."""
     text = tomlkit.document()
-    text.add(tomlkit.comment("Inferred from the endpoints. Edit it, and give it to `segment-scorer train --features`."))
-    text.add(tomlkit.comment("kind: " + "; ".join(f"{kind} = {meaning}" for kind, meaning in KINDS.items())))
-    text.add(tomlkit.comment("values: the vocabulary of a category; without it the most frequent values are learnt at each training."))
-    text.add(tomlkit.comment('monotonic = "increasing" or "decreasing": hold the score to that direction.'))
+    text.add(
+        tomlkit.comment(
+            "Inferred from the endpoints. Edit it, and give it to `segment-scorer train --features`."
+        )
+    )
+    text.add(
+        tomlkit.comment(
+            "kind: " + "; ".join(f"{kind} = {meaning}" for kind, meaning in KINDS.items())
+        )
+    )
+    text.add(
+        tomlkit.comment(
+            "values: the vocabulary of a category; without it the most frequent values are learnt at each training."
+        )
+    )
+    text.add(
+        tomlkit.comment(
+            'monotonic = "increasing" or "decreasing": hold the score to that direction.'
+        )
+    )
     tables = tomlkit.aot()
     for feature in inference.spec.features:
         table = tomlkit.table()
@@ -217,5 +291,7 @@ def write_features(inference: Inference) -> str:
     written = tomlkit.dumps(text)
     if not inference.left_out:
         return written
-    reasons = "".join(f"#   {' '.join(path.split())}: {reason}\n" for path, reason in inference.left_out)
+    reasons = "".join(
+        f"#   {' '.join(path.split())}: {reason}\n" for path, reason in inference.left_out
+    )
     return f"{written.rstrip()}\n\n# Left out, and why:\n{reasons}"

@@ -22,7 +22,9 @@ COVERED = 0.95
 DECILES = 10
 GUESS = 0.5  # the ROC AUC of scores drawn at random
 BARS = 25
-LEAST_TOLD_APART = 200  # people, and 10 of either outcome, before a channel or country gets figures of its own
+LEAST_TOLD_APART = (
+    200  # people, and 10 of either outcome, before a channel or country gets figures of its own
+)
 MOST_TOLD_APART = 20
 SMALLEST = 1e-15  # log loss of a score of 0 or 1 that is wrong would be infinite
 FIGURES = ("roc_auc", "average_precision", "brier", "log_loss")
@@ -35,13 +37,17 @@ class Ranking:
         """Sort once."""
         self.order = np.argsort(scores, kind="stable")
         ordered = scores[self.order]
-        self.starts = np.flatnonzero(np.append(True, np.diff(ordered) > 0))  # of each run of equal scores
+        self.starts = np.flatnonzero(
+            np.append(True, np.diff(ordered) > 0)
+        )  # of each run of equal scores
         self.responded = outcomes[self.order].astype(np.float64)
         clipped = np.clip(ordered, SMALLEST, 1 - SMALLEST)
         self.squares = (ordered - self.responded) ** 2
         self.logs = -np.where(self.responded == 1, np.log(clipped), np.log1p(-clipped))
 
-    def measure(self, weights: npt.NDArray[np.float64] | None = None) -> tuple[float, float, float, float]:
+    def measure(
+        self, weights: npt.NDArray[np.float64] | None = None
+    ) -> tuple[float, float, float, float]:
         """`FIGURES` in order, each person counted `weights` times (in the order of the scores given; once where None).
 
         The same definitions as scikit-learn's `roc_auc_score`, `average_precision_score`, `brier_score_loss` and `log_loss`.
@@ -54,10 +60,17 @@ class Ranking:
         above = np.cumsum((ones + zeros)[::-1])
         precision = np.cumsum(ones[::-1]) / np.maximum(above, 1e-300)
         average = float((ones[::-1] * precision).sum() / responders)
-        return area, average, float((each * self.squares).sum() / people), float((each * self.logs).sum() / people)
+        return (
+            area,
+            average,
+            float((each * self.squares).sum() / people),
+            float((each * self.logs).sum() / people),
+        )
 
 
-def measure(scores: Scores, outcomes: Outcomes, groups: Groups, threshold: float, seed: int) -> dict[str, Any]:
+def measure(
+    scores: Scores, outcomes: Outcomes, groups: Groups, threshold: float, seed: int
+) -> dict[str, Any]:
     """The manifest's `metrics`: figures, their 95 % intervals, and what the recommended threshold does to these people."""
     ranking = Ranking(scores, outcomes)
     intervals = draw_intervals(ranking, groups, seed)
@@ -65,7 +78,10 @@ def measure(scores: Scores, outcomes: Outcomes, groups: Groups, threshold: float
         **{name: round(value, 6) for name, value in zip(FIGURES, ranking.measure(), strict=True)},
         "base_rate": round(float(outcomes.mean()), 6),
         "n": len(outcomes),
-        "intervals": {name: [round(float(edge), 6) for edge in edges] for name, edges in zip(FIGURES, intervals.T, strict=True)},
+        "intervals": {
+            name: [round(float(edge), 6) for edge in edges]
+            for name, edges in zip(FIGURES, intervals.T, strict=True)
+        },
         "at_threshold": describe_threshold(scores, outcomes, threshold),
     }
 
@@ -74,7 +90,9 @@ def describe_guess(metrics: Mapping[str, Any]) -> list[str]:
     """A sentence where the figures of `measure` cannot be told from those of scores drawn at random."""
     if metrics["intervals"]["roc_auc"][0] > GUESS:
         return []
-    return ["the interval of ROC AUC reaches down to 0.5: these scores may rank people no better than a guess"]
+    return [
+        "the interval of ROC AUC reaches down to 0.5: these scores may rank people no better than a guess"
+    ]
 
 
 def draw_weights(groups: Groups, seed: int) -> list[npt.NDArray[np.float64]]:
@@ -83,7 +101,10 @@ def draw_weights(groups: Groups, seed: int) -> list[npt.NDArray[np.float64]]:
     numbered = np.unique(groups, return_inverse=True)[1]
     count = int(numbered.max()) + 1
     times = RESAMPLES if len(groups) <= 100_000 else RESAMPLED
-    return [np.bincount(random.integers(0, count, count), minlength=count).astype(np.float64)[numbered] for _ in range(times)]
+    return [
+        np.bincount(random.integers(0, count, count), minlength=count).astype(np.float64)[numbered]
+        for _ in range(times)
+    ]
 
 
 def draw_intervals(ranking: Ranking, groups: Groups, seed: int) -> npt.NDArray[np.float64]:
@@ -93,15 +114,21 @@ def draw_intervals(ranking: Ranking, groups: Groups, seed: int) -> npt.NDArray[n
         for weights in draw_weights(groups, seed)
         if 0 < (weights[ranking.order] * ranking.responded).sum() < weights.sum()
     ]
-    edges: npt.NDArray[np.float64] = np.quantile(np.array(drawn), [(1 - COVERED) / 2, (1 + COVERED) / 2], axis=0)
+    edges: npt.NDArray[np.float64] = np.quantile(
+        np.array(drawn), [(1 - COVERED) / 2, (1 + COVERED) / 2], axis=0
+    )
     return edges
 
 
-def draw_difference(mine: Scores, theirs: Scores, outcomes: Outcomes, groups: Groups, seed: int) -> tuple[float, float]:
+def draw_difference(
+    mine: Scores, theirs: Scores, outcomes: Outcomes, groups: Groups, seed: int
+) -> tuple[float, float]:
     """The 95 % interval of ROC AUC of `mine` less that of `theirs`, on the same people, resampled together."""
     pair = [Ranking(scores, outcomes) for scores in (mine, theirs)]
     drawn = [
-        pair[0].measure(weights)[0] - pair[1].measure(weights)[0] for weights in draw_weights(groups, seed) if (weights @ outcomes) > 0
+        pair[0].measure(weights)[0] - pair[1].measure(weights)[0]
+        for weights in draw_weights(groups, seed)
+        if (weights @ outcomes) > 0
     ]
     low, high = np.quantile(drawn, [(1 - COVERED) / 2, (1 + COVERED) / 2])
     return round(float(low), 6), round(float(high), 6)
@@ -150,14 +177,22 @@ def cut_deciles(scores: Scores, outcomes: Outcomes) -> list[dict[str, Any]]:
 def compare_calibration(scores: Scores, outcomes: Outcomes) -> list[dict[str, Any]]:
     """What was promised and what came, in ten tenths of people by score, the lowest first."""
     shared = share_ties(scores, outcomes)
-    parts = [part for part in np.array_split(np.argsort(scores, kind="stable"), DECILES) if len(part)]
+    parts = [
+        part for part in np.array_split(np.argsort(scores, kind="stable"), DECILES) if len(part)
+    ]
     return [
-        {"people": len(part), "promised": round(float(scores[part].mean()), 6), "came": round(float(shared[part].mean()), 6)}
+        {
+            "people": len(part),
+            "promised": round(float(scores[part].mean()), 6),
+            "came": round(float(shared[part].mean()), 6),
+        }
         for part in parts
     ]
 
 
-def tell_apart(scores: Scores, outcomes: Outcomes, labels: Mapping[str, Labels], rows: Groups) -> dict[str, list[dict[str, Any]]]:
+def tell_apart(
+    scores: Scores, outcomes: Outcomes, labels: Mapping[str, Labels], rows: Groups
+) -> dict[str, list[dict[str, Any]]]:
     """Figures by channel and by country, where a value has 200 people and 10 of either outcome; the most people first."""
     told: dict[str, list[dict[str, Any]]] = {}
     for label, (names, codes) in labels.items():

@@ -29,7 +29,9 @@ Enrich: TypeAlias = Callable[[Sequence[Document]], Sequence[Document]]
 CHUNK = 500  # documents held at a time: few, because Python looks through all that it holds again and again (10,000 take 1.5 times as long)
 # Five folds need some people of both kinds in each; below 25 of a kind no figure of the evaluation would mean anything.
 LEAST_OF_EACH = 25
-LEAST_OF_A_VALUE = 20  # a category's value that fewer people have teaches nothing and may name a person
+LEAST_OF_A_VALUE = (
+    20  # a category's value that fewer people have teaches nothing and may name a person
+)
 MOST_VALUES = 50
 LEAST_WITH_FEATURE = 20
 SAMPLE = 20_000  # people that a spec is inferred from
@@ -122,11 +124,20 @@ def gather_people(
     names: dict[str, dict[str, int]] = {label: {} for label in BROKEN_DOWN_BY}
     codes = {label: array("q") for label in BROKEN_DOWN_BY}
     matched = _enrich(
-        _match(read_lines(paths, report, id_needed=answers.key == "Id"), answers, counts, refusals, _find_loose(answers)), enrich
+        _match(
+            read_lines(paths, report, id_needed=answers.key == "Id"),
+            answers,
+            counts,
+            refusals,
+            _find_loose(answers),
+        ),
+        enrich,
     )
     while chunk := list(islice(matched, CHUNK)):
         documents = [match.document for match in chunk]
-        moments = [answers.dates[match.name] for match in chunk] if answers.dates is not None else None
+        moments = (
+            [answers.dates[match.name] for match in chunk] if answers.dates is not None else None
+        )
         against = reference if reference is not None or moments is None else np.array(moments)
         matrices.append(build_matrix(documents, spec, against))
         if rival is not None:
@@ -137,14 +148,18 @@ def gather_people(
         groups.extend(users.setdefault(user, len(users)) for user in names_here)
         draws.extend(map(draw_number, names_here))
         for label, keys in BROKEN_DOWN_BY.items():
-            codes[label].extend(names[label].setdefault(_find_text(document, keys), len(names[label])) for document in documents)
+            codes[label].extend(
+                names[label].setdefault(_find_text(document, keys), len(names[label]))
+                for document in documents
+            )
         found.extend(match.name for match in chunk if answers.key != "Id")
     people = Counter(groups)
     join = Join(
         endpoints=counts["endpoints"],
         matched=counts["matched"],
         without_outcome=counts["without_outcome"],
-        without_endpoint=len(answers.outcomes) - (counts["matched"] if answers.key == "Id" else len(set(found))),
+        without_endpoint=len(answers.outcomes)
+        - (counts["matched"] if answers.key == "Id" else len(set(found))),
         repeated=counts["repeated"],
         refused=counts["refused"],
         refusals=tuple(refusals),
@@ -164,7 +179,10 @@ def gather_people(
         join=join,
         groups=np.array(groups, dtype=np.int64),
         dates=np.array(dates, dtype=np.float64) if answers.dates is not None else None,
-        labels={label: Labels(tuple(names[label]), np.array(codes[label], dtype=np.int64)) for label in BROKEN_DOWN_BY},
+        labels={
+            label: Labels(tuple(names[label]), np.array(codes[label], dtype=np.int64))
+            for label in BROKEN_DOWN_BY
+        },
         draws=np.array(draws, dtype=np.float64),
         left_out=left_out,
         rival=np.concatenate(rivals) if rivals else None,
@@ -179,7 +197,12 @@ def name_user(document: Mapping[str, Any], name: str) -> str:
 
 def draw_number(user: str) -> float:
     """A number from 0 to 1 that depends on the user alone."""
-    return int.from_bytes(hashlib.blake2b(user.encode(), digest_size=8, person=b"reserve").digest(), "big") / 2**64
+    return (
+        int.from_bytes(
+            hashlib.blake2b(user.encode(), digest_size=8, person=b"reserve").digest(), "big"
+        )
+        / 2**64
+    )
 
 
 def set_aside(people: People, share: float) -> tuple[People, People]:
@@ -207,13 +230,18 @@ def take_rows(people: People, rows: npt.NDArray[np.int64]) -> People:
         outcomes=people.outcomes[rows],
         groups=np.unique(people.groups[rows], return_inverse=True)[1].astype(np.int64),
         dates=None if people.dates is None else people.dates[rows],
-        labels={label: Labels(labels.names, labels.codes[rows]) for label, labels in people.labels.items()},
+        labels={
+            label: Labels(labels.names, labels.codes[rows])
+            for label, labels in people.labels.items()
+        },
         draws=None if people.draws is None else people.draws[rows],
         rival=None if people.rival is None else people.rival[rows],
     )
 
 
-def sample_people(paths: Sequence[Path], answers: Answers, seed: int, report: Report, enrich: Enrich | None = None) -> list[Document]:
+def sample_people(
+    paths: Sequence[Path], answers: Answers, seed: int, report: Report, enrich: Enrich | None = None
+) -> list[Document]:
     """Up to 20,000 documents that have an outcome, each as likely as any other: what a spec is inferred from."""
     draw = random.Random(seed)  # noqa: S311  # a sample, not a secret
     held: list[dict[str, Any]] = []
@@ -233,7 +261,9 @@ def drop_absent(spec: FeatureSpec, matrix: Matrix) -> tuple[FeatureSpec, Matrix,
     """
     present = (~np.isnan(matrix[:, list(spec.starts)])).sum(axis=0) >= LEAST_WITH_FEATURE
     if not present.any():
-        raise DataError(f"expected a feature that {LEAST_WITH_FEATURE} people or more have, found none; see the paths of the feature spec")
+        raise DataError(
+            f"expected a feature that {LEAST_WITH_FEATURE} people or more have, found none; see the paths of the feature spec"
+        )
     left_out = tuple(
         f"{feature.name}: fewer than {LEAST_WITH_FEATURE} people have it"
         for feature, there in zip(spec.features, present, strict=True)
@@ -242,20 +272,32 @@ def drop_absent(spec: FeatureSpec, matrix: Matrix) -> tuple[FeatureSpec, Matrix,
     return (*keep_features(spec, matrix, present.tolist()), left_out)
 
 
-def keep_features(spec: FeatureSpec, matrix: Matrix, keep: Sequence[bool]) -> tuple[FeatureSpec, Matrix]:
+def keep_features(
+    spec: FeatureSpec, matrix: Matrix, keep: Sequence[bool]
+) -> tuple[FeatureSpec, Matrix]:
     """The features, and their columns, whose place in `keep` is true."""
     if all(keep):
         return spec, matrix
-    kept = FeatureSpec(tuple(feature for feature, there in zip(spec.features, keep, strict=True) if there))
+    kept = FeatureSpec(
+        tuple(feature for feature, there in zip(spec.features, keep, strict=True) if there)
+    )
     widths = [len(feature.columns) for feature in spec.features]
     return kept, np.ascontiguousarray(matrix[:, np.repeat(np.array(keep), widths)])
 
 
 def learn_vocabularies(
-    paths: Sequence[Path], answers: Answers, spec: FeatureSpec, report: Report, enrich: Enrich | None = None
+    paths: Sequence[Path],
+    answers: Answers,
+    spec: FeatureSpec,
+    report: Report,
+    enrich: Enrich | None = None,
 ) -> FeatureSpec:
     """Give each category without values those that 20 people or more have, at most 50, the most frequent first."""
-    counters = {feature: Counter[str]() for feature in spec.features if feature.kind == "category" and not feature.values}
+    counters = {
+        feature: Counter[str]()
+        for feature in spec.features
+        if feature.kind == "category" and not feature.values
+    }
     if not counters:
         return spec
     lines = read_lines(paths, report, "learning vocabularies", id_needed=answers.key == "Id")
@@ -265,21 +307,34 @@ def learn_vocabularies(
     learnt = {
         feature: tuple(
             value
-            for value, count in sorted(counter.items(), key=lambda pair: (-pair[1], pair[0]))[:MOST_VALUES]
+            for value, count in sorted(counter.items(), key=lambda pair: (-pair[1], pair[0]))[
+                :MOST_VALUES
+            ]
             if count >= LEAST_OF_A_VALUE
         )
         for feature, counter in counters.items()
     }
-    return FeatureSpec(tuple(replace(feature, values=learnt.get(feature, feature.values)) for feature in spec.features))
+    return FeatureSpec(
+        tuple(
+            replace(feature, values=learnt.get(feature, feature.values))
+            for feature in spec.features
+        )
+    )
 
 
 def _find_loose(answers: Answers) -> frozenset[str]:
     """The names of the outcomes without capitals and blanks around them, where that changes them: no UUID's, as ids usually are."""
-    return frozenset(loose for name in answers.outcomes if (loose := name.strip().casefold()) != name)
+    return frozenset(
+        loose for name in answers.outcomes if (loose := name.strip().casefold()) != name
+    )
 
 
 def _match(
-    lines: Iterator[Line], answers: Answers, counts: Counter[str], refusals: list[str], loosely: frozenset[str] | None = None
+    lines: Iterator[Line],
+    answers: Answers,
+    counts: Counter[str],
+    refusals: list[str],
+    loosely: frozenset[str] | None = None,
 ) -> Iterator[Match]:
     """The documents that have an outcome, each Id once; what became of the others goes into `counts` and `refusals`.
 
@@ -317,7 +372,9 @@ def _enrich(matched: Iterator[Match], enrich: Enrich | None) -> Iterator[Match]:
         return
     while chunk := list(islice(matched, CHUNK)):
         documents = enrich([match.document for match in chunk])
-        yield from (Match(document, match.name) for document, match in zip(documents, chunk, strict=True))
+        yield from (
+            Match(document, match.name) for document, match in zip(documents, chunk, strict=True)
+        )
 
 
 def _find_text(document: Mapping[str, Any], keys: Sequence[str]) -> str:
@@ -333,12 +390,20 @@ def _find(document: Any, keys: Sequence[str]) -> Any:
 
 def _check_enough(join: Join, key: str, outcomes: Sequence[int]) -> None:
     if not join.endpoints:
-        raise DataError(f"expected an endpoint in each line, found none in {join.refused} lines; {join.refusals[0]}")
+        raise DataError(
+            f"expected an endpoint in each line, found none in {join.refused} lines; {join.refusals[0]}"
+        )
     if join.refused > join.endpoints:
         lines = join.refused + join.endpoints
-        raise DataError(f"expected most lines to be endpoints, found {join.refused} of {lines} that are none; {join.refusals[0]}")
+        raise DataError(
+            f"expected most lines to be endpoints, found {join.refused} of {lines} that are none; {join.refusals[0]}"
+        )
     if not join.matched:
-        nearly = f"; {join.nearly} would, if capitals and blanks around ids did not count" if join.nearly else ""
+        nearly = (
+            f"; {join.nearly} would, if capitals and blanks around ids did not count"
+            if join.nearly
+            else ""
+        )
         raise DataError(
             f"expected endpoints and outcomes to share {key}s, found none shared by {join.endpoints} endpoints and "
             f"{join.without_endpoint} outcomes{nearly}"

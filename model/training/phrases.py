@@ -24,7 +24,11 @@ def say_money(amount: float) -> str:
 
 def find_decimals(number: float, least: int, digits: int) -> int:
     """How many decimals show so many digits that count, `least` at least."""
-    return least if number == 0 else max(least, digits - 1 - math.floor(math.log10(abs(number))) if abs(number) < 1 else 0)
+    return (
+        least
+        if number == 0
+        else max(least, digits - 1 - math.floor(math.log10(abs(number))) if abs(number) < 1 else 0)
+    )
 
 
 def say_kept(at: Mapping[str, Any]) -> str:

@@ -54,7 +54,12 @@ def draw_gains(axes: Axes, facts: Mapping[str, Any]) -> None:
         zorder=3,
         clip_on=False,
     )
-    axes.set(xlabel="share of people messaged", ylabel="share of all responders reached", xlim=(0, 1), ylim=(0, 1.02))
+    axes.set(
+        xlabel="share of people messaged",
+        ylabel="share of all responders reached",
+        xlim=(0, 1),
+        ylim=(0, 1.02),
+    )
     axes.set_title("Gains: who is reached by messaging the best first", loc="left")
     as_percent(axes)
     axes.legend(frameon=False, loc="lower right")
@@ -65,9 +70,19 @@ def draw_calibration(axes: Axes, facts: Mapping[str, Any]) -> None:
     rows = facts["evaluation"]["calibration"]
     promised, came = [row["promised"] for row in rows], [row["came"] for row in rows]
     highest = max(*promised, *came) * 1.08
-    axes.plot([0, highest], [0, highest], color=GREY, linestyle="--", label="scores that mean what they say")
-    axes.plot(promised, came, "o-", color=BLUE, linewidth=2, markersize=7, label="a tenth of people each")
-    axes.set(xlabel="mean score", ylabel="share who responded", xlim=(0, highest), ylim=(0, highest))
+    axes.plot(
+        [0, highest],
+        [0, highest],
+        color=GREY,
+        linestyle="--",
+        label="scores that mean what they say",
+    )
+    axes.plot(
+        promised, came, "o-", color=BLUE, linewidth=2, markersize=7, label="a tenth of people each"
+    )
+    axes.set(
+        xlabel="mean score", ylabel="share who responded", xlim=(0, highest), ylim=(0, highest)
+    )
     axes.set_title("Calibration: do people respond as often as their score says?", loc="left")
     as_percent(axes)
     axes.legend(frameon=False, loc="upper left")
@@ -79,11 +94,25 @@ def draw_scores(axes: Axes, facts: Mapping[str, Any]) -> None:
     edges: Sequence[float] = counts["edges"]
     width = edges[1] - edges[0]
     centres = [edge + width / 2 for edge in edges[:-1]]
-    axes.bar(centres, counts["others"], width=0.92 * width, color="#bcd4e8", label="did not respond")
-    axes.bar(centres, counts["responded"], width=0.92 * width, bottom=counts["others"], color=BLUE, label="responded")
+    axes.bar(
+        centres, counts["others"], width=0.92 * width, color="#bcd4e8", label="did not respond"
+    )
+    axes.bar(
+        centres,
+        counts["responded"],
+        width=0.92 * width,
+        bottom=counts["others"],
+        color=BLUE,
+        label="responded",
+    )
     threshold = facts["threshold"]
     if threshold <= edges[-1]:
-        axes.axvline(threshold, color=ORANGE, linewidth=2, label=f"recommended threshold {say_score(threshold)}")
+        axes.axvline(
+            threshold,
+            color=ORANGE,
+            linewidth=2,
+            label=f"recommended threshold {say_score(threshold)}",
+        )
     axes.set(xlabel="score", ylabel="people", xlim=(0, edges[-1]))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
     axes.set_title("Scores: how many people have which score", loc="left")
@@ -95,23 +124,47 @@ def draw_threshold(axes: Axes, facts: Mapping[str, Any]) -> None:
     rows = sorted(facts["evaluation"]["curve"], key=lambda row: row["threshold"])
     thresholds = [row["threshold"] for row in rows]
     lines = [
-        axes.plot(thresholds, [row["reach"] for row in rows], color=BLUE, linewidth=2.5, label="reach: share of people kept")[0],
-        axes.plot(thresholds, [row["precision"] for row in rows], color=INK, linewidth=2, label="share of those kept who respond")[0],
+        axes.plot(
+            thresholds,
+            [row["reach"] for row in rows],
+            color=BLUE,
+            linewidth=2.5,
+            label="reach: share of people kept",
+        )[0],
+        axes.plot(
+            thresholds,
+            [row["precision"] for row in rows],
+            color=INK,
+            linewidth=2,
+            label="share of those kept who respond",
+        )[0],
     ]
-    axes.set(xlabel="threshold", ylabel="share of people", ylim=(0, 1.02), xlim=(0, max(thresholds) * 1.05 or 1))
+    axes.set(
+        xlabel="threshold",
+        ylabel="share of people",
+        ylim=(0, 1.02),
+        xlim=(0, max(thresholds) * 1.05 or 1),
+    )
     axes.yaxis.set_major_formatter(PercentFormatter(1))
     title = "Threshold: reach and response"
     if "profit" in rows[0]:
         money = axes.twinx()
         money.spines[["top", "left"]].set_visible(False)
         lines += money.plot(
-            thresholds, [row["profit"] for row in rows], color="#2f8f46", linewidth=2.5, linestyle="-.", label="profit for 1,000 people"
+            thresholds,
+            [row["profit"] for row in rows],
+            color="#2f8f46",
+            linewidth=2.5,
+            linestyle="-.",
+            label="profit for 1,000 people",
         )
         money.set_ylabel("profit for 1,000 people (your money)", color="#2f8f46")
         title = "Threshold: reach, response and profit"
     lines.append(axes.axvline(facts["threshold"], color=ORANGE, linewidth=2, label="recommended"))
     axes.set_title(title, loc="left")
-    axes.legend(handles=lines, frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.15), ncols=2)
+    axes.legend(
+        handles=lines, frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.15), ncols=2
+    )
 
 
 def as_percent(axes: Axes) -> None:

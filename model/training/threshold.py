@@ -39,11 +39,22 @@ class Purpose:
         """The manifest's `threshold_rule`."""
         if self.value is not None:
             return "profit"
-        return "reach" if self.reach is not None else "precision" if self.precision is not None else "base_rate"
+        return (
+            "reach"
+            if self.reach is not None
+            else "precision"
+            if self.precision is not None
+            else "base_rate"
+        )
 
     def to_mapping(self) -> dict[str, float]:
         """What was asked for, for the manifest."""
-        fields = {"value": self.value, "cost": self.cost, "reach": self.reach, "precision": self.precision}
+        fields = {
+            "value": self.value,
+            "cost": self.cost,
+            "reach": self.reach,
+            "precision": self.precision,
+        }
         return {name: number for name, number in fields.items() if number is not None}
 
 
@@ -75,7 +86,9 @@ def find_precise(precision: float, scores: Scores, outcomes: Outcomes) -> float:
     good = np.flatnonzero(possible & (rates >= precision))
     if not len(good):
         best = float(rates[possible].max()) if possible.any() else 0.0
-        raise DataError(f"expected a precision that this model reaches for {LEAST_KEPT} people or more: at most {best:.4f}")
+        raise DataError(
+            f"expected a precision that this model reaches for {LEAST_KEPT} people or more: at most {best:.4f}"
+        )
     return round_down(float(ordered[good[-1]]))
 
 
@@ -86,7 +99,9 @@ def draw_curve(purpose: Purpose, scores: Scores, outcomes: Outcomes) -> list[dic
     """
     order = np.argsort(-scores, kind="stable")
     ordered, found = scores[order], np.cumsum(outcomes[order])
-    ends = np.flatnonzero(np.append(np.diff(ordered) < 0, True)) + 1  # how many are kept where a run of equal scores ends
+    ends = (
+        np.flatnonzero(np.append(np.diff(ordered) < 0, True)) + 1
+    )  # how many are kept where a run of equal scores ends
     steps = [max(1, round(len(scores) * step / STEPS)) for step in range(1, STEPS + 1)]
     rows = []
     for kept in np.unique(ends[np.searchsorted(ends, steps)]).tolist():
@@ -97,12 +112,16 @@ def draw_curve(purpose: Purpose, scores: Scores, outcomes: Outcomes) -> list[dic
             "recall": round(float(found[kept - 1] / found[-1]), 6),
         }
         if purpose.value is not None and purpose.cost is not None:
-            row["profit"] = round(1000 * float(found[kept - 1] * purpose.value - kept * purpose.cost) / len(scores), 4)
+            row["profit"] = round(
+                1000 * float(found[kept - 1] * purpose.value - kept * purpose.cost) / len(scores), 4
+            )
         rows.append(row)
     return rows
 
 
-def weigh_profit(purpose: Purpose, scores: Scores, outcomes: Outcomes, threshold: float) -> dict[str, float]:
+def weigh_profit(
+    purpose: Purpose, scores: Scores, outcomes: Outcomes, threshold: float
+) -> dict[str, float]:
     """What a thousand people bring: by this threshold, by messaging everybody, by the threshold cost / value; empty without money."""
     value, cost = purpose.value, purpose.cost
     if value is None or cost is None:
@@ -131,7 +150,14 @@ def describe_rounding(scores: Scores, threshold: float) -> tuple[str, ...]:
 
     if not differs(USUAL_DECIMALS):
         return ()
-    enough = next((decimals for decimals in range(USUAL_DECIMALS + 2, MOST_DECIMALS) if not differs(decimals)), MOST_DECIMALS)
+    enough = next(
+        (
+            decimals
+            for decimals in range(USUAL_DECIMALS + 2, MOST_DECIMALS)
+            if not differs(decimals)
+        ),
+        MOST_DECIMALS,
+    )
     words = f"scores are rounded to {USUAL_DECIMALS} decimals unless the policy says otherwise, too coarse for {say_score(threshold)}"
     shares = f"it would keep {say_share(keep(USUAL_DECIMALS))} of people where {say_share(meant)} are meant"
     return (f"{words}: {shares}; set decimals = {enough} in the policy",)

@@ -12,21 +12,50 @@ from typing import Any
 
 import numpy as np
 
-from model.bundle import Bundle, check_destination, golden_as_data, load_bundle, write_bundle
 from model.bins import describe_column
+from model.bundle import Bundle, check_destination, golden_as_data, load_bundle, write_bundle
 from model.errors import DataError, SpecError
 from model.features import FeatureSpec, load_spec
 from model.training.audit import Audit, audit_people, describe_leaks
 from model.training.card import draw_card
 from model.training.datasets import Answers, Report, read_outcomes
 from model.training.evaluate import Evaluation, evaluate_out_of_fold
-from model.training.export import OPSETS, check_parity, convert_model, make_golden_rows, make_parity_rows, score_onnx
+from model.training.export import (
+    OPSETS,
+    check_parity,
+    convert_model,
+    make_golden_rows,
+    make_parity_rows,
+    score_onnx,
+)
 from model.training.fit import Choice, Recipe, fit_model
 from model.training.gate import MARGIN, Verdict, judge_against, prove_bundle
 from model.training.infer import Inference, infer_spec, write_features
-from model.training.measures import compare_calibration, count_scores, cut_deciles, describe_guess, measure, tell_apart
-from model.training.people import Enrich, Join, People, gather_people, keep_features, sample_people, set_aside, take_rows
-from model.training.threshold import Purpose, choose_threshold, describe_rounding, draw_curve, weigh_profit
+from model.training.measures import (
+    compare_calibration,
+    count_scores,
+    cut_deciles,
+    describe_guess,
+    measure,
+    tell_apart,
+)
+from model.training.people import (
+    Enrich,
+    Join,
+    People,
+    gather_people,
+    keep_features,
+    sample_people,
+    set_aside,
+    take_rows,
+)
+from model.training.threshold import (
+    Purpose,
+    choose_threshold,
+    describe_rounding,
+    draw_curve,
+    weigh_profit,
+)
 
 SHAPING = ("numpy", "scikit-learn", "skl2onnx")  # libraries whose release can change the model
 
@@ -86,7 +115,9 @@ def train_bundle(order: Order, report: Report) -> Result:
     answers = read_outcomes(order.outcomes)
     spec, inference, left_out = choose_features(order, answers, report)
     seen_by = rival.spec if rival is not None else None
-    people = gather_people(order.endpoints, answers, spec, order.as_of, report, enrich=order.enrich, rival=seen_by)
+    people = gather_people(
+        order.endpoints, answers, spec, order.as_of, report, enrich=order.enrich, rival=seen_by
+    )
     left_out = (*left_out, *people.left_out)
     report("looking at features", 0, 1)
     audit = audit_people(people, order.seed)
@@ -101,12 +132,27 @@ def train_bundle(order: Order, report: Report) -> Result:
     verdict = None
     if rival is not None and judges is None:
         held_out = take_rows(people, evaluation.rows)
-        verdict = judge_against(rival, evaluation.scores, held_out, order.margin, order.seed, unseen=False)
+        verdict = judge_against(
+            rival, evaluation.scores, held_out, order.margin, order.seed, unseen=False
+        )
     manifest = describe_evaluation(order, people, evaluation, audit.alone)
-    noticed = (*evaluation.remarks, *describe_guess(manifest["metrics"]), *describe_rounding(evaluation.scores, manifest["threshold"]))
+    noticed = (
+        *evaluation.remarks,
+        *describe_guess(manifest["metrics"]),
+        *describe_rounding(evaluation.scores, manifest["threshold"]),
+    )
     remarks = (*audit.remarks, *describe_leaks(audit, people.spec), *noticed)
-    manifest["data"] = describe_data(people.join, responded, left_out, remarks, 0 if judges is None else len(judges.outcomes))
-    kept_back = Result(bundle=None, manifest=manifest, join=people.join, left_out=left_out, remarks=remarks, verdict=verdict)
+    manifest["data"] = describe_data(
+        people.join, responded, left_out, remarks, 0 if judges is None else len(judges.outcomes)
+    )
+    kept_back = Result(
+        bundle=None,
+        manifest=manifest,
+        join=people.join,
+        left_out=left_out,
+        remarks=remarks,
+        verdict=verdict,
+    )
     if verdict is not None and not verdict.passed:
         return kept_back
     report("fitting on everybody", 0, 1)
@@ -116,7 +162,9 @@ def train_bundle(order: Order, report: Report) -> Result:
     parity = check_parity(model, onnx, make_parity_rows(people.matrix, people.spec, order.seed))
     if rival is not None and judges is not None:
         unseen = rival.manifest.get("reserved", 0) >= order.reserve
-        verdict = judge_against(rival, score_onnx(onnx, judges.matrix), judges, order.margin, order.seed, unseen=unseen)
+        verdict = judge_against(
+            rival, score_onnx(onnx, judges.matrix), judges, order.margin, order.seed, unseen=unseen
+        )
         if not verdict.passed:
             return replace(kept_back, verdict=verdict)
     manifest |= describe_model(order, people, evaluation, onnx, choice)
@@ -129,10 +177,19 @@ def train_bundle(order: Order, report: Report) -> Result:
     write_bundle(order.out, onnx, manifest, files)
     bundle = load_bundle(order.out)
     prove_bundle(bundle)
-    return Result(bundle=bundle, manifest=manifest, join=people.join, left_out=left_out, remarks=remarks, verdict=verdict)
+    return Result(
+        bundle=bundle,
+        manifest=manifest,
+        join=people.join,
+        left_out=left_out,
+        remarks=remarks,
+        verdict=verdict,
+    )
 
 
-def choose_features(order: Order, answers: Answers, report: Report) -> tuple[FeatureSpec, Inference | None, tuple[str, ...]]:
+def choose_features(
+    order: Order, answers: Answers, report: Report
+) -> tuple[FeatureSpec, Inference | None, tuple[str, ...]]:
     """The spec to train on, how it was inferred where none is given, and what is left out and why. Ages need a time to be measured at."""
     dated = order.as_of is not None or answers.dates is not None
     if order.features is None:
@@ -141,14 +198,24 @@ def choose_features(order: Order, answers: Answers, report: Report) -> tuple[Fea
             gather_people(order.endpoints, answers, FeatureSpec(()), None, report, whole=True)
             raise DataError("expected endpoints and outcomes to share Ids")
         inference = infer_spec(documents, dated=dated)
-        return inference.spec, inference, tuple(f"{path}: {reason}" for path, reason in inference.left_out)
+        return (
+            inference.spec,
+            inference,
+            tuple(f"{path}: {reason}" for path, reason in inference.left_out),
+        )
     given = load_spec(order.features)
     if dated:
         return given, None, ()
     kept = tuple(feature for feature in given.features if feature.kind != "age")
     if not kept:
-        raise SpecError(f"{order.features}: expected --as-of TIME or dated outcomes, since every feature is an age")
-    left_out = tuple(f"{feature.name}: an age needs --as-of TIME or dated outcomes" for feature in given.features if feature.kind == "age")
+        raise SpecError(
+            f"{order.features}: expected --as-of TIME or dated outcomes, since every feature is an age"
+        )
+    left_out = tuple(
+        f"{feature.name}: an age needs --as-of TIME or dated outcomes"
+        for feature in given.features
+        if feature.kind == "age"
+    )
     return FeatureSpec(kept), None, left_out
 
 
@@ -170,12 +237,18 @@ def leave_out_leaks(people: People, audit: Audit) -> tuple[People, tuple[str, ..
 def write_inference(inference: Inference, spec: FeatureSpec, left_out: tuple[str, ...]) -> bytes:
     """The TOML of what was trained on, with every reason; a category learns its vocabulary again at the next training."""
     names = {feature.name for feature in spec.features}
-    kept = FeatureSpec(tuple(feature for feature in inference.spec.features if feature.name in names))
-    reasons = tuple((path, reason) for path, _, reason in (sentence.partition(": ") for sentence in left_out))
+    kept = FeatureSpec(
+        tuple(feature for feature in inference.spec.features if feature.name in names)
+    )
+    reasons = tuple(
+        (path, reason) for path, _, reason in (sentence.partition(": ") for sentence in left_out)
+    )
     return write_features(Inference(spec=kept, left_out=reasons)).encode()
 
 
-def describe_data(join: Join, responded: int, left_out: Sequence[str], remarks: Sequence[str], aside: int = 0) -> dict[str, Any]:
+def describe_data(
+    join: Join, responded: int, left_out: Sequence[str], remarks: Sequence[str], aside: int = 0
+) -> dict[str, Any]:
     """What the manifest says about what was read: how many `responded` of all that matched, how many of these were set `aside`."""
     return {
         "endpoints": join.endpoints,
@@ -193,7 +266,9 @@ def describe_data(join: Join, responded: int, left_out: Sequence[str], remarks: 
     }
 
 
-def describe_evaluation(order: Order, people: People, evaluation: Evaluation, alone: Mapping[str, float]) -> dict[str, Any]:
+def describe_evaluation(
+    order: Order, people: People, evaluation: Evaluation, alone: Mapping[str, float]
+) -> dict[str, Any]:
     """What the manifest says about figures. It holds no time, no path and no person: the same input gives the same."""
     rows, scores = evaluation.rows, evaluation.scores
     outcomes = people.outcomes[rows]
@@ -217,13 +292,18 @@ def describe_evaluation(order: Order, people: People, evaluation: Evaluation, al
             "histogram": count_scores(scores, outcomes),
             "curve": draw_curve(order.purpose, scores, outcomes),
             "profit": weigh_profit(order.purpose, scores, outcomes, threshold),
-            "features": [{"name": name, "importance": fall, "alone": alone.get(name)} for name, fall in ranked],
+            "features": [
+                {"name": name, "importance": fall, "alone": alone.get(name)}
+                for name, fall in ranked
+            ],
             "by": tell_apart(scores, outcomes, people.labels, rows),
         },
     }
 
 
-def describe_model(order: Order, people: People, evaluation: Evaluation, onnx: bytes, choice: Choice) -> dict[str, Any]:
+def describe_model(
+    order: Order, people: People, evaluation: Evaluation, onnx: bytes, choice: Choice
+) -> dict[str, Any]:
     """What the manifest says about the model itself, but for what `write_bundle` fills in."""
     spec = people.spec.to_mapping()
     golden = make_golden_rows(people.matrix, order.seed)
@@ -232,14 +312,22 @@ def describe_model(order: Order, people: People, evaluation: Evaluation, onnx: b
         "columns": list(people.spec.columns),
         "spec": spec,
         "classes": [0, 1],
-        "model": {"kind": choice.model, "settings": choice.settings, "asked": order.recipe.model, "balanced": order.recipe.balanced},
+        "model": {
+            "kind": choice.model,
+            "settings": choice.settings,
+            "asked": order.recipe.model,
+            "balanced": order.recipe.balanced,
+        },
         "calibration": "sigmoid" if evaluation.calibrated else "none",
         "golden": golden_as_data(golden, score_onnx(onnx, golden)),
         "versions": {**{library: version(library) for library in SHAPING}, "onnx_opset": OPSETS},
         # Of people held out: how the shipped model spreads those it has not seen, whom a threshold by reach is for. It has seen these.
         "quantiles": np.quantile(evaluation.scores, np.linspace(0, 1, 101)).round(6).tolist(),
         "drift": {
-            "features": {name: describe_column(column) for name, column in zip(people.spec.columns, people.matrix.T, strict=True)},
+            "features": {
+                name: describe_column(column)
+                for name, column in zip(people.spec.columns, people.matrix.T, strict=True)
+            },
             "score": describe_column(evaluation.scores.round(6)),
         },
     }

@@ -12,22 +12,38 @@ from segment_scorer.deploy.errors import DeployError
 
 ApplicationOption = Annotated[str, typer.Option(help="Pinpoint application (project).")]
 CampaignOption = Annotated[
-    str | None, typer.Option(help="Only this campaign; without it, the default of all campaigns of the application.")
+    str | None,
+    typer.Option(
+        help="Only this campaign; without it, the default of all campaigns of the application."
+    ),
 ]
-RegionOption = Annotated[str | None, typer.Option(help="AWS region; default: as AWS tools find it.")]
-DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Read, but change nothing: show the call that would be made.")]
+RegionOption = Annotated[
+    str | None, typer.Option(help="AWS region; default: as AWS tools find it.")
+]
+DryRunOption = Annotated[
+    bool,
+    typer.Option("--dry-run", help="Read, but change nothing: show the call that would be made."),
+]
 
 
 def command(
     *,
     application_id: ApplicationOption,
     campaign_id: CampaignOption = None,
-    function: Annotated[str | None, typer.Option(help="Name or ARN of the function (the stack's output HookArn).")] = None,
+    function: Annotated[
+        str | None, typer.Option(help="Name or ARN of the function (the stack's output HookArn).")
+    ] = None,
     qualifier: QualifierOption = None,
     list_hooks: Annotated[
-        bool, typer.Option("--list", help="Show where hooks are set: place, id, mode, function, name, separated by tabs.")
+        bool,
+        typer.Option(
+            "--list",
+            help="Show where hooks are set: place, id, mode, function, name, separated by tabs.",
+        ),
     ] = False,
-    replace: Annotated[bool, typer.Option("--replace", help="Put this function in the place of another hook.")] = False,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Put this function in the place of another hook.")
+    ] = False,
     region: RegionOption = None,
     endpoint_url: EndpointOption = None,
     dry_run: DryRunOption = False,
@@ -46,13 +62,18 @@ def command(
     region = pinpoint.meta.region_name  # the hook and its function are of one region
     found = find_function(function, qualifier, region=region, endpoint_url=endpoint_url)
     target = Target(application_id=application_id, campaign_id=campaign_id)
-    require_grant(open_client("lambda", region=region, endpoint_url=endpoint_url), found, target.sources)
+    require_grant(
+        open_client("lambda", region=region, endpoint_url=endpoint_url), found, target.sources
+    )
     hook = Hook(function=found.arn)
     if dry_run:
         show_plan(pinpoint, target, hook, replace=replace)
         return
     done = change_hook(pinpoint, target, hook, replace=replace)
-    typer.echo(f"segment-scorer assign: {'the hook is set' if done else 'the hook was set already'}", err=True)
+    typer.echo(
+        f"segment-scorer assign: {'the hook is set' if done else 'the hook was set already'}",
+        err=True,
+    )
 
 
 def print_hooks(client: Any, application_id: str) -> None:
@@ -63,7 +84,11 @@ def print_hooks(client: Any, application_id: str) -> None:
     for target, hook, name in list_hooks(client, application_id):
         if hook is not None:
             found += 1
-            place = ("campaign", target.campaign_id) if target.campaign_id else ("project", target.application_id)
+            place = (
+                ("campaign", target.campaign_id)
+                if target.campaign_id
+                else ("project", target.application_id)
+            )
             typer.echo("\t".join([place[0], place[1] or "", hook.mode, hook.function, name]))
     typer.echo(f"segment-scorer assign: {found} hooks", err=True)
 
@@ -73,5 +98,9 @@ def show_plan(client: Any, target: Any, hook: Any, *, replace: bool) -> None:
     from segment_scorer.deploy.assign import plan_change, read_settings  # noqa: PLC0415
 
     call = plan_change(read_settings(client, target), target, hook, replace=replace)
-    calls = [] if call is None else [{"service": "pinpoint", "operation": call.operation, "parameters": call.parameters}]
+    calls = (
+        []
+        if call is None
+        else [{"service": "pinpoint", "operation": call.operation, "parameters": call.parameters}]
+    )
     typer.echo(json.dumps({"calls": calls}, indent=2))

@@ -16,18 +16,30 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from segment_scorer.monitoring.drift import Comparison, compare_logs
 from model.bundle import SHIPPED, load_bundle
 from model.errors import DataError
+from segment_scorer.monitoring.drift import Comparison, compare_logs
 
 
 def command(
-    logs: Annotated[list[Path], typer.Argument(metavar="LOGFILE...", help="What the function logged, or OUT/batches.jsonl; gzip or not.")],
+    logs: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="LOGFILE...",
+            help="What the function logged, or OUT/batches.jsonl; gzip or not.",
+        ),
+    ],
     *,
     bundle: Annotated[
-        Path, typer.Option(metavar="DIR", help="The model's bundle, for logs that do not hold the line a starting function writes.")
+        Path,
+        typer.Option(
+            metavar="DIR",
+            help="The model's bundle, for logs that do not hold the line a starting function writes.",
+        ),
     ] = SHIPPED,
-    as_json: Annotated[bool, typer.Option("--json", help="JSON on stdout instead of a table.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="JSON on stdout instead of a table.")
+    ] = False,
 ) -> None:
     """Compare the people in the logs with those the model learnt from: the population stability index (PSI) of each feature and the score.
 
@@ -35,7 +47,9 @@ def command(
     """
     loaded = load_bundle(bundle)
     described = loaded.manifest.get("drift")
-    comparisons = compare_logs(read_lines(logs), {loaded.label: described} if isinstance(described, dict) else {})
+    comparisons = compare_logs(
+        read_lines(logs), {loaded.label: described} if isinstance(described, dict) else {}
+    )
     if as_json:
         sys.stdout.write(msgspec.json.format(msgspec.json.encode(comparisons)).decode() + "\n")
         return
@@ -48,7 +62,14 @@ def read_lines(paths: Sequence[Path]) -> Iterator[str]:
     for path in paths:
         try:
             bar = Console(stderr=True)
-            with rich.progress.open(path, "rb", console=bar, transient=True, description=path.name, disable=not bar.is_terminal) as raw:
+            with rich.progress.open(
+                path,
+                "rb",
+                console=bar,
+                transient=True,
+                description=path.name,
+                disable=not bar.is_terminal,
+            ) as raw:
                 unpacked = gzip.GzipFile(fileobj=raw) if path.suffix == ".gz" else raw
                 yield from io.TextIOWrapper(unpacked, "utf-8", errors="replace")
         except FileNotFoundError as error:
@@ -61,11 +82,20 @@ def print_comparison(comparison: Comparison) -> None:
     """One model's table, and its verdict."""
     table = Table(box=None, pad_edge=False)
     for heading in ("column", "PSI", "by chance", "missing", "in training", "verdict"):
-        table.add_column(heading, justify="left" if heading in {"column", "verdict"} else "right", no_wrap=heading != "column")
+        table.add_column(
+            heading,
+            justify="left" if heading in {"column", "verdict"} else "right",
+            no_wrap=heading != "column",
+        )
     for column in comparison.columns:
         shares = (f"{column.missing:.1%}", f"{column.missing_then:.1%}")
-        table.add_row(column.name, f"{column.index:.4f}", f"{column.noise:.4f}", *shares, column.verdict)
+        table.add_row(
+            column.name, f"{column.index:.4f}", f"{column.noise:.4f}", *shares, column.verdict
+        )
     console = Console()
-    console.print(f"{comparison.model}: {comparison.people:,} people in {comparison.batches:,} batches", soft_wrap=True)
+    console.print(
+        f"{comparison.model}: {comparison.people:,} people in {comparison.batches:,} batches",
+        soft_wrap=True,
+    )
     console.print(table)
     console.print(comparison.verdict, soft_wrap=True)

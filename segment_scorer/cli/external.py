@@ -20,18 +20,39 @@ class Action(Enum):
 
 def command(
     action: Annotated[Action, typer.Argument(help="build: make a store of profiles.")],  # noqa: ARG001  # there is one so far
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Profiles: .csv, .jsonl (both also .gz), .parquet.")],
+    files: Annotated[
+        list[Path],
+        typer.Argument(metavar="FILE...", help="Profiles: .csv, .jsonl (both also .gz), .parquet."),
+    ],
     *,
-    key: Annotated[str, typer.Option(metavar="COLUMN", help="The column that holds the person's key.")] = "id",
-    out: Annotated[Path | None, typer.Option(metavar="FILE", help="SQLite file to write, for SCORER_PROFILES=sqlite:FILE.")] = None,
+    key: Annotated[
+        str, typer.Option(metavar="COLUMN", help="The column that holds the person's key.")
+    ] = "id",
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="SQLite file to write, for SCORER_PROFILES=sqlite:FILE."),
+    ] = None,
     dynamodb: Annotated[
-        str | None, typer.Option(metavar="TABLE", help="DynamoDB table to put the profiles into; it must exist, and its other items stay.")
+        str | None,
+        typer.Option(
+            metavar="TABLE",
+            help="DynamoDB table to put the profiles into; it must exist, and its other items stay.",
+        ),
     ] = None,
     partition_key: Annotated[
-        str, typer.Option(metavar="NAME", help="The table's partition key (SCORER_PROFILES_PARTITION_KEY), text, without a sort key.")
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="The table's partition key (SCORER_PROFILES_PARTITION_KEY), text, without a sort key.",
+        ),
     ] = "id",
-    region: Annotated[str | None, typer.Option(metavar="REGION", help="Of the table; default: as for every AWS tool.")] = None,
-    endpoint_url: Annotated[str | None, typer.Option(metavar="URL", help="Another DynamoDB than the region's.")] = None,
+    region: Annotated[
+        str | None,
+        typer.Option(metavar="REGION", help="Of the table; default: as for every AWS tool."),
+    ] = None,
+    endpoint_url: Annotated[
+        str | None, typer.Option(metavar="URL", help="Another DynamoDB than the region's.")
+    ] = None,
 ) -> None:
     """Make a store of profiles from files of people: one row a person, a column with the key, the other columns attributes.
 
@@ -41,7 +62,9 @@ def command(
     from segment_scorer.external_store.sources import read_rows  # noqa: PLC0415
 
     if out is None and dynamodb is None:
-        raise typer.BadParameter("expected a store: --out FILE, --dynamodb TABLE, or both", param_hint="--out")
+        raise typer.BadParameter(
+            "expected a store: --out FILE, --dynamodb TABLE, or both", param_hint="--out"
+        )
     with TemporaryDirectory() as folder, show_progress() as report:
         file = out or Path(folder, "profiles.sqlite")
         count = write_file(read_rows(files, key, report), file)

@@ -25,9 +25,21 @@ def describe_join(data: Mapping[str, Any]) -> list[tuple[str, str]]:
     """What was read, and what became of it."""
     several, aside = data["users_with_several_endpoints"], data["reserved"]
     return [
-        ("people", f"{data['matched']:,} with endpoint and outcome; {say_share(data['responded'] / data['matched'])} responded"),
+        (
+            "people",
+            f"{data['matched']:,} with endpoint and outcome; {say_share(data['responded'] / data['matched'])} responded",
+        ),
         *([("set aside", f"{aside:,} of them, never learnt from")] if aside else []),
-        *([("users", f"{data['users']:,}; {several:,} of them have several endpoints, never on both sides of a split")] if several else []),
+        *(
+            [
+                (
+                    "users",
+                    f"{data['users']:,}; {several:,} of them have several endpoints, never on both sides of a split",
+                )
+            ]
+            if several
+            else []
+        ),
         (
             "left aside",
             (
@@ -40,17 +52,32 @@ def describe_join(data: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 def describe_figures(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
     """How good the scores are, and what the recommended threshold does."""
-    metrics, at, best = facts["metrics"], facts["metrics"]["at_threshold"], facts["evaluation"]["deciles"][0]
-    between = {name: " to ".join(map(say_score, edges)) for name, edges in metrics["intervals"].items()}
+    metrics, at, best = (
+        facts["metrics"],
+        facts["metrics"]["at_threshold"],
+        facts["evaluation"]["deciles"][0],
+    )
+    between = {
+        name: " to ".join(map(say_score, edges)) for name, edges in metrics["intervals"].items()
+    }
     judged = HELD_OUT[metrics["held_out"]].format(metrics["n"])
     profit = facts["evaluation"]["profit"]
     alone = metrics["base_rate"] * (1 - metrics["base_rate"])
     rule = RULES.get(facts["threshold_rule"], "the bundle's")
     return [
-        ("judged on", f"{judged}, of whom {say_share(metrics['base_rate'])} responded; 95 % intervals in brackets"),
+        (
+            "judged on",
+            f"{judged}, of whom {say_share(metrics['base_rate'])} responded; 95 % intervals in brackets",
+        ),
         ("ROC AUC", f"{say_score(metrics['roc_auc'])} ({between['roc_auc']})"),
-        ("average precision", f"{say_score(metrics['average_precision'])} ({between['average_precision']})"),
-        ("Brier score", f"{say_score(metrics['brier'])} ({between['brier']}); {say_score(alone)} for the base rate alone"),
+        (
+            "average precision",
+            f"{say_score(metrics['average_precision'])} ({between['average_precision']})",
+        ),
+        (
+            "Brier score",
+            f"{say_score(metrics['brier'])} ({between['brier']}); {say_score(alone)} for the base rate alone",
+        ),
         ("log loss", f"{say_score(metrics['log_loss'])} ({between['log_loss']})"),
         (
             "best tenth",

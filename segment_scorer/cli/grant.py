@@ -8,22 +8,51 @@ from typing import Annotated
 import typer
 
 from segment_scorer.deploy.errors import DeployError
-from segment_scorer.deploy.statements import Function, Place, Statement, allow_connect, allow_pinpoint
+from segment_scorer.deploy.statements import (
+    Function,
+    Place,
+    Statement,
+    allow_connect,
+    allow_pinpoint,
+)
 
 FunctionOption = Annotated[
-    str, typer.Option("--function", help="Name or ARN of the function (the stack's output FunctionName, or HookArn).")
+    str,
+    typer.Option(
+        "--function",
+        help="Name or ARN of the function (the stack's output FunctionName, or HookArn).",
+    ),
 ]
-QualifierOption = Annotated[str | None, typer.Option(help="Alias or version, such as live, if the host is to call that.")]
-ApplicationOption = Annotated[str | None, typer.Option(help="Pinpoint application (project): all its campaigns and its default hook.")]
+QualifierOption = Annotated[
+    str | None, typer.Option(help="Alias or version, such as live, if the host is to call that.")
+]
+ApplicationOption = Annotated[
+    str | None,
+    typer.Option(help="Pinpoint application (project): all its campaigns and its default hook."),
+]
 CampaignOption = Annotated[str | None, typer.Option(help="Only this campaign of the application.")]
-AllOption = Annotated[bool, typer.Option("--all-applications", help="Every Pinpoint application of the account.")]
-ConnectOption = Annotated[
-    str | None, typer.Option("--connect-instance", help="Id or ARN of an Amazon Connect instance: its outbound campaigns.")
+AllOption = Annotated[
+    bool, typer.Option("--all-applications", help="Every Pinpoint application of the account.")
 ]
-RegionOption = Annotated[str | None, typer.Option(help="AWS region; default: the ARN's, else as AWS tools find it.")]
-EndpointOption = Annotated[str | None, typer.Option(help="Address of a compatible service, in place of AWS.")]
+ConnectOption = Annotated[
+    str | None,
+    typer.Option(
+        "--connect-instance",
+        help="Id or ARN of an Amazon Connect instance: its outbound campaigns.",
+    ),
+]
+RegionOption = Annotated[
+    str | None, typer.Option(help="AWS region; default: the ARN's, else as AWS tools find it.")
+]
+EndpointOption = Annotated[
+    str | None, typer.Option(help="Address of a compatible service, in place of AWS.")
+]
 DryRunOption = Annotated[
-    bool, typer.Option("--dry-run", help="Change nothing: show the calls and the policy. Needs no credentials when --function is an ARN.")
+    bool,
+    typer.Option(
+        "--dry-run",
+        help="Change nothing: show the calls and the policy. Needs no credentials when --function is an ARN.",
+    ),
 ]
 
 
@@ -44,29 +73,44 @@ def command(
     from segment_scorer.deploy.grant import find_function, grant  # noqa: PLC0415
 
     require_one_scope(application_id or campaign_id, all_applications, connect_instance)
-    found = find_function(function, qualifier, region=region, endpoint_url=endpoint_url, offline=dry_run)
+    found = find_function(
+        function, qualifier, region=region, endpoint_url=endpoint_url, offline=dry_run
+    )
     statements = choose_statements(found.place, application_id, campaign_id, connect_instance)
     if dry_run:
         show_calls("AddPermission", found, statements)
         return
-    change = grant(open_client("lambda", region=found.place.region, endpoint_url=endpoint_url), found, statements)
+    change = grant(
+        open_client("lambda", region=found.place.region, endpoint_url=endpoint_url),
+        found,
+        statements,
+    )
     show_policy(found, statements)
     for warning in change.warnings:
         typer.echo(f"segment-scorer grant: {warning}", err=True)
-    typer.echo(f"segment-scorer grant: {len(change.done)} added, {len(change.unchanged)} there already", err=True)
+    typer.echo(
+        f"segment-scorer grant: {len(change.done)} added, {len(change.unchanged)} there already",
+        err=True,
+    )
 
 
 def require_one_scope(*given: object) -> None:
     """Raise DeployError unless just one scope is given, before anything is asked of AWS."""
     if [bool(each) for each in given].count(True) != 1:
-        raise DeployError("expected one of --application-id (with or without --campaign-id), --all-applications and --connect-instance")
+        raise DeployError(
+            "expected one of --application-id (with or without --campaign-id), --all-applications and --connect-instance"
+        )
 
 
 def choose_statements(
     place: Place, application_id: str | None, campaign_id: str | None, connect_instance: str | None
 ) -> tuple[Statement, ...]:
     """The statements of the scope that the options name; with none of them, every application of the account."""
-    return allow_connect(place, connect_instance) if connect_instance else allow_pinpoint(place, application_id, campaign_id)
+    return (
+        allow_connect(place, connect_instance)
+        if connect_instance
+        else allow_pinpoint(place, application_id, campaign_id)
+    )
 
 
 def show_policy(function: Function, statements: tuple[Statement, ...]) -> None:
@@ -78,7 +122,12 @@ def show_policy(function: Function, statements: tuple[Statement, ...]) -> None:
 def show_calls(operation: str, function: Function, statements: tuple[Statement, ...]) -> None:
     """Print the calls that would be made, and the statements they are about, as one JSON object."""
     remove = operation == "RemovePermission"
-    parameters = [{**function.parameters(), "StatementId": one.sid} if remove else one.parameters(function) for one in statements]
-    calls = [{"service": "lambda", "operation": operation, "parameters": each} for each in parameters]
+    parameters = [
+        {**function.parameters(), "StatementId": one.sid} if remove else one.parameters(function)
+        for one in statements
+    ]
+    calls = [
+        {"service": "lambda", "operation": operation, "parameters": each} for each in parameters
+    ]
     policy = {"Version": "2012-10-17", "Statement": [one.decode(function) for one in statements]}
     typer.echo(json.dumps({"calls": calls, "policy": policy}, indent=2))

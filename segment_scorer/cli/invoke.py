@@ -20,10 +20,15 @@ from model.errors import DataError, SegmentScorerError
 
 
 def command(
-    event: Annotated[Path, typer.Argument(help="A file with one hook event (JSON); - for standard input.")],
+    event: Annotated[
+        Path, typer.Argument(help="A file with one hook event (JSON); - for standard input.")
+    ],
     *,
     hook: Annotated[
-        str, typer.Option(help="local: the function in this process. http://host:port: a runtime interface emulator.")
+        str,
+        typer.Option(
+            help="local: the function in this process. http://host:port: a runtime interface emulator."
+        ),
     ] = "local",
 ) -> None:
     """Send one event to the hook and print its reply.
@@ -52,9 +57,9 @@ def read_event(path: Path) -> Any:
 
 def ask_locally(event: Any) -> Any:
     """The reply of the function in this process; its decisions are printed on the way."""
+    from function.bootstrap import build_handler  # noqa: PLC0415
     from segment_scorer.runner.asking.hooks import LocalContext  # noqa: PLC0415  # here and below: only the chosen hook is loaded
     from segment_scorer.runner.asking.host_rules import LIMIT_SECONDS  # noqa: PLC0415
-    from function.bootstrap import build_handler  # noqa: PLC0415
 
     handle = build_handler(os.environ, observer=print_decisions, stream=io.StringIO())
     return handle(event, LocalContext(time.monotonic() + LIMIT_SECONDS))
@@ -79,7 +84,13 @@ def print_decisions(batch: Batch, decisions: Sequence[Decision]) -> None:
         table.add_column(column, justify="right" if column == "score" else "left", overflow="fold")
     for endpoint, decision in zip(batch.endpoints, decisions, strict=True):
         score = "" if decision.score is None else f"{decision.score:g}"
-        verdict = ("keep" if decision.keep else "drop") + ("" if decision.keep == decision.stays else " (stays)")
-        why = decision.reason if endpoint.problem is None else f"{decision.reason}: {endpoint.problem}"
+        verdict = ("keep" if decision.keep else "drop") + (
+            "" if decision.keep == decision.stays else " (stays)"
+        )
+        why = (
+            decision.reason
+            if endpoint.problem is None
+            else f"{decision.reason}: {endpoint.problem}"
+        )
         table.add_row(endpoint.id, verdict, why, score, decision.band.name if decision.band else "")
     Console(stderr=True, markup=False, highlight=False).print(table)

@@ -28,17 +28,44 @@ EXTRAS = {
 # verb -> (module with a function `command`, or a table `COMMANDS` of them by name, and one line for the overview). Typer reads options
 # from the function's signature.
 VERBS: dict[str, tuple[str, str]] = {
-    "train": ("segment_scorer.cli.train", "make a bundle from exported endpoints and a list of who responded"),
-    "evaluate": ("segment_scorer.cli.evaluate", "say how good a bundle's scores are on people whose outcomes are known"),
-    "run": ("segment_scorer.cli.run", "walk a segment through the hook as a campaign's host does, and keep the books"),
-    "invoke": ("segment_scorer.cli.invoke", "send one event to the hook; show the reply and each decision with its reason"),
-    "policy": ("segment_scorer.cli.policy", "check a policy file, or explain what it decides for an endpoint"),
-    "drift": ("segment_scorer.cli.drift", "compare the people in the logs with those the model learnt from"),
-    "profiles": ("segment_scorer.cli.external", "make a store of what is known about people elsewhere: a SQLite file, a DynamoDB table"),
-    "serve": ("segment_scorer.cli.serve", "serve a bundle over gRPC, for a function or any client of the Open Inference Protocol"),
+    "train": (
+        "segment_scorer.cli.train",
+        "make a bundle from exported endpoints and a list of who responded",
+    ),
+    "evaluate": (
+        "segment_scorer.cli.evaluate",
+        "say how good a bundle's scores are on people whose outcomes are known",
+    ),
+    "run": (
+        "segment_scorer.cli.run",
+        "walk a segment through the hook as a campaign's host does, and keep the books",
+    ),
+    "invoke": (
+        "segment_scorer.cli.invoke",
+        "send one event to the hook; show the reply and each decision with its reason",
+    ),
+    "policy": (
+        "segment_scorer.cli.policy",
+        "check a policy file, or explain what it decides for an endpoint",
+    ),
+    "drift": (
+        "segment_scorer.cli.drift",
+        "compare the people in the logs with those the model learnt from",
+    ),
+    "profiles": (
+        "segment_scorer.cli.external",
+        "make a store of what is known about people elsewhere: a SQLite file, a DynamoDB table",
+    ),
+    "serve": (
+        "segment_scorer.cli.serve",
+        "serve a bundle over gRPC, for a function or any client of the Open Inference Protocol",
+    ),
     "grant": ("segment_scorer.cli.grant", "let Pinpoint or Amazon Connect call the function"),
     "revoke": ("segment_scorer.cli.revoke", "take back what grant gave"),
-    "assign": ("segment_scorer.cli.assign", "make the function the hook of a campaign or a project, or list where it is"),
+    "assign": (
+        "segment_scorer.cli.assign",
+        "make the function the hook of a campaign or a project, or list where it is",
+    ),
     "unassign": ("segment_scorer.cli.unassign", "clear the hook of a campaign or a project"),
 }
 
@@ -51,7 +78,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0 if given else 2
     verb = given[0]
     if verb not in VERBS:
-        print(f"segment-scorer: expected a verb, one of {', '.join(VERBS)}; see segment-scorer --help", file=sys.stderr)
+        print(
+            f"segment-scorer: expected a verb, one of {', '.join(VERBS)}; see segment-scorer --help",
+            file=sys.stderr,
+        )
         return 2
     try:
         return run_verb(verb, given[1:])
@@ -71,9 +101,11 @@ def run_verb(verb: str, arguments: list[str]) -> int:
     if empty:
         print(f"segment-scorer {verb}: expected text after {empty}, found nothing", file=sys.stderr)
         return 2
+    module = importlib.import_module(VERBS[verb][0])
+    if hasattr(module, "main"):  # a verb with a parser of its own
+        return int(module.main(arguments))
     import typer  # noqa: PLC0415  # the overview needs none of it
 
-    module = importlib.import_module(VERBS[verb][0])
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
     if hasattr(module, "COMMANDS"):
         for name, command in module.COMMANDS.items():
@@ -110,7 +142,9 @@ def end_in_a_sentence(verb: str, command: Callable[..., None]) -> Callable[..., 
             print(f"segment-scorer {verb}: interrupted", file=sys.stderr)
             raise SystemExit(130) from error
         except BrokenPipeError as error:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing more to say at exit either
+            os.dup2(
+                os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
+            )  # nothing more to say at exit either
             raise SystemExit(0) from error
 
     return run

@@ -12,11 +12,11 @@ import msgspec
 import tomlkit
 import typer
 
-from segment_scorer.monitoring.explain import Explanation, explain_event, wrap_endpoint
 from function.policy import Rules
 from function.policy_file import describe_rules, load_policy
 from model.bundle import SHIPPED, load_bundle
 from model.errors import DataError
+from segment_scorer.monitoring.explain import Explanation, explain_event, wrap_endpoint
 
 
 def check(
@@ -25,7 +25,8 @@ def check(
     bundle: Annotated[
         Path | None,
         typer.Option(
-            metavar="DIR", help="Whose threshold and score quantiles the policy may name. Default: SCORER_BUNDLE, else the shipped one."
+            metavar="DIR",
+            help="Whose threshold and score quantiles the policy may name. Default: SCORER_BUNDLE, else the shipped one.",
         ),
     ] = None,
 ) -> None:
@@ -37,29 +38,60 @@ def check(
     print(f"# {file} is a valid policy. With {loaded.label} it comes to:")
     print(write_rules(policy.rules), end="")
     for override in policy.overrides:
-        print("\n# For " + ", ".join(f"{key} = {value}" for key, value in override.ids.items()) + " it comes to:")
+        print(
+            "\n# For "
+            + ", ".join(f"{key} = {value}" for key, value in override.ids.items())
+            + " it comes to:"
+        )
         print(write_rules(override.rules), end="")
 
 
 def explain(
     *,
     endpoint: Annotated[
-        Path, typer.Option(metavar="FILE", help="One endpoint or customer profile as exported, or a whole hook event (JSON).")
+        Path,
+        typer.Option(
+            metavar="FILE",
+            help="One endpoint or customer profile as exported, or a whole hook event (JSON).",
+        ),
     ],
-    policy: Annotated[Path | None, typer.Option(metavar="FILE", help="Default: SCORER_POLICY, else the shipped one.")] = None,
-    bundle: Annotated[Path | None, typer.Option(metavar="DIR", help="Default: SCORER_BUNDLE, else the shipped one.")] = None,
-    campaign_id: Annotated[str, typer.Option(metavar="ID", help="As if this campaign had asked.")] = "",
-    application_id: Annotated[str, typer.Option(metavar="ID", help="As if this application had asked.")] = "",
-    treatment_id: Annotated[str, typer.Option(metavar="ID", help="As if this treatment had asked.")] = "0",
-    scheduled_time: Annotated[str, typer.Option(metavar="TIME", help="Time that ages are measured against (ISO 8601).")] = "",
-    as_json: Annotated[bool, typer.Option("--json", help="JSON on stdout instead of sentences.")] = False,
+    policy: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Default: SCORER_POLICY, else the shipped one."),
+    ] = None,
+    bundle: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Default: SCORER_BUNDLE, else the shipped one."),
+    ] = None,
+    campaign_id: Annotated[
+        str, typer.Option(metavar="ID", help="As if this campaign had asked.")
+    ] = "",
+    application_id: Annotated[
+        str, typer.Option(metavar="ID", help="As if this application had asked.")
+    ] = "",
+    treatment_id: Annotated[
+        str, typer.Option(metavar="ID", help="As if this treatment had asked.")
+    ] = "0",
+    scheduled_time: Annotated[
+        str, typer.Option(metavar="TIME", help="Time that ages are measured against (ISO 8601).")
+    ] = "",
+    as_json: Annotated[
+        bool, typer.Option("--json", help="JSON on stdout instead of sentences.")
+    ] = False,
 ) -> None:
     """Say which rule of the policy decides for an endpoint, and with which numbers. The very handler that Lambda runs is asked."""
     event = wrap_endpoint(
-        read_object(endpoint), application_id=application_id, campaign_id=campaign_id, treatment_id=treatment_id, time=scheduled_time
+        read_object(endpoint),
+        application_id=application_id,
+        campaign_id=campaign_id,
+        treatment_id=treatment_id,
+        time=scheduled_time,
     )
     chosen = {"SCORER_POLICY": policy, "SCORER_BUNDLE": bundle}
-    explanations = explain_event(event, {**os.environ, **{name: str(path) for name, path in chosen.items() if path is not None}})
+    explanations = explain_event(
+        event,
+        {**os.environ, **{name: str(path) for name, path in chosen.items() if path is not None}},
+    )
     if as_json:
         sys.stdout.write(msgspec.json.format(msgspec.json.encode(explanations)).decode() + "\n")
         return
@@ -93,4 +125,9 @@ def write_rules(rules: Rules) -> str:
 def describe(explanation: Explanation, place: str) -> str:
     """One explanation, a sentence a line."""
     outcome = "kept" if explanation.stays else "left out"
-    return "\n".join([f"{place}{outcome}: {explanation.reason}: {explanation.because}", *(f"  {note}" for note in explanation.notes)])
+    return "\n".join(
+        [
+            f"{place}{outcome}: {explanation.reason}: {explanation.because}",
+            *(f"  {note}" for note in explanation.notes),
+        ]
+    )

@@ -37,12 +37,21 @@ def command(
     from segment_scorer.deploy.grant import find_function, revoke  # noqa: PLC0415
 
     require_one_scope(application_id or campaign_id, all_applications, connect_instance)
-    found = find_function(function, qualifier, region=region, endpoint_url=endpoint_url, offline=dry_run)
+    found = find_function(
+        function, qualifier, region=region, endpoint_url=endpoint_url, offline=dry_run
+    )
     statements = choose_statements(found.place, application_id, campaign_id, connect_instance)
     if dry_run:
         show_calls("RemovePermission", found, statements)
         return
-    change = revoke(open_client("lambda", region=found.place.region, endpoint_url=endpoint_url), found, statements)
+    change = revoke(
+        open_client("lambda", region=found.place.region, endpoint_url=endpoint_url),
+        found,
+        statements,
+    )
     for warning in change.warnings:
         typer.echo(f"segment-scorer revoke: {warning}", err=True)
-    typer.echo(f"segment-scorer revoke: {len(change.done)} removed, {len(change.unchanged)} not there", err=True)
+    typer.echo(
+        f"segment-scorer revoke: {len(change.done)} removed, {len(change.unchanged)} not there",
+        err=True,
+    )

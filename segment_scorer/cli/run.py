@@ -11,12 +11,12 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from segment_scorer.runner.config import Request
 from segment_scorer.runner.errors import EngineError, HookUnreachable, OutputError, OutputTaken
+from segment_scorer.runner.run import Report, run_segment
 from segment_scorer.runner.writing.checkpoint import FILE as LEDGER
 from segment_scorer.runner.writing.outputs import UNFINISHED
 from segment_scorer.runner.writing.remote_folder import find_folder
-from segment_scorer.runner.config import Request
-from segment_scorer.runner.run import Report, run_segment
 
 # count in the summary -> what it says to a reader; indented ones are part of, or a note on, those above
 LINES = {
@@ -45,7 +45,9 @@ def command(
         ),
     ],
     *,
-    out: Annotated[str, typer.Option(help="Folder for the outputs, made if absent; or s3://bucket/prefix.")],
+    out: Annotated[
+        str, typer.Option(help="Folder for the outputs, made if absent; or s3://bucket/prefix.")
+    ],
     hook: Annotated[
         str,
         typer.Option(
@@ -53,18 +55,32 @@ def command(
             "http://host:port: a runtime interface emulator, one call at a time."
         ),
     ] = "local",
-    host: Annotated[str, typer.Option(help="Whose events and rules to use: pinpoint or connect.")] = "pinpoint",
-    engine: Annotated[str, typer.Option(help="What walks the segment: local, or ray (a Ray cluster; needs the extra ray).")] = "local",
-    processes: Annotated[int | None, typer.Option(help="With --hook local: how many processes. Default: one a core.")] = None,
+    host: Annotated[
+        str, typer.Option(help="Whose events and rules to use: pinpoint or connect.")
+    ] = "pinpoint",
+    engine: Annotated[
+        str,
+        typer.Option(
+            help="What walks the segment: local, or ray (a Ray cluster; needs the extra ray)."
+        ),
+    ] = "local",
+    processes: Annotated[
+        int | None, typer.Option(help="With --hook local: how many processes. Default: one a core.")
+    ] = None,
     concurrency: Annotated[int, typer.Option(help="With --hook lambda: most calls at once.")] = 10,
     scheduled_time: Annotated[
         str | None,
         typer.Option(
-            metavar="TIME", help="The campaign's time (ISO 8601; UTC without a zone). Ages are measured against it. Default: now."
+            metavar="TIME",
+            help="The campaign's time (ISO 8601; UTC without a zone). Ages are measured against it. Default: now.",
         ),
     ] = None,
     include_opted_out: Annotated[
-        bool, typer.Option("--include-opted-out", help="Send endpoints with OptOut ALL or EndpointStatus INACTIVE to the hook as well.")
+        bool,
+        typer.Option(
+            "--include-opted-out",
+            help="Send endpoints with OptOut ALL or EndpointStatus INACTIVE to the hook as well.",
+        ),
     ] = False,
     policy: Annotated[
         Path | None,
@@ -73,22 +89,44 @@ def command(
         ),
     ] = None,
     bundle: Annotated[
-        Path | None, typer.Option(help="Directory of the model, with --hook local (default: SCORER_BUNDLE, else the shipped one).")
+        Path | None,
+        typer.Option(
+            help="Directory of the model, with --hook local (default: SCORER_BUNDLE, else the shipped one)."
+        ),
     ] = None,
     application_id: Annotated[
-        str, typer.Option(help="ApplicationId of the events, which the policy's overrides may match.")
+        str,
+        typer.Option(help="ApplicationId of the events, which the policy's overrides may match."),
     ] = "segment-scorer",
-    campaign_id: Annotated[str, typer.Option(help="CampaignId of the events, likewise.")] = "segment-scorer",
+    campaign_id: Annotated[
+        str, typer.Option(help="CampaignId of the events, likewise.")
+    ] = "segment-scorer",
     treatment_id: Annotated[str, typer.Option(help="TreatmentId of the events, likewise.")] = "0",
     also: Annotated[
-        list[str] | None, typer.Option(help="Write the kept in a further form: csv (import-ready), parquet, profiles. May be repeated.")
+        list[str] | None,
+        typer.Option(
+            help="Write the kept in a further form: csv (import-ready), parquet, profiles. May be repeated."
+        ),
     ] = None,
-    rehearse: Annotated[bool, typer.Option("--rehearse", help="Write nothing but report.html: what this policy would do.")] = False,
+    rehearse: Annotated[
+        bool,
+        typer.Option(
+            "--rehearse", help="Write nothing but report.html: what this policy would do."
+        ),
+    ] = False,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with a run in the folder that was stopped; begin one where there is none.")
+        bool,
+        typer.Option(
+            "--resume",
+            help="Go on with a run in the folder that was stopped; begin one where there is none.",
+        ),
     ] = False,
     force: Annotated[
-        bool, typer.Option("--force", help="Replace the outputs of an earlier run in the folder; without it they stop this one.")
+        bool,
+        typer.Option(
+            "--force",
+            help="Replace the outputs of an earlier run in the folder; without it they stop this one.",
+        ),
     ] = False,
 ) -> None:
     """Walk a segment through the hook as a campaign's host does, and write who is kept.
@@ -141,7 +179,11 @@ def command(
         raise
     except (KeyboardInterrupt, HookUnreachable, EngineError, OutputError):
         if (find_folder(out) / UNFINISHED / LEDGER).exists():
-            console.print("what is done so far is kept: the same command with --resume goes on", highlight=False, soft_wrap=True)
+            console.print(
+                "what is done so far is kept: the same command with --resume goes on",
+                highlight=False,
+                soft_wrap=True,
+            )
         raise
     print_report(report, out, console)
     raise typer.Exit(report.summary.status)
@@ -150,7 +192,9 @@ def command(
 def run_with_bar(request: Request, console: Console) -> Report:
     """Run with a bar that follows the bytes read and vanishes at the end; where stderr is no terminal there is none."""
     columns = (TextColumn("scoring"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+    with Progress(
+        *columns, console=console, transient=True, disable=not console.is_terminal
+    ) as bar:
         task = bar.add_task("scoring", total=None)
         return run_segment(
             request,
@@ -174,12 +218,21 @@ def print_report(report: Report, out: str, console: Console) -> None:
     console.print(table)
     if report.expected:
         console.print(report.expected, highlight=False, soft_wrap=True, markup=False)
-    known = f"model {summary.model}, mode {summary.mode}" if summary.model else "model and reasons unknown, as they are to a host"
+    known = (
+        f"model {summary.model}, mode {summary.mode}"
+        if summary.model
+        else "model and reasons unknown, as they are to a host"
+    )
     console.print(
-        f"{summary.seconds:,.1f} s; {known}; campaign time {summary.scheduled_time}", highlight=False, soft_wrap=True, markup=False
+        f"{summary.seconds:,.1f} s; {known}; campaign time {summary.scheduled_time}",
+        highlight=False,
+        soft_wrap=True,
+        markup=False,
     )
     for problem, times in sorted(report.problems.items(), key=lambda pair: -pair[1])[:5]:
-        console.print(f"{times:,} x the hook {problem}", highlight=False, soft_wrap=True, markup=False)
+        console.print(
+            f"{times:,} x the hook {problem}", highlight=False, soft_wrap=True, markup=False
+        )
     for complaint in report.complaints:
         console.print(complaint, highlight=False, soft_wrap=True, markup=False)
     if summary.rejected > len(report.complaints):

@@ -10,14 +10,14 @@ from typing import Annotated
 
 import typer
 
-from segment_scorer.cli.figures import describe_figures, describe_join, lay_out
-from segment_scorer.cli.progress import show_progress
 from model.features import parse_time
 from model.training.fit import AUTO, MODELS, Recipe
 from model.training.gate import MARGIN
 from model.training.people import Enrich
 from model.training.threshold import Purpose
 from model.training.train import Order, Result, train_bundle
+from segment_scorer.cli.figures import describe_figures, describe_join, lay_out
+from segment_scorer.cli.progress import show_progress
 
 KEPT_BACK = 3
 MODEL_HELP = f"{', '.join(MODELS)}; {AUTO} is boosting, unless a blend or larger trees rank these people better."
@@ -26,7 +26,9 @@ MODEL_HELP = f"{', '.join(MODELS)}; {AUTO} is boosting, unless a blend or larger
 def read_name(text: str) -> str:
     """A name fit for a log line, a metric and a model server."""
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", text):
-        raise typer.BadParameter("expected 1 to 100 letters, digits, dots, dashes and underscores, a letter or digit first")
+        raise typer.BadParameter(
+            "expected 1 to 100 letters, digits, dots, dashes and underscores, a letter or digit first"
+        )
     return text
 
 
@@ -36,18 +38,32 @@ def read_as_of(text: str | None) -> float | None:
         return None
     reference = parse_time(text)
     if math.isnan(reference):
-        raise typer.BadParameter("expected ISO 8601, such as 2026-01-31 or 2026-01-31T19:00:00Z", param_hint="--as-of")
+        raise typer.BadParameter(
+            "expected ISO 8601, such as 2026-01-31 or 2026-01-31T19:00:00Z", param_hint="--as-of"
+        )
     return reference
 
 
-def read_purpose(value: float | None, cost: float | None, reach: float | None, precision: float | None) -> Purpose:
+def read_purpose(
+    value: float | None, cost: float | None, reach: float | None, precision: float | None
+) -> Purpose:
     """What the threshold is for: one thing at most."""
     if (value is None) != (cost is None):
-        raise typer.BadParameter("expected both, what a response is worth and what a message costs", param_hint="--value, --cost")
+        raise typer.BadParameter(
+            "expected both, what a response is worth and what a message costs",
+            param_hint="--value, --cost",
+        )
     if sum(number is not None for number in (value, reach, precision)) > 1:
-        raise typer.BadParameter("expected one of them at most: the threshold has one purpose", param_hint="--value, --reach, --precision")
-    if (value is not None and not 0 < value < math.inf) or (cost is not None and not 0 <= cost < math.inf):
-        raise typer.BadParameter("expected a value above 0 and a cost of 0 or more", param_hint="--value, --cost")
+        raise typer.BadParameter(
+            "expected one of them at most: the threshold has one purpose",
+            param_hint="--value, --reach, --precision",
+        )
+    if (value is not None and not 0 < value < math.inf) or (
+        cost is not None and not 0 <= cost < math.inf
+    ):
+        raise typer.BadParameter(
+            "expected a value above 0 and a cost of 0 or more", param_hint="--value, --cost"
+        )
     return Purpose(value=value, cost=cost, reach=reach, precision=precision)
 
 
@@ -69,45 +85,117 @@ def command(
     *,
     endpoints: Annotated[
         list[Path],
-        typer.Option("--endpoints", metavar="FILE...", help="Endpoints or profiles: JSON lines or CSV, gzip or not, or Parquet."),
+        typer.Option(
+            "--endpoints",
+            metavar="FILE...",
+            help="Endpoints or profiles: JSON lines or CSV, gzip or not, or Parquet.",
+        ),
     ],
     outcomes: Annotated[
-        Path, typer.Option(metavar="FILE", help="CSV: Id,outcome[,date]; 1 = responded, 0 = did not. Id may be UserId or ProfileId.")
+        Path,
+        typer.Option(
+            metavar="FILE",
+            help="CSV: Id,outcome[,date]; 1 = responded, 0 = did not. Id may be UserId or ProfileId.",
+        ),
     ],
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Where the bundle goes; an older one there is replaced.")],
-    more: Annotated[list[Path] | None, typer.Argument(metavar="FILE", help="Further endpoints, so that --endpoints *.gz works.")] = None,
+    out: Annotated[
+        Path,
+        typer.Option(metavar="DIR", help="Where the bundle goes; an older one there is replaced."),
+    ],
+    more: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="FILE", help="Further endpoints, so that --endpoints *.gz works."),
+    ] = None,
     features: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Feature spec in TOML; without one it is inferred and written as DIR/features.toml.")
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Feature spec in TOML; without one it is inferred and written as DIR/features.toml.",
+        ),
     ] = None,
     as_of: Annotated[
-        str | None, typer.Option(metavar="TIME", help="Time that ages are measured against, ISO 8601, UTC. Default: the outcomes' dates.")
+        str | None,
+        typer.Option(
+            metavar="TIME",
+            help="Time that ages are measured against, ISO 8601, UTC. Default: the outcomes' dates.",
+        ),
     ] = None,
-    model: Annotated[str, typer.Option(metavar="NAME", callback=read_model, help=MODEL_HELP)] = AUTO,
-    search: Annotated[bool, typer.Option("--search", help="Try ten settings of the model on up to 20,000 people.")] = False,
-    balanced: Annotated[bool, typer.Option("--balanced", help="Let both outcomes weigh the same in fitting.")] = False,
-    value: Annotated[float | None, typer.Option(metavar="MONEY", help="Threshold for profit: what a response is worth.")] = None,
-    cost: Annotated[float | None, typer.Option(metavar="MONEY", help="Threshold for profit: what a message costs.")] = None,
-    reach: Annotated[float | None, typer.Option(metavar="SHARE", min=0, max=1, help="Threshold for a share of people to keep.")] = None,
+    model: Annotated[
+        str, typer.Option(metavar="NAME", callback=read_model, help=MODEL_HELP)
+    ] = AUTO,
+    search: Annotated[
+        bool, typer.Option("--search", help="Try ten settings of the model on up to 20,000 people.")
+    ] = False,
+    balanced: Annotated[
+        bool, typer.Option("--balanced", help="Let both outcomes weigh the same in fitting.")
+    ] = False,
+    value: Annotated[
+        float | None,
+        typer.Option(metavar="MONEY", help="Threshold for profit: what a response is worth."),
+    ] = None,
+    cost: Annotated[
+        float | None,
+        typer.Option(metavar="MONEY", help="Threshold for profit: what a message costs."),
+    ] = None,
+    reach: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SHARE", min=0, max=1, help="Threshold for a share of people to keep."
+        ),
+    ] = None,
     precision: Annotated[
-        float | None, typer.Option(metavar="SHARE", min=0, max=1, help="Threshold for a share of those kept who respond.")
+        float | None,
+        typer.Option(
+            metavar="SHARE", min=0, max=1, help="Threshold for a share of those kept who respond."
+        ),
     ] = None,
     against: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="The bundle in use: keep a new one back that is worse, and exit with 3.")
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="The bundle in use: keep a new one back that is worse, and exit with 3.",
+        ),
     ] = None,
     margin: Annotated[
-        float, typer.Option(metavar="X", callback=read_margin, help="How much worse it may be, in ROC AUC and Brier score.")
+        float,
+        typer.Option(
+            metavar="X",
+            callback=read_margin,
+            help="How much worse it may be, in ROC AUC and Brier score.",
+        ),
     ] = MARGIN,
     reserve: Annotated[
-        float, typer.Option(metavar="SHARE", min=0, max=0.5, help="Never learn from this share of users: the gate judges by them.")
+        float,
+        typer.Option(
+            metavar="SHARE",
+            min=0,
+            max=0.5,
+            help="Never learn from this share of users: the gate judges by them.",
+        ),
     ] = 0.0,
-    name: Annotated[str, typer.Option(metavar="NAME", callback=read_name, help="The model's name.")] = "segment-scorer",
+    name: Annotated[
+        str, typer.Option(metavar="NAME", callback=read_name, help="The model's name.")
+    ] = "segment-scorer",
     profiles: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="SQLite file that `profiles build` made: what External features are read from.")
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="SQLite file that `profiles build` made: what External features are read from.",
+        ),
     ] = None,
     profiles_key: Annotated[
-        str, typer.Option(metavar="KEY", help="As SCORER_PROFILES_KEY: user_id, endpoint_id or a path in the endpoint.")
+        str,
+        typer.Option(
+            metavar="KEY",
+            help="As SCORER_PROFILES_KEY: user_id, endpoint_id or a path in the endpoint.",
+        ),
     ] = "user_id",
-    seed: Annotated[int, typer.Option(metavar="N", min=0, max=2**32 - 1, help="The same files and seed give the same bundle.")] = 0,
+    seed: Annotated[
+        int,
+        typer.Option(
+            metavar="N", min=0, max=2**32 - 1, help="The same files and seed give the same bundle."
+        ),
+    ] = 0,
 ) -> None:
     """Make a bundle (model, manifest, model card) from exported endpoints and a list of who responded.
 
@@ -132,7 +220,10 @@ def command(
         result = train_bundle(order, report)
     print(summarise(result))
     if result.verdict is not None and not result.verdict.passed:
-        print(f"segment-scorer train: kept back, {result.verdict.against} stays: {result.verdict.sentence}", file=sys.stderr)
+        print(
+            f"segment-scorer train: kept back, {result.verdict.against} stays: {result.verdict.sentence}",
+            file=sys.stderr,
+        )
         raise typer.Exit(KEPT_BACK)
 
 
@@ -160,8 +251,13 @@ def summarise(result: Result) -> str:
         rows += [
             ("model", f"{facts['model']['kind']}, calibration: {facts['calibration']}"),
             ("ONNX", f"scores as scikit-learn does within {facts['parity']:g}"),
-            ("bundle", f"{result.bundle.label} in {result.bundle.directory}; see its MODEL_CARD.md"),
+            (
+                "bundle",
+                f"{result.bundle.label} in {result.bundle.directory}; see its MODEL_CARD.md",
+            ),
         ]
     notes = [("refused", refusal) for refusal in result.join.refusals]
-    notes += [("left out", feature) for feature in result.left_out] + [("notice", remark) for remark in result.remarks]
+    notes += [("left out", feature) for feature in result.left_out] + [
+        ("notice", remark) for remark in result.remarks
+    ]
     return lay_out(rows + notes)

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import typer
 
-from segment_scorer.cli.assign import ApplicationOption, CampaignOption, DryRunOption, RegionOption, show_plan
+from segment_scorer.cli.assign import (
+    ApplicationOption,
+    CampaignOption,
+    DryRunOption,
+    RegionOption,
+    show_plan,
+)
 from segment_scorer.cli.grant import EndpointOption
 
 
@@ -26,4 +32,7 @@ def command(
         show_plan(client, target, None, replace=True)
         return
     done = change_hook(client, target, None)
-    typer.echo(f"segment-scorer unassign: {'the hook is cleared' if done else 'there was no hook'}", err=True)
+    typer.echo(
+        f"segment-scorer unassign: {'the hook is cleared' if done else 'there was no hook'}",
+        err=True,
+    )

@@ -46,7 +46,11 @@ class Target:
         that only a statement with one covers it.
         """
         application = f"apps/{self.application_id}"
-        return (f"{application}/campaigns/{self.campaign_id}",) if self.campaign_id else (application, f"{application}/any")
+        return (
+            (f"{application}/campaigns/{self.campaign_id}",)
+            if self.campaign_id
+            else (application, f"{application}/any")
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,12 +73,22 @@ def read_settings(client: Any, target: Target) -> dict[str, Any]:
     """The campaign, or the project's settings. Raises MissingResource when there is none."""
     if target.campaign_id:
         with translated("read the campaign", missing="a campaign of this id in the application"):
-            return dict(client.get_campaign(ApplicationId=target.application_id, CampaignId=target.campaign_id)["CampaignResponse"])
+            return dict(
+                client.get_campaign(
+                    ApplicationId=target.application_id, CampaignId=target.campaign_id
+                )["CampaignResponse"]
+            )
     with translated("read the application's settings", missing="an application of this id"):
-        return dict(client.get_application_settings(ApplicationId=target.application_id)["ApplicationSettingsResource"])
+        return dict(
+            client.get_application_settings(ApplicationId=target.application_id)[
+                "ApplicationSettingsResource"
+            ]
+        )
 
 
-def plan_change(settings: Mapping[str, Any], target: Target, hook: Hook | None, *, replace: bool = False) -> Call | None:
+def plan_change(
+    settings: Mapping[str, Any], target: Target, hook: Hook | None, *, replace: bool = False
+) -> Call | None:
     """The call that sets `hook` (None clears it); None when it is so already.
 
     Raises DeployError when another hook is in the way and `replace` does not say that it may go.
@@ -87,22 +101,36 @@ def plan_change(settings: Mapping[str, Any], target: Target, hook: Hook | None, 
             raise DeployError(
                 "a hook in Mode DELIVERY is set, which Pinpoint has not called since 2020; give --replace to put this one in its place"
             )
-        raise DeployError("another function is set as the hook; give --replace to put this one in its place")
+        raise DeployError(
+            "another function is set as the hook; give --replace to put this one in its place"
+        )
     parameters: dict[str, str] = hook.parameters() if hook else {}
     if target.campaign_id:
         request: dict[str, Any] = {"Hook": parameters}
         return Call(
             operation="UpdateCampaign",
-            parameters={"ApplicationId": target.application_id, "CampaignId": target.campaign_id, "WriteCampaignRequest": request},
+            parameters={
+                "ApplicationId": target.application_id,
+                "CampaignId": target.campaign_id,
+                "WriteCampaignRequest": request,
+            },
         )
-    request = {"CampaignHook": parameters, **{name: settings[name] for name in CARRIED if settings.get(name)}}
+    request = {
+        "CampaignHook": parameters,
+        **{name: settings[name] for name in CARRIED if settings.get(name)},
+    }
     return Call(
         operation="UpdateApplicationSettings",
-        parameters={"ApplicationId": target.application_id, "WriteApplicationSettingsRequest": request},
+        parameters={
+            "ApplicationId": target.application_id,
+            "WriteApplicationSettingsRequest": request,
+        },
     )
 
 
-def change_hook(client: Any, target: Target, hook: Hook | None, *, replace: bool = False) -> Call | None:
+def change_hook(
+    client: Any, target: Target, hook: Hook | None, *, replace: bool = False
+) -> Call | None:
     """Set the hook, or clear it when None. Gives the call made, or None when there was nothing to do."""
     before = read_settings(client, target)
     call = plan_change(before, target, hook, replace=replace)
@@ -127,10 +155,16 @@ def check_change(before: Mapping[str, Any], after: Mapping[str, Any], hook: Hook
             if read_hook(after)
             else "no hook"
         )
-        raise DeployError(f"the service took the request and holds {stands}: list the hooks, and check that nobody else is changing them")
-    lost = sorted(name for name in before if name not in VOLATILE and before[name] != after.get(name))
+        raise DeployError(
+            f"the service took the request and holds {stands}: list the hooks, and check that nobody else is changing them"
+        )
+    lost = sorted(
+        name for name in before if name not in VOLATILE and before[name] != after.get(name)
+    )
     if lost:
-        raise DeployError(f"the hook is set as asked, but the service changed other settings with it ({', '.join(lost)}): set them again")
+        raise DeployError(
+            f"the hook is set as asked, but the service changed other settings with it ({', '.join(lost)}): set them again"
+        )
 
 
 def list_hooks(client: Any, application_id: str) -> Iterator[tuple[Target, Hook | None, str]]:
@@ -140,10 +174,16 @@ def list_hooks(client: Any, application_id: str) -> Iterator[tuple[Target, Hook 
     page: dict[str, str] = {}
     while True:
         with translated("list the campaigns", missing="an application of this id"):
-            answer = client.get_campaigns(ApplicationId=application_id, PageSize="100", **page)["CampaignsResponse"]
+            answer = client.get_campaigns(ApplicationId=application_id, PageSize="100", **page)[
+                "CampaignsResponse"
+            ]
             campaigns = answer["Item"]
         for campaign in campaigns:
-            yield Target(application_id=application_id, campaign_id=campaign["Id"]), read_hook(campaign), campaign.get("Name", "")
+            yield (
+                Target(application_id=application_id, campaign_id=campaign["Id"]),
+                read_hook(campaign),
+                campaign.get("Name", ""),
+            )
         if not answer.get("NextToken"):
             return
         page = {"Token": answer["NextToken"]}

@@ -12,7 +12,9 @@ from typing import Any
 
 from segment_scorer.deploy.errors import DeployError, MissingResource
 
-CREDENTIALS = "expected valid AWS credentials (environment variables, a profile or a role): sign in again"
+CREDENTIALS = (
+    "expected valid AWS credentials (environment variables, a profile or a role): sign in again"
+)
 THROTTLED = "AWS asks for fewer calls: wait a minute and run the same command again"
 REACH = "cannot reach AWS: check the network, --region and --endpoint-url"
 BUSY = "somebody else is changing it at this moment: run the same command again"
@@ -22,17 +24,53 @@ INVALID = "AWS refuses a parameter: check names and ids for typing errors, and t
 # error code -> what to change. {doing} is the verb's own phrase, such as "read the function's policy".
 CODES: dict[str, str] = {
     **dict.fromkeys(
-        ["AccessDenied", "AccessDeniedException", "ForbiddenException"], "these credentials may not {doing}: ask for that permission"
+        ["AccessDenied", "AccessDeniedException", "ForbiddenException"],
+        "these credentials may not {doing}: ask for that permission",
     ),
     **dict.fromkeys(
-        ["ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId", "UnrecognizedClientException", "InvalidSignatureException"],
+        [
+            "ExpiredToken",
+            "ExpiredTokenException",
+            "InvalidClientTokenId",
+            "UnrecognizedClientException",
+            "InvalidSignatureException",
+        ],
         CREDENTIALS,
     ),
-    **dict.fromkeys(["SignatureDoesNotMatch", "MissingAuthenticationToken", "IncompleteSignature", "AuthFailure"], CREDENTIALS),
-    **dict.fromkeys(["TooManyRequestsException", "Throttling", "ThrottlingException", "RequestLimitExceeded"], THROTTLED),
-    **dict.fromkeys(["ResourceConflictException", "PreconditionFailedException", "ConflictException"], BUSY),
-    **dict.fromkeys(["ServiceException", "InternalServerErrorException", "InternalServiceError", "ServerException"], SERVICE),
-    **dict.fromkeys(["InvalidParameterValueException", "InvalidParameterException", "BadRequestException", "ValidationError"], INVALID),
+    **dict.fromkeys(
+        [
+            "SignatureDoesNotMatch",
+            "MissingAuthenticationToken",
+            "IncompleteSignature",
+            "AuthFailure",
+        ],
+        CREDENTIALS,
+    ),
+    **dict.fromkeys(
+        ["TooManyRequestsException", "Throttling", "ThrottlingException", "RequestLimitExceeded"],
+        THROTTLED,
+    ),
+    **dict.fromkeys(
+        ["ResourceConflictException", "PreconditionFailedException", "ConflictException"], BUSY
+    ),
+    **dict.fromkeys(
+        [
+            "ServiceException",
+            "InternalServerErrorException",
+            "InternalServiceError",
+            "ServerException",
+        ],
+        SERVICE,
+    ),
+    **dict.fromkeys(
+        [
+            "InvalidParameterValueException",
+            "InvalidParameterException",
+            "BadRequestException",
+            "ValidationError",
+        ],
+        INVALID,
+    ),
     "PolicyLengthExceededException": "the function's policy is full: revoke campaigns that are over, or grant the application",
     "PublicPolicyException": "the account takes this for a policy that opens the function to everybody: check the scope",
     "MethodNotAllowedException": "the service no longer offers this call in this region: see docs/deploy.md on Pinpoint's end",
@@ -52,13 +90,17 @@ def open_client(service: str, *, region: str | None, endpoint_url: str | None) -
         import boto3  # noqa: PLC0415  # an extra
         from botocore.config import Config  # noqa: PLC0415
     except ImportError as error:
-        raise DeployError("expected boto3, of the extra `aws`: pip install '.[aws]' in a clone of the project") from error
+        raise DeployError(
+            "expected boto3, of the extra `aws`: pip install '.[aws]' in a clone of the project"
+        ) from error
     with translated(f"open a client for {service}"):
         return boto3.Session().client(  # not the shared session, which keeps the first credentials it found
             service,  # type: ignore[call-overload,unused-ignore]  # chosen at run time
             region_name=region or os.environ.get("AWS_REGION") or None,
             endpoint_url=endpoint_url,
-            config=Config(retries={"mode": "standard", "max_attempts": 5}, connect_timeout=10, read_timeout=30),
+            config=Config(
+                retries={"mode": "standard", "max_attempts": 5}, connect_timeout=10, read_timeout=30
+            ),
         )
 
 
@@ -76,15 +118,24 @@ def translated(doing: str, *, missing: str = "") -> Iterator[None]:
             raise MissingResource(
                 f"expected {missing or 'what was named'} in this account and region, found none: check the name and --region"
             ) from error
-        raise DeployError(CODES.get(code, f"AWS would not {{doing}} and says {code or 'nothing more'}").format(doing=doing)) from error
+        raise DeployError(
+            CODES.get(code, f"AWS would not {{doing}} and says {code or 'nothing more'}").format(
+                doing=doing
+            )
+        ) from error
     except BotoCoreError as error:
         raise DeployError(describe(error)) from error
-    except (ResponseParserError, LookupError) as error:  # what cannot be parsed, or parses as an answer without what it must have
+    except (
+        ResponseParserError,
+        LookupError,
+    ) as error:  # what cannot be parsed, or parses as an answer without what it must have
         raise DeployError(
             "what answered is not the AWS service that was asked: check --endpoint-url, AWS_ENDPOINT_URL and proxies"
         ) from error
     except ValueError as error:  # botocore's own for an endpoint that is no URL
-        raise DeployError("expected --endpoint-url to be a URL such as http://localhost:5000") from error
+        raise DeployError(
+            "expected --endpoint-url to be a URL such as http://localhost:5000"
+        ) from error
 
 
 def describe(error: Exception) -> str:
@@ -92,10 +143,23 @@ def describe(error: Exception) -> str:
     from botocore import exceptions  # noqa: PLC0415
 
     table: list[tuple[tuple[type[Exception], ...], str]] = [
-        ((exceptions.NoCredentialsError, exceptions.PartialCredentialsError, exceptions.CredentialRetrievalError), CREDENTIALS),
+        (
+            (
+                exceptions.NoCredentialsError,
+                exceptions.PartialCredentialsError,
+                exceptions.CredentialRetrievalError,
+            ),
+            CREDENTIALS,
+        ),
         ((exceptions.SSOError, exceptions.TokenRetrievalError), CREDENTIALS),
-        ((exceptions.ProfileNotFound,), "expected AWS_PROFILE to name a profile of the AWS configuration"),
-        ((exceptions.NoRegionError, exceptions.InvalidRegionError), "expected an AWS region: give --region or set AWS_REGION"),
+        (
+            (exceptions.ProfileNotFound,),
+            "expected AWS_PROFILE to name a profile of the AWS configuration",
+        ),
+        (
+            (exceptions.NoRegionError, exceptions.InvalidRegionError),
+            "expected an AWS region: give --region or set AWS_REGION",
+        ),
         ((exceptions.HTTPClientError, exceptions.ConnectionError), REACH),
         ((exceptions.ParamValidationError,), INVALID),
     ]

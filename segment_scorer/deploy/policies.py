@@ -33,15 +33,23 @@ class Call:
 def permits(policy: Iterable[Any], call: Call) -> bool:
     """Whether a statement allows the call and none denies it."""
     statements = [statement for statement in policy if isinstance(statement, Mapping)]
-    verdicts = [(statement.get("Effect"), match_statement(statement, call)) for statement in statements]
-    return ("Allow", True) in verdicts and not any(effect == "Deny" and holds is not False for effect, holds in verdicts)
+    verdicts = [
+        (statement.get("Effect"), match_statement(statement, call)) for statement in statements
+    ]
+    return ("Allow", True) in verdicts and not any(
+        effect == "Deny" and holds is not False for effect, holds in verdicts
+    )
 
 
 def match_statement(statement: Mapping[str, Any], call: Call) -> bool | None:
     """Whether a statement is about the call."""
     parts = [
         match_principal(statement.get("Principal"), call.principal),
-        match_any(statement.get("Action"), ACTION.lower(), lambda pattern, text: match_text(pattern.lower(), text)),
+        match_any(
+            statement.get("Action"),
+            ACTION.lower(),
+            lambda pattern, text: match_text(pattern.lower(), text),
+        ),
         match_any(statement.get("Resource"), call.resource, match_arn),
         match_condition(statement.get("Condition", {}), call.facts),
     ]
@@ -52,8 +60,14 @@ def match_principal(found: Any, principal: str) -> bool | None:
     """Whether a Principal names the service. Whether everybody (`*`) includes services cannot be told."""
     if not isinstance(found, Mapping):
         return None
-    service = match_any(found.get("Service", []), principal, lambda pattern, text: None if pattern == "*" else pattern == text)
-    everybody = match_any(found.get("AWS", []), principal, lambda pattern, _text: None if pattern == "*" else False)
+    service = match_any(
+        found.get("Service", []),
+        principal,
+        lambda pattern, text: None if pattern == "*" else pattern == text,
+    )
+    everybody = match_any(
+        found.get("AWS", []), principal, lambda pattern, _text: None if pattern == "*" else False
+    )
     return service if everybody is False else service or None
 
 
@@ -64,7 +78,9 @@ def match_condition(found: Any, facts: Mapping[str, str]) -> bool | None:
     parts: list[bool | None] = []
     for operator, keys in found.items():
         # every key we know has a value, so that the suffix changes nothing
-        match, wanted = OPERATORS.get(operator.removesuffix("IfExists"), (lambda _pattern, _text: None, True))
+        match, wanted = OPERATORS.get(
+            operator.removesuffix("IfExists"), (lambda _pattern, _text: None, True)
+        )
         for key, values in keys.items() if isinstance(keys, Mapping) else [("", None)]:
             fact = facts.get(key.lower())
             holds = None if fact is None else match_any(values, fact, match)
@@ -75,13 +91,19 @@ def match_condition(found: Any, facts: Mapping[str, str]) -> bool | None:
 def match_any(found: Any, text: str, match: Callable[[str, str], bool | None]) -> bool | None:
     """Whether one of the patterns, given as one text or a list of them, matches. What is no text cannot be told."""
     patterns: Sequence[Any] = found if isinstance(found, list) else [found]
-    verdicts = [match(pattern, text) if isinstance(pattern, str) and "${" not in pattern else None for pattern in patterns]
+    verdicts = [
+        match(pattern, text) if isinstance(pattern, str) and "${" not in pattern else None
+        for pattern in patterns
+    ]
     return True if True in verdicts else None if None in verdicts else False
 
 
 def match_text(pattern: str, text: str) -> bool:
     """Whether a pattern with `*` (any characters) and `?` (one) is of this text. Nothing else is special, unlike in a shell."""
-    return re.fullmatch(re.escape(pattern).replace(r"\*", ".*").replace(r"\?", "."), text, re.DOTALL) is not None
+    return (
+        re.fullmatch(re.escape(pattern).replace(r"\*", ".*").replace(r"\?", "."), text, re.DOTALL)
+        is not None
+    )
 
 
 def match_arn(pattern: str, text: str) -> bool | None:

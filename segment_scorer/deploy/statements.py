@@ -18,7 +18,9 @@ from segment_scorer.deploy.policies import ACTION
 FUNCTION_ARN = re.compile(
     r"arn:(?P<partition>aws[a-z-]*):lambda:(?P<region>[a-z0-9-]+):(?P<account>\d{12}):function:(?P<name>[\w-]+)(:(?P<qualifier>[\w-]+))?"
 )
-INSTANCE_ARN = re.compile(r"arn:aws[a-z-]*:connect:(?P<region>[a-z0-9-]+):(?P<account>\d{12}):instance/(?P<id>[0-9a-f-]+)")
+INSTANCE_ARN = re.compile(
+    r"arn:aws[a-z-]*:connect:(?P<region>[a-z0-9-]+):(?P<account>\d{12}):instance/(?P<id>[0-9a-f-]+)"
+)
 NAME = re.compile(r"(?P<name>[\w-]{1,64})(:(?P<qualifier>[\w-]{1,128}))?")
 HEX_ID = re.compile(r"[0-9a-f]{32}")
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -48,11 +50,17 @@ class Function:
     @property
     def arn(self) -> str:
         """The ARN that a host would be given: qualified when there is a qualifier."""
-        return self.place.arn("lambda", ":".join(["function", self.name, *([self.qualifier] if self.qualifier else [])]))
+        return self.place.arn(
+            "lambda",
+            ":".join(["function", self.name, *([self.qualifier] if self.qualifier else [])]),
+        )
 
     def parameters(self) -> dict[str, str]:
         """The parameters that name it in Lambda's calls."""
-        return {"FunctionName": self.name, **({"Qualifier": self.qualifier} if self.qualifier else {})}
+        return {
+            "FunctionName": self.name,
+            **({"Qualifier": self.qualifier} if self.qualifier else {}),
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +80,10 @@ class Statement:
             "Principal": {"Service": self.principal},
             "Action": ACTION,
             "Resource": function.arn,
-            "Condition": {"StringEquals": {"AWS:SourceAccount": self.source_account}, "ArnLike": {"AWS:SourceArn": self.source_arn}},
+            "Condition": {
+                "StringEquals": {"AWS:SourceAccount": self.source_account},
+                "ArnLike": {"AWS:SourceArn": self.source_arn},
+            },
         }
 
     def parameters(self, function: Function) -> dict[str, str]:
@@ -93,7 +104,9 @@ def parse_function_arn(text: str) -> Function | None:
         return None
     found = FUNCTION_ARN.fullmatch(text)
     if found is None:
-        raise DeployError("expected --function to be a function's name or ARN, and it is the ARN of something else")
+        raise DeployError(
+            "expected --function to be a function's name or ARN, and it is the ARN of something else"
+        )
     place = Place(partition=found["partition"], region=found["region"], account=found["account"])
     return Function(place=place, name=found["name"], qualifier=found["qualifier"])
 
@@ -107,30 +120,47 @@ def place_function(text: str, place: Place, qualifier: str | None = None) -> Fun
             raise DeployError("expected --function to be a function's name or ARN")
         function = Function(place=place, name=found["name"], qualifier=found["qualifier"])
     if function.place.account != place.account:
-        raise DeployError("expected a function of the account whose credentials are in use: --function is an ARN of another account")
+        raise DeployError(
+            "expected a function of the account whose credentials are in use: --function is an ARN of another account"
+        )
     if function.place.region != place.region:
-        raise DeployError("expected a function of the region in use: --function is an ARN of another region; set --region to match")
+        raise DeployError(
+            "expected a function of the region in use: --function is an ARN of another region; set --region to match"
+        )
     if qualifier and function.qualifier and qualifier != function.qualifier:
-        raise DeployError("--function names one alias or version and --qualifier another: give one of them")
-    return Function(place=function.place, name=function.name, qualifier=qualifier or function.qualifier)
+        raise DeployError(
+            "--function names one alias or version and --qualifier another: give one of them"
+        )
+    return Function(
+        place=function.place, name=function.name, qualifier=qualifier or function.qualifier
+    )
 
 
-def allow_pinpoint(place: Place, application_id: str | None = None, campaign_id: str | None = None) -> tuple[Statement, ...]:
+def allow_pinpoint(
+    place: Place, application_id: str | None = None, campaign_id: str | None = None
+) -> tuple[Statement, ...]:
     """Statements that let Pinpoint call: for one campaign, for an application (its default hook included), or for the account.
 
     A project's default hook needs two: the application itself, and what lies within it.
     """
     if application_id is None and campaign_id is not None:
-        raise DeployError("expected --application-id beside --campaign-id: a campaign belongs to an application")
+        raise DeployError(
+            "expected --application-id beside --campaign-id: a campaign belongs to an application"
+        )
     for name, value in (("--application-id", application_id), ("--campaign-id", campaign_id)):
         if value is not None and not HEX_ID.fullmatch(value):
             raise DeployError(f"expected {name} to be 32 hexadecimal digits, as Pinpoint shows it")
     if application_id is None:
         resources = {"account": "apps/*"}
     elif campaign_id is None:
-        resources = {f"app-{application_id}": f"apps/{application_id}", f"app-{application_id}-within": f"apps/{application_id}/*"}
+        resources = {
+            f"app-{application_id}": f"apps/{application_id}",
+            f"app-{application_id}-within": f"apps/{application_id}/*",
+        }
     else:
-        resources = {f"campaign-{application_id}-{campaign_id}": f"apps/{application_id}/campaigns/{campaign_id}"}
+        resources = {
+            f"campaign-{application_id}-{campaign_id}": f"apps/{application_id}/campaigns/{campaign_id}"
+        }
     return tuple(
         Statement(
             sid=f"segment-scorer-{suffix}",
@@ -147,14 +177,25 @@ def allow_connect(place: Place, instance: str) -> tuple[Statement, ...]:
     if instance.startswith("arn:"):
         found = INSTANCE_ARN.fullmatch(instance)
         if found is None:
-            raise DeployError("expected --connect-instance to be an instance's id or ARN, and it is the ARN of something else")
+            raise DeployError(
+                "expected --connect-instance to be an instance's id or ARN, and it is the ARN of something else"
+            )
         if (found["account"], found["region"]) != (place.account, place.region):
-            raise DeployError("expected a Connect instance of the function's account and region: --connect-instance is an ARN of another")
+            raise DeployError(
+                "expected a Connect instance of the function's account and region: --connect-instance is an ARN of another"
+            )
         instance = found["id"]
     if not UUID.fullmatch(instance):
         raise DeployError("expected --connect-instance to be an instance's id (a UUID) or its ARN")
     sid, source = f"segment-scorer-connect-{instance}", place.arn("connect", f"instance/{instance}")
-    return (Statement(sid=sid, principal="connect-campaigns.amazonaws.com", source_account=place.account, source_arn=source),)
+    return (
+        Statement(
+            sid=sid,
+            principal="connect-campaigns.amazonaws.com",
+            source_account=place.account,
+            source_arn=source,
+        ),
+    )
 
 
 def says_the_same(wanted: Statement, found: Mapping[str, Any], function: Function) -> bool:

@@ -15,7 +15,7 @@ from segment_scorer.deploy.aws import open_client, translated
 from segment_scorer.deploy.errors import DeployError
 
 ATTEMPTS = 3  # as Pinpoint makes
-EVENT = Path(__file__).parent.parent / "examples" / "events" / "pinpoint-two-endpoints.json"
+EVENT = Path(__file__).parents[2] / "examples" / "events" / "pinpoint-two-endpoints.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +36,9 @@ class Standing:
 
 def open_clients(region: str) -> Clients:
     """Open both clients. Raises DeployError when boto3 is not installed."""
-    cloudformation, functions = (open_client(name, region=region, endpoint_url=None) for name in ("cloudformation", "lambda"))
+    cloudformation, functions = (
+        open_client(name, region=region, endpoint_url=None) for name in ("cloudformation", "lambda")
+    )
     return Clients(cloudformation=cloudformation, functions=functions)
 
 
@@ -50,8 +52,12 @@ def read_stack(client: Any, stack: str) -> Standing | None:
                 return None
             raise
     outputs = {each["OutputKey"]: each["OutputValue"] for each in found.get("Outputs", [])}
-    parameters = {each["ParameterKey"]: each.get("ParameterValue", "") for each in found.get("Parameters", [])}
-    return Standing(hook=outputs["HookArn"], parameters=parameters) if "HookArn" in outputs else None
+    parameters = {
+        each["ParameterKey"]: each.get("ParameterValue", "") for each in found.get("Parameters", [])
+    }
+    return (
+        Standing(hook=outputs["HookArn"], parameters=parameters) if "HookArn" in outputs else None
+    )
 
 
 def ask(client: Any, hook: str) -> str | None:
@@ -86,9 +92,15 @@ def ask_once(client: Any, hook: str, event: bytes) -> str | None:
     return None
 
 
-def plan_return(former: Standing | None, image: str, parameters: Mapping[str, str]) -> tuple[str, dict[str, str]] | None:
+def plan_return(
+    former: Standing | None, image: str, parameters: Mapping[str, str]
+) -> tuple[str, dict[str, str]] | None:
     """The former image, and the former values of the parameters that were given; None when they are not known or no others."""
-    if former is None or "ImageUri" not in former.parameters or not parameters.keys() <= former.parameters.keys():
+    if (
+        former is None
+        or "ImageUri" not in former.parameters
+        or not parameters.keys() <= former.parameters.keys()
+    ):
         return None
     back = former.parameters["ImageUri"], {name: former.parameters[name] for name in parameters}
     return None if back == (image, dict(parameters)) else back

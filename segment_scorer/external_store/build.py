@@ -17,9 +17,9 @@ from typing import Any
 import msgspec
 
 from function.errors import ProfilesUnavailable, SettingsError
-from segment_scorer.external_store.sources import EVERY, Report, Row
 from function.external.sqlite import APPLICATION_ID, FORMAT, TABLE
 from model.errors import DataError
+from segment_scorer.external_store.sources import EVERY, Report, Row
 
 # No journal and no syncing while writing: a file that is not finished is thrown away.
 BEGIN = f"""
@@ -33,7 +33,10 @@ BEGIN;
 """
 MOST_ITEMS = 25  # of one BatchWriteItem
 GIVE_UP = 60.0  # seconds without a single item taken
-LARGEST_NUMBER, SMALLEST_NUMBER = 1e126, 1e-130  # DynamoDB developer guide, "Naming rules and data types"
+LARGEST_NUMBER, SMALLEST_NUMBER = (
+    1e126,
+    1e-130,
+)  # DynamoDB developer guide, "Naming rules and data types"
 STAGE = "loading the table"
 
 
@@ -58,7 +61,9 @@ def write_file(rows: Iterable[Row], out: Path) -> int:
             os.fsync(file.fileno())
         fresh.replace(out)
     except sqlite3.IntegrityError as error:
-        raise DataError(f"{last[0].place}: expected every key once; this row's stands in an earlier row too") from error
+        raise DataError(
+            f"{last[0].place}: expected every key once; this row's stands in an earlier row too"
+        ) from error
     except (sqlite3.Error, OSError) as error:
         raise DataError(f"{out}: expected a place where a file can be written") from error
     finally:
@@ -74,15 +79,28 @@ def load_table(file: Path, client: Any, table: str, partition_key: str, report: 
     DynamoDB cannot hold, ProfilesUnavailable when it takes nothing for a minute.
     """
     description = client.describe_table(TableName=table)["Table"]
-    types = {definition["AttributeName"]: definition["AttributeType"] for definition in description["AttributeDefinitions"]}
-    if [(key["AttributeName"], types[key["AttributeName"]]) for key in description["KeySchema"]] != [(partition_key, "S")]:
-        raise SettingsError(f"--dynamodb: expected a table whose whole key is {partition_key}, text (another name: --partition-key)")
+    types = {
+        definition["AttributeName"]: definition["AttributeType"]
+        for definition in description["AttributeDefinitions"]
+    }
+    if [
+        (key["AttributeName"], types[key["AttributeName"]]) for key in description["KeySchema"]
+    ] != [(partition_key, "S")]:
+        raise SettingsError(
+            f"--dynamodb: expected a table whose whole key is {partition_key}, text (another name: --partition-key)"
+        )
     done = 0
-    with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro&immutable=1", uri=True)) as connection:
+    with closing(
+        sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro&immutable=1", uri=True)
+    ) as connection:
         total = connection.execute("SELECT count(*) FROM profile").fetchone()[0]
         rows = connection.execute("SELECT key, attributes FROM profile")
         while some := list(islice(rows, MOST_ITEMS)):
-            put_items(client, table, [make_item(partition_key, key, msgspec.json.decode(text)) for key, text in some])
+            put_items(
+                client,
+                table,
+                [make_item(partition_key, key, msgspec.json.decode(text)) for key, text in some],
+            )
             done += len(some)
             if done % EVERY == 0 or done == total:
                 report(STAGE, done, total)
@@ -94,11 +112,17 @@ def put_items(client: Any, table: str, items: list[dict[str, Any]]) -> None:
     wanted = [{"PutRequest": {"Item": item}} for item in items]
     pause, since = 0.05, time.monotonic()
     while wanted:
-        left = client.batch_write_item(RequestItems={table: wanted}).get("UnprocessedItems", {}).get(table, [])
+        left = (
+            client.batch_write_item(RequestItems={table: wanted})
+            .get("UnprocessedItems", {})
+            .get(table, [])
+        )
         if len(left) < len(wanted):
             pause, since = 0.05, time.monotonic()
         elif time.monotonic() - since > GIVE_UP:
-            raise ProfilesUnavailable("--dynamodb: expected the table to take items; it has taken none for a minute")
+            raise ProfilesUnavailable(
+                "--dynamodb: expected the table to take items; it has taken none for a minute"
+            )
         if left:
             time.sleep(pause)
             pause = min(2 * pause, 2.0)
@@ -108,8 +132,13 @@ def put_items(client: Any, table: str, items: list[dict[str, Any]]) -> None:
 def make_item(partition_key: str, key: str, attributes: dict[str, Any]) -> dict[str, Any]:
     """A profile as DynamoDB takes it."""
     if partition_key in attributes:
-        raise DataError(f"--partition-key: expected a name that no attribute of a profile has, {partition_key} is one's")
-    return {partition_key: {"S": key}, **{name: write_value(name, value) for name, value in attributes.items()}}
+        raise DataError(
+            f"--partition-key: expected a name that no attribute of a profile has, {partition_key} is one's"
+        )
+    return {
+        partition_key: {"S": key},
+        **{name: write_value(name, value) for name, value in attributes.items()},
+    }
 
 
 def write_value(name: str, value: Any) -> dict[str, Any]:
@@ -118,7 +147,9 @@ def write_value(name: str, value: Any) -> dict[str, Any]:
         return {"BOOL": value}
     if isinstance(value, int | float):
         if value and not SMALLEST_NUMBER <= abs(value) < LARGEST_NUMBER:
-            raise DataError(f"{name}: expected numbers that DynamoDB holds, from 1e-130 to below 1e126")
+            raise DataError(
+                f"{name}: expected numbers that DynamoDB holds, from 1e-130 to below 1e126"
+            )
         return {"N": repr(value)}
     if isinstance(value, list):
         return {"L": [write_value(name, item) for item in value]}

@@ -45,8 +45,13 @@ def read_rows(paths: Sequence[Path], key: str, report: Report) -> Iterator[Row]:
         name = path.name.lower().removesuffix(".gz")
         read = next((reader for suffix, reader in READERS.items() if name.endswith(suffix)), None)
         if read is None:
-            raise DataError(f"{path}: expected a name that ends in {', '.join(READERS)}, or in .gz after one of the first")
-        with open_unpacked(path, "profiles") as (file, tell), closing(read(path, file, key)) as found:
+            raise DataError(
+                f"{path}: expected a name that ends in {', '.join(READERS)}, or in .gz after one of the first"
+            )
+        with (
+            open_unpacked(path, "profiles") as (file, tell),
+            closing(read(path, file, key)) as found,
+        ):
             for index, (place, fields) in enumerate(found):
                 if index % EVERY == 0:
                     report(STAGE, before + tell(), total)
@@ -59,11 +64,19 @@ def make_row(place: str, fields: dict[str, Any], key: str) -> Row:
     """A row of what stands at `place`. A key is text, or a whole number."""
     found = fields.pop(key, None)
     if isinstance(found, bool) or not isinstance(found, str | int) or found == "":
-        raise DataError(f"{place}: expected a key in {key}, text or a whole number (another column: --key NAME)")
+        raise DataError(
+            f"{place}: expected a key in {key}, text or a whole number (another column: --key NAME)"
+        )
     try:
-        attributes = {name: plain for name, value in fields.items() if (plain := make_plain(value)) is not None}
+        attributes = {
+            name: plain
+            for name, value in fields.items()
+            if (plain := make_plain(value)) is not None
+        }
     except TypeError as error:
-        raise DataError(f"{place}: expected text, numbers, yes or no, dates, and lists and maps of them") from error
+        raise DataError(
+            f"{place}: expected text, numbers, yes or no, dates, and lists and maps of them"
+        ) from error
     return Row(place, str(found), attributes)
 
 
@@ -81,14 +94,18 @@ def read_csv_text(path: Path, text: TextIO, key: str) -> Found:
     rows = csv.reader(text, strict=True)
     header = next(rows, [])
     if header.count(key) != 1 or "" in header:
-        raise DataError(f"{path}: expected a header that names every column, {key} once (another key column: --key NAME)")
+        raise DataError(
+            f"{path}: expected a header that names every column, {key} once (another key column: --key NAME)"
+        )
     repeated = {name for name in header if header.count(name) > 1}
     for cells in rows:
         if not cells:
             continue
         place = f"line {rows.line_num}"
         if len(cells) != len(header):
-            raise DataError(f"{path}, {place}: expected as many cells as the header has, {len(header)}")
+            raise DataError(
+                f"{path}, {place}: expected as many cells as the header has, {len(header)}"
+            )
         fields: dict[str, Any] = {name: [] for name in repeated}
         for name, cell in zip(header, cells, strict=True):
             if name in repeated:

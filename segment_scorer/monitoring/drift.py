@@ -66,7 +66,9 @@ class Counts:
         try:
             add_bins(self.bins, {**(line.feature_bins or {}), SCORE: line.score_bins or []})
         except ValueError as error:
-            raise DataError(f"{line.model}: expected all batches of one model to have the same bins") from error
+            raise DataError(
+                f"{line.model}: expected all batches of one model to have the same bins"
+            ) from error
 
 
 def add_bins(sums: dict[str, list[int]], bins: Mapping[str, Sequence[int]]) -> None:
@@ -82,7 +84,9 @@ def add_bins(sums: dict[str, list[int]], bins: Mapping[str, Sequence[int]]) -> N
             sums[name] = list(counts)
 
 
-def compare_logs(lines: Iterable[str], references: Mapping[str, Mapping[str, Any]]) -> list[Comparison]:
+def compare_logs(
+    lines: Iterable[str], references: Mapping[str, Mapping[str, Any]]
+) -> list[Comparison]:
     """Compare every model's batches with what it learnt from, one comparison a model, in order of appearance.
 
     lines       log lines; what stands before the first brace (a time, a stream's name) and lines of other kinds are passed over
@@ -104,17 +108,24 @@ def compare_logs(lines: Iterable[str], references: Mapping[str, Mapping[str, Any
         elif line.message == BATCH and line.feature_bins is not None:
             found.setdefault(line.model, Counts()).add(line)
     if not found:
-        raise DataError("expected log lines of batches, as the function and the runner write them at SCORER_LOG_LEVEL=INFO; found none")
+        raise DataError(
+            "expected log lines of batches, as the function and the runner write them at SCORER_LOG_LEVEL=INFO; found none"
+        )
     unknown = sorted(set(found) - set(known))
     if unknown:
-        raise DataError(f"expected --bundle to be the bundle of {', '.join(unknown)}, since the log does not hold that model's first line")
+        raise DataError(
+            f"expected --bundle to be the bundle of {', '.join(unknown)}, since the log does not hold that model's first line"
+        )
     return [compare_counts(model, counts, known[model]) for model, counts in found.items()]
 
 
 def compare_counts(model: str, counts: Counts, described: Mapping[str, Any]) -> Comparison:
     """Compare one model's summed bins with its reference. Raises DataError when the two have not the same bins."""
     try:
-        references = {name: read_reference(value) for name, value in {**described["features"], SCORE: described["score"]}.items()}
+        references = {
+            name: read_reference(value)
+            for name, value in {**described["features"], SCORE: described["score"]}.items()
+        }
     except (KeyError, TypeError, BundleError) as error:
         raise DataError(f"{model}: expected a reference as the trainer writes it") from error
     columns = []
@@ -125,7 +136,13 @@ def compare_counts(model: str, counts: Counts, described: Mapping[str, Any]) -> 
             columns.append(compare_column(name, bins, references[name]))
     columns.sort(key=lambda column: -column.index)
     people = max((column.people for column in columns), default=0)
-    return Comparison(model=model, batches=counts.batches, people=people, columns=tuple(columns), verdict=judge(columns, people))
+    return Comparison(
+        model=model,
+        batches=counts.batches,
+        people=people,
+        columns=tuple(columns),
+        verdict=judge(columns, people),
+    )
 
 
 def compare_column(name: str, bins: Sequence[int], reference: Reference) -> Column:

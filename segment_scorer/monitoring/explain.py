@@ -14,15 +14,15 @@ import msgspec
 
 from function.bootstrap import build_handler
 from function.errors import EventError
+from function.external.lookup import GROUP
 from function.hosts import connect, pinpoint
 from function.policy import Policy, Rules, attributes_for, format_score
 from function.policy_file import load_policy
-from function.external.lookup import GROUP
 from function.records import Batch, Decision, Endpoint
 from function.settings import read_settings
 from model.bundle import load_bundle
-from model.features import FeatureSpec, build_matrix, share_present
 from model.customer_profile import PROFILE_ID
+from model.features import FeatureSpec, build_matrix, share_present
 
 
 class Explanation(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,7 +36,14 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...]
 
 
-def wrap_endpoint(document: Mapping[str, Any], *, application_id: str, campaign_id: str, treatment_id: str, time: str) -> dict[str, Any]:
+def wrap_endpoint(
+    document: Mapping[str, Any],
+    *,
+    application_id: str,
+    campaign_id: str,
+    treatment_id: str,
+    time: str,
+) -> dict[str, Any]:
     """The hook event of one endpoint, or one customer profile, as exported; what is a hook event already is given back as it is.
 
     As for the runner, an object with a ProfileId and no Id is a profile, which Connect would send.
@@ -46,7 +53,9 @@ def wrap_endpoint(document: Mapping[str, Any], *, application_id: str, campaign_
     profile = next((document[name] for name in PROFILE_ID if document.get(name)), None)
     if profile is not None and not document.get("Id"):
         run = f"{campaign_id}#{time[:19].replace(':', '-')}Z"
-        return connect.build_event({str(profile): json.dumps(document)}, campaign_id=campaign_id, run_id=run, action_id="")
+        return connect.build_event(
+            {str(profile): json.dumps(document)}, campaign_id=campaign_id, run_id=run, action_id=""
+        )
     return pinpoint.build_event(
         {str(document.get("Id") or "endpoint"): document},
         application_id=application_id,
@@ -63,7 +72,11 @@ def explain_event(event: Mapping[str, Any], environ: Mapping[str, str]) -> list[
     bundle = load_bundle(settings.bundle)
     policy = load_policy(settings.policy, threshold=bundle.threshold, quantiles=bundle.quantiles)
     seen: list[tuple[Batch, Sequence[Decision]]] = []
-    build_handler(environ, observer=lambda batch, decisions: seen.append((batch, decisions)), stream=io.StringIO())(event, None)
+    build_handler(
+        environ,
+        observer=lambda batch, decisions: seen.append((batch, decisions)),
+        stream=io.StringIO(),
+    )(event, None)
     if not seen:
         raise EventError("expected the handler to answer the event")
     batch, decisions = seen[0]
@@ -73,7 +86,9 @@ def explain_event(event: Mapping[str, Any], environ: Mapping[str, str]) -> list[
     ]
 
 
-def explain_decision(endpoint: Endpoint, decision: Decision, policy: Policy, batch: Batch, spec: FeatureSpec) -> Explanation:
+def explain_decision(
+    endpoint: Endpoint, decision: Decision, policy: Policy, batch: Batch, spec: FeatureSpec
+) -> Explanation:
     """Say why one endpoint was decided on as it was."""
     override = policy.override_for(batch.context)
     rules = policy.rules if override is None else override.rules
@@ -82,13 +97,23 @@ def explain_decision(endpoint: Endpoint, decision: Decision, policy: Policy, bat
         "holdout": lambda: (
             f"its place by lot, {100 * rules.holdout.place(endpoint):.4f} of 100, is below holdout.percent = {rules.holdout.percent:g}"
         ),
-        "no_scores": lambda: f"the batch has no scores, or is too large to send back; on_error = {rules.on_error}",
+        "no_scores": lambda: (
+            f"the batch has no scores, or is too large to send back; on_error = {rules.on_error}"
+        ),
         "sparse": lambda: (
             f"{describe_presence(endpoint, batch, spec)}, which is below min_present = {rules.min_present:g}; sparse = {rules.sparse}"
         ),
-        "score": lambda: f"{describe_comparison(decision, rules)}; {describe_presence(endpoint, batch, spec)}",
+        "score": lambda: (
+            f"{describe_comparison(decision, rules)}; {describe_presence(endpoint, batch, spec)}"
+        ),
     }
-    notes = [] if override is None else ["override for " + ", ".join(f"{key} = {value}" for key, value in override.ids.items())]
+    notes = (
+        []
+        if override is None
+        else [
+            "override for " + ", ".join(f"{key} = {value}" for key, value in override.ids.items())
+        ]
+    )
     if decision.stays and not decision.keep:
         notes.append(f"stays all the same: mode = {rules.mode}")
     if decision.keep is False and endpoint.document is None:
@@ -96,7 +121,10 @@ def explain_decision(endpoint: Endpoint, decision: Decision, policy: Policy, bat
     if decision.band is not None:
         notes.append(f"band {decision.band.name}, from {decision.band.at_least:g}")
     if decision.stays and batch.host == "pinpoint":
-        notes += [f"writes Attributes.{name} = {', '.join(values)}" for name, values in attributes_for(decision, rules).items()]
+        notes += [
+            f"writes Attributes.{name} = {', '.join(values)}"
+            for name, values in attributes_for(decision, rules).items()
+        ]
     document = endpoint.document or {}
     if pinpoint.opted_out(document.get("OptOut"), document.get("EndpointStatus")):
         notes.append("no host would ask: OptOut is ALL or EndpointStatus is INACTIVE")
@@ -122,6 +150,8 @@ def describe_presence(endpoint: Endpoint, batch: Batch, spec: FeatureSpec) -> st
     own = FeatureSpec(tuple(feature for feature in spec.features if feature.keys[0] != GROUP))
     if not own.features:
         return "all features are looked up elsewhere"
-    share = float(share_present(build_matrix([endpoint.document or {}], own, batch.context.reference), own)[0])
+    share = float(
+        share_present(build_matrix([endpoint.document or {}], own, batch.context.reference), own)[0]
+    )
     whose = "features" if len(own.features) == len(spec.features) else "features of its own"
     return f"{round(share * len(own.features))} of {len(own.features)} {whose} present"

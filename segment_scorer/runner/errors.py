@@ -11,7 +11,15 @@ SegmentScorerError      (model.errors) anything this project raises on purpose
 
 from model.errors import DataError, SegmentScorerError
 
-__all__ = ["DataError", "EngineError", "HookUnreachable", "OptionError", "OutputError", "OutputTaken", "SegmentScorerError"]
+__all__ = [
+    "DataError",
+    "EngineError",
+    "HookUnreachable",
+    "OptionError",
+    "OutputError",
+    "OutputTaken",
+    "SegmentScorerError",
+]
 
 
 class OptionError(SegmentScorerError):

@@ -13,15 +13,15 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from segment_scorer.runner.summary import Terms
-from segment_scorer.runner.errors import OptionError
-from segment_scorer.runner.writing.forms import FORMS
-from segment_scorer.runner.config import Request
 from function.policy import Rules
 from function.policy_file import load_policy
 from function.records import Context
 from function.settings import PREFIX, read_settings
 from model.bundle import load_bundle
+from segment_scorer.runner.config import Request
+from segment_scorer.runner.errors import OptionError
+from segment_scorer.runner.summary import Terms
+from segment_scorer.runner.writing.forms import FORMS
 
 
 def settle_terms(request: Request) -> tuple[Terms, dict[str, str]]:
@@ -42,19 +42,38 @@ def settle_terms(request: Request) -> tuple[Terms, dict[str, str]]:
     if request.host == "connect":  # which has neither
         context = Context(campaign_id=request.campaign_id)
     else:
-        context = Context(application_id=request.application_id, campaign_id=request.campaign_id, treatment_id=request.treatment_id)
+        context = Context(
+            application_id=request.application_id,
+            campaign_id=request.campaign_id,
+            treatment_id=request.treatment_id,
+        )
     if request.hook != "local":
         if request.bundle:
-            raise OptionError("--bundle: expected only with --hook local; a function behind an address has its own")
+            raise OptionError(
+                "--bundle: expected only with --hook local; a function behind an address has its own"
+            )
         rules = (
-            load_policy(request.policy, threshold=0.5, quantiles=(0.0, 1.0)).rules_for(context) if request.policy else Rules(threshold=0.5)
+            load_policy(request.policy, threshold=0.5, quantiles=(0.0, 1.0)).rules_for(context)
+            if request.policy
+            else Rules(threshold=0.5)
         )
-        return replace(terms, metric=rules.metric, score_attribute=rules.score_attribute, decimals=rules.decimals), {}
+        return replace(
+            terms,
+            metric=rules.metric,
+            score_attribute=rules.score_attribute,
+            decimals=rules.decimals,
+        ), {}
     settings = {name: value for name, value in request.environ.items() if name.startswith(PREFIX)}
-    settings |= {name: str(path) for name, path in (("SCORER_POLICY", request.policy), ("SCORER_BUNDLE", request.bundle)) if path}
+    settings |= {
+        name: str(path)
+        for name, path in (("SCORER_POLICY", request.policy), ("SCORER_BUNDLE", request.bundle))
+        if path
+    }
     read = read_settings(settings)
     bundle = load_bundle(read.bundle)
-    rules = load_policy(read.policy, threshold=bundle.threshold, quantiles=bundle.quantiles).rules_for(context)
+    rules = load_policy(
+        read.policy, threshold=bundle.threshold, quantiles=bundle.quantiles
+    ).rules_for(context)
     return replace(
         terms,
         knows_decisions=True,
@@ -94,8 +113,15 @@ def describe_request(request: Request, terms: Terms, settings: dict[str, str]) -
     }
     if request.scheduled_time:
         asked["--scheduled-time"] = terms.scheduled_time
-    hidden = {name: value for name, value in settings.items() if name not in {"SCORER_POLICY", "SCORER_BUNDLE"}}
-    return asked | {name: hashlib.sha256(value.encode("utf-8", "surrogateescape")).hexdigest()[:16] for name, value in hidden.items()}
+    hidden = {
+        name: value
+        for name, value in settings.items()
+        if name not in {"SCORER_POLICY", "SCORER_BUNDLE"}
+    }
+    return asked | {
+        name: hashlib.sha256(value.encode("utf-8", "surrogateescape")).hexdigest()[:16]
+        for name, value in hidden.items()
+    }
 
 
 def digest(path: Path | None) -> str:
@@ -109,5 +135,7 @@ def format_time(text: str | None) -> str:
         time_ = datetime.fromisoformat(text) if text else datetime.now(UTC)
         time_ = (time_ if time_.tzinfo else time_.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError) as error:
-        raise OptionError("--scheduled-time: expected a time in ISO 8601, such as 2026-01-31T19:00:00Z") from error
+        raise OptionError(
+            "--scheduled-time: expected a time in ISO 8601, such as 2026-01-31T19:00:00Z"
+        ) from error
     return time_.isoformat(timespec="milliseconds").replace("+00:00", "Z")

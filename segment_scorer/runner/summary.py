@@ -10,7 +10,12 @@ from collections import Counter
 import msgspec
 
 # The policy's reason -> its count in the summary; the reason "score" needs none.
-REASON_COUNTS = {"holdout": "held_out", "unreadable": "unreadable", "no_scores": "unscored", "sparse": "sparse"}
+REASON_COUNTS = {
+    "holdout": "held_out",
+    "unreadable": "unreadable",
+    "no_scores": "unscored",
+    "sparse": "sparse",
+}
 ONLY_FROM_DECISIONS = ("held_out", "unreadable", "unscored", "sparse")
 SHADOW = "shadow"  # Connect's reason in that mode: the function then tells nothing of its decisions
 CLEAN, INCOMPLETE = 0, 4
@@ -99,5 +104,8 @@ def close_books(counts: Counter[str], terms: Terms, seconds: float) -> Summary:
         mode=terms.mode,
         host=terms.host,
         would_filter=counts["would_filter"] if terms.knows_drops else None,
-        **{name: counts[name] if terms.knows_decisions and not counts[SHADOW] else None for name in ONLY_FROM_DECISIONS},
+        **{
+            name: counts[name] if terms.knows_decisions and not counts[SHADOW] else None
+            for name in ONLY_FROM_DECISIONS
+        },
     )

@@ -19,17 +19,23 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from segment_scorer.runner.reading.batches import Slice
-from segment_scorer.runner.summary import REASON_COUNTS, Terms
-from segment_scorer.runner.writing.forms import find_columns
-from segment_scorer.runner.asking.host_rules import ATTEMPTS, NO_JSON, Hook, Outcome, ask_hook
-from segment_scorer.runner.asking.host_adapters import FAILED, FILTERED, KEPT, SIDES, Fate
-from segment_scorer.runner.reporting.statistics import Row, Tally
 from function.hosts.pinpoint import opted_out
 from function.policy import format_score
 from model.people.records import Decoder, Record, RecordError, make_decoder
+from segment_scorer.runner.asking.host_adapters import FAILED, FILTERED, KEPT, SIDES, Fate
+from segment_scorer.runner.asking.host_rules import ATTEMPTS, NO_JSON, Hook, Outcome, ask_hook
+from segment_scorer.runner.reading.batches import Slice
+from segment_scorer.runner.reporting.statistics import Row, Tally
+from segment_scorer.runner.summary import REASON_COUNTS, Terms
+from segment_scorer.runner.writing.forms import find_columns
 
-SEGMENT, SCORES, DECISIONS, REJECTED, LOG = "segment.jsonl.gz", "scores.csv", "decisions.csv", "rejected.jsonl", "batches.jsonl"
+SEGMENT, SCORES, DECISIONS, REJECTED, LOG = (
+    "segment.jsonl.gz",
+    "scores.csv",
+    "decisions.csv",
+    "rejected.jsonl",
+    "batches.jsonl",
+)
 # Fast rather than small: level 1 takes a quarter of level 6's time, and the file is read once.
 COMPRESSION = 1
 MOST_COMPLAINTS = 5
@@ -105,11 +111,20 @@ class Walker:
         if outcome.reply is None:
             return dict.fromkeys(sent, LOST)
         reply, seen, settle = outcome.reply, outcome.decisions or {}, self._side.settle
-        fates = {id_: settle(id_, record, reply.get(id_), seen.get(id_)) for id_, record, is_sent in people if is_sent}
+        fates = {
+            id_: settle(id_, record, reply.get(id_), seen.get(id_))
+            for id_, record, is_sent in people
+            if is_sent
+        }
         kept = [document for _, document, _ in fates.values() if document is not None]
         try:
             segment = _encoder.encode_lines(kept)
-        except (TypeError, ValueError, RecursionError, OverflowError):  # of a function in this process: no host could decode it
+        except (
+            TypeError,
+            ValueError,
+            RecursionError,
+            OverflowError,
+        ):  # of a function in this process: no host could decode it
             self._problems[NO_JSON] += ATTEMPTS
             self._counts["attempts"] += ATTEMPTS - 1
             return dict.fromkeys(sent, LOST)
@@ -143,7 +158,9 @@ class Walker:
     def _reject(self, number: int, raw: bytes, problem: str) -> None:
         self._counts["rejected"] += 1
         text = raw.rstrip(b"\r\n").decode(errors="replace")
-        self._rejected.append({"file": self._file, "line": number, "problem": problem, "text": text})
+        self._rejected.append(
+            {"file": self._file, "line": number, "problem": problem, "text": text}
+        )
 
     def _ask(self, sent: dict[str, Any]) -> Outcome:
         event = self._side.build_event(sent, self._terms)
@@ -173,7 +190,9 @@ class Walker:
             self._decisions.append((id_, "drop", reason, "", ""))
         elif outcome == FAILED:
             self._decisions.append((id_, FAILED, "", "", ""))
-        elif kept is not None and (read := read_score(kept, self._terms.score_attribute)) is not None:
+        elif (
+            kept is not None and (read := read_score(kept, self._terms.score_attribute)) is not None
+        ):
             score = float(read)
             self._scores.append((id_, read))
         document = record.document
@@ -204,8 +223,17 @@ class Walker:
                 parts[DECISIONS] = write_rows(self._decisions)
             if self._terms.has_log:
                 parts[LOG] = log.encode()
-        complaints = [f"{row['file']}, line {row['line']}: {row['problem']}" for row in self._rejected[:MOST_COMPLAINTS]]
-        return Page(parts=parts, counts=self._counts, problems=self._problems, complaints=complaints, tally=self._tally)
+        complaints = [
+            f"{row['file']}, line {row['line']}: {row['problem']}"
+            for row in self._rejected[:MOST_COMPLAINTS]
+        ]
+        return Page(
+            parts=parts,
+            counts=self._counts,
+            problems=self._problems,
+            complaints=complaints,
+            tally=self._tally,
+        )
 
 
 def walk_block(block: Block, hook: Hook, terms: Terms) -> Page:
@@ -243,7 +271,11 @@ def begin_page(terms: Terms) -> dict[str, bytes]:
 
 def end_page(counts: Counter[str], terms: Terms) -> dict[str, bytes]:
     """What is appended last: an empty gzip member where nobody was kept, because no bytes at all are no gzip file."""
-    return {SEGMENT: gzip.compress(b"", COMPRESSION, mtime=0)} if terms.writes and not counts["kept"] else {}
+    return (
+        {SEGMENT: gzip.compress(b"", COMPRESSION, mtime=0)}
+        if terms.writes and not counts["kept"]
+        else {}
+    )
 
 
 def write_rows(rows: Sequence[tuple[str, ...]]) -> bytes:

@@ -23,14 +23,24 @@ def listen(server: grpc.Server, address: str, credentials: grpc.ServerCredential
     Raises ServiceError for an address that is none, or cannot be had.
     """
     local = address.startswith("unix:")
-    if not ADDRESS.fullmatch(address) or (not local and int(address.rpartition(":")[2]) > LARGEST_PORT):
+    if not ADDRESS.fullmatch(address) or (
+        not local and int(address.rpartition(":")[2]) > LARGEST_PORT
+    ):
         raise ServiceError("expected each address to be host:port, [host]:port or unix:/path")
     if local:
         clear_socket(Path(address.removeprefix("unix:")))
     try:
-        port = server.add_secure_port(address, credentials) if credentials and not local else server.add_insecure_port(address)
+        port = (
+            server.add_secure_port(address, credentials)
+            if credentials and not local
+            else server.add_insecure_port(address)
+        )
     except RuntimeError as error:
-        expected = "a short path in a folder that may be written to" if local else "it to be free and this machine's"
+        expected = (
+            "a short path in a folder that may be written to"
+            if local
+            else "it to be free and this machine's"
+        )
         raise ServiceError(f"cannot listen on {address}: expected {expected}") from error
     return address if local else f"{address.rpartition(':')[0]}:{port}"
 
@@ -45,7 +55,9 @@ def clear_socket(path: Path) -> None:
     except OSError:
         return  # nothing there, or not even a folder: gRPC will say
     if not stat.S_ISSOCK(mode):
-        raise ServiceError(f"cannot listen on unix:{path}: expected a socket or nothing there, not another file")
+        raise ServiceError(
+            f"cannot listen on unix:{path}: expected a socket or nothing there, not another file"
+        )
     with socket.socket(socket.AF_UNIX) as caller:
         caller.settimeout(ANSWER_SECONDS)
         try:
@@ -53,10 +65,16 @@ def clear_socket(path: Path) -> None:
         except ConnectionRefusedError:
             pass  # whoever made it is gone
         except OSError as error:  # a server that takes no more, or another user's
-            raise ServiceError(f"cannot listen on unix:{path}: expected the socket there to be a dead server's") from error
+            raise ServiceError(
+                f"cannot listen on unix:{path}: expected the socket there to be a dead server's"
+            ) from error
         else:
-            raise ServiceError(f"cannot listen on unix:{path}: expected it to be free, and a server answers there")
+            raise ServiceError(
+                f"cannot listen on unix:{path}: expected it to be free, and a server answers there"
+            )
     try:
         path.unlink(missing_ok=True)
     except OSError as error:
-        raise ServiceError(f"cannot listen on unix:{path}: expected the dead server's socket there to be this user's") from error
+        raise ServiceError(
+            f"cannot listen on unix:{path}: expected the dead server's socket there to be this user's"
+        ) from error

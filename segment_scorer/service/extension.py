@@ -45,7 +45,9 @@ class ExtensionsApi:
         status, found, _ = self._call("POST", "/register", headers, {"events": ["SHUTDOWN"]})
         self._identifier = found.get("lambda-extension-identifier", "")
         if status != 200 or not self._identifier:
-            raise ServiceError(f"expected Lambda to register the extension, got HTTP status {status}")
+            raise ServiceError(
+                f"expected Lambda to register the extension, got HTTP status {status}"
+            )
 
     def wait_for_event(self) -> str:
         """The next event's type. Blocks without a limit: the process is frozen between invocations."""
@@ -56,18 +58,35 @@ class ExtensionsApi:
 
     def report(self, phase: str, kind: str, sentence: str) -> None:
         """Report an error of phase `init` or `exit`; Lambda then ends this environment."""
-        headers = {**self._headers(), "Lambda-Extension-Function-Error-Type": kind, "Content-Type": "application/json"}
-        self._call("POST", f"/{phase}/error", headers, {"errorType": kind, "errorMessage": sentence, "stackTrace": []})
+        headers = {
+            **self._headers(),
+            "Lambda-Extension-Function-Error-Type": kind,
+            "Content-Type": "application/json",
+        }
+        self._call(
+            "POST",
+            f"/{phase}/error",
+            headers,
+            {"errorType": kind, "errorMessage": sentence, "stackTrace": []},
+        )
 
     def _headers(self) -> dict[str, str]:
         return {"Lambda-Extension-Identifier": self._identifier}
 
-    def _call(self, method: str, path: str, headers: Mapping[str, str], body: Any = None) -> tuple[int, dict[str, str], bytes]:
+    def _call(
+        self, method: str, path: str, headers: Mapping[str, str], body: Any = None
+    ) -> tuple[int, dict[str, str], bytes]:
         connection = http.client.HTTPConnection(self._address)
         try:
-            connection.request(method, PREFIX + path, None if body is None else json.dumps(body), dict(headers))
+            connection.request(
+                method, PREFIX + path, None if body is None else json.dumps(body), dict(headers)
+            )
             response = connection.getresponse()
-            return response.status, {name.lower(): value for name, value in response.getheaders()}, response.read()
+            return (
+                response.status,
+                {name.lower(): value for name, value in response.getheaders()},
+                response.read(),
+            )
         except (OSError, http.client.HTTPException) as error:
             raise ServiceError("expected Lambda's Extensions API to answer") from error
         finally:
@@ -78,8 +97,15 @@ def read_settings(environ: Mapping[str, str]) -> ServiceSettings:
     """What of the function's own settings concerns its sidecar: the socket and the bundle. Raises ServiceError."""
     target = environ.get("SCORER_TARGET", "")
     if not target.startswith("unix:/"):
-        raise ServiceError("SCORER_TARGET: expected unix:/path beside a sidecar, the socket where function and sidecar meet")
-    return ServiceSettings(bundle=Path(environ.get("SCORER_BUNDLE") or SHIPPED), listen=(target,), grace=GRACE, reflection=False)
+        raise ServiceError(
+            "SCORER_TARGET: expected unix:/path beside a sidecar, the socket where function and sidecar meet"
+        )
+    return ServiceSettings(
+        bundle=Path(environ.get("SCORER_BUNDLE") or SHIPPED),
+        listen=(target,),
+        grace=GRACE,
+        reflection=False,
+    )
 
 
 def run_extension(api: ExtensionsApi, environ: Mapping[str, str]) -> None:
@@ -90,12 +116,23 @@ def run_extension(api: ExtensionsApi, environ: Mapping[str, str]) -> None:
         settings = read_settings(environ)
         model = load_model(settings.bundle)
         service = Service(model, settings)
-        LOG.info("listening", extra={"fields": {"addresses": segment_scorer.service.addresses, "model": model.facts.name, "version": model.facts.version}})
+        LOG.info(
+            "listening",
+            extra={
+                "fields": {
+                    "addresses": service.addresses,
+                    "model": model.facts.name,
+                    "version": model.facts.version,
+                }
+            },
+        )
         phase = "exit"
         while api.wait_for_event() != "SHUTDOWN":
             pass
     except SegmentScorerError as error:
-        with contextlib.suppress(ServiceError):  # when Lambda does not even take the report, the reason must still reach the log
+        with contextlib.suppress(
+            ServiceError
+        ):  # when Lambda does not even take the report, the reason must still reach the log
             api.report(phase, f"Extension.{type(error).__name__}", str(error))
         raise
     LOG.info("draining", extra={"fields": {"seconds": GRACE}})
@@ -108,10 +145,14 @@ def run_extension(api: ExtensionsApi, environ: Mapping[str, str]) -> None:
 def main() -> int:
     """Run as the executable in /opt/extensions, whose file name is given as the first argument."""
     start_log("info")
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # Lambda's SHUTDOWN is the order to stop; the signal may come beside it
+    signal.signal(
+        signal.SIGTERM, signal.SIG_IGN
+    )  # Lambda's SHUTDOWN is the order to stop; the signal may come beside it
     name, api = Path(sys.argv[1]).name, os.environ.get("AWS_LAMBDA_RUNTIME_API")
     if not api:
-        LOG.error("AWS_LAMBDA_RUNTIME_API: expected the Extensions API's address; this runs only inside Lambda")
+        LOG.error(
+            "AWS_LAMBDA_RUNTIME_API: expected the Extensions API's address; this runs only inside Lambda"
+        )
         return 1
     try:
         run_extension(ExtensionsApi(api, name), os.environ)

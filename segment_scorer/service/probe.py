@@ -20,10 +20,18 @@ def is_ready(address: str) -> bool:
     """Ask ServerReady, which every Open Inference server answers (grpc.health.v1 only some do). Plain connections only."""
     with grpc.insecure_channel(address, [("grpc.enable_http_proxy", 0)]) as channel:
         try:
-            return GRPCInferenceServiceStub(channel).ServerReady(pb.ServerReadyRequest(), timeout=SECONDS).ready
+            return (
+                GRPCInferenceServiceStub(channel)
+                .ServerReady(pb.ServerReadyRequest(), timeout=SECONDS)
+                .ready
+            )
         except grpc.RpcError:
             return False
 
 
 if __name__ == "__main__":
-    raise SystemExit(not is_ready(sys.argv[1] if len(sys.argv) > 1 else os.environ.get("SERVE_PROBE") or "127.0.0.1:8081"))
+    raise SystemExit(
+        not is_ready(
+            sys.argv[1] if len(sys.argv) > 1 else os.environ.get("SERVE_PROBE") or "127.0.0.1:8081"
+        )
+    )

@@ -15,7 +15,14 @@ import numpy.typing as npt
 
 from model.features import Matrix
 from protos.open_inference_pb2 import ModelInferRequest, ModelInferResponse
-from protos.tensor import TensorError, name_datatype, read_contents, read_raw, write_contents, write_raw
+from protos.tensor import (
+    TensorError,
+    name_datatype,
+    read_contents,
+    read_raw,
+    write_contents,
+    write_raw,
+)
 from segment_scorer.service.errors import Refusal
 from segment_scorer.service.session import ModelFacts
 
@@ -36,7 +43,10 @@ def check_model(name: str, version: str, facts: ModelFacts) -> None:
     if name != facts.name:
         raise Refusal(grpc.StatusCode.NOT_FOUND, f"no such model; this server serves {facts.name}")
     if version not in {"", facts.version}:
-        raise Refusal(grpc.StatusCode.NOT_FOUND, f"no such version of the model; this server serves {facts.version}")
+        raise Refusal(
+            grpc.StatusCode.NOT_FOUND,
+            f"no such version of the model; this server serves {facts.version}",
+        )
 
 
 def read_task(request: ModelInferRequest, facts: ModelFacts, most_rows: int) -> Task:
@@ -45,7 +55,9 @@ def read_task(request: ModelInferRequest, facts: ModelFacts, most_rows: int) -> 
     known = tuple(output.name for output in facts.outputs)
     asked = tuple(output.name for output in request.outputs)
     if not set(asked) <= set(known) or len(set(asked)) != len(asked):
-        raise _invalid(f"outputs: expected each of {', '.join(known)} at most once, and nothing else")
+        raise _invalid(
+            f"outputs: expected each of {', '.join(known)} at most once, and nothing else"
+        )
     if len(request.inputs) != 1 or request.inputs[0].name != facts.input.name:
         raise _invalid(f"inputs: expected one tensor, named {facts.input.name}")
     tensor = request.inputs[0]
@@ -54,9 +66,14 @@ def read_task(request: ModelInferRequest, facts: ModelFacts, most_rows: int) -> 
     if len(tensor.shape) != 2 or tensor.shape[1] != facts.width or tensor.shape[0] < 1:
         raise _invalid(f"inputs[0].shape: expected [n, {facts.width}], n at least 1")
     if tensor.shape[0] > most_rows:
-        raise Refusal(grpc.StatusCode.RESOURCE_EXHAUSTED, f"inputs[0].shape: expected at most {most_rows} rows a request")
+        raise Refusal(
+            grpc.StatusCode.RESOURCE_EXHAUSTED,
+            f"inputs[0].shape: expected at most {most_rows} rows a request",
+        )
     values = _read_values(request)
-    with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, and is refused as such
+    with np.errstate(
+        over="ignore"
+    ):  # what float32 cannot hold becomes infinite, and is refused as such
         matrix: Matrix = np.ascontiguousarray(values, dtype=np.float32)
     if np.isinf(matrix).any():
         raise _invalid("inputs[0]: expected numbers that float32 can hold, no infinity")
@@ -65,7 +82,12 @@ def read_task(request: ModelInferRequest, facts: ModelFacts, most_rows: int) -> 
     return Task(matrix=matrix, outputs=asked or known, raw=bool(request.raw_input_contents))
 
 
-def build_answer(request: ModelInferRequest, task: Task, values: Mapping[str, npt.NDArray[Any]], facts: ModelFacts) -> ModelInferResponse:
+def build_answer(
+    request: ModelInferRequest,
+    task: Task,
+    values: Mapping[str, npt.NDArray[Any]],
+    facts: ModelFacts,
+) -> ModelInferResponse:
     """Put the asked outputs into an answer, in the form the request came in: raw for raw, contents for contents."""
     response = ModelInferResponse(model_name=facts.name, model_version=facts.version, id=request.id)
     for name in task.outputs:
@@ -89,7 +111,9 @@ def _read_values(request: ModelInferRequest) -> npt.NDArray[Any]:
             return read_raw(tensor.datatype, tensor.shape, raws[0])
         return read_contents(tensor.datatype, tensor.shape, tensor.contents)
     except TensorError as error:
-        raise _invalid(f"{'raw_input_contents[0]' if raws else 'inputs[0].contents'}: {error}") from error
+        raise _invalid(
+            f"{'raw_input_contents[0]' if raws else 'inputs[0].contents'}: {error}"
+        ) from error
 
 
 def _invalid(sentence: str) -> Refusal:

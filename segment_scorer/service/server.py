@@ -63,24 +63,32 @@ class Service:
     def __init__(self, model: Model, settings: ServiceSettings) -> None:
         """Listen on every address. Raises ServiceError for one that cannot be had, or TLS files that cannot be used."""
         self._grace = settings.grace
-        self._health = health.HealthServicer(experimental_non_blocking=True)  # a watcher holds no thread
+        self._health = health.HealthServicer(
+            experimental_non_blocking=True
+        )  # a watcher holds no thread
         threads = settings.most_calls + SPARE_THREADS + MOST_REFLECTIONS
         # A request is its numbers and a little around them; gRPC refuses a longer one before it is read.
-        longest = min(max(4_194_304, settings.most_rows * model.facts.width * 8 + 65_536), LONGEST_MESSAGE)
+        longest = min(
+            max(4_194_304, settings.most_rows * model.facts.width * 8 + 65_536), LONGEST_MESSAGE
+        )
         self._server = grpc.server(
             futures.ThreadPoolExecutor(threads, thread_name_prefix="call"),
-            maximum_concurrent_rpcs=threads * 8,  # beyond it gRPC itself refuses; below it our own admission does
+            maximum_concurrent_rpcs=threads
+            * 8,  # beyond it gRPC itself refuses; below it our own admission does
             options=[("grpc.so_reuseport", 0), ("grpc.max_receive_message_length", longest)],
         )
         add_GRPCInferenceServiceServicer_to_server(
-            InferenceServicer(model, most_rows=settings.most_rows, most_calls=settings.most_calls), self._server
+            InferenceServicer(model, most_rows=settings.most_rows, most_calls=settings.most_calls),
+            self._server,
         )
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         names = [SERVICE, health.SERVICE_NAME]
         if settings.reflection:
             _add_reflection(names, self._server)
         credentials = load_credentials(settings.tls) if settings.tls else None
-        self.addresses = tuple(listen(self._server, address, credentials) for address in settings.listen)
+        self.addresses = tuple(
+            listen(self._server, address, credentials) for address in settings.listen
+        )
         for name in ("", SERVICE, model.facts.name):
             self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
         self._server.start()
@@ -106,13 +114,24 @@ def serve(settings: ServiceSettings, *, load: Callable[[Path], Model] = load_mod
 
     Raises BundleError or ServiceError before it listens.
     """
-    signals: queue.SimpleQueue[int] = queue.SimpleQueue()  # the one queue that a signal handler may use
+    signals: queue.SimpleQueue[int] = (
+        queue.SimpleQueue()
+    )  # the one queue that a signal handler may use
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda number, _: signals.put(number))
     model = load(settings.bundle)
     service = Service(model, settings)
     facts = model.facts
-    LOG.info("listening", extra={"fields": {"addresses": segment_scorer.service.addresses, "model": facts.name, "version": facts.version}})
+    LOG.info(
+        "listening",
+        extra={
+            "fields": {
+                "addresses": service.addresses,
+                "model": facts.name,
+                "version": facts.version,
+            }
+        },
+    )
     signals.get()
     LOG.info("draining", extra={"fields": {"seconds": settings.grace}})
     stopped = service.drain()
@@ -132,7 +151,9 @@ def _add_reflection(names: list[str], server: grpc.Server) -> None:
 
     def answer_few(requests: Any, context: Any) -> Iterator[Any]:
         if not admission.acquire(blocking=False):
-            context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, "too many reflection streams at once; close one")
+            context.abort(
+                grpc.StatusCode.RESOURCE_EXHAUSTED, "too many reflection streams at once; close one"
+            )
         try:
             yield from answer(requests, context)
         finally:

@@ -50,11 +50,17 @@ class InferenceServicer(GRPCInferenceServiceServicer):
             check_model(request.name, request.version, self._model.facts)
         return pb.ModelReadyResponse(ready=True)
 
-    def ServerMetadata(self, request: pb.ServerMetadataRequest, context: Any) -> pb.ServerMetadataResponse:  # noqa: ARG002, N802
+    def ServerMetadata(  # noqa: N802  # the protocol's own name
+        self,
+        request: pb.ServerMetadataRequest,
+        context: Any,  # noqa: ARG002
+    ) -> pb.ServerMetadataResponse:
         """Name and version of this project; it has no extensions of the protocol."""
         return pb.ServerMetadataResponse(name=SERVER_NAME, version=read_version())
 
-    def ModelMetadata(self, request: pb.ModelMetadataRequest, context: Any) -> pb.ModelMetadataResponse:  # noqa: N802
+    def ModelMetadata(  # noqa: N802
+        self, request: pb.ModelMetadataRequest, context: Any
+    ) -> pb.ModelMetadataResponse:
         """Names, datatypes and shapes as the loaded model has them."""
         facts = self._model.facts
         with _translate("ModelMetadata", context):
@@ -78,16 +84,32 @@ class InferenceServicer(GRPCInferenceServiceServicer):
             try:
                 answer = build_answer(request, task, self._model.compute(task.matrix), facts)
             except ModelFailure as error:
-                LOG.error("model failed", extra={"fields": {"rows": len(task.matrix)}}, exc_info=error)
-                raise Refusal(grpc.StatusCode.INTERNAL, "the model could not compute this batch") from error
+                LOG.error(
+                    "model failed", extra={"fields": {"rows": len(task.matrix)}}, exc_info=error
+                )
+                raise Refusal(
+                    grpc.StatusCode.INTERNAL, "the model could not compute this batch"
+                ) from error
         milliseconds = round((time.monotonic() - began) * 1000, 3)
-        LOG.debug("answered", extra={"fields": {"call": "ModelInfer", "rows": len(task.matrix), "milliseconds": milliseconds}})
+        LOG.debug(
+            "answered",
+            extra={
+                "fields": {
+                    "call": "ModelInfer",
+                    "rows": len(task.matrix),
+                    "milliseconds": milliseconds,
+                }
+            },
+        )
         return answer
 
     @contextmanager
     def _admit(self) -> Iterator[None]:
         if not self._admission.acquire(blocking=False):
-            raise Refusal(grpc.StatusCode.RESOURCE_EXHAUSTED, "too many inferences at once; ask again in a moment")
+            raise Refusal(
+                grpc.StatusCode.RESOURCE_EXHAUSTED,
+                "too many inferences at once; ask again in a moment",
+            )
         try:
             yield
         finally:
@@ -108,7 +130,12 @@ def _translate(call: str, context: Any) -> Iterator[None]:
     try:
         yield
     except Refusal as refusal:
-        LOG.warning("refused", extra={"fields": {"call": call, "status": refusal.code.name, "reason": refusal.sentence}})
+        LOG.warning(
+            "refused",
+            extra={
+                "fields": {"call": call, "status": refusal.code.name, "reason": refusal.sentence}
+            },
+        )
         _abort(context, refusal)
 
 
@@ -118,4 +145,6 @@ def _abort(context: Any, refusal: Refusal) -> NoReturn:
 
 
 def _to_metadata(facts: TensorFacts) -> pb.ModelMetadataResponse.TensorMetadata:
-    return pb.ModelMetadataResponse.TensorMetadata(name=facts.name, datatype=facts.datatype, shape=facts.shape)
+    return pb.ModelMetadataResponse.TensorMetadata(
+        name=facts.name, datatype=facts.datatype, shape=facts.shape
+    )

@@ -68,13 +68,19 @@ class OnnxModel:
         try:
             self._session = open_session(bundle.model_file)
         except REFUSALS as error:
-            raise BundleError(f"{bundle.model_file}: expected an ONNX model that ONNX Runtime can load") from error
+            raise BundleError(
+                f"{bundle.model_file}: expected an ONNX model that ONNX Runtime can load"
+            ) from error
         self.facts = self._describe(bundle)
         try:
             check_golden(bundle, self.compute(bundle.golden_rows)[PROBABILITIES][:, 1])
-            missing = self.compute(np.full((1, self.facts.width), np.nan, dtype=np.float32))[PROBABILITIES]
+            missing = self.compute(np.full((1, self.facts.width), np.nan, dtype=np.float32))[
+                PROBABILITIES
+            ]
         except ModelFailure as error:
-            raise BundleError(f"{bundle.model_file}: expected a model that can score its golden rows") from error
+            raise BundleError(
+                f"{bundle.model_file}: expected a model that can score its golden rows"
+            ) from error
         if not np.isfinite(missing).all():
             self.facts = self._describe(bundle, takes_missing=False)
 
@@ -92,10 +98,20 @@ class OnnxModel:
         width = len(bundle.spec.columns)
         forms = {facts.name: (facts.datatype, facts.shape) for facts in outputs}
         if inputs != [TensorFacts(name=INPUT, datatype="FP32", shape=(-1, width))]:
-            raise BundleError(f"{bundle.model_file}: expected one input, {INPUT}: FP32 [-1, {width}]")
+            raise BundleError(
+                f"{bundle.model_file}: expected one input, {INPUT}: FP32 [-1, {width}]"
+            )
         if forms.get(LABEL) != ("INT64", (-1,)) or forms.get(PROBABILITIES) != ("FP32", (-1, 2)):
-            raise BundleError(f"{bundle.model_file}: expected the outputs {LABEL}: INT64 [-1] and {PROBABILITIES}: FP32 [-1, 2]")
-        return ModelFacts(name=bundle.name, version=bundle.version, input=inputs[0], outputs=outputs, takes_missing=takes_missing)
+            raise BundleError(
+                f"{bundle.model_file}: expected the outputs {LABEL}: INT64 [-1] and {PROBABILITIES}: FP32 [-1, 2]"
+            )
+        return ModelFacts(
+            name=bundle.name,
+            version=bundle.version,
+            input=inputs[0],
+            outputs=outputs,
+            takes_missing=takes_missing,
+        )
 
 
 def _read_facts(node: Any) -> TensorFacts:

@@ -26,12 +26,16 @@ def load_credentials(files: TlsFiles) -> grpc.ServerCredentials:
     try:
         context.load_cert_chain(files.certificate, files.key, password=lambda: b"")
     except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
-        raise ServiceError(f"{files.certificate} and {files.key}: expected a certificate chain and its unencrypted key, PEM") from error
+        raise ServiceError(
+            f"{files.certificate} and {files.key}: expected a certificate chain and its unencrypted key, PEM"
+        ) from error
     if files.client_ca:
         try:
             context.load_verify_locations(files.client_ca)
         except OSError as error:
-            raise ServiceError(f"{files.client_ca}: expected certificates of authorities, PEM") from error
+            raise ServiceError(
+                f"{files.client_ca}: expected certificates of authorities, PEM"
+            ) from error
     return grpc.ssl_server_credentials(
         [(files.key.read_bytes(), files.certificate.read_bytes())],
         root_certificates=files.client_ca.read_bytes() if files.client_ca else None,

@@ -50,7 +50,10 @@ def test_scores_its_golden_rows_as_the_trainer_wrote(shipped: Bundle) -> None:
 
 def test_has_the_inputs_and_outputs_that_the_scoring_service_promises(shipped: Bundle) -> None:
     session = open_session(shipped.model_file)
-    sides = [(side.name, side.type, side.shape[1:]) for side in (*session.get_inputs(), *session.get_outputs())]
+    sides = [
+        (side.name, side.type, side.shape[1:])
+        for side in (*session.get_inputs(), *session.get_outputs())
+    ]
     assert sides == [
         ("input", "tensor(float)", [len(shipped.spec.columns)]),
         ("label", "tensor(int64)", []),
@@ -61,7 +64,11 @@ def test_has_the_inputs_and_outputs_that_the_scoring_service_promises(shipped: B
 def test_is_as_good_as_promised_and_sees_only_the_example_spec(shipped: Bundle) -> None:
     assert shipped.manifest["metrics"]["roc_auc"] >= 0.765
     assert shipped.manifest["reserved"] == 0.2
-    assert shipped.manifest["metrics"]["n"] + shipped.manifest["data"]["reserved"] == shipped.manifest["data"]["matched"] == 23_570
+    assert (
+        shipped.manifest["metrics"]["n"] + shipped.manifest["data"]["reserved"]
+        == shipped.manifest["data"]["matched"]
+        == 23_570
+    )
     assert shipped.spec == load_spec(HERE / "features.toml")
     assert shipped.name == "segment-scorer"
     assert len(shipped.quantiles) == 101
@@ -70,7 +77,9 @@ def test_is_as_good_as_promised_and_sees_only_the_example_spec(shipped: Bundle) 
 def test_holds_no_path_time_or_person(shipped: Bundle) -> None:
     words = ("cdnow", "example.invalid", "/", ".jsonl", "1997-", "T00:")
     assert not [word for word in words if word in json.dumps(shipped.manifest)]
-    assert not [word for word in words if len(word) > 3 and word.encode() in shipped.model_file.read_bytes()]
+    assert not [
+        word for word in words if len(word) > 3 and word.encode() in shipped.model_file.read_bytes()
+    ]
 
 
 def test_is_what_training_on_the_example_gives(shipped: Bundle, retrained: Bundle) -> None:
@@ -80,10 +89,17 @@ def test_is_what_training_on_the_example_gives(shipped: Bundle, retrained: Bundl
     assert np.abs(scores - shipped.golden_scores).max() < 1e-6
 
 
-def test_is_the_same_bytes_where_the_libraries_are_the_same(shipped: Bundle, retrained: Bundle) -> None:
+def test_is_the_same_bytes_where_the_libraries_are_the_same(
+    shipped: Bundle, retrained: Bundle
+) -> None:
     versions = shipped.manifest["versions"]
-    if any(version(library) != versions[library] for library in ("numpy", "scikit-learn", "skl2onnx")):
+    if any(
+        version(library) != versions[library] for library in ("numpy", "scikit-learn", "skl2onnx")
+    ):
         pytest.skip("other libraries than those that made the shipped bundle")
-    digests = [hashlib.sha256(bundle.model_file.read_bytes()).hexdigest() for bundle in (shipped, retrained)]
+    digests = [
+        hashlib.sha256(bundle.model_file.read_bytes()).hexdigest()
+        for bundle in (shipped, retrained)
+    ]
     assert digests[0] == digests[1]
     assert retrained.version == shipped.version

@@ -31,20 +31,28 @@ NEVER = {
 
 def modules_after(statement: str) -> set[str]:
     program = f"import sys, json\n{statement}\nprint(json.dumps(sorted(sys.modules)))"
-    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
+    )
     loaded: list[str] = json.loads(done.stdout.splitlines()[-1])
     return set(loaded)
 
 
 def test_the_default_path_imports_nothing_of_training_or_the_command_line() -> None:
     event = {"Endpoints": {"a": {"Metrics": {"RecencyDays": 5}}}}
-    loaded = modules_after(f"import function.handler; assert function.handler.handle({event!r}, None) is not None")
+    loaded = modules_after(
+        f"import function.handler; assert function.handler.handle({event!r}, None) is not None"
+    )
     assert loaded & NEVER == set()
     assert "onnxruntime" in loaded
 
 
 def test_wherever_onnx_runtime_is_loaded_its_telemetry_is_off() -> None:
-    sources = [path for folder in ("cli", "campaign", "function", "model", "service") for path in (ROOT / folder).rglob("*.py")]
+    sources = [
+        path
+        for folder in ("function", "model", "segment_scorer")
+        for path in (ROOT / folder).rglob("*.py")
+    ]
     importers = [
         path.relative_to(ROOT).as_posix()
         for path in sources
@@ -59,7 +67,13 @@ def test_the_default_path_does_not_import_grpc() -> None:
 
 
 def test_the_default_path_opens_no_store_of_profiles() -> None:
-    stores = {"function.external.sqlite", "function.external.dynamodb", "segment_scorer.external_store.build", "segment_scorer.external_store.sources", "sqlite3"}
+    stores = {
+        "function.external.sqlite",
+        "function.external.dynamodb",
+        "segment_scorer.external_store.build",
+        "segment_scorer.external_store.sources",
+        "sqlite3",
+    }
     assert not (stores | {"boto3", "botocore.session"}) & modules_after("import function.handler")
 
 
@@ -68,11 +82,23 @@ def test_a_sqlite_store_loads_sqlite_and_no_client_of_aws(tmp_path: Path) -> Non
         "SCORER_BUNDLE": str(make_external_bundle(tmp_path / "bundle")),
         "SCORER_PROFILES": f"sqlite:{make_store(tmp_path / 'profiles.sqlite', {})}",
     }
-    loaded = modules_after(f"from function.bootstrap import build_handler; build_handler({environ!r})")
+    loaded = modules_after(
+        f"from function.bootstrap import build_handler; build_handler({environ!r})"
+    )
     assert "sqlite3" in loaded
-    assert not {"boto3", "botocore.session", "segment_scorer.external_store.build", "segment_scorer.external_store.sources"} & loaded
+    assert (
+        not {
+            "boto3",
+            "botocore.session",
+            "segment_scorer.external_store.build",
+            "segment_scorer.external_store.sources",
+        }
+        & loaded
+    )
 
 
 def test_the_command_line_says_what_it_can_do_without_importing_what_does_it() -> None:
-    loaded = modules_after("import segment_scorer.cli.main; segment_scorer.cli.main.main(['--help'])")
+    loaded = modules_after(
+        "import segment_scorer.cli.main; segment_scorer.cli.main.main(['--help'])"
+    )
     assert not loaded & {"onnxruntime", "numpy", "typer", "sklearn", "pyarrow"}

@@ -35,14 +35,20 @@ def make_events(people: Mapping[str, tuple[float, str]]) -> dict[ModuleType, dic
     """The same people as each host sends them."""
     return {
         pinpoint: make_event({id_: person(*one) for id_, one in people.items()}),
-        connect: make_connect_event([{"ProfileId": id_, "CustomerData": profile(*one)} for id_, one in people.items()]),
+        connect: make_connect_event(
+            [{"ProfileId": id_, "CustomerData": profile(*one)} for id_, one in people.items()]
+        ),
     }
 
 
 def kept(host: ModuleType, reply: Any, sent: list[str]) -> list[str]:
     """Who is to be messaged, as the runner reads it."""
     read = host.read_reply(reply, sent)
-    return list(read) if host is pinpoint else [id_ for id_, data in read.items() if data["decision"] == "keep"]
+    return (
+        list(read)
+        if host is pinpoint
+        else [id_ for id_, data in read.items() if data["decision"] == "keep"]
+    )
 
 
 @pytest.fixture(params=[pinpoint, connect], ids=["pinpoint", "connect"])
@@ -63,7 +69,9 @@ def test_a_host_has_what_the_pipeline_asks_of_it(host: ModuleType) -> None:
         assert callable(getattr(host, name))
 
 
-def test_a_host_recognises_its_own_event_by_its_shape_and_no_other(host: ModuleType, recorded: dict[str, Any]) -> None:
+def test_a_host_recognises_its_own_event_by_its_shape_and_no_other(
+    host: ModuleType, recorded: dict[str, Any]
+) -> None:
     assert host.is_event(recorded)
     for other in (pinpoint, connect):
         assert other.is_event(recorded) == (other is host)
@@ -77,7 +85,9 @@ def test_a_batch_names_its_host_and_keeps_the_order(host: ModuleType) -> None:
     assert all(endpoint.problem is None for endpoint in batch.endpoints)
 
 
-def test_the_recorded_event_is_answered_and_not_changed(host: ModuleType, recorded: dict[str, Any]) -> None:
+def test_the_recorded_event_is_answered_and_not_changed(
+    host: ModuleType, recorded: dict[str, Any]
+) -> None:
     before = deepcopy(recorded)
     reply = make_handler({})(recorded)
     assert recorded == before
@@ -99,7 +109,9 @@ def test_the_recorded_event_is_answered_and_not_changed(host: ModuleType, record
         {"override": [{"campaign_id": "campaign", "threshold": 0.9}]},
     ],
 )
-def test_the_same_people_under_the_same_policy_and_model_get_the_same_decisions_from_both_hosts(policy: dict[str, Any]) -> None:
+def test_the_same_people_under_the_same_policy_and_model_get_the_same_decisions_from_both_hosts(
+    policy: dict[str, Any],
+) -> None:
     seen, replies = {}, {}
     for host, event in make_events(PEOPLE).items():
         watcher = Watcher()
@@ -131,6 +143,8 @@ def test_one_bad_person_costs_nobody_else(host: ModuleType) -> None:
     if host is pinpoint:
         event["Endpoints"] = {"bad": {"Metrics": "none"}, **event["Endpoints"]}
     else:
-        event["Items"]["CustomerProfiles"].insert(0, {"ProfileId": "bad", "CustomerData": '{"attributes":"none"}'})
+        event["Items"]["CustomerProfiles"].insert(
+            0, {"ProfileId": "bad", "CustomerData": '{"attributes":"none"}'}
+        )
     assert kept(host, make_handler({})(event), ["bad", *PEOPLE]) == ["bad", *expected]
     assert kept(host, make_handler({"unreadable": "drop"})(event), ["bad", *PEOPLE]) == expected

@@ -24,7 +24,11 @@ MESSAGES = {
     "ModelReadyRequest": {1: "string name", 2: "string version"},
     "ModelReadyResponse": {1: "bool ready"},
     "ServerMetadataRequest": {},
-    "ServerMetadataResponse": {1: "string name", 2: "string version", 3: "repeated string extensions"},
+    "ServerMetadataResponse": {
+        1: "string name",
+        2: "string version",
+        3: "repeated string extensions",
+    },
     "ModelMetadataRequest": {1: "string name", 2: "string version"},
     "ModelMetadataResponse": {
         1: "string name",
@@ -33,7 +37,11 @@ MESSAGES = {
         4: "repeated TensorMetadata inputs",
         5: "repeated TensorMetadata outputs",
     },
-    "ModelMetadataResponse.TensorMetadata": {1: "string name", 2: "string datatype", 3: "repeated int64 shape"},
+    "ModelMetadataResponse.TensorMetadata": {
+        1: "string name",
+        2: "string datatype",
+        3: "repeated int64 shape",
+    },
     "ModelInferRequest": {
         1: "string model_name",
         2: "string model_version",
@@ -85,7 +93,11 @@ MESSAGES = {
     },
 }
 CALLS = ["ServerLive", "ServerReady", "ModelReady", "ServerMetadata", "ModelMetadata", "ModelInfer"]
-TYPES = {getattr(FieldDescriptor, name): name.removeprefix("TYPE_").lower() for name in dir(FieldDescriptor) if name.startswith("TYPE_")}
+TYPES = {
+    getattr(FieldDescriptor, name): name.removeprefix("TYPE_").lower()
+    for name in dir(FieldDescriptor)
+    if name.startswith("TYPE_")
+}
 
 
 def describe(field: FieldDescriptor) -> str:
@@ -119,9 +131,17 @@ def test_there_are_no_other_messages() -> None:
 def test_the_service_has_the_protocols_six_calls() -> None:
     service = DESCRIPTOR.services_by_name["GRPCInferenceService"]
     assert service.full_name == "inference.GRPCInferenceService"
-    assert [(m.name, m.input_type.name, m.output_type.name) for m in service.methods] == [(c, f"{c}Request", f"{c}Response") for c in CALLS]
+    assert [(m.name, m.input_type.name, m.output_type.name) for m in service.methods] == [
+        (c, f"{c}Request", f"{c}Response") for c in CALLS
+    ]
 
 
 def test_the_committed_stubs_are_what_the_definition_makes() -> None:
-    done = subprocess.run([sys.executable, "-m", "tools.stubs", "--check"], cwd=ROOT, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-m", "tools.stubs", "--check"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr

@@ -19,20 +19,31 @@ from segment_scorer.service.server import Service, ServiceSettings, load_model
 from tests.bundles import make_bundle
 
 ROOT = Path(__file__).parents[2]
-KINDS = ["bundled", *map("-".join, itertools.product(("tcp", "unix"), ("FP32", "FP64"), ("raw", "contents")))]
+KINDS = [
+    "bundled",
+    *map("-".join, itertools.product(("tcp", "unix"), ("FP32", "FP64"), ("raw", "contents"))),
+]
 
 
 @pytest.fixture(scope="module", params=["shipped", "tiny"])
 def bundle(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     directory = ROOT / "model" / "artifact"
-    return load_bundle(directory if request.param == "shipped" else make_bundle(tmp_path_factory.mktemp("agree") / "bundle"))
+    return load_bundle(
+        directory
+        if request.param == "shipped"
+        else make_bundle(tmp_path_factory.mktemp("agree") / "bundle")
+    )
 
 
 @pytest.fixture(scope="module")
-def make_scorer(bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Scorer]]:
+def make_scorer(
+    bundle: Bundle, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[[str], Scorer]]:
     listen = ("127.0.0.1:0", f"unix:{tmp_path_factory.mktemp('sock')}/s.sock")
-    service = Service(load_model(bundle.directory), ServiceSettings(bundle=bundle.directory, listen=listen))
-    targets = dict(zip(("tcp", "unix"), segment_scorer.service.addresses, strict=True))
+    service = Service(
+        load_model(bundle.directory), ServiceSettings(bundle=bundle.directory, listen=listen)
+    )
+    targets = dict(zip(("tcp", "unix"), service.addresses, strict=True))
 
     def make(kind: str) -> Scorer:
         if kind == "bundled":
@@ -55,7 +66,9 @@ def make_rows(bundle: Bundle, count: int) -> Matrix:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_scores_the_golden_rows_as_the_trainer_wrote(make_scorer: Callable[[str], Scorer], bundle: Bundle, kind: str) -> None:
+def test_scores_the_golden_rows_as_the_trainer_wrote(
+    make_scorer: Callable[[str], Scorer], bundle: Bundle, kind: str
+) -> None:
     scores = make_scorer(kind).score_batch(bundle.golden_rows, 30.0)
     assert (scores.dtype, scores.shape) == (np.float64, bundle.golden_scores.shape)
     assert np.allclose(scores, bundle.golden_scores, rtol=0, atol=1e-6)
@@ -63,13 +76,19 @@ def test_scores_the_golden_rows_as_the_trainer_wrote(make_scorer: Callable[[str]
 
 @pytest.mark.parametrize("kind", KINDS[1:])
 @pytest.mark.parametrize("count", [1, 50, 1000])
-def test_agrees_with_the_bundled_scorer_bit_for_bit(make_scorer: Callable[[str], Scorer], bundle: Bundle, kind: str, count: int) -> None:
+def test_agrees_with_the_bundled_scorer_bit_for_bit(
+    make_scorer: Callable[[str], Scorer], bundle: Bundle, kind: str, count: int
+) -> None:
     rows = make_rows(bundle, count)
-    assert np.array_equal(make_scorer(kind).score_batch(rows, 30.0), make_scorer("bundled").score_batch(rows, 30.0))
+    assert np.array_equal(
+        make_scorer(kind).score_batch(rows, 30.0), make_scorer("bundled").score_batch(rows, 30.0)
+    )
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_gives_probabilities_and_leaves_the_matrix_alone(make_scorer: Callable[[str], Scorer], bundle: Bundle, kind: str) -> None:
+def test_gives_probabilities_and_leaves_the_matrix_alone(
+    make_scorer: Callable[[str], Scorer], bundle: Bundle, kind: str
+) -> None:
     rows = make_rows(bundle, 30)
     before = rows.tobytes()
     scores = make_scorer(kind).score_batch(rows, 30.0)
@@ -78,7 +97,9 @@ def test_gives_probabilities_and_leaves_the_matrix_alone(make_scorer: Callable[[
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_says_name_and_version_of_the_model(make_scorer: Callable[[str], Scorer], bundle: Bundle, kind: str) -> None:
+def test_says_name_and_version_of_the_model(
+    make_scorer: Callable[[str], Scorer], bundle: Bundle, kind: str
+) -> None:
     scorer = make_scorer(kind)
     scorer.score_batch(bundle.golden_rows, 30.0)
     assert scorer.label == bundle.label

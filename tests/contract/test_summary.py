@@ -23,7 +23,9 @@ TEXTS = {"model", "scheduled_time", "mode", "host"}
 
 
 def publish(folder: Path, terms: Terms) -> dict[str, Any]:
-    counts = Counter({name: 2 for name in KEYS if name not in TEXTS | {"seconds"}} | {"received": 6})
+    counts = Counter(
+        {name: 2 for name in KEYS if name not in TEXTS | {"seconds"}} | {"received": 6}
+    )
     ledger = Ledger({}, [], [], terms)
     ledger.summary = close_books(counts, terms, 1.23456)
     with lock_folder(folder), open_outputs(folder, {}) as outputs:
@@ -34,7 +36,12 @@ def publish(folder: Path, terms: Terms) -> dict[str, Any]:
 
 def test_a_run_that_knows_everything_writes_every_key_with_a_value(tmp_path: Path) -> None:
     terms = Terms(
-        scheduled_time="2026-01-31T19:00:00.000Z", activity_id="a", knows_decisions=True, knows_drops=True, model="m@1", mode="filter"
+        scheduled_time="2026-01-31T19:00:00.000Z",
+        activity_id="a",
+        knows_decisions=True,
+        knows_drops=True,
+        model="m@1",
+        mode="filter",
     )
     assert publish(tmp_path, terms) == {
         **{name: 2 for name in KEYS if name not in TEXTS},
@@ -56,7 +63,15 @@ def test_what_is_unknown_is_null_and_never_left_out(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", KEYS)
 def test_each_value_has_its_type(name: str, tmp_path: Path) -> None:
-    value = publish(tmp_path, Terms(scheduled_time="t", activity_id="a", knows_decisions=True, knows_drops=True, model="m", mode="shadow"))[
-        name
-    ]
+    value = publish(
+        tmp_path,
+        Terms(
+            scheduled_time="t",
+            activity_id="a",
+            knows_decisions=True,
+            knows_drops=True,
+            model="m",
+            mode="shadow",
+        ),
+    )[name]
     assert type(value) is (str if name in TEXTS else float if name == "seconds" else int)

@@ -40,5 +40,7 @@ for folder in map(Path, FOLDERS):
             program.unlink(missing_ok=True)
 Path(__file__).unlink()
 assert not any(
-    os.access(f"{folder}/{name}", os.X_OK) for folder in FOLDERS for name in ("find", "xargs", "tar", "useradd", "su", "ldconfig")
+    os.access(f"{folder}/{name}", os.X_OK)
+    for folder in FOLDERS
+    for name in ("find", "xargs", "tar", "useradd", "su", "ldconfig")
 )

@@ -47,7 +47,9 @@ def image(engine: Engine) -> str:
 def require_image(engine: Engine, target: str) -> str:
     """The name of a target's image, which is there."""
     name = name_image({**os.environ, "TARGET": target})
-    assert engine.succeeds("image", "inspect", name), f"expected the image {name}; run `make image-test`, which builds it"
+    assert engine.succeeds("image", "inspect", name), (
+        f"expected the image {name}; run `make image-test`, which builds it"
+    )
     return name
 
 

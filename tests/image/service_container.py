@@ -13,7 +13,13 @@ from tools.image.engine import Engine
 
 PATIENCE = 180.0
 # A read-only disk but /tmp, no rights beyond a plain process; the user is the image's own.
-LIMITS = ("--read-only", "--tmpfs=/tmp:size=16m,mode=1777", "--cap-drop=ALL", "--security-opt=no-new-privileges", "--memory=256m")
+LIMITS = (
+    "--read-only",
+    "--tmpfs=/tmp:size=16m,mode=1777",
+    "--cap-drop=ALL",
+    "--security-opt=no-new-privileges",
+    "--memory=256m",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,9 +32,14 @@ class ServiceContainer:
 
     def is_healthy(self) -> bool:
         """What the image's own health check says."""
-        if self.engine.program == "podman":  # which leaves it to systemd to run it from time to time
+        if (
+            self.engine.program == "podman"
+        ):  # which leaves it to systemd to run it from time to time
             return self.engine.succeeds("healthcheck", "run", self.name)
-        return self.engine.ask("inspect", "--format", "{{.State.Health.Status}}", self.name).strip() == "healthy"
+        return (
+            self.engine.ask("inspect", "--format", "{{.State.Health.Status}}", self.name).strip()
+            == "healthy"
+        )
 
     def wait_until(self, *, healthy: bool) -> None:
         deadline = time.monotonic() + PATIENCE
@@ -39,7 +50,11 @@ class ServiceContainer:
 
 @contextlib.contextmanager
 def run_service(
-    engine: Engine, image: str, *options: str, port: int = 8081, mounts: Mapping[Path, str] | None = None
+    engine: Engine,
+    image: str,
+    *options: str,
+    port: int = 8081,
+    mounts: Mapping[Path, str] | None = None,
 ) -> Iterator[ServiceContainer]:
     """Start the image with `options` of `segment-scorer serve` and give it once it is healthy. `port` is the one inside."""
     outside = find_free_port()

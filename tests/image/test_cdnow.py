@@ -18,14 +18,36 @@ CUSTOMERS = 23_570
 
 def run_segment(segment: Path, out: Path, hook: str) -> None:
     subprocess.run(
-        [sys.executable, "-m", "segment_scorer.cli.main", "run", str(segment), "--out", str(out), "--hook", hook, "--scheduled-time", "1997-09-30"],
+        [
+            sys.executable,
+            "-m",
+            "segment_scorer.cli.main",
+            "run",
+            str(segment),
+            "--out",
+            str(out),
+            "--hook",
+            hook,
+            "--scheduled-time",
+            "1997-09-30",
+        ],
         cwd=ROOT,
         check=True,
     )
 
 
-def test_keeps_and_scores_the_whole_segment_as_the_function_does_in_process(start: Start, tmp_path: Path) -> None:
-    subprocess.run([sys.executable, str(ROOT / "examples" / "cdnow" / "make_endpoints.py"), "--out", str(tmp_path)], check=True)
+def test_keeps_and_scores_the_whole_segment_as_the_function_does_in_process(
+    start: Start, tmp_path: Path
+) -> None:
+    subprocess.run(
+        [
+            sys.executable,
+            str(ROOT / "examples" / "cdnow" / "make_endpoints.py"),
+            "--out",
+            str(tmp_path),
+        ],
+        check=True,
+    )
     segment = tmp_path / "endpoints.jsonl.gz"
     run_segment(segment, tmp_path / "here", "local")
     with start(memory=128) as container:
@@ -36,7 +58,9 @@ def test_keeps_and_scores_the_whole_segment_as_the_function_does_in_process(star
     assert 0 < summary["kept"] < CUSTOMERS
     assert summary["failed"] == 0
     assert (there / "scores.csv").read_bytes() == keep_scores_of_the_kept(here).encode()
-    assert gzip.decompress((there / "segment.jsonl.gz").read_bytes()) == gzip.decompress((here / "segment.jsonl.gz").read_bytes())
+    assert gzip.decompress((there / "segment.jsonl.gz").read_bytes()) == gzip.decompress(
+        (here / "segment.jsonl.gz").read_bytes()
+    )
 
 
 def keep_scores_of_the_kept(out: Path) -> str:

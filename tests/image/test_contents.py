@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.image.conftest import FIND_UNREADABLE, ROOT
 from tools.image.build import read_version
 from tools.image.container import Container
 from tools.image.engine import Engine
-from tests.image.conftest import FIND_UNREADABLE, ROOT
 
 pytestmark = pytest.mark.image
 MOST_BEYOND_THE_BASE = 250_000_000
@@ -35,7 +35,12 @@ import pathlib, sys
 print(*(path.relative_to(sys.argv[1]) for path in pathlib.Path(sys.argv[1]).rglob("*") if path.is_file()), sep="\\n")
 """
 # Marker of a locked package -> whether it holds in the image.
-MARKERS = {None: True, "python_full_version >= '3.12'": True, "python_full_version < '3.12'": False, "sys_platform == 'win32'": False}
+MARKERS = {
+    None: True,
+    "python_full_version >= '3.12'": True,
+    "python_full_version < '3.12'": False,
+    "sys_platform == 'win32'": False,
+}
 AT_A_COLD_START = ("awslambdaric.__main__", "awslambdaric.bootstrap", "function.handler")
 
 
@@ -63,12 +68,25 @@ def test_hadolint_is_able_to_fail(tool: Callable[[str], str], tmp_path: Path) ->
 
 def test_has_the_structure_that_is_written_down(tool: Callable[[str], str], archive: Path) -> None:
     config = Path(__file__).with_name("structure.yaml")
-    done = run_tool(tool("container-structure-test"), "test", "--driver", "tar", "--image", archive, "--config", config)
+    done = run_tool(
+        tool("container-structure-test"),
+        "test",
+        "--driver",
+        "tar",
+        "--image",
+        archive,
+        "--config",
+        config,
+    )
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_keeps_a_bill_of_materials_with_exactly_the_locked_packages(tool: Callable[[str], str], archive: Path) -> None:
-    assert write_bill(tool("syft"), archive, SBOM) == read_locked(os.environ.get("FUNCTION_SET") or "function")
+def test_keeps_a_bill_of_materials_with_exactly_the_locked_packages(
+    tool: Callable[[str], str], archive: Path
+) -> None:
+    assert write_bill(tool("syft"), archive, SBOM) == read_locked(
+        os.environ.get("FUNCTION_SET") or "function"
+    )
 
 
 def write_bill(syft: str, archive: Path, bill: Path) -> set[tuple[str, str]]:
@@ -84,7 +102,8 @@ def write_bill(syft: str, archive: Path, bill: Path) -> set[tuple[str, str]]:
     return {
         (part["name"], part["version"])
         for part in content["components"]
-        if part.get("purl", "").startswith("pkg:pypi/") and "/opt/venv/" in json.dumps(part["properties"])
+        if part.get("purl", "").startswith("pkg:pypi/")
+        and "/opt/venv/" in json.dumps(part["properties"])
     }
 
 
@@ -101,7 +120,9 @@ def read_locked(name: str) -> set[tuple[str, str]]:
 
 
 def test_adds_at_most_250_megabytes_to_the_base(engine: Engine, image: str) -> None:
-    added = engine.ask("run", "--rm", "--entrypoint", "du", image, "--bytes", "--summarize", "/opt", "/var/task")
+    added = engine.ask(
+        "run", "--rm", "--entrypoint", "du", image, "--bytes", "--summarize", "/opt", "/var/task"
+    )
     assert sum(int(line.split()[0]) for line in added.splitlines()) <= MOST_BEYOND_THE_BASE
 
 
@@ -123,13 +144,30 @@ COMMAND_LINE_ONLY = {
 def test_holds_of_our_code_only_what_serves(idle: Container) -> None:
     found = set(idle.ask("python", "-c", LIST_FILES, "/var/task").splitlines())
     tracked = subprocess.run(
-        ["git", "-C", str(ROOT), "ls-files", "--cached", "--others", "--exclude-standard", "function", "model", "protos"],
+        [
+            "git",
+            "-C",
+            str(ROOT),
+            "ls-files",
+            "--cached",
+            "--others",
+            "--exclude-standard",
+            "function",
+            "model",
+            "protos",
+        ],
         capture_output=True,
         text=True,
         check=True,
     ).stdout.splitlines()
-    serving = {path for path in tracked if not path.startswith("model/training/") and path not in COMMAND_LINE_ONLY}
-    assert found == {path for path in serving if not path.endswith((".proto", ".pyi", ".md", ".png"))}
+    serving = {
+        path
+        for path in tracked
+        if not path.startswith("model/training/") and path not in COMMAND_LINE_ONLY
+    }
+    assert found == {
+        path for path in serving if not path.endswith((".proto", ".pyi", ".md", ".png"))
+    }
 
 
 @pytest.mark.parametrize(
@@ -145,7 +183,9 @@ def test_holds_of_our_code_only_what_serves(idle: Container) -> None:
         "/var/task/model/training",
     ],
 )
-def test_leaves_behind_what_only_the_build_needed(path: str, idle: Container, engine: Engine) -> None:
+def test_leaves_behind_what_only_the_build_needed(
+    path: str, idle: Container, engine: Engine
+) -> None:
     as_root = "exec", "--user=0", idle.name, "test", "-e"
     assert engine.succeeds(*as_root, "/opt/venv/bin/python")
     assert not engine.succeeds(*as_root, path)
@@ -177,9 +217,26 @@ def test_would_compile_everything_without_its_bytecode(idle: Container) -> None:
     assert any(path.startswith("/opt/venv/") for path in compiled)
 
 
-@pytest.mark.parametrize("module", ["sklearn", "scipy", "pandas", "boto3", "skl2onnx", "onnx", "pytest", "typer", "model.training"])
-def test_cannot_import_what_serves_no_event(module: str, idle: Container, engine: Engine, image: str) -> None:
-    assert engine.succeeds("exec", idle.name, "python", "-c", f"import {module}") == (module == "boto3" and "dynamodb" in image)
+@pytest.mark.parametrize(
+    "module",
+    [
+        "sklearn",
+        "scipy",
+        "pandas",
+        "boto3",
+        "skl2onnx",
+        "onnx",
+        "pytest",
+        "typer",
+        "model.training",
+    ],
+)
+def test_cannot_import_what_serves_no_event(
+    module: str, idle: Container, engine: Engine, image: str
+) -> None:
+    assert engine.succeeds("exec", idle.name, "python", "-c", f"import {module}") == (
+        module == "boto3" and "dynamodb" in image
+    )
 
 
 def test_onnx_runtime_reports_nothing_to_its_maker(idle: Container) -> None:
@@ -187,10 +244,14 @@ def test_onnx_runtime_reports_nothing_to_its_maker(idle: Container) -> None:
 
 
 def test_is_labelled_with_the_projects_version(engine: Engine, image: str) -> None:
-    labels = json.loads(engine.ask("image", "inspect", "--format", "{{json .Config.Labels}}", image))
+    labels = json.loads(
+        engine.ask("image", "inspect", "--format", "{{json .Config.Labels}}", image)
+    )
     assert labels["org.opencontainers.image.version"] == read_version()
 
 
 def test_function_is_the_default_target() -> None:
-    stages = re.findall(r"^FROM .* AS (\S+)$", (ROOT / "Dockerfile").read_text("utf-8"), re.MULTILINE)
+    stages = re.findall(
+        r"^FROM .* AS (\S+)$", (ROOT / "Dockerfile").read_text("utf-8"), re.MULTILINE
+    )
     assert stages[-1] == "function"

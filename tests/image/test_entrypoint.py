@@ -8,10 +8,10 @@ import sys
 
 import pytest
 
+from tests.image.conftest import ROOT, Start
 from tools.image.container import EMULATOR_PATH
 from tools.image.emulator import fetch_emulator, find_free_port
 from tools.image.engine import Engine
-from tests.image.conftest import ROOT, Start
 
 pytestmark = pytest.mark.image
 
@@ -27,24 +27,34 @@ def run(engine: Engine, image: str, *options: str) -> subprocess.CompletedProces
     )
 
 
-def test_says_what_it_expected_outside_lambda_without_an_emulator(engine: Engine, image: str) -> None:
+def test_says_what_it_expected_outside_lambda_without_an_emulator(
+    engine: Engine, image: str
+) -> None:
     done = run(engine, image)
     assert done.returncode == 1
     (line,) = done.stderr.splitlines()
-    assert line.startswith("segment-scorer: expected AWS_LAMBDA_RUNTIME_API, which Lambda sets, or AWS's runtime interface emulator at /")
+    assert line.startswith(
+        "segment-scorer: expected AWS_LAMBDA_RUNTIME_API, which Lambda sets, or AWS's runtime interface emulator at /"
+    )
 
 
-def test_runs_the_runtime_client_in_lambda_even_where_an_emulator_is_mounted(engine: Engine, image: str) -> None:
+def test_runs_the_runtime_client_in_lambda_even_where_an_emulator_is_mounted(
+    engine: Engine, image: str
+) -> None:
     nobody_listens = "--env=AWS_LAMBDA_RUNTIME_API=127.0.0.1:1"
     done = run(engine, image, nobody_listens, f"--volume={fetch_emulator()}:{EMULATOR_PATH}:ro")
     assert done.returncode != 0
-    assert "Failed to get next" in done.stderr  # the client's words; the emulator would have listened, and waited
+    assert (
+        "Failed to get next" in done.stderr
+    )  # the client's words; the emulator would have listened, and waited
 
 
 def test_a_person_sees_every_examples_reply(engine: Engine, image: str) -> None:
     port = str(find_free_port())
     command = [sys.executable, "-m", "tools.image.emulate", "--image", image, "--port", port]
-    done = subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
     for path in (ROOT / "examples" / "events").glob("*.json"):
         assert f"--- {path.name}: HTTP 200" in done.stdout
@@ -54,7 +64,11 @@ def test_invoke_shows_the_containers_reply(start: Start) -> None:
     event = ROOT / "examples" / "events" / "cdnow-five-customers.json"
     with start(memory=512) as container:
         command = [sys.executable, "-m", "segment_scorer.cli.main", "invoke", str(event), "--hook"]
-        there = subprocess.run([*command, container.emulator.url], cwd=ROOT, capture_output=True, text=True, check=True)
-        here = subprocess.run([*command, "local"], cwd=ROOT, capture_output=True, text=True, check=True)
+        there = subprocess.run(
+            [*command, container.emulator.url], cwd=ROOT, capture_output=True, text=True, check=True
+        )
+        here = subprocess.run(
+            [*command, "local"], cwd=ROOT, capture_output=True, text=True, check=True
+        )
     assert json.loads(there.stdout) == json.loads(here.stdout)
     assert there.stderr == ""

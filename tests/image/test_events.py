@@ -21,12 +21,16 @@ def read_example(name: str = "cdnow-five-customers.json") -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("memory", [128, 512])
-def test_answers_every_example_as_the_function_does_in_process(memory: int, start: Start, answer_in_process: AnswerInProcess) -> None:
+def test_answers_every_example_as_the_function_does_in_process(
+    memory: int, start: Start, answer_in_process: AnswerInProcess
+) -> None:
     with start(memory=memory) as container:
         check_examples(container, answer_in_process)
 
 
-def test_answers_the_largest_event_within_128_megabytes(start: Start, answer_in_process: AnswerInProcess) -> None:
+def test_answers_the_largest_event_within_128_megabytes(
+    start: Start, answer_in_process: AnswerInProcess
+) -> None:
     event = read_example()
     person = next(iter(event["Endpoints"].values()))
     room = (LAMBDA_REQUEST_LIMIT - 100_000) // pinpoint.LARGEST_BATCH - len(json.dumps(person))
@@ -43,7 +47,11 @@ def test_reads_a_policy_and_settings_from_outside(start: Start, tmp_path: Path) 
     policy = tmp_path / "policy.toml"
     policy.write_text('mode = "annotate"\nscore_attribute = "Chance"\n')
     tmp_path.chmod(0o755)
-    with start(memory=128, environ={"SCORER_POLICY": "/etc/scorer/policy.toml"}, mounts={policy: "/etc/scorer/policy.toml"}) as container:
+    with start(
+        memory=128,
+        environ={"SCORER_POLICY": "/etc/scorer/policy.toml"},
+        mounts={policy: "/etc/scorer/policy.toml"},
+    ) as container:
         reply = container.emulator.post(read_example()).json()
     assert len(reply) == 5
     assert all(endpoint["Attributes"]["Chance"] for endpoint in reply.values())

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from tools.image.container import Container
 from tests.image.conftest import Start
 from tests.image.test_events import read_example
+from tools.image.container import Container
 
 pytestmark = pytest.mark.image
 
@@ -35,14 +35,20 @@ def assert_serves(container: Container, answer_in_process: Callable[[Any], Any])
 
 # Long enough for a busy machine to start the function anew, which counts against it.
 @pytest.mark.parametrize("container", [20], indirect=True)
-def test_serves_the_next_event_after_a_timeout(container: Container, answer_in_process: Callable[[Any], Any]) -> None:
+def test_serves_the_next_event_after_a_timeout(
+    container: Container, answer_in_process: Callable[[Any], Any]
+) -> None:
     answer = container.emulator.post({**read_example(), "Sabotage": "sleep"})
     assert answer.text == "Task timed out after 20.00 seconds"
     assert_serves(container, answer_in_process)
 
 
-@pytest.mark.parametrize(("harm", "status"), [("exit", "exit status 3"), ("abort", "signal: aborted")])
-def test_serves_the_next_event_after_a_crash(harm: str, status: str, container: Container, answer_in_process: Callable[[Any], Any]) -> None:
+@pytest.mark.parametrize(
+    ("harm", "status"), [("exit", "exit status 3"), ("abort", "signal: aborted")]
+)
+def test_serves_the_next_event_after_a_crash(
+    harm: str, status: str, container: Container, answer_in_process: Callable[[Any], Any]
+) -> None:
     assert_serves(container, answer_in_process)
     answer = container.emulator.post({**read_example(), "Sabotage": harm})
     assert answer.status == 502
@@ -51,7 +57,9 @@ def test_serves_the_next_event_after_a_crash(harm: str, status: str, container: 
     assert_serves(container, answer_in_process)
 
 
-def test_is_killed_at_128_megabytes_and_serves_the_next_event(container: Container, answer_in_process: Callable[[Any], Any]) -> None:
+def test_is_killed_at_128_megabytes_and_serves_the_next_event(
+    container: Container, answer_in_process: Callable[[Any], Any]
+) -> None:
     answer = container.emulator.post({**read_example(), "Sabotage": "memory"})
     assert answer.status == 502
     assert "signal: killed" in answer.json()["errorMessage"]
@@ -59,7 +67,9 @@ def test_is_killed_at_128_megabytes_and_serves_the_next_event(container: Contain
     assert_serves(container, answer_in_process)
 
 
-def test_ends_by_itself_on_sigterm(container: Container, answer_in_process: Callable[[Any], Any]) -> None:
+def test_ends_by_itself_on_sigterm(
+    container: Container, answer_in_process: Callable[[Any], Any]
+) -> None:
     assert_serves(container, answer_in_process)
     assert container.stop() == 0
     assert "Received signal signal=terminated" in container.emulator.stderr

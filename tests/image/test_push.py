@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.image.conftest import require_image
 from tools.image.build import VARIANTS, read_revision
 from tools.image.engine import Engine
-from tests.image.conftest import require_image
 
 ROOT = Path(__file__).parents[2]
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -32,16 +32,22 @@ pytestmark = pytest.mark.image
 @pytest.fixture(scope="module")
 def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a registry that has nothing in it."""
-    assert shutil.which("docker-registry"), "expected a registry server: apt-get install docker-registry"
+    assert shutil.which("docker-registry"), (
+        "expected a registry server: apt-get install docker-registry"
+    )
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     folder = tmp_path_factory.mktemp("registry")
     storage = {"filesystem": {"rootdirectory": str(folder / "storage")}}
-    (folder / "config.yml").write_text(json.dumps({"version": "0.1", "storage": storage, "http": {"addr": f"127.0.0.1:{port}"}}))
+    (folder / "config.yml").write_text(
+        json.dumps({"version": "0.1", "storage": storage, "http": {"addr": f"127.0.0.1:{port}"}})
+    )
     with (
         (folder / "log").open("w") as log,
-        subprocess.Popen(["docker-registry", "serve", folder / "config.yml"], stdout=log, stderr=log) as server,
+        subprocess.Popen(
+            ["docker-registry", "serve", folder / "config.yml"], stdout=log, stderr=log
+        ) as server,
     ):
         try:
             deadline = time.monotonic() + PATIENCE
@@ -69,7 +75,13 @@ def build(engine: Engine, image: str, tmp_path: Path) -> Iterator[Build]:
         labels = f'org.opencontainers.image.version="9.9.9" org.opencontainers.image.revision="{revision}" content="{content}"'
         (folder / "Dockerfile").write_text(f"FROM {image}\nLABEL {labels}\n")
         name = f"segment-scorer-push-test:{content}"
-        engine.ask("build", *(["--pull=never"] if engine.program == "podman" else []), "--tag", name, str(folder))
+        engine.ask(
+            "build",
+            *(["--pull=never"] if engine.program == "podman" else []),
+            "--tag",
+            name,
+            str(folder),
+        )
         made.append(name)
         return name
 
@@ -79,11 +91,27 @@ def build(engine: Engine, image: str, tmp_path: Path) -> Iterator[Build]:
 
 
 def push(
-    image: str | None, repository: str, *, revision: str = COMMIT, choice: Mapping[str, str] | None = None
+    image: str | None,
+    repository: str,
+    *,
+    revision: str = COMMIT,
+    choice: Mapping[str, str] | None = None,
 ) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", PUSH, revision, "--repository", repository, *(["--image", image] if image else [])]
-    environ = {key: value for key, value in os.environ.items() if key not in VARIANTS} | dict(choice or {})
-    return subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, check=False)
+    command = [
+        sys.executable,
+        "-c",
+        PUSH,
+        revision,
+        "--repository",
+        repository,
+        *(["--image", image] if image else []),
+    ]
+    environ = {key: value for key, value in os.environ.items() if key not in VARIANTS} | dict(
+        choice or {}
+    )
+    return subprocess.run(
+        command, cwd=ROOT, env=environ, capture_output=True, text=True, check=False
+    )
 
 
 def tags_of(repository: str) -> dict[str, str]:
@@ -94,13 +122,18 @@ def tags_of(repository: str) -> dict[str, str]:
     digests = {}
     for tag in tags:
         request = urllib.request.Request(f"http://{host}/v2/{name}/manifests/{tag}", method="HEAD")
-        request.add_header("Accept", "application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.v2+json")
+        request.add_header(
+            "Accept",
+            "application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.v2+json",
+        )
         with urllib.request.urlopen(request, timeout=PATIENCE) as answer:  # noqa: S310
             digests[tag] = answer.headers["Docker-Content-Digest"]
     return digests
 
 
-def test_an_image_is_pushed_by_version_and_revision_and_named_by_the_registrys_digest(registry: str, build: Build) -> None:
+def test_an_image_is_pushed_by_version_and_revision_and_named_by_the_registrys_digest(
+    registry: str, build: Build
+) -> None:
     repository = f"{registry}/team/first"
     done = push(build("one"), repository)
     assert done.returncode == 0, done.stderr
@@ -109,7 +142,9 @@ def test_an_image_is_pushed_by_version_and_revision_and_named_by_the_registrys_d
     assert {f"{repository}@{digest}" for digest in tags.values()} == {done.stdout.strip()}
 
 
-def test_pushing_again_changes_nothing_and_says_the_same_digest(registry: str, build: Build) -> None:
+def test_pushing_again_changes_nothing_and_says_the_same_digest(
+    registry: str, build: Build
+) -> None:
     repository = f"{registry}/team/again"
     image = build("one")
     first = push(image, repository)
@@ -119,17 +154,23 @@ def test_pushing_again_changes_nothing_and_says_the_same_digest(registry: str, b
     assert "is there already" in second.stderr
 
 
-def test_another_image_of_the_same_revision_is_refused_and_no_tag_moves(registry: str, build: Build) -> None:
+def test_another_image_of_the_same_revision_is_refused_and_no_tag_moves(
+    registry: str, build: Build
+) -> None:
     repository = f"{registry}/team/moved"
     assert push(build("one"), repository).returncode == 0
     before = tags_of(repository)
     done = push(build("two"), repository)
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.startswith("push: the tag of this version and revision names another image there, and is never moved")
+    assert done.stderr.startswith(
+        "push: the tag of this version and revision names another image there, and is never moved"
+    )
     assert tags_of(repository) == before
 
 
-def test_the_next_revision_gets_its_own_tag_and_the_versions_tag_stays(registry: str, build: Build) -> None:
+def test_the_next_revision_gets_its_own_tag_and_the_versions_tag_stays(
+    registry: str, build: Build
+) -> None:
     repository = f"{registry}/team/next"
     assert push(build("one"), repository).returncode == 0
     before = tags_of(repository)
@@ -148,28 +189,50 @@ def test_images_of_a_changed_tree_get_a_tag_each(registry: str, build: Build) ->
     assert all(tag.startswith("9.9.9-0123456789ab-dirty-") for tag in tags)
 
 
-def test_what_was_pushed_can_be_pulled_by_its_digest(registry: str, build: Build, engine: Engine) -> None:
+def test_what_was_pushed_can_be_pulled_by_its_digest(
+    registry: str, build: Build, engine: Engine
+) -> None:
     image = build("one")
     reference = push(image, f"{registry}/team/pulled").stdout.strip()
     engine.ask("pull", *(["--tls-verify=false"] if engine.program == "podman" else []), reference)
-    ids = [engine.ask("image", "inspect", "--format", "{{.Id}}", name).strip() for name in (image, reference)]
+    ids = [
+        engine.ask("image", "inspect", "--format", "{{.Id}}", name).strip()
+        for name in (image, reference)
+    ]
     assert ids[0] == ids[1]
 
 
 def test_an_image_of_another_state_of_the_tree_is_not_pushed(registry: str, build: Build) -> None:
-    command = [sys.executable, "-m", "tools.release.push", "--repository", f"{registry}/team/stale", "--image", build("one")]
+    command = [
+        sys.executable,
+        "-m",
+        "tools.release.push",
+        "--repository",
+        f"{registry}/team/stale",
+        "--image",
+        build("one"),
+    ]
     assert read_revision() != COMMIT
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.startswith("push: expected an image of the tree as it stands, and this one was built from another state of it")
+    assert done.stderr.startswith(
+        "push: expected an image of the tree as it stands, and this one was built from another state of it"
+    )
 
 
-def test_function_and_service_of_one_revision_go_to_one_repository_under_tags_of_their_own(registry: str, engine: Engine) -> None:
+def test_function_and_service_of_one_revision_go_to_one_repository_under_tags_of_their_own(
+    registry: str, engine: Engine
+) -> None:
     repository, pushed = f"{registry}/team/both", {}
     for target in ("function", "service"):
         (facts,) = json.loads(engine.ask("image", "inspect", require_image(engine, target)))
         choice = {name: os.environ.get(name, "") for name in VARIANTS} | {"TARGET": target}
-        done = push(None, repository, revision=facts["Config"]["Labels"]["org.opencontainers.image.revision"], choice=choice)
+        done = push(
+            None,
+            repository,
+            revision=facts["Config"]["Labels"]["org.opencontainers.image.revision"],
+            choice=choice,
+        )
         assert done.returncode == 0, done.stderr
         pushed[target] = done.stdout.strip().partition("@")[2]
     tags = tags_of(repository)

@@ -18,18 +18,35 @@ from typing import Any
 import boto3
 import pytest
 
-from tools.release.stack import derive_revision
 from tests.aws import run_moto
 from tests.templates import ROOT, TEMPLATE, load_definition, program
-from tests.unit.test_deploy_statemachine import CONTEXT, NO_ENDPOINTS, SCORE, WALK, evaluate, full_endpoint
+from tests.unit.test_deploy_statemachine import (
+    CONTEXT,
+    NO_ENDPOINTS,
+    SCORE,
+    WALK,
+    evaluate,
+    full_endpoint,
+)
+from tools.release.stack import derive_revision
 
 HERE = Path(__file__).parent / "asl"
 IMAGE = "123456789012.dkr.ecr.us-east-1.amazonaws.com/scorer"
 
 
-def run(*command: str | Path, given: str | None = None, **environ: str) -> subprocess.CompletedProcess[str]:
+def run(
+    *command: str | Path, given: str | None = None, **environ: str
+) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "SAM_CLI_TELEMETRY": "0", **environ}
-    return subprocess.run(list(map(str, command)), input=given, env=environment, cwd=ROOT, capture_output=True, text=True, check=False)
+    return subprocess.run(
+        list(map(str, command)),
+        input=given,
+        env=environment,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
 
 @pytest.fixture(scope="session")
@@ -46,7 +63,9 @@ def sam() -> str:
 def node_modules(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The npm packages of tests/integration/asl, by their lock."""
     if not (shutil.which("npm") and shutil.which("node")):
-        pytest.skip("second opinions on the state machine: npm is not installed; cfn-lint's schema and jsonata-python have judged it")
+        pytest.skip(
+            "second opinions on the state machine: npm is not installed; cfn-lint's schema and jsonata-python have judged it"
+        )
     folder = tmp_path_factory.mktemp("asl")
     for name in ("package.json", "package-lock.json"):
         shutil.copy(HERE / name, folder)
@@ -57,12 +76,23 @@ def node_modules(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def as_cloudformation(definition: dict[str, Any]) -> dict[str, Any]:
     """The definition as CloudFormation's own resource. cfn-lint's schema takes no expression for numbers that AWS takes one for."""
-    walk = {**definition["States"]["WalkSegment"], "MaxConcurrency": 10, "ToleratedFailurePercentage": 5}
+    walk = {
+        **definition["States"]["WalkSegment"],
+        "MaxConcurrency": 10,
+        "ToleratedFailurePercentage": 5,
+    }
     if "ItemBatcher" in walk:
         walk["ItemBatcher"] = {**walk["ItemBatcher"], "MaxInputBytesPerBatch": 200_000}
     definition = {**definition, "States": {"WalkSegment": walk}}
     role = "arn:aws:iam::123456789012:role/walk"
-    return {"Resources": {"Walk": {"Type": "AWS::StepFunctions::StateMachine", "Properties": {"RoleArn": role, "Definition": definition}}}}
+    return {
+        "Resources": {
+            "Walk": {
+                "Type": "AWS::StepFunctions::StateMachine",
+                "Properties": {"RoleArn": role, "Definition": definition},
+            }
+        }
+    }
 
 
 def break_item_processor(definition: dict[str, Any]) -> None:
@@ -70,7 +100,9 @@ def break_item_processor(definition: dict[str, Any]) -> None:
 
 
 def misspell_batcher(definition: dict[str, Any]) -> None:
-    definition["States"]["WalkSegment"]["ItemBacher"] = definition["States"]["WalkSegment"].pop("ItemBatcher")
+    definition["States"]["WalkSegment"]["ItemBacher"] = definition["States"]["WalkSegment"].pop(
+        "ItemBatcher"
+    )
 
 
 def use_json_path(definition: dict[str, Any]) -> None:
@@ -81,11 +113,17 @@ def use_json_path(definition: dict[str, Any]) -> None:
 BREAKS = [break_item_processor, misspell_batcher, use_json_path]
 
 
-def test_cfn_lint_finds_nothing_in_the_template_and_something_in_a_broken_one(cfn_lint: str, tmp_path: Path) -> None:
+def test_cfn_lint_finds_nothing_in_the_template_and_something_in_a_broken_one(
+    cfn_lint: str, tmp_path: Path
+) -> None:
     done = run(cfn_lint, TEMPLATE)
     assert done.returncode == 0, done.stdout
     broken = tmp_path / "template.yaml"
-    broken.write_text(TEMPLATE.read_text("utf-8").replace("MemorySize: !Ref MemorySize", "MemorySize: !Ref Memory"))
+    broken.write_text(
+        TEMPLATE.read_text("utf-8").replace(
+            "MemorySize: !Ref MemorySize", "MemorySize: !Ref Memory"
+        )
+    )
     assert run(cfn_lint, broken).returncode != 0
 
 
@@ -96,7 +134,9 @@ def test_cfn_lints_schema_accepts_the_state_machine(cfn_lint: str, tmp_path: Pat
 
 
 @pytest.mark.parametrize("broken", BREAKS)
-def test_cfn_lints_schema_refuses_a_broken_state_machine(cfn_lint: str, tmp_path: Path, broken: Callable[[dict[str, Any]], None]) -> None:
+def test_cfn_lints_schema_refuses_a_broken_state_machine(
+    cfn_lint: str, tmp_path: Path, broken: Callable[[dict[str, Any]], None]
+) -> None:
     definition = load_definition()
     broken(definition)
     (tmp_path / "walk.json").write_text(json.dumps(as_cloudformation(definition)))
@@ -105,33 +145,56 @@ def test_cfn_lints_schema_refuses_a_broken_state_machine(cfn_lint: str, tmp_path
 
 def test_asl_validator_accepts_the_state_machine(node_modules: Path, tmp_path: Path) -> None:
     (tmp_path / "walk.json").write_text(json.dumps(load_definition()))
-    done = run("node", node_modules / ".bin" / "asl-validator", "--json-path", tmp_path / "walk.json")
+    done = run(
+        "node", node_modules / ".bin" / "asl-validator", "--json-path", tmp_path / "walk.json"
+    )
     assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.mark.parametrize("broken", BREAKS)
-def test_asl_validator_refuses_a_broken_state_machine(node_modules: Path, tmp_path: Path, broken: Callable[[dict[str, Any]], None]) -> None:
+def test_asl_validator_refuses_a_broken_state_machine(
+    node_modules: Path, tmp_path: Path, broken: Callable[[dict[str, Any]], None]
+) -> None:
     definition = load_definition()
     broken(definition)
     (tmp_path / "walk.json").write_text(json.dumps(definition))
-    assert run("node", node_modules / ".bin" / "asl-validator", "--json-path", tmp_path / "walk.json").returncode != 0
+    assert (
+        run(
+            "node", node_modules / ".bin" / "asl-validator", "--json-path", tmp_path / "walk.json"
+        ).returncode
+        != 0
+    )
 
 
 def test_the_reference_implementation_of_jsonata_works_out_the_same(node_modules: Path) -> None:
-    batch_input = evaluate(WALK["ItemBatcher"]["BatchInput"], {"input": {"key": "k"}, "context": CONTEXT})
+    batch_input = evaluate(
+        WALK["ItemBatcher"]["BatchInput"], {"input": {"key": "k"}, "context": CONTEXT}
+    )
     batches = [
         [full_endpoint(1)],
         [{"Id": "a"}],
         [{"Id": "a", "Metrics": {"x": 1}}, {"Id": "b"}, {"Id": "a", "Metrics": {"x": 2}}],
         [full_endpoint(number) for number in range(50)],
-        [{"Id": "a", "OptOut": "ALL"}, {"Id": "b", "OptOut": "NONE"}, {"Id": "c", "EndpointStatus": "INACTIVE"}, {"Address": "x"}],
+        [
+            {"Id": "a", "OptOut": "ALL"},
+            {"Id": "b", "OptOut": "NONE"},
+            {"Id": "c", "EndpointStatus": "INACTIVE"},
+            {"Address": "x"},
+        ],
         [],
         [line for line, _ in NO_ENDPOINTS],
         *([line] for line, _ in NO_ENDPOINTS),
     ]
-    payloads: list[dict[str, Any]] = [{}, {"a": {}}, {"a": {"Metrics": {"x": 1}}, "b": {"Id": "b", "Attributes": {"Score": ["0.5"]}}}]
+    payloads: list[dict[str, Any]] = [
+        {},
+        {"a": {}},
+        {"a": {"Metrics": {"x": 1}}, "b": {"Id": "b", "Attributes": {"Score": ["0.5"]}}},
+    ]
     cases = [
-        *((SCORE["Arguments"]["Payload"], {"input": {"Items": items, "BatchInput": batch_input}}) for items in batches),
+        *(
+            (SCORE["Arguments"]["Payload"], {"input": {"Items": items, "BatchInput": batch_input}})
+            for items in batches
+        ),
         *((SCORE["Output"], {"result": {"Payload": payload}}) for payload in payloads),
         *(
             (value, {"input": {"key": "k"}, "context": CONTEXT})
@@ -140,7 +203,11 @@ def test_the_reference_implementation_of_jsonata_works_out_the_same(node_modules
         ),
         *(
             (value, {})
-            for value in (WALK["MaxConcurrency"], WALK["ToleratedFailurePercentage"], WALK["ItemBatcher"]["MaxInputBytesPerBatch"])
+            for value in (
+                WALK["MaxConcurrency"],
+                WALK["ToleratedFailurePercentage"],
+                WALK["ItemBatcher"]["MaxInputBytesPerBatch"],
+            )
         ),
     ]
     asked = [{"expression": text.strip()[2:-2], "states": states} for text, states in cases]
@@ -149,10 +216,17 @@ def test_the_reference_implementation_of_jsonata_works_out_the_same(node_modules
     assert json.loads(done.stdout) == [evaluate(text, states) for text, states in cases]
 
 
-def test_the_obvious_expression_loses_an_endpoint_with_only_an_id_and_ours_does_not(node_modules: Path) -> None:
+def test_the_obvious_expression_loses_an_endpoint_with_only_an_id_and_ours_does_not(
+    node_modules: Path,
+) -> None:
     obvious = "$merge($states.input.Items.{Id: $sift($, function($value, $key) { $key != 'Id' })})"
     states = {"input": {"Items": [{"Id": "a"}, {"Id": "b", "Metrics": {"x": 1}}]}}
-    done = run("node", HERE / "evaluate.mjs", node_modules, given=json.dumps([{"expression": obvious, "states": states}]))
+    done = run(
+        "node",
+        HERE / "evaluate.mjs",
+        node_modules,
+        given=json.dumps([{"expression": obvious, "states": states}]),
+    )
     assert json.loads(done.stdout) == [{"b": {"Metrics": {"x": 1}}}]
 
 
@@ -171,10 +245,26 @@ def aws() -> Iterator[dict[str, str]]:
 def test_sams_command_line_takes_what_make_deploy_gives_it_up_to_the_change_set(
     sam: str, aws: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    command = [sys.executable, "-m", "tools.release.stack", "--stack", "scorer", "--image", f"{IMAGE}@sha256:{'0' * 64}"]
+    command = [
+        sys.executable,
+        "-m",
+        "tools.release.stack",
+        "--stack",
+        "scorer",
+        "--image",
+        f"{IMAGE}@sha256:{'0' * 64}",
+    ]
     subnets = "subnet-0a1b2c3d,subnet-0a1b2c3e"
     done = run(
-        *command, "--parameter", "MemorySize=2048", "--parameter", f"SubnetIds={subnets}", "--parameter", "ScorerTarget=", "--plan", **aws
+        *command,
+        "--parameter",
+        "MemorySize=2048",
+        "--parameter",
+        f"SubnetIds={subnets}",
+        "--parameter",
+        "ScorerTarget=",
+        "--plan",
+        **aws,
     )
     assert done.returncode == 0, done.stderr
     for name, value in aws.items():
@@ -183,15 +273,32 @@ def test_sams_command_line_takes_what_make_deploy_gives_it_up_to_the_change_set(
     (summary,) = client.list_change_sets(StackName="scorer")["Summaries"]
     change = client.describe_change_set(ChangeSetName=summary["ChangeSetId"], StackName="scorer")
     given = {each["ParameterKey"]: each["ParameterValue"] for each in change["Parameters"]}
-    assert (given["ImageUri"], given["MemorySize"], given["SubnetIds"]) == (f"{IMAGE}@sha256:{'0' * 64}", "2048", subnets)
+    assert (given["ImageUri"], given["MemorySize"], given["SubnetIds"]) == (
+        f"{IMAGE}@sha256:{'0' * 64}",
+        "2048",
+        subnets,
+    )
     assert given["ScorerTarget"] == ""
 
 
-def test_a_deployment_that_sam_refuses_is_one_sentence_after_sams_own(sam: str, aws: dict[str, str]) -> None:
-    command = [sys.executable, "-m", "tools.release.stack", "--stack", "scorer", "--image", f"{IMAGE}@sha256:{'0' * 64}", "--plan"]
+def test_a_deployment_that_sam_refuses_is_one_sentence_after_sams_own(
+    sam: str, aws: dict[str, str]
+) -> None:
+    command = [
+        sys.executable,
+        "-m",
+        "tools.release.stack",
+        "--stack",
+        "scorer",
+        "--image",
+        f"{IMAGE}@sha256:{'0' * 64}",
+        "--plan",
+    ]
     done = run(*command, **{**aws, "AWS_ENDPOINT_URL": "http://127.0.0.1:1"})
     assert done.returncode == 1
-    assert done.stderr.splitlines()[-1].startswith("deploy: sam could not deploy, and says why above")
+    assert done.stderr.splitlines()[-1].startswith(
+        "deploy: sam could not deploy, and says why above"
+    )
 
 
 def translate(parameters: dict[str, str], *, template: str | None = None) -> dict[str, Any]:
@@ -206,7 +313,9 @@ def translate(parameters: dict[str, str], *, template: str | None = None) -> dic
         python,
         "-c",
         program_text,
-        given=json.dumps({"template": template or TEMPLATE.read_text("utf-8"), "parameters": parameters}),
+        given=json.dumps(
+            {"template": template or TEMPLATE.read_text("utf-8"), "parameters": parameters}
+        ),
         AWS_DEFAULT_REGION="us-east-1",
     )
     assert done.returncode == 0, done.stderr
@@ -223,7 +332,10 @@ def test_a_template_that_changed_alone_makes_a_new_version_behind_the_alias() ->
     changed = source.replace("Timeout: 15 #", "Timeout: 14 #")
     assert changed != source
     found = [
-        translate({"ImageUri": image, "Revision": derive_revision(text.encode(), image, {})}, template=text)["Resources"]
+        translate(
+            {"ImageUri": image, "Revision": derive_revision(text.encode(), image, {})},
+            template=text,
+        )["Resources"]
         for text in (source, changed)
     ]
     assert versions_of(found[0]) != versions_of(found[1])
@@ -232,18 +344,31 @@ def test_a_template_that_changed_alone_makes_a_new_version_behind_the_alias() ->
 
 def test_sam_keeps_the_rules_and_the_networks_conditions() -> None:
     translated = translate({"ImageUri": f"{IMAGE}@sha256:{'0' * 64}", "Revision": "0"})
-    assert set(translated["Rules"]) == {"CampaignIsOfOneApplication", "SubnetsHaveSecurityGroups", "SecurityGroupsHaveSubnets"}
+    assert set(translated["Rules"]) == {
+        "CampaignIsOfOneApplication",
+        "SubnetsHaveSecurityGroups",
+        "SecurityGroupsHaveSubnets",
+    }
     assert "Fn::If" in translated["Resources"]["Scorer"]["Properties"]["VpcConfig"]
 
 
 def test_a_new_revision_and_nothing_else_makes_a_new_version_behind_the_alias() -> None:
     given = {"ImageUri": f"{IMAGE}@sha256:{'0' * 64}", "Revision": "0123456789abcdef"}
-    first, second = (translate({**given, "Revision": revision})["Resources"] for revision in ("0123456789abcdef", "fedcba9876543210"))
+    first, second = (
+        translate({**given, "Revision": revision})["Resources"]
+        for revision in ("0123456789abcdef", "fedcba9876543210")
+    )
     versions = [versions_of(resources) for resources in (first, second)]
     assert len(versions[0]) == len(versions[1]) == 1
     assert versions[0] != versions[1]
     (name,) = versions[0]
-    assert first["ScorerAliaslive"]["Properties"]["FunctionVersion"] == {"Fn::GetAtt": [name, "Version"]}
+    assert first["ScorerAliaslive"]["Properties"]["FunctionVersion"] == {
+        "Fn::GetAtt": [name, "Version"]
+    }
     assert first["ScorerAliaslive"]["Properties"]["Name"] == "live"
-    permissions = [each["Properties"]["FunctionName"] for each in first.values() if each["Type"] == "AWS::Lambda::Permission"]
+    permissions = [
+        each["Properties"]["FunctionName"]
+        for each in first.values()
+        if each["Type"] == "AWS::Lambda::Permission"
+    ]
     assert permissions == [{"Ref": "ScorerAliaslive"}] * 5

@@ -25,14 +25,27 @@ from tests.templates import ROOT, load_template
 PAGE = (ROOT / "docs" / "deploy.md").read_text("utf-8")
 BLOCK = re.compile(r"^```console( aws| engine)?\n(.*?)^```", re.MULTILINE | re.DOTALL)
 ARN = "arn:aws:lambda:us-east-1:123456789012:function:scorer:live"
-ROLE = {"Statement": [{"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}]}
+ROLE = {
+    "Statement": [
+        {
+            "Effect": "Allow",
+            "Principal": {"Service": "lambda.amazonaws.com"},
+            "Action": "sts:AssumeRole",
+        }
+    ]
+}
 # What the AWS command line takes beside an operation's own parameters.
 GLOBAL = {"query", "output", "region", "cli-binary-format"}
 
 
 def commands_of(mark: str) -> list[str]:
     """What stands after a `$` in the blocks of this mark."""
-    lines = [line for found, block in BLOCK.findall(PAGE) if found.strip() == mark for line in block.splitlines()]
+    lines = [
+        line
+        for found, block in BLOCK.findall(PAGE)
+        if found.strip() == mark
+        for line in block.splitlines()
+    ]
     assert all(line.startswith("$ ") for line in lines)
     return [line.removeprefix("$ ") for line in lines]
 
@@ -47,14 +60,26 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
     with run_moto() as environ:
         for name, value in environ.items():
             monkeypatch.setenv(name, value)
-        role = boto3.Session().client("iam").create_role(RoleName="role", AssumeRolePolicyDocument=json.dumps(ROLE))["Role"]["Arn"]
+        role = (
+            boto3.Session()
+            .client("iam")
+            .create_role(RoleName="role", AssumeRolePolicyDocument=json.dumps(ROLE))["Role"]["Arn"]
+        )
         functions = boto3.Session().client("lambda")
         image = "123456789012.dkr.ecr.us-east-1.amazonaws.com/scorer@sha256:" + "0" * 64
-        functions.create_function(FunctionName="scorer", PackageType="Image", Code={"ImageUri": image}, Role=role)
-        functions.create_alias(
-            FunctionName="scorer", Name="live", FunctionVersion=functions.publish_version(FunctionName="scorer")["Version"]
+        functions.create_function(
+            FunctionName="scorer", PackageType="Image", Code={"ImageUri": image}, Role=role
         )
-        created = boto3.Session().client("pinpoint").create_app(CreateApplicationRequest={"Name": "spring"})["ApplicationResponse"]["Id"]
+        functions.create_alias(
+            FunctionName="scorer",
+            Name="live",
+            FunctionVersion=functions.publish_version(FunctionName="scorer")["Version"],
+        )
+        created = (
+            boto3.Session()
+            .client("pinpoint")
+            .create_app(CreateApplicationRequest={"Name": "spring"})["ApplicationResponse"]["Id"]
+        )
         monkeypatch.delenv("AWS_DEFAULT_REGION")  # the page sets AWS_REGION only
         instance = "12345678-1234-1234-1234-123456789abc"
         yield {"HOOK": ARN, "APPLICATION": created, "CAMPAIGN": "c" * 32, "INSTANCE": instance}
@@ -62,7 +87,10 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
 
 def test_every_console_block_runs_as_written_from_top_to_bottom(aws: dict[str, str]) -> None:
     commands = [
-        line.replace(".venv/bin/segment-scorer", "segment-scorer").replace(".venv/bin/python", "python") for line in commands_of("")
+        line.replace(".venv/bin/segment-scorer", "segment-scorer").replace(
+            ".venv/bin/python", "python"
+        )
+        for line in commands_of("")
     ]
     script = "\n".join(
         [
@@ -74,17 +102,35 @@ def test_every_console_block_runs_as_written_from_top_to_bottom(aws: dict[str, s
             *(f"echo + {shlex.quote(line)}\n{line}" for line in commands),
         ]
     )
-    done = subprocess.run(["bash", "-c", script], cwd=ROOT, env={**os.environ, **aws}, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        ["bash", "-c", script],
+        cwd=ROOT,
+        env={**os.environ, **aws},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.count("\n+ ") + done.stdout.startswith("+ ") == len(commands) >= 15
-    function = Function(place=Place(partition="aws", region="us-east-1", account="123456789012"), name="scorer", qualifier="live")
-    left = [statement["Sid"] for statement in read_policy(open_client("lambda", region=None, endpoint_url=None), function)]
+    function = Function(
+        place=Place(partition="aws", region="us-east-1", account="123456789012"),
+        name="scorer",
+        qualifier="live",
+    )
+    left = [
+        statement["Sid"]
+        for statement in read_policy(
+            open_client("lambda", region=None, endpoint_url=None), function
+        )
+    ]
     assert left == [f"segment-scorer-connect-{aws['INSTANCE']}"]
     assert "the hook is cleared" in done.stderr
     assert "4. deploy by digest" in done.stdout
 
 
-def test_a_compatible_service_is_reached_by_its_address_alone(aws: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_compatible_service_is_reached_by_its_address_alone(
+    aws: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     address = os.environ["AWS_ENDPOINT_URL"]
     monkeypatch.delenv("AWS_ENDPOINT_URL")
     chosen = ["--application-id", aws["APPLICATION"], "--endpoint-url", address]
@@ -96,40 +142,75 @@ def test_a_compatible_service_is_reached_by_its_address_alone(aws: dict[str, str
 
 def test_every_make_target_and_parameter_of_the_page_exists() -> None:
     makefile = (ROOT / "Makefile").read_text("utf-8")
-    named = [line for mark in ("", "aws", "engine") for line in commands_of(mark) if line.startswith("make ")]
+    named = [
+        line
+        for mark in ("", "aws", "engine")
+        for line in commands_of(mark)
+        if line.startswith("make ")
+    ]
     targets = {shlex.split(line)[1] for line in named} | set(re.findall(r"`make ([a-z-]+)", PAGE))
     assert targets - {"image-test"} <= set(re.findall(r"^([a-z-]+):", makefile, re.MULTILINE))
     for line in named:
         given, target = parameters_of(line), shlex.split(line)[1]
-        told = re.search(rf"^{target}:.*## (.*)$", makefile, re.MULTILINE)  # what reaches the command by the environment is named here
+        told = re.search(
+            rf"^{target}:.*## (.*)$", makefile, re.MULTILINE
+        )  # what reaches the command by the environment is named here
         assert told is not None
         assert {
-            name for name in given if not re.search(rf"\$\({name}[:)]", makefile) and not re.search(rf"\b{name}\b", told[1])
+            name
+            for name in given
+            if not re.search(rf"\$\({name}[:)]", makefile)
+            and not re.search(rf"\b{name}\b", told[1])
         } == set(), line
-        assert {each.split("=")[0] for each in given.get("PARAMETERS", "").split()} <= set(load_template()["Parameters"])
+        assert {each.split("=")[0] for each in given.get("PARAMETERS", "").split()} <= set(
+            load_template()["Parameters"]
+        )
 
 
 def test_every_parameter_and_output_that_the_page_names_is_the_templates() -> None:
     template = load_template()
-    assert set(re.findall(r"OutputKey=='(\w+)'", PAGE)) == {"HookArn", "SegmentWalkArn"} <= set(template["Outputs"])
-    table = PAGE[PAGE.index("| parameter | choose |") : PAGE.index("Ask the deployed function once")]
+    assert (
+        set(re.findall(r"OutputKey=='(\w+)'", PAGE))
+        == {"HookArn", "SegmentWalkArn"}
+        <= set(template["Outputs"])
+    )
+    table = PAGE[
+        PAGE.index("| parameter | choose |") : PAGE.index("Ask the deployed function once")
+    ]
     assert set(re.findall(r"`([A-Z]\w+)`(?=,|\s\|)", table)) <= set(template["Parameters"])
 
 
-@pytest.mark.parametrize("line", [line for line in commands_of("aws") if line.startswith(".venv/bin/segment-scorer")])
+@pytest.mark.parametrize(
+    "line", [line for line in commands_of("aws") if line.startswith(".venv/bin/segment-scorer")]
+)
 def test_every_verb_and_option_that_needs_an_account_exists(line: str) -> None:
     words = shlex.split(line)
     verb = words[1]
     assert verb in VERBS
-    done = subprocess.run([sys.executable, "-m", "segment_scorer.cli.main", verb, "--help"], cwd=ROOT, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "segment_scorer.cli.main", verb, "--help"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     for option in (word for word in words if word.startswith("--")):
         assert f"{option} " in done.stdout, option
 
 
-@pytest.mark.parametrize("line", [line.partition("$(")[2].removesuffix(")") or line for line in commands_of("aws") if "aws " in line])
+@pytest.mark.parametrize(
+    "line",
+    [
+        line.partition("$(")[2].removesuffix(")") or line
+        for line in commands_of("aws")
+        if "aws " in line
+    ],
+)
 def test_every_operation_and_option_of_the_aws_command_line_exists(line: str) -> None:
     words = shlex.split(line)
-    model = botocore.session.get_session().get_service_model({"s3api": "s3"}.get(words[1], words[1]))
+    model = botocore.session.get_session().get_service_model(
+        {"s3api": "s3"}.get(words[1], words[1])
+    )
     operations = {xform_name(name, "-"): name for name in model.operation_names}
     shape = model.operation_model(operations[words[2]]).input_shape
     assert shape is not None
@@ -140,7 +221,11 @@ def test_every_operation_and_option_of_the_aws_command_line_exists(line: str) ->
 
 
 def test_every_sentence_in_the_table_of_errors_is_really_said() -> None:
-    code = " ".join(path.read_text("utf-8") for folder in ("deploy", "cli") for path in (ROOT / folder).glob("*.py"))
+    code = " ".join(
+        path.read_text("utf-8")
+        for folder in ("deploy", "cli")
+        for path in (ROOT / "segment_scorer" / folder).glob("*.py")
+    )
     said = re.sub(r"\s+", " ", re.sub(r'"\s*f?"', "", code))
     table = PAGE[PAGE.index("| said | change |") :]
     sentences = re.findall(r"^\| `([^`]+)` \|", table, re.MULTILINE)

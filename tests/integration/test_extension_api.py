@@ -20,7 +20,7 @@ from protos.open_inference_pb2_grpc import GRPCInferenceServiceStub
 from tests.bundles import make_bundle
 from tests.processes import PATIENCE, ROOT, run_process
 
-SCRIPT = ROOT / "service" / "extensions" / "segment-scorer"
+SCRIPT = ROOT / "segment_scorer" / "service" / "extensions" / "segment-scorer"
 
 
 class ExtensionsApi(ThreadingHTTPServer):
@@ -46,7 +46,11 @@ class Answer(BaseHTTPRequestHandler):
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         self.remember(body)
         if self.path.endswith("/register"):
-            self.answer(self.server.register_status, {"functionName": "f"}, {"Lambda-Extension-Identifier": "id-1"})
+            self.answer(
+                self.server.register_status,
+                {"functionName": "f"},
+                {"Lambda-Extension-Identifier": "id-1"},
+            )
         elif self.server.takes_reports:
             self.answer(202, {"status": "OK"})
 
@@ -56,7 +60,9 @@ class Answer(BaseHTTPRequestHandler):
 
     def remember(self, body: Any) -> None:
         headers = {name.lower(): value for name, value in self.headers.items()}
-        self.server.seen.put((f"{self.command} {self.path.removeprefix('/2020-01-01/extension')}", headers, body))
+        self.server.seen.put(
+            (f"{self.command} {self.path.removeprefix('/2020-01-01/extension')}", headers, body)
+        )
 
     def answer(self, status: int, body: Any, headers: dict[str, str] | None = None) -> None:
         text = json.dumps(body).encode()
@@ -90,15 +96,29 @@ def environ(api: ExtensionsApi, bundle: Path, target: str) -> dict[str, str]:
     }
 
 
-def test_registers_under_its_file_name_for_shutdown_only_listens_and_then_asks_for_events(api: ExtensionsApi, tmp_path: Path) -> None:
+def test_registers_under_its_file_name_for_shutdown_only_listens_and_then_asks_for_events(
+    api: ExtensionsApi, tmp_path: Path
+) -> None:
     target = f"unix:{tmp_path}/s.sock"
-    with run_process([str(SCRIPT)], environ(api, make_bundle(tmp_path / "bundle"), target)) as process:
+    with run_process(
+        [str(SCRIPT)], environ(api, make_bundle(tmp_path / "bundle"), target)
+    ) as process:
         call, headers, body = api.take()
-        assert (call, headers["lambda-extension-name"], body) == ("POST /register", "segment-scorer", {"events": ["SHUTDOWN"]})
+        assert (call, headers["lambda-extension-name"], body) == (
+            "POST /register",
+            "segment-scorer",
+            {"events": ["SHUTDOWN"]},
+        )
         call, headers, _ = api.take()
         assert (call, headers["lambda-extension-identifier"]) == ("GET /event/next", "id-1")
-        with grpc.insecure_channel(target) as channel:  # it asked for an event, so it must be listening already
-            assert GRPCInferenceServiceStub(channel).ModelReady(pb.ModelReadyRequest(name="tiny"), timeout=PATIENCE).ready
+        with grpc.insecure_channel(
+            target
+        ) as channel:  # it asked for an event, so it must be listening already
+            assert (
+                GRPCInferenceServiceStub(channel)
+                .ModelReady(pb.ModelReadyRequest(name="tiny"), timeout=PATIENCE)
+                .ready
+            )
         api.events.put("SHUTDOWN")
         process.wait_for("stopped")
         assert process.child.wait(PATIENCE) == 0
@@ -110,15 +130,23 @@ def test_reports_an_init_error_with_its_reason(api: ExtensionsApi, tmp_path: Pat
         assert api.take()[0] == "POST /register"
         call, headers, body = api.take()
         assert (call, headers["lambda-extension-identifier"]) == ("POST /init/error", "id-1")
-        assert headers["lambda-extension-function-error-type"] == body["errorType"] == "Extension.BundleError"
+        assert (
+            headers["lambda-extension-function-error-type"]
+            == body["errorType"]
+            == "Extension.BundleError"
+        )
         assert "expected a bundle" in body["errorMessage"]
         assert process.child.wait(PATIENCE) == 1
 
 
-def test_says_why_it_cannot_start_even_where_lambda_takes_no_report(api: ExtensionsApi, tmp_path: Path) -> None:
+def test_says_why_it_cannot_start_even_where_lambda_takes_no_report(
+    api: ExtensionsApi, tmp_path: Path
+) -> None:
     api.takes_reports = False
     with run_process([str(SCRIPT)], environ(api, tmp_path, f"unix:{tmp_path}/s.sock")) as process:
-        process.wait_for(f"{tmp_path}: expected a bundle: a directory with manifest.json and model.onnx")
+        process.wait_for(
+            f"{tmp_path}: expected a bundle: a directory with manifest.json and model.onnx"
+        )
         assert process.child.wait(PATIENCE) == 1
 
 
@@ -131,6 +159,10 @@ def test_ends_when_lambda_refuses_to_register_it(api: ExtensionsApi, tmp_path: P
 
 def test_says_that_it_runs_only_inside_lambda() -> None:
     assert "AWS_LAMBDA_RUNTIME_API" not in os.environ
-    with run_process([str(SCRIPT)], {"SEGMENT_SCORER_HOME": str(ROOT), "PYTHON": sys.executable}) as process:
-        process.wait_for("AWS_LAMBDA_RUNTIME_API: expected the Extensions API's address; this runs only inside Lambda")
+    with run_process(
+        [str(SCRIPT)], {"SEGMENT_SCORER_HOME": str(ROOT), "PYTHON": sys.executable}
+    ) as process:
+        process.wait_for(
+            "AWS_LAMBDA_RUNTIME_API: expected the Extensions API's address; this runs only inside Lambda"
+        )
         assert process.child.wait(PATIENCE) == 1

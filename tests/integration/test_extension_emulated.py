@@ -22,12 +22,12 @@ import pytest
 
 from segment_scorer.runner.config import Request
 from segment_scorer.runner.run import run_segment
-from tools.image.emulator import Emulator, find_session, run_emulator
 from tests.bundles import COLUMNS, expected_scores, make_bundle, make_rows
 from tests.fakes import make_endpoint, make_event
 from tests.processes import ROOT
+from tools.image.emulator import Emulator, find_session, run_emulator
 
-SCRIPT = ROOT / "service" / "extensions" / "segment-scorer"
+SCRIPT = ROOT / "segment_scorer" / "service" / "extensions" / "segment-scorer"
 LAY = 'mount -t tmpfs none /opt && mkdir /opt/extensions && cp "$0" /opt/extensions/ && exec "$@"'
 PATIENCE = 180.0
 
@@ -36,12 +36,16 @@ def can_unshare() -> bool:
     if not shutil.which("unshare"):
         return False
     done = subprocess.run(
-        ["unshare", "--map-root-user", "--mount", "sh", "-c", "mount -t tmpfs none /opt"], capture_output=True, check=False
+        ["unshare", "--map-root-user", "--mount", "sh", "-c", "mount -t tmpfs none /opt"],
+        capture_output=True,
+        check=False,
     )
     return done.returncode == 0
 
 
-pytestmark = pytest.mark.skipif(not can_unshare(), reason="needs a private mount namespace (unshare --map-root-user --mount)")
+pytestmark = pytest.mark.skipif(
+    not can_unshare(), reason="needs a private mount namespace (unshare --map-root-user --mount)"
+)
 
 
 @pytest.fixture
@@ -68,7 +72,10 @@ def run_with_sidecar(bundle: Path, folder: Path, **environ: str) -> Iterator[Emu
 def make_people(count: int, seed: int) -> tuple[dict[str, Any], dict[str, float]]:
     rows = make_rows(count, seed)
     rows = np.nan_to_num(rows, nan=0.0)
-    people = {f"p{index}": make_endpoint(Metrics=dict(zip(COLUMNS, map(float, row), strict=True))) for index, row in enumerate(rows)}
+    people = {
+        f"p{index}": make_endpoint(Metrics=dict(zip(COLUMNS, map(float, row), strict=True)))
+        for index, row in enumerate(rows)
+    }
     return people, dict(zip(people, np.round(expected_scores(rows), 4).tolist(), strict=True))
 
 
@@ -78,7 +85,10 @@ def check_answer(emulator: Emulator, seed: int) -> None:
     assert answer.status == 200
     reply = answer.json()
     assert list(reply) == [id_ for id_, score in scores.items() if score >= 0.5]
-    assert all(abs(float(definition["Attributes"]["Score"][0]) - scores[id_]) < 1e-4 for id_, definition in reply.items())
+    assert all(
+        abs(float(definition["Attributes"]["Score"][0]) - scores[id_]) < 1e-4
+        for id_, definition in reply.items()
+    )
 
 
 def find_sidecar(emulator: Emulator) -> int | None:
@@ -110,7 +120,9 @@ def test_scores_by_the_sidecar_alone(bundle: Path, tmp_path: Path) -> None:
         for seed in range(5):
             check_answer(emulator, seed)
         batches = read_messages(emulator, "batch")
-        assert [(line["scored_by"], line["fallback_used"]) for line in batches] == [("tiny@3", 0)] * 5
+        assert [(line["scored_by"], line["fallback_used"]) for line in batches] == [
+            ("tiny@3", 0)
+        ] * 5
         assert len(read_messages(emulator, "listening")) == 1
 
 
@@ -126,8 +138,17 @@ def test_drains_when_lambda_shuts_down(bundle: Path, tmp_path: Path) -> None:
         with run_with_sidecar(bundle, tmp_path) as emulator:
             check_answer(emulator, 1)
             os.kill(emulator.pid, signal.SIGTERM)
-            wait_for(lambda: read_messages(emulator, "stopped") or not find_session(emulator.pid), seconds=10.0)
-            said = [line["message"] for line in (*read_messages(emulator, "draining"), *read_messages(emulator, "stopped"))]
+            wait_for(
+                lambda: read_messages(emulator, "stopped") or not find_session(emulator.pid),
+                seconds=10.0,
+            )
+            said = [
+                line["message"]
+                for line in (
+                    *read_messages(emulator, "draining"),
+                    *read_messages(emulator, "stopped"),
+                )
+            ]
         if said == ["draining", "stopped"]:
             return
     raise AssertionError(f"expected the sidecar to drain and to stop; it said {said}")
@@ -137,12 +158,18 @@ def test_tells_lambda_why_it_cannot_start(bundle: Path, tmp_path: Path) -> None:
     (bundle / "model.onnx").write_bytes(b"no model")
     with run_with_sidecar(bundle, tmp_path) as emulator:
         answer = emulator.post(make_event({}))
-        assert answer.status == 502  # what was reported to Lambda is in test_extension_api.py; the emulator keeps it to itself
+        assert (
+            answer.status == 502
+        )  # what was reported to Lambda is in test_extension_api.py; the emulator keeps it to itself
         assert "expected the SHA-256 that manifest.json names" in emulator.stdout
 
 
-def test_does_not_start_beside_a_function_that_looks_elsewhere(bundle: Path, tmp_path: Path) -> None:
-    with run_with_sidecar(bundle, tmp_path, SCORER_TARGET="bundled", SCORER_FALLBACK="bundled") as emulator:
+def test_does_not_start_beside_a_function_that_looks_elsewhere(
+    bundle: Path, tmp_path: Path
+) -> None:
+    with run_with_sidecar(
+        bundle, tmp_path, SCORER_TARGET="bundled", SCORER_FALLBACK="bundled"
+    ) as emulator:
         answer = emulator.post(make_event({}))
         assert answer.status == 502
         assert "SCORER_TARGET: expected unix:/path beside a sidecar" in emulator.stdout
@@ -160,7 +187,9 @@ def write_segment(path: Path) -> tuple[Path, dict[str, float]]:
 
 
 @pytest.mark.parametrize("fallback", ["none", "bundled"])
-def test_a_campaign_stays_right_when_the_sidecar_is_killed_along_the_way(bundle: Path, tmp_path: Path, fallback: str) -> None:
+def test_a_campaign_stays_right_when_the_sidecar_is_killed_along_the_way(
+    bundle: Path, tmp_path: Path, fallback: str
+) -> None:
     segment, scores = write_segment(tmp_path / "segment.jsonl")
     kills: list[int] = []
     with run_with_sidecar(bundle, tmp_path, SCORER_FALLBACK=fallback) as emulator:
@@ -171,14 +200,20 @@ def test_a_campaign_stays_right_when_the_sidecar_is_killed_along_the_way(bundle:
             if len(kills) < 3 and (pid := find_sidecar(emulator)):
                 kills.append(pid)
                 os.kill(pid, signal.SIGKILL)
-                if fallback == "none":  # a batch that comes before Lambda sees the sidecar dead would be kept without scores
+                if (
+                    fallback == "none"
+                ):  # a batch that comes before Lambda sees the sidecar dead would be kept without scores
                     wait_for(
                         lambda: (
-                            emulator.stdout.count("exited: signal: killed") + emulator.stderr.count("exited: signal: killed") >= len(kills)
+                            emulator.stdout.count("exited: signal: killed")
+                            + emulator.stderr.count("exited: signal: killed")
+                            >= len(kills)
                         )
                     )
 
-        books = run_segment(Request(segment=[segment], out=tmp_path / "out", hook=emulator.url), kill).summary
+        books = run_segment(
+            Request(segment=[segment], out=tmp_path / "out", hook=emulator.url), kill
+        ).summary
     assert len(kills) == 3
     assert (books.received, books.failed) == (len(scores), 0)
     assert books.kept == sum(score >= 0.5 for score in scores.values())

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from segment_scorer.cli.main import main
 from function.bootstrap import build_handler
 from function.settings import ROOT
+from segment_scorer.cli.main import main
 from tests.dynamo_servers import CREDENTIALS, create_table, run_server
 from tests.fakes import make_event, read_log
 
@@ -31,13 +31,22 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def run_demo(out: Path, *options: str, **environ: str) -> None:
     done = subprocess.run(
-        [sys.executable, str(ROOT / "examples" / "cdnow" / "profiles_demo.py"), "--out", str(out), *options],
+        [
+            sys.executable,
+            str(ROOT / "examples" / "cdnow" / "external_demo.py"),
+            "--out",
+            str(out),
+            *options,
+        ],
         env={**os.environ, "PYTHONPATH": str(ROOT), **environ},
         capture_output=True,
         text=True,
         check=False,
     )
-    assert (done.returncode, done.stdout.splitlines()[-1:]) == (0, ["Every decision, score and reason is the same."]), done.stderr
+    assert (done.returncode, done.stdout.splitlines()[-1:]) == (
+        0,
+        ["Every decision, score and reason is the same."],
+    ), done.stderr
     assert f"of {PEOPLE:,} kept" in done.stdout
 
 
@@ -47,7 +56,9 @@ def read_decisions(path: Path) -> list[dict[str, str]]:
 
 
 def test_sqlite_gives_every_customer_the_decision_that_inline_metrics_give(demo: Path) -> None:
-    inline, looked_up = (read_decisions(demo / run / "decisions.csv") for run in ("inline", "looked-up"))
+    inline, looked_up = (
+        read_decisions(demo / run / "decisions.csv") for run in ("inline", "looked-up")
+    )
     assert len(inline) == PEOPLE
     assert {row["reason"] for row in inline} == {"score"}
     assert looked_up == inline
@@ -55,10 +66,15 @@ def test_sqlite_gives_every_customer_the_decision_that_inline_metrics_give(demo:
 
 
 def test_without_its_profiles_the_same_segment_is_decided_otherwise(demo: Path) -> None:
-    lines = [json.loads(line) for line in (demo / "profiles.jsonl").read_text("utf-8").splitlines()[:50]]
+    lines = [
+        json.loads(line) for line in (demo / "profiles.jsonl").read_text("utf-8").splitlines()[:50]
+    ]
     strangers = {f"e{line['id']}": {"User": {"UserId": f"stranger-{line['id']}"}} for line in lines}
     log = io.StringIO()
-    environ = {"SCORER_BUNDLE": str(demo / "bundle"), "SCORER_PROFILES": f"sqlite:{demo / 'profiles.sqlite'}"}
+    environ = {
+        "SCORER_BUNDLE": str(demo / "bundle"),
+        "SCORER_PROFILES": f"sqlite:{demo / 'profiles.sqlite'}",
+    }
     build_handler(environ, stream=log)(make_event(strangers), None)
     (line,) = [line for line in read_log(log.getvalue()) if line.get("message") == "batch"]
     assert (line["profiles_missing"], line["profiles_found"], line["missing_share"]) == (50, 0, 1.0)
@@ -69,9 +85,27 @@ def test_dynamodb_gives_every_customer_the_decision_that_inline_metrics_give(
 ) -> None:
     for variable, value in CREDENTIALS.items():
         monkeypatch.setenv(variable, value)
-    with run_server("dynalite") as server:  # moto, tried as well, agrees but takes five times as long
+    with run_server(
+        "dynalite"
+    ) as server:  # moto, tried as well, agrees but takes five times as long
         create_table(server.url, "customers")
-        build = ["profiles", "build", str(demo / "profiles.jsonl"), "--dynamodb", "customers", "--endpoint-url", server.url]
+        build = [
+            "profiles",
+            "build",
+            str(demo / "profiles.jsonl"),
+            "--dynamodb",
+            "customers",
+            "--endpoint-url",
+            server.url,
+        ]
         assert main(build) == 0
-        run_demo(tmp_path, "--profiles", "dynamodb:customers", **CREDENTIALS, AWS_ENDPOINT_URL_DYNAMODB=server.url)
-    assert (tmp_path / "looked-up" / "decisions.csv").read_bytes() == (demo / "inline" / "decisions.csv").read_bytes()
+        run_demo(
+            tmp_path,
+            "--profiles",
+            "dynamodb:customers",
+            **CREDENTIALS,
+            AWS_ENDPOINT_URL_DYNAMODB=server.url,
+        )
+    assert (tmp_path / "looked-up" / "decisions.csv").read_bytes() == (
+        demo / "inline" / "decisions.csv"
+    ).read_bytes()

@@ -11,16 +11,38 @@ from typing import Any
 
 import pytest
 
-from segment_scorer.cli.main import main
 from function.bootstrap import build_handler
-from function.errors import ProfilesError, ProfilesRejected, ProfilesTimeout, ProfilesUnavailable, SettingsError
+from function.errors import (
+    ProfilesError,
+    ProfilesRejected,
+    ProfilesTimeout,
+    ProfilesUnavailable,
+    SettingsError,
+)
 from function.external.dynamodb import DynamoProfiles
-from tests.dynamo_servers import CREDENTIALS, SERVERS, Act, Handler, Server, create_table, open_admin, run_faulty, run_server
+from segment_scorer.cli.main import main
+from tests.dynamo_servers import (
+    CREDENTIALS,
+    SERVERS,
+    Act,
+    Handler,
+    Server,
+    create_table,
+    open_admin,
+    run_faulty,
+    run_server,
+)
 from tests.fake_external import make_external_bundle
 from tests.fakes import make_endpoint, make_event, read_log
 
 PEOPLE = {
-    f"u{index}": {"score": 0.75 if index % 2 else 0.25, "tier": ["gold", "ü"], "a.b": index, "size": "x" * 50} for index in range(130)
+    f"u{index}": {
+        "score": 0.75 if index % 2 else 0.25,
+        "tier": ["gold", "ü"],
+        "a.b": index,
+        "size": "x" * 50,
+    }
+    for index in range(130)
 }
 
 
@@ -37,20 +59,44 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="module", params=list(SERVERS))
-def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def server(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Server]:
     with run_server(request.param) as running:
         create_table(running.url, "people")
         file = tmp_path_factory.mktemp("people") / "people.jsonl"
-        file.write_text("".join(json.dumps({"id": key, **attributes}) + "\n" for key, attributes in PEOPLE.items()), "utf-8")
+        file.write_text(
+            "".join(
+                json.dumps({"id": key, **attributes}) + "\n" for key, attributes in PEOPLE.items()
+            ),
+            "utf-8",
+        )
         with pytest.MonkeyPatch.context() as patch:
             for name, value in CREDENTIALS.items():
                 patch.setenv(name, value)
-            assert main(["profiles", "build", str(file), "--dynamodb", "people", "--endpoint-url", running.url]) == 0
+            assert (
+                main(
+                    [
+                        "profiles",
+                        "build",
+                        str(file),
+                        "--dynamodb",
+                        "people",
+                        "--endpoint-url",
+                        running.url,
+                    ]
+                )
+                == 0
+            )
         yield running
 
 
 def open_store(
-    monkeypatch: pytest.MonkeyPatch, url: str, *attributes: str, patience: float = LONG, table: str = "people"
+    monkeypatch: pytest.MonkeyPatch,
+    url: str,
+    *attributes: str,
+    patience: float = LONG,
+    table: str = "people",
 ) -> DynamoProfiles:
     monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", url)
     return DynamoProfiles(table, "id", attributes or ("score",), patience)
@@ -66,28 +112,42 @@ def fail_to_fetch(store: DynamoProfiles) -> ProfilesError:
     return raised.value
 
 
-def test_gives_only_the_attributes_asked_for_of_everybody_who_is_there(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_gives_only_the_attributes_asked_for_of_everybody_who_is_there(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
     store = open_store(monkeypatch, server.url, "score", "tier", "a.b", "absent")
     found = store.fetch(["u1", "nobody", "u2"], LONG)
-    assert found == {key: {name: PEOPLE[key][name] for name in ("score", "tier", "a.b")} for key in ("u1", "u2")}
+    assert found == {
+        key: {name: PEOPLE[key][name] for name in ("score", "tier", "a.b")} for key in ("u1", "u2")
+    }
 
 
-def test_more_keys_than_one_call_takes_are_all_looked_up(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_more_keys_than_one_call_takes_are_all_looked_up(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
     found = open_store(monkeypatch, server.url).fetch(list(PEOPLE), LONG)
     assert found == {key: {"score": attributes["score"]} for key, attributes in PEOPLE.items()}
 
 
-def test_a_key_that_no_table_can_hold_costs_the_others_nothing(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert open_store(monkeypatch, server.url).fetch(["x" * 2_049, "", "u1"], LONG) == {"u1": {"score": 0.75}}
+def test_a_key_that_no_table_can_hold_costs_the_others_nothing(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert open_store(monkeypatch, server.url).fetch(["x" * 2_049, "", "u1"], LONG) == {
+        "u1": {"score": 0.75}
+    }
     assert open_store(monkeypatch, server.url).fetch([""], LONG) == {}
 
 
-def test_a_table_that_is_not_there_is_a_rejection(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_table_that_is_not_there_is_a_rejection(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with pytest.raises(ProfilesRejected, match="check table, partition key and permission"):
         open_store(monkeypatch, server.url, table="nobody").fetch(["u1"], LONG)
 
 
-def test_another_partition_key_is_a_rejection(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_partition_key_is_a_rejection(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", server.url)
     with pytest.raises(ProfilesRejected, match="check table, partition key and permission"):
         DynamoProfiles("people", "user", ["score"], LONG).fetch(["u1"], LONG)
@@ -98,17 +158,37 @@ def test_loading_refuses_a_table_with_another_key_and_says_what_it_should_be(
 ) -> None:
     create_table(server.url, "sorted", "id", "day")
     (tmp_path / "p.csv").write_text("id,n\nu,1\n")
-    build = ["profiles", "build", str(tmp_path / "p.csv"), "--endpoint-url", server.url, "--dynamodb"]
+    build = [
+        "profiles",
+        "build",
+        str(tmp_path / "p.csv"),
+        "--endpoint-url",
+        server.url,
+        "--dynamodb",
+    ]
     assert main([*build, "sorted"]) == 1
-    assert "--dynamodb: expected a table whose whole key is id, text (another name: --partition-key)" in capsys.readouterr().err
+    assert (
+        "--dynamodb: expected a table whose whole key is id, text (another name: --partition-key)"
+        in capsys.readouterr().err
+    )
     assert main([*build, "people", "--partition-key", "user"]) == 1
     assert main([*build, "nobody"]) == 1
     assert "it says ResourceNotFoundException" in capsys.readouterr().err
 
 
-def test_loading_again_replaces_profiles_and_leaves_others(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_loading_again_replaces_profiles_and_leaves_others(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     create_table(server.url, "again")
-    build = ["profiles", "build", str(tmp_path / "p.csv"), "--endpoint-url", server.url, "--dynamodb", "again"]
+    build = [
+        "profiles",
+        "build",
+        str(tmp_path / "p.csv"),
+        "--endpoint-url",
+        server.url,
+        "--dynamodb",
+        "again",
+    ]
     (tmp_path / "p.csv").write_text("id,n,m\nu,1,2\nv,1,2\n")
     assert main(build) == 0
     (tmp_path / "p.csv").write_text("id,n\nu,3\n")
@@ -117,7 +197,9 @@ def test_loading_again_replaces_profiles_and_leaves_others(server: Server, tmp_p
     assert store.fetch(["u", "v"], LONG) == {"u": {"n": "3"}, "v": {"n": "1", "m": "2"}}
 
 
-def test_wrong_types_in_the_table_are_missing_values(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_wrong_types_in_the_table_are_missing_values(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     create_table(server.url, "odd")
     admin = open_admin(server.url)
     admin.put_item(TableName="odd", Item={"id": {"S": "u"}, "score": {"B": b"\x00"}})
@@ -125,15 +207,24 @@ def test_wrong_types_in_the_table_are_missing_values(server: Server, tmp_path: P
     admin.put_item(TableName="odd", Item={"id": {"S": "w"}, "score": {"S": "0.75"}})
     admin.close()
     monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", server.url)
-    environ = {"SCORER_BUNDLE": str(make_external_bundle(tmp_path / "b")), "SCORER_PROFILES": "dynamodb:odd"}
+    environ = {
+        "SCORER_BUNDLE": str(make_external_bundle(tmp_path / "b")),
+        "SCORER_PROFILES": "dynamodb:odd",
+    }
     handle = build_handler(environ, stream=io.StringIO())
-    assert list(handle(make_event({key: make_endpoint(User={"UserId": key}) for key in "uvw"}), None)) == ["w"]
+    assert list(
+        handle(make_event({key: make_endpoint(User={"UserId": key}) for key in "uvw"}), None)
+    ) == ["w"]
 
 
-def test_a_server_that_is_killed_is_unavailable_and_found_again_when_it_is_back(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_that_is_killed_is_unavailable_and_found_again_when_it_is_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     with run_server("moto") as server:
         create_table(server.url, "people")
-        open_admin(server.url).put_item(TableName="people", Item={"id": {"S": "u"}, "score": {"N": "1"}})
+        open_admin(server.url).put_item(
+            TableName="people", Item={"id": {"S": "u"}, "score": {"N": "1"}}
+        )
         store = open_store(monkeypatch, server.url)
         assert store.fetch(["u"], LONG) == {"u": {"score": 1}}
         server.kill()
@@ -145,12 +236,18 @@ def test_a_server_that_is_killed_is_unavailable_and_found_again_when_it_is_back(
 
 
 def answer(items: Any = (), left: Any = None, **more: Any) -> Act:
-    body = {"Responses": {"people": list(items)}, "UnprocessedKeys": {"people": {"Keys": left}} if left else {}, **more}
+    body = {
+        "Responses": {"people": list(items)},
+        "UnprocessedKeys": {"people": {"Keys": left}} if left else {},
+        **more,
+    }
     return lambda handler, call: handler.send(200, json.dumps(body).encode())
 
 
 def fail(status: int, code: str) -> Act:
-    return lambda handler, call: handler.send(status, json.dumps({"__type": f"com.amazonaws.dynamodb.v20120810#{code}"}).encode())
+    return lambda handler, call: handler.send(
+        status, json.dumps({"__type": f"com.amazonaws.dynamodb.v20120810#{code}"}).encode()
+    )
 
 
 def item(key: str, score: str = "0.75") -> dict[str, Any]:
@@ -186,10 +283,16 @@ def say(body: bytes) -> Act:
 
 
 def test_keys_left_unprocessed_are_asked_for_again_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    with run_faulty(answer([item("a")], [{"id": {"S": "b"}}]), answer([], [{"id": {"S": "b"}}]), answer([item("b", "0.5")])) as faulty:
+    with run_faulty(
+        answer([item("a")], [{"id": {"S": "b"}}]),
+        answer([], [{"id": {"S": "b"}}]),
+        answer([item("b", "0.5")]),
+    ) as faulty:
         found = open_store(monkeypatch, faulty.url).fetch(["a", "b"], LONG)
     assert found == {"a": {"score": 0.75}, "b": {"score": 0.5}}
-    assert [[key["id"]["S"] for key in call["RequestItems"]["people"]["Keys"]] for call in faulty.calls] == [["a", "b"], ["b"], ["b"]]
+    assert [
+        [key["id"]["S"] for key in call["RequestItems"]["people"]["Keys"]] for call in faulty.calls
+    ] == [["a", "b"], ["b"], ["b"]]
     assert faulty.calls[1]["RequestItems"]["people"]["ProjectionExpression"] == "#n0, #n1"
 
 
@@ -205,7 +308,9 @@ PASSING: dict[str, Act] = {
 
 
 @pytest.mark.parametrize("fault", PASSING)
-def test_what_may_pass_is_asked_again_within_the_time(monkeypatch: pytest.MonkeyPatch, fault: str) -> None:
+def test_what_may_pass_is_asked_again_within_the_time(
+    monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
     with run_faulty(PASSING[fault], PASSING[fault], answer([item("a")])) as faulty:
         assert open_store(monkeypatch, faulty.url).fetch(["a"], LONG) == {"a": {"score": 0.75}}
     assert len(faulty.calls) == 3
@@ -223,14 +328,22 @@ FOR_EVER: dict[str, tuple[Act, type[ProfilesError]]] = {
     "nothing": (say(b""), ProfilesUnavailable),
     "no object": (say(b"[1, 2]"), ProfilesUnavailable),
     "no responses": (say(b"{}"), ProfilesUnavailable),
-    "responses of another type": (say(b'{"Responses": [1], "UnprocessedKeys": {}}'), ProfilesUnavailable),
-    "items of another type": (say(b'{"Responses": {"people": [1]}, "UnprocessedKeys": {}}'), ProfilesUnavailable),
+    "responses of another type": (
+        say(b'{"Responses": [1], "UnprocessedKeys": {}}'),
+        ProfilesUnavailable,
+    ),
+    "items of another type": (
+        say(b'{"Responses": {"people": [1]}, "UnprocessedKeys": {}}'),
+        ProfilesUnavailable,
+    ),
     "items without a key": (answer([{"score": {"N": "1"}}]), ProfilesUnavailable),
 }
 
 
 @pytest.mark.parametrize("fault", FOR_EVER)
-def test_whatever_the_store_does_an_answer_comes_with_nobody_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: str) -> None:
+def test_whatever_the_store_does_an_answer_comes_with_nobody_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
     act, kind = FOR_EVER[fault]
     event = {key: make_endpoint(User={"UserId": key}) for key in "ab"}
     bundle = make_external_bundle(tmp_path / "b")
@@ -254,7 +367,9 @@ def test_whatever_the_store_does_an_answer_comes_with_nobody_lost(tmp_path: Path
     assert line["profiles_error"] == kind.__name__
 
 
-def test_an_attempt_cut_short_does_not_hide_why_the_one_before_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_attempt_cut_short_does_not_hide_why_the_one_before_failed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     for seconds in SHORT:
         with run_faulty(PASSING["busy"], hang) as faulty, pytest.raises(ProfilesError) as raised:
             open_store(monkeypatch, faulty.url).fetch(["a"], seconds)
@@ -278,7 +393,9 @@ def test_a_port_where_nobody_listens_is_unavailable(monkeypatch: pytest.MonkeyPa
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         with pytest.raises(ProfilesUnavailable, match="expected DynamoDB to be reachable"):
-            raise fail_to_fetch(open_store(monkeypatch, f"http://127.0.0.1:{probe.getsockname()[1]}"))
+            raise fail_to_fetch(
+                open_store(monkeypatch, f"http://127.0.0.1:{probe.getsockname()[1]}")
+            )
 
 
 def test_without_credentials_the_look_up_is_rejected_and_without_a_region_the_start(

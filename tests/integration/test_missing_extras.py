@@ -21,7 +21,13 @@ EVENT = str(ROOT / "examples" / "events" / "pinpoint-two-endpoints.json")
 
 
 def run_without(package: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-c", WITHOUT, package, *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
+    return subprocess.run(
+        [sys.executable, "-c", WITHOUT, package, *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
 
 @pytest.mark.parametrize(
@@ -30,13 +36,43 @@ def run_without(package: str, *arguments: str) -> subprocess.CompletedProcess[st
         ("typer", "cli", ["policy", "check", "function/policy.toml"]),
         ("rich", "cli", ["invoke", EVENT]),
         ("tomlkit", "cli", ["policy", "check", "function/policy.toml"]),
-        ("sklearn", "train", ["train", "--endpoints", "people.jsonl", "--outcomes", "outcomes.csv", "--out", "out/none"]),
-        ("matplotlib", "train", ["train", "--endpoints", "people.jsonl", "--outcomes", "outcomes.csv", "--out", "out/none"]),
+        (
+            "sklearn",
+            "train",
+            [
+                "train",
+                "--endpoints",
+                "people.jsonl",
+                "--outcomes",
+                "outcomes.csv",
+                "--out",
+                "out/none",
+            ],
+        ),
+        (
+            "matplotlib",
+            "train",
+            [
+                "train",
+                "--endpoints",
+                "people.jsonl",
+                "--outcomes",
+                "outcomes.csv",
+                "--out",
+                "out/none",
+            ],
+        ),
         ("grpc_health", "service", ["serve"]),
-        ("boto3", "aws", ["grant", "--function", "f", "--application-id", "0" * 32, "--region", "us-east-1"]),
+        (
+            "boto3",
+            "aws",
+            ["grant", "--function", "f", "--application-id", "0" * 32, "--region", "us-east-1"],
+        ),
     ],
 )
-def test_a_verb_without_its_extra_says_which(package: str, extra: str, arguments: list[str]) -> None:
+def test_a_verb_without_its_extra_says_which(
+    package: str, extra: str, arguments: list[str]
+) -> None:
     done = run_without(package, *arguments)
     assert (done.returncode, done.stdout) == (1, ""), done.stderr
     assert done.stderr == (
@@ -47,7 +83,15 @@ def test_a_verb_without_its_extra_says_which(package: str, extra: str, arguments
 @pytest.mark.parametrize("package", ["altair", "vl_convert"])
 def test_a_run_that_could_not_make_its_report_reads_nobody(package: str, tmp_path: Path) -> None:
     bundle = make_bundle(tmp_path / "bundle")
-    done = run_without(package, "run", str(tmp_path / "nobody.jsonl"), "--out", str(tmp_path / "out"), "--bundle", str(bundle))
+    done = run_without(
+        package,
+        "run",
+        str(tmp_path / "nobody.jsonl"),
+        "--out",
+        str(tmp_path / "out"),
+        "--bundle",
+        str(bundle),
+    )
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == (
         f"segment-scorer run: report.html: expected {package}, of the extra `run`: pip install '.[run]' in a clone of the project\n"
@@ -69,14 +113,22 @@ def test_a_verb_that_needs_no_extra_but_the_command_lines_goes_on_without_the_ot
 
 def test_every_package_of_every_extra_is_known_by_the_name_it_is_imported_by() -> None:
     imported = {
-        distribution.lower(): {name for name, owners in packages_distributions().items() if distribution in owners}
+        distribution.lower(): {
+            name for name, owners in packages_distributions().items() if distribution in owners
+        }
         for owners in packages_distributions().values()
         for distribution in owners
     }
-    extras = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["optional-dependencies"]
-    listed = {(extra, re.split(r"[<>=]", line)[0]) for extra, lines in extras.items() for line in lines}
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"][
+        "optional-dependencies"
+    ]
+    listed = {
+        (extra, re.split(r"[<>=]", line)[0]) for extra, lines in extras.items() for line in lines
+    }
     unknown = {
-        (extra, name) for extra, name in listed if not any(extra in EXTRAS.get(package, ()) for package in imported.get(name, {name}))
+        (extra, name)
+        for extra, name in listed
+        if not any(extra in EXTRAS.get(package, ()) for package in imported.get(name, {name}))
     }
     assert unknown == set()
     assert {extra for names in EXTRAS.values() for extra in names} == set(extras)

@@ -16,14 +16,20 @@ CONSOLE = re.compile(r"^```console\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 def commands_of(text: str) -> list[list[str]]:
     """What stands after a `$` in the console blocks, a line ending in a backslash going on in the next."""
-    lines = [line for block in CONSOLE.findall(text) for line in block.replace("\\\n", " ").splitlines()]
+    lines = [
+        line for block in CONSOLE.findall(text) for line in block.replace("\\\n", " ").splitlines()
+    ]
     return [shlex.split(line.removeprefix("$ ")) for line in lines if line.startswith("$ ")]
 
 
 def test_every_make_target_the_readme_names_exists() -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
     named = set(re.findall(r"`make ([a-z-]+)", (ROOT / "README.md").read_text("utf-8")))
-    named |= {command[1] for command in commands_of((ROOT / "README.md").read_text("utf-8")) if command[0] == "make"}
+    named |= {
+        command[1]
+        for command in commands_of((ROOT / "README.md").read_text("utf-8"))
+        if command[0] == "make"
+    }
     assert "demo" in named
     assert named <= targets
 
@@ -33,12 +39,23 @@ def test_every_command_line_of_the_readme_runs_as_written(tmp_path: Path) -> Non
     (tmp_path / "function").mkdir()
     shutil.copy(ROOT / "function" / "policy.toml", tmp_path / "function")
     environ = {**os.environ, "PYTHONPATH": str(ROOT)}
-    subprocess.run([sys.executable, examples / "cdnow" / "make_endpoints.py"], cwd=tmp_path, env=environ, check=True, capture_output=True)
+    subprocess.run(
+        [sys.executable, examples / "cdnow" / "make_endpoints.py"],
+        cwd=tmp_path,
+        env=environ,
+        check=True,
+        capture_output=True,
+    )
     run = 0
     for command in commands_of((ROOT / "README.md").read_text("utf-8")):
         if command[0] == ".venv/bin/segment-scorer":
             done = subprocess.run(
-                [sys.executable, "-m", "segment_scorer.cli.main", *command[1:]], cwd=tmp_path, env=environ, capture_output=True, text=True, check=False
+                [sys.executable, "-m", "segment_scorer.cli.main", *command[1:]],
+                cwd=tmp_path,
+                env=environ,
+                capture_output=True,
+                text=True,
+                check=False,
             )
             assert done.returncode == 0, (command, done.stderr)
             run += 1

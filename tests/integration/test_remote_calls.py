@@ -17,7 +17,10 @@ from function.errors import ScorerRejected, ScorerTimeout, ScorerUnavailable
 from function.scorers.remote import RemoteScorer, RemoteSettings
 from function.scorers.tensors import Dialect
 from protos.open_inference_pb2 import ModelInferRequest, ModelInferResponse
-from protos.open_inference_pb2_grpc import GRPCInferenceServiceServicer, add_GRPCInferenceServiceServicer_to_server
+from protos.open_inference_pb2_grpc import (
+    GRPCInferenceServiceServicer,
+    add_GRPCInferenceServiceServicer_to_server,
+)
 
 MATRIX = np.array([[1, 2], [3, np.nan]], dtype=np.float32)
 SCORES = np.array([0.25, 0.75], dtype=np.float32)
@@ -73,7 +76,9 @@ def test_sends_the_matrix_and_reads_the_scores(settings: RemoteSettings, witness
     assert scorer.label == "m@7"
 
 
-def test_never_gives_a_call_more_than_the_time_handed_down_nor_than_its_cap(settings: RemoteSettings, witness: Witness) -> None:
+def test_never_gives_a_call_more_than_the_time_handed_down_nor_than_its_cap(
+    settings: RemoteSettings, witness: Witness
+) -> None:
     scorer = RemoteScorer(settings)
     for timeout in (20.0, 500.0, float("inf")):
         scorer.score_batch(MATRIX, timeout)
@@ -81,7 +86,9 @@ def test_never_gives_a_call_more_than_the_time_handed_down_nor_than_its_cap(sett
     assert all(21.0 < remaining <= 61.0 for remaining in witness.remaining[1:])
 
 
-def test_waits_for_a_sidecar_that_is_still_starting_and_never_again_once_it_has_answered(witness: Witness, tmp_path: Path) -> None:
+def test_waits_for_a_sidecar_that_is_still_starting_and_never_again_once_it_has_answered(
+    witness: Witness, tmp_path: Path
+) -> None:
     target = f"unix:{tmp_path}/s.sock"
     server = grpc.server(futures.ThreadPoolExecutor(4))
     add_GRPCInferenceServiceServicer_to_server(witness, server)
@@ -96,12 +103,18 @@ def test_waits_for_a_sidecar_that_is_still_starting_and_never_again_once_it_has_
 
 
 def test_sends_metadata_and_authority(settings: RemoteSettings, witness: Witness) -> None:
-    RemoteScorer(dataclasses.replace(settings, metadata=(("x-api-key", "k"),), authority="scorer.example")).score_batch(MATRIX, 20.0)
+    RemoteScorer(
+        dataclasses.replace(settings, metadata=(("x-api-key", "k"),), authority="scorer.example")
+    ).score_batch(MATRIX, 20.0)
     assert witness.metadata[0]["x-api-key"] == "k"
 
 
-@pytest.mark.parametrize("status", [grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED])
-def test_retries_passing_trouble_within_the_call(settings: RemoteSettings, witness: Witness, status: grpc.StatusCode) -> None:
+@pytest.mark.parametrize(
+    "status", [grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED]
+)
+def test_retries_passing_trouble_within_the_call(
+    settings: RemoteSettings, witness: Witness, status: grpc.StatusCode
+) -> None:
     witness.failures = [status, status]
     assert RemoteScorer(settings).score_batch(MATRIX, 20.0).tolist() == [0.25, 0.75]
     assert len(witness.requests) == 3
@@ -114,7 +127,9 @@ def test_gives_up_after_three_attempts(settings: RemoteSettings, witness: Witnes
     assert len(witness.requests) == 3
 
 
-def test_stops_retrying_a_service_that_keeps_failing(settings: RemoteSettings, witness: Witness) -> None:
+def test_stops_retrying_a_service_that_keeps_failing(
+    settings: RemoteSettings, witness: Witness
+) -> None:
     witness.failures = [grpc.StatusCode.UNAVAILABLE] * 1000
     scorer = RemoteScorer(settings)
     for _ in range(20):
@@ -133,7 +148,9 @@ def test_asks_once_where_the_same_call_would_fail_again_and_repeats_nothing_the_
     assert len(witness.requests) == 1
 
 
-def test_makes_a_new_connection_after_idleness_and_keeps_it_otherwise(settings: RemoteSettings) -> None:
+def test_makes_a_new_connection_after_idleness_and_keeps_it_otherwise(
+    settings: RemoteSettings,
+) -> None:
     now = 1000.0
     scorer = RemoteScorer(settings, clock=lambda: now)
     scorer.score_batch(MATRIX, 20.0)
@@ -146,7 +163,9 @@ def test_makes_a_new_connection_after_idleness_and_keeps_it_otherwise(settings: 
     assert scorer._channel is not first
 
 
-def test_gives_the_connection_up_over_which_a_deadline_was_missed(settings: RemoteSettings, witness: Witness) -> None:
+def test_gives_the_connection_up_over_which_a_deadline_was_missed(
+    settings: RemoteSettings, witness: Witness
+) -> None:
     scorer = RemoteScorer(settings)
     scorer.score_batch(MATRIX, 20.0)
     witness.awake.clear()

@@ -29,7 +29,12 @@ FILE_LINES = 2_000  # small files, since progress is heard after each: forty bat
 @pytest.fixture(scope="module")
 def segment(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     folder = tmp_path_factory.mktemp("cdnow")
-    subprocess.run([sys.executable, "examples/cdnow/make_endpoints.py", "--out", str(folder)], cwd=ROOT, check=True, capture_output=True)
+    subprocess.run(
+        [sys.executable, "examples/cdnow/make_endpoints.py", "--out", str(folder)],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+    )
     with gzip.open(folder / "endpoints.jsonl.gz", "rb") as file:
         lines = file.readlines()
     paths = []
@@ -102,7 +107,11 @@ def fate(tmp_path: Path) -> Iterator[Fate]:
 
 def run(segment: list[Path], out: Path, **environ: str) -> Request:
     return Request(
-        segment=segment, out=out, scheduled_time="1997-10-01T00:00:00Z", processes=1, environ=environ
+        segment=segment,
+        out=out,
+        scheduled_time="1997-10-01T00:00:00Z",
+        processes=1,
+        environ=environ,
     )  # fate turns between blocks
 
 
@@ -120,9 +129,14 @@ def test_a_campaign_through_a_service_that_dies_and_hangs_loses_nobody_and_chang
     assert books.received == CUSTOMERS
     assert books.failed == 0
     assert books.received == (books.kept or 0) + (books.filtered or 0)
-    lines = [json.loads(line) for line in (tmp_path / "remote" / "batches.jsonl").read_text().splitlines()]
+    lines = [
+        json.loads(line)
+        for line in (tmp_path / "remote" / "batches.jsonl").read_text().splitlines()
+    ]
     errors = Counter(line.get("error") for line in lines if line.get("message") == "batch")
-    assert {None, "ScorerUnavailable", "ScorerTimeout"} <= set(errors)  # answered by the service, and by the fallback for either reason
+    assert {None, "ScorerUnavailable", "ScorerTimeout"} <= set(
+        errors
+    )  # answered by the service, and by the fallback for either reason
     assert read_decisions(tmp_path / "remote") == read_decisions(tmp_path / "bundled")
 
 
@@ -131,7 +145,12 @@ def test_without_a_fallback_whoever_has_no_score_is_kept_and_every_score_is_stil
 ) -> None:
     segment = segment[:6]
     run_segment(run(segment, tmp_path / "bundled"), lambda *_: None)
-    environ = {"SCORER_TARGET": fate._address, "SCORER_FALLBACK": "none", "SCORER_CALL_MS": "500", "SCORER_BREAKER_MS": "50"}
+    environ = {
+        "SCORER_TARGET": fate._address,
+        "SCORER_FALLBACK": "none",
+        "SCORER_CALL_MS": "500",
+        "SCORER_BREAKER_MS": "50",
+    }
     books = run_segment(run(segment, tmp_path / "remote", **environ), fate.turn).summary
     assert (books.received, books.failed) == (6 * FILE_LINES, 0)
     assert books.unscored

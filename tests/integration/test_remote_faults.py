@@ -60,19 +60,27 @@ def test_scores_remotely_when_nothing_is_wrong(server: Server, bundle: Path) -> 
     assert (line["scored_by"], line["error"], line["fallback_used"]) == (BUNDLED, None, 0)
 
 
-def test_resorts_to_the_bundled_scorer_when_the_service_is_killed_and_returns_when_it_is_back(server: Server, bundle: Path) -> None:
+def test_resorts_to_the_bundled_scorer_when_the_service_is_killed_and_returns_when_it_is_back(
+    server: Server, bundle: Path
+) -> None:
     function = Function(server.address, bundle)
     function.recover()
     server.signal(signal.SIGKILL)
     server.child.wait()
     for _ in range(20):
         line = function.ask()
-        assert (line["scored_by"], line["error"], line["fallback_used"]) == (BUNDLED, "ScorerUnavailable", 1)
+        assert (line["scored_by"], line["error"], line["fallback_used"]) == (
+            BUNDLED,
+            "ScorerUnavailable",
+            1,
+        )
     with run_server(bundle, listen=server.address):
         assert function.recover()["fallback_used"] == 0
 
 
-def test_keeps_everybody_without_a_fallback_while_the_service_is_away(server: Server, bundle: Path) -> None:
+def test_keeps_everybody_without_a_fallback_while_the_service_is_away(
+    server: Server, bundle: Path
+) -> None:
     function = Function(server.address, bundle, fallback="none")
     function.recover()
     server.signal(signal.SIGKILL)
@@ -97,7 +105,9 @@ def test_stops_asking_a_hung_service(server: Server, proxy: Proxy, bundle: Path)
     server.signal(signal.SIGSTOP)
     assert function.ask(SILENT)["error"] == "ScorerTimeout"
     before = proxy.connections
-    for _ in range(5):  # the breaker: refused at once, where asking would have made a new connection
+    for _ in range(
+        5
+    ):  # the breaker: refused at once, where asking would have made a new connection
         assert function.ask()["error"] == "ScorerUnavailable"
     assert proxy.connections == before
 
@@ -136,7 +146,9 @@ def test_survives_a_network_that_swallows_every_connection(proxy: Proxy, bundle:
     function.recover()
 
 
-def test_does_not_even_notice_a_connection_that_died_while_it_was_idle(proxy: Proxy, bundle: Path) -> None:
+def test_does_not_even_notice_a_connection_that_died_while_it_was_idle(
+    proxy: Proxy, bundle: Path
+) -> None:
     function = Function(proxy.address, bundle, idle_ms="1000", fallback="none")
 
     def lose_the_connection() -> str | None:
@@ -182,7 +194,9 @@ def odd(bundle: Path, mode: Path) -> Iterator[Process]:
 
 
 @pytest.mark.parametrize("fault", ODD)
-def test_takes_no_wrong_answer_for_scores(odd: Process, bundle: Path, mode: Path, fault: str) -> None:
+def test_takes_no_wrong_answer_for_scores(
+    odd: Process, bundle: Path, mode: Path, fault: str
+) -> None:
     (address,) = odd.wait_for("listening")["addresses"]
     function, alone = Function(address, bundle), Function(address, bundle, fallback="none")
     function.recover()
@@ -205,10 +219,16 @@ def test_resorts_while_the_service_is_overloaded(bundle: Path, tmp_path: Path) -
         (address,) = process.wait_for("listening")["addresses"]
         function = Function(address, bundle)
         with grpc.insecure_channel(address) as channel:
-            held = GRPCInferenceServiceStub(channel).ModelInfer.future(build_request(make_rows(1), Dialect(model="tiny")), timeout=PATIENCE)
+            held = GRPCInferenceServiceStub(channel).ModelInfer.future(
+                build_request(make_rows(1), Dialect(model="tiny")), timeout=PATIENCE
+            )
             process.wait_for("computing")
             line = function.ask()
-            assert (line["scored_by"], line["error"], line["fallback_used"]) == (BUNDLED, "ScorerUnavailable", 1)
+            assert (line["scored_by"], line["error"], line["fallback_used"]) == (
+                BUNDLED,
+                "ScorerUnavailable",
+                1,
+            )
             gate.touch()
             assert held.result().outputs
         function.recover()
@@ -233,7 +253,9 @@ def check_tls(bundle: Path, authority: Authority, wrong: list[str], **settings: 
         function.recover()
 
 
-def test_does_not_trust_a_certificate_of_another_authority(bundle: Path, authority: Authority, tmp_path: Path) -> None:
+def test_does_not_trust_a_certificate_of_another_authority(
+    bundle: Path, authority: Authority, tmp_path: Path
+) -> None:
     check_tls(bundle, authority, tls_options(Authority(tmp_path, "stranger").sign("server")))
 
 
@@ -242,24 +264,46 @@ def test_does_not_trust_an_expired_certificate(bundle: Path, authority: Authorit
 
 
 def test_does_not_trust_a_certificate_for_another_host(bundle: Path, authority: Authority) -> None:
-    check_tls(bundle, authority, tls_options(authority.sign("elsewhere", hosts=("elsewhere.example",))))
+    check_tls(
+        bundle, authority, tls_options(authority.sign("elsewhere", hosts=("elsewhere.example",)))
+    )
 
 
-def test_does_not_speak_plainly_to_a_server_where_tls_is_expected(bundle: Path, authority: Authority) -> None:
+def test_does_not_speak_plainly_to_a_server_where_tls_is_expected(
+    bundle: Path, authority: Authority
+) -> None:
     check_tls(bundle, authority, [])
 
 
-def test_trusts_a_certificate_for_the_authority_it_was_told(bundle: Path, authority: Authority) -> None:
-    with run_server(bundle, *tls_options(authority.sign("named", hosts=("scorer.example",)))) as server:
+def test_trusts_a_certificate_for_the_authority_it_was_told(
+    bundle: Path, authority: Authority
+) -> None:
+    with run_server(
+        bundle, *tls_options(authority.sign("named", hosts=("scorer.example",)))
+    ) as server:
         settings = {"tls_ca": str(authority.certificate), "authority": "scorer.example"}
-        assert Function(server.address, bundle, fallback="none", **settings).recover()["scored_by"] == BUNDLED
+        assert (
+            Function(server.address, bundle, fallback="none", **settings).recover()["scored_by"]
+            == BUNDLED
+        )
 
 
 def test_shows_its_own_certificate_in_mutual_tls(bundle: Path, authority: Authority) -> None:
     client = authority.sign("client")
-    files = {"tls_ca": str(authority.certificate), "tls_cert": str(client.certificate), "tls_key": str(client.key)}
-    options = [*tls_options(authority.sign("server")), "--tls-client-ca", str(authority.certificate)]
+    files = {
+        "tls_ca": str(authority.certificate),
+        "tls_cert": str(client.certificate),
+        "tls_key": str(client.key),
+    }
+    options = [
+        *tls_options(authority.sign("server")),
+        "--tls-client-ca",
+        str(authority.certificate),
+    ]
     with run_server(bundle, *options) as server:
-        assert Function(server.address, bundle, fallback="none", **files).recover()["scored_by"] == BUNDLED
+        assert (
+            Function(server.address, bundle, fallback="none", **files).recover()["scored_by"]
+            == BUNDLED
+        )
         without = Function(server.address, bundle, tls_ca=files["tls_ca"])
         assert without.ask()["error"] == "ScorerUnavailable"

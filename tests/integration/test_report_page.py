@@ -14,12 +14,12 @@ import pytest
 from msgspec.structs import replace
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from segment_scorer.runner.config import Request
+from segment_scorer.runner.reporting.report import write_report
+from segment_scorer.runner.reporting.statistics import Row
+from segment_scorer.runner.run import Report, run_segment
 from segment_scorer.runner.summary import Terms, close_books
 from segment_scorer.runner.writing.checkpoint import Ledger
-from segment_scorer.runner.reporting.report import write_report
-from segment_scorer.runner.config import Request
-from segment_scorer.runner.run import Report, run_segment
-from segment_scorer.runner.reporting.statistics import Row
 from tests.fake_hooks import person, write_segment
 from tests.fakes import make_bundle
 
@@ -38,7 +38,9 @@ BLIND = Terms(scheduled_time="t", activity_id="a")  # of a hook behind an addres
 # What the model learnt from: nobody with more than 0.5.
 REFERENCE = {"edges": [0.25, 0.5], "shares": [0.5, 0.5, 0.0], "missing": 0.0}
 DRIFT = {"features": {"score": REFERENCE}, "score": REFERENCE}
-pytestmark = pytest.mark.skipif(not Path(CHROMIUM).exists(), reason=f"no {CHROMIUM}: apt-get install chromium")
+pytestmark = pytest.mark.skipif(
+    not Path(CHROMIUM).exists(), reason=f"no {CHROMIUM}: apt-get install chromium"
+)
 
 
 def rehearse(folder: Path, policy: str, **more: Any) -> tuple[Report, Path]:
@@ -88,7 +90,14 @@ def open_report(browser: Browser, path: Path, **options: Any) -> tuple[Page, lis
     heard: list[str] = []
     page.on("console", lambda message: heard.append(message.text))
     page.on("pageerror", lambda error: heard.append(str(error)))
-    page.on("request", lambda request: None if request.url.startswith(("file:", "data:", "blob:")) else heard.append(request.url))
+    page.on(
+        "request",
+        lambda request: (
+            None
+            if request.url.startswith(("file:", "data:", "blob:"))
+            else heard.append(request.url)
+        ),
+    )
     page.goto(path.as_uri())
     page.wait_for_selector("body[data-drawn=yes]", state="attached", timeout=60_000)
     return page, heard
@@ -103,7 +112,9 @@ def test_a_rehearsal_writes_nothing_but_its_report(run: tuple[Report, Path]) -> 
     assert run[1].stat().st_size < 1_500_000
 
 
-def test_opens_without_a_network_and_without_a_word_on_the_console(run: tuple[Report, Path], browser: Browser) -> None:
+def test_opens_without_a_network_and_without_a_word_on_the_console(
+    run: tuple[Report, Path], browser: Browser
+) -> None:
     page, heard = open_report(browser, run[1])
     assert heard == []
     assert page.inner_text("h1") == "Rehearsal: what this policy would do"
@@ -123,7 +134,9 @@ def test_says_what_the_books_say(run: tuple[Report, Path], browser: Browser) -> 
     page.context.close()
 
 
-def test_there_is_no_profit_before_value_and_cost_are_given(run: tuple[Report, Path], browser: Browser) -> None:
+def test_there_is_no_profit_before_value_and_cost_are_given(
+    run: tuple[Report, Path], browser: Browser
+) -> None:
     page, heard = open_report(browser, run[1])
     assert (page.input_value("#value"), page.input_value("#cost")) == ("", "")
     assert not page.is_visible("#profit-out")
@@ -134,14 +147,20 @@ def test_there_is_no_profit_before_value_and_cost_are_given(run: tuple[Report, P
     assert count(page, "profit-out") == pytest.approx(20 * count(page, "expected-out"), abs=11)
     page.wait_for_selector("#curve svg")
     width = page.evaluate("document.querySelector('#curve svg').getBoundingClientRect().width")
-    assert width > page.evaluate("document.querySelector('#histogram svg').getBoundingClientRect().width") / 2
+    assert (
+        width
+        > page.evaluate("document.querySelector('#histogram svg').getBoundingClientRect().width")
+        / 2
+    )
     page.locator("#cost").fill("")
     assert not page.is_visible("#curve")
     assert heard == []
     page.context.close()
 
 
-def test_dragging_the_threshold_moves_reach_responses_and_profit(run: tuple[Report, Path], browser: Browser) -> None:
+def test_dragging_the_threshold_moves_reach_responses_and_profit(
+    run: tuple[Report, Path], browser: Browser
+) -> None:
     page, heard = open_report(browser, run[1])
     page.locator("#value").fill("20")
     page.locator("#cost").fill("0.5")
@@ -152,7 +171,9 @@ def test_dragging_the_threshold_moves_reach_responses_and_profit(run: tuple[Repo
         slider.fill(threshold)
         reached.append(count(page, "reach-out"))
         expected, profit = count(page, "expected-out"), count(page, "profit-out")
-        assert abs(profit - (20 * expected - 0.5 * reached[-1])) <= 11, "20 a response, half a unit a message; shown in whole responses"
+        assert abs(profit - (20 * expected - 0.5 * reached[-1])) <= 11, (
+            "20 a response, half a unit a message; shown in whole responses"
+        )
         profits.append(profit)
     assert reached == sorted(reached, reverse=True)
     assert len(set(reached)) == 4
@@ -172,12 +193,22 @@ def test_the_chart_follows_the_threshold(run: tuple[Report, Path], browser: Brow
     page, _ = open_report(browser, run[1])
     before = page.inner_html("#histogram svg")
     page.locator("#threshold").fill("0.9")
-    page.wait_for_function("before => (document.querySelector('#histogram svg')?.innerHTML ?? before) !== before", arg=before)
+    page.wait_for_function(
+        "before => (document.querySelector('#histogram svg')?.innerHTML ?? before) !== before",
+        arg=before,
+    )
     page.context.close()
 
 
 def test_fits_a_phone_and_its_text_can_be_read(run: tuple[Report, Path], browser: Browser) -> None:
-    page, _ = open_report(browser, run[1], viewport={"width": 390, "height": 844}, is_mobile=True, has_touch=True, device_scale_factor=3)
+    page, _ = open_report(
+        browser,
+        run[1],
+        viewport={"width": 390, "height": 844},
+        is_mobile=True,
+        has_touch=True,
+        device_scale_factor=3,
+    )
     assert page.evaluate("document.documentElement.scrollWidth") == 390
     assert page.evaluate("innerWidth") == 390
     small = page.evaluate(
@@ -185,15 +216,28 @@ def test_fits_a_phone_and_its_text_can_be_read(run: tuple[Report, Path], browser
         ".filter(e => e.textContent.trim() && parseFloat(getComputedStyle(e).fontSize) < 11).length"
     )
     assert small == 0
-    wide = page.evaluate("[...document.querySelectorAll('svg')].filter(e => e.getBoundingClientRect().right > innerWidth).length")
+    wide = page.evaluate(
+        "[...document.querySelectorAll('svg')].filter(e => e.getBoundingClientRect().right > innerWidth).length"
+    )
     assert wide == 0
     page.context.close()
 
 
-def test_on_the_smallest_phone_no_column_and_no_title_is_cut_off(run: tuple[Report, Path], browser: Browser) -> None:
-    page, _ = open_report(browser, run[1], viewport={"width": 360, "height": 740}, is_mobile=True, has_touch=True, device_scale_factor=2)
+def test_on_the_smallest_phone_no_column_and_no_title_is_cut_off(
+    run: tuple[Report, Path], browser: Browser
+) -> None:
+    page, _ = open_report(
+        browser,
+        run[1],
+        viewport={"width": 360, "height": 740},
+        is_mobile=True,
+        has_touch=True,
+        device_scale_factor=2,
+    )
     assert page.evaluate("document.documentElement.scrollWidth") == 360
-    tables = page.evaluate("[...document.querySelectorAll('.scroll')].map((e) => e.scrollWidth - e.clientWidth)")
+    tables = page.evaluate(
+        "[...document.querySelectorAll('.scroll')].map((e) => e.scrollWidth - e.clientWidth)"
+    )
     assert tables == [0] * len(tables)
     assert "responses expected" in page.inner_text("[data-group=channel] table")
     cut = page.evaluate(
@@ -206,7 +250,9 @@ def test_on_the_smallest_phone_no_column_and_no_title_is_cut_off(run: tuple[Repo
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_text_stands_out_by_day_and_by_night(scheme: str, run: tuple[Report, Path], browser: Browser) -> None:
+def test_text_stands_out_by_day_and_by_night(
+    scheme: str, run: tuple[Report, Path], browser: Browser
+) -> None:
     page, _ = open_report(browser, run[1], color_scheme=scheme)
     luminance = """(name) => {
         const style = getComputedStyle(document.documentElement), probe = document.createElement("i");
@@ -226,10 +272,16 @@ def test_text_stands_out_by_day_and_by_night(scheme: str, run: tuple[Report, Pat
 
 
 @pytest.mark.parametrize("host", ["pinpoint", "connect"])
-def test_where_the_mode_acts_on_no_rule_the_explorer_answers_for_mode_filter(tmp_path: Path, host: str, browser: Browser) -> None:
-    policy = POLICY.replace("threshold", 'mode = "annotate"\nmin_present = 0.1\nsparse = "drop"\nthreshold', 1)
+def test_where_the_mode_acts_on_no_rule_the_explorer_answers_for_mode_filter(
+    tmp_path: Path, host: str, browser: Browser
+) -> None:
+    policy = POLICY.replace(
+        "threshold", 'mode = "annotate"\nmin_present = 0.1\nsparse = "drop"\nthreshold', 1
+    )
     (tmp_path / "filter").mkdir()
-    filtered = rehearse(tmp_path / "filter", policy.replace("annotate", "filter"), host=host)[0].summary
+    filtered = rehearse(tmp_path / "filter", policy.replace("annotate", "filter"), host=host)[
+        0
+    ].summary
     report, path = rehearse(tmp_path, policy, host=host)
     assert report.summary.kept > filtered.kept
     page, _ = open_report(browser, path)
@@ -246,15 +298,33 @@ def write_by_hand(folder: Path, terms: Terms, rows: list[Row], scores: list[floa
     ledger = Ledger({}, [], [], terms)
     ledger.tally.add_people(rows, scores)
     kept = sum(row[4] == "kept" for row in rows)
-    counts = Counter({"received": len(rows), "kept": kept, "filtered": len(rows) - kept, "batches": 1, "attempts": 1})
-    write_report(folder / "report.html", close_books(counts, terms, 1.0), ledger, reference=None, rehearsal=True)
+    counts = Counter(
+        {
+            "received": len(rows),
+            "kept": kept,
+            "filtered": len(rows) - kept,
+            "batches": 1,
+            "attempts": 1,
+        }
+    )
+    write_report(
+        folder / "report.html",
+        close_books(counts, terms, 1.0),
+        ledger,
+        reference=None,
+        rehearsal=True,
+    )
     return folder / "report.html"
 
 
-def test_behind_an_address_the_explorer_begins_with_what_the_function_did(tmp_path: Path, browser: Browser) -> None:
+def test_behind_an_address_the_explorer_begins_with_what_the_function_did(
+    tmp_path: Path, browser: Browser
+) -> None:
     kept: Row = ("SMS", "DE", "", "", "kept", True)
     scores: list[float | None] = [0.6, 0.7, 0.8, None, None]
-    path = write_by_hand(tmp_path, BLIND, [kept] * 4 + [("SMS", "DE", "", "", "filtered", False)], scores)
+    path = write_by_hand(
+        tmp_path, BLIND, [kept] * 4 + [("SMS", "DE", "", "", "filtered", False)], scores
+    )
     page, heard = open_report(browser, path)
     assert "unknown here" in page.inner_text("#threshold-text")
     assert (count(page, "reach-out"), page.inner_text("#expected-out")) == (4, "2")
@@ -272,9 +342,16 @@ def test_behind_an_address_the_explorer_begins_with_what_the_function_did(tmp_pa
     page.context.close()
 
 
-def test_behind_an_address_on_connect_it_begins_there_too_though_everybodys_score_is_known(tmp_path: Path, browser: Browser) -> None:
-    rows: list[Row] = [("SMS", "DE", "", "score", outcome, outcome == "kept") for outcome in ("kept", "filtered", "filtered", "kept")]
-    path = write_by_hand(tmp_path, replace(BLIND, host="connect", knows_decisions=True), rows, [0.9, 0.2, 0.1, 0.8])
+def test_behind_an_address_on_connect_it_begins_there_too_though_everybodys_score_is_known(
+    tmp_path: Path, browser: Browser
+) -> None:
+    rows: list[Row] = [
+        ("SMS", "DE", "", "score", outcome, outcome == "kept")
+        for outcome in ("kept", "filtered", "filtered", "kept")
+    ]
+    path = write_by_hand(
+        tmp_path, replace(BLIND, host="connect", knows_decisions=True), rows, [0.9, 0.2, 0.1, 0.8]
+    )
     page, _ = open_report(browser, path)
     assert (count(page, "reach-out"), page.inner_text("#expected-out")) == (2, "2")
     page.locator("#threshold").fill("0.2")
@@ -293,7 +370,9 @@ def test_unwanted_events_are_avoided_not_sold(tmp_path: Path, browser: Browser) 
     assert "unwanted events avoided" in text
     expected, avoided = count(page, "expected-out"), count(page, "avoided-out")
     assert 0 < expected < avoided
-    assert f"{expected:,} are expected from those messaged, {avoided:,} are avoided" in report.expected
+    assert (
+        f"{expected:,} are expected from those messaged, {avoided:,} are avoided" in report.expected
+    )
     page.locator("#threshold").fill("0")
     assert (count(page, "reach-out"), count(page, "expected-out")) == (0, 0)
     assert abs(count(page, "avoided-out") - expected - avoided) <= 1
@@ -306,7 +385,10 @@ def test_what_spoils_the_figures_is_told_before_them(tmp_path: Path, browser: Br
     report, path = rehearse(tmp_path, "threshold = 0.5\n", environ=environ)
     unscored = report.summary.unscored
     assert unscored == report.summary.kept
-    assert report.warnings[0] == f"No score for {unscored:,} of 1,200 people: ScorerUnavailable; kept because on_error = keep."
+    assert (
+        report.warnings[0]
+        == f"No score for {unscored:,} of 1,200 people: ScorerUnavailable; kept because on_error = keep."
+    )
     page, _ = open_report(browser, path)
     assert page.inner_text("#warnings").startswith(report.warnings[0])
     assert "warn" in (page.locator("#warnings p").first.get_attribute("class") or "")
@@ -315,7 +397,9 @@ def test_what_spoils_the_figures_is_told_before_them(tmp_path: Path, browser: Br
     page.context.close()
 
 
-def test_a_drift_that_matters_is_told_in_the_headline(run: tuple[Report, Path], browser: Browser) -> None:
+def test_a_drift_that_matters_is_told_in_the_headline(
+    run: tuple[Report, Path], browser: Browser
+) -> None:
     page, _ = open_report(browser, run[1])
     assert page.inner_text("#warnings").startswith("Different: score")
     assert list(run[0].warnings) == [page.inner_text("#warnings").strip()]

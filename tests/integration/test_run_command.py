@@ -18,9 +18,9 @@ from typing import Any
 import pytest
 
 from segment_scorer.cli.main import main
-from tools.image.emulator import ROOT, run_emulator
 from tests.fake_hooks import person, write_segment
 from tests.fakes import make_bundle
+from tools.image.emulator import ROOT, run_emulator
 
 Run = Callable[..., int]
 PEOPLE = [person(i, i / 129) for i in range(130)]
@@ -34,7 +34,16 @@ def bundle(tmp_path: Path) -> Path:
 @pytest.fixture
 def run(tmp_path: Path, bundle: Path) -> Run:
     def run(segment: Path, *more: object, out: Path = tmp_path / "out", local: bool = True) -> int:
-        return main(["run", str(segment), "--out", str(out), *(["--bundle", str(bundle)] if local else []), *map(str, more)])
+        return main(
+            [
+                "run",
+                str(segment),
+                "--out",
+                str(out),
+                *(["--bundle", str(bundle)] if local else []),
+                *map(str, more),
+            ]
+        )
 
     return run
 
@@ -62,7 +71,19 @@ def test_a_clean_segment_ends_with_0_and_five_files_and_the_books(run: Run, tmp_
         "summary.json",
     }
     summary = summary_of(out)
-    assert {key: summary[key] for key in ("received", "kept", "filtered", "failed", "batches", "attempts", "model", "mode")} == {
+    assert {
+        key: summary[key]
+        for key in (
+            "received",
+            "kept",
+            "filtered",
+            "failed",
+            "batches",
+            "attempts",
+            "model",
+            "mode",
+        )
+    } == {
         "received": 130,
         "kept": 65,
         "filtered": 65,
@@ -78,10 +99,29 @@ def test_a_clean_segment_ends_with_0_and_five_files_and_the_books(run: Run, tmp_
     assert [row["Id"] for row in kept] == [f"person-{i}" for i in range(65, 130)]
     assert kept[-1] == {**PEOPLE[-1], "Attributes": {"Plan": ["gold"], "Score": ["1.0000"]}}
     scores = list(csv.reader((out / "scores.csv").read_text().splitlines()))
-    assert (scores[0], scores[1], len(scores)) == (["Id", "Metrics.Score"], ["person-0", "0.0000"], 131)
+    assert (scores[0], scores[1], len(scores)) == (
+        ["Id", "Metrics.Score"],
+        ["person-0", "0.0000"],
+        131,
+    )
     decisions = list(csv.DictReader((out / "decisions.csv").read_text().splitlines()))
-    assert decisions[64] == {"Id": "person-64", "decision": "drop", "reason": "score", "score": "0.4961", "band": ""}
-    assert len([line for line in (out / "batches.jsonl").read_text().splitlines() if '"message":"batch"' in line]) == 3
+    assert decisions[64] == {
+        "Id": "person-64",
+        "decision": "drop",
+        "reason": "score",
+        "score": "0.4961",
+        "band": "",
+    }
+    assert (
+        len(
+            [
+                line
+                for line in (out / "batches.jsonl").read_text().splitlines()
+                if '"message":"batch"' in line
+            ]
+        )
+        == 3
+    )
 
 
 def test_a_second_run_in_the_same_process_has_a_log_of_its_own(run: Run, tmp_path: Path) -> None:
@@ -92,7 +132,9 @@ def test_a_second_run_in_the_same_process_has_a_log_of_its_own(run: Run, tmp_pat
 
 def test_the_policy_of_the_campaign_decides(run: Run, tmp_path: Path) -> None:
     policy = tmp_path / "policy.toml"
-    policy.write_text('threshold = 0.9\nmetric = "Buys"\n[[override]]\ncampaign_id = "spring"\nmode = "annotate"\ndecimals = 1\n')
+    policy.write_text(
+        'threshold = 0.9\nmetric = "Buys"\n[[override]]\ncampaign_id = "spring"\nmode = "annotate"\ndecimals = 1\n'
+    )
     segment = write_segment(tmp_path / "people.jsonl", PEOPLE)
     assert run(segment, "--policy", policy, out=tmp_path / "any") == 0
     assert run(segment, "--policy", policy, "--campaign-id", "spring", out=tmp_path / "spring") == 0
@@ -100,11 +142,18 @@ def test_the_policy_of_the_campaign_decides(run: Run, tmp_path: Path) -> None:
     assert (any_["mode"], any_["kept"], any_["would_filter"]) == ("filter", 13, 0)
     assert (spring["mode"], spring["kept"], spring["filtered"]) == ("annotate", 130, 0)
     assert spring["would_filter"] > 100
-    assert (tmp_path / "spring" / "scores.csv").read_text().splitlines()[:2] == ["Id,Metrics.Buys", "person-0,0.0"]
+    assert (tmp_path / "spring" / "scores.csv").read_text().splitlines()[:2] == [
+        "Id,Metrics.Buys",
+        "person-0,0.0",
+    ]
 
 
-def test_broken_lines_are_told_by_number_and_end_with_4(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    segment = write_segment(tmp_path / "people.jsonl", [PEOPLE[0], "secret nonsense", "", '{"Id": ""}', PEOPLE[129]])
+def test_broken_lines_are_told_by_number_and_end_with_4(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    segment = write_segment(
+        tmp_path / "people.jsonl", [PEOPLE[0], "secret nonsense", "", '{"Id": ""}', PEOPLE[129]]
+    )
     assert run(segment) == 4
     told = capsys.readouterr().err
     assert "people.jsonl, line 2: expected one JSON object" in told
@@ -113,7 +162,10 @@ def test_broken_lines_are_told_by_number_and_end_with_4(run: Run, tmp_path: Path
     assert "person-" not in told
     summary = summary_of(tmp_path / "out")
     assert (summary["received"], summary["rejected"], summary["batches"]) == (2, 2, 1)
-    assert [json.loads(line)["line"] for line in (tmp_path / "out" / "rejected.jsonl").read_text().splitlines()] == [2, 4]
+    assert [
+        json.loads(line)["line"]
+        for line in (tmp_path / "out" / "rejected.jsonl").read_text().splitlines()
+    ] == [2, 4]
 
 
 def test_a_scorer_that_is_down_is_told_before_any_figure(
@@ -124,11 +176,15 @@ def test_a_scorer_that_is_down_is_told_before_any_figure(
     segment = write_segment(tmp_path / "people.jsonl", PEOPLE)
     assert run(segment, "--rehearse") == 0, "the policy has said what becomes of them"
     told = capsys.readouterr().err
-    assert told.startswith("No score for 130 of 130 people: ScorerUnavailable; kept because on_error = keep.\n")
+    assert told.startswith(
+        "No score for 130 of 130 people: ScorerUnavailable; kept because on_error = keep.\n"
+    )
     assert "If the scores are calibrated" not in told
     monkeypatch.setenv("SCORER_FALLBACK", "bundled")
     assert run(segment, "--rehearse") == 0
-    assert capsys.readouterr().err.startswith("The first scorer failed and the fallback scored in 3 of 3 calls: ScorerUnavailable.\n")
+    assert capsys.readouterr().err.startswith(
+        "The first scorer failed and the fallback scored in 3 of 3 calls: ScorerUnavailable.\n"
+    )
 
 
 def test_tells_responses_expected_and_unwanted_events_as_what_they_are(
@@ -137,8 +193,14 @@ def test_tells_responses_expected_and_unwanted_events_as_what_they_are(
     segment = write_segment(tmp_path / "people.jsonl", PEOPLE)
     policy = tmp_path / "policy.toml"
     for text, told in (
-        ("threshold = 0.5", "49 of the 65 responses that messaging everybody scored would bring are expected"),
-        ('keep = "below"\nthreshold = 0.5', "would bring 65 unwanted events; 16 are expected from those messaged, 49 are avoided."),
+        (
+            "threshold = 0.5",
+            "49 of the 65 responses that messaging everybody scored would bring are expected",
+        ),
+        (
+            'keep = "below"\nthreshold = 0.5',
+            "would bring 65 unwanted events; 16 are expected from those messaged, 49 are avoided.",
+        ),
     ):
         policy.write_text(text)
         assert run(segment, "--policy", policy, "--rehearse") == 0
@@ -146,12 +208,17 @@ def test_tells_responses_expected_and_unwanted_events_as_what_they_are(
 
 
 def test_several_files_are_one_segment(run: Run, tmp_path: Path) -> None:
-    one, two = write_segment(tmp_path / "one.jsonl", PEOPLE[:60]), write_segment(tmp_path / "two.jsonl.gz", PEOPLE[60:])
+    one, two = (
+        write_segment(tmp_path / "one.jsonl", PEOPLE[:60]),
+        write_segment(tmp_path / "two.jsonl.gz", PEOPLE[60:]),
+    )
     assert run(one, two) == 0
     assert summary_of(tmp_path / "out")["received"] == 130
 
 
-def test_an_earlier_run_is_replaced_only_with_force(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_earlier_run_is_replaced_only_with_force(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     segment = write_segment(tmp_path / "people.jsonl", PEOPLE)
     assert run(segment) == 0
     before = (tmp_path / "out" / "summary.json").read_bytes()
@@ -162,7 +229,9 @@ def test_an_earlier_run_is_replaced_only_with_force(run: Run, tmp_path: Path, ca
     assert run(segment, "--force") == 0
 
 
-def test_over_http_the_same_people_are_kept_and_what_cannot_be_known_is_null(run: Run, tmp_path: Path, bundle: Path) -> None:
+def test_over_http_the_same_people_are_kept_and_what_cannot_be_known_is_null(
+    run: Run, tmp_path: Path, bundle: Path
+) -> None:
     people = [*PEOPLE, "broken", person(777, 0.9, OptOut="ALL")]
     segment = write_segment(tmp_path / "people.jsonl", people)
     assert run(segment, out=tmp_path / "local") == 4
@@ -171,31 +240,71 @@ def test_over_http_the_same_people_are_kept_and_what_cannot_be_known_is_null(run
     local, http = summary_of(tmp_path / "local"), summary_of(tmp_path / "http")
     unknown = {"held_out", "unreadable", "unscored", "sparse", "would_filter", "model", "mode"}
     assert {name for name, value in http.items() if value is None} == unknown
-    assert {name for name in local if local[name] == http[name]} >= set(local) - unknown - {"seconds", "scheduled_time"}
-    assert names(tmp_path / "http") == {"segment.jsonl.gz", "scores.csv", "rejected.jsonl", "report.html", "summary.json"}
-    assert (tmp_path / "http" / "segment.jsonl.gz").read_bytes() == (tmp_path / "local" / "segment.jsonl.gz").read_bytes()
+    assert {name for name in local if local[name] == http[name]} >= set(local) - unknown - {
+        "seconds",
+        "scheduled_time",
+    }
+    assert names(tmp_path / "http") == {
+        "segment.jsonl.gz",
+        "scores.csv",
+        "rejected.jsonl",
+        "report.html",
+        "summary.json",
+    }
+    assert (tmp_path / "http" / "segment.jsonl.gz").read_bytes() == (
+        tmp_path / "local" / "segment.jsonl.gz"
+    ).read_bytes()
     scores = (tmp_path / "local" / "scores.csv").read_text().splitlines()
     assert (tmp_path / "http" / "scores.csv").read_text().splitlines() == [scores[0], *scores[66:]]
 
 
-def test_on_connect_every_decision_is_known_over_http_too(run: Run, tmp_path: Path, bundle: Path) -> None:
+def test_on_connect_every_decision_is_known_over_http_too(
+    run: Run, tmp_path: Path, bundle: Path
+) -> None:
     segment = write_segment(tmp_path / "people.jsonl", PEOPLE)
     assert run(segment, out=tmp_path / "local") == 0
     with run_emulator(environ={"SCORER_BUNDLE": str(bundle)}) as emulator:
-        assert run(segment, "--hook", emulator.url, "--host", "connect", out=tmp_path / "http", local=False) == 0
-    assert (tmp_path / "http" / "decisions.csv").read_bytes() == (tmp_path / "local" / "decisions.csv").read_bytes()
+        assert (
+            run(
+                segment,
+                "--hook",
+                emulator.url,
+                "--host",
+                "connect",
+                out=tmp_path / "http",
+                local=False,
+            )
+            == 0
+        )
+    assert (tmp_path / "http" / "decisions.csv").read_bytes() == (
+        tmp_path / "local" / "decisions.csv"
+    ).read_bytes()
     summary = summary_of(tmp_path / "http")
-    assert {name for name, value in summary.items() if value is None} == {"would_filter", "model", "mode"}
-    assert (summary["kept"], summary["filtered"], summary["held_out"], summary["host"]) == (65, 65, 0, "connect")
+    assert {name for name, value in summary.items() if value is None} == {
+        "would_filter",
+        "model",
+        "mode",
+    }
+    assert (summary["kept"], summary["filtered"], summary["held_out"], summary["host"]) == (
+        65,
+        65,
+        0,
+        "connect",
+    )
 
 
-def test_a_rehearsal_can_be_repeated_into_its_folder_and_a_run_can_follow(run: Run, tmp_path: Path) -> None:
+def test_a_rehearsal_can_be_repeated_into_its_folder_and_a_run_can_follow(
+    run: Run, tmp_path: Path
+) -> None:
     segment = write_segment(tmp_path / "people.jsonl", PEOPLE)
     for _ in range(2):
         assert run(segment, "--rehearse") == 0
         assert names(tmp_path / "out") == {"report.html"}
     assert run(segment) == 0
-    assert "What this run did" not in (tmp_path / "out" / "report.html").read_text().partition("</head>")[0]
+    assert (
+        "What this run did"
+        not in (tmp_path / "out" / "report.html").read_text().partition("</head>")[0]
+    )
     assert summary_of(tmp_path / "out")["received"] == 130
 
 
@@ -206,9 +315,17 @@ def test_a_function_that_fails_costs_its_batch_three_attempts_and_the_run_ends_w
     with run_emulator("tests.handlers.unimportable.handle") as emulator:
         assert run(segment, "--hook", emulator.url, local=False) == 4
     summary = summary_of(tmp_path / "out")
-    assert (summary["failed"], summary["kept"], summary["filtered"], summary["batches"], summary["attempts"]) == (130, 0, 0, 3, 9)
+    assert (
+        summary["failed"],
+        summary["kept"],
+        summary["filtered"],
+        summary["batches"],
+        summary["attempts"],
+    ) == (130, 0, 0, 3, 9)
     assert "9 x the hook crashed or could not start" in capsys.readouterr().err
-    assert (tmp_path / "out" / "segment.jsonl.gz").read_bytes() == gzip.compress(b"", 1, mtime=0), "no bytes at all are no gzip file"
+    assert (tmp_path / "out" / "segment.jsonl.gz").read_bytes() == gzip.compress(b"", 1, mtime=0), (
+        "no bytes at all are no gzip file"
+    )
 
 
 def absent(tmp_path: Path) -> list[object]:
@@ -294,27 +411,55 @@ BAD = {
     policy_with_a_typo: "policy.toml: treshold: unknown key; expected one of",
     out_below_a_file: "expected a folder that can be written (Not a directory)",
     nobody_listens: "--hook: expected a runtime interface emulator to listen at that address",
-    lambda tmp_path: people(tmp_path, "--hook", "carrier-pigeon"): "--hook: expected local, lambda:NAME, or http://host:port",
-    lambda tmp_path: people(tmp_path, "--host", "nobody"): "--host: expected one of pinpoint, connect",
-    lambda tmp_path: people(tmp_path, "--also", "xml"): "--also xml: expected one of csv, parquet, profiles",
+    lambda tmp_path: people(
+        tmp_path, "--hook", "carrier-pigeon"
+    ): "--hook: expected local, lambda:NAME, or http://host:port",
+    lambda tmp_path: people(
+        tmp_path, "--host", "nobody"
+    ): "--host: expected one of pinpoint, connect",
+    lambda tmp_path: people(
+        tmp_path, "--also", "xml"
+    ): "--also xml: expected one of csv, parquet, profiles",
     lambda tmp_path: people(tmp_path, "--engine", "dask"): "--engine: expected local or ray",
-    lambda tmp_path: people(tmp_path, "--engine", "ray", "--hook", "http://127.0.0.1:1"): "an emulator takes one call at a time",
-    lambda tmp_path: people(tmp_path, "--processes", 0): "--processes: expected 1 or more, with --hook local",
-    lambda tmp_path: people(tmp_path, "--concurrency", 0): "--concurrency: expected 1 to 100 calls at once",
-    lambda tmp_path: people(tmp_path, "--rehearse", "--resume"): "--rehearse: expected neither --resume nor --also",
-    lambda tmp_path: people(tmp_path, "--resume", "--force"): "--resume, --force: expected one of them",
-    lambda tmp_path: people(tmp_path, "--scheduled-time", "noon"): "--scheduled-time: expected a time in ISO 8601",
-    lambda tmp_path: people(tmp_path, "--scheduled-time", "0001-01-01T00:00+14:00"): "--scheduled-time: expected a time in ISO 8601",
-    lambda tmp_path: people(tmp_path, "--hook", "http://127.0.0.1:1", "--bundle", tmp_path): "--bundle: expected only with --hook local",
+    lambda tmp_path: people(
+        tmp_path, "--engine", "ray", "--hook", "http://127.0.0.1:1"
+    ): "an emulator takes one call at a time",
+    lambda tmp_path: people(
+        tmp_path, "--processes", 0
+    ): "--processes: expected 1 or more, with --hook local",
+    lambda tmp_path: people(
+        tmp_path, "--concurrency", 0
+    ): "--concurrency: expected 1 to 100 calls at once",
+    lambda tmp_path: people(
+        tmp_path, "--rehearse", "--resume"
+    ): "--rehearse: expected neither --resume nor --also",
+    lambda tmp_path: people(
+        tmp_path, "--resume", "--force"
+    ): "--resume, --force: expected one of them",
+    lambda tmp_path: people(
+        tmp_path, "--scheduled-time", "noon"
+    ): "--scheduled-time: expected a time in ISO 8601",
+    lambda tmp_path: people(
+        tmp_path, "--scheduled-time", "0001-01-01T00:00+14:00"
+    ): "--scheduled-time: expected a time in ISO 8601",
+    lambda tmp_path: people(
+        tmp_path, "--hook", "http://127.0.0.1:1", "--bundle", tmp_path
+    ): "--bundle: expected only with --hook local",
 }
 
 
 @pytest.mark.parametrize(("prepare", "sentence"), BAD.items())
 def test_says_in_one_sentence_what_is_wrong_and_writes_nothing(
-    prepare: Callable[[Path], list[object]], sentence: str, tmp_path: Path, run: Run, capsys: pytest.CaptureFixture[str]
+    prepare: Callable[[Path], list[object]],
+    sentence: str,
+    tmp_path: Path,
+    run: Run,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     segment, *more = prepare(tmp_path)
-    assert run(Path(str(segment)), *more, local="--hook" not in more and "--bundle" not in more) == 1
+    assert (
+        run(Path(str(segment)), *more, local="--hook" not in more and "--bundle" not in more) == 1
+    )
     told = capsys.readouterr().err
     assert told.startswith("segment-scorer run: ")
     assert sentence in told
@@ -330,12 +475,19 @@ def test_an_empty_path_is_wrong_usage_and_not_the_folder_one_is_in(
     segment = str(write_segment(tmp_path / "people.jsonl", PEOPLE))
     for words in ([name, ""], [f"{name}="]):
         assert main(["run", segment, *(["--out", "out"] if name != "--out" else []), *words]) == 2
-        assert capsys.readouterr().err == f"segment-scorer run: expected text after {name}, found nothing\n"
+        assert (
+            capsys.readouterr().err
+            == f"segment-scorer run: expected text after {name}, found nothing\n"
+        )
     assert names(tmp_path) == {"people.jsonl"}
 
 
-def test_warns_of_columns_that_nobody_reads_and_of_rows_of_many_lines(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / "people.csv").write_text('Id,Metric.score,Attributes.Note\na,0.9,x\nb,0.9,"x\ny"\nc,0.9,"x\n\ny"\n')
+def test_warns_of_columns_that_nobody_reads_and_of_rows_of_many_lines(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "people.csv").write_text(
+        'Id,Metric.score,Attributes.Note\na,0.9,x\nb,0.9,"x\ny"\nc,0.9,"x\n\ny"\n'
+    )
     assert run(tmp_path / "people.csv") == 0
     path = tmp_path / "people.csv"
     assert capsys.readouterr().err.splitlines()[:2] == [
@@ -347,16 +499,40 @@ def test_warns_of_columns_that_nobody_reads_and_of_rows_of_many_lines(run: Run, 
 
 def test_an_unknown_setting_in_the_environment_is_an_error(tmp_path: Path, bundle: Path) -> None:
     environ = {**os.environ, "SCORER_TRESHOLD": "1"}
-    done = subprocess.run(command_of(tmp_path, bundle), check=False, env=environ, capture_output=True, text=True, cwd=ROOT)
-    assert (done.returncode, done.stderr) == (1, "segment-scorer run: SCORER_TRESHOLD: unknown setting\n")
+    done = subprocess.run(
+        command_of(tmp_path, bundle),
+        check=False,
+        env=environ,
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+    )
+    assert (done.returncode, done.stderr) == (
+        1,
+        "segment-scorer run: SCORER_TRESHOLD: unknown setting\n",
+    )
 
 
 def test_control_c_after_a_checkpoint_says_how_to_go_on(tmp_path: Path, bundle: Path) -> None:
     """Two people are answered and written down; over the third the hook never answers."""
-    one, two = write_segment(tmp_path / "one.jsonl", PEOPLE[:2]), write_segment(tmp_path / "two.jsonl", PEOPLE[2:3])
+    one, two = (
+        write_segment(tmp_path / "one.jsonl", PEOPLE[:2]),
+        write_segment(tmp_path / "two.jsonl", PEOPLE[2:3]),
+    )
     with socket.create_server(("127.0.0.1", 0)) as server:
         url = f"http://127.0.0.1:{server.getsockname()[1]}"
-        command = [sys.executable, "-m", "segment_scorer.cli.main", "run", str(one), str(two), "--out", str(tmp_path / "out"), "--hook", url]
+        command = [
+            sys.executable,
+            "-m",
+            "segment_scorer.cli.main",
+            "run",
+            str(one),
+            str(two),
+            "--out",
+            str(tmp_path / "out"),
+            "--hook",
+            url,
+        ]
         with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
             server.settimeout(60)
             first, _ = server.accept()
@@ -379,7 +555,17 @@ def test_control_c_stops_the_run_and_leaves_nothing(tmp_path: Path) -> None:
     segment = write_segment(tmp_path / "people.jsonl", PEOPLE)
     with socket.create_server(("127.0.0.1", 0)) as silent:  # takes connections and never answers
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
-        command = [sys.executable, "-m", "segment_scorer.cli.main", "run", str(segment), "--out", str(tmp_path / "out"), "--hook", url]
+        command = [
+            sys.executable,
+            "-m",
+            "segment_scorer.cli.main",
+            "run",
+            str(segment),
+            "--out",
+            str(tmp_path / "out"),
+            "--hook",
+            url,
+        ]
         with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
             silent.settimeout(60)
             connection, _ = silent.accept()
@@ -394,4 +580,14 @@ def test_control_c_stops_the_run_and_leaves_nothing(tmp_path: Path) -> None:
 
 def command_of(tmp_path: Path, bundle: Path) -> list[str]:
     segment = write_segment(tmp_path / "people.jsonl", PEOPLE)
-    return [sys.executable, "-m", "segment_scorer.cli.main", "run", str(segment), "--out", str(tmp_path / "out"), "--bundle", str(bundle)]
+    return [
+        sys.executable,
+        "-m",
+        "segment_scorer.cli.main",
+        "run",
+        str(segment),
+        "--out",
+        str(tmp_path / "out"),
+        "--bundle",
+        str(bundle),
+    ]

@@ -20,12 +20,26 @@ def test_the_demo_shows_that_the_kept_bought_again_more_often(tmp_path: Path) ->
         capture_output=True,
         text=True,
         cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "100", "SCORER_POLICY": "the demo ignores settings"},
+        env={
+            **os.environ,
+            "PYTHONPATH": str(ROOT),
+            "COLUMNS": "100",
+            "SCORER_POLICY": "the demo ignores settings",
+        },
     )
     assert (done.returncode, done.stderr.count("Traceback")) == (0, 0), done.stderr
     summary = json.loads((out / "summary.json").read_text())
-    assert (summary["received"], summary["batches"], summary["failed"], summary["rejected"]) == (23_570, 472, 0, 0)
-    rates = {line.split()[0]: float(line.split()[-1].rstrip("%")) for line in done.stdout.splitlines() if line.endswith("%")}
+    assert (summary["received"], summary["batches"], summary["failed"], summary["rejected"]) == (
+        23_570,
+        472,
+        0,
+        0,
+    )
+    rates = {
+        line.split()[0]: float(line.split()[-1].rstrip("%"))
+        for line in done.stdout.splitlines()
+        if line.endswith("%")
+    }
     assert rates["filtered"] < rates["everybody"] == 29.9 < rates["kept"]
     assert f"{summary['kept']:,}" in done.stdout
 

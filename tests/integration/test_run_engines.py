@@ -21,13 +21,13 @@ from typing import Any
 
 import pytest
 
-from segment_scorer.runner.errors import DataError, EngineError, OptionError, OutputError
 from segment_scorer.runner.config import Request
+from segment_scorer.runner.errors import DataError, EngineError, OptionError, OutputError
 from segment_scorer.runner.run import run_segment
-from tools.image.emulator import ROOT
 from tests.fake_hooks import person, write_segment
 from tests.fakes import make_bundle
 from tests.processes import PATIENCE, let_go_on, start_runner
+from tools.image.emulator import ROOT
 
 NUMBER = 4_000
 SAME = ("segment.jsonl.gz", "scores.csv", "decisions.csv", "rejected.jsonl")
@@ -54,14 +54,26 @@ def segment(tmp_path: Path) -> list[Path]:
     chance = random.Random(8)
     people: list[object] = []
     for number in range(NUMBER):
-        people.append(person(number, chance.random(), OptOut=chance.choice(["NONE", "NONE", "NONE", "ALL"])))
+        people.append(
+            person(number, chance.random(), OptOut=chance.choice(["NONE", "NONE", "NONE", "ALL"]))
+        )
         if chance.random() < 0.01:
             people.append("broken")
-    return [write_segment(tmp_path / "one.jsonl.gz", people[:1500]), write_segment(tmp_path / "two.jsonl", people[1500:])]
+    return [
+        write_segment(tmp_path / "one.jsonl.gz", people[:1500]),
+        write_segment(tmp_path / "two.jsonl", people[1500:]),
+    ]
 
 
 def ask(segment: list[Path], out: Path, bundle: Path, **more: Any) -> Request:
-    return Request(segment=segment, out=out, bundle=bundle, scheduled_time="2026-01-31T19:00:00Z", slices=2, **more)
+    return Request(
+        segment=segment,
+        out=out,
+        bundle=bundle,
+        scheduled_time="2026-01-31T19:00:00Z",
+        slices=2,
+        **more,
+    )
 
 
 def read_outputs(out: Path) -> dict[str, bytes]:
@@ -82,13 +94,17 @@ def balance(out: Path) -> None:
         ids = [row["Id"] for row in csv.DictReader(file)]
     assert ids == [f"person-{number}" for number in range(NUMBER)]
     assert books["received"] == NUMBER == books["kept"] + books["filtered"] + books["failed"]
-    assert len(gzip.decompress((out / "segment.jsonl.gz").read_bytes()).splitlines()) == books["kept"]
+    assert (
+        len(gzip.decompress((out / "segment.jsonl.gz").read_bytes()).splitlines()) == books["kept"]
+    )
     assert len((out / "rejected.jsonl").read_bytes().splitlines()) == books["rejected"]
     lines = [json.loads(line) for line in (out / "batches.jsonl").read_text().splitlines()]
     assert sum(line.get("message") == "batch" for line in lines) == books["batches"]
 
 
-def test_two_processes_write_what_one_writes(segment: list[Path], bundle: Path, tmp_path: Path) -> None:
+def test_two_processes_write_what_one_writes(
+    segment: list[Path], bundle: Path, tmp_path: Path
+) -> None:
     run_segment(ask(segment, tmp_path / "one", bundle, processes=1), lambda *_: None)
     run_segment(ask(segment, tmp_path / "two", bundle, processes=2), lambda *_: None)
     assert read_outputs(tmp_path / "one") == read_outputs(tmp_path / "two")
@@ -102,7 +118,15 @@ def test_killed_again_and_again_and_resumed_nobody_is_lost_or_doubled(
 ) -> None:
     run_segment(ask(segment, tmp_path / "whole", bundle, processes=1), lambda *_: None)
     out, chance, kills = tmp_path / "out", random.Random(processes), 0
-    command = [sys.executable, "-c", RUNNER, str(bundle), str(out), str(processes), *map(str, segment)]
+    command = [
+        sys.executable,
+        "-c",
+        RUNNER,
+        str(bundle),
+        str(out),
+        str(processes),
+        *map(str, segment),
+    ]
     for _ in range(40):
         with start_runner(command) as process:
             for _ in range(chance.randrange(1, 7)):
@@ -115,7 +139,9 @@ def test_killed_again_and_again_and_resumed_nobody_is_lost_or_doubled(
             break
         kills += 1
     if kills == 40:
-        subprocess.run(command, cwd=ROOT, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        subprocess.run(
+            command, cwd=ROOT, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+        )
     elif not (out / "summary.json").exists():
         raise AssertionError("expected the last sitting to end the run")
     assert kills >= 3  # of some thirty blocks, a sitting is let past six at most
@@ -136,12 +162,17 @@ def stop_after(pages: int) -> Any:
     return progress
 
 
-def test_a_run_goes_on_only_with_what_it_was_started_with(segment: list[Path], bundle: Path, tmp_path: Path) -> None:
+def test_a_run_goes_on_only_with_what_it_was_started_with(
+    segment: list[Path], bundle: Path, tmp_path: Path
+) -> None:
     out = tmp_path / "out"
     with pytest.raises(KeyboardInterrupt):
         run_segment(ask(segment, out, bundle, every=0.0), stop_after(3))
     assert {path.name for path in out.iterdir()} == {".unfinished"}
-    with pytest.raises(OptionError, match=r"^--resume: expected what the unfinished run was started with; different: --campaign-id$"):
+    with pytest.raises(
+        OptionError,
+        match=r"^--resume: expected what the unfinished run was started with; different: --campaign-id$",
+    ):
         run_segment(ask(segment, out, bundle, resume=True, campaign_id="another"), lambda *_: None)
     with pytest.raises(OptionError, match=r"^--resume: expected the same segment files"):
         run_segment(ask(segment[:1], out, bundle, resume=True), lambda *_: None)
@@ -151,15 +182,22 @@ def test_a_run_goes_on_only_with_what_it_was_started_with(segment: list[Path], b
     balance(out)
 
 
-def test_the_shipped_policy_is_the_same_policy_when_it_is_named(segment: list[Path], bundle: Path, tmp_path: Path) -> None:
+def test_the_shipped_policy_is_the_same_policy_when_it_is_named(
+    segment: list[Path], bundle: Path, tmp_path: Path
+) -> None:
     """And not another after it was edited: what tells policies apart is what they say, not how they were found."""
     out = tmp_path / "out"
     with pytest.raises(KeyboardInterrupt):
         run_segment(ask(segment, out, bundle, every=0.0), stop_after(3))
     (tmp_path / "edited.toml").write_bytes((ROOT / "function" / "policy.toml").read_bytes() + b"\n")
     with pytest.raises(OptionError, match=r"different: --policy$"):
-        run_segment(ask(segment, out, bundle, resume=True, policy=tmp_path / "edited.toml"), lambda *_: None)
-    run_segment(ask(segment, out, bundle, resume=True, policy=ROOT / "function" / "policy.toml"), lambda *_: None)
+        run_segment(
+            ask(segment, out, bundle, resume=True, policy=tmp_path / "edited.toml"), lambda *_: None
+        )
+    run_segment(
+        ask(segment, out, bundle, resume=True, policy=ROOT / "function" / "policy.toml"),
+        lambda *_: None,
+    )
     balance(out)
 
 
@@ -174,12 +212,21 @@ def no_file_beyond(size: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
 
-def test_a_disk_that_is_full_at_any_point_loses_nobody(segment: list[Path], bundle: Path, tmp_path: Path) -> None:
+def test_a_disk_that_is_full_at_any_point_loses_nobody(
+    segment: list[Path], bundle: Path, tmp_path: Path
+) -> None:
     run_segment(ask(segment, tmp_path / "whole", bundle, processes=1), lambda *_: None)
     sizes = sorted(path.stat().st_size for path in (tmp_path / "whole").iterdir())
-    for number, size in enumerate([1, *(size * 9 // 10 for size in sizes if size > 1)]):  # times in log and report take more or less room
+    for number, size in enumerate(
+        [1, *(size * 9 // 10 for size in sizes if size > 1)]
+    ):  # times in log and report take more or less room
         out = tmp_path / f"out-{number}"
-        with no_file_beyond(size), pytest.raises(OutputError, match=r"expected a folder that can be written \(File too large\)$"):
+        with (
+            no_file_beyond(size),
+            pytest.raises(
+                OutputError, match=r"expected a folder that can be written \(File too large\)$"
+            ),
+        ):
             run_segment(ask(segment, out, bundle, processes=1, every=0.0), lambda *_: None)
         assert {path.name for path in out.iterdir()} <= {".unfinished"}
         run_segment(ask(segment, out, bundle, processes=1, resume=True), lambda *_: None)
@@ -187,8 +234,13 @@ def test_a_disk_that_is_full_at_any_point_loses_nobody(segment: list[Path], bund
         assert read_books(out) == read_books(tmp_path / "whole")
 
 
-def test_a_run_does_not_go_on_over_a_file_that_was_changed_in_its_middle(bundle: Path, tmp_path: Path) -> None:
-    path, out = write_segment(tmp_path / "people.jsonl", [person(n, 0.9) for n in range(2_000)]), tmp_path / "out"
+def test_a_run_does_not_go_on_over_a_file_that_was_changed_in_its_middle(
+    bundle: Path, tmp_path: Path
+) -> None:
+    path, out = (
+        write_segment(tmp_path / "people.jsonl", [person(n, 0.9) for n in range(2_000)]),
+        tmp_path / "out",
+    )
     with pytest.raises(KeyboardInterrupt):
         run_segment(ask([path], out, bundle, every=0.0), stop_after(3))
     data, was = path.read_bytes(), path.stat()
@@ -198,41 +250,67 @@ def test_a_run_does_not_go_on_over_a_file_that_was_changed_in_its_middle(bundle:
         run_segment(ask([path], out, bundle, resume=True), lambda *_: None)
     path.write_bytes(data)
     os.utime(path, ns=(was.st_atime_ns, was.st_mtime_ns))
-    assert run_segment(ask([path], out, bundle, resume=True), lambda *_: None).summary.received == 2_000
+    assert (
+        run_segment(ask([path], out, bundle, resume=True), lambda *_: None).summary.received
+        == 2_000
+    )
 
 
-def test_a_segment_of_nobody_leaves_nothing_behind_not_even_to_go_on_with(bundle: Path, tmp_path: Path) -> None:
+def test_a_segment_of_nobody_leaves_nothing_behind_not_even_to_go_on_with(
+    bundle: Path, tmp_path: Path
+) -> None:
     path = tmp_path / "people.jsonl"
     path.write_text('{"id": "a"}\n' * 500)
-    with pytest.raises(DataError, match=r"^expected people, one a line, found none in 500 lines; .*line 1: \$.Id: expected"):
+    with pytest.raises(
+        DataError,
+        match=r"^expected people, one a line, found none in 500 lines; .*line 1: \$.Id: expected",
+    ):
         run_segment(ask([path], tmp_path / "out", bundle, every=0.0), lambda *_: None)
     assert list((tmp_path / "out").iterdir()) == []
 
 
 @pytest.mark.parametrize("processes", [1, 2])
-def test_a_table_with_quotes_astray_is_the_same_in_one_piece_in_many_and_gone_on_with(processes: int, bundle: Path, tmp_path: Path) -> None:
-    rows = [f"{n},EMAIL,{n % 100 / 99},{cell}\n" for n in range(900) for cell in ['"x\ny"' if n % 7 else "x" if n % 50 else '"x']]
+def test_a_table_with_quotes_astray_is_the_same_in_one_piece_in_many_and_gone_on_with(
+    processes: int, bundle: Path, tmp_path: Path
+) -> None:
+    rows = [
+        f"{n},EMAIL,{n % 100 / 99},{cell}\n"
+        for n in range(900)
+        for cell in ['"x\ny"' if n % 7 else "x" if n % 50 else '"x']
+    ]
     path = tmp_path / "people.csv"
     path.write_text("Id,ChannelType,Metrics.score,Attributes.Note\n" + "".join(rows))
     run_segment(ask([path], tmp_path / "one", bundle, processes=1), lambda *_: None)
     with pytest.raises(KeyboardInterrupt):
-        run_segment(ask([path], tmp_path / "two", bundle, processes=processes, every=0.0), stop_after(4))
-    run_segment(ask([path], tmp_path / "two", bundle, processes=processes, resume=True), lambda *_: None)
+        run_segment(
+            ask([path], tmp_path / "two", bundle, processes=processes, every=0.0), stop_after(4)
+        )
+    run_segment(
+        ask([path], tmp_path / "two", bundle, processes=processes, resume=True), lambda *_: None
+    )
     for name in ("decisions.csv", "rejected.jsonl", "scores.csv"):
         assert (tmp_path / "two" / name).read_bytes() == (tmp_path / "one" / name).read_bytes()
-    rejected = [json.loads(line)["line"] for line in (tmp_path / "one" / "rejected.jsonl").read_text().splitlines()]
+    rejected = [
+        json.loads(line)["line"]
+        for line in (tmp_path / "one" / "rejected.jsonl").read_text().splitlines()
+    ]
     summary = json.loads((tmp_path / "one" / "summary.json").read_text())
     # every 350th person's quote is not closed, and costs that person alone
     assert (summary["received"], len(rejected)) == (897, 3)
 
 
-def test_a_resumed_run_keeps_the_time_it_was_started_at(segment: list[Path], bundle: Path, tmp_path: Path) -> None:
+def test_a_resumed_run_keeps_the_time_it_was_started_at(
+    segment: list[Path], bundle: Path, tmp_path: Path
+) -> None:
     now = Request(segment=segment, out=tmp_path / "out", bundle=bundle, slices=2, every=0.0)
     with pytest.raises(KeyboardInterrupt):
         run_segment(now, stop_after(2))
     ledger = json.loads((tmp_path / "out" / ".unfinished" / "ledger.json").read_text())
     time.sleep(0.002)
-    report = run_segment(Request(segment=segment, out=tmp_path / "out", bundle=bundle, slices=2, resume=True), lambda *_: None)
+    report = run_segment(
+        Request(segment=segment, out=tmp_path / "out", bundle=bundle, slices=2, resume=True),
+        lambda *_: None,
+    )
     assert report.summary.scheduled_time == ledger["terms"]["scheduled_time"]
 
 
@@ -258,8 +336,18 @@ def test_a_worker_that_is_killed_ends_the_run_in_one_sentence_and_the_run_goes_o
     balance(tmp_path / "out")
 
 
-def test_workers_end_with_the_run_that_is_killed(segment: list[Path], bundle: Path, tmp_path: Path) -> None:
-    command = [sys.executable, "-c", RUNNER, str(bundle), str(tmp_path / "out"), "2", *map(str, segment)]
+def test_workers_end_with_the_run_that_is_killed(
+    segment: list[Path], bundle: Path, tmp_path: Path
+) -> None:
+    command = [
+        sys.executable,
+        "-c",
+        RUNNER,
+        str(bundle),
+        str(tmp_path / "out"),
+        "2",
+        *map(str, segment),
+    ]
     with start_runner(command) as process:
         assert process.stdout
         process.stdout.readline()  # from here on it waits for a line of ours

@@ -17,11 +17,11 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from segment_scorer.runner.errors import HookUnreachable, OptionError
+from function.bootstrap import build_handler
 from segment_scorer.runner.asking.lambda_hook import LambdaHook, connect_lambda
 from segment_scorer.runner.config import Request
+from segment_scorer.runner.errors import HookUnreachable, OptionError
 from segment_scorer.runner.run import run_segment
-from function.bootstrap import build_handler
 from tests.fake_hooks import person, write_segment
 from tests.fakes import make_bundle
 from tests.processes import PATIENCE
@@ -58,10 +58,16 @@ def serve(answer: Callable[[int, Any], Answer]) -> Iterator[tuple[Cloud, str]]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            status, headers, body = cloud.handle(self.path, self.rfile.read(int(self.headers["Content-Length"])))
+            status, headers, body = cloud.handle(
+                self.path, self.rfile.read(int(self.headers["Content-Length"]))
+            )
             with contextlib.suppress(OSError):
                 self.send_response(status)
-                for name, value in {**headers, "Content-Length": str(len(body)), "Content-Type": "application/json"}.items():
+                for name, value in {
+                    **headers,
+                    "Content-Length": str(len(body)),
+                    "Content-Type": "application/json",
+                }.items():
                     self.send_header(name, value)
                 self.end_headers()
                 self.wfile.write(body)
@@ -87,18 +93,30 @@ def fail(message: bytes, kind: str = "Unhandled") -> Answer:
 
 
 def refuse(status: int, code: str) -> Answer:
-    return status, {"x-amzn-ErrorType": code}, json.dumps({"message": "no", "Type": "User"}).encode()
+    return (
+        status,
+        {"x-amzn-ErrorType": code},
+        json.dumps({"message": "no", "Type": "User"}).encode(),
+    )
 
 
 @pytest.fixture(autouse=True)
 def aws(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_DEFAULT_REGION": "eu-west-1"}.items():
+    for name, value in {
+        "AWS_ACCESS_KEY_ID": "x",
+        "AWS_SECRET_ACCESS_KEY": "x",
+        "AWS_DEFAULT_REGION": "eu-west-1",
+    }.items():
         monkeypatch.setenv(name, value)
 
 
 def hook_at(url: str, *, patience: float = 60.0, read_timeout: float = 30.0) -> LambdaHook:
-    config = Config(read_timeout=read_timeout, retries={"mode": "adaptive", "total_max_attempts": 1})
-    return LambdaHook(boto3.client("lambda", endpoint_url=url, config=config), "scorer:live", patience=patience)
+    config = Config(
+        read_timeout=read_timeout, retries={"mode": "adaptive", "total_max_attempts": 1}
+    )
+    return LambdaHook(
+        boto3.client("lambda", endpoint_url=url, config=config), "scorer:live", patience=patience
+    )
 
 
 def test_invokes_the_function_and_reads_its_answer() -> None:
@@ -135,12 +153,18 @@ def test_throttling_is_no_failure_of_the_function() -> None:
 
 
 def test_throttling_without_end_stops_the_run() -> None:
-    with serve(lambda *_: refuse(429, "TooManyRequestsException")) as (_, url), pytest.raises(HookUnreachable, match="lower --concurrency"):
+    with (
+        serve(lambda *_: refuse(429, "TooManyRequestsException")) as (_, url),
+        pytest.raises(HookUnreachable, match="lower --concurrency"),
+    ):
         hook_at(url, patience=0.1).call(EVENT)
 
 
 def test_a_function_that_is_not_there_stops_the_run_and_says_so_in_awss_word() -> None:
-    with serve(lambda *_: refuse(404, "ResourceNotFoundException")) as (_, url), pytest.raises(HookUnreachable, match="ResourceNotFound"):
+    with (
+        serve(lambda *_: refuse(404, "ResourceNotFoundException")) as (_, url),
+        pytest.raises(HookUnreachable, match="ResourceNotFound"),
+    ):
         hook_at(url).call(EVENT)
 
 
@@ -153,13 +177,17 @@ def test_an_answer_after_the_limit_is_a_failed_attempt_and_not_asked_for_twice()
         return keep_all(number, event)
 
     with serve(answer) as (cloud, url):
-        assert hook_at(url, read_timeout=0.1).call(EVENT).problem == "took longer than the host waits"
+        assert (
+            hook_at(url, read_timeout=0.1).call(EVENT).problem == "took longer than the host waits"
+        )
         assert begun.wait(PATIENCE)
         over.set()
     assert len(cloud.calls) == 1
 
 
-def test_as_many_calls_at_once_as_allowed_and_the_same_people_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_as_many_calls_at_once_as_allowed_and_the_same_people_are_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     bundle = make_bundle(tmp_path / "bundle")
     segment = write_segment(tmp_path / "people.jsonl", [person(n, n / 1999) for n in range(2000)])
     handle = build_handler({"SCORER_BUNDLE": str(bundle)}, stream=io.StringIO())
@@ -180,19 +208,39 @@ def test_as_many_calls_at_once_as_allowed_and_the_same_people_are_kept(tmp_path:
 
     with serve(answer) as (cloud, url):
         monkeypatch.setenv("AWS_ENDPOINT_URL_LAMBDA", url)
-        request = Request(segment=[segment], out=tmp_path / "aws", hook="lambda:scorer", concurrency=3, scheduled_time="2026-01-01")
+        request = Request(
+            segment=[segment],
+            out=tmp_path / "aws",
+            hook="lambda:scorer",
+            concurrency=3,
+            scheduled_time="2026-01-01",
+        )
         report = run_segment(request, lambda *_: None)
-    run_segment(Request(segment=[segment], out=tmp_path / "here", bundle=bundle, scheduled_time="2026-01-01"), lambda *_: None)
+    run_segment(
+        Request(
+            segment=[segment], out=tmp_path / "here", bundle=bundle, scheduled_time="2026-01-01"
+        ),
+        lambda *_: None,
+    )
     assert cloud.most == 3
-    kept = [gzip.decompress((tmp_path / name / "segment.jsonl.gz").read_bytes()) for name in ("aws", "here")]
+    kept = [
+        gzip.decompress((tmp_path / name / "segment.jsonl.gz").read_bytes())
+        for name in ("aws", "here")
+    ]
     assert kept[0] == kept[1]
-    summaries = [json.loads((tmp_path / name / "summary.json").read_text()) for name in ("aws", "here")]
+    summaries = [
+        json.loads((tmp_path / name / "summary.json").read_text()) for name in ("aws", "here")
+    ]
     assert {s["kept"] for s in summaries} == {1000}
-    assert (report.summary.attempts, report.summary.held_out) == (40, None), "a throttled call is no attempt"
+    assert (report.summary.attempts, report.summary.held_out) == (40, None), (
+        "a throttled call is no attempt"
+    )
     assert Counter(report.problems) == {}
 
 
-def test_the_region_may_be_named_as_for_awss_own_command_line(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_region_may_be_named_as_for_awss_own_command_line(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.delenv("AWS_DEFAULT_REGION", raising=False)
     monkeypatch.setenv("AWS_REGION", "eu-central-1")
     assert connect_lambda("scorer", 15.0)._client.meta.region_name == "eu-central-1"
@@ -201,16 +249,22 @@ def test_the_region_may_be_named_as_for_awss_own_command_line(monkeypatch: pytes
 def test_an_address_that_is_none_is_said_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_REGION", "eu-central-1")
     monkeypatch.setenv("AWS_ENDPOINT_URL", "nonsense")
-    with pytest.raises(OptionError, match=r"^--hook: expected AWS's settings for lambda:NAME, .* usable \(ValueError\)$"):
+    with pytest.raises(
+        OptionError,
+        match=r"^--hook: expected AWS's settings for lambda:NAME, .* usable \(ValueError\)$",
+    ):
         connect_lambda("scorer", 15.0)
 
 
 @pytest.mark.parametrize("name", ["", "x"])
-def test_without_a_name_or_a_region_says_what_is_missing(name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_without_a_name_or_a_region_says_what_is_missing(
+    name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     for region in ("AWS_DEFAULT_REGION", "AWS_REGION"):
         monkeypatch.delenv(region, raising=False)
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
     with pytest.raises(
-        OptionError, match=r"^--hook: expected (lambda:NAME, with|AWS's settings for lambda:NAME, such as AWS_REGION, .* \(NoRegionError\))"
+        OptionError,
+        match=r"^--hook: expected (lambda:NAME, with|AWS's settings for lambda:NAME, such as AWS_REGION, .* \(NoRegionError\))",
     ):
         connect_lambda(name, 15.0)

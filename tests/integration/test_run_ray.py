@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from segment_scorer.runner.errors import EngineError
 from segment_scorer.runner.config import Request
+from segment_scorer.runner.errors import EngineError
 from segment_scorer.runner.run import run_segment
 from tests.fake_hooks import person, write_segment
 from tests.fakes import make_bundle
@@ -33,31 +33,56 @@ def cluster() -> Iterator[None]:
 @pytest.fixture
 def setting(tmp_path: Path) -> tuple[list[Path], Path]:
     chance = random.Random(3)
-    people = [*(person(n, chance.random(), OptOut=chance.choice(["NONE", "ALL"])) for n in range(3000)), "broken"]
+    people = [
+        *(person(n, chance.random(), OptOut=chance.choice(["NONE", "ALL"])) for n in range(3000)),
+        "broken",
+    ]
     return [write_segment(tmp_path / "people.jsonl.gz", people)], make_bundle(tmp_path / "bundle")
 
 
 def ask(setting: tuple[list[Path], Path], out: Path, **more: Any) -> Request:
-    return Request(segment=setting[0], out=out, bundle=setting[1], scheduled_time="2026-01-31T19:00:00Z", slices=2, **more)
+    return Request(
+        segment=setting[0],
+        out=out,
+        bundle=setting[1],
+        scheduled_time="2026-01-31T19:00:00Z",
+        slices=2,
+        **more,
+    )
 
 
 def read(out: Path) -> dict[str, Any]:
     books = json.loads((out / "summary.json").read_text())
-    texts = {name: (out / name).read_bytes() for name in ("scores.csv", "decisions.csv", "rejected.jsonl")}
-    return {**texts, "segment": gzip.decompress((out / "segment.jsonl.gz").read_bytes()), "books": {**books, "seconds": 0}}
+    texts = {
+        name: (out / name).read_bytes()
+        for name in ("scores.csv", "decisions.csv", "rejected.jsonl")
+    }
+    return {
+        **texts,
+        "segment": gzip.decompress((out / "segment.jsonl.gz").read_bytes()),
+        "books": {**books, "seconds": 0},
+    }
 
 
 def children_of(process: int) -> list[int]:
-    return [int(child) for task in Path(f"/proc/{process}/task").iterdir() for child in (task / "children").read_text().split()]
+    return [
+        int(child)
+        for task in Path(f"/proc/{process}/task").iterdir()
+        for child in (task / "children").read_text().split()
+    ]
 
 
-def test_actors_write_what_one_process_writes(cluster: None, setting: tuple[list[Path], Path], tmp_path: Path) -> None:
+def test_actors_write_what_one_process_writes(
+    cluster: None, setting: tuple[list[Path], Path], tmp_path: Path
+) -> None:
     run_segment(ask(setting, tmp_path / "here", processes=1), lambda *_: None)
     run_segment(ask(setting, tmp_path / "ray", engine="ray"), lambda *_: None)
     assert read(tmp_path / "ray") == read(tmp_path / "here")
 
 
-def test_a_run_that_was_stopped_on_ray_goes_on_in_processes(cluster: None, setting: tuple[list[Path], Path], tmp_path: Path) -> None:
+def test_a_run_that_was_stopped_on_ray_goes_on_in_processes(
+    cluster: None, setting: tuple[list[Path], Path], tmp_path: Path
+) -> None:
     def stop(done: int, total: int) -> None:
         raise KeyboardInterrupt
 
@@ -68,7 +93,9 @@ def test_a_run_that_was_stopped_on_ray_goes_on_in_processes(cluster: None, setti
     assert read(tmp_path / "out") == read(tmp_path / "here")
 
 
-def test_a_lost_actor_ends_the_run_in_one_sentence(cluster: None, setting: tuple[list[Path], Path], tmp_path: Path) -> None:
+def test_a_lost_actor_ends_the_run_in_one_sentence(
+    cluster: None, setting: tuple[list[Path], Path], tmp_path: Path
+) -> None:
     def lose(done: int, total: int) -> None:
         for child in children_of(os.getpid()):  # the raylet among them
             for actor in children_of(child):

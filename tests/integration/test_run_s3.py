@@ -16,15 +16,15 @@ from pathlib import Path
 
 import pytest
 
-from segment_scorer.runner.errors import OptionError, OutputError, OutputTaken
-from segment_scorer.runner.writing.remote_folder import find_folder
 from segment_scorer.runner.config import Request
+from segment_scorer.runner.errors import OptionError, OutputError, OutputTaken
 from segment_scorer.runner.run import run_segment
-from tools.image.emulator import ROOT
+from segment_scorer.runner.writing.remote_folder import find_folder
 from tests.fake_hooks import person, write_segment
 from tests.fake_s3 import Store, open_store
 from tests.fakes import make_bundle
 from tests.processes import let_go_on, start_runner
+from tools.image.emulator import ROOT
 
 OUT = "s3://exports/runs/one"
 PREFIX = "runs/one"
@@ -56,9 +56,17 @@ def store(state: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
 
 @pytest.fixture
 def request_(tmp_path: Path) -> Request:
-    segment = write_segment(tmp_path / "people.jsonl", [person(number, number / 99) for number in range(100)])
+    segment = write_segment(
+        tmp_path / "people.jsonl", [person(number, number / 99) for number in range(100)]
+    )
     bundle = make_bundle(tmp_path / "bundle")
-    return Request(segment=[segment], out=OUT, bundle=bundle, also=("csv",), scheduled_time="2026-01-31T19:00:00Z")
+    return Request(
+        segment=[segment],
+        out=OUT,
+        bundle=bundle,
+        also=("csv",),
+        scheduled_time="2026-01-31T19:00:00Z",
+    )
 
 
 def run(request: Request) -> int:
@@ -74,36 +82,55 @@ def fail_to_copy(request: Request, store: Store) -> None:
     assert store.names(PREFIX) == set()
 
 
-def test_writes_into_s3_the_summary_last_and_an_earlier_run_only_with_force(store: Store, request_: Request, state: Path) -> None:
+def test_writes_into_s3_the_summary_last_and_an_earlier_run_only_with_force(
+    store: Store, request_: Request, state: Path
+) -> None:
     assert run(request_) == 100
     assert store.names(PREFIX) == ALL
     assert store.changes[-1].endswith("/summary.json")
     assert list(state.iterdir()) == []
-    with pytest.raises(OutputTaken, match=r"^--out s3://exports/runs/one: expected no earlier run's outputs there"):
+    with pytest.raises(
+        OutputTaken, match=r"^--out s3://exports/runs/one: expected no earlier run's outputs there"
+    ):
         run(request_)
     run(replace(request_, force=True, also=()))
-    assert store.names(PREFIX) == ALL - {"segment.csv"}, "what the new run does not write must not survive it"
+    assert store.names(PREFIX) == ALL - {"segment.csv"}, (
+        "what the new run does not write must not survive it"
+    )
 
 
-def test_a_bucket_that_is_not_there_is_said_before_anybody_is_asked(store: Store, request_: Request) -> None:
-    with pytest.raises(OutputError, match=r"^--out s3://nowhere/x: expected a bucket that these AWS credentials can"):
+def test_a_bucket_that_is_not_there_is_said_before_anybody_is_asked(
+    store: Store, request_: Request
+) -> None:
+    with pytest.raises(
+        OutputError,
+        match=r"^--out s3://nowhere/x: expected a bucket that these AWS credentials can",
+    ):
         run(replace(request_, out="s3://nowhere/x"))
 
 
-def test_a_complete_run_that_could_not_be_copied_is_not_taken_for_another(store: Store, request_: Request, tmp_path: Path) -> None:
+def test_a_complete_run_that_could_not_be_copied_is_not_taken_for_another(
+    store: Store, request_: Request, tmp_path: Path
+) -> None:
     fail_to_copy(request_, store)
     other = write_segment(tmp_path / "others.jsonl", [person(1, 0.5), person(2, 0.5)])
     with pytest.raises(OptionError, match=r"^--resume: expected the same segment files"):
         run(replace(request_, segment=[other], resume=True))
     with pytest.raises(OptionError, match=r"different: --campaign-id$"):
         run(replace(request_, campaign_id="another", resume=True))
-    with pytest.raises(OutputTaken, match=r"expected no unfinished run there; go on with it by --resume"):
+    with pytest.raises(
+        OutputTaken, match=r"expected no unfinished run there; go on with it by --resume"
+    ):
         run(request_)
     assert store.names(PREFIX) == set()
     assert run(replace(request_, segment=[other], force=True)) == 2
 
 
-@pytest.mark.parametrize(("moment", "earlier"), [("before", False), ("after", True)], ids=["into an empty prefix", "over an earlier run"])
+@pytest.mark.parametrize(
+    ("moment", "earlier"),
+    [("before", False), ("after", True)],
+    ids=["into an empty prefix", "over an earlier run"],
+)
 def test_an_upload_that_fails_anywhere_never_looks_complete_and_is_made_good_by_resuming(
     moment: str, earlier: bool, store: Store, request_: Request, tmp_path: Path
 ) -> None:
@@ -125,10 +152,14 @@ def test_an_upload_that_fails_anywhere_never_looks_complete_and_is_made_good_by_
         request_ = replace(request_, force=False, resume=True)
     assert step > len(ALL) or moment == "after"
     assert store.names(PREFIX) == ALL
-    assert {name: store.read(f"{PREFIX}/{name}") for name in SAME} == {name: (tmp_path / "whole" / name).read_bytes() for name in SAME}
+    assert {name: store.read(f"{PREFIX}/{name}") for name in SAME} == {
+        name: (tmp_path / "whole" / name).read_bytes() for name in SAME
+    }
 
 
-def test_an_object_that_is_shorter_than_its_file_is_noticed(store: Store, request_: Request) -> None:
+def test_an_object_that_is_shorter_than_its_file_is_noticed(
+    store: Store, request_: Request
+) -> None:
     def lose(_: str) -> bool:
         store.after = lambda _: True
         store.client.put_object(Bucket="exports", Key=f"{PREFIX}/segment.jsonl.gz", Body=b"")
@@ -160,10 +191,14 @@ def test_a_run_killed_right_after_its_summary_was_copied_copies_nothing_again(
     assert list(state.iterdir()) == []
 
 
-def test_outputs_of_a_run_elsewhere_that_ended_meanwhile_stay(store: Store, request_: Request) -> None:
+def test_outputs_of_a_run_elsewhere_that_ended_meanwhile_stay(
+    store: Store, request_: Request
+) -> None:
     fail_to_copy(request_, store)
     store.client.put_object(Bucket="exports", Key=f"{PREFIX}/summary.json", Body=b"{}")
-    with pytest.raises(OutputTaken, match=r"expected no other run's outputs there; the complete run is kept in "):
+    with pytest.raises(
+        OutputTaken, match=r"expected no other run's outputs there; the complete run is kept in "
+    ):
         run(replace(request_, resume=True))
     assert (store.names(PREFIX), store.read(f"{PREFIX}/summary.json")) == ({"summary.json"}, b"{}")
     store.client.delete_object(Bucket="exports", Key=f"{PREFIX}/summary.json")
@@ -171,7 +206,9 @@ def test_outputs_of_a_run_elsewhere_that_ended_meanwhile_stay(store: Store, requ
     assert store.names(PREFIX) == ALL
 
 
-def test_a_run_that_replaces_another_is_copied_even_where_both_have_the_same_summary(store: Store, request_: Request) -> None:
+def test_a_run_that_replaces_another_is_copied_even_where_both_have_the_same_summary(
+    store: Store, request_: Request
+) -> None:
     forced = replace(request_, force=True)
     fail_to_copy(forced, store)
     summary = (find_folder(OUT) / ".unfinished" / "summary.json").read_bytes()
@@ -195,10 +232,14 @@ def test_no_other_run_takes_the_folder_while_it_is_copied(store: Store, request_
     assert len(told) == len(store.changes) >= len(ALL)
 
 
-def test_a_rehearsal_copies_its_report_and_touches_nothing_else(store: Store, request_: Request, state: Path) -> None:
+def test_a_rehearsal_copies_its_report_and_touches_nothing_else(
+    store: Store, request_: Request, state: Path
+) -> None:
     rehearsal = replace(request_, rehearse=True, also=())
     store.before = lambda _: False
-    with pytest.raises(OutputError, match=r"expected a bucket that these AWS credentials can write$"):
+    with pytest.raises(
+        OutputError, match=r"expected a bucket that these AWS credentials can write$"
+    ):
         run(rehearsal)
     store.before = lambda _: True
     store.client.put_object(Bucket="exports", Key=f"{PREFIX}/notes.txt", Body=b"")
@@ -210,7 +251,9 @@ def test_a_rehearsal_copies_its_report_and_touches_nothing_else(store: Store, re
 def test_killed_again_and_again_on_its_way_into_s3_and_resumed_nobody_is_lost_or_doubled(
     store: Store, request_: Request, tmp_path: Path, state: Path
 ) -> None:
-    people = write_segment(tmp_path / "more.jsonl", [person(number, number / 999) for number in range(1000)])
+    people = write_segment(
+        tmp_path / "more.jsonl", [person(number, number / 999) for number in range(1000)]
+    )
     run_segment(replace(request_, segment=[people], out=tmp_path / "whole"), lambda *_: None)
     chance, kills = random.Random(8), 0
     store.before = store.after = lambda _: not time.sleep(0.03)
@@ -235,14 +278,18 @@ def test_killed_again_and_again_on_its_way_into_s3_and_resumed_nobody_is_lost_or
     assert found == wanted
 
 
-def test_people_on_their_way_are_for_their_users_eyes_alone(store: Store, request_: Request, state: Path) -> None:
+def test_people_on_their_way_are_for_their_users_eyes_alone(
+    store: Store, request_: Request, state: Path
+) -> None:
     fail_to_copy(request_, store)
     assert state.stat().st_mode & 0o777 == 0o700
     assert find_folder(OUT).parent == state
     assert (find_folder(OUT) / ".unfinished" / "segment.jsonl.gz").exists()
 
 
-def test_a_folder_that_others_could_have_made_or_look_into_is_refused(store: Store, request_: Request, state: Path, tmp_path: Path) -> None:
+def test_a_folder_that_others_could_have_made_or_look_into_is_refused(
+    store: Store, request_: Request, state: Path, tmp_path: Path
+) -> None:
     expected = rf"^{re.escape(str(state))}: expected a folder of this user, closed to all others \(chmod 700\)$"
     state.mkdir(parents=True)
     state.chmod(0o750)
@@ -255,9 +302,21 @@ def test_a_folder_that_others_could_have_made_or_look_into_is_refused(store: Sto
         run(request_)
 
 
-def test_the_command_says_how_to_go_on_after_an_upload_that_failed(store: Store, request_: Request) -> None:
+def test_the_command_says_how_to_go_on_after_an_upload_that_failed(
+    store: Store, request_: Request
+) -> None:
     store.before = lambda _: False
-    command = [sys.executable, "-m", "segment_scorer.cli.main", "run", str(request_.segment[0]), "--out", OUT, "--bundle", str(request_.bundle)]
+    command = [
+        sys.executable,
+        "-m",
+        "segment_scorer.cli.main",
+        "run",
+        str(request_.segment[0]),
+        "--out",
+        OUT,
+        "--bundle",
+        str(request_.bundle),
+    ]
     done = subprocess.run(command, check=False, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 1
     first, second = done.stderr.splitlines()
@@ -268,7 +327,14 @@ def test_the_command_says_how_to_go_on_after_an_upload_that_failed(store: Store,
     store.before = lambda _: True
     again = subprocess.run(command, check=False, cwd=ROOT, capture_output=True, text=True)
     assert again.returncode == 1
-    assert again.stderr.endswith("expected no unfinished run there; go on with it by --resume, or drop it by --force\n")
+    assert again.stderr.endswith(
+        "expected no unfinished run there; go on with it by --resume, or drop it by --force\n"
+    )
     assert len(again.stderr.splitlines()) == 1
-    assert subprocess.run([*command, "--resume"], check=False, cwd=ROOT, capture_output=True).returncode == 0
+    assert (
+        subprocess.run(
+            [*command, "--resume"], check=False, cwd=ROOT, capture_output=True
+        ).returncode
+        == 0
+    )
     assert "summary.json" in store.names(PREFIX)

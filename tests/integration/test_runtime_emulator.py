@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from segment_scorer.runner.asking.hooks import HttpHook
 from function.bootstrap import build_handler
-from tools.image.emulator import Emulator, EmulatorError, find_session, run_emulator
+from segment_scorer.runner.asking.hooks import HttpHook
 from tests.fakes import make_bundle
+from tools.image.emulator import Emulator, EmulatorError, find_session, run_emulator
 
 POLICY = 'mode = "filter"\nthreshold = 0.5\n[[band]]\nname = "high"\nat_least = 0.8\n'
 
@@ -22,7 +22,10 @@ POLICY = 'mode = "filter"\nthreshold = 0.5\n[[band]]\nname = "high"\nat_least = 
 def environ(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     folder = tmp_path_factory.mktemp("function")
     (folder / "policy.toml").write_text(POLICY)
-    return {"SCORER_BUNDLE": str(make_bundle(folder / "bundle")), "SCORER_POLICY": str(folder / "policy.toml")}
+    return {
+        "SCORER_BUNDLE": str(make_bundle(folder / "bundle")),
+        "SCORER_POLICY": str(folder / "policy.toml"),
+    }
 
 
 @pytest.fixture(scope="module")
@@ -33,12 +36,20 @@ def function(environ: dict[str, str]) -> Iterator[Emulator]:
 
 @pytest.fixture(scope="module")
 def misbehaving() -> Iterator[Emulator]:
-    with run_emulator("tests.handlers.misbehaving.handle", environ={"AWS_LAMBDA_FUNCTION_TIMEOUT": "60"}) as emulator:
+    with run_emulator(
+        "tests.handlers.misbehaving.handle", environ={"AWS_LAMBDA_FUNCTION_TIMEOUT": "60"}
+    ) as emulator:
         yield emulator
 
 
 def event_of(**endpoints: Any) -> dict[str, Any]:
-    return {"ApplicationId": "app", "CampaignId": "c", "TreatmentId": "0", "MessageConfiguration": {}, "Endpoints": endpoints}
+    return {
+        "ApplicationId": "app",
+        "CampaignId": "c",
+        "TreatmentId": "0",
+        "MessageConfiguration": {},
+        "Endpoints": endpoints,
+    }
 
 
 def do(what: str) -> dict[str, Any]:
@@ -47,16 +58,24 @@ def do(what: str) -> dict[str, Any]:
 
 EVENTS = {
     "nobody": event_of(),
-    "kept, dropped and without a metric": event_of(high={"Metrics": {"score": 0.9}}, low={"Metrics": {"score": 0.1}}, none={}),
+    "kept, dropped and without a metric": event_of(
+        high={"Metrics": {"score": 0.9}}, low={"Metrics": {"score": 0.1}}, none={}
+    ),
     "equal to the threshold": event_of(edge={"Metrics": {"score": 0.5}}),
-    "text beyond ASCII": event_of(**{"é/😀": {"Metrics": {"score": 0.75}, "Attributes": {"Ort": ["Zürich", "東京"]}}}),
+    "text beyond ASCII": event_of(
+        **{"é/😀": {"Metrics": {"score": 0.75}, "Attributes": {"Ort": ["Zürich", "東京"]}}}
+    ),
     "unusable content": event_of(bad={"Metrics": "none"}, worse=7, good={"Metrics": {"score": 1}}),
-    "fifty": event_of(**{f"p{i}": {"Metrics": {"score": i / 49}, "User": {"UserId": f"u{i}"}} for i in range(50)}),
+    "fifty": event_of(
+        **{f"p{i}": {"Metrics": {"score": i / 49}, "User": {"UserId": f"u{i}"}} for i in range(50)}
+    ),
 }
 
 
 @pytest.mark.parametrize("name", EVENTS)
-def test_answers_as_the_handler_does_in_process(name: str, function: Emulator, environ: dict[str, str]) -> None:
+def test_answers_as_the_handler_does_in_process(
+    name: str, function: Emulator, environ: dict[str, str]
+) -> None:
     expected = build_handler(environ, stream=io.StringIO())(EVENTS[name], None)
     answer = function.post(EVENTS[name])
     assert (answer.status, answer.json()) == (200, expected)
@@ -64,35 +83,54 @@ def test_answers_as_the_handler_does_in_process(name: str, function: Emulator, e
 
 
 @pytest.mark.parametrize("event", [b"[]", b"{}", b'"text"', b"null", b'{"Endpoints": []}'])
-def test_what_is_no_event_is_a_raised_error_that_quotes_nothing(event: bytes, function: Emulator) -> None:
+def test_what_is_no_event_is_a_raised_error_that_quotes_nothing(
+    event: bytes, function: Emulator
+) -> None:
     answer = function.post(event)
     assert (answer.status, answer.json()["errorType"]) == (200, "EventError")
     assert answer.json()["errorMessage"].startswith("expected a campaign hook event")
 
 
-def test_a_raised_error_comes_with_status_200_and_the_next_event_is_answered(misbehaving: Emulator) -> None:
+def test_a_raised_error_comes_with_status_200_and_the_next_event_is_answered(
+    misbehaving: Emulator,
+) -> None:
     answer = misbehaving.post(do("raise"))
-    assert (answer.status, answer.json()["errorType"], answer.json()["errorMessage"]) == (200, "LookupError", "on purpose")
+    assert (answer.status, answer.json()["errorType"], answer.json()["errorMessage"]) == (
+        200,
+        "LookupError",
+        "on purpose",
+    )
     assert misbehaving.post(do("nothing")).json() == {"a": {}}
     assert HttpHook(misbehaving.url).call(do("nothing")).reply == {"a": {}}
 
 
-@pytest.mark.parametrize(("what", "problem"), [("exit", "crashed or could not start"), ("nan", "answered with what is no JSON")])
-def test_a_failure_is_seen_as_the_host_would_see_it_and_the_next_event_is_answered(what: str, problem: str, misbehaving: Emulator) -> None:
+@pytest.mark.parametrize(
+    ("what", "problem"),
+    [("exit", "crashed or could not start"), ("nan", "answered with what is no JSON")],
+)
+def test_a_failure_is_seen_as_the_host_would_see_it_and_the_next_event_is_answered(
+    what: str, problem: str, misbehaving: Emulator
+) -> None:
     hook = HttpHook(misbehaving.url)
     assert hook.call(do(what)).problem == problem
     assert hook.call(do("nothing")).reply == {"a": {}}
 
 
-def test_a_timeout_is_plain_text_seen_as_the_host_would_see_it_and_the_function_starts_again() -> None:
-    with run_emulator("tests.handlers.misbehaving.handle", environ={"AWS_LAMBDA_FUNCTION_TIMEOUT": "2"}) as emulator:
+def test_a_timeout_is_plain_text_seen_as_the_host_would_see_it_and_the_function_starts_again() -> (
+    None
+):
+    with run_emulator(
+        "tests.handlers.misbehaving.handle", environ={"AWS_LAMBDA_FUNCTION_TIMEOUT": "2"}
+    ) as emulator:
         timeout = emulator.post(do("sleep"))
         assert (timeout.status, timeout.text) == (200, "Task timed out after 2.00 seconds")
         hook = HttpHook(emulator.url)
         assert hook.call(do("sleep")).problem == "timed out by its own limit"
         # The new process has to start within the 2 s too. Where the machine stood still meanwhile, the next one starts.
         attempts = (hook.call(do("nothing")) for _ in range(5))
-        assert next(attempt.reply for attempt in attempts if attempt.problem != "timed out by its own limit") == {"a": {}}
+        assert next(
+            attempt.reply for attempt in attempts if attempt.problem != "timed out by its own limit"
+        ) == {"a": {}}
 
 
 def test_a_crash_is_502(misbehaving: Emulator) -> None:
@@ -100,7 +138,9 @@ def test_a_crash_is_502(misbehaving: Emulator) -> None:
     assert (crash.status, crash.json()["errorType"]) == (502, "Runtime.ExitError")
 
 
-def test_an_answer_that_cannot_be_serialised_is_an_error_outside_the_handler(misbehaving: Emulator) -> None:
+def test_an_answer_that_cannot_be_serialised_is_an_error_outside_the_handler(
+    misbehaving: Emulator,
+) -> None:
     assert misbehaving.post(do("object")).json()["errorType"] == "Runtime.MarshalError"
 
 
@@ -111,7 +151,10 @@ def test_an_error_at_import_is_502_every_time() -> None:
             assert (answer.status, answer.json()["errorType"]) == (502, "RuntimeError")
 
 
-@pytest.mark.parametrize(("broken", "kind"), [({"SCORER_BUNDLE": "absent"}, "BundleError"), ({"SCORER_POLICY": "absent"}, "SettingsError")])
+@pytest.mark.parametrize(
+    ("broken", "kind"),
+    [({"SCORER_BUNDLE": "absent"}, "BundleError"), ({"SCORER_POLICY": "absent"}, "SettingsError")],
+)
 def test_a_function_that_cannot_serve_says_why_at_import(
     broken: dict[str, str], kind: str, environ: dict[str, str], tmp_path: Path
 ) -> None:
@@ -122,7 +165,9 @@ def test_a_function_that_cannot_serve_says_why_at_import(
     assert "expected" in answer.json()["errorMessage"]
 
 
-def test_logs_one_line_and_one_metrics_blob_a_batch_and_no_endpoint_in_them(environ: dict[str, str]) -> None:
+def test_logs_one_line_and_one_metrics_blob_a_batch_and_no_endpoint_in_them(
+    environ: dict[str, str],
+) -> None:
     event = event_of(**{"secret-id": {"Address": "secret@example.com", "Metrics": {"score": 0.9}}})
     with run_emulator(environ=environ) as emulator:
         emulator.post(event)
@@ -142,5 +187,8 @@ def test_stops_the_emulator_and_the_function_with_it() -> None:
 
 
 def test_says_what_was_printed_when_the_emulator_does_not_start(function: Emulator) -> None:
-    with pytest.raises(EmulatorError, match=r"expected the emulator to listen"), run_emulator(port=-1):
+    with (
+        pytest.raises(EmulatorError, match=r"expected the emulator to listen"),
+        run_emulator(port=-1),
+    ):
         pass

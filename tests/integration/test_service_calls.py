@@ -43,7 +43,7 @@ def model(bundle: Path) -> Model:
 @pytest.fixture(scope="module")
 def channel(model: Model, bundle: Path) -> Iterator[grpc.Channel]:
     service = Service(model, ServiceSettings(bundle=bundle, listen=("127.0.0.1:0",), most_rows=100))
-    with grpc.insecure_channel(segment_scorer.service.addresses[0]) as channel:
+    with grpc.insecure_channel(service.addresses[0]) as channel:
         yield channel
     service.stop()
 
@@ -66,14 +66,25 @@ def test_says_what_it_is_and_what_the_model_takes_and_gives(stub: GRPCInferenceS
     assert server.version
     model = stub.ModelMetadata(pb.ModelMetadataRequest(name="tiny"), timeout=LIMIT)
     assert (model.name, list(model.versions), model.platform) == ("tiny", ["3"], "onnxruntime_onnx")
-    assert [(t.name, t.datatype, list(t.shape)) for t in model.inputs] == [("input", "FP32", [-1, 4])]
-    assert [(t.name, t.datatype, list(t.shape)) for t in model.outputs] == [("label", "INT64", [-1]), ("probabilities", "FP32", [-1, 2])]
+    assert [(t.name, t.datatype, list(t.shape)) for t in model.inputs] == [
+        ("input", "FP32", [-1, 4])
+    ]
+    assert [(t.name, t.datatype, list(t.shape)) for t in model.outputs] == [
+        ("label", "INT64", [-1]),
+        ("probabilities", "FP32", [-1, 2]),
+    ]
 
 
-def test_metadata_describes_what_inference_really_takes_and_gives(stub: GRPCInferenceServiceStub) -> None:
+def test_metadata_describes_what_inference_really_takes_and_gives(
+    stub: GRPCInferenceServiceStub,
+) -> None:
     facts = stub.ModelMetadata(pb.ModelMetadataRequest(name="tiny"), timeout=LIMIT)
     request = pb.ModelInferRequest(model_name=facts.name, model_version=facts.versions[0])
-    request.inputs.add(name=facts.inputs[0].name, datatype=facts.inputs[0].datatype, shape=[2, facts.inputs[0].shape[1]])
+    request.inputs.add(
+        name=facts.inputs[0].name,
+        datatype=facts.inputs[0].datatype,
+        shape=[2, facts.inputs[0].shape[1]],
+    )
     request.raw_input_contents.append(make_rows(2).tobytes())
     answer = stub.ModelInfer(request, timeout=LIMIT)
     for told, given in zip(facts.outputs, answer.outputs, strict=True):
@@ -101,34 +112,50 @@ def test_scores_in_every_form(stub: GRPCInferenceServiceStub, datatype: Any, enc
         ("ModelInfer", build_request(make_rows(300_000), OURS), "RESOURCE_EXHAUSTED"),
     ],
 )
-def test_refuses_over_the_wire_with_the_right_status(stub: GRPCInferenceServiceStub, call: str, request_: Any, code: str) -> None:
+def test_refuses_over_the_wire_with_the_right_status(
+    stub: GRPCInferenceServiceStub, call: str, request_: Any, code: str
+) -> None:
     with pytest.raises(grpc.RpcError) as caught:
         getattr(stub, call)(request_, timeout=LIMIT)
     assert isinstance(caught.value, grpc.Call)
     assert caught.value.code().name == code
 
 
-def test_answers_health_checks_for_the_server_the_service_and_the_model(channel: grpc.Channel) -> None:
+def test_answers_health_checks_for_the_server_the_service_and_the_model(
+    channel: grpc.Channel,
+) -> None:
     health = health_pb2_grpc.HealthStub(channel)
     for name in ("", "inference.GRPCInferenceService", "tiny"):
-        assert health.Check(health_pb2.HealthCheckRequest(service=name), timeout=LIMIT).status == health_pb2.HealthCheckResponse.SERVING
+        assert (
+            health.Check(health_pb2.HealthCheckRequest(service=name), timeout=LIMIT).status
+            == health_pb2.HealthCheckResponse.SERVING
+        )
     with pytest.raises(grpc.RpcError):
         health.Check(health_pb2.HealthCheckRequest(service="other"), timeout=LIMIT)
 
 
 def ask_reflection(channel: grpc.Channel) -> list[str]:
     stub = reflection_pb2_grpc.ServerReflectionStub(channel)
-    (answer,) = stub.ServerReflectionInfo(iter([reflection_pb2.ServerReflectionRequest(list_services="")]), timeout=LIMIT)
+    (answer,) = stub.ServerReflectionInfo(
+        iter([reflection_pb2.ServerReflectionRequest(list_services="")]), timeout=LIMIT
+    )
     return [service.name for service in answer.list_services_response.service]
 
 
 def test_reflects_what_it_serves(channel: grpc.Channel) -> None:
-    assert {"inference.GRPCInferenceService", "grpc.health.v1.Health"} <= set(ask_reflection(channel))
+    assert {"inference.GRPCInferenceService", "grpc.health.v1.Health"} <= set(
+        ask_reflection(channel)
+    )
 
 
 def test_reflects_nothing_when_told_not_to(model: Model, bundle: Path) -> None:
-    service = Service(model, ServiceSettings(bundle=bundle, listen=("127.0.0.1:0",), reflection=False))
-    with grpc.insecure_channel(segment_scorer.service.addresses[0]) as channel, pytest.raises(grpc.RpcError) as caught:
+    service = Service(
+        model, ServiceSettings(bundle=bundle, listen=("127.0.0.1:0",), reflection=False)
+    )
+    with (
+        grpc.insecure_channel(service.addresses[0]) as channel,
+        pytest.raises(grpc.RpcError) as caught,
+    ):
         ask_reflection(channel)
     service.stop()
     assert isinstance(caught.value, grpc.Call)
@@ -138,12 +165,21 @@ def test_reflects_nothing_when_told_not_to(model: Model, bundle: Path) -> None:
 IDLE = 200  # more than gRPC's own limit for the whole server, 192, and far more than reflection's threads
 
 
-def test_streams_held_open_by_watchers_cost_no_inference(stub: GRPCInferenceServiceStub, channel: grpc.Channel) -> None:
+def test_streams_held_open_by_watchers_cost_no_inference(
+    stub: GRPCInferenceServiceStub, channel: grpc.Channel
+) -> None:
     watches = []
     for _ in range(IDLE):
-        watches.append(health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest(service="tiny"), timeout=LIMIT))
+        watches.append(
+            health_pb2_grpc.HealthStub(channel).Watch(
+                health_pb2.HealthCheckRequest(service="tiny"), timeout=LIMIT
+            )
+        )
         assert next(watches[-1]).status == health_pb2.HealthCheckResponse.SERVING
-    assert len(read_scores(stub.ModelInfer(build_request(make_rows(3), OURS), timeout=LIMIT), 3, OURS)) == 3
+    assert (
+        len(read_scores(stub.ModelInfer(build_request(make_rows(3), OURS), timeout=LIMIT), 3, OURS))
+        == 3
+    )
     assert all(watch.is_active() for watch in watches)
     for watch in watches:
         watch.cancel()
@@ -165,8 +201,13 @@ def test_streams_held_open_by_reflection_cost_no_inference_and_no_health_and_are
     for _ in range(IDLE):
         with pytest.raises(grpc.RpcError, match="too many reflection streams at once"):
             next(reflect(iter([ask]), timeout=LIMIT))
-    assert len(read_scores(stub.ModelInfer(build_request(make_rows(3), OURS), timeout=LIMIT), 3, OURS)) == 3
-    watch = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest(service="tiny"), timeout=LIMIT)
+    assert (
+        len(read_scores(stub.ModelInfer(build_request(make_rows(3), OURS), timeout=LIMIT), 3, OURS))
+        == 3
+    )
+    watch = health_pb2_grpc.HealthStub(channel).Watch(
+        health_pb2.HealthCheckRequest(service="tiny"), timeout=LIMIT
+    )
     assert next(watch).status == health_pb2.HealthCheckResponse.SERVING
     watch.cancel()
     end.set()
@@ -192,8 +233,10 @@ class Held:
 
 def test_tells_whoever_watches_its_health_that_it_drains(model: Model, bundle: Path) -> None:
     service = Service(model, ServiceSettings(bundle=bundle, listen=("127.0.0.1:0",), grace=LIMIT))
-    with grpc.insecure_channel(segment_scorer.service.addresses[0]) as channel:
-        watch = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest(service="tiny"), timeout=LIMIT)
+    with grpc.insecure_channel(service.addresses[0]) as channel:
+        watch = health_pb2_grpc.HealthStub(channel).Watch(
+            health_pb2.HealthCheckRequest(service="tiny"), timeout=LIMIT
+        )
         assert next(watch).status == health_pb2.HealthCheckResponse.SERVING
         service.drain()
         assert next(watch).status == health_pb2.HealthCheckResponse.NOT_SERVING
@@ -210,10 +253,15 @@ class Broken:
         raise ModelFailure(f"expected nothing like {matrix[0, 0]}")
 
 
-def test_refuses_what_is_too_much_at_once_and_still_says_that_it_is_ready(model: Model, bundle: Path) -> None:
+def test_refuses_what_is_too_much_at_once_and_still_says_that_it_is_ready(
+    model: Model, bundle: Path
+) -> None:
     held = Held(model)
     service = Service(held, ServiceSettings(bundle=bundle, listen=("127.0.0.1:0",), most_calls=2))
-    with grpc.insecure_channel(segment_scorer.service.addresses[0]) as channel, futures.ThreadPoolExecutor() as pool:
+    with (
+        grpc.insecure_channel(service.addresses[0]) as channel,
+        futures.ThreadPoolExecutor() as pool,
+    ):
         stub = GRPCInferenceServiceStub(channel)
         request = build_request(make_rows(3), OURS)
         admitted = [pool.submit(stub.ModelInfer, request, timeout=LIMIT) for _ in range(2)]
@@ -232,10 +280,15 @@ def test_refuses_what_is_too_much_at_once_and_still_says_that_it_is_ready(model:
     service.stop()
 
 
-def test_answers_what_is_under_way_while_it_drains_and_takes_nothing_new(model: Model, bundle: Path) -> None:
+def test_answers_what_is_under_way_while_it_drains_and_takes_nothing_new(
+    model: Model, bundle: Path
+) -> None:
     held = Held(model)
     service = Service(held, ServiceSettings(bundle=bundle, listen=("127.0.0.1:0",), grace=LIMIT))
-    with grpc.insecure_channel(segment_scorer.service.addresses[0]) as channel, futures.ThreadPoolExecutor() as pool:
+    with (
+        grpc.insecure_channel(service.addresses[0]) as channel,
+        futures.ThreadPoolExecutor() as pool,
+    ):
         stub = GRPCInferenceServiceStub(channel)
         request = build_request(make_rows(3), OURS)
         under_way = pool.submit(stub.ModelInfer, request, timeout=LIMIT)
@@ -244,7 +297,10 @@ def test_answers_what_is_under_way_while_it_drains_and_takes_nothing_new(model: 
         with pytest.raises(grpc.RpcError) as caught:
             stub.ModelInfer(request, timeout=LIMIT)
         assert isinstance(caught.value, grpc.Call)
-        assert caught.value.code() in {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED}  # refused, or met the door closing
+        assert caught.value.code() in {
+            grpc.StatusCode.UNAVAILABLE,
+            grpc.StatusCode.CANCELLED,
+        }  # refused, or met the door closing
         assert not stopped.is_set()
         held.go.set()
         assert len(read_scores(under_way.result(LIMIT), 3, OURS)) == 3
@@ -252,16 +308,29 @@ def test_answers_what_is_under_way_while_it_drains_and_takes_nothing_new(model: 
     service.stop()
 
 
-def test_answers_a_failing_model_as_internal_and_logs_no_payload(model: Model, bundle: Path) -> None:
+def test_answers_a_failing_model_as_internal_and_logs_no_payload(
+    model: Model, bundle: Path
+) -> None:
     log = io.StringIO()
     start_log("debug", log)
     service = Service(Broken(model), ServiceSettings(bundle=bundle, listen=("127.0.0.1:0",)))
-    with grpc.insecure_channel(segment_scorer.service.addresses[0]) as channel, pytest.raises(grpc.RpcError) as caught:
-        GRPCInferenceServiceStub(channel).ModelInfer(build_request(np.full((1, 4), 1234.5, np.float32), OURS), timeout=LIMIT)
+    with (
+        grpc.insecure_channel(service.addresses[0]) as channel,
+        pytest.raises(grpc.RpcError) as caught,
+    ):
+        GRPCInferenceServiceStub(channel).ModelInfer(
+            build_request(np.full((1, 4), 1234.5, np.float32), OURS), timeout=LIMIT
+        )
     service.stop()
     assert isinstance(caught.value, grpc.Call)
-    assert (caught.value.code(), caught.value.details()) == (grpc.StatusCode.INTERNAL, "the model could not compute this batch")
+    assert (caught.value.code(), caught.value.details()) == (
+        grpc.StatusCode.INTERNAL,
+        "the model could not compute this batch",
+    )
     lines = [json.loads(line) for line in log.getvalue().splitlines()]
-    assert [(line["level"], line["message"]) for line in lines] == [("ERROR", "model failed"), ("WARNING", "refused")]
+    assert [(line["level"], line["message"]) for line in lines] == [
+        ("ERROR", "model failed"),
+        ("WARNING", "refused"),
+    ]
     assert lines[0]["error"] == "ModelFailure"
     assert "1234" not in log.getvalue()

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from segment_scorer.cli.main import main
 from examples.credit.make_endpoints import INVENTED, read_people, write_example
 from model.bundle import SHIPPED, load_bundle
 from model.document import find_problem
 from model.features import load_spec
+from segment_scorer.cli.main import main
 from tests.training_people import make_people, to_csv, to_lines, write, write_people
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -24,7 +24,13 @@ ALWAYS = ["--model", "boosting"]
 def write_own(directory: Path, documents: list[dict[str, Any]], outcomes: list[int]) -> list[str]:
     write(directory / "endpoints.jsonl", to_lines(documents))
     write(directory / "outcomes.csv", to_csv(documents, outcomes))
-    return ["--endpoints", str(directory / "endpoints.jsonl"), "--outcomes", str(directory / "outcomes.csv"), *ALWAYS]
+    return [
+        "--endpoints",
+        str(directory / "endpoints.jsonl"),
+        "--outcomes",
+        str(directory / "outcomes.csv"),
+        *ALWAYS,
+    ]
 
 
 def test_infers_a_spec_that_gives_the_same_model_when_it_is_given_back(tmp_path: Path) -> None:
@@ -35,7 +41,19 @@ def test_infers_a_spec_that_gives_the_same_model_when_it_is_given_back(tmp_path:
         "Metrics.Visits",
         "Attributes.Plan",
     ]
-    assert main(["train", *arguments, "--out", str(tmp_path / "two"), "--features", str(tmp_path / "one" / "features.toml")]) == 0
+    assert (
+        main(
+            [
+                "train",
+                *arguments,
+                "--out",
+                str(tmp_path / "two"),
+                "--features",
+                str(tmp_path / "one" / "features.toml"),
+            ]
+        )
+        == 0
+    )
     assert load_bundle(tmp_path / "one").version == load_bundle(tmp_path / "two").version
 
 
@@ -47,12 +65,28 @@ def test_leaves_a_planted_leak_out_and_says_so_but_obeys_a_spec_that_asks_for_it
         document["Attributes"]["Basket"] = [["none", "full"][outcome]]
     arguments = write_own(tmp_path, documents, outcomes)
     assert main(["train", *arguments, "--out", str(tmp_path / "bundle")]) == 0
-    assert "left out           basket: alone it ranks people with a ROC AUC of 1.000" in capsys.readouterr().out
-    assert "basket" not in {feature.name for feature in load_bundle(tmp_path / "bundle").spec.features}
-    assert "#   basket: alone it ranks" in (tmp_path / "bundle" / "features.toml").read_text("utf-8")
-    asked = write(tmp_path / "asked.toml", '[[feature]]\nname = "basket"\npath = "Attributes.Basket"\nkind = "category"\n')
-    assert main(["train", *arguments, "--out", str(tmp_path / "bundle"), "--features", str(asked)]) == 0
-    assert "notice             basket: alone it ranks people with a ROC AUC of 1.000" in capsys.readouterr().out
+    assert (
+        "left out           basket: alone it ranks people with a ROC AUC of 1.000"
+        in capsys.readouterr().out
+    )
+    assert "basket" not in {
+        feature.name for feature in load_bundle(tmp_path / "bundle").spec.features
+    }
+    assert "#   basket: alone it ranks" in (tmp_path / "bundle" / "features.toml").read_text(
+        "utf-8"
+    )
+    asked = write(
+        tmp_path / "asked.toml",
+        '[[feature]]\nname = "basket"\npath = "Attributes.Basket"\nkind = "category"\n',
+    )
+    assert (
+        main(["train", *arguments, "--out", str(tmp_path / "bundle"), "--features", str(asked)])
+        == 0
+    )
+    assert (
+        "notice             basket: alone it ranks people with a ROC AUC of 1.000"
+        in capsys.readouterr().out
+    )
     assert load_bundle(tmp_path / "bundle").manifest["metrics"]["roc_auc"] == 1.0
 
 
@@ -60,20 +94,50 @@ def test_shuffled_outcomes_are_a_guess_within_their_interval(tmp_path: Path) -> 
     documents, outcomes = make_people(800)
     intervals = []
     for seed in range(3):
-        arguments = write_own(tmp_path, documents, np.random.default_rng(seed).permutation(outcomes).tolist())
+        arguments = write_own(
+            tmp_path, documents, np.random.default_rng(seed).permutation(outcomes).tolist()
+        )
         assert main(["train", *arguments, "--out", str(tmp_path / "bundle")]) == 0
         manifest = load_bundle(tmp_path / "bundle").manifest
         intervals.append(manifest["metrics"]["intervals"]["roc_auc"])
-        assert [remark for remark in manifest["data"]["remarks"] if remark.startswith("the interval of ROC AUC reaches down to 0.5")]
+        assert [
+            remark
+            for remark in manifest["data"]["remarks"]
+            if remark.startswith("the interval of ROC AUC reaches down to 0.5")
+        ]
     assert all(low < 0.5 for low, _ in intervals), "never better than a guess"
-    assert sum(high > 0.5 for _, high in intervals) >= 2, "nor worse, but for the one time in twenty"
+    assert sum(high > 0.5 for _, high in intervals) >= 2, (
+        "nor worse, but for the one time in twenty"
+    )
 
 
-def test_the_card_names_the_figures_of_the_manifest_and_its_pictures_are_pictures(tmp_path: Path) -> None:
-    assert main(["train", *write_people(tmp_path), "--out", str(tmp_path / "bundle"), "--value", "10", "--cost", "4"]) == 0
-    card, manifest = (tmp_path / "bundle" / "MODEL_CARD.md").read_text("utf-8"), load_bundle(tmp_path / "bundle").manifest
+def test_the_card_names_the_figures_of_the_manifest_and_its_pictures_are_pictures(
+    tmp_path: Path,
+) -> None:
+    assert (
+        main(
+            [
+                "train",
+                *write_people(tmp_path),
+                "--out",
+                str(tmp_path / "bundle"),
+                "--value",
+                "10",
+                "--cost",
+                "4",
+            ]
+        )
+        == 0
+    )
+    card, manifest = (
+        (tmp_path / "bundle" / "MODEL_CARD.md").read_text("utf-8"),
+        load_bundle(tmp_path / "bundle").manifest,
+    )
     assert f"| ROC AUC | {manifest['metrics']['roc_auc']:.4f} |" in card
-    assert "Recommended: 0.4000, by the highest expected profit: whoever is worth the message is kept (value 10, cost 4)." in card
+    assert (
+        "Recommended: 0.4000, by the highest expected profit: whoever is worth the message is kept (value 10, cost 4)."
+        in card
+    )
     assert manifest["threshold_rule"] == "profit"
     assert "At 10 a response and 4 a message it earns " in card
     assert "Cost / value is" not in card, "that is the threshold"
@@ -82,11 +146,16 @@ def test_the_card_names_the_figures_of_the_manifest_and_its_pictures_are_picture
         assert (tmp_path / "bundle" / name).read_bytes().startswith(PNG)
 
 
-def test_notices_that_response_has_changed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_notices_that_response_has_changed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     documents, outcomes = make_people(800)
     arguments = write_own(tmp_path, documents, outcomes)
     late = np.random.default_rng(0).random(400) < 0.1
-    rows = [f"{document['Id']},{outcome},2026-01-01" for document, outcome in zip(documents[:400], outcomes, strict=False)]
+    rows = [
+        f"{document['Id']},{outcome},2026-01-01"
+        for document, outcome in zip(documents[:400], outcomes, strict=False)
+    ]
     rows += [
         f"{document['Id']},{outcome * left},2026-02-01"
         for document, outcome, left in zip(documents[400:], outcomes[400:], late, strict=True)
@@ -95,16 +164,32 @@ def test_notices_that_response_has_changed(tmp_path: Path, capsys: pytest.Captur
     assert main(["train", *arguments, "--out", str(tmp_path / "bundle")]) == 0
     said = "notice             the latest 400 people responded at "
     assert said in capsys.readouterr().out
-    assert "noticed: the latest 400 people responded at " in (tmp_path / "bundle" / "MODEL_CARD.md").read_text("utf-8")
+    assert "noticed: the latest 400 people responded at " in (
+        tmp_path / "bundle" / "MODEL_CARD.md"
+    ).read_text("utf-8")
 
 
-def test_notices_that_rounding_would_keep_others(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_notices_that_rounding_would_keep_others(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     # Scores of three plans: a threshold is one of them to six decimals, and every other one is lost when scores are rounded to four.
     arguments = write_own(tmp_path, *make_people(600))
-    plan = write(tmp_path / "plan.toml", '[[feature]]\nname = "plan"\npath = "Attributes.Plan"\nkind = "category"\n')
+    plan = write(
+        tmp_path / "plan.toml",
+        '[[feature]]\nname = "plan"\npath = "Attributes.Plan"\nkind = "category"\n',
+    )
     told = []
     for reach in ("0.1", "0.3", "0.5", "0.7", "0.9"):
-        out = ["--out", str(tmp_path / "bundle"), "--features", str(plan), "--model", "logistic", "--reach", reach]
+        out = [
+            "--out",
+            str(tmp_path / "bundle"),
+            "--features",
+            str(plan),
+            "--model",
+            "logistic",
+            "--reach",
+            reach,
+        ]
         assert main(["train", *arguments, *out]) == 0
         told.append("; set decimals = 6 in the policy" in capsys.readouterr().out)
     assert True in told
@@ -112,7 +197,10 @@ def test_notices_that_rounding_would_keep_others(tmp_path: Path, capsys: pytest.
 
 def as_profile(document: dict[str, Any]) -> dict[str, Any]:
     metrics = {f"Metrics_{name}": str(value) for name, value in document["Metrics"].items()}
-    return {"ProfileId": document["Id"], "Attributes": {"Plan": document["Attributes"]["Plan"][0], **metrics}}
+    return {
+        "ProfileId": document["Id"],
+        "Attributes": {"Plan": document["Attributes"]["Plan"][0], **metrics},
+    }
 
 
 def write_table(path: Path, rows: list[dict[str, Any]]) -> Path:
@@ -137,17 +225,35 @@ def test_an_import_table_and_profiles_give_the_model_that_the_export_gives(tmp_p
             for document in documents
         ],
     )
-    profiles = write(tmp_path / "profiles.jsonl", to_lines([as_profile(document) for document in documents]))
-    by_profile = write(tmp_path / "by_profile.csv", to_csv(documents, outcomes).replace("Id,", "ProfileId,"))
+    profiles = write(
+        tmp_path / "profiles.jsonl", to_lines([as_profile(document) for document in documents])
+    )
+    by_profile = write(
+        tmp_path / "by_profile.csv", to_csv(documents, outcomes).replace("Id,", "ProfileId,")
+    )
     versions = set()
-    for endpoints, answers in ((tmp_path / "endpoints.jsonl", tmp_path / "outcomes.csv"), (table, by_profile), (profiles, by_profile)):
-        given = ["--endpoints", str(endpoints), "--outcomes", str(answers), *arguments[4:], "--out", str(tmp_path / "bundle")]
+    for endpoints, answers in (
+        (tmp_path / "endpoints.jsonl", tmp_path / "outcomes.csv"),
+        (table, by_profile),
+        (profiles, by_profile),
+    ):
+        given = [
+            "--endpoints",
+            str(endpoints),
+            "--outcomes",
+            str(answers),
+            *arguments[4:],
+            "--out",
+            str(tmp_path / "bundle"),
+        ]
         assert main(["train", *given]) == 0
         versions.add(load_bundle(tmp_path / "bundle").version)
     assert len(versions) == 1
 
 
-def test_outcomes_by_user_and_date_are_judged_by_time_with_ages_of_their_own(tmp_path: Path) -> None:
+def test_outcomes_by_user_and_date_are_judged_by_time_with_ages_of_their_own(
+    tmp_path: Path,
+) -> None:
     documents, outcomes = make_people(600)
     lines = ["UserId,outcome,date"]
     for index, (document, outcome) in enumerate(zip(documents, outcomes, strict=True)):
@@ -163,15 +269,33 @@ def test_outcomes_by_user_and_date_are_judged_by_time_with_ages_of_their_own(tmp
     assert "creation_date_age" in bundle.spec.columns
 
 
-def test_a_model_that_is_worse_never_takes_the_place_of_the_one_in_use(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_model_that_is_worse_never_takes_the_place_of_the_one_in_use(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     documents, outcomes = make_people(600)
     arguments = write_own(tmp_path, documents, outcomes)
     out = ["--out", str(tmp_path / "bundle")]
     assert main(["train", *arguments, *out]) == 0
     first = {path.name: path.read_bytes() for path in (tmp_path / "bundle").iterdir()}
     capsys.readouterr()
-    poor = write(tmp_path / "poor.toml", '[[feature]]\nname = "plan"\npath = "Attributes.Plan"\nkind = "category"\n')
-    assert main(["train", *arguments, *out, "--features", str(poor), "--against", str(tmp_path / "bundle")]) == 3
+    poor = write(
+        tmp_path / "poor.toml",
+        '[[feature]]\nname = "plan"\npath = "Attributes.Plan"\nkind = "category"\n',
+    )
+    assert (
+        main(
+            [
+                "train",
+                *arguments,
+                *out,
+                "--features",
+                str(poor),
+                "--against",
+                str(tmp_path / "bundle"),
+            ]
+        )
+        == 3
+    )
     printed = capsys.readouterr()
     assert "segment-scorer train: kept back, segment-scorer@" in printed.err
     assert "stays: its ROC AUC is lower by 0." in printed.err
@@ -183,46 +307,90 @@ def test_a_model_that_is_worse_never_takes_the_place_of_the_one_in_use(tmp_path:
     assert "gate               passed against segment-scorer@" in capsys.readouterr().out
 
 
-def test_people_set_aside_judge_both_models_and_neither_has_seen_them(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_people_set_aside_judge_both_models_and_neither_has_seen_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     arguments = write_own(tmp_path, *make_people(900))
     out = ["--out", str(tmp_path / "bundle"), "--reserve", "0.3"]
     assert main(["train", *arguments, *out]) == 0
     first = load_bundle(tmp_path / "bundle").manifest
     assert first["metrics"]["n"] < 700
     assert first["metrics"]["n"] + first["data"]["reserved"] == first["data"]["matched"] == 900
-    assert first["data"]["responded"] / 900 != pytest.approx(first["metrics"]["base_rate"], abs=1e-4), "the two are of other people"
+    assert first["data"]["responded"] / 900 != pytest.approx(
+        first["metrics"]["base_rate"], abs=1e-4
+    ), "the two are of other people"
     printed = capsys.readouterr().out
-    assert f"900 with endpoint and outcome; {first['data']['responded'] / 900:.1%} responded" in printed
+    assert (
+        f"900 with endpoint and outcome; {first['data']['responded'] / 900:.1%} responded"
+        in printed
+    )
     assert f"of whom {first['metrics']['base_rate']:.1%} responded" in printed
     assert main(["train", *arguments, *out, "--against", str(tmp_path / "bundle")]) == 0
     gate = load_bundle(tmp_path / "bundle").manifest["gate"]
     assert gate["unseen_by_both"]
     assert gate["people"] + load_bundle(tmp_path / "bundle").manifest["metrics"]["n"] == 900
     assert gate["new"] == gate["old"], "the same people and seed give the same model"
-    poor = write(tmp_path / "poor.toml", '[[feature]]\nname = "plan"\npath = "Attributes.Plan"\nkind = "category"\n')
-    assert main(["train", *arguments, *out, "--features", str(poor), "--against", str(tmp_path / "bundle")]) == 3
+    poor = write(
+        tmp_path / "poor.toml",
+        '[[feature]]\nname = "plan"\npath = "Attributes.Plan"\nkind = "category"\n',
+    )
+    assert (
+        main(
+            [
+                "train",
+                *arguments,
+                *out,
+                "--features",
+                str(poor),
+                "--against",
+                str(tmp_path / "bundle"),
+            ]
+        )
+        == 3
+    )
     assert "on the same 2" in capsys.readouterr().err
 
 
-def test_never_compares_with_a_bundle_whose_model_was_exchanged(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_never_compares_with_a_bundle_whose_model_was_exchanged(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     arguments = write_people(tmp_path)
     assert main(["train", *arguments, "--out", str(tmp_path / "bundle")]) == 0
     manifest = json.loads((tmp_path / "bundle" / "manifest.json").read_text("utf-8"))
     manifest["golden"]["scores"][0] += 0.01
     write(tmp_path / "bundle" / "manifest.json", json.dumps(manifest))
-    assert main(["train", *arguments, "--out", str(tmp_path / "new"), "--against", str(tmp_path / "bundle")]) == 1
+    assert (
+        main(
+            [
+                "train",
+                *arguments,
+                "--out",
+                str(tmp_path / "new"),
+                "--against",
+                str(tmp_path / "bundle"),
+            ]
+        )
+        == 1
+    )
     assert "expected the golden rows to score as the trainer wrote" in capsys.readouterr().err
     assert not (tmp_path / "new").exists()
 
 
-def test_evaluates_a_bundle_on_other_people_and_draws_what_it_saw(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_evaluates_a_bundle_on_other_people_and_draws_what_it_saw(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["train", *write_people(tmp_path, 600), "--out", str(tmp_path / "bundle")]) == 0
     (tmp_path / "later").mkdir()
     later = write_people(tmp_path / "later", 600, seed=9)[:4]
     capsys.readouterr()
     report = tmp_path / "report"
     money = ["--value", "10", "--cost", "1"]
-    assert main(["evaluate", "--bundle", str(tmp_path / "bundle"), *later, *money, "--out", str(report)]) == 0
+    assert (
+        main(
+            ["evaluate", "--bundle", str(tmp_path / "bundle"), *later, *money, "--out", str(report)]
+        )
+        == 0
+    )
     printed = capsys.readouterr().out
     area = float(printed.split("ROC AUC")[1].split()[0])
     assert abs(area - load_bundle(tmp_path / "bundle").manifest["metrics"]["roc_auc"]) < 0.06
@@ -244,32 +412,45 @@ def test_evaluates_a_bundle_on_other_people_and_draws_what_it_saw(tmp_path: Path
         assert "Cost / value is 0.1000: a threshold there earns " in text
 
 
-def test_evaluate_never_writes_into_a_bundle(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_evaluate_never_writes_into_a_bundle(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     arguments, bundle = write_people(tmp_path, 600), tmp_path / "bundle"
     assert main(["train", *arguments, "--out", str(bundle)]) == 0
     before = {path.name: path.read_bytes() for path in bundle.iterdir()}
     capsys.readouterr()
     assert main(["evaluate", "--bundle", str(bundle), *arguments[:4], "--out", str(bundle)]) == 1
-    assert "expected a directory of its own for the evaluation, not one that holds a bundle" in capsys.readouterr().err
+    assert (
+        "expected a directory of its own for the evaluation, not one that holds a bundle"
+        in capsys.readouterr().err
+    )
     assert {path.name: path.read_bytes() for path in bundle.iterdir()} == before
 
 
-def test_a_bundle_that_hardly_knows_these_people_says_so_in_evaluation_and_gate(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_bundle_that_hardly_knows_these_people_says_so_in_evaluation_and_gate(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     arguments = write_own(tmp_path, *make_people(600))
     assert main(["evaluate", *arguments[:4]]) == 0
     shipped = load_bundle(SHIPPED)
     count = len(shipped.spec.features)
-    expected = (
-        f"{shipped.label} finds 0 of its {count} features in 20 or more of these people, so its scores say nothing about them; missing: "
-    )
+    expected = f"{shipped.label} finds 0 of its {count} features in 20 or more of these people, so its scores say nothing about them; missing: "
     assert f"notice             {expected}" in capsys.readouterr().out
-    assert main(["train", *arguments, "--out", str(tmp_path / "bundle"), "--against", str(SHIPPED)]) == 0
+    assert (
+        main(["train", *arguments, "--out", str(tmp_path / "bundle"), "--against", str(SHIPPED)])
+        == 0
+    )
     assert expected in capsys.readouterr().out
 
 
-def test_evaluate_refuses_a_directory_that_is_no_bundle(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_evaluate_refuses_a_directory_that_is_no_bundle(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["evaluate", "--bundle", str(tmp_path), *write_people(tmp_path)[:4]]) == 1
-    assert "expected a bundle: a directory with manifest.json and model.onnx" in capsys.readouterr().err
+    assert (
+        "expected a bundle: a directory with manifest.json and model.onnx"
+        in capsys.readouterr().err
+    )
 
 
 def test_the_credit_example_is_learnt_from_without_a_spec(tmp_path: Path) -> None:
@@ -279,11 +460,30 @@ def test_the_credit_example_is_learnt_from_without_a_spec(tmp_path: Path) -> Non
     assert round(np.mean([outcome for _, outcome in people]), 3) == 0.718
     assert not any(find_problem(endpoint) for endpoint, _ in people)
     assert people[0][0]["Attributes"]["Invented"] == INVENTED
-    given = ["--endpoints", str(tmp_path / "endpoints.jsonl.gz"), "--outcomes", str(tmp_path / "outcomes.csv"), *ALWAYS]
+    given = [
+        "--endpoints",
+        str(tmp_path / "endpoints.jsonl.gz"),
+        "--outcomes",
+        str(tmp_path / "outcomes.csv"),
+        *ALWAYS,
+    ]
     assert main(["train", *given, "--out", str(tmp_path / "bundle")]) == 0
     bundle = load_bundle(tmp_path / "bundle")
     assert {feature.path for feature in bundle.spec.features} == {
         *(f"Attributes.{name}" for name in ("Home", "Marital", "Records", "Job")),
-        *(f"Metrics.{name}" for name in ("Seniority", "Time", "Age", "Expenses", "Income", "Assets", "Debt", "Amount", "Price")),
+        *(
+            f"Metrics.{name}"
+            for name in (
+                "Seniority",
+                "Time",
+                "Age",
+                "Expenses",
+                "Income",
+                "Assets",
+                "Debt",
+                "Amount",
+                "Price",
+            )
+        ),
     }
     assert bundle.manifest["metrics"]["roc_auc"] > 0.83

@@ -7,17 +7,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from segment_scorer.cli.main import main
 from model.bundle import check_golden, load_bundle
 from model.errors import BundleError
 from model.features import build_matrix
 from model.training.export import score_onnx
 from model.training.fit import Recipe
 from model.training.train import Order, train_bundle
+from segment_scorer.cli.main import main
 from tests.training_people import SPEC, make_people, to_csv, to_lines, write_people
 
 
-def test_makes_a_bundle_that_loads_and_scores_its_golden_rows(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_makes_a_bundle_that_loads_and_scores_its_golden_rows(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     arguments = write_people(tmp_path, 600)
     out = tmp_path / "bundle"
     assert main(["train", *arguments, "--out", str(out), "--name", "plans"]) == 0
@@ -54,7 +56,9 @@ def test_describes_the_people_it_learnt_from(tmp_path: Path) -> None:
     matrix = build_matrix(documents, load_bundle(tmp_path / "bundle").spec)
     spend = manifest["drift"]["features"]["spend"]
     assert spend["missing"] == round(float(np.isnan(matrix[:, 1]).mean()), 6)
-    assert manifest["threshold"] == manifest["metrics"]["base_rate"] == round(sum(outcomes) / 600, 6)
+    assert (
+        manifest["threshold"] == manifest["metrics"]["base_rate"] == round(sum(outcomes) / 600, 6)
+    )
     assert len(manifest["quantiles"]) == 101
     assert list(manifest["drift"]["features"]) == manifest["columns"]
     assert manifest["classes"] == [0, 1]
@@ -78,10 +82,14 @@ def test_takes_several_endpoint_files_after_one_option(tmp_path: Path) -> None:
     split = ["--endpoints", str(tmp_path / "a.jsonl"), str(tmp_path / "b.jsonl"), *arguments[2:]]
     assert main(["train", *arguments, "--out", str(tmp_path / "one")]) == 0
     assert main(["train", *split, "--out", str(tmp_path / "two")]) == 0
-    assert (tmp_path / "one" / "manifest.json").read_bytes() == (tmp_path / "two" / "manifest.json").read_bytes()
+    assert (tmp_path / "one" / "manifest.json").read_bytes() == (
+        tmp_path / "two" / "manifest.json"
+    ).read_bytes()
 
 
-def test_leaves_ages_out_without_a_reference_time_and_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_leaves_ages_out_without_a_reference_time_and_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     arguments = write_people(tmp_path)
     age = '\n[[feature]]\nname = "age"\npath = "CreationDate"\nkind = "age"\n'
     (tmp_path / "features.toml").write_text(SPEC + age, "utf-8")
@@ -89,39 +97,68 @@ def test_leaves_ages_out_without_a_reference_time_and_says_so(tmp_path: Path, ca
     (tmp_path / "endpoints.jsonl").write_text(to_lines(dated), "utf-8")
     assert main(["train", *arguments, "--out", str(tmp_path / "bundle")]) == 0
     assert "age" not in load_bundle(tmp_path / "bundle").spec.columns
-    assert "left out           age: an age needs --as-of TIME or dated outcomes" in capsys.readouterr().out
-    assert main(["train", *arguments, "--out", str(tmp_path / "bundle"), "--as-of", "2026-01-31"]) == 0
+    assert (
+        "left out           age: an age needs --as-of TIME or dated outcomes"
+        in capsys.readouterr().out
+    )
+    assert (
+        main(["train", *arguments, "--out", str(tmp_path / "bundle"), "--as-of", "2026-01-31"]) == 0
+    )
     assert "age" in load_bundle(tmp_path / "bundle").spec.columns
     (tmp_path / "features.toml").write_text(age, "utf-8")
     assert main(["train", *arguments, "--out", str(tmp_path / "bundle")]) == 1
-    assert "expected --as-of TIME or dated outcomes, since every feature is an age" in capsys.readouterr().err
+    assert (
+        "expected --as-of TIME or dated outcomes, since every feature is an age"
+        in capsys.readouterr().err
+    )
 
 
-def test_names_refused_lines_and_goes_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_names_refused_lines_and_goes_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     arguments = write_people(tmp_path)
     with (tmp_path / "endpoints.jsonl").open("a", encoding="utf-8") as file:
         file.write("{broken\n")
     assert main(["train", *arguments, "--out", str(tmp_path / "bundle")]) == 0
     printed = capsys.readouterr().out
     assert "1 lines refused" in printed
-    assert f"refused            {tmp_path / 'endpoints.jsonl'}, line 401: expected one JSON object: " in printed
+    assert (
+        f"refused            {tmp_path / 'endpoints.jsonl'}, line 401: expected one JSON object: "
+        in printed
+    )
 
 
 @pytest.mark.parametrize(
     ("name", "content", "sentence"),
     [
         ("endpoints.jsonl", None, "endpoints.jsonl: expected a file of people, found none"),
-        ("endpoints.jsonl", "", "endpoints.jsonl: expected endpoints: JSON lines, CSV or Parquet, found nobody"),
+        (
+            "endpoints.jsonl",
+            "",
+            "endpoints.jsonl: expected endpoints: JSON lines, CSV or Parquet, found nobody",
+        ),
         ("outcomes.csv", None, "outcomes.csv: expected a file of outcomes, found none"),
-        ("outcomes.csv", "person,responded\n", "outcomes.csv: expected outcomes: a CSV file whose first line is Id,outcome"),
-        ("outcomes.csv", "Id,outcome\nnobody,1\n", "found none shared by 400 endpoints and 1 outcomes"),
+        (
+            "outcomes.csv",
+            "person,responded\n",
+            "outcomes.csv: expected outcomes: a CSV file whose first line is Id,outcome",
+        ),
+        (
+            "outcomes.csv",
+            "Id,outcome\nnobody,1\n",
+            "found none shared by 400 endpoints and 1 outcomes",
+        ),
         ("outcomes.csv", to_csv(make_people()[0], [1] * 400), "found 400 with 1 and 0 with 0"),
         ("features.toml", None, "features.toml: expected a feature spec (TOML), found no file"),
         ("features.toml", "[[feature]]\nname = 'a'\n", "features.toml: feature[0]: expected path"),
     ],
 )
 def test_refuses_in_one_sentence_and_leaves_nothing_behind(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, content: str | None, sentence: str
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    name: str,
+    content: str | None,
+    sentence: str,
 ) -> None:
     arguments = write_people(tmp_path)
     if content is None:
@@ -151,7 +188,9 @@ def test_refuses_in_one_sentence_and_leaves_nothing_behind(
         (["--seed", "-1"], "--seed"),
     ],
 )
-def test_calls_a_wrong_option_wrong_usage(tmp_path: Path, capsys: pytest.CaptureFixture[str], extra: list[str], sentence: str) -> None:
+def test_calls_a_wrong_option_wrong_usage(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], extra: list[str], sentence: str
+) -> None:
     assert main(["train", *write_people(tmp_path), "--out", str(tmp_path / "bundle"), *extra]) == 2
     assert sentence in capsys.readouterr().err
 
@@ -193,7 +232,10 @@ def test_never_replaces_a_directory_that_holds_anything_but_a_bundle(tmp_path: P
     order = make_order(tmp_path)
     train_bundle(order, lambda *_: None)
     (order.out / "thesis.txt").write_text("ten years of work", "utf-8")
-    with pytest.raises(BundleError, match="expected a new or empty directory, or a bundle and nothing else, since it is replaced whole"):
+    with pytest.raises(
+        BundleError,
+        match="expected a new or empty directory, or a bundle and nothing else, since it is replaced whole",
+    ):
         train_bundle(order, lambda *_: None)
     assert (order.out / "thesis.txt").read_text("utf-8") == "ten years of work"
 
@@ -205,4 +247,10 @@ def test_replaces_an_older_bundle_and_follows_a_link(tmp_path: Path) -> None:
     for _ in range(2):
         train_bundle(order, lambda *_: None)
     assert order.out.is_symlink()
-    assert {path.name for path in tmp_path.iterdir()} == {"bundle", "real", "endpoints.jsonl", "outcomes.csv", "features.toml"}
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "bundle",
+        "real",
+        "endpoints.jsonl",
+        "outcomes.csv",
+        "features.toml",
+    }

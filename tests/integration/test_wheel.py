@@ -13,7 +13,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-ROOMS = sorted(path.parent.name for path in ROOT.glob("*/__init__.py") if path.parent.name != "benchmarks")
+ROOMS = sorted(
+    path.parent.name for path in ROOT.glob("*/__init__.py") if path.parent.name != "tools"
+)
 EVENT = ROOT / "examples" / "events" / "pinpoint-two-endpoints.json"
 # Runs a program that is its first argument, then prints which of our modules did not come out of the folder that is the second.
 RUN = """
@@ -55,12 +57,24 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run_pip(command: str, *arguments: str) -> None:
-    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", command, "--quiet", "--no-deps", "--no-index", *arguments]
+    pip = [
+        sys.executable,
+        "-m",
+        "pip",
+        "--disable-pip-version-check",
+        command,
+        "--quiet",
+        "--no-deps",
+        "--no-index",
+        *arguments,
+    ]
     done = subprocess.run(pip, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def run_installed(installed: Path, elsewhere: Path, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+def run_installed(
+    installed: Path, elsewhere: Path, program: str, *arguments: str
+) -> subprocess.CompletedProcess[str]:
     environ = {name: value for name, value in os.environ.items() if not name.startswith("SCORER_")}
     return subprocess.run(
         [sys.executable, "-c", RUN, program, str(installed), ",".join(ROOMS), *arguments],
@@ -83,7 +97,9 @@ def test_the_wheel_has_every_file_of_its_folders(wheel: Path) -> None:
         assert {name for name in archive.namelist() if ".dist-info/" not in name} == tree
 
 
-def test_an_installed_wheel_answers_an_event_as_the_clone_does(installed: Path, tmp_path: Path) -> None:
+def test_an_installed_wheel_answers_an_event_as_the_clone_does(
+    installed: Path, tmp_path: Path
+) -> None:
     done = run_installed(installed, tmp_path, VERB, "invoke", str(EVENT))
     assert done.returncode == 0, done.stderr
     clone = [sys.executable, "-m", "segment_scorer.cli.main", "invoke", str(EVENT)]
@@ -93,7 +109,9 @@ def test_an_installed_wheel_answers_an_event_as_the_clone_does(installed: Path, 
 
 
 def test_an_installed_wheel_checks_the_policy_that_ships(installed: Path, tmp_path: Path) -> None:
-    done = run_installed(installed, tmp_path, VERB, "policy", "check", str(installed / "function" / "policy.toml"))
+    done = run_installed(
+        installed, tmp_path, VERB, "policy", "check", str(installed / "function" / "policy.toml")
+    )
     assert (done.returncode, done.stderr) == (0, ""), done.stderr
     assert done.stdout
 
@@ -104,11 +122,18 @@ def test_every_module_of_the_wheel_finds_what_it_imports(installed: Path, tmp_pa
 
 
 @pytest.mark.parametrize(
-    ("module", "arguments"), [("tools.image.build", ()), ("tools.release.push", ("--repository", "127.0.0.1:1/scorer"))], ids=["build", "push"]
+    ("module", "arguments"),
+    [("tools.image.build", ()), ("tools.release.push", ("--repository", "127.0.0.1:1/scorer"))],
+    ids=["build", "push"],
 )
-def test_what_needs_the_clone_says_so_in_one_sentence(module: str, arguments: tuple[str, ...], installed: Path, tmp_path: Path) -> None:
+def test_what_needs_the_clone_says_so_in_one_sentence(
+    module: str, arguments: tuple[str, ...], installed: Path, tmp_path: Path
+) -> None:
     done = run_installed(
-        installed, tmp_path, f"import runpy; runpy.run_module({module!r}, run_name='__main__', alter_sys=True)", *arguments
+        installed,
+        tmp_path,
+        f"import runpy; runpy.run_module({module!r}, run_name='__main__', alter_sys=True)",
+        *arguments,
     )
     assert done.returncode == 1
     assert done.stderr.endswith(

@@ -52,10 +52,17 @@ def example(tmp_path_factory: pytest.TempPathFactory) -> Example:
     matrix = build_matrix(documents, bundle.spec)
     asked = matrix[np.random.default_rng(SEED).choice(len(matrix), ASKED, replace=False)]
     assert np.isnan(asked).any()
-    np.savez(folder / "people.npz", matrix=matrix, outcomes=[outcomes[document["Id"]] for document in documents], asked=asked)
+    np.savez(
+        folder / "people.npz",
+        matrix=matrix,
+        outcomes=[outcomes[document["Id"]] for document in documents],
+        asked=asked,
+    )
     params = {
         name: value.tolist() if isinstance(value, np.ndarray) else value
-        for name, value in make_model(Recipe(), Choice("boosting", {}), bundle.spec, 23_570, SEED).get_params().items()
+        for name, value in make_model(Recipe(), Choice("boosting", {}), bundle.spec, 23_570, SEED)
+        .get_params()
+        .items()
     }
     (folder / "params.json").write_text(json.dumps(params))
     return Example(folder=folder, asked=asked)
@@ -77,7 +84,9 @@ class Fitted:
 
 
 def fit_in(peer: str, example: Example) -> Fitted:
-    subprocess.run([str(require_python(peer)), str(PEERS / "fit.py"), str(example.folder)], check=True)
+    subprocess.run(
+        [str(require_python(peer)), str(PEERS / "fit.py"), str(example.folder)], check=True
+    )
     file = example.folder / f"{peer}.joblib"
     (example.folder / "model.joblib").replace(file)
     return Fitted(file=file, scores=np.load(example.folder / "scores.npy"))

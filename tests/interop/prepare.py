@@ -18,7 +18,11 @@ PEERS = ("mlserver", "kserve", "triton", "tritonclient")
 def find_python(peer: str) -> Path | None:
     """The interpreter of a peer's environment; None where it is not made, or not of today's set."""
     stamp = PLACE / peer / "set"
-    return PLACE / peer / "bin" / "python" if stamp.exists() and stamp.read_text() == _digest(peer) else None
+    return (
+        PLACE / peer / "bin" / "python"
+        if stamp.exists() and stamp.read_text() == _digest(peer)
+        else None
+    )
 
 
 def prepare_peer(peer: str) -> None:
@@ -27,9 +31,14 @@ def prepare_peer(peer: str) -> None:
         return
     print(f"making .cache/interop/{peer}", file=sys.stderr, flush=True)
     uv = [sys.executable, "-m", "uv", "--quiet"]
-    subprocess.run([*uv, "venv", "--clear", "--python", sys.executable, str(PLACE / peer)], check=True)
+    subprocess.run(
+        [*uv, "venv", "--clear", "--python", sys.executable, str(PLACE / peer)], check=True
+    )
     python = str(PLACE / peer / "bin" / "python")
-    subprocess.run([*uv, "pip", "install", "--python", python, "--require-hashes", "-r", str(_find_set(peer))], check=True)
+    subprocess.run(
+        [*uv, "pip", "install", "--python", python, "--require-hashes", "-r", str(_find_set(peer))],
+        check=True,
+    )
     (PLACE / peer / "set").write_text(_digest(peer))
 
 

@@ -26,12 +26,12 @@ from function.errors import ScorerError, ScorerRejected
 from function.scorers.bundled import BundledScorer
 from function.scorers.remote import RemoteScorer, RemoteSettings
 from function.scorers.tensors import Dialect, build_request
-from tools.image.emulator import find_free_port, stop_session
 from model.bundle import load_bundle
 from protos import open_inference_pb2 as pb
 from protos.open_inference_pb2_grpc import GRPCInferenceServiceStub
 from tests.interop.conftest import PEERS, Example, Fitted, fit_in, require_python
 from tests.interop.prepare import ROOT
+from tools.image.emulator import find_free_port, stop_session
 
 pytestmark = pytest.mark.interop
 NAME = "segment-scorer"
@@ -76,7 +76,11 @@ def serve_mlserver(fitted: Fitted, folder: Path, port: int) -> list[str]:
         "http_port": find_free_port(),
         "metrics_port": find_free_port(),
     }
-    model = {"name": NAME, "implementation": "mlserver_sklearn.SKLearnModel", "parameters": {"uri": str(fitted.file)}}
+    model = {
+        "name": NAME,
+        "implementation": "mlserver_sklearn.SKLearnModel",
+        "parameters": {"uri": str(fitted.file)},
+    }
     (folder / "settings.json").write_text(json.dumps(settings))
     (folder / "model-settings.json").write_text(json.dumps(model))
     return [str(require_python("mlserver").parent / "mlserver"), "start", str(folder)]
@@ -84,7 +88,13 @@ def serve_mlserver(fitted: Fitted, folder: Path, port: int) -> list[str]:
 
 def serve_kserve(fitted: Fitted, folder: Path, port: int) -> list[str]:
     ports = [f"--grpc_port={port}", f"--http_port={find_free_port()}"]
-    return [str(require_python("kserve")), str(PEERS / "kserve_server.py"), NAME, str(fitted.file), *ports]
+    return [
+        str(require_python("kserve")),
+        str(PEERS / "kserve_server.py"),
+        NAME,
+        str(fitted.file),
+        *ports,
+    ]
 
 
 def serve_triton(fitted: Fitted, folder: Path, port: int) -> list[str]:
@@ -94,13 +104,18 @@ def serve_triton(fitted: Fitted, folder: Path, port: int) -> list[str]:
     triton = packages / "pytriton" / "tritonserver"
     backends = folder / "backends"
     shutil.copytree(triton / "backends", backends)
-    shutil.copy(triton / "python_backend_stubs" / versions / "triton_python_backend_stub", backends / "python")
+    shutil.copy(
+        triton / "python_backend_stubs" / versions / "triton_python_backend_stub",
+        backends / "python",
+    )
     place = folder / "repository" / NAME / "1"
     place.mkdir(parents=True)
     shutil.copy(PEERS / "triton_model.py", place / "model.py")
     shutil.copy(fitted.file, place / "model.joblib")
     width = len(load_bundle(ROOT / "model" / "artifact").spec.columns)
-    (place.parent / "config.pbtxt").write_text((PEERS / "triton_config.pbtxt").read_text().replace("WIDTH", str(width)))
+    (place.parent / "config.pbtxt").write_text(
+        (PEERS / "triton_config.pbtxt").read_text().replace("WIDTH", str(width))
+    )
     # The environment goes through env(1) so that the three peers start alike.
     command = [
         "env",
@@ -108,7 +123,10 @@ def serve_triton(fitted: Fitted, folder: Path, port: int) -> list[str]:
         f"PEER_PACKAGES={packages}",
         str(triton / "bin" / "tritonserver"),
     ]
-    if subprocess.run([*command, "--help"], capture_output=True, check=False).returncode not in {0, 1}:
+    if subprocess.run([*command, "--help"], capture_output=True, check=False).returncode not in {
+        0,
+        1,
+    }:
         pytest.skip("the tritonserver in nvidia-pytriton does not run on this machine")
     return [
         *command,
@@ -129,7 +147,13 @@ def run_peer(name: str, fitted: Fitted, folder: Path) -> Iterator[Peer]:
     """Start a peer and wait until it says that its model is ready."""
     port = find_free_port()
     with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(SERVE[name](fitted, folder, port), cwd=folder, stdout=log, stderr=log, start_new_session=True)
+        process = subprocess.Popen(
+            SERVE[name](fitted, folder, port),
+            cwd=folder,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
     address = f"127.0.0.1:{port}"
     try:
         with grpc.insecure_channel(address) as channel:
@@ -149,14 +173,18 @@ def run_peer(name: str, fitted: Fitted, folder: Path) -> Iterator[Peer]:
 
 
 @pytest.fixture(scope="module", params=list(SERVE))
-def peer(request: pytest.FixtureRequest, example: Example, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Peer]:
+def peer(
+    request: pytest.FixtureRequest, example: Example, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Peer]:
     fitted = fit_in(request.param, example)
     with run_peer(request.param, fitted, tmp_path_factory.mktemp(request.param)) as peer:
         yield peer
 
 
 def ask(peer: Peer, dialect: Dialect, rows: np.ndarray) -> np.ndarray:
-    return RemoteScorer(RemoteSettings(target=peer.address, dialect=dialect, call_cap=LIMIT)).score_batch(rows, LIMIT)
+    return RemoteScorer(
+        RemoteSettings(target=peer.address, dialect=dialect, call_cap=LIMIT)
+    ).score_batch(rows, LIMIT)
 
 
 def record(peer: Peer, case: str, dialect: Dialect, example: Example, refused: str | None) -> None:
@@ -167,18 +195,29 @@ def record(peer: Peer, case: str, dialect: Dialect, example: Example, refused: s
     folder.mkdir(parents=True, exist_ok=True)
     request = build_request(example.asked[:RECORDED_ROWS], dialect).SerializeToString()
     with grpc.insecure_channel(peer.address) as channel:
-        answer: bytes = channel.unary_unary("/inference.GRPCInferenceService/ModelInfer")(request, timeout=LIMIT)
+        answer: bytes = channel.unary_unary("/inference.GRPCInferenceService/ModelInfer")(
+            request, timeout=LIMIT
+        )
     stem = case.replace(" ", "-")
     (folder / f"{stem}.request.bin").write_bytes(request)
     (folder / f"{stem}.answer.bin").write_bytes(answer)
-    facts = {"dialect": dataclasses.asdict(dialect), "scores": peer.fitted.scores[:RECORDED_ROWS].tolist(), "refused": refused}
+    facts = {
+        "dialect": dataclasses.asdict(dialect),
+        "scores": peer.fitted.scores[:RECORDED_ROWS].tolist(),
+        "refused": refused,
+    }
     (folder / f"{stem}.json").write_text(json.dumps(facts, indent=1) + "\n")
 
 
-def test_scores_as_the_model_itself_does_in_every_form_the_peer_takes(peer: Peer, example: Example) -> None:
+def test_scores_as_the_model_itself_does_in_every_form_the_peer_takes(
+    peer: Peer, example: Example
+) -> None:
     for datatype, encoding in FORMS[peer.name]:
         dialect = dataclasses.replace(DIALECTS[peer.name], datatype=datatype, encoding=encoding)
-        batches = [ask(peer, dialect, example.asked[start : start + BATCH]) for start in range(0, len(example.asked), BATCH)]
+        batches = [
+            ask(peer, dialect, example.asked[start : start + BATCH])
+            for start in range(0, len(example.asked), BATCH)
+        ]
         difference = np.abs(np.concatenate(batches) - peer.fitted.scores).max()
         print(f"{peer.name} {datatype} {encoding}: largest difference {difference:.1e}")
         assert difference <= 1e-6
@@ -187,14 +226,18 @@ def test_scores_as_the_model_itself_does_in_every_form_the_peer_takes(peer: Peer
 
 def test_scores_as_the_shipped_bundle_does(peer: Peer, example: Example) -> None:
     """The same people, the same settings, another scikit-learn perhaps: the same model all the same."""
-    bundled = BundledScorer(load_bundle(ROOT / "model" / "artifact")).score_batch(example.asked, LIMIT)
+    bundled = BundledScorer(load_bundle(ROOT / "model" / "artifact")).score_batch(
+        example.asked, LIMIT
+    )
     rows = example.asked[:BATCH]
     difference = np.abs(ask(peer, DIALECTS[peer.name], rows) - bundled[:BATCH]).max()
     print(f"{peer.name} against the shipped bundle: largest difference {difference:.1e}")
     assert difference <= 1e-6
 
 
-def test_refuses_with_its_own_sentence_what_the_peer_cannot_answer(peer: Peer, example: Example) -> None:
+def test_refuses_with_its_own_sentence_what_the_peer_cannot_answer(
+    peer: Peer, example: Example
+) -> None:
     for (name, case), (change, sentence) in WRONG.items():
         if name != peer.name:
             continue
@@ -214,7 +257,9 @@ def test_says_that_it_is_ready_by_the_protocols_own_calls(peer: Peer) -> None:
         assert stub.ServerReady(pb.ServerReadyRequest(), timeout=LIMIT).ready
         assert stub.ModelReady(pb.ModelReadyRequest(name=NAME), timeout=LIMIT).ready
         try:
-            answer = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=LIMIT)
+            answer = health_pb2_grpc.HealthStub(channel).Check(
+                health_pb2.HealthCheckRequest(), timeout=LIMIT
+            )
             health = health_pb2.HealthCheckResponse.ServingStatus.Name(answer.status)
         except grpc.RpcError as error:
             health = error.code().name

@@ -26,12 +26,22 @@ ARTIFACT = ROOT / "model" / "artifact"
 
 def ask(address: str, name: str, rows: np.ndarray, folder: Path) -> dict[str, Any]:
     np.save(folder / "rows.npy", rows)
-    command = [str(require_python("tritonclient")), str(PEERS / "tritonclient_ask.py"), address, name, str(folder / "rows.npy")]
-    found: dict[str, Any] = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    command = [
+        str(require_python("tritonclient")),
+        str(PEERS / "tritonclient_ask.py"),
+        address,
+        name,
+        str(folder / "rows.npy"),
+    ]
+    found: dict[str, Any] = json.loads(
+        subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    )
     return found
 
 
-def test_tritonclient_finds_scores_and_refusals_in_our_service(example: Example, tmp_path: Path) -> None:
+def test_tritonclient_finds_scores_and_refusals_in_our_service(
+    example: Example, tmp_path: Path
+) -> None:
     bundle = load_bundle(ARTIFACT)
     with run_server(ARTIFACT) as server:
         found = ask(server.address, bundle.name, example.asked, tmp_path)
@@ -39,7 +49,10 @@ def test_tritonclient_finds_scores_and_refusals_in_our_service(example: Example,
     assert found["server"] == "segment-scorer"
     assert found["inputs"] == [["input", "FP32", [-1, len(bundle.spec.columns)]]]
     assert found["outputs"] == [["label", "INT64", [-1]], ["probabilities", "FP32", [-1, 2]]]
-    assert found["refused"] == {"model": "StatusCode.NOT_FOUND", "output": "StatusCode.INVALID_ARGUMENT"}
+    assert found["refused"] == {
+        "model": "StatusCode.NOT_FOUND",
+        "output": "StatusCode.INVALID_ARGUMENT",
+    }
     right = BundledScorer(bundle).score_batch(example.asked, 30.0)
     for form, scores in found["scores"].items():
         difference = np.abs(np.array(scores) - right).max()
@@ -50,7 +63,10 @@ def test_tritonclient_finds_scores_and_refusals_in_our_service(example: Example,
 def test_tritonclient_through_a_relay_that_sees_every_byte(tmp_path: Path) -> None:
     """The bytes of a small bundle that does not change when the shipped one is trained anew."""
     seen: list[tuple[bytes, bytes]] = []
-    with run_server(make_bundle(tmp_path / "bundle")) as server, grpc.insecure_channel(server.address) as channel:
+    with (
+        run_server(make_bundle(tmp_path / "bundle")) as server,
+        grpc.insecure_channel(server.address) as channel,
+    ):
         relay, address = start_relay(channel, seen)
         ask(address, "tiny", make_rows(5), tmp_path)
         relay.stop(0).wait()

@@ -34,7 +34,9 @@ def check_event(event: Any, policy: Mapping[str, Any], working: bool) -> str:
     try:
         reply = make_handler(policy, working=working, observer=watcher)(event)
     except EventError:
-        assert not (isinstance(event, dict) and (pinpoint.is_event(event) or connect.is_event(event)))
+        assert not (
+            isinstance(event, dict) and (pinpoint.is_event(event) or connect.is_event(event))
+        )
         return "no hook events"
     assert repr(event) == before
     text = json.dumps(reply, allow_nan=False)
@@ -44,12 +46,17 @@ def check_event(event: Any, policy: Mapping[str, Any], working: bool) -> str:
     assert len(decisions) == len(batch.endpoints)
     if batch.host == "pinpoint":
         assert [endpoint.id for endpoint in batch.endpoints] == list(event["Endpoints"])
-        assert list(reply) == [e.id for e, decision in zip(batch.endpoints, decisions, strict=True) if decision.stays]
+        assert list(reply) == [
+            e.id for e, decision in zip(batch.endpoints, decisions, strict=True) if decision.stays
+        ]
         return "Pinpoint events"
     answered = [item["Id"] for item in reply["Items"]["CustomerProfiles"]]
     assert answered == [endpoint.id for endpoint in batch.endpoints if endpoint.id]
     assert len(batch.endpoints) == len(event["Items"]["CustomerProfiles"])
-    assert all(len(json.dumps(item["ResultData"])) <= connect.LARGEST_RESULT for item in reply["Items"]["CustomerProfiles"])
+    assert all(
+        len(json.dumps(item["ResultData"])) <= connect.LARGEST_RESULT
+        for item in reply["Items"]["CustomerProfiles"]
+    )
     return "Connect events"
 
 
@@ -60,9 +67,22 @@ def test_any_json_value_gives_a_reply_or_an_event_error(
     tally[check_event(event, policy, working)] += 1
 
 
-@given(event=HOOK_EVENTS, policy=POLICIES, working=st.booleans(), parts=st.lists(ANY_JSON, max_size=3), random=st.randoms())
+@given(
+    event=HOOK_EVENTS,
+    policy=POLICIES,
+    working=st.booleans(),
+    parts=st.lists(ANY_JSON, max_size=3),
+    random=st.randoms(),
+)
 def test_any_hook_event_gives_a_reply_that_can_be_decoded_and_loses_nobody(
-    *, event: Any, policy: dict[str, Any], working: bool, parts: list[Any], random: Random, fuzz_round: int, tally: Counter[str]
+    *,
+    event: Any,
+    policy: dict[str, Any],
+    working: bool,
+    parts: list[Any],
+    random: Random,
+    fuzz_round: int,
+    tally: Counter[str],
 ) -> None:
     tally[check_event(event, policy, working)] += 1
     # To make an event costs hypothesis ten times what it costs the handler to answer it, so each is sent spoilt in many ways as well.

@@ -19,7 +19,11 @@ from tests.fakes import make_bundle, make_event
 
 TEXT = st.text("a1.é\0🎉", max_size=3)
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | TEXT,
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | TEXT,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
     max_leaves=4,
 )
@@ -47,23 +51,37 @@ def test_a_number_in_the_store_decides_as_the_same_number_on_the_endpoint(
     bundles: tuple[str, str], scores: dict[str, float | None], people: list[str]
 ) -> None:
     inline_bundle, external_bundle = bundles
-    inline = {f"e{index}": {"User": {"UserId": user}, "Metrics": {"score": scores.get(user)}} for index, user in enumerate(people)}
+    inline = {
+        f"e{index}": {"User": {"UserId": user}, "Metrics": {"score": scores.get(user)}}
+        for index, user in enumerate(people)
+    }
     bare = {id_: {"User": endpoint["User"]} for id_, endpoint in inline.items()}
     expected = ask(build_handler({"SCORER_BUNDLE": inline_bundle}, stream=io.StringIO()), inline)
     with tempfile.TemporaryDirectory() as folder:
-        file = make_store(Path(folder, "p.sqlite"), {user: {"score": score} for user, score in scores.items()})
+        file = make_store(
+            Path(folder, "p.sqlite"), {user: {"score": score} for user, score in scores.items()}
+        )
         environ = {"SCORER_BUNDLE": external_bundle, "SCORER_PROFILES": f"sqlite:{file}"}
         assert ask(build_handler(environ, stream=io.StringIO()), bare) == expected
 
 
 @given(
-    profiles=st.dictionaries(USERS, st.none() | st.dictionaries(st.sampled_from(["score", "a", "b"]), JSON)),
+    profiles=st.dictionaries(
+        USERS, st.none() | st.dictionaries(st.sampled_from(["score", "a", "b"]), JSON)
+    ),
     people=st.lists(
-        st.dictionaries(st.sampled_from(["User", "Attributes", "External", "x"]), JSON | st.builds(dict, UserId=USERS)), max_size=6
+        st.dictionaries(
+            st.sampled_from(["User", "Attributes", "External", "x"]),
+            JSON | st.builds(dict, UserId=USERS),
+        ),
+        max_size=6,
     ),
 )
 def test_whatever_profiles_and_endpoints_hold_everybody_is_answered_and_no_profile_goes_back(
-    tmp_path_factory: pytest.TempPathFactory, bundles: tuple[str, str], profiles: dict[str, Any], people: list[Any]
+    tmp_path_factory: pytest.TempPathFactory,
+    bundles: tuple[str, str],
+    profiles: dict[str, Any],
+    people: list[Any],
 ) -> None:
     policy = tmp_path_factory.getbasetemp() / "external.toml"
     policy.write_text("mode = 'annotate'\n[external]\nA = 'External.a'\nB = 'External.b'\n")
@@ -75,6 +93,8 @@ def test_whatever_profiles_and_endpoints_hold_everybody_is_answered_and_no_profi
     for id_, definition in reply.items():
         added = {name: value for name, value in definition.items() if value != event[id_].get(name)}
         assert set(added) <= {"Attributes"}
-        written = {name: texts for name, texts in added.get("Attributes", {}).items() if name in {"A", "B"}}
+        written = {
+            name: texts for name, texts in added.get("Attributes", {}).items() if name in {"A", "B"}
+        }
         assert all(isinstance(text, str) for texts in written.values() for text in texts)
     json.dumps(reply, allow_nan=False)

@@ -24,12 +24,18 @@ FACTS = ModelFacts(
     takes_missing=True,
 )
 shapes = st.one_of(
-    st.sampled_from([[2], [2, 1], [2, 2], [1, 2], [0, 2**62, 2**62], [2**62, 2**62], [0] * 70, [1] * 70]),
+    st.sampled_from(
+        [[2], [2, 1], [2, 2], [1, 2], [0, 2**62, 2**62], [2**62, 2**62], [0] * 70, [1] * 70]
+    ),
     st.lists(st.integers(-(2**63), 2**63 - 1), max_size=4),
     st.lists(st.integers(-1, 4), max_size=4),
 )
-datatypes = st.one_of(st.sampled_from(["FP32", "FP64", *DATATYPES, "BYTES", "BF16"]), st.text(max_size=5))
-raws = st.lists(st.one_of(st.binary(max_size=40), st.just(b"\0" * 16), st.just(b"\0" * 32)), max_size=2)
+datatypes = st.one_of(
+    st.sampled_from(["FP32", "FP64", *DATATYPES, "BYTES", "BF16"]), st.text(max_size=5)
+)
+raws = st.lists(
+    st.one_of(st.binary(max_size=40), st.just(b"\0" * 16), st.just(b"\0" * 32)), max_size=2
+)
 contents = st.builds(
     InferTensorContents,
     fp32_contents=st.lists(st.floats(width=32), max_size=4),
@@ -45,9 +51,15 @@ EMPTY = InferTensorContents()
 
 @example(tensors=[("probabilities", "FP32", [0, 2**62, 2**62], EMPTY)], raw=[], column=None)
 @example(tensors=[("probabilities", "FP32", [0] * 70, EMPTY)], raw=[b""], column=None)
-@given(tensors=st.lists(st.tuples(names, datatypes, shapes, contents), max_size=2), raw=raws, column=st.none() | st.integers(0, 3))
+@given(
+    tensors=st.lists(st.tuples(names, datatypes, shapes, contents), max_size=2),
+    raw=raws,
+    column=st.none() | st.integers(0, 3),
+)
 def test_any_answer_is_scores_or_rejected(
-    tensors: list[tuple[str, str, list[int], InferTensorContents]], raw: list[bytes], column: int | None
+    tensors: list[tuple[str, str, list[int], InferTensorContents]],
+    raw: list[bytes],
+    column: int | None,
 ) -> None:
     response = ModelInferResponse(raw_output_contents=raw)
     for name, datatype, shape, content in tensors:
@@ -58,9 +70,15 @@ def test_any_answer_is_scores_or_rejected(
         assert ((scores >= 0) & (scores <= 1)).all()
 
 
-@given(tensors=st.lists(st.tuples(names, datatypes, shapes, contents), max_size=2), raw=raws, asked=st.lists(names, max_size=2))
+@given(
+    tensors=st.lists(st.tuples(names, datatypes, shapes, contents), max_size=2),
+    raw=raws,
+    asked=st.lists(names, max_size=2),
+)
 def test_any_question_is_a_task_or_refused(
-    tensors: list[tuple[str, str, list[int], InferTensorContents]], raw: list[bytes], asked: list[str]
+    tensors: list[tuple[str, str, list[int], InferTensorContents]],
+    raw: list[bytes],
+    asked: list[str],
 ) -> None:
     request = ModelInferRequest(model_name="m", raw_input_contents=raw)
     for name, datatype, shape, content in tensors:

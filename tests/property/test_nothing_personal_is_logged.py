@@ -22,10 +22,15 @@ MARKED = TEXT.map(lambda text: f"{MARK}{text}")
 NUMBER = 738_261.5  # a metric no count can be
 VALUES = st.recursive(
     st.one_of(MARKED, st.just(NUMBER), st.none()),
-    lambda below: st.one_of(st.lists(below, max_size=3), st.dictionaries(MARKED, below, max_size=3)),
+    lambda below: st.one_of(
+        st.lists(below, max_size=3), st.dictionaries(MARKED, below, max_size=3)
+    ),
     max_leaves=6,
 )
-ATTRIBUTES = st.one_of(st.dictionaries(MARKED, st.one_of(MARKED, st.lists(MARKED, max_size=2), VALUES), max_size=3), VALUES)
+ATTRIBUTES = st.one_of(
+    st.dictionaries(MARKED, st.one_of(MARKED, st.lists(MARKED, max_size=2), VALUES), max_size=3),
+    VALUES,
+)
 PEOPLE = st.one_of(
     VALUES,
     st.fixed_dictionaries(
@@ -36,20 +41,42 @@ PEOPLE = st.one_of(
             "ChannelType": st.one_of(CHANNELS, MARKED),
             "Attributes": ATTRIBUTES,
             "Metrics": st.one_of(
-                st.dictionaries(st.sampled_from(["score", f"{MARK}m"]), st.sampled_from([NUMBER, 0.5, f"{MARK}v"])), VALUES
+                st.dictionaries(
+                    st.sampled_from(["score", f"{MARK}m"]),
+                    st.sampled_from([NUMBER, 0.5, f"{MARK}v"]),
+                ),
+                VALUES,
             ),
-            "User": st.one_of(st.fixed_dictionaries({"UserId": MARKED, "UserAttributes": ATTRIBUTES}), VALUES),
-            "Location": st.one_of(st.dictionaries(st.sampled_from(["City", "Latitude"]), VALUES), VALUES),
+            "User": st.one_of(
+                st.fixed_dictionaries({"UserId": MARKED, "UserAttributes": ATTRIBUTES}), VALUES
+            ),
+            "Location": st.one_of(
+                st.dictionaries(st.sampled_from(["City", "Latitude"]), VALUES), VALUES
+            ),
             f"{MARK}Unknown": VALUES,
         },
     ),
 )
 PINPOINT = st.dictionaries(MARKED, PEOPLE, max_size=4).map(make_event)
 PROFILE = st.one_of(
-    st.builds(lambda flat, email: json.dumps({"attributes": flat, "emailAddress": email, MARK: 1}), ATTRIBUTES, VALUES), MARKED, VALUES
+    st.builds(
+        lambda flat, email: json.dumps({"attributes": flat, "emailAddress": email, MARK: 1}),
+        ATTRIBUTES,
+        VALUES,
+    ),
+    MARKED,
+    VALUES,
 )
 CONNECT = st.lists(
-    st.one_of(st.builds(lambda id_, data: {"ProfileId": id_, "CustomerData": data}, st.one_of(MARKED, VALUES), PROFILE), VALUES), max_size=4
+    st.one_of(
+        st.builds(
+            lambda id_, data: {"ProfileId": id_, "CustomerData": data},
+            st.one_of(MARKED, VALUES),
+            PROFILE,
+        ),
+        VALUES,
+    ),
+    max_size=4,
 ).map(make_connect_event)
 NO_EVENTS = st.one_of(VALUES, st.dictionaries(st.sampled_from(["Endpoints", "Items"]), VALUES))
 ERRORS = st.sampled_from([None, ScorerUnavailable, ScorerTimeout, ScorerRejected])
@@ -70,7 +97,12 @@ def tell(error: BaseException | None) -> Iterator[str]:
     level=st.sampled_from(["DEBUG", "INFO", "WARNING", "ERROR"]),
 )
 def test_nothing_of_a_person_is_logged_or_raised(
-    *, event: Any, policy: dict[str, Any], on_error: str, failure: type[Exception] | None, level: str
+    *,
+    event: Any,
+    policy: dict[str, Any],
+    on_error: str,
+    failure: type[Exception] | None,
+    level: str,
 ) -> None:
     log, scorer = io.StringIO(), None
     if failure is not None:

@@ -13,11 +13,18 @@ from tests.fakes import Watcher, read_log
 from tests.rooms import make_handler
 from tests.strategies import HOOK_EVENTS, POLICIES
 
-COUNT_OF = {"unreadable": "unreadable", "holdout": "held_out", "no_scores": "unscored", "sparse": "sparse"}
+COUNT_OF = {
+    "unreadable": "unreadable",
+    "holdout": "held_out",
+    "no_scores": "unscored",
+    "sparse": "sparse",
+}
 
 
 @given(event=HOOK_EVENTS, policy=POLICIES, working=st.booleans())
-def test_received_is_the_sum_of_outcomes(event: dict[str, Any], policy: dict[str, Any], working: bool) -> None:
+def test_received_is_the_sum_of_outcomes(
+    event: dict[str, Any], policy: dict[str, Any], working: bool
+) -> None:
     watcher, log = Watcher(), io.StringIO()
     reply = make_handler(policy, working=working, observer=watcher, stream=log)(event)
     (line,) = [line for line in read_log(log.getvalue()) if line.get("message") == "batch"]
@@ -25,9 +32,13 @@ def test_received_is_the_sum_of_outcomes(event: dict[str, Any], policy: dict[str
     reasons = [decision.reason for decision in watcher.decisions]
     assert line["received"] == len(received) == line["kept"] + line["filtered"] == len(reasons)
     assert set(reasons) <= set(REASONS)
-    assert {count: line[count] for count in COUNT_OF.values()} == {count: reasons.count(reason) for reason, count in COUNT_OF.items()}
+    assert {count: line[count] for count in COUNT_OF.values()} == {
+        count: reasons.count(reason) for reason, count in COUNT_OF.items()
+    }
     if "Endpoints" in event:
         assert line["kept"] == len(reply)
     else:
-        assert line["kept"] == sum(item["ResultData"]["decision"] == "keep" for item in reply["Items"]["CustomerProfiles"])
+        assert line["kept"] == sum(
+            item["ResultData"]["decision"] == "keep" for item in reply["Items"]["CustomerProfiles"]
+        )
     assert line["would_filter"] <= (0 if policy.get("mode", "filter") == "filter" else line["kept"])

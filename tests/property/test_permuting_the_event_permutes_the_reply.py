@@ -13,7 +13,9 @@ from tests.strategies import CONNECT_EVENTS, PINPOINT_EVENTS, POLICIES
 
 
 @given(event=PINPOINT_EVENTS, policy=POLICIES, working=st.booleans(), random=st.randoms())
-def test_permuting_the_event_permutes_the_reply(event: dict[str, Any], policy: dict[str, Any], working: bool, random: Random) -> None:
+def test_permuting_the_event_permutes_the_reply(
+    event: dict[str, Any], policy: dict[str, Any], working: bool, random: Random
+) -> None:
     ids = list(event["Endpoints"])
     random.shuffle(ids)
     handle = make_handler(policy, working=working)
@@ -24,8 +26,12 @@ def test_permuting_the_event_permutes_the_reply(event: dict[str, Any], policy: d
 
 
 @given(event=CONNECT_EVENTS, policy=POLICIES, working=st.booleans())
-def test_reversing_a_connect_event_reverses_the_reply(event: dict[str, Any], policy: dict[str, Any], working: bool) -> None:
+def test_reversing_a_connect_event_reverses_the_reply(
+    event: dict[str, Any], policy: dict[str, Any], working: bool
+) -> None:
     handle = make_handler(policy, working=working)
     results = handle(event)["Items"]["CustomerProfiles"]
-    turned = handle({**event, "Items": {"CustomerProfiles": event["Items"]["CustomerProfiles"][::-1]}})["Items"]["CustomerProfiles"]
+    turned = handle(
+        {**event, "Items": {"CustomerProfiles": event["Items"]["CustomerProfiles"][::-1]}}
+    )["Items"]["CustomerProfiles"]
     assert turned == results[::-1]

@@ -17,7 +17,10 @@ THRESHOLDS = st.one_of(st.floats(0, 1), st.integers(0, 20).map(lambda number: nu
 def test_raising_the_threshold_never_adds_an_endpoint(
     event: dict[str, Any], policy: dict[str, Any], thresholds: tuple[float, float]
 ) -> None:
-    low, high = (set(make_handler({**policy, "keep": "at_least", "threshold": t})(event)) for t in sorted(thresholds))
+    low, high = (
+        set(make_handler({**policy, "keep": "at_least", "threshold": t})(event))
+        for t in sorted(thresholds)
+    )
     assert high <= low
 
 
@@ -25,7 +28,10 @@ def test_raising_the_threshold_never_adds_an_endpoint(
 def test_lowering_the_threshold_never_adds_an_endpoint_where_low_scores_stay(
     event: dict[str, Any], policy: dict[str, Any], thresholds: tuple[float, float]
 ) -> None:
-    low, high = (set(make_handler({**policy, "keep": "below", "threshold": t})(event)) for t in sorted(thresholds))
+    low, high = (
+        set(make_handler({**policy, "keep": "below", "threshold": t})(event))
+        for t in sorted(thresholds)
+    )
     assert low <= high
 
 
@@ -33,7 +39,16 @@ def test_lowering_the_threshold_never_adds_an_endpoint_where_low_scores_stay(
 def test_at_least_and_below_keep_every_scored_endpoint_exactly_once(
     event: dict[str, Any], policy: dict[str, Any], threshold: float
 ) -> None:
-    strict = {**policy, "mode": "filter", "unreadable": "drop", "sparse": "drop", "holdout": {}, "threshold": threshold}
-    high, low = (list(make_handler({**strict, "keep": keep})(event)) for keep in ("at_least", "below"))
+    strict = {
+        **policy,
+        "mode": "filter",
+        "unreadable": "drop",
+        "sparse": "drop",
+        "holdout": {},
+        "threshold": threshold,
+    }
+    high, low = (
+        list(make_handler({**strict, "keep": keep})(event)) for keep in ("at_least", "below")
+    )
     everybody = make_handler({**strict, "keep": "at_least", "threshold": 0.0})(event)
     assert sorted(high + low) == sorted(everybody)

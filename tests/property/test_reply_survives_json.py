@@ -14,7 +14,9 @@ from tests.strategies import HOOK_EVENTS, POLICIES
 
 
 @given(event=HOOK_EVENTS, policy=POLICIES, working=st.booleans())
-def test_the_reply_survives_json_without_nan(event: dict[str, Any], policy: dict[str, Any], working: bool) -> None:
+def test_the_reply_survives_json_without_nan(
+    event: dict[str, Any], policy: dict[str, Any], working: bool
+) -> None:
     reply = make_handler(policy, working=working)(event)
     assert json.loads(json.dumps(reply, allow_nan=False)) == reply
     assert json.loads(json.dumps(reply, allow_nan=False, ensure_ascii=False).encode()) == reply

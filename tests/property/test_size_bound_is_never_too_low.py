@@ -17,13 +17,19 @@ from tests.strategies import PINPOINT_EVENTS, POLICIES
 GROWING = st.text('\x7f😀é"\\\x01\u2028a', max_size=400)
 SWELLING = st.dictionaries(
     GROWING,
-    st.builds(lambda text, numbers: {"Address": text, "Attributes": {text: [text]}, "Unknown": numbers}, GROWING, st.lists(st.floats())),
+    st.builds(
+        lambda text, numbers: {"Address": text, "Attributes": {text: [text]}, "Unknown": numbers},
+        GROWING,
+        st.lists(st.floats()),
+    ),
     max_size=4,
 ).map(make_event)
 
 
 @given(event=st.one_of(PINPOINT_EVENTS, SWELLING), policy=POLICIES)
-def test_the_bound_is_never_below_the_true_size(event: dict[str, Any], policy: dict[str, Any]) -> None:
+def test_the_bound_is_never_below_the_true_size(
+    event: dict[str, Any], policy: dict[str, Any]
+) -> None:
     watcher = Watcher()
     reply = make_handler(policy, observer=watcher)(event)
     ((batch, decisions),) = watcher.batches
@@ -34,4 +40,9 @@ def test_the_bound_is_never_below_the_true_size(event: dict[str, Any], policy: d
 def test_a_batch_within_the_documented_limits_is_never_encoded_to_be_measured() -> None:
     largest = {f"{index}": {"Address": "x" * 15_000} for index in range(50)}
     batch = pinpoint.parse_event(make_event(largest))
-    assert pinpoint.bound_size(largest, batch, [], read_policy({}, threshold=0.5, quantiles=(0.0, 1.0)).rules) <= pinpoint.LARGEST_REPLY
+    assert (
+        pinpoint.bound_size(
+            largest, batch, [], read_policy({}, threshold=0.5, quantiles=(0.0, 1.0)).rules
+        )
+        <= pinpoint.LARGEST_REPLY
+    )

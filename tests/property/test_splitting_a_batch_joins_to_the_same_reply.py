@@ -12,8 +12,12 @@ from tests.strategies import PINPOINT_EVENTS, POLICIES
 
 
 @given(event=PINPOINT_EVENTS, policy=POLICIES, cut=st.integers(0, 8))
-def test_splitting_a_batch_and_joining_the_replies_gives_the_same_map(event: dict[str, Any], policy: dict[str, Any], cut: int) -> None:
+def test_splitting_a_batch_and_joining_the_replies_gives_the_same_map(
+    event: dict[str, Any], policy: dict[str, Any], cut: int
+) -> None:
     handle = make_handler(policy)
     endpoints = list(event["Endpoints"].items())
-    halves = [handle({**event, "Endpoints": dict(half)}) for half in (endpoints[:cut], endpoints[cut:])]
+    halves = [
+        handle({**event, "Endpoints": dict(half)}) for half in (endpoints[:cut], endpoints[cut:])
+    ]
     assert freeze({**halves[0], **halves[1]}) == freeze(handle(event))

@@ -12,20 +12,39 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from function.hosts.pinpoint import LARGEST_BATCH
+from model.people.records import RecordError, make_decoder
 from segment_scorer.runner.reading.batches import cut_slices, make_finder
 from segment_scorer.runner.summary import Terms, close_books
 from segment_scorer.runner.worker import Block, walk_block
-from function.hosts.pinpoint import LARGEST_BATCH
-from model.people.records import RecordError, make_decoder
 from tests.fake_hooks import DecidingHook
 
 IDS = st.sampled_from([*"abcdefgh", "a/b", "", 'q"u,o\nte'])
 FATES = st.sampled_from(["keep", "drop", "fail", "keep", "keep"])
-GONE = st.sampled_from([{}, {}, {}, {"OptOut": "ALL"}, {"OptOut": "NONE"}, {"EndpointStatus": "INACTIVE"}])
-PEOPLE = st.builds(lambda id_, fate, gone: json.dumps({"Id": id_, "Fate": fate, **gone}).encode(), IDS, FATES, GONE)
-BROKEN = st.sampled_from([b"", b"  ", b"{", b"[]", b"7", b'{"Id":7}', b'{"Id":"a","m":1e400}', b'{"Id":"a\xff"}', b'{"Id":"a","Id":"b"}'])
+GONE = st.sampled_from(
+    [{}, {}, {}, {"OptOut": "ALL"}, {"OptOut": "NONE"}, {"EndpointStatus": "INACTIVE"}]
+)
+PEOPLE = st.builds(
+    lambda id_, fate, gone: json.dumps({"Id": id_, "Fate": fate, **gone}).encode(), IDS, FATES, GONE
+)
+BROKEN = st.sampled_from(
+    [
+        b"",
+        b"  ",
+        b"{",
+        b"[]",
+        b"7",
+        b'{"Id":7}',
+        b'{"Id":"a","m":1e400}',
+        b'{"Id":"a\xff"}',
+        b'{"Id":"a","Id":"b"}',
+    ]
+)
 LINES = st.lists(
-    st.one_of(PEOPLE, PEOPLE, BROKEN, st.binary(max_size=12)).map(lambda text: text.replace(b"\n", b" ") + b"\n"), max_size=130
+    st.one_of(PEOPLE, PEOPLE, BROKEN, st.binary(max_size=12)).map(
+        lambda text: text.replace(b"\n", b" ") + b"\n"
+    ),
+    max_size=130,
 )
 VERDICTS: dict[object, bool | None] = {"keep": True, "drop": False, "fail": None}
 
@@ -33,10 +52,14 @@ VERDICTS: dict[object, bool | None] = {"keep": True, "drop": False, "fail": None
 @given(lines=LINES, include=st.booleans(), shows=st.booleans())
 def test_every_line_has_exactly_one_outcome(lines: list[bytes], include: bool, shows: bool) -> None:
     hook = DecidingHook(lambda document: VERDICTS.get(document.get("Fate"), True), shows=shows)
-    terms = Terms(scheduled_time="t", activity_id="a", include_opted_out=include, knows_decisions=shows)
+    terms = Terms(
+        scheduled_time="t", activity_id="a", include_opted_out=include, knows_decisions=shows
+    )
     pairs = [(number, line) for number, line in enumerate(lines, 1) if not line.isspace()]
     slices = list(cut_slices(pairs, make_finder(None, include_opted_out=include)))
-    assert [pair for piece in slices for pair in zip(piece.numbers, piece.records, strict=True)] == pairs
+    assert [
+        pair for piece in slices for pair in zip(piece.numbers, piece.records, strict=True)
+    ] == pairs
     page = walk_block(Block(file="f", header=None, slices=slices, position=0), hook, terms)
     summary = close_books(page.counts, terms, 0.0)
 
@@ -55,14 +78,20 @@ def test_every_line_has_exactly_one_outcome(lines: list[bytes], include: bool, s
         decisions = list(csv.reader(io.StringIO(page.parts["decisions.csv"].decode(), newline="")))
         assert [row[0] for row in decisions] == [id_ for id_, *_ in readable]
         tally = Counter(row[1] for row in decisions)
-        assert (tally["keep"], tally["drop"], tally["failed"]) == (summary.kept, summary.filtered, summary.failed)
+        assert (tally["keep"], tally["drop"], tally["failed"]) == (
+            summary.kept,
+            summary.filtered,
+            summary.failed,
+        )
 
 
 @given(LINES)
 def test_cutting_and_walking_agree_on_who_is_sent(lines: list[bytes]) -> None:
     find_id = make_finder(None, include_opted_out=True)
     for id_, _, line in read_all(lines):
-        assert find_id(line) == id_, "an id that cutting does not see could be sent twice in one event"
+        assert find_id(line) == id_, (
+            "an id that cutting does not see could be sent twice in one event"
+        )
 
 
 def read_all(lines: list[bytes]) -> list[tuple[str, dict[str, Any], bytes]]:

@@ -12,19 +12,29 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from function.hosts.pinpoint import LARGEST_BATCH
+from segment_scorer.runner.asking.host_rules import Attempt
 from segment_scorer.runner.reading.batches import cut_slices, make_finder
 from segment_scorer.runner.summary import Terms, close_books
-from segment_scorer.runner.asking.host_rules import Attempt
 from segment_scorer.runner.worker import Block, walk_block
-from function.hosts.pinpoint import LARGEST_BATCH
 
-TERMS = Terms(host="connect", scheduled_time="2026-07-03T10:04:00.000Z", activity_id="a", knows_decisions=True)
+TERMS = Terms(
+    host="connect", scheduled_time="2026-07-03T10:04:00.000Z", activity_id="a", knows_decisions=True
+)
 IDS = st.sampled_from([*"abcdefgh", "a/b", 'q"u,o\nte'])
 # What the hook answers for somebody: a decision, nonsense, or nothing; `fail` costs the whole batch.
 FATES = st.sampled_from(["keep", "drop", "keep", "perhaps", "silent", "fail"])
-PROFILES = st.builds(lambda id_, fate: json.dumps({"ProfileId": id_, "Attributes": {"Fate": fate}}).encode(), IDS, FATES)
-ENDPOINTS = st.builds(lambda id_, fate: json.dumps({"Id": id_, "Attributes": {"Fate": [fate]}}).encode(), IDS, FATES)
-LINES = st.lists(st.one_of(PROFILES, ENDPOINTS, st.sampled_from([b"{", b'{"ProfileId":""}'])), max_size=120)
+PROFILES = st.builds(
+    lambda id_, fate: json.dumps({"ProfileId": id_, "Attributes": {"Fate": fate}}).encode(),
+    IDS,
+    FATES,
+)
+ENDPOINTS = st.builds(
+    lambda id_, fate: json.dumps({"Id": id_, "Attributes": {"Fate": [fate]}}).encode(), IDS, FATES
+)
+LINES = st.lists(
+    st.one_of(PROFILES, ENDPOINTS, st.sampled_from([b"{", b'{"ProfileId":""}'])), max_size=120
+)
 
 
 class ConnectHook:
@@ -42,7 +52,12 @@ class ConnectHook:
             if fate == "fail":
                 return Attempt(problem="raised OnPurpose")
             if fate != "silent":
-                answers.append({"Id": item["ProfileId"], "ResultData": {"decision": fate, "reason": "score", "score": 0.5}})
+                answers.append(
+                    {
+                        "Id": item["ProfileId"],
+                        "ResultData": {"decision": fate, "reason": "score", "score": 0.5},
+                    }
+                )
         return Attempt(reply={"Items": {"CustomerProfiles": answers}})
 
     def take_log(self) -> str:
@@ -59,7 +74,11 @@ def test_every_profile_has_exactly_one_outcome(lines: list[bytes]) -> None:
     assert all(len(event["Items"]["CustomerProfiles"]) <= LARGEST_BATCH for event in hook.events)
     rows = list(csv.reader(io.StringIO(page.parts["decisions.csv"].decode(), newline="")))
     tally = Counter(row[1] for row in rows)
-    assert (tally["keep"], tally["drop"], tally["failed"]) == (summary.kept, summary.filtered, summary.failed)
+    assert (tally["keep"], tally["drop"], tally["failed"]) == (
+        summary.kept,
+        summary.filtered,
+        summary.failed,
+    )
     assert len(rows) == summary.received
     data = page.parts["segment.jsonl.gz"]
     assert len(gzip.decompress(data).splitlines() if data else []) == summary.kept

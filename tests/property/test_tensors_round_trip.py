@@ -14,15 +14,23 @@ from protos.open_inference_pb2 import ModelInferRequest, ModelInferResponse
 from protos.tensor import read_contents, read_raw, write_contents, write_raw
 
 matrices = arrays(
-    np.float32, array_shapes(min_dims=2, max_dims=2, max_side=20), elements=st.floats(width=32, allow_nan=True, allow_infinity=True)
+    np.float32,
+    array_shapes(min_dims=2, max_dims=2, max_side=20),
+    elements=st.floats(width=32, allow_nan=True, allow_infinity=True),
 )
 
 
-@given(matrix=matrices, datatype=st.sampled_from(["FP32", "FP64"]), encoding=st.sampled_from(["raw", "contents"]))
+@given(
+    matrix=matrices,
+    datatype=st.sampled_from(["FP32", "FP64"]),
+    encoding=st.sampled_from(["raw", "contents"]),
+)
 def test_matrix_to_message_to_matrix_is_identity(
     matrix: np.ndarray, datatype: Literal["FP32", "FP64"], encoding: Literal["raw", "contents"]
 ) -> None:
-    sent = build_request(matrix, Dialect(model="m", datatype=datatype, encoding=encoding)).SerializeToString()
+    sent = build_request(
+        matrix, Dialect(model="m", datatype=datatype, encoding=encoding)
+    ).SerializeToString()
     request = ModelInferRequest.FromString(sent)
     (tensor,) = request.inputs
     if encoding == "raw":
@@ -31,7 +39,9 @@ def test_matrix_to_message_to_matrix_is_identity(
         values = read_contents(tensor.datatype, tensor.shape, tensor.contents)
     got = values.astype(np.float32)
     assert np.array_equal(np.isnan(got), np.isnan(matrix))
-    assert np.where(np.isnan(got), 0, got).tobytes() == np.where(np.isnan(matrix), 0, matrix).tobytes()
+    assert (
+        np.where(np.isnan(got), 0, got).tobytes() == np.where(np.isnan(matrix), 0, matrix).tobytes()
+    )
 
 
 @given(
@@ -40,14 +50,22 @@ def test_matrix_to_message_to_matrix_is_identity(
     raw=st.booleans(),
     form=st.sampled_from(["[n]", "[n,1]", "[n,2]"]),
 )
-def test_scores_survive_the_way_back_in_every_form(scores: np.ndarray, dtype: str, raw: bool, form: str) -> None:
+def test_scores_survive_the_way_back_in_every_form(
+    scores: np.ndarray, dtype: str, raw: bool, form: str
+) -> None:
     sent = scores.astype(dtype)
-    shaped = {"[n]": sent, "[n,1]": sent[:, None], "[n,2]": np.stack([1 - sent, sent], axis=1)}[form]
+    shaped = {"[n]": sent, "[n,1]": sent[:, None], "[n,2]": np.stack([1 - sent, sent], axis=1)}[
+        form
+    ]
     response = ModelInferResponse()
-    output = response.outputs.add(name="probabilities", datatype="FP32" if dtype == "<f4" else "FP64", shape=shaped.shape)
+    output = response.outputs.add(
+        name="probabilities", datatype="FP32" if dtype == "<f4" else "FP64", shape=shaped.shape
+    )
     if raw:
         response.raw_output_contents.append(write_raw(shaped))
     else:
         output.contents.CopyFrom(write_contents(shaped))
-    got = read_scores(ModelInferResponse.FromString(response.SerializeToString()), len(scores), Dialect(model="m"))
+    got = read_scores(
+        ModelInferResponse.FromString(response.SerializeToString()), len(scores), Dialect(model="m")
+    )
     assert got.tolist() == sent.astype(np.float64).tolist()

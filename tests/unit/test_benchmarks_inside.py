@@ -8,16 +8,18 @@ from pathlib import Path
 
 import pytest
 
+from tests.fakes import make_endpoint, make_event
 from tools.benchmarks.children import run_child
 from tools.benchmarks.rows.image import find_targets
 from tools.benchmarks.rows.rooms import ROOMS
-from tests.fakes import make_endpoint, make_event
 
 
 @pytest.fixture
 def events(tmp_path: Path) -> str:
     file = tmp_path / "events.jsonl"
-    file.write_text("".join(json.dumps(make_event({name: make_endpoint(0.5)})) + "\n" for name in "ab"))
+    file.write_text(
+        "".join(json.dumps(make_event({name: make_endpoint(0.5)})) + "\n" for name in "ab")
+    )
     return str(file)
 
 
@@ -28,13 +30,22 @@ def test_every_room_of_the_table_is_measured_and_they_add_up_to_the_whole(events
     assert min(taken.values()) > 0
 
 
-def test_a_child_is_asked_again_and_again_and_what_its_handler_prints_goes_nowhere(events: str) -> None:
-    with run_child(Path(sys.executable), "tools.benchmarks.inside:measure_handler", "function.handler:handle", events) as child:
+def test_a_child_is_asked_again_and_again_and_what_its_handler_prints_goes_nowhere(
+    events: str,
+) -> None:
+    with run_child(
+        Path(sys.executable),
+        "tools.benchmarks.inside:measure_handler",
+        "function.handler:handle",
+        events,
+    ) as child:
         assert [set(child.ask(number)) for number in range(3)] == [{"handler"}] * 3
 
 
 def test_the_runtimes_json_is_decoding_and_encoding(events: str) -> None:
-    with run_child(Path(sys.executable), "tools.benchmarks.inside:measure_runtime", events) as child:
+    with run_child(
+        Path(sys.executable), "tools.benchmarks.inside:measure_runtime", events
+    ) as child:
         assert set(child.ask(0)) == {"decode", "encode", "both"}
 
 

@@ -9,7 +9,17 @@ import msgspec
 import pytest
 from PIL import Image
 
-from tools.benchmarks.page import NUMBERS, PLOTS, compare, renew_readme, show_figure, show_number, write_page, write_summary, write_table
+from tools.benchmarks.page import (
+    NUMBERS,
+    PLOTS,
+    compare,
+    renew_readme,
+    show_figure,
+    show_number,
+    write_page,
+    write_summary,
+    write_table,
+)
 from tools.benchmarks.plots import DRAWN, digest_tables, draw_plots
 from tools.benchmarks.records import Machine, Results, Row, Table, Target
 from tools.benchmarks.rows.runner import compare_slopes
@@ -34,7 +44,11 @@ WARM = Table(
     rivals=("usual",),
     beside=("another",),
     rows=(
-        Row(label="median", unit="ms", values={"ours": 2.0, "limit": 1.6, "usual": 9.0, "another": 2.5}),
+        Row(
+            label="median",
+            unit="ms",
+            values={"ours": 2.0, "limit": 1.6, "usual": 9.0, "another": 2.5},
+        ),
         Row(label="calls", unit="1/s", values={"ours": 500.0, "usual": 100.0}, more_is_better=True),
     ),
     targets=(Target(sentence="ours, of the limit's", value=1.25, bound=1.25),),
@@ -58,7 +72,9 @@ def test_the_committed_page_is_made_of_the_committed_figures(kept: Results) -> N
 def test_the_committed_plots_are_drawn_from_the_committed_figures(kept: Results) -> None:
     for file, _ in PLOTS.values():
         with Image.open(ROOT / "docs" / file) as plot:
-            assert plot.info[DRAWN] == digest_tables(kept), f"{file} is stale; python -m benchmarks --page"
+            assert plot.info[DRAWN] == digest_tables(kept), (
+                f"{file} is stale; python -m benchmarks --page"
+            )
 
 
 def test_the_readme_has_the_committed_figures_and_each_is_a_line_of_the_page(kept: Results) -> None:
@@ -73,7 +89,12 @@ def test_the_readme_has_the_committed_figures_and_each_is_a_line_of_the_page(kep
 
 def test_the_page_of_a_run_tells_machine_load_figures_and_targets() -> None:
     page = write_page(results_of(WARM))
-    for part in ("a processor, 2 cores, 8 GB", "Load average of one minute: 0.2 before the run, 1.7 at its end", "A note.", "numpy 2"):
+    for part in (
+        "a processor, 2 cores, 8 GB",
+        "Load average of one minute: 0.2 before the run, 1.7 at its end",
+        "A note.",
+        "numpy 2",
+    ):
         assert part in page
     assert "| ours, of the limit's | 1.25 x | at most 1.25 x | met |" in page
     assert "A short run" not in page
@@ -90,14 +111,23 @@ def test_a_table_sets_ours_against_the_limit_and_each_rival_against_ours() -> No
 
 
 def test_a_table_without_rows_says_why_and_has_no_plot() -> None:
-    page = write_page(results_of(Table(name="service", title="A service", ours="ours", rows=(), notes=("Not measured.",))))
+    page = write_page(
+        results_of(
+            Table(name="service", title="A service", ours="ours", rows=(), notes=("Not measured.",))
+        )
+    )
     assert "## A service\n\nNot measured.\n" in page
     assert "![" not in page
 
 
 def test_the_summary_takes_the_last_of_several_rows_and_leaves_out_what_is_not_there() -> None:
-    rows = tuple(Row(label=f"{size} clients: calls a second", unit="1/s", values={"us": size, "them": 1.0}) for size in (4.0, 16.0))
-    service = Table(name="service", title="A service", ours="us", rivals=("them", "others"), rows=rows)
+    rows = tuple(
+        Row(label=f"{size} clients: calls a second", unit="1/s", values={"us": size, "them": 1.0})
+        for size in (4.0, 16.0)
+    )
+    service = Table(
+        name="service", title="A service", ours="us", rivals=("them", "others"), rows=rows
+    )
     assert list(write_summary(results_of(service)))[2:] == [
         "| scoring service over gRPC, 16.0 clients: calls a second | 16 |  | 1 (them) |"
     ]
@@ -113,31 +143,52 @@ def test_more_is_better_for_a_rate_and_less_for_a_cost() -> None:
 def test_a_missed_target_says_what_remains_and_a_met_one_does_not() -> None:
     def page_of(value: float) -> str:
         target = Target(sentence="cost", value=value, bound=1.25, remains="gRPC's own.")
-        return write_page(results_of(Table(name="x", title="X", ours="ours", rows=(), targets=(target,))))
+        return write_page(
+            results_of(Table(name="x", title="X", ours="ours", rows=(), targets=(target,)))
+        )
 
     assert "\n\nMissed, cost: gRPC's own.\n" in page_of(1.3)
     assert "gRPC's own" not in page_of(1.2)
 
 
 @pytest.mark.parametrize(
-    ("value", "kind", "met"), [(1.25, "at most", True), (1.26, "at most", False), (1.25, "at least", True), (1.24, "at least", False)]
+    ("value", "kind", "met"),
+    [
+        (1.25, "at most", True),
+        (1.26, "at most", False),
+        (1.25, "at least", True),
+        (1.24, "at least", False),
+    ],
 )
-def test_a_target_is_met_up_to_its_bound(value: float, kind: Literal["at most", "at least"], met: bool) -> None:
+def test_a_target_is_met_up_to_its_bound(
+    value: float, kind: Literal["at most", "at least"], met: bool
+) -> None:
     assert Target(sentence="", value=value, bound=1.25, kind=kind).met is met
 
 
-@pytest.mark.parametrize(("value", "text"), [(0.1234, "0.123"), (1.5, "1.5"), (99.94, "99.9"), (100.4, "100"), (23570.0, "23,570")])
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.1234, "0.123"), (1.5, "1.5"), (99.94, "99.9"), (100.4, "100"), (23570.0, "23,570")],
+)
 def test_a_number_has_three_digits_that_count(value: float, text: str) -> None:
     assert show_number(value) == text
 
 
 def test_a_missing_figure_is_an_empty_cell() -> None:
-    assert (show_figure(None, "ms"), show_figure(3.0, "us"), show_figure(3.0, "")) == ("", "3 µs", "3")
+    assert (show_figure(None, "ms"), show_figure(3.0, "us"), show_figure(3.0, "")) == (
+        "",
+        "3 µs",
+        "3",
+    )
 
 
 def test_the_runners_slope_is_the_cost_of_the_largest_segment_by_that_of_the_next() -> None:
     def cost(size: str, one: float, two: float) -> Row:
-        return Row(label=f"{size} endpoints: time an endpoint", unit="us", values={"1 process": one, "2 processes": two})
+        return Row(
+            label=f"{size} endpoints: time an endpoint",
+            unit="us",
+            values={"1 process": one, "2 processes": two},
+        )
 
     assert compare_slopes([cost("10", 9.0, 9.0)]) == []
     slopes = compare_slopes([cost("10", 9.0, 9.0), cost("100", 4.0, 2.0), cost("1,000", 5.0, 2.0)])
@@ -152,10 +203,17 @@ def test_a_readme_without_the_section_stays_as_it_is() -> None:
 def test_the_readmes_section_is_replaced_and_nothing_else() -> None:
     renewed = renew_readme("# A\n\n## Numbers\n\nold\n\n## Limits\n\nB\n", results_of(WARM))
     assert renewed.startswith("# A\n\n## Numbers\n\nFrom one run")
-    assert renewed.endswith("| a warm call, median | 2 ms (ours); 2.5 ms (another) | 1.6 ms (limit) | 9 ms (usual) |\n\n## Limits\n\nB\n")
+    assert renewed.endswith(
+        "| a warm call, median | 2 ms (ours); 2.5 ms (another) | 1.6 ms (limit) | 9 ms (usual) |\n\n## Limits\n\nB\n"
+    )
     assert renew_readme(renewed, results_of(WARM)) == renewed
 
 
 def test_plots_are_drawn_for_the_tables_there_are(tmp_path: Path, kept: Results) -> None:
-    draw_plots(results_of(*(table for table in kept.tables if table.name in {"warm", "service"})), tmp_path)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["benchmarks-function.png", "benchmarks-service.png"]
+    draw_plots(
+        results_of(*(table for table in kept.tables if table.name in {"warm", "service"})), tmp_path
+    )
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "benchmarks-function.png",
+        "benchmarks-service.png",
+    ]

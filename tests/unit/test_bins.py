@@ -20,7 +20,9 @@ GAP = float("nan")
         ([0.0] * 989 + list(range(1, 12)), [0.0]),
     ],
 )
-def test_edges_are_the_largest_values_of_their_bins(column: list[float], edges: list[float]) -> None:
+def test_edges_are_the_largest_values_of_their_bins(
+    column: list[float], edges: list[float]
+) -> None:
     assert find_edges(np.array(column, dtype=np.float32)) == edges
 
 
@@ -31,7 +33,9 @@ def test_counts_a_value_on_an_edge_below_it_and_the_missing_last() -> None:
 
 def test_what_is_described_adds_up_to_everybody() -> None:
     random = np.random.default_rng(0)
-    column = np.where(random.random(1_000) < 0.3, np.nan, random.normal(size=1_000)).astype(np.float32)
+    column = np.where(random.random(1_000) < 0.3, np.nan, random.normal(size=1_000)).astype(
+        np.float32
+    )
     described = describe_column(column)
     assert len(described["shares"]) == len(described["edges"]) + 1 == 10
     assert sum(described["shares"]) + described["missing"] == pytest.approx(1, abs=1e-5)

@@ -11,7 +11,17 @@ import pytest
 from function.bootstrap import LONGEST_INIT, build_handler, measure_cold_start, watch_remaining
 from function.errors import BundleError, SettingsError
 from model.bundle import SHIPPED, load_bundle
-from tests.fakes import FakeClock, FakeContext, FakeScorer, Watcher, make_bundle, make_endpoint, make_event, read_log, write_policy
+from tests.fakes import (
+    FakeClock,
+    FakeContext,
+    FakeScorer,
+    Watcher,
+    make_bundle,
+    make_endpoint,
+    make_event,
+    read_log,
+    write_policy,
+)
 
 IN_LAMBDA = {"AWS_LAMBDA_RUNTIME_API": "127.0.0.1:9001"}
 
@@ -21,12 +31,18 @@ def test_the_shipped_function_keeps_whom_the_shipped_model_scores_high_enough() 
     people = {}
     for index, row in enumerate(bundle.golden_rows.tolist()):
         features = zip(bundle.spec.features, row, strict=True)
-        people[f"p{index}"] = make_endpoint(Metrics={each.path.removeprefix("Metrics."): x for each, x in features if not math.isnan(x)})
+        people[f"p{index}"] = make_endpoint(
+            Metrics={
+                each.path.removeprefix("Metrics."): x for each, x in features if not math.isnan(x)
+            }
+        )
     scores = dict(zip(people, bundle.golden_scores.tolist(), strict=True))
     kept = {id_: score for id_, score in scores.items() if score >= bundle.threshold}
     assert 0 < len(kept) < len(people)
     reply = build_handler({}, stream=io.StringIO())(make_event(people), FakeContext())
-    assert {id_: endpoint["Attributes"]["Score"] for id_, endpoint in reply.items()} == {id_: [f"{kept[id_]:.4f}"] for id_ in kept}
+    assert {id_: endpoint["Attributes"]["Score"] for id_, endpoint in reply.items()} == {
+        id_: [f"{kept[id_]:.4f}"] for id_ in kept
+    }
 
 
 def test_a_bundle_whose_model_scores_differently_is_refused_at_cold_start(tmp_path: Path) -> None:
@@ -43,7 +59,9 @@ def test_a_model_that_is_no_onnx_is_refused_at_cold_start(tmp_path: Path) -> Non
     bundle = make_bundle(tmp_path / "bundle")
     (bundle / "model.onnx").write_bytes(b"no model")
     change_manifest(bundle, sha256=hashlib.sha256(b"no model").hexdigest())
-    with pytest.raises(BundleError, match=r"model\.onnx: expected an ONNX model that this ONNX Runtime can load"):
+    with pytest.raises(
+        BundleError, match=r"model\.onnx: expected an ONNX model that this ONNX Runtime can load"
+    ):
         build_handler({"SCORER_BUNDLE": str(bundle)}, stream=io.StringIO())
 
 
@@ -51,16 +69,23 @@ def test_a_policy_with_a_typo_is_refused_at_cold_start(tmp_path: Path) -> None:
     policy = write_policy(tmp_path / "policy.toml", 'treshold = 0.5\nmode = "filtre"\n')
     with pytest.raises(SettingsError) as raised:
         build_handler({"SCORER_POLICY": str(policy)}, stream=io.StringIO())
-    assert str(raised.value).startswith(f"{policy}: treshold: unknown key; expected one of mode, threshold, ")
+    assert str(raised.value).startswith(
+        f"{policy}: treshold: unknown key; expected one of mode, threshold, "
+    )
     assert str(raised.value).endswith("mode: expected one of filter, annotate, shadow")
 
 
 def test_an_observer_sees_each_batch_with_its_decisions_row_for_row(tmp_path: Path) -> None:
     watcher = Watcher()
-    handle = build_handler({"SCORER_BUNDLE": str(make_bundle(tmp_path / "b"))}, observer=watcher, stream=io.StringIO())
+    handle = build_handler(
+        {"SCORER_BUNDLE": str(make_bundle(tmp_path / "b"))}, observer=watcher, stream=io.StringIO()
+    )
     handle(make_event({"a": make_endpoint(0.75), "b": make_endpoint(0.25)}), None)
     ((batch, decisions),) = watcher.batches
-    assert [(endpoint.id, decision.stays) for endpoint, decision in zip(batch.endpoints, decisions, strict=True)] == [
+    assert [
+        (endpoint.id, decision.stays)
+        for endpoint, decision in zip(batch.endpoints, decisions, strict=True)
+    ] == [
         ("a", True),
         ("b", False),
     ]
@@ -90,7 +115,9 @@ def test_only_the_first_event_pays_for_the_cold_start(tmp_path: Path) -> None:
         handle(make_event({"a": make_endpoint(0.5)}), None)
     # This test process has lived for a while already, which is what a cold start looks like to the first event.
     assert 14.5 - LONGEST_INIT <= scorer.timeouts[0] < scorer.timeouts[1] == 14.5
-    assert [line["cold_start"] for line in read_log(log.getvalue()) if line.get("message") == "batch"] == [1, 0]
+    assert [
+        line["cold_start"] for line in read_log(log.getvalue()) if line.get("message") == "batch"
+    ] == [1, 0]
 
 
 @pytest.mark.parametrize("kind", ["provisioned-concurrency", "snap-start"])
@@ -102,8 +129,12 @@ def test_outside_lambda_nobody_waits_for_a_cold_start() -> None:
     assert measure_cold_start({}) == 0.0
 
 
-@pytest.mark.parametrize("environ", [IN_LAMBDA, {**IN_LAMBDA, "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand"}])
-def test_a_cold_start_counts_from_the_start_of_the_process_and_ends_at_ten_seconds(environ: dict[str, str]) -> None:
+@pytest.mark.parametrize(
+    "environ", [IN_LAMBDA, {**IN_LAMBDA, "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand"}]
+)
+def test_a_cold_start_counts_from_the_start_of_the_process_and_ends_at_ten_seconds(
+    environ: dict[str, str],
+) -> None:
     assert 0.0 < measure_cold_start(environ) <= LONGEST_INIT
 
 

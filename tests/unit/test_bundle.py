@@ -17,7 +17,9 @@ from tests.fakes import make_bundle, make_model
 def change_manifest(directory: Path, **changes: Any) -> None:
     path = directory / "manifest.json"
     manifest = {**json.loads(path.read_text("utf-8")), **changes}
-    path.write_text(json.dumps({key: value for key, value in manifest.items() if value is not ...}), "utf-8")
+    path.write_text(
+        json.dumps({key: value for key, value in manifest.items() if value is not ...}), "utf-8"
+    )
 
 
 def test_a_bundle_that_was_written_is_read_back_whole(tmp_path: Path) -> None:
@@ -36,12 +38,21 @@ def test_a_bundle_that_was_written_is_read_back_whole(tmp_path: Path) -> None:
         ({"format": 2}, "expected format 1"),
         ({"sha256": "0" * 64}, "expected the SHA-256 that manifest.json names"),
         ({"columns": ["other"]}, "expected columns to be the 1 that its spec makes, in order"),
-        ({"columns": ..., "name": 5}, "expected name to be of type str; expected columns to be of type list"),
+        (
+            {"columns": ..., "name": 5},
+            "expected name to be of type str; expected columns to be of type list",
+        ),
         ({"threshold": 2.0}, "expected threshold to be from 0 to 1"),
         ({"threshold": True}, "expected threshold to be of type float"),
         ({"version": ""}, "expected name and version to be text of one character or more"),
-        ({"golden": {"rows": [[0.0, 1.0]], "scores": [0.0]}}, "expected one golden row or more of 1 columns"),
-        ({"golden": {"rows": [["x"]], "scores": [0.0]}}, "expected golden to hold rows of numbers or null"),
+        (
+            {"golden": {"rows": [[0.0, 1.0]], "scores": [0.0]}},
+            "expected one golden row or more of 1 columns",
+        ),
+        (
+            {"golden": {"rows": [["x"]], "scores": [0.0]}},
+            "expected golden to hold rows of numbers or null",
+        ),
         ({"golden": {}}, "expected golden to hold rows of numbers or null"),
         ({"golden": {"rows": [], "scores": []}}, "expected one golden row or more"),
         ({"quantiles": [0.5, 0.2]}, "expected quantiles to be two ascending scores or more"),
@@ -49,7 +60,9 @@ def test_a_bundle_that_was_written_is_read_back_whole(tmp_path: Path) -> None:
         ({"spec": {"feature": []}}, "spec: expected one or more [[feature]] tables"),
     ],
 )
-def test_a_manifest_that_does_not_fit_is_refused_in_one_sentence(tmp_path: Path, changes: dict[str, Any], sentence: str) -> None:
+def test_a_manifest_that_does_not_fit_is_refused_in_one_sentence(
+    tmp_path: Path, changes: dict[str, Any], sentence: str
+) -> None:
     directory = make_bundle(tmp_path / "bundle")
     change_manifest(directory, **changes)
     with pytest.raises(BundleError) as raised:
@@ -59,7 +72,10 @@ def test_a_manifest_that_does_not_fit_is_refused_in_one_sentence(tmp_path: Path,
 
 
 def test_a_missing_bundle_is_named(tmp_path: Path) -> None:
-    with pytest.raises(BundleError, match=r"nowhere: expected a bundle: a directory with manifest\.json and model\.onnx"):
+    with pytest.raises(
+        BundleError,
+        match=r"nowhere: expected a bundle: a directory with manifest\.json and model\.onnx",
+    ):
         load_bundle(tmp_path / "nowhere")
 
 
@@ -86,7 +102,9 @@ def test_a_bad_manifest_leaves_the_bundle_in_use_untouched(tmp_path: Path) -> No
     assert {path.name: path.read_bytes() for path in directory.iterdir()} == before
 
 
-def test_writing_over_a_bundle_replaces_it_whole_and_leaves_nothing_beside_it(tmp_path: Path) -> None:
+def test_writing_over_a_bundle_replaces_it_whole_and_leaves_nothing_beside_it(
+    tmp_path: Path,
+) -> None:
     directory = make_bundle(tmp_path / "bundle")
     make_bundle(directory, version="2")
     assert load_bundle(directory).version == "2"
@@ -96,7 +114,9 @@ def test_writing_over_a_bundle_replaces_it_whole_and_leaves_nothing_beside_it(tm
 def test_golden_rows_survive_the_way_through_json_exactly() -> None:
     rows = np.array([[0.1, np.nan], [1e-30, 3e38]], dtype=np.float32)
     data = json.loads(json.dumps(golden_as_data(rows, np.array([0.25, 0.5])), allow_nan=False))
-    back = np.array([[np.nan if x is None else x for x in row] for row in data["rows"]], dtype=np.float32)
+    back = np.array(
+        [[np.nan if x is None else x for x in row] for row in data["rows"]], dtype=np.float32
+    )
     np.testing.assert_array_equal(back, rows)
 
 

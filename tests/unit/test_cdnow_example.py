@@ -38,7 +38,9 @@ def spec() -> FeatureSpec:
     return load_spec(HERE / "features.toml")
 
 
-def test_has_every_customer_once_with_an_outcome(endpoints: list[dict[str, Any]], outcomes: dict[str, int]) -> None:
+def test_has_every_customer_once_with_an_outcome(
+    endpoints: list[dict[str, Any]], outcomes: dict[str, int]
+) -> None:
     assert len(endpoints) == 23_570
     assert [endpoint["Id"] for endpoint in endpoints] == list(outcomes)
 
@@ -47,7 +49,9 @@ def test_says_that_29_9_percent_buy_again(outcomes: dict[str, int]) -> None:
     assert round(100 * sum(outcomes.values()) / len(outcomes), 1) == 29.9
 
 
-def test_measures_a_customer_as_worked_out_by_hand(endpoints: list[dict[str, Any]], outcomes: dict[str, int]) -> None:
+def test_measures_a_customer_as_worked_out_by_hand(
+    endpoints: list[dict[str, Any]], outcomes: dict[str, int]
+) -> None:
     # 00003: 20.76 on 1997-01-02, 20.76 on 03-30, 19.54 on 04-02, then 57.45 on 11-15, which is after the day of the endpoint.
     endpoint = endpoints[2]
     assert endpoint["User"] == {"UserId": "00003"}
@@ -73,25 +77,36 @@ def test_measures_a_customer_as_worked_out_by_hand(endpoints: list[dict[str, Any
 
 
 def test_holds_nothing_from_after_the_day_it_is_made_for(endpoints: list[dict[str, Any]]) -> None:
-    assert all(endpoint["Attributes"]["LastPurchase"][0] <= AS_OF.isoformat() for endpoint in endpoints)
+    assert all(
+        endpoint["Attributes"]["LastPurchase"][0] <= AS_OF.isoformat() for endpoint in endpoints
+    )
     assert min(endpoint["Metrics"]["RecencyDays"] for endpoint in endpoints) == 0
 
 
-def test_leaves_out_the_gap_between_purchases_where_there_was_one_day_only(endpoints: list[dict[str, Any]]) -> None:
-    assert all(("MeanGapDays" in endpoint["Metrics"]) == (endpoint["Metrics"]["PurchaseDays"] > 1) for endpoint in endpoints)
+def test_leaves_out_the_gap_between_purchases_where_there_was_one_day_only(
+    endpoints: list[dict[str, Any]],
+) -> None:
+    assert all(
+        ("MeanGapDays" in endpoint["Metrics"]) == (endpoint["Metrics"]["PurchaseDays"] > 1)
+        for endpoint in endpoints
+    )
 
 
 def test_is_made_of_usable_endpoint_documents(endpoints: list[dict[str, Any]]) -> None:
     assert not any(find_problem(endpoint) for endpoint in endpoints)
 
 
-def test_marks_what_it_invents_and_uses_none_of_it_as_a_feature(endpoints: list[dict[str, Any]], spec: FeatureSpec) -> None:
+def test_marks_what_it_invents_and_uses_none_of_it_as_a_feature(
+    endpoints: list[dict[str, Any]], spec: FeatureSpec
+) -> None:
     assert all(endpoint["Attributes"]["Invented"] == INVENTED for endpoint in endpoints)
     assert all(endpoint["Address"].endswith("@example.invalid") for endpoint in endpoints)
     assert not {feature.path for feature in spec.features} & {*INVENTED, "Attributes.Invented"}
 
 
-def test_fills_every_feature_and_needs_no_reference_time(endpoints: list[dict[str, Any]], spec: FeatureSpec) -> None:
+def test_fills_every_feature_and_needs_no_reference_time(
+    endpoints: list[dict[str, Any]], spec: FeatureSpec
+) -> None:
     matrix = build_matrix(endpoints[:500], spec)
     assert not np.isnan(matrix).all(axis=0).any()
     assert all(feature.kind != "age" for feature in spec.features)
@@ -99,7 +114,12 @@ def test_fills_every_feature_and_needs_no_reference_time(endpoints: list[dict[st
 
 def test_writes_the_same_bytes_every_time_and_nothing_else(made: Path, tmp_path: Path) -> None:
     write_example(tmp_path)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["endpoints.jsonl.gz", "outcomes.csv"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "endpoints.jsonl.gz",
+        "outcomes.csv",
+    ]
     for name in ("endpoints.jsonl.gz", "outcomes.csv"):
         assert (tmp_path / name).read_bytes() == (made / name).read_bytes()
-    assert (made / "endpoints.jsonl.gz").read_bytes()[4:8] == bytes(4), "the gzip header holds no time"
+    assert (made / "endpoints.jsonl.gz").read_bytes()[4:8] == bytes(4), (
+        "the gzip header holds no time"
+    )

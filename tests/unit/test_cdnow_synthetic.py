@@ -14,7 +14,11 @@ SCRIPT = Path(__file__).parents[2] / "examples" / "cdnow" / "make_synthetic.py"
 
 
 def make(path: Path, *more: str) -> bytes:
-    subprocess.run([sys.executable, str(SCRIPT), "300", "--out", str(path), *more], check=True, capture_output=True)
+    subprocess.run(
+        [sys.executable, str(SCRIPT), "300", "--out", str(path), *more],
+        check=True,
+        capture_output=True,
+    )
     return path.read_bytes()
 
 
@@ -25,10 +29,15 @@ def test_a_seed_makes_the_same_people_and_another_seed_others(tmp_path: Path) ->
     assert make(tmp_path / "four.jsonl", "--seed", "2") != one
 
 
-def test_they_are_as_many_usable_endpoints_as_asked_for_none_twice_and_none_real(tmp_path: Path) -> None:
+def test_they_are_as_many_usable_endpoints_as_asked_for_none_twice_and_none_real(
+    tmp_path: Path,
+) -> None:
     people = [json.loads(line) for line in make(tmp_path / "people.jsonl").splitlines()]
     assert len({person["Id"] for person in people}) == 300
     assert not any(find_problem(person) for person in people)
-    assert all(person["Address"].endswith("@example.invalid") and person["Id"].startswith("synthetic-") for person in people)
+    assert all(
+        person["Address"].endswith("@example.invalid") and person["Id"].startswith("synthetic-")
+        for person in people
+    )
     assert len({person["ChannelType"] for person in people}) > 3
     assert {person["OptOut"] for person in people} == {"ALL", "NONE"}

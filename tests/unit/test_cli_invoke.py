@@ -11,18 +11,25 @@ EVENTS = Path(__file__).parent.parent.parent / "examples" / "events"
 
 
 @pytest.mark.parametrize("path", sorted(EVENTS.glob("*.json")), ids=lambda path: path.stem)
-def test_prints_the_reply_alone_to_standard_output(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_prints_the_reply_alone_to_standard_output(
+    path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["invoke", str(path)]) == 0
     reply = json.loads(capsys.readouterr().out)
     assert reply.keys() <= json.loads(path.read_text("utf-8"))["Endpoints"].keys()
 
 
-def test_shows_each_decision_with_its_reason(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_shows_each_decision_with_its_reason(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("COLUMNS", "200")
     main(["invoke", str(EVENTS / "odd-endpoints.json")])
     captured = capsys.readouterr()
     rows = {line.split()[0]: line.split(maxsplit=1)[1] for line in captured.err.splitlines()}
-    assert rows.keys() == {"endpoint", *json.loads((EVENTS / "odd-endpoints.json").read_text("utf-8"))["Endpoints"]}
+    assert rows.keys() == {
+        "endpoint",
+        *json.loads((EVENTS / "odd-endpoints.json").read_text("utf-8"))["Endpoints"],
+    }
     kept, reason, score = rows["invented-whole"].split()
     assert (kept, reason) == ("keep", "score")
     assert json.loads(captured.out)["invented-whole"]["Attributes"]["Score"] == [score]

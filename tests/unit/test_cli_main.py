@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from segment_scorer.cli.main import VERBS, end_in_a_sentence, main
 from model.errors import DataError
+from segment_scorer.cli.main import VERBS, end_in_a_sentence, main
 
 
-def test_without_a_verb_it_says_what_it_can_do_and_that_this_was_no_use(capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_a_verb_it_says_what_it_can_do_and_that_this_was_no_use(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     assert main([]) == 2
     assert capsys.readouterr().out.startswith("Usage: segment-scorer VERB")
 
@@ -34,7 +36,11 @@ def test_every_verb_explains_itself(verb: str, capsys: pytest.CaptureFixture[str
 @pytest.mark.parametrize(
     ("error", "status", "sentence"),
     [
-        (DataError("people.csv: expected people"), 1, "segment-scorer verb: people.csv: expected people\n"),
+        (
+            DataError("people.csv: expected people"),
+            1,
+            "segment-scorer verb: people.csv: expected people\n",
+        ),
         (KeyboardInterrupt(), 130, "segment-scorer verb: interrupted\n"),
     ],
 )

@@ -23,7 +23,11 @@ LABEL = "tiny@1"
 
 def profile(score: float | None = None, id_: str = "p", **fields: Any) -> dict[str, Any]:
     flat = {} if score is None else {"attributes": {"Metrics_score": str(score)}}
-    return {"ProfileId": id_, "CustomerData": json.dumps({**flat, **fields}), "IdempotencyToken": "t"}
+    return {
+        "ProfileId": id_,
+        "CustomerData": json.dumps({**flat, **fields}),
+        "IdempotencyToken": "t",
+    }
 
 
 def results(items: list[Any], *, working: bool = True, **policy: Any) -> list[dict[str, Any]]:
@@ -43,12 +47,37 @@ def result(item: Any, **policy: Any) -> dict[str, Any]:
 def test_a_recorded_event_gets_a_decision_a_profile() -> None:
     event = json.loads((EVENTS / "connect.json").read_text("utf-8"))
     assert connect.is_event(event)
-    answered = make_handler({"threshold": 0.5, "band": [{"name": "high", "at_least": 0.7}]})(event)["Items"]["CustomerProfiles"]
-    assert [item["Id"] for item in answered] == [item["ProfileId"] for item in event["Items"]["CustomerProfiles"]]
+    answered = make_handler({"threshold": 0.5, "band": [{"name": "high", "at_least": 0.7}]})(event)[
+        "Items"
+    ]["CustomerProfiles"]
+    assert [item["Id"] for item in answered] == [
+        item["ProfileId"] for item in event["Items"]["CustomerProfiles"]
+    ]
     assert [item["ResultData"] for item in answered] == [
-        {"score": 0.75, "decision": "keep", "band": "high", "holdout": False, "reason": "score", "model": LABEL},
-        {"score": 0.25, "decision": "drop", "band": None, "holdout": False, "reason": "score", "model": LABEL},
-        {"score": 0.0, "decision": "drop", "band": None, "holdout": False, "reason": "score", "model": LABEL},
+        {
+            "score": 0.75,
+            "decision": "keep",
+            "band": "high",
+            "holdout": False,
+            "reason": "score",
+            "model": LABEL,
+        },
+        {
+            "score": 0.25,
+            "decision": "drop",
+            "band": None,
+            "holdout": False,
+            "reason": "score",
+            "model": LABEL,
+        },
+        {
+            "score": 0.0,
+            "decision": "drop",
+            "band": None,
+            "holdout": False,
+            "reason": "score",
+            "model": LABEL,
+        },
     ]
 
 
@@ -69,7 +98,10 @@ def test_a_profile_becomes_the_endpoint_document_of_the_same_person() -> None:
             "Latitude": 51.5,
             "Longitude": -0.1,
         },
-        "User": {"UserId": "user-1", "UserAttributes": {"Interests": ["music", "films"], "Tier": ["gold"]}},
+        "User": {
+            "UserId": "user-1",
+            "UserAttributes": {"Interests": ["music", "films"], "Tier": ["gold"]},
+        },
     }
     assert both.document == {}
 
@@ -77,7 +109,11 @@ def test_a_profile_becomes_the_endpoint_document_of_the_same_person() -> None:
 def test_ages_are_measured_against_the_time_in_the_run_id() -> None:
     context = connect.parse_event(make_connect_event([])).context
     assert context.reference == parse_time("2026-07-03T10:04:00Z")
-    assert (context.campaign_id, context.application_id, context.treatment_id) == ("campaign", None, None)
+    assert (context.campaign_id, context.application_id, context.treatment_id) == (
+        "campaign",
+        None,
+        None,
+    )
 
 
 @pytest.mark.parametrize("run", [None, "", "campaign", "campaign#2026-13-41T10-04-00Z", 5])
@@ -87,16 +123,34 @@ def test_a_run_id_without_a_time_gives_no_reference(run: Any) -> None:
 
 @pytest.mark.parametrize("campaign", [{}, [], "text", 5])
 def test_an_event_without_its_context_is_answered_all_the_same(campaign: Any) -> None:
-    (one,) = make_handler({})(make_connect_event([profile(0.9)], campaign))["Items"]["CustomerProfiles"]
+    (one,) = make_handler({})(make_connect_event([profile(0.9)], campaign))["Items"][
+        "CustomerProfiles"
+    ]
     assert one["ResultData"]["decision"] == "keep"
 
 
 def test_every_profile_is_answered_in_order_even_twice_the_same() -> None:
-    items = [profile(0.9, "b"), profile(0.1, "a"), profile(0.9, "b"), {"ProfileId": "c"}, profile(0.5, "d", accountNumber=5)]
+    items = [
+        profile(0.9, "b"),
+        profile(0.1, "a"),
+        profile(0.9, "b"),
+        {"ProfileId": "c"},
+        profile(0.5, "d", accountNumber=5),
+    ]
     assert [item["Id"] for item in results(items, unreadable="drop")] == ["b", "a", "b", "c", "d"]
 
 
-@pytest.mark.parametrize("item", [None, "text", {}, {"ProfileId": ""}, {"ProfileId": 5, "CustomerData": "{}"}, {"ProfileId": "\ud800"}])
+@pytest.mark.parametrize(
+    "item",
+    [
+        None,
+        "text",
+        {},
+        {"ProfileId": ""},
+        {"ProfileId": 5, "CustomerData": "{}"},
+        {"ProfileId": "\ud800"},
+    ],
+)
 def test_an_item_without_a_profile_id_cannot_be_answered_and_costs_nobody_else(item: Any) -> None:
     assert [one["Id"] for one in results([item, profile(0.9)])] == ["p"]
 
@@ -138,7 +192,14 @@ def test_in_annotate_everybody_is_kept_and_the_reason_still_said() -> None:
 
 
 def test_in_shadow_nothing_of_the_decision_can_be_branched_on() -> None:
-    neutral = {"score": None, "decision": "keep", "band": None, "holdout": False, "reason": "shadow", "model": LABEL}
+    neutral = {
+        "score": None,
+        "decision": "keep",
+        "band": None,
+        "holdout": False,
+        "reason": "shadow",
+        "model": LABEL,
+    }
     band = [{"name": "low", "at_least": 0.0}]
     assert result(profile(0.1), mode="shadow", band=band) == neutral
     assert result(profile(0.9), mode="shadow", holdout={"percent": 100}) == neutral
@@ -147,7 +208,10 @@ def test_in_shadow_nothing_of_the_decision_can_be_branched_on() -> None:
 def test_a_batch_without_scores_follows_on_error() -> None:
     for on_error in ("keep", "drop"):
         (one,) = results([profile(0.9)], working=False, on_error=on_error)
-        assert (one["ResultData"]["decision"], one["ResultData"]["reason"]) == (on_error, "no_scores")
+        assert (one["ResultData"]["decision"], one["ResultData"]["reason"]) == (
+            on_error,
+            "no_scores",
+        )
 
 
 def test_result_data_is_plain_json_types_and_at_most_32_kb() -> None:
@@ -158,13 +222,20 @@ def test_result_data_is_plain_json_types_and_at_most_32_kb() -> None:
 
 def reply_to(count: int, *, external: str = "", **policy: Any) -> tuple[Reply, list[str]]:
     """The reply to so many profiles, and their ids; every hundredth item has none."""
-    batch = connect.parse_event(make_connect_event([profile(id_=f"p{row}" if row % 100 else "") for row in range(count)]))
+    batch = connect.parse_event(
+        make_connect_event([profile(id_=f"p{row}" if row % 100 else "") for row in range(count)])
+    )
     rules = read_policy(policy, threshold=0.5, quantiles=(0.0, 1.0)).rules
     copied = {"Tier": [external]} if external else {}
-    decisions = [Decision(keep=bool(e.id), stays=bool(e.id), reason="score", score=0.9, external=copied) for e in batch.endpoints]
+    decisions = [
+        Decision(keep=bool(e.id), stays=bool(e.id), reason="score", score=0.9, external=copied)
+        for e in batch.endpoints
+    ]
     reply = connect.build_reply(batch, decisions, rules, LABEL)
     assert len(json.dumps(reply.body)) <= LARGEST_REPLY
-    assert [bool(e.id) and d.stays for e, d in zip(batch.endpoints, reply.decisions, strict=True)].count(True) == len(answered_ids(reply))
+    assert [
+        bool(e.id) and d.stays for e, d in zip(batch.endpoints, reply.decisions, strict=True)
+    ].count(True) == len(answered_ids(reply))
     return reply, [endpoint.id for endpoint in batch.endpoints if endpoint.id]
 
 
@@ -175,7 +246,9 @@ def answered_ids(reply: Reply) -> list[str]:
 def test_a_reply_over_6_mb_loses_what_the_policy_copied_first() -> None:
     reply, ids = reply_to(300, external="x" * 30_000)
     assert (answered_ids(reply), reply.annotations_dropped) == (ids, True)
-    assert all("external" not in item["ResultData"] for item in reply.body["Items"]["CustomerProfiles"])
+    assert all(
+        "external" not in item["ResultData"] for item in reply.body["Items"]["CustomerProfiles"]
+    )
 
 
 def test_a_reply_that_fits_keeps_what_the_policy_copied() -> None:
@@ -189,20 +262,32 @@ def test_a_reply_still_over_6_mb_answers_as_many_as_fit_in_order() -> None:
     answered = answered_ids(reply)
     assert answered == ids[: len(answered)]
     assert len(json.dumps(reply.body)) > 0.999 * LARGEST_REPLY
-    assert {decision.reason for decision in reply.decisions if not decision.stays} == {"score", "no_scores"}
+    assert {decision.reason for decision in reply.decisions if not decision.stays} == {
+        "score",
+        "no_scores",
+    }
 
 
 def test_a_reply_still_over_6_mb_raises_where_on_error_is_raise_but_in_shadow() -> None:
-    with pytest.raises(ReplyError, match=r"^\$\.Items\.CustomerProfiles: expected results that fit into Lambda's 6 MB reply$"):
+    with pytest.raises(
+        ReplyError,
+        match=r"^\$\.Items\.CustomerProfiles: expected results that fit into Lambda's 6 MB reply$",
+    ):
         reply_to(60_000, on_error="raise")
     assert reply_to(60_000, on_error="raise", mode="shadow")[0].annotations_dropped
 
 
 def test_the_runner_makes_the_event_that_the_function_reads() -> None:
-    event = connect.build_event({"p": "{}"}, campaign_id="c", run_id="c#2026-07-03T10-04-00Z", action_id="a")
+    event = connect.build_event(
+        {"p": "{}"}, campaign_id="c", run_id="c#2026-07-03T10-04-00Z", action_id="a"
+    )
     recorded = json.loads((EVENTS / "connect.json").read_text("utf-8"))
-    assert set(event["InvocationMetadata"]["CampaignContext"]) == set(recorded["InvocationMetadata"]["CampaignContext"])
-    assert set(event["Items"]["CustomerProfiles"][0]) == set(recorded["Items"]["CustomerProfiles"][0])
+    assert set(event["InvocationMetadata"]["CampaignContext"]) == set(
+        recorded["InvocationMetadata"]["CampaignContext"]
+    )
+    assert set(event["Items"]["CustomerProfiles"][0]) == set(
+        recorded["Items"]["CustomerProfiles"][0]
+    )
     assert connect.parse_event(event).context.reference == parse_time("2026-07-03T10:04:00Z")
 
 
@@ -214,7 +299,10 @@ def test_an_answer_without_its_list_is_refused(reply: Any) -> None:
 
 @pytest.mark.parametrize("item", [None, {}, {"Id": "stranger", "ResultData": {}}, {"Id": 5}])
 def test_an_answer_for_nobody_that_was_sent_is_refused(item: Any) -> None:
-    with pytest.raises(ReplyError, match=r"^\$\.Items\.CustomerProfiles\[0\]\.Id: expected a ProfileId that the event held$"):
+    with pytest.raises(
+        ReplyError,
+        match=r"^\$\.Items\.CustomerProfiles\[0\]\.Id: expected a ProfileId that the event held$",
+    ):
         connect.read_reply({"Items": {"CustomerProfiles": [item]}}, ["p"])
 
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from model.document import find_problem
 from model.customer_profile import profile_to_document
+from model.document import find_problem
 
 # profile -> endpoint document, a row of the migration table each
 TABLE: list[tuple[dict[str, Any], dict[str, Any]]] = [
@@ -36,7 +36,9 @@ TABLE: list[tuple[dict[str, Any], dict[str, Any]]] = [
 
 
 @pytest.mark.parametrize(("profile", "document"), TABLE)
-def test_a_profile_is_mapped_back_by_awss_own_migration_table(profile: dict[str, Any], document: dict[str, Any]) -> None:
+def test_a_profile_is_mapped_back_by_awss_own_migration_table(
+    profile: dict[str, Any], document: dict[str, Any]
+) -> None:
     assert profile_to_document(profile) == document
     assert find_problem(document) is None
 
@@ -52,22 +54,35 @@ def test_a_profile_is_mapped_back_by_awss_own_migration_table(profile: dict[str,
     ],
 )
 def test_names_that_are_no_numbered_series_stay_as_they_are(flat: dict[str, Any]) -> None:
-    assert profile_to_document({"attributes": flat})["Attributes"] == {name: [value] for name, value in flat.items()}
+    assert profile_to_document({"attributes": flat})["Attributes"] == {
+        name: [value] for name, value in flat.items()
+    }
 
 
 @pytest.mark.parametrize(
     ("profile", "problem"),
     [
-        ({"attributes": {"Metrics_X": "many"}}, "$.Metrics[...]: Expected `float | null`, got `str`"),
-        ({"attributes": {"Metrics_X": "1e400"}}, "$.Metrics[...]: Expected `float` <= 1.7976931348623157e+308"),
-        ({"attributes": {"Latitude": "north"}}, "$.Location.Latitude: Expected `float | null`, got `str`"),
+        (
+            {"attributes": {"Metrics_X": "many"}},
+            "$.Metrics[...]: Expected `float | null`, got `str`",
+        ),
+        (
+            {"attributes": {"Metrics_X": "1e400"}},
+            "$.Metrics[...]: Expected `float` <= 1.7976931348623157e+308",
+        ),
+        (
+            {"attributes": {"Latitude": "north"}},
+            "$.Location.Latitude: Expected `float | null`, got `str`",
+        ),
         ({"attributes": "text"}, "$.Attributes: Expected `object | null`, got `str`"),
         ({"address": []}, "$.Location: Expected `object | null`, got `array`"),
         ({"accountNumber": 5}, "$.User.UserId: Expected `str | null`, got `int`"),
         ({"emailAddress": 5}, "$.Address: Expected `str | null`, got `int`"),
     ],
 )
-def test_a_field_of_the_wrong_type_makes_the_document_unreadable(profile: dict[str, Any], problem: str) -> None:
+def test_a_field_of_the_wrong_type_makes_the_document_unreadable(
+    profile: dict[str, Any], problem: str
+) -> None:
     assert find_problem(profile_to_document(profile)) == problem
 
 

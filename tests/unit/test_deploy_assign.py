@@ -22,7 +22,15 @@ CAMPAIGN = "c" * 32
 TARGET = Target(application_id=APPLICATION, campaign_id=CAMPAIGN)
 ARN = "arn:aws:lambda:us-east-1:123456789012:function:scorer"
 HOOK = Hook(function=ARN)
-ROLE = {"Statement": [{"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}]}
+ROLE = {
+    "Statement": [
+        {
+            "Effect": "Allow",
+            "Principal": {"Service": "lambda.amazonaws.com"},
+            "Action": "sts:AssumeRole",
+        }
+    ]
+}
 
 
 @pytest.fixture(autouse=True)
@@ -38,16 +46,26 @@ def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
 def application() -> Iterator[tuple[Any, str]]:
     """Moto's Pinpoint with one application that has limits of its own, and the function `scorer`."""
     with mock_aws():
-        role = boto3.client("iam").create_role(RoleName="role", AssumeRolePolicyDocument=json.dumps(ROLE))["Role"]["Arn"]
+        role = boto3.client("iam").create_role(
+            RoleName="role", AssumeRolePolicyDocument=json.dumps(ROLE)
+        )["Role"]["Arn"]
         image = "123456789012.dkr.ecr.us-east-1.amazonaws.com/scorer@sha256:" + "0" * 64
         functions = boto3.client("lambda")
-        functions.create_function(FunctionName="scorer", PackageType="Image", Code={"ImageUri": image}, Role=role)
+        functions.create_function(
+            FunctionName="scorer", PackageType="Image", Code={"ImageUri": image}, Role=role
+        )
         functions.create_alias(
-            FunctionName="scorer", Name="live", FunctionVersion=functions.publish_version(FunctionName="scorer")["Version"]
+            FunctionName="scorer",
+            Name="live",
+            FunctionVersion=functions.publish_version(FunctionName="scorer")["Version"],
         )
         client = open_client("pinpoint", region=None, endpoint_url=None)
-        created = client.create_app(CreateApplicationRequest={"Name": "spring"})["ApplicationResponse"]["Id"]
-        client.update_application_settings(ApplicationId=created, WriteApplicationSettingsRequest={"Limits": {"Daily": 3}})
+        created = client.create_app(CreateApplicationRequest={"Name": "spring"})[
+            "ApplicationResponse"
+        ]["Id"]
+        client.update_application_settings(
+            ApplicationId=created, WriteApplicationSettingsRequest={"Limits": {"Daily": 3}}
+        )
         yield client, created
 
 
@@ -61,20 +79,36 @@ def stubbed() -> Iterator[tuple[Any, Stubber]]:
 
 def campaign(**fields: Any) -> dict[str, Any]:
     """A campaign as GetCampaign gives it."""
-    required = {"ApplicationId": APPLICATION, "Arn": "arn", "CreationDate": "d", "Id": CAMPAIGN, "LastModifiedDate": "d"}
+    required = {
+        "ApplicationId": APPLICATION,
+        "Arn": "arn",
+        "CreationDate": "d",
+        "Id": CAMPAIGN,
+        "LastModifiedDate": "d",
+    }
     return {**required, "SegmentId": "s", "SegmentVersion": 1, "Name": "spring", **fields}
 
 
 def holds(stubber: Stubber, **fields: Any) -> None:
-    stubber.add_response("get_campaign", {"CampaignResponse": campaign(**fields)}, {"ApplicationId": APPLICATION, "CampaignId": CAMPAIGN})
+    stubber.add_response(
+        "get_campaign",
+        {"CampaignResponse": campaign(**fields)},
+        {"ApplicationId": APPLICATION, "CampaignId": CAMPAIGN},
+    )
 
 
 def is_updated(stubber: Stubber, hook: dict[str, str]) -> None:
-    expected = {"ApplicationId": APPLICATION, "CampaignId": CAMPAIGN, "WriteCampaignRequest": {"Hook": hook}}
+    expected = {
+        "ApplicationId": APPLICATION,
+        "CampaignId": CAMPAIGN,
+        "WriteCampaignRequest": {"Hook": hook},
+    }
     stubber.add_response("update_campaign", {"CampaignResponse": campaign()}, expected)
 
 
-def test_a_projects_hook_round_trips_and_its_other_settings_stay(application: tuple[Any, str]) -> None:
+def test_a_projects_hook_round_trips_and_its_other_settings_stay(
+    application: tuple[Any, str],
+) -> None:
     client, created = application
     target = Target(application_id=created)
     assert change_hook(client, target, HOOK) is not None
@@ -89,7 +123,9 @@ def test_a_projects_hook_round_trips_and_its_other_settings_stay(application: tu
     assert change_hook(client, target, None) is None
 
 
-def test_the_verbs_set_and_clear_a_granted_hook_on_the_alias(application: tuple[Any, str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_verbs_set_and_clear_a_granted_hook_on_the_alias(
+    application: tuple[Any, str], capsys: pytest.CaptureFixture[str]
+) -> None:
     client, created = application
     chosen = ["--application-id", created]
     function = ["--function", "scorer", "--qualifier", "live"]
@@ -104,9 +140,16 @@ def test_the_verbs_set_and_clear_a_granted_hook_on_the_alias(application: tuple[
         "CampaignHook": Hook(function=f"{ARN}:live").parameters(),
         "Limits": {"Daily": 3},
     }
-    assert read_hook(client.get_application_settings(ApplicationId=created)["ApplicationSettingsResource"]) is None
+    assert (
+        read_hook(
+            client.get_application_settings(ApplicationId=created)["ApplicationSettingsResource"]
+        )
+        is None
+    )
     assert main(["assign", *chosen, *function]) == 0
-    assert read_hook(client.get_application_settings(ApplicationId=created)["ApplicationSettingsResource"]) == Hook(function=f"{ARN}:live")
+    assert read_hook(
+        client.get_application_settings(ApplicationId=created)["ApplicationSettingsResource"]
+    ) == Hook(function=f"{ARN}:live")
     assert main(["unassign", *chosen]) == 0
     assert main(["unassign", *chosen]) == 0
     assert "there was no hook" in capsys.readouterr().err
@@ -114,13 +157,28 @@ def test_the_verbs_set_and_clear_a_granted_hook_on_the_alias(application: tuple[
     assert "2 removed" in capsys.readouterr().err
 
 
-def test_a_function_that_does_not_exist_is_never_assigned(application: tuple[Any, str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_function_that_does_not_exist_is_never_assigned(
+    application: tuple[Any, str], capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["assign", "--application-id", application[1], "--function", "nobody"]) == 1
     assert "expected a function of this name" in capsys.readouterr().err
 
 
-def test_a_function_of_another_region_is_never_assigned(application: tuple[Any, str], capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["assign", "--application-id", application[1], "--function", ARN.replace("us-east-1", "eu-west-1")]) == 1
+def test_a_function_of_another_region_is_never_assigned(
+    application: tuple[Any, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert (
+        main(
+            [
+                "assign",
+                "--application-id",
+                application[1],
+                "--function",
+                ARN.replace("us-east-1", "eu-west-1"),
+            ]
+        )
+        == 1
+    )
     assert "--function is an ARN of another region" in capsys.readouterr().err
 
 
@@ -149,12 +207,23 @@ def test_a_campaigns_hook_is_cleared(stubbed: tuple[Any, Stubber]) -> None:
 @pytest.mark.parametrize(
     ("hook", "words"),
     [
-        ({"LambdaFunctionName": ARN, "Mode": "DELIVERY"}, "a hook in Mode DELIVERY is set, which Pinpoint has not called since 2020"),
-        ({"LambdaFunctionName": "another", "Mode": "FILTER"}, "another function is set as the hook; give --replace"),
-        ({"WebUrl": "https://example.com/hook"}, "another function is set as the hook; give --replace"),
+        (
+            {"LambdaFunctionName": ARN, "Mode": "DELIVERY"},
+            "a hook in Mode DELIVERY is set, which Pinpoint has not called since 2020",
+        ),
+        (
+            {"LambdaFunctionName": "another", "Mode": "FILTER"},
+            "another function is set as the hook; give --replace",
+        ),
+        (
+            {"WebUrl": "https://example.com/hook"},
+            "another function is set as the hook; give --replace",
+        ),
     ],
 )
-def test_another_hook_is_replaced_only_when_told(stubbed: tuple[Any, Stubber], hook: dict[str, str], words: str) -> None:
+def test_another_hook_is_replaced_only_when_told(
+    stubbed: tuple[Any, Stubber], hook: dict[str, str], words: str
+) -> None:
     client, stubber = stubbed
     holds(stubber, Hook=hook)
     with pytest.raises(DeployError, match=words):
@@ -168,7 +237,10 @@ def test_another_hook_is_replaced_only_when_told(stubbed: tuple[Any, Stubber], h
 def test_a_campaign_that_does_not_exist_is_one_sentence(stubbed: tuple[Any, Stubber]) -> None:
     client, stubber = stubbed
     stubber.add_client_error("get_campaign", "NotFoundException")
-    with pytest.raises(MissingResource, match="expected a campaign of this id in the application in this account and region, found none"):
+    with pytest.raises(
+        MissingResource,
+        match="expected a campaign of this id in the application in this account and region, found none",
+    ):
         change_hook(client, TARGET, HOOK)
 
 
@@ -176,10 +248,15 @@ def test_a_campaign_that_does_not_exist_is_one_sentence(stubbed: tuple[Any, Stub
     ("after", "stands"),
     [
         ({}, "its former hook"),
-        ({"Hook": {"LambdaFunctionName": "another", "Mode": "FILTER"}}, "a hook that was not asked for"),
+        (
+            {"Hook": {"LambdaFunctionName": "another", "Mode": "FILTER"}},
+            "a hook that was not asked for",
+        ),
     ],
 )
-def test_a_service_that_does_not_do_as_it_says_is_found_out(stubbed: tuple[Any, Stubber], after: dict[str, Any], stands: str) -> None:
+def test_a_service_that_does_not_do_as_it_says_is_found_out(
+    stubbed: tuple[Any, Stubber], after: dict[str, Any], stands: str
+) -> None:
     client, stubber = stubbed
     holds(stubber)
     is_updated(stubber, HOOK.parameters())
@@ -195,10 +272,15 @@ def test_a_setting_that_is_lost_on_the_way_is_named(stubbed: tuple[Any, Stubber]
     holds(stubber, Hook=HOOK.parameters(), Limits={"Daily": 0})
     with pytest.raises(DeployError) as caught:
         change_hook(client, TARGET, HOOK)
-    assert "the hook is set as asked, but the service changed other settings with it (Limits, Schedule)" in str(caught.value)
+    assert (
+        "the hook is set as asked, but the service changed other settings with it (Limits, Schedule)"
+        in str(caught.value)
+    )
 
 
-def test_a_throttled_change_leaves_the_former_hook_and_says_what_to_do(stubbed: tuple[Any, Stubber]) -> None:
+def test_a_throttled_change_leaves_the_former_hook_and_says_what_to_do(
+    stubbed: tuple[Any, Stubber],
+) -> None:
     client, stubber = stubbed
     holds(stubber)
     stubber.add_client_error("update_campaign", "TooManyRequestsException")
@@ -206,17 +288,30 @@ def test_a_throttled_change_leaves_the_former_hook_and_says_what_to_do(stubbed: 
         change_hook(client, TARGET, HOOK)
 
 
-def test_the_list_walks_every_page_and_shows_the_project_first(stubbed: tuple[Any, Stubber]) -> None:
+def test_the_list_walks_every_page_and_shows_the_project_first(
+    stubbed: tuple[Any, Stubber],
+) -> None:
     client, stubber = stubbed
-    settings = {"ApplicationSettingsResource": {"ApplicationId": APPLICATION, "CampaignHook": HOOK.parameters()}}
+    settings = {
+        "ApplicationSettingsResource": {
+            "ApplicationId": APPLICATION,
+            "CampaignHook": HOOK.parameters(),
+        }
+    }
     stubber.add_response("get_application_settings", settings, {"ApplicationId": APPLICATION})
     pages = [
         ({"Item": [campaign(Hook={})], "NextToken": "t"}, {}),
         ({"Item": [campaign(Id="d" * 32, Hook=HOOK.parameters())]}, {"Token": "t"}),
     ]
     for page, token in pages:
-        stubber.add_response("get_campaigns", {"CampaignsResponse": page}, {"ApplicationId": APPLICATION, "PageSize": "100", **token})
-    assert [(target.campaign_id, hook, name) for target, hook, name in list_hooks(client, APPLICATION)] == [
+        stubber.add_response(
+            "get_campaigns",
+            {"CampaignsResponse": page},
+            {"ApplicationId": APPLICATION, "PageSize": "100", **token},
+        )
+    assert [
+        (target.campaign_id, hook, name) for target, hook, name in list_hooks(client, APPLICATION)
+    ] == [
         (None, HOOK, ""),
         (CAMPAIGN, None, "spring"),
         ("d" * 32, HOOK, "spring"),
@@ -227,10 +322,24 @@ def test_the_list_prints_a_line_a_hook_with_tabs_and_leaves_out_places_without_o
     stubbed: tuple[Any, Stubber], capsys: pytest.CaptureFixture[str]
 ) -> None:
     client, stubber = stubbed
-    settings = {"ApplicationSettingsResource": {"ApplicationId": APPLICATION, "CampaignHook": HOOK.parameters()}}
+    settings = {
+        "ApplicationSettingsResource": {
+            "ApplicationId": APPLICATION,
+            "CampaignHook": HOOK.parameters(),
+        }
+    }
     stubber.add_response("get_application_settings", settings, {"ApplicationId": APPLICATION})
-    page = {"Item": [campaign(Hook={}), campaign(Id="d" * 32, Hook={"LambdaFunctionName": "old", "Mode": "DELIVERY"})]}
-    stubber.add_response("get_campaigns", {"CampaignsResponse": page}, {"ApplicationId": APPLICATION, "PageSize": "100"})
+    page = {
+        "Item": [
+            campaign(Hook={}),
+            campaign(Id="d" * 32, Hook={"LambdaFunctionName": "old", "Mode": "DELIVERY"}),
+        ]
+    }
+    stubber.add_response(
+        "get_campaigns",
+        {"CampaignsResponse": page},
+        {"ApplicationId": APPLICATION, "PageSize": "100"},
+    )
     print_hooks(client, APPLICATION)
     printed = capsys.readouterr()
     assert [line.split("\t") for line in printed.out.splitlines()] == [
@@ -240,7 +349,9 @@ def test_the_list_prints_a_line_a_hook_with_tabs_and_leaves_out_places_without_o
     assert "2 hooks" in printed.err
 
 
-def test_without_a_function_and_without_list_the_verb_says_what_it_expects(capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_a_function_and_without_list_the_verb_says_what_it_expects(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     assert main(["assign", "--application-id", APPLICATION]) == 1
     assert "expected --function, or --list to see where hooks are set" in capsys.readouterr().err
 

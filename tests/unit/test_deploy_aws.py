@@ -19,25 +19,45 @@ from segment_scorer.deploy.errors import DeployError, MissingResource
 
 CALLS = {
     "lambda": ["AddPermission", "RemovePermission", "GetPolicy", "GetFunctionConfiguration"],
-    "pinpoint": ["GetCampaign", "UpdateCampaign", "GetCampaigns", "GetApplicationSettings", "UpdateApplicationSettings"],
+    "pinpoint": [
+        "GetCampaign",
+        "UpdateCampaign",
+        "GetCampaigns",
+        "GetApplicationSettings",
+        "UpdateApplicationSettings",
+    ],
     "sts": ["GetCallerIdentity"],
     "ecr": ["GetAuthorizationToken"],
 }
 
 
-def client_error(code: str, message: str = "arn:aws:lambda:us-east-1:123456789012:function:secret") -> ClientError:
+def client_error(
+    code: str, message: str = "arn:aws:lambda:us-east-1:123456789012:function:secret"
+) -> ClientError:
     return ClientError({"Error": {"Code": code, "Message": message}}, "Anything")  # type: ignore[typeddict-item,unused-ignore]
 
 
-@pytest.mark.parametrize(("service", "operation"), [(service, each) for service, operations in CALLS.items() for each in operations])
-def test_every_error_of_a_call_we_make_has_a_sentence_of_its_own(service: str, operation: str) -> None:
+@pytest.mark.parametrize(
+    ("service", "operation"),
+    [(service, each) for service, operations in CALLS.items() for each in operations],
+)
+def test_every_error_of_a_call_we_make_has_a_sentence_of_its_own(
+    service: str, operation: str
+) -> None:
     model = botocore.session.get_session().get_service_model(service).operation_model(operation)
-    assert [shape.name for shape in model.error_shapes if shape.name not in CODES and shape.name not in MISSING] == []
+    assert [
+        shape.name
+        for shape in model.error_shapes
+        if shape.name not in CODES and shape.name not in MISSING
+    ] == []
 
 
 @pytest.mark.parametrize("code", [*CODES, *MISSING, "SomethingNew", ""])
 def test_no_sentence_repeats_what_the_service_said_of_whom(code: str) -> None:
-    with pytest.raises(DeployError) as caught, translated("change the hook", missing="a campaign of this id"):
+    with (
+        pytest.raises(DeployError) as caught,
+        translated("change the hook", missing="a campaign of this id"),
+    ):
         raise client_error(code)
     assert "secret" not in str(caught.value)
     assert "123456789012" not in str(caught.value)
@@ -48,27 +68,45 @@ def test_no_sentence_repeats_what_the_service_said_of_whom(code: str) -> None:
 def test_a_refusal_names_what_was_to_be_done() -> None:
     with pytest.raises(DeployError) as caught, translated("change the function's policy"):
         raise client_error("AccessDeniedException")
-    assert str(caught.value) == "these credentials may not change the function's policy: ask for that permission"
+    assert (
+        str(caught.value)
+        == "these credentials may not change the function's policy: ask for that permission"
+    )
 
 
 def test_what_is_missing_is_named_with_the_region_as_a_possible_reason() -> None:
-    with pytest.raises(MissingResource) as caught, translated("read the campaign", missing="a campaign of this id"):
+    with (
+        pytest.raises(MissingResource) as caught,
+        translated("read the campaign", missing="a campaign of this id"),
+    ):
         raise client_error("NotFoundException")
-    assert str(caught.value) == "expected a campaign of this id in this account and region, found none: check the name and --region"
+    assert (
+        str(caught.value)
+        == "expected a campaign of this id in this account and region, found none: check the name and --region"
+    )
 
 
 @pytest.mark.parametrize(
     ("error", "words"),
     [
         (botocore.exceptions.NoCredentialsError(), "valid AWS credentials"),
-        (botocore.exceptions.PartialCredentialsError(provider="env", cred_var="x"), "valid AWS credentials"),
+        (
+            botocore.exceptions.PartialCredentialsError(provider="env", cred_var="x"),
+            "valid AWS credentials",
+        ),
         (botocore.exceptions.ProfileNotFound(profile="secret"), "AWS_PROFILE"),
         (botocore.exceptions.NoRegionError(), "--region"),
-        (botocore.exceptions.EndpointConnectionError(endpoint_url="http://secret"), "cannot reach AWS"),
+        (
+            botocore.exceptions.EndpointConnectionError(endpoint_url="http://secret"),
+            "cannot reach AWS",
+        ),
         (botocore.exceptions.ConnectTimeoutError(endpoint_url="http://secret"), "cannot reach AWS"),
         (botocore.exceptions.ReadTimeoutError(endpoint_url="http://secret"), "cannot reach AWS"),
         (botocore.exceptions.ParamValidationError(report="secret"), "refuses a parameter"),
-        (botocore.exceptions.UnknownServiceError(service_name="secret", known_service_names="x"), "UnknownServiceError"),
+        (
+            botocore.exceptions.UnknownServiceError(service_name="secret", known_service_names="x"),
+            "UnknownServiceError",
+        ),
     ],
 )
 def test_what_fails_before_aws_answers_has_a_sentence_too(error: Exception, words: str) -> None:
@@ -80,7 +118,10 @@ def test_what_fails_before_aws_answers_has_a_sentence_too(error: Exception, word
 def test_an_answer_of_something_else_than_aws_is_one_sentence(error: Exception) -> None:
     with pytest.raises(DeployError) as caught, translated("list the campaigns"):
         raise error
-    assert str(caught.value) == "what answered is not the AWS service that was asked: check --endpoint-url, AWS_ENDPOINT_URL and proxies"
+    assert (
+        str(caught.value)
+        == "what answered is not the AWS service that was asked: check --endpoint-url, AWS_ENDPOINT_URL and proxies"
+    )
 
 
 def test_the_region_that_the_sentence_names_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -88,7 +129,9 @@ def test_the_region_that_the_sentence_names_is_read(monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("AWS_CONFIG_FILE", "/nonexistent")
     monkeypatch.setenv("AWS_REGION", "eu-central-1")
     assert open_client("lambda", region=None, endpoint_url=None).meta.region_name == "eu-central-1"
-    assert open_client("lambda", region="us-west-2", endpoint_url=None).meta.region_name == "us-west-2"
+    assert (
+        open_client("lambda", region="us-west-2", endpoint_url=None).meta.region_name == "us-west-2"
+    )
     monkeypatch.delenv("AWS_REGION")
     with pytest.raises(DeployError, match="set AWS_REGION"):
         open_client("lambda", region=None, endpoint_url=None)
@@ -127,7 +170,11 @@ def nonsense() -> Iterator[str]:
     ],
 )
 def test_a_service_that_is_not_awss_ends_in_one_sentence(
-    nonsense: str, words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    nonsense: str,
+    words: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "testing")

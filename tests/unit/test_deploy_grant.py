@@ -17,7 +17,13 @@ from segment_scorer.deploy.assign import Target
 from segment_scorer.deploy.aws import open_client
 from segment_scorer.deploy.errors import DeployError, MissingResource
 from segment_scorer.deploy.grant import find_function, grant, read_policy, require_grant, revoke
-from segment_scorer.deploy.statements import Function, Place, Statement, allow_connect, allow_pinpoint
+from segment_scorer.deploy.statements import (
+    Function,
+    Place,
+    Statement,
+    allow_connect,
+    allow_pinpoint,
+)
 
 PLACE = Place(partition="aws", region="us-east-1", account="123456789012")
 FUNCTION = Function(place=PLACE, name="scorer")
@@ -25,7 +31,15 @@ LIVE = Function(place=PLACE, name="scorer", qualifier="live")
 APPLICATION = "a" * 32
 CAMPAIGN = "c" * 32
 INSTANCE = "12345678-1234-1234-1234-123456789abc"
-ROLE = {"Statement": [{"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}]}
+ROLE = {
+    "Statement": [
+        {
+            "Effect": "Allow",
+            "Principal": {"Service": "lambda.amazonaws.com"},
+            "Action": "sts:AssumeRole",
+        }
+    ]
+}
 
 
 @pytest.fixture(autouse=True)
@@ -42,10 +56,18 @@ def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
 def lambda_client() -> Iterator[Any]:
     """Moto's Lambda with one function, `scorer`, from an image."""
     with mock_aws():
-        role = boto3.client("iam").create_role(RoleName="role", AssumeRolePolicyDocument=json.dumps(ROLE))["Role"]["Arn"]
+        role = boto3.client("iam").create_role(
+            RoleName="role", AssumeRolePolicyDocument=json.dumps(ROLE)
+        )["Role"]["Arn"]
         client = open_client("lambda", region=None, endpoint_url=None)
         image = "123456789012.dkr.ecr.us-east-1.amazonaws.com/scorer@sha256:" + "0" * 64
-        client.create_function(FunctionName="scorer", PackageType="Image", Code={"ImageUri": image}, Role=role, Timeout=15)
+        client.create_function(
+            FunctionName="scorer",
+            PackageType="Image",
+            Code={"ImageUri": image},
+            Role=role,
+            Timeout=15,
+        )
         yield client
 
 
@@ -61,11 +83,15 @@ def test_a_grant_is_what_the_policy_then_says(lambda_client: Any) -> None:
     statements = (*allow_pinpoint(PLACE, APPLICATION, CAMPAIGN), *allow_connect(PLACE, INSTANCE))
     change = grant(lambda_client, FUNCTION, statements)
     assert (change.done, change.unchanged, change.warnings) == (statements, (), ())
-    assert read_policy(lambda_client, FUNCTION) == [statement.decode(FUNCTION) for statement in statements]
+    assert read_policy(lambda_client, FUNCTION) == [
+        statement.decode(FUNCTION) for statement in statements
+    ]
     assert grant(lambda_client, FUNCTION, statements).unchanged == statements
 
 
-def test_revoking_leaves_no_statement_and_revoking_again_changes_nothing(lambda_client: Any) -> None:
+def test_revoking_leaves_no_statement_and_revoking_again_changes_nothing(
+    lambda_client: Any,
+) -> None:
     statements = allow_pinpoint(PLACE, APPLICATION)
     grant(lambda_client, FUNCTION, statements)
     assert len(revoke(lambda_client, FUNCTION, statements).done) == 2
@@ -73,34 +99,54 @@ def test_revoking_leaves_no_statement_and_revoking_again_changes_nothing(lambda_
     assert revoke(lambda_client, FUNCTION, statements).done == ()
 
 
-def test_a_function_that_does_not_exist_is_told_from_one_without_a_policy(lambda_client: Any) -> None:
+def test_a_function_that_does_not_exist_is_told_from_one_without_a_policy(
+    lambda_client: Any,
+) -> None:
     assert read_policy(lambda_client, FUNCTION) == []
     with pytest.raises(MissingResource) as caught:
         read_policy(lambda_client, Function(place=PLACE, name="nobody"))
-    assert str(caught.value).startswith("expected a function of this name, with this alias or version, in this account and region")
+    assert str(caught.value).startswith(
+        "expected a function of this name, with this alias or version, in this account and region"
+    )
 
 
 def test_credentials_of_another_account_are_refused(lambda_client: Any) -> None:
     with pytest.raises(DeployError) as caught:
-        find_function("arn:aws:lambda:us-east-1:999999999999:function:scorer", None, region=None, endpoint_url=None)
+        find_function(
+            "arn:aws:lambda:us-east-1:999999999999:function:scorer",
+            None,
+            region=None,
+            endpoint_url=None,
+        )
     assert "--function is an ARN of another account" in str(caught.value)
 
 
 def test_the_region_is_taken_from_an_arn(lambda_client: Any) -> None:
-    found = find_function("arn:aws:lambda:eu-west-1:123456789012:function:scorer:live", None, region=None, endpoint_url=None)
+    found = find_function(
+        "arn:aws:lambda:eu-west-1:123456789012:function:scorer:live",
+        None,
+        region=None,
+        endpoint_url=None,
+    )
     assert (found.place.region, found.qualifier) == ("eu-west-1", "live")
 
 
-def test_the_verb_prints_the_policy_and_a_second_run_adds_nothing(lambda_client: Any, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_verb_prints_the_policy_and_a_second_run_adds_nothing(
+    lambda_client: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["grant", "--function", "scorer", "--connect-instance", INSTANCE]) == 0
     printed = capsys.readouterr()
-    assert json.loads(printed.out)["Statement"] == [allow_connect(PLACE, INSTANCE)[0].decode(FUNCTION)]
+    assert json.loads(printed.out)["Statement"] == [
+        allow_connect(PLACE, INSTANCE)[0].decode(FUNCTION)
+    ]
     assert "1 added, 0 there already" in printed.err
     assert main(["grant", "--function", "scorer", "--connect-instance", INSTANCE]) == 0
     assert "0 added, 1 there already" in capsys.readouterr().err
 
 
-def test_the_verb_names_a_missing_function_in_one_sentence(lambda_client: Any, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_verb_names_a_missing_function_in_one_sentence(
+    lambda_client: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["grant", "--function", "nobody", "--all-applications"]) == 1
     error = capsys.readouterr().err
     assert error.startswith("segment-scorer grant: expected a function of this name")
@@ -108,9 +154,16 @@ def test_the_verb_names_a_missing_function_in_one_sentence(lambda_client: Any, c
 
 
 @pytest.mark.parametrize(
-    "scope", [[], ["--all-applications", "--application-id", APPLICATION], ["--connect-instance", INSTANCE, "--campaign-id", CAMPAIGN]]
+    "scope",
+    [
+        [],
+        ["--all-applications", "--application-id", APPLICATION],
+        ["--connect-instance", INSTANCE, "--campaign-id", CAMPAIGN],
+    ],
 )
-def test_the_verb_refuses_no_scope_and_two(scope: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_verb_refuses_no_scope_and_two(
+    scope: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["grant", "--function", "scorer", *scope]) == 1
     assert "expected one of --application-id" in capsys.readouterr().err
 
@@ -120,21 +173,56 @@ def test_a_dry_run_shows_the_calls_of_both_verbs_and_needs_no_credentials(
 ) -> None:
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     (statement,) = allow_pinpoint(PLACE, APPLICATION, CAMPAIGN)
-    options = ["--function", LIVE.arn, "--application-id", APPLICATION, "--campaign-id", CAMPAIGN, "--dry-run"]
+    options = [
+        "--function",
+        LIVE.arn,
+        "--application-id",
+        APPLICATION,
+        "--campaign-id",
+        CAMPAIGN,
+        "--dry-run",
+    ]
     assert main(["grant", *options]) == 0
     assert json.loads(capsys.readouterr().out) == {
-        "calls": [{"service": "lambda", "operation": "AddPermission", "parameters": statement.parameters(LIVE)}],
+        "calls": [
+            {
+                "service": "lambda",
+                "operation": "AddPermission",
+                "parameters": statement.parameters(LIVE),
+            }
+        ],
         "policy": {"Version": "2012-10-17", "Statement": [statement.decode(LIVE)]},
     }
     assert main(["revoke", *options]) == 0
     assert json.loads(capsys.readouterr().out)["calls"] == [
-        {"service": "lambda", "operation": "RemovePermission", "parameters": {**LIVE.parameters(), "StatementId": statement.sid}}
+        {
+            "service": "lambda",
+            "operation": "RemovePermission",
+            "parameters": {**LIVE.parameters(), "StatementId": statement.sid},
+        }
     ]
 
 
-def test_a_dry_run_refuses_a_region_that_is_not_the_arns(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["grant", "--function", LIVE.arn, "--all-applications", "--region", "eu-west-1", "--dry-run"]) == 1
-    assert "--function is an ARN of another region; set --region to match" in capsys.readouterr().err
+def test_a_dry_run_refuses_a_region_that_is_not_the_arns(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert (
+        main(
+            [
+                "grant",
+                "--function",
+                LIVE.arn,
+                "--all-applications",
+                "--region",
+                "eu-west-1",
+                "--dry-run",
+            ]
+        )
+        == 1
+    )
+    assert (
+        "--function is an ARN of another region; set --region to match" in capsys.readouterr().err
+    )
 
 
 def configured(stubber: Stubber, function: Function = LIVE, timeout: int = 15) -> None:
@@ -142,7 +230,11 @@ def configured(stubber: Stubber, function: Function = LIVE, timeout: int = 15) -
 
 
 def holds(stubber: Stubber, statements: list[dict[str, Any]], function: Function = LIVE) -> None:
-    stubber.add_response("get_policy", {"Policy": json.dumps({"Version": "2012-10-17", "Statement": statements})}, function.parameters())
+    stubber.add_response(
+        "get_policy",
+        {"Policy": json.dumps({"Version": "2012-10-17", "Statement": statements})},
+        function.parameters(),
+    )
 
 
 def test_granting_twice_makes_no_second_call(stubbed: tuple[Any, Stubber]) -> None:
@@ -159,10 +251,14 @@ def test_a_timeout_above_the_hosts_is_warned_of(stubbed: tuple[Any, Stubber]) ->
     (statement,) = allow_connect(PLACE, INSTANCE)
     configured(stubber, timeout=16)
     holds(stubber, [statement.decode(LIVE)])
-    assert grant(client, LIVE, [statement]).warnings == ("the function's Timeout is above 15 s, at which Pinpoint gives up: lower it",)
+    assert grant(client, LIVE, [statement]).warnings == (
+        "the function's Timeout is above 15 s, at which Pinpoint gives up: lower it",
+    )
 
 
-def test_a_statement_of_our_name_that_says_something_else_is_not_overwritten(stubbed: tuple[Any, Stubber]) -> None:
+def test_a_statement_of_our_name_that_says_something_else_is_not_overwritten(
+    stubbed: tuple[Any, Stubber],
+) -> None:
     client, stubber = stubbed
     (statement,) = allow_connect(PLACE, INSTANCE)
     configured(stubber)
@@ -171,17 +267,23 @@ def test_a_statement_of_our_name_that_says_something_else_is_not_overwritten(stu
         grant(client, LIVE, [statement])
 
 
-def test_when_the_second_statement_is_throttled_the_first_is_taken_back(stubbed: tuple[Any, Stubber]) -> None:
+def test_when_the_second_statement_is_throttled_the_first_is_taken_back(
+    stubbed: tuple[Any, Stubber],
+) -> None:
     client, stubber = stubbed
     first, second = allow_pinpoint(PLACE, APPLICATION)
     configured(stubber)
     holds(stubber, [])
     stubber.add_response("add_permission", {}, first.parameters(LIVE))
-    stubber.add_client_error("add_permission", "TooManyRequestsException", expected_params=second.parameters(LIVE))
+    stubber.add_client_error(
+        "add_permission", "TooManyRequestsException", expected_params=second.parameters(LIVE)
+    )
     stubber.add_response("remove_permission", {}, {**LIVE.parameters(), "StatementId": first.sid})
     with pytest.raises(DeployError) as caught:
         grant(client, LIVE, [first, second])
-    assert str(caught.value) == ("AWS asks for fewer calls: wait a minute and run the same command again; the part that was done is undone")
+    assert str(caught.value) == (
+        "AWS asks for fewer calls: wait a minute and run the same command again; the part that was done is undone"
+    )
 
 
 def test_when_undoing_fails_too_the_error_says_what_stands(stubbed: tuple[Any, Stubber]) -> None:
@@ -194,7 +296,9 @@ def test_when_undoing_fails_too_the_error_says_what_stands(stubbed: tuple[Any, S
     stubber.add_client_error("remove_permission", "ServiceException")
     with pytest.raises(DeployError) as caught:
         grant(client, LIVE, [first, second])
-    assert str(caught.value).endswith("undoing failed too: 1 of 2 statements stand changed, the first ones")
+    assert str(caught.value).endswith(
+        "undoing failed too: 1 of 2 statements stand changed, the first ones"
+    )
 
 
 def test_when_the_first_call_fails_nothing_has_changed(stubbed: tuple[Any, Stubber]) -> None:
@@ -224,16 +328,34 @@ def test_revoking_leaves_a_stacks_statement_and_says_so(stubbed: tuple[Any, Stub
     holds(stubber, [{**statement.decode(LIVE), "Sid": "a-stack-made-this"}])
     change = revoke(client, LIVE, [statement])
     assert change.done == ()
-    assert change.warnings == ("a statement of another name, perhaps a stack's, still allows it and was left alone",)
+    assert change.warnings == (
+        "a statement of another name, perhaps a stack's, still allows it and was left alone",
+    )
 
 
 @pytest.mark.parametrize(
     ("target", "held", "enough"),
     [
-        (Target(application_id=APPLICATION, campaign_id=CAMPAIGN), allow_pinpoint(PLACE, APPLICATION, CAMPAIGN), True),
-        (Target(application_id=APPLICATION, campaign_id=CAMPAIGN), allow_pinpoint(PLACE, APPLICATION)[1:], True),
-        (Target(application_id=APPLICATION, campaign_id=CAMPAIGN), allow_pinpoint(PLACE, APPLICATION)[:1], False),
-        (Target(application_id=APPLICATION, campaign_id=CAMPAIGN), allow_pinpoint(PLACE, APPLICATION, "d" * 32), False),
+        (
+            Target(application_id=APPLICATION, campaign_id=CAMPAIGN),
+            allow_pinpoint(PLACE, APPLICATION, CAMPAIGN),
+            True,
+        ),
+        (
+            Target(application_id=APPLICATION, campaign_id=CAMPAIGN),
+            allow_pinpoint(PLACE, APPLICATION)[1:],
+            True,
+        ),
+        (
+            Target(application_id=APPLICATION, campaign_id=CAMPAIGN),
+            allow_pinpoint(PLACE, APPLICATION)[:1],
+            False,
+        ),
+        (
+            Target(application_id=APPLICATION, campaign_id=CAMPAIGN),
+            allow_pinpoint(PLACE, APPLICATION, "d" * 32),
+            False,
+        ),
         (Target(application_id=APPLICATION), allow_pinpoint(PLACE, APPLICATION), True),
         (Target(application_id=APPLICATION), allow_pinpoint(PLACE), True),
         (Target(application_id=APPLICATION), allow_pinpoint(PLACE, APPLICATION)[:1], False),
@@ -247,11 +369,17 @@ def test_a_hook_that_pinpoint_may_not_call_is_refused_before_it_is_set(
 ) -> None:
     client, stubber = stubbed
     holds(stubber, [{"Sid": "another", "Effect": "Allow"}, *(one.decode(LIVE) for one in held)])
-    with nullcontext() if enough else pytest.raises(DeployError, match="run segment-scorer grant for it first"):
+    with (
+        nullcontext()
+        if enough
+        else pytest.raises(DeployError, match="run segment-scorer grant for it first")
+    ):
         require_grant(client, LIVE, target.sources)
 
 
-@pytest.mark.parametrize(("absent", "word"), [("AWS_ACCESS_KEY_ID", "credentials"), ("AWS_DEFAULT_REGION", "--region")])
+@pytest.mark.parametrize(
+    ("absent", "word"), [("AWS_ACCESS_KEY_ID", "credentials"), ("AWS_DEFAULT_REGION", "--region")]
+)
 def test_missing_credentials_or_region_are_one_sentence(
     absent: str, word: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -15,14 +15,19 @@ PRINCIPAL = "pinpoint.us-east-1.amazonaws.com"
 BASE = "arn:aws:mobiletargeting:us-east-1:123456789012:"
 SOURCE = f"{BASE}apps/{'a' * 32}"
 OTHER = f"{BASE}apps/{'b' * 32}"
-CALL = Call(principal=PRINCIPAL, resource=FUNCTION.arn, source_account="123456789012", source_arn=SOURCE)
+CALL = Call(
+    principal=PRINCIPAL, resource=FUNCTION.arn, source_account="123456789012", source_arn=SOURCE
+)
 ALLOW: dict[str, Any] = {
     "Sid": "one",
     "Effect": "Allow",
     "Principal": {"Service": PRINCIPAL},
     "Action": "lambda:InvokeFunction",
     "Resource": FUNCTION.arn,
-    "Condition": {"StringEquals": {"AWS:SourceAccount": "123456789012"}, "ArnLike": {"AWS:SourceArn": SOURCE}},
+    "Condition": {
+        "StringEquals": {"AWS:SourceAccount": "123456789012"},
+        "ArnLike": {"AWS:SourceArn": SOURCE},
+    },
 }
 DENY = {**ALLOW, "Effect": "Deny"}
 # What no reader of policies expects, and what must not end in a TypeError.
@@ -96,7 +101,9 @@ CONDITIONS: list[tuple[dict[str, Any], bool]] = [
 
 
 @pytest.mark.parametrize(("condition", "allowed"), CONDITIONS)
-def test_an_allow_counts_only_under_a_condition_that_holds(condition: dict[str, Any], allowed: bool) -> None:
+def test_an_allow_counts_only_under_a_condition_that_holds(
+    condition: dict[str, Any], allowed: bool
+) -> None:
     assert permits([{**ALLOW, "Condition": condition}], CALL) is allowed
 
 
@@ -129,7 +136,9 @@ def test_an_allow_counts_only_under_a_condition_that_holds(condition: dict[str, 
         ("Resource", f"{FUNCTION.arn}2", False),
     ],
 )
-def test_an_allow_counts_only_for_its_principal_action_and_function(part: str, value: Any, allowed: bool) -> None:
+def test_an_allow_counts_only_for_its_principal_action_and_function(
+    part: str, value: Any, allowed: bool
+) -> None:
     assert permits([{**ALLOW, part: value}], CALL) is allowed
 
 
@@ -154,12 +163,20 @@ def test_an_allow_without_one_of_its_parts_does_not_count(part: str) -> None:
         ({**DENY, "Resource": f"{FUNCTION.arn}2"}, True),
         ({**DENY, "Condition": source("ArnLike", OTHER)}, True),
         ({**DENY, "Condition": source("ArnNotLike", SOURCE)}, True),
-        ({**DENY, "Condition": source("StringNotEquals", "123456789012", "aws:SourceAccount")}, True),
-        ({**DENY, "Condition": source("Bool", "true", "aws:ViaAWSService")}, False),  # cannot be told: no is the safe answer
+        (
+            {**DENY, "Condition": source("StringNotEquals", "123456789012", "aws:SourceAccount")},
+            True,
+        ),
+        (
+            {**DENY, "Condition": source("Bool", "true", "aws:ViaAWSService")},
+            False,
+        ),  # cannot be told: no is the safe answer
         ({**DENY, "Condition": {**source("Null", "false"), **source("ArnLike", OTHER)}}, True),
     ],
 )
-def test_a_deny_wins_over_an_allow_unless_it_is_about_something_else(deny: dict[str, Any], allowed: bool) -> None:
+def test_a_deny_wins_over_an_allow_unless_it_is_about_something_else(
+    deny: dict[str, Any], allowed: bool
+) -> None:
     assert permits([ALLOW, deny], CALL) is allowed
     assert permits([deny, ALLOW], CALL) is allowed
 
@@ -177,6 +194,11 @@ def test_no_statement_permits_nothing() -> None:
 
 def test_what_grant_writes_permits_what_it_is_for_and_nothing_else() -> None:
     application, within = (one.decode(FUNCTION) for one in allow_pinpoint(PLACE, "a" * 32))
-    campaign = Call(principal=PRINCIPAL, resource=FUNCTION.arn, source_account=PLACE.account, source_arn=f"{SOURCE}/campaigns/{'c' * 32}")
+    campaign = Call(
+        principal=PRINCIPAL,
+        resource=FUNCTION.arn,
+        source_account=PLACE.account,
+        source_arn=f"{SOURCE}/campaigns/{'c' * 32}",
+    )
     assert (permits([application], CALL), permits([within], CALL)) == (True, False)
     assert (permits([application], campaign), permits([within], campaign)) == (False, True)

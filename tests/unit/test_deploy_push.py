@@ -18,10 +18,10 @@ import pytest
 from moto import mock_aws
 
 from segment_scorer.deploy.errors import DeployError
-from tools.release.push import Image, choose_tags, credentials, inspect_image, push_image
-from tools.release.registry import Repository, explain_status, open_repository, parse_manifest
 from tools.image.build import VARIANTS, read_revision
 from tools.image.engine import Engine
+from tools.release.push import Image, choose_tags, credentials, inspect_image, push_image
+from tools.release.registry import Repository, explain_status, open_repository, parse_manifest
 
 ROOT = Path(__file__).parents[2]
 CONFIG = "sha256:" + "1" * 64
@@ -60,7 +60,9 @@ class Registry(BaseHTTPRequestHandler):
         status = self.status or (200 if body else 404)
         self.send_response(status)
         self.end_headers()
-        self.wfile.write(body if status == 200 and body else b'{"errors": [{"code": "MANIFEST_UNKNOWN"}]}')
+        self.wfile.write(
+            body if status == 200 and body else b'{"errors": [{"code": "MANIFEST_UNKNOWN"}]}'
+        )
 
     def do_PUT(self) -> None:
         self.manifests[self.path] = self.rfile.read(int(self.headers["Content-Length"]))
@@ -86,7 +88,12 @@ def engine(tmp_path: Path) -> Engine:
     script.write_text(f"#!{sys.executable}\n{ENGINE}")
     script.chmod(0o755)
     return Engine(
-        program=str(script), environ={"LOG": str(tmp_path / "log"), "MANIFEST": manifest(CONFIG).decode(), "PATH": "/usr/bin:/bin"}
+        program=str(script),
+        environ={
+            "LOG": str(tmp_path / "log"),
+            "MANIFEST": manifest(CONFIG).decode(),
+            "PATH": "/usr/bin:/bin",
+        },
     )
 
 
@@ -108,14 +115,18 @@ def test_a_free_repository_gets_both_tags_and_the_digest_is_that_of_the_manifest
     assert pushed(engine) == ["1.2.3-0123456789ab", "1.2.3"]
 
 
-def test_pushing_the_same_image_again_pushes_nothing(registry: tuple[Repository, Any], engine: Engine) -> None:
+def test_pushing_the_same_image_again_pushes_nothing(
+    registry: tuple[Repository, Any], engine: Engine
+) -> None:
     repository, _ = registry
     first = push_image(engine, IMAGE, repository)
     assert push_image(engine, IMAGE, repository) == first
     assert len(pushed(engine)) == 2
 
 
-def test_a_taken_revision_tag_is_never_moved_and_nothing_is_pushed(registry: tuple[Repository, Any], engine: Engine) -> None:
+def test_a_taken_revision_tag_is_never_moved_and_nothing_is_pushed(
+    registry: tuple[Repository, Any], engine: Engine
+) -> None:
     repository, handler = registry
     path = "/v2/team/scorer/manifests/1.2.3-0123456789ab"
     handler.manifests[path] = manifest(OTHER)
@@ -135,23 +146,36 @@ def test_a_taken_version_tag_stays_where_it_is(
     assert "1.2.3 stays on the image it names" in capsys.readouterr().err
 
 
-def test_somebody_elses_push_at_the_same_moment_is_found_out(registry: tuple[Repository, Any], engine: Engine) -> None:
-    theirs = Engine(program=engine.program, environ={**engine.environ, "MANIFEST": manifest(OTHER).decode()})
+def test_somebody_elses_push_at_the_same_moment_is_found_out(
+    registry: tuple[Repository, Any], engine: Engine
+) -> None:
+    theirs = Engine(
+        program=engine.program, environ={**engine.environ, "MANIFEST": manifest(OTHER).decode()}
+    )
     with pytest.raises(DeployError, match="names another image by the tag just pushed"):
         push_image(theirs, IMAGE, registry[0])
 
 
-def test_a_list_of_images_is_refused_since_lambda_takes_none(registry: tuple[Repository, Any], engine: Engine) -> None:
+def test_a_list_of_images_is_refused_since_lambda_takes_none(
+    registry: tuple[Repository, Any], engine: Engine
+) -> None:
     body = json.dumps({"schemaVersion": 2, "manifests": []})
     lists = Engine(program=engine.program, environ={**engine.environ, "MANIFEST": body})
-    image = Image(name="x", config="sha256:" + hashlib.sha256(body.encode()).hexdigest(), tags=("1-0123456",))
+    image = Image(
+        name="x", config="sha256:" + hashlib.sha256(body.encode()).hexdigest(), tags=("1-0123456",)
+    )
     with pytest.raises(DeployError, match="the registry holds a list, which Lambda does not take"):
         push_image(lists, image, registry[0])
 
 
-def test_an_engine_that_fails_is_one_sentence(registry: tuple[Repository, Any], engine: Engine) -> None:
+def test_an_engine_that_fails_is_one_sentence(
+    registry: tuple[Repository, Any], engine: Engine
+) -> None:
     broken = Engine(program=engine.program, environ={**engine.environ, "BREAK": "1"})
-    with pytest.raises(DeployError, match="could not push, and says why above; tags pushed before this one stand, none was moved"):
+    with pytest.raises(
+        DeployError,
+        match="could not push, and says why above; tags pushed before this one stand, none was moved",
+    ):
         push_image(broken, IMAGE, registry[0])
 
 
@@ -159,27 +183,53 @@ def test_an_engine_that_fails_is_one_sentence(registry: tuple[Repository, Any], 
     ("labels", "tags"),
     [
         ({"version": "0.1.0", "revision": COMMIT}, ("0.1.0-0123456789ab", "0.1.0")),
-        ({"version": "0.1.0", "revision": COMMIT + "-dirty-0123456789ab"}, ("0.1.0-0123456789ab-dirty-111111111111",)),
+        (
+            {"version": "0.1.0", "revision": COMMIT + "-dirty-0123456789ab"},
+            ("0.1.0-0123456789ab-dirty-111111111111",),
+        ),
     ],
 )
-def test_tags_say_version_and_revision_and_for_a_changed_tree_the_image_too(labels: dict[str, str], tags: tuple[str, ...]) -> None:
+def test_tags_say_version_and_revision_and_for_a_changed_tree_the_image_too(
+    labels: dict[str, str], tags: tuple[str, ...]
+) -> None:
     named = {f"org.opencontainers.image.{name}": value for name, value in labels.items()}
     assert choose_tags(named, CONFIG) == tags
     assert choose_tags(named, CONFIG, "service") == tuple(f"{tag}-service" for tag in tags)
 
 
-@pytest.mark.parametrize("labels", [{}, {"version": "0.1.0", "revision": "unknown"}, {"version": "", "revision": COMMIT}])
-def test_an_image_that_does_not_know_what_it_was_built_from_is_refused(labels: dict[str, str]) -> None:
-    with pytest.raises(DeployError, match="expected the image's labels to name version and git revision"):
-        choose_tags({f"org.opencontainers.image.{name}": value for name, value in labels.items()}, CONFIG)
+@pytest.mark.parametrize(
+    "labels", [{}, {"version": "0.1.0", "revision": "unknown"}, {"version": "", "revision": COMMIT}]
+)
+def test_an_image_that_does_not_know_what_it_was_built_from_is_refused(
+    labels: dict[str, str],
+) -> None:
+    with pytest.raises(
+        DeployError, match="expected the image's labels to name version and git revision"
+    ):
+        choose_tags(
+            {f"org.opencontainers.image.{name}": value for name, value in labels.items()}, CONFIG
+        )
 
 
 def test_an_image_is_known_by_its_own_labels(engine: Engine) -> None:
-    labels = {"org.opencontainers.image.version": "1.2.3", "org.opencontainers.image.revision": COMMIT}
+    labels = {
+        "org.opencontainers.image.version": "1.2.3",
+        "org.opencontainers.image.revision": COMMIT,
+    }
     for id_ in (CONFIG, CONFIG.removeprefix("sha256:")):  # docker says one, podman the other
-        environ = {**engine.environ, "INSPECT": json.dumps([{"Id": id_, "Config": {"Labels": labels}}])}
-        assert inspect_image(Engine(program=engine.program, environ=environ), IMAGE.name, revision=COMMIT) == IMAGE
-    with pytest.raises(DeployError, match="expected a built image segment-scorer:function; run `make image` first"):
+        environ = {
+            **engine.environ,
+            "INSPECT": json.dumps([{"Id": id_, "Config": {"Labels": labels}}]),
+        }
+        assert (
+            inspect_image(
+                Engine(program=engine.program, environ=environ), IMAGE.name, revision=COMMIT
+            )
+            == IMAGE
+        )
+    with pytest.raises(
+        DeployError, match="expected a built image segment-scorer:function; run `make image` first"
+    ):
         inspect_image(engine, IMAGE.name, revision=COMMIT)
 
 
@@ -192,13 +242,25 @@ def test_an_image_is_known_by_its_own_labels(engine: Engine) -> None:
         (f"{COMMIT}-dirty-0123456789ab", f"{COMMIT}-dirty-0123456789ac"),
     ],
 )
-def test_an_image_of_another_state_of_the_tree_is_refused(image: str, tree: str, engine: Engine) -> None:
-    labels = {"org.opencontainers.image.version": "1.2.3", "org.opencontainers.image.revision": image}
+def test_an_image_of_another_state_of_the_tree_is_refused(
+    image: str, tree: str, engine: Engine
+) -> None:
+    labels = {
+        "org.opencontainers.image.version": "1.2.3",
+        "org.opencontainers.image.revision": image,
+    }
     inspected = Engine(
-        program=engine.program, environ={**engine.environ, "INSPECT": json.dumps([{"Id": CONFIG, "Config": {"Labels": labels}}])}
+        program=engine.program,
+        environ={
+            **engine.environ,
+            "INSPECT": json.dumps([{"Id": CONFIG, "Config": {"Labels": labels}}]),
+        },
     )
     assert inspect_image(inspected, IMAGE.name, revision=image).config == CONFIG
-    with pytest.raises(DeployError, match="expected an image of the tree as it stands, and this one was built from another state of it"):
+    with pytest.raises(
+        DeployError,
+        match="expected an image of the tree as it stands, and this one was built from another state of it",
+    ):
         inspect_image(inspected, IMAGE.name, revision=tree)
 
 
@@ -212,12 +274,19 @@ def test_an_image_of_another_state_of_the_tree_is_refused(image: str, tree: str,
     ],
 )
 def test_the_same_environment_builds_and_pushes_the_same_image(
-    choice: dict[str, str], suffix: str, registry: tuple[Repository, type[Registry]], engine: Engine, tmp_path: Path
+    choice: dict[str, str],
+    suffix: str,
+    registry: tuple[Repository, type[Registry]],
+    engine: Engine,
+    tmp_path: Path,
 ) -> None:
     name = f"segment-scorer:{suffix.removeprefix('-') or 'function'}"
     Path(engine.program).rename(tmp_path / "docker")
     revision = read_revision()
-    labels = {"org.opencontainers.image.version": "1.2.3", "org.opencontainers.image.revision": revision}
+    labels = {
+        "org.opencontainers.image.version": "1.2.3",
+        "org.opencontainers.image.revision": revision,
+    }
     environ = {
         **{key: value for key, value in os.environ.items() if key not in VARIANTS},
         **engine.environ,
@@ -228,20 +297,31 @@ def test_the_same_environment_builds_and_pushes_the_same_image(
         "KNOWN": "base",
         "INSPECT": json.dumps([{"Id": CONFIG, "Config": {"Labels": labels}}]),
     }
-    built = subprocess.run([sys.executable, "-m", "tools.image.build"], cwd=ROOT, env=environ, capture_output=True, text=True, check=False)
+    built = subprocess.run(
+        [sys.executable, "-m", "tools.image.build"],
+        cwd=ROOT,
+        env=environ,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert built.returncode == 0, built.stderr
     words = [json.loads(line) for line in (tmp_path / "log").read_text().splitlines()]
     (build,) = (each for each in words if each[0] == "build")
     assert build[build.index("--tag") + 1] == name
     repository, handler = registry
     push = [sys.executable, "-m", "tools.release.push", "--repository", repository.address]
-    done = subprocess.run(push, cwd=ROOT, env={**environ, "KNOWN": name}, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        push, cwd=ROOT, env={**environ, "KNOWN": name}, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
     tags = choose_tags(labels, CONFIG)
     assert set(handler.manifests) == {f"/v2/team/scorer/manifests/{tag}{suffix}" for tag in tags}
 
 
-@pytest.mark.parametrize("text", ["", "scorer", "host/name:tag", "host/name@sha256:0", "HOST/Name", "https://host/name"])
+@pytest.mark.parametrize(
+    "text", ["", "scorer", "host/name:tag", "host/name@sha256:0", "HOST/Name", "https://host/name"]
+)
 def test_a_repository_is_a_host_and_a_name_without_a_tag(text: str) -> None:
     with pytest.raises(DeployError, match="expected REPOSITORY to be HOST/NAME without a tag"):
         open_repository(text)
@@ -249,7 +329,8 @@ def test_a_repository_is_a_host_and_a_name_without_a_tag(text: str) -> None:
 
 def test_only_registries_on_this_machine_are_spoken_to_in_plain_http() -> None:
     assert [
-        Repository(host=host, name="n").is_loopback for host in ("localhost:5000", "127.0.0.1:5000", "example.com", "127.0.0.1.example.com")
+        Repository(host=host, name="n").is_loopback
+        for host in ("localhost:5000", "127.0.0.1:5000", "example.com", "127.0.0.1.example.com")
     ] == [
         True,
         True,
@@ -258,7 +339,9 @@ def test_only_registries_on_this_machine_are_spoken_to_in_plain_http() -> None:
     ]
 
 
-def test_ecr_is_logged_in_to_with_the_aws_credentials_and_the_hosts_region(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ecr_is_logged_in_to_with_the_aws_credentials_and_the_hosts_region(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     with mock_aws():
         boto3.client("ecr", region_name="eu-west-1").create_repository(repositoryName="scorer")
@@ -271,15 +354,23 @@ def test_ecr_is_logged_in_to_with_the_aws_credentials_and_the_hosts_region(monke
     assert not file.exists()
 
 
-@pytest.mark.parametrize(("status", "words"), [(401, "asks for a login"), (403, "asks for a login"), (503, "HTTP status 503")])
-def test_a_registry_that_refuses_is_one_sentence(registry: tuple[Repository, Any], status: int, words: str) -> None:
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [(401, "asks for a login"), (403, "asks for a login"), (503, "HTTP status 503")],
+)
+def test_a_registry_that_refuses_is_one_sentence(
+    registry: tuple[Repository, Any], status: int, words: str
+) -> None:
     registry[1].status = status
     with pytest.raises(DeployError, match=words):
         registry[0].read_manifest("1.2.3")
 
 
 def test_a_missing_repository_in_ecr_says_what_to_do() -> None:
-    assert explain_status(404) == "expected the repository to exist in ECR: create it first (docs/deploy.md, step 2)"
+    assert (
+        explain_status(404)
+        == "expected the repository to exist in ECR: create it first (docs/deploy.md, step 2)"
+    )
 
 
 def test_a_registry_that_is_not_there_is_one_sentence() -> None:

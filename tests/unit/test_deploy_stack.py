@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import pytest
 
 from segment_scorer.deploy.errors import DeployError
+from tests.templates import TEMPLATE, load_template
 from tools.release.redeploy import Step, plan_steps, run_steps
 from tools.release.stack import derive_revision, make_command, read_parameters
-from tests.templates import TEMPLATE, load_template
 
 REPOSITORY = "123456789012.dkr.ecr.us-east-1.amazonaws.com/team/scorer"
 IMAGE = f"{REPOSITORY}@sha256:{'0' * 64}"
@@ -34,17 +34,29 @@ def test_the_stack_goes_to_the_region_that_holds_the_image_unless_told() -> None
         assert command[command.index("--region") + 1] == region
 
 
-def test_the_revision_changes_with_template_image_and_parameter_within_the_characters_that_sam_reads() -> None:
+def test_the_revision_changes_with_template_image_and_parameter_within_the_characters_that_sam_reads() -> (
+    None
+):
     sized = {"MemorySize": "2048"}
-    revisions = [derive_revision(b"", IMAGE, {}), derive_revision(b" ", IMAGE, {}), derive_revision(b"", OTHER, {})]
+    revisions = [
+        derive_revision(b"", IMAGE, {}),
+        derive_revision(b" ", IMAGE, {}),
+        derive_revision(b"", OTHER, {}),
+    ]
     revisions.append(derive_revision(b"", IMAGE, sized))
     assert len({revision[:10] for revision in revisions}) == 4
-    assert derive_revision(b"", IMAGE, {"A": "1", "B": "2"}) == derive_revision(b"", IMAGE, {"B": "2", "A": "1"})
+    assert derive_revision(b"", IMAGE, {"A": "1", "B": "2"}) == derive_revision(
+        b"", IMAGE, {"B": "2", "A": "1"}
+    )
     assert all(revision.isalnum() for revision in revisions)
 
 
 def test_every_parameter_that_is_needed_is_given() -> None:
-    needed = {name for name, parameter in load_template()["Parameters"].items() if "Default" not in parameter}
+    needed = {
+        name
+        for name, parameter in load_template()["Parameters"].items()
+        if "Default" not in parameter
+    }
     assert needed == {"ImageUri", "Revision"}
 
 
@@ -53,9 +65,19 @@ def test_every_parameter_that_is_needed_is_given() -> None:
     [
         ("1scorer", IMAGE, {}, "expected STACK to be a stack's name"),
         ("", IMAGE, {}, "expected STACK to be a stack's name"),
-        ("scorer", f"{REPOSITORY}:latest", {}, "expected IMAGE to be an image in ECR by its digest"),
+        (
+            "scorer",
+            f"{REPOSITORY}:latest",
+            {},
+            "expected IMAGE to be an image in ECR by its digest",
+        ),
         ("scorer", "127.0.0.1:5000/scorer@sha256:" + "0" * 64, {}, "Lambda pulls from ECR only"),
-        ("scorer", IMAGE, {"Revision": "1"}, "expected parameters other than ImageUri and Revision"),
+        (
+            "scorer",
+            IMAGE,
+            {"Revision": "1"},
+            "expected parameters other than ImageUri and Revision",
+        ),
         (
             "scorer",
             IMAGE,
@@ -70,7 +92,9 @@ def test_every_parameter_that_is_needed_is_given() -> None:
         ),
     ],
 )
-def test_what_cannot_be_deployed_is_refused_before_sam_starts(stack: str, image: str, parameters: dict[str, str], words: str) -> None:
+def test_what_cannot_be_deployed_is_refused_before_sam_starts(
+    stack: str, image: str, parameters: dict[str, str], words: str
+) -> None:
     with pytest.raises(DeployError, match=words):
         make_command(stack, image, parameters)
 
@@ -79,11 +103,18 @@ def test_what_cannot_be_deployed_is_refused_before_sam_starts(stack: str, image:
 def test_parameters_are_names_with_values(given: list[str]) -> None:
     with pytest.raises(DeployError, match="expected every parameter as Name=value"):
         read_parameters(given)
-    assert read_parameters(["ScorerTarget=dns:///a=b", "SegmentBucket="]) == {"ScorerTarget": "dns:///a=b", "SegmentBucket": ""}
+    assert read_parameters(["ScorerTarget=dns:///a=b", "SegmentBucket="]) == {
+        "ScorerTarget": "dns:///a=b",
+        "SegmentBucket": "",
+    }
 
 
 def steps(*, retrain: bool = True, environ: dict[str, str] | None = None) -> list[Step]:
-    data = {"endpoints": ["a.jsonl.gz", "b.jsonl.gz"], "outcomes": "o.csv"} if retrain else {"endpoints": [], "outcomes": None}
+    data = (
+        {"endpoints": ["a.jsonl.gz", "b.jsonl.gz"], "outcomes": "o.csv"}
+        if retrain
+        else {"endpoints": [], "outcomes": None}
+    )
     return plan_steps("scorer", REPOSITORY, parameters=["MemorySize=2048"], environ=environ, **data)  # type: ignore[arg-type]
 
 
@@ -97,7 +128,11 @@ class Recorder:
 
     def __call__(self, command: Sequence[str]) -> subprocess.CompletedProcess[str]:
         self.commands.append(list(command))
-        return subprocess.CompletedProcess(command, next(self.statuses), stdout=self.printed if "tools.release.push" in command else None)
+        return subprocess.CompletedProcess(
+            command,
+            next(self.statuses),
+            stdout=self.printed if "tools.release.push" in command else None,
+        )
 
 
 def test_a_redeploy_retrains_tests_pushes_and_deploys_what_was_pushed() -> None:
@@ -105,15 +140,33 @@ def test_a_redeploy_retrains_tests_pushes_and_deploys_what_was_pushed() -> None:
     assert run_steps(steps(), run) == OTHER
     train, image_test, push, deploy = run.commands
     assert train[2:] == [
-        *("segment_scorer.cli.main", "train", "--endpoints", "a.jsonl.gz", "b.jsonl.gz", "--outcomes", "o.csv"),
+        *(
+            "segment_scorer.cli.main",
+            "train",
+            "--endpoints",
+            "a.jsonl.gz",
+            "b.jsonl.gz",
+            "--outcomes",
+            "o.csv",
+        ),
         *("--out", "model/artifact", "--against", "model/artifact", "--reserve", "0.2"),
     ]
     assert image_test == ["make", "image-test"]
     assert push[2:] == ["tools.release.push", "--repository", REPOSITORY]
-    assert deploy[2:] == ["tools.release.stack", "--stack", "scorer", "--image", OTHER, "--parameter", "MemorySize=2048"]
+    assert deploy[2:] == [
+        "tools.release.stack",
+        "--stack",
+        "scorer",
+        "--image",
+        OTHER,
+        "--parameter",
+        "MemorySize=2048",
+    ]
 
 
-def test_the_image_that_the_environment_chooses_is_the_one_tested_and_pushed_as_the_shown_commands_say() -> None:
+def test_the_image_that_the_environment_chooses_is_the_one_tested_and_pushed_as_the_shown_commands_say() -> (
+    None
+):
     run = Recorder()
     environ = {"TARGET": "", "FUNCTION_SET": "function-dynamodb", "ARCH": "arm64", "PATH": "/bin"}
     run_steps(steps(retrain=False, environ=environ), run)
@@ -129,14 +182,20 @@ def test_a_stack_is_not_given_the_scoring_service() -> None:
 
 
 def test_without_data_the_model_in_use_stays_and_the_rest_is_done() -> None:
-    assert [step.name for step in steps(retrain=False)] == ["image and image test", "push", "deploy by digest"]
+    assert [step.name for step in steps(retrain=False)] == [
+        "image and image test",
+        "push",
+        "deploy by digest",
+    ]
 
 
 def test_a_worse_model_stops_everything_and_is_said_to_be_that() -> None:
     run = Recorder(3)
     with pytest.raises(DeployError) as caught:
         run_steps(steps(), run)
-    assert str(caught.value) == ("the new model is worse than the one in use, as said above: the model in use stays, and nothing was built")
+    assert str(caught.value) == (
+        "the new model is worse than the one in use, as said above: the model in use stays, and nothing was built"
+    )
     assert len(run.commands) == 1
 
 
@@ -144,7 +203,10 @@ def test_a_worse_model_stops_everything_and_is_said_to_be_that() -> None:
     ("failing", "words"),
     [
         (1, "step 1 of 4 failed (retrain and gate)"),
-        (2, "step 2 of 4 failed (image and image test), and says why above: nothing was pushed or deployed"),
+        (
+            2,
+            "step 2 of 4 failed (image and image test), and says why above: nothing was pushed or deployed",
+        ),
         (3, "step 3 of 4 failed (push), and says why above: nothing was pushed or deployed"),
         (
             4,
@@ -169,7 +231,10 @@ def test_a_push_that_prints_no_digest_deploys_nothing() -> None:
 
 def test_a_campaign_without_its_application_is_refused_before_anything_is_trained() -> None:
     parameters = [f"PinpointCampaignId={'c' * 32}", "PinpointApplicationId=*"]
-    with pytest.raises(DeployError, match="expected PinpointApplicationId to be the application of PinpointCampaignId"):
+    with pytest.raises(
+        DeployError,
+        match="expected PinpointApplicationId to be the application of PinpointCampaignId",
+    ):
         plan_steps("scorer", REPOSITORY, endpoints=[], outcomes=None, parameters=parameters)
 
 

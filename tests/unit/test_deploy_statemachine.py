@@ -23,7 +23,13 @@ DEFINITION = load_definition()
 WALK = DEFINITION["States"]["WalkSegment"]
 SCORE = WALK["ItemProcessor"]["States"]["ScoreBatch"]
 STATE_LIMIT = 256 * 1024
-FREQUENT = {"RecencyDays": 3, "TenureDays": 270, "Purchases": 12, "PurchaseDays": 12, "PurchasesLast90Days": 6}  # somebody who is kept
+FREQUENT = {
+    "RecencyDays": 3,
+    "TenureDays": 270,
+    "Purchases": 12,
+    "PurchaseDays": 12,
+    "PurchasesLast90Days": 6,
+}  # somebody who is kept
 ADDED = 300  # bytes that the function may add to an endpoint: score, band, reason, model
 CONTEXT = {"Execution": {"Name": "walk-1", "StartTime": "2026-11-02T19:00:16.843Z"}}
 
@@ -56,10 +62,13 @@ def evaluate(value: Any, states: dict[str, Any]) -> Any:
 
 def make_event(items: list[dict[str, Any]], **given: str) -> dict[str, Any]:
     """The event that the function gets for these items, execution input as given."""
-    batch_input = evaluate(WALK["ItemBatcher"]["BatchInput"], {"input": {"key": "k", **given}, "context": CONTEXT})
-    event: dict[str, Any] = evaluate(SCORE["Arguments"], {"input": {"Items": items, "BatchInput": batch_input}, "context": CONTEXT})[
-        "Payload"
-    ]
+    batch_input = evaluate(
+        WALK["ItemBatcher"]["BatchInput"], {"input": {"key": "k", **given}, "context": CONTEXT}
+    )
+    event: dict[str, Any] = evaluate(
+        SCORE["Arguments"],
+        {"input": {"Items": items, "BatchInput": batch_input}, "context": CONTEXT},
+    )["Payload"]
     return event
 
 
@@ -83,11 +92,17 @@ def test_one_item_becomes_a_map_of_one_whole_endpoint() -> None:
 
 def test_a_line_with_only_an_id_is_not_lost() -> None:
     assert make_event([{"Id": "a"}])["Endpoints"] == {"a": {"Id": "a"}}
-    assert list(make_event([{"Id": "a"}, full_endpoint(1), {"Id": "b"}])["Endpoints"]) == ["a", "endpoint/1", "b"]
+    assert list(make_event([{"Id": "a"}, full_endpoint(1), {"Id": "b"}])["Endpoints"]) == [
+        "a",
+        "endpoint/1",
+        "b",
+    ]
 
 
 def test_duplicates_become_one_endpoint_the_last_one_and_stay_an_object() -> None:
-    found = make_event([{"Id": "a", "Metrics": {"x": 1}}, {"Id": "b"}, {"Id": "a", "Metrics": {"x": 2}}])["Endpoints"]
+    found = make_event(
+        [{"Id": "a", "Metrics": {"x": 1}}, {"Id": "b"}, {"Id": "a", "Metrics": {"x": 2}}]
+    )["Endpoints"]
     assert found == {"a": {"Id": "a", "Metrics": {"x": 2}}, "b": {"Id": "b"}}
 
 
@@ -99,11 +114,18 @@ def test_fifty_full_endpoints_arrive_whole_and_in_order() -> None:
 
 
 def test_people_who_opted_out_and_inactive_endpoints_are_not_sent() -> None:
-    items = [{"Id": "a", "OptOut": "ALL"}, {"Id": "b", "OptOut": "NONE"}, {"Id": "c", "EndpointStatus": "INACTIVE"}, {"Id": "d"}]
+    items = [
+        {"Id": "a", "OptOut": "ALL"},
+        {"Id": "b", "OptOut": "NONE"},
+        {"Id": "c", "EndpointStatus": "INACTIVE"},
+        {"Id": "d"},
+    ]
     assert list(make_event(items)["Endpoints"]) == ["b", "d"]
 
 
-@pytest.mark.parametrize("items", [[], [{"Id": "a", "OptOut": "ALL"}], [{"Id": "a", "EndpointStatus": "INACTIVE"}] * 3])
+@pytest.mark.parametrize(
+    "items", [[], [{"Id": "a", "OptOut": "ALL"}], [{"Id": "a", "EndpointStatus": "INACTIVE"}] * 3]
+)
 def test_a_batch_of_nobody_is_an_empty_map_and_not_an_error(items: list[dict[str, Any]]) -> None:
     assert make_event(items)["Endpoints"] == {}
 
@@ -127,9 +149,15 @@ NO_ENDPOINTS: list[tuple[Any, str]] = [
 
 
 @pytest.mark.parametrize(("line", "word"), NO_ENDPOINTS)
-def test_a_line_that_is_no_endpoint_is_sent_as_a_word_and_costs_nobody_else(line: Any, word: str) -> None:
+def test_a_line_that_is_no_endpoint_is_sent_as_a_word_and_costs_nobody_else(
+    line: Any, word: str
+) -> None:
     assert make_event([line])["Endpoints"] == {"line 0 of the batch": word}
-    assert make_event([{"Id": "a"}, line, {"Id": "b"}])["Endpoints"] == {"a": {"Id": "a"}, "line 1 of the batch": word, "b": {"Id": "b"}}
+    assert make_event([{"Id": "a"}, line, {"Id": "b"}])["Endpoints"] == {
+        "a": {"Id": "a"},
+        "line 1 of the batch": word,
+        "b": {"Id": "b"},
+    }
 
 
 def test_lines_that_are_no_endpoints_are_counted_by_the_function_and_never_come_back() -> None:
@@ -137,7 +165,11 @@ def test_lines_that_are_no_endpoints_are_counted_by_the_function_and_never_come_
     handle = build_handler({}, stream=stream)
     items = [line for line, _ in NO_ENDPOINTS]
     reply = handle(make_event([{"Id": "a"}, *items]), None)
-    (batch,) = [found for found in map(json.loads, stream.getvalue().splitlines()) if found.get("message") == "batch"]
+    (batch,) = [
+        found
+        for found in map(json.loads, stream.getvalue().splitlines())
+        if found.get("message") == "batch"
+    ]
     assert (batch["received"], batch["unreadable"]) == (len(items) + 1, len(items))
     assert set(reply) <= {"a"}
 
@@ -155,9 +187,16 @@ def test_the_event_has_every_field_of_the_hosts_event() -> None:
 
 
 def test_the_execution_input_says_what_campaign_it_is_and_when() -> None:
-    given = {"applicationId": "app", "campaignId": "camp", "treatmentId": "1", "scheduledTime": "2026-01-31T19:00:16.843Z"}
+    given = {
+        "applicationId": "app",
+        "campaignId": "camp",
+        "treatmentId": "1",
+        "scheduledTime": "2026-01-31T19:00:16.843Z",
+    }
     event = make_event([{"Id": "a"}], **given)
-    assert [event[key] for key in ("ApplicationId", "CampaignId", "TreatmentId", "ScheduledTime")] == list(given.values())
+    assert [
+        event[key] for key in ("ApplicationId", "CampaignId", "TreatmentId", "ScheduledTime")
+    ] == list(given.values())
 
 
 @pytest.mark.parametrize(
@@ -171,7 +210,9 @@ def test_the_execution_input_says_what_campaign_it_is_and_when() -> None:
         ),
     ],
 )
-def test_the_output_is_always_a_list_of_kept_endpoints_each_with_its_id(payload: dict[str, Any], lines: list[dict[str, Any]]) -> None:
+def test_the_output_is_always_a_list_of_kept_endpoints_each_with_its_id(
+    payload: dict[str, Any], lines: list[dict[str, Any]]
+) -> None:
     assert evaluate(SCORE["Output"], {"result": {"Payload": payload}}) == lines
 
 
@@ -186,8 +227,14 @@ def test_a_batch_keeps_the_hosts_limits_and_a_states_own() -> None:
 def test_the_map_is_distributed_reads_json_lines_and_writes_json_lines() -> None:
     assert WALK["ItemProcessor"]["ProcessorConfig"]["Mode"] == "DISTRIBUTED"
     assert WALK["ItemReader"]["ReaderConfig"] == {"InputType": "JSONL"}
-    assert WALK["ResultWriter"]["WriterConfig"] == {"Transformation": "FLATTEN", "OutputType": "JSONL"}
-    assert evaluate(WALK["ItemReader"]["Arguments"], {"input": {"key": "a.jsonl"}}) == {"Bucket": "segments", "Key": "a.jsonl"}
+    assert WALK["ResultWriter"]["WriterConfig"] == {
+        "Transformation": "FLATTEN",
+        "OutputType": "JSONL",
+    }
+    assert evaluate(WALK["ItemReader"]["Arguments"], {"input": {"key": "a.jsonl"}}) == {
+        "Bucket": "segments",
+        "Key": "a.jsonl",
+    }
 
 
 def test_the_shares_that_parameters_give_are_numbers() -> None:
@@ -195,8 +242,15 @@ def test_the_shares_that_parameters_give_are_numbers() -> None:
     assert evaluate(WALK["ToleratedFailurePercentage"], {}) == 5
 
 
-def test_at_the_size_that_the_template_advises_the_text_that_grows_most_fits_a_state_even_escaped_to_ascii() -> None:
-    (advised,) = map(int, re.findall(r"lower it to (\d+)", load_template()["Parameters"]["MaxBatchBytes"]["Description"]))
+def test_at_the_size_that_the_template_advises_the_text_that_grows_most_fits_a_state_even_escaped_to_ascii() -> (
+    None
+):
+    (advised,) = map(
+        int,
+        re.findall(
+            r"lower it to (\d+)", load_template()["Parameters"]["MaxBatchBytes"]["Description"]
+        ),
+    )
     for letter in "\u00e9", "\u20ac", "\U0001f600":  # two, three and four bytes in UTF-8
         assert len(json.dumps(letter)) - 2 <= 3 * len(letter.encode())
     texts = [f"{number:02}" + "\u00e9" * 788 for number in range(50)]
@@ -210,11 +264,17 @@ def test_the_function_adds_less_to_an_endpoint_than_the_advised_size_leaves_room
     event = make_event([{**full_endpoint(number), "Metrics": FREQUENT} for number in range(50)])
     reply = build_handler({}, stream=io.StringIO())(event, None)
     assert len(reply) == 50
-    assert all(len(json.dumps(kept)) - len(json.dumps(event["Endpoints"][id_])) < ADDED for id_, kept in reply.items())
+    assert all(
+        len(json.dumps(kept)) - len(json.dumps(event["Endpoints"][id_])) < ADDED
+        for id_, kept in reply.items()
+    )
 
 
 def test_only_the_alias_is_called() -> None:
-    assert evaluate(SCORE["Arguments"]["FunctionName"], {}) == "arn:aws:lambda:us-east-1:123456789012:function:scorer:live"
+    assert (
+        evaluate(SCORE["Arguments"]["FunctionName"], {})
+        == "arn:aws:lambda:us-east-1:123456789012:function:scorer:live"
+    )
 
 
 def walk(items: list[dict[str, Any]], handle: Any) -> Iterator[dict[str, Any]]:
@@ -227,9 +287,17 @@ def walk(items: list[dict[str, Any]], handle: Any) -> Iterator[dict[str, Any]]:
 
 def test_a_walked_segment_keeps_whom_the_function_keeps() -> None:
     handle = build_handler({}, stream=io.StringIO())
-    items = [{"Id": f"{number}", "Metrics": FREQUENT if number % 2 else {}} for number in range(120)]
+    items = [
+        {"Id": f"{number}", "Metrics": FREQUENT if number % 2 else {}} for number in range(120)
+    ]
     kept = list(walk(items, handle))
-    expected = handle({"Endpoints": {item["Id"]: item for item in items}, "ScheduledTime": CONTEXT["Execution"]["StartTime"]}, None)
+    expected = handle(
+        {
+            "Endpoints": {item["Id"]: item for item in items},
+            "ScheduledTime": CONTEXT["Execution"]["StartTime"],
+        },
+        None,
+    )
     assert {line["Id"]: line for line in kept} == expected
     assert [line["Id"] for line in kept] == list(expected)
     assert 0 < len(kept) < len(items)

@@ -7,7 +7,15 @@ import json
 import pytest
 
 from segment_scorer.deploy.errors import DeployError
-from segment_scorer.deploy.statements import Function, Place, allow_connect, allow_pinpoint, decode_policy, place_function, says_the_same
+from segment_scorer.deploy.statements import (
+    Function,
+    Place,
+    allow_connect,
+    allow_pinpoint,
+    decode_policy,
+    place_function,
+    says_the_same,
+)
 
 PLACE = Place(partition="aws", region="us-east-1", account="123456789012")
 FUNCTION = Function(place=PLACE, name="scorer", qualifier="live")
@@ -26,7 +34,9 @@ def test_the_pinpoint_statement_equals_the_contracts_field_by_field() -> None:
         "Resource": "arn:aws:lambda:us-east-1:123456789012:function:scorer:live",
         "Condition": {
             "StringEquals": {"AWS:SourceAccount": "123456789012"},
-            "ArnLike": {"AWS:SourceArn": f"arn:aws:mobiletargeting:us-east-1:123456789012:apps/{APPLICATION}/campaigns/{CAMPAIGN}"},
+            "ArnLike": {
+                "AWS:SourceArn": f"arn:aws:mobiletargeting:us-east-1:123456789012:apps/{APPLICATION}/campaigns/{CAMPAIGN}"
+            },
         },
     }
 
@@ -41,13 +51,18 @@ def test_the_connect_statement_equals_the_contracts_field_by_field() -> None:
         "Resource": "arn:aws:lambda:us-east-1:123456789012:function:scorer",
         "Condition": {
             "StringEquals": {"AWS:SourceAccount": "123456789012"},
-            "ArnLike": {"AWS:SourceArn": f"arn:aws:connect:us-east-1:123456789012:instance/{INSTANCE}"},
+            "ArnLike": {
+                "AWS:SourceArn": f"arn:aws:connect:us-east-1:123456789012:instance/{INSTANCE}"
+            },
         },
     }
 
 
 def test_an_application_takes_two_statements_since_a_project_default_needs_both() -> None:
-    sources = [one.source_arn.removeprefix("arn:aws:mobiletargeting:us-east-1:123456789012:") for one in allow_pinpoint(PLACE, APPLICATION)]
+    sources = [
+        one.source_arn.removeprefix("arn:aws:mobiletargeting:us-east-1:123456789012:")
+        for one in allow_pinpoint(PLACE, APPLICATION)
+    ]
     assert sources == [f"apps/{APPLICATION}", f"apps/{APPLICATION}/*"]
 
 
@@ -57,7 +72,9 @@ def test_the_account_takes_one_statement_for_every_application() -> None:
 
 
 def test_the_call_names_the_alias_beside_the_function() -> None:
-    (statement,) = allow_connect(PLACE, f"arn:aws:connect:us-east-1:123456789012:instance/{INSTANCE}")
+    (statement,) = allow_connect(
+        PLACE, f"arn:aws:connect:us-east-1:123456789012:instance/{INSTANCE}"
+    )
     assert statement.parameters(FUNCTION) == {
         "FunctionName": "scorer",
         "Qualifier": "live",
@@ -77,7 +94,11 @@ def test_other_partitions_keep_their_name_in_every_arn() -> None:
 
 
 def test_every_statement_name_fits_lambdas_pattern_and_length() -> None:
-    for statement in (*allow_pinpoint(PLACE, APPLICATION, CAMPAIGN), *allow_pinpoint(PLACE, APPLICATION), *allow_connect(PLACE, INSTANCE)):
+    for statement in (
+        *allow_pinpoint(PLACE, APPLICATION, CAMPAIGN),
+        *allow_pinpoint(PLACE, APPLICATION),
+        *allow_connect(PLACE, INSTANCE),
+    ):
         assert len(statement.sid) <= 100
         assert statement.sid.replace("-", "").isalnum()
 
@@ -91,23 +112,38 @@ def test_every_statement_name_fits_lambdas_pattern_and_length() -> None:
         ("arn:aws:lambda:us-east-1:123456789012:function:scorer:7", "scorer", "7"),
     ],
 )
-def test_reads_a_function_from_a_name_or_an_arn(text: str, name: str, qualifier: str | None) -> None:
+def test_reads_a_function_from_a_name_or_an_arn(
+    text: str, name: str, qualifier: str | None
+) -> None:
     found = place_function(text, PLACE)
     assert (found.name, found.qualifier) == (name, qualifier)
-    assert place_function(text.removesuffix(":live").removesuffix(":7"), PLACE, "live").qualifier == "live"
+    assert (
+        place_function(text.removesuffix(":live").removesuffix(":7"), PLACE, "live").qualifier
+        == "live"
+    )
 
 
 @pytest.mark.parametrize(
     ("text", "qualifier", "sentence"),
     [
-        ("arn:aws:lambda:us-east-1:999999999999:function:scorer", None, "--function is an ARN of another account"),
-        ("arn:aws:lambda:eu-west-1:123456789012:function:scorer", None, "--function is an ARN of another region; set --region to match"),
+        (
+            "arn:aws:lambda:us-east-1:999999999999:function:scorer",
+            None,
+            "--function is an ARN of another account",
+        ),
+        (
+            "arn:aws:lambda:eu-west-1:123456789012:function:scorer",
+            None,
+            "--function is an ARN of another region; set --region to match",
+        ),
         ("arn:aws:s3:::bucket", None, "it is the ARN of something else"),
         ("not a name", None, "expected --function to be a function's name or ARN"),
         ("scorer:live", "7", "give one of them"),
     ],
 )
-def test_refuses_a_function_of_elsewhere_in_one_sentence_without_the_value(text: str, qualifier: str | None, sentence: str) -> None:
+def test_refuses_a_function_of_elsewhere_in_one_sentence_without_the_value(
+    text: str, qualifier: str | None, sentence: str
+) -> None:
     with pytest.raises(DeployError) as caught:
         place_function(text, PLACE, qualifier)
     assert sentence in str(caught.value)
@@ -117,12 +153,26 @@ def test_refuses_a_function_of_elsewhere_in_one_sentence_without_the_value(text:
 @pytest.mark.parametrize(
     ("application", "campaign", "sentence"),
     [
-        (None, CAMPAIGN, "expected --application-id beside --campaign-id: a campaign belongs to an application"),
-        ("my app", None, "expected --application-id to be 32 hexadecimal digits, as Pinpoint shows it"),
-        (APPLICATION, "*", "expected --campaign-id to be 32 hexadecimal digits, as Pinpoint shows it"),
+        (
+            None,
+            CAMPAIGN,
+            "expected --application-id beside --campaign-id: a campaign belongs to an application",
+        ),
+        (
+            "my app",
+            None,
+            "expected --application-id to be 32 hexadecimal digits, as Pinpoint shows it",
+        ),
+        (
+            APPLICATION,
+            "*",
+            "expected --campaign-id to be 32 hexadecimal digits, as Pinpoint shows it",
+        ),
     ],
 )
-def test_refuses_ids_that_are_none(application: str | None, campaign: str | None, sentence: str) -> None:
+def test_refuses_ids_that_are_none(
+    application: str | None, campaign: str | None, sentence: str
+) -> None:
     with pytest.raises(DeployError) as caught:
         allow_pinpoint(PLACE, application, campaign)
     assert str(caught.value) == sentence

@@ -10,10 +10,16 @@ from typing import Any
 
 import pytest
 
-from segment_scorer.deploy.statements import Function, Place, Statement, allow_connect, allow_pinpoint
 from function.bootstrap import build_handler
 from function.errors import ProfilesUnavailable, SettingsError
 from function.settings import read_settings
+from segment_scorer.deploy.statements import (
+    Function,
+    Place,
+    Statement,
+    allow_connect,
+    allow_pinpoint,
+)
 from tests.fake_external import FakeProfiles, make_external_bundle
 from tests.templates import ROOT, load_template, resolve
 from tests.templates import TEMPLATE as FILE
@@ -23,8 +29,15 @@ RESOURCES: dict[str, dict[str, Any]] = TEMPLATE["Resources"]
 SCORER = RESOURCES["Scorer"]["Properties"]
 APPLICATION, CAMPAIGN, INSTANCE = "a" * 32, "c" * 32, "12345678-1234-1234-1234-123456789abc"
 PLACE = Place(partition="aws", region="us-east-1", account="123456789012")
-PSEUDO = {"AWS::Region": "us-east-1", "AWS::AccountId": "123456789012", "AWS::Partition": "aws", "AWS::StackName": "scorer"}
-DEFAULTS = {name: str(parameter.get("Default", "")) for name, parameter in TEMPLATE["Parameters"].items()}
+PSEUDO = {
+    "AWS::Region": "us-east-1",
+    "AWS::AccountId": "123456789012",
+    "AWS::Partition": "aws",
+    "AWS::StackName": "scorer",
+}
+DEFAULTS = {
+    name: str(parameter.get("Default", "")) for name, parameter in TEMPLATE["Parameters"].items()
+}
 
 
 def with_parameters(value: Any, **given: str) -> Any:
@@ -54,10 +67,19 @@ def test_the_functions_time_is_at_most_pinpoints_15_seconds() -> None:
         ("provisioned", None, {"ProvisionedConcurrentExecutions": "1"}),
     ],
 )
-def test_cold_start_is_one_choice_and_never_both(choice: str, snapstart: Any, provisioned: Any) -> None:
+def test_cold_start_is_one_choice_and_never_both(
+    choice: str, snapstart: Any, provisioned: Any
+) -> None:
     scorer = with_parameters(SCORER, ColdStart=choice)
-    assert (scorer.get("SnapStart"), scorer.get("ProvisionedConcurrencyConfig")) == (snapstart, provisioned)
-    assert TEMPLATE["Parameters"]["ColdStart"]["AllowedValues"] == ["none", "snapstart", "provisioned"]
+    assert (scorer.get("SnapStart"), scorer.get("ProvisionedConcurrencyConfig")) == (
+        snapstart,
+        provisioned,
+    )
+    assert TEMPLATE["Parameters"]["ColdStart"]["AllowedValues"] == [
+        "none",
+        "snapstart",
+        "provisioned",
+    ]
 
 
 def test_both_forms_of_cold_start_act_on_a_published_version_behind_the_alias() -> None:
@@ -67,7 +89,11 @@ def test_both_forms_of_cold_start_act_on_a_published_version_behind_the_alias() 
 
 
 def test_every_permission_is_on_the_alias_for_one_action_with_account_and_source() -> None:
-    permissions = [each["Properties"] for each in RESOURCES.values() if each["Type"] == "AWS::Lambda::Permission"]
+    permissions = [
+        each["Properties"]
+        for each in RESOURCES.values()
+        if each["Type"] == "AWS::Lambda::Permission"
+    ]
     assert len(permissions) == 5
     for permission in permissions:
         assert permission["FunctionName"] == {"Ref": "Scorer.Alias"}
@@ -82,7 +108,10 @@ def test_every_permission_is_on_the_alias_for_one_action_with_account_and_source
         ({}, ()),
         ({"PinpointApplicationId": "*"}, allow_pinpoint(PLACE)),
         ({"PinpointApplicationId": APPLICATION}, allow_pinpoint(PLACE, APPLICATION)),
-        ({"PinpointApplicationId": APPLICATION, "PinpointCampaignId": CAMPAIGN}, allow_pinpoint(PLACE, APPLICATION, CAMPAIGN)),
+        (
+            {"PinpointApplicationId": APPLICATION, "PinpointCampaignId": CAMPAIGN},
+            allow_pinpoint(PLACE, APPLICATION, CAMPAIGN),
+        ),
         ({"ConnectInstanceId": INSTANCE}, allow_connect(PLACE, INSTANCE)),
         (
             {"PinpointApplicationId": APPLICATION, "ConnectInstanceId": INSTANCE},
@@ -90,14 +119,24 @@ def test_every_permission_is_on_the_alias_for_one_action_with_account_and_source
         ),
     ],
 )
-def test_the_stack_permits_just_what_the_command_grants(given: dict[str, str], statements: tuple[Statement, ...]) -> None:
+def test_the_stack_permits_just_what_the_command_grants(
+    given: dict[str, str], statements: tuple[Statement, ...]
+) -> None:
     function = Function(place=PLACE, name="scorer", qualifier="live")
     wanted = [
-        {key: value for key, value in one.parameters(function).items() if key in {"Principal", "SourceAccount", "SourceArn"}}
+        {
+            key: value
+            for key, value in one.parameters(function).items()
+            if key in {"Principal", "SourceAccount", "SourceArn"}
+        }
         for one in statements
     ]
     found = [
-        {key: value for key, value in permission.items() if key in {"Principal", "SourceAccount", "SourceArn"}}
+        {
+            key: value
+            for key, value in permission.items()
+            if key in {"Principal", "SourceAccount", "SourceArn"}
+        }
         for permission in resources_of("AWS::Lambda::Permission", **given).values()
     ]
     assert sorted(found, key=str) == sorted(wanted, key=str)
@@ -113,7 +152,9 @@ def test_every_parameter_is_described_and_used() -> None:
         assert parameter["Description"].strip(), name
         assert f'"Ref": "{name}"' in text or f"${{{name}}}" in text, name
     groups = TEMPLATE["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]
-    assert sorted(name for group in groups for name in group["Parameters"]) == sorted(TEMPLATE["Parameters"])
+    assert sorted(name for group in groups for name in group["Parameters"]) == sorted(
+        TEMPLATE["Parameters"]
+    )
 
 
 def test_an_image_is_named_by_digest_and_never_by_tag() -> None:
@@ -123,13 +164,22 @@ def test_an_image_is_named_by_digest_and_never_by_tag() -> None:
 
 def policies_of(role: str, **given: str) -> list[dict[str, Any]]:
     """The statements of a role: its own, and those of policies whose condition holds."""
-    inline = [each["PolicyDocument"] for each in with_parameters(RESOURCES[role]["Properties"], **given).get("Policies", [])]
-    attached = [each["PolicyDocument"] for each in resources_of("AWS::IAM::Policy", **given).values() if {"Ref": role} in each["Roles"]]
+    inline = [
+        each["PolicyDocument"]
+        for each in with_parameters(RESOURCES[role]["Properties"], **given).get("Policies", [])
+    ]
+    attached = [
+        each["PolicyDocument"]
+        for each in resources_of("AWS::IAM::Policy", **given).values()
+        if {"Ref": role} in each["Roles"]
+    ]
     return [statement for document in inline + attached for statement in document["Statement"]]
 
 
 def actions_of(statement: dict[str, Any]) -> list[str]:
-    return [statement["Action"]] if isinstance(statement["Action"], str) else list(statement["Action"])
+    return (
+        [statement["Action"]] if isinstance(statement["Action"], str) else list(statement["Action"])
+    )
 
 
 NETWORK = [
@@ -144,7 +194,11 @@ VPC = {"SubnetIds": "subnet-0a1b2c3d,subnet-0a1b2c3e", "SecurityGroupIds": "sg-0
 
 
 def test_the_functions_role_writes_its_log_reads_its_table_and_does_nothing_else() -> None:
-    assert sorted(action for statement in policies_of("ScorerRole", ProfilesTable="people") for action in actions_of(statement)) == [
+    assert sorted(
+        action
+        for statement in policies_of("ScorerRole", ProfilesTable="people")
+        for action in actions_of(statement)
+    ) == [
         "dynamodb:BatchGetItem",
         "logs:CreateLogStream",
         "logs:PutLogEvents",
@@ -167,11 +221,15 @@ def test_in_a_vpc_lambda_may_join_the_function_to_it_and_the_function_itself_may
         "SubnetIds": ["subnet-0a1b2c3d", "subnet-0a1b2c3e"],
         "SecurityGroupIds": ["sg-0a1b2c3d"],
     }
-    allow, deny = [statement for statement in policies_of("ScorerRole", **VPC) if statement["Resource"] == "*"]
+    allow, deny = [
+        statement for statement in policies_of("ScorerRole", **VPC) if statement["Resource"] == "*"
+    ]
     assert sorted(actions_of(allow)) == sorted(actions_of(deny)) == NETWORK
     assert (allow["Effect"], deny["Effect"]) == ("Allow", "Deny")
     assert "Condition" not in allow
-    assert deny["Condition"] == {"ArnEquals": {"lambda:SourceFunctionArn": {"Fn::GetAtt": "Scorer.Arn"}}}
+    assert deny["Condition"] == {
+        "ArnEquals": {"lambda:SourceFunctionArn": {"Fn::GetAtt": "Scorer.Arn"}}
+    }
 
 
 def test_the_state_machine_may_start_its_own_map_and_call_only_the_alias() -> None:
@@ -186,7 +244,11 @@ def test_the_state_machine_may_start_its_own_map_and_call_only_the_alias() -> No
 
 
 def test_there_is_an_alarm_on_whatever_nobody_would_see() -> None:
-    alarms = resources_of("AWS::CloudWatch::Alarm", AlarmTopicArn="arn:aws:sns:us-east-1:123456789012:topic", SegmentBucket="segments")
+    alarms = resources_of(
+        "AWS::CloudWatch::Alarm",
+        AlarmTopicArn="arn:aws:sns:us-east-1:123456789012:topic",
+        SegmentBucket="segments",
+    )
     assert {(alarm["Namespace"], alarm["MetricName"]) for alarm in alarms.values()} == {
         ("AWS/Lambda", "Errors"),
         ("AWS/Lambda", "Duration"),
@@ -216,14 +278,20 @@ def test_without_a_bucket_there_is_no_alarm_on_a_state_machine() -> None:
 
 
 def test_without_a_topic_alarms_have_no_action() -> None:
-    assert not [alarm for alarm in resources_of("AWS::CloudWatch::Alarm").values() if "AlarmActions" in alarm]
+    assert not [
+        alarm
+        for alarm in resources_of("AWS::CloudWatch::Alarm").values()
+        if "AlarmActions" in alarm
+    ]
 
 
 def test_the_log_metrics_read_fields_that_the_function_really_writes(tmp_path: Path) -> None:
     stream = io.StringIO()
     environ = {"SCORER_BUNDLE": str(make_external_bundle(tmp_path / "bundle"))}
     store = FakeProfiles(error=ProfilesUnavailable("down"))
-    build_handler(environ, profiles=store, stream=stream)({"Endpoints": {"a": {"User": {"UserId": "u"}}}}, None)
+    build_handler(environ, profiles=store, stream=stream)(
+        {"Endpoints": {"a": {"User": {"UserId": "u"}}}}, None
+    )
     lines = [json.loads(line) for line in stream.getvalue().splitlines()]
     (batch,) = [line for line in lines if line.get("message") == "batch"]
     assert batch["profiles_failed"] == 1
@@ -237,24 +305,43 @@ def test_the_log_metrics_read_fields_that_the_function_really_writes(tmp_path: P
 
 def test_the_alarm_on_a_log_metric_reads_what_its_filter_writes() -> None:
     written = {
-        (each["MetricTransformations"][0]["MetricNamespace"], each["MetricTransformations"][0]["MetricName"])
+        (
+            each["MetricTransformations"][0]["MetricNamespace"],
+            each["MetricTransformations"][0]["MetricName"],
+        )
         for each in resources_of("AWS::Logs::MetricFilter").values()
     }
-    read = {(each["Namespace"], each["MetricName"]) for each in resources_of("AWS::CloudWatch::Alarm").values()}
+    read = {
+        (each["Namespace"], each["MetricName"])
+        for each in resources_of("AWS::CloudWatch::Alarm").values()
+    }
     assert {pair for pair in read if pair[0] != "AWS/Lambda"} == written
 
 
 def test_the_functions_environment_holds_only_settings_that_the_function_knows() -> None:
-    assert with_parameters(SCORER)["Environment"]["Variables"] == {}  # the image's own ENV stands, such as the sidecar's SCORER_TARGET
-    given = {"ScorerTarget": "dns:///scoring.example.com:8081", "ScorerTls": "true", "ScorerFallback": "none", "ProfilesTable": "people"}
+    assert (
+        with_parameters(SCORER)["Environment"]["Variables"] == {}
+    )  # the image's own ENV stands, such as the sidecar's SCORER_TARGET
+    given = {
+        "ScorerTarget": "dns:///scoring.example.com:8081",
+        "ScorerTls": "true",
+        "ScorerFallback": "none",
+        "ProfilesTable": "people",
+    }
     variables = with_parameters(SCORER, **given)["Environment"]["Variables"]
     assert len(variables) == len(given)
     settings = read_settings(variables)
-    assert (settings.target, settings.tls, settings.fallback) == ("dns:///scoring.example.com:8081", True, "none")
+    assert (settings.target, settings.tls, settings.fallback) == (
+        "dns:///scoring.example.com:8081",
+        True,
+        "none",
+    )
     assert settings.profiles == "dynamodb:people"
 
 
-def test_every_setting_that_the_image_makes_is_one_that_the_template_leaves_alone_unless_told() -> None:
+def test_every_setting_that_the_image_makes_is_one_that_the_template_leaves_alone_unless_told() -> (
+    None
+):
     dockerfile = (ROOT / "Dockerfile").read_text("utf-8")
     assert set(re.findall(r"(SCORER_\w+)=", dockerfile)) == {"SCORER_TARGET"}
     assert "SCORER_TARGET" not in with_parameters(SCORER)["Environment"]["Variables"]
@@ -269,9 +356,44 @@ TARGETS = [
         "unix:/tmp/with space",
         "[::1]:8081",
     ),
-    *("dns:///[::1]:1", "a_b-c.d:0", "h:65535", "h:65536", "h:65529", "h:65530", "h:66000", "h:70000", "h:99999", "h:00080", "h:09999"),
-    *("h:123456", "h:", "h", ":80", "dns://h:1", "dns:///unix:/x", "unix:", "unix:/", "unix:x", "ipv4:1.2.3.4:5", "http://h:80", "h:8O"),
-    *("bundled ", " bundled", "Bundled", "h:1\n", "h\u00e4:1", "h:\u0661", "[::1]", "[g]:1", "bundledh:1"),
+    *(
+        "dns:///[::1]:1",
+        "a_b-c.d:0",
+        "h:65535",
+        "h:65536",
+        "h:65529",
+        "h:65530",
+        "h:66000",
+        "h:70000",
+        "h:99999",
+        "h:00080",
+        "h:09999",
+    ),
+    *(
+        "h:123456",
+        "h:",
+        "h",
+        ":80",
+        "dns://h:1",
+        "dns:///unix:/x",
+        "unix:",
+        "unix:/",
+        "unix:x",
+        "ipv4:1.2.3.4:5",
+        "http://h:80",
+        "h:8O",
+    ),
+    *(
+        "bundled ",
+        " bundled",
+        "Bundled",
+        "h:1\n",
+        "h\u00e4:1",
+        "h:\u0661",
+        "[::1]",
+        "[g]:1",
+        "bundledh:1",
+    ),
 ]
 
 
@@ -285,13 +407,17 @@ def is_target(text: str) -> bool:
 
 @pytest.mark.parametrize("text", TARGETS)
 def test_the_template_takes_as_a_target_just_what_the_function_takes(text: str) -> None:
-    assert bool(re.fullmatch(TEMPLATE["Parameters"]["ScorerTarget"]["AllowedPattern"], text)) == is_target(text)
+    assert bool(
+        re.fullmatch(TEMPLATE["Parameters"]["ScorerTarget"]["AllowedPattern"], text)
+    ) == is_target(text)
 
 
 def test_the_template_takes_every_port_that_the_function_takes_and_no_target_at_all() -> None:
     pattern = re.compile(TEMPLATE["Parameters"]["ScorerTarget"]["AllowedPattern"])
     assert pattern.fullmatch("")
-    assert [port for port in range(100_000) if pattern.fullmatch(f"h:{port}")] == list(range(65_536))
+    assert [port for port in range(100_000) if pattern.fullmatch(f"h:{port}")] == list(
+        range(65_536)
+    )
 
 
 RULES = [
@@ -307,8 +433,14 @@ RULES = [
 
 
 @pytest.mark.parametrize(("given", "taken"), RULES)
-def test_a_parameter_that_would_do_nothing_or_too_much_alone_breaks_a_rule(given: dict[str, str], taken: bool) -> None:
-    applying = [rule for rule in TEMPLATE["Rules"].values() if with_parameters(rule["RuleCondition"], **given)]
+def test_a_parameter_that_would_do_nothing_or_too_much_alone_breaks_a_rule(
+    given: dict[str, str], taken: bool
+) -> None:
+    applying = [
+        rule
+        for rule in TEMPLATE["Rules"].values()
+        if with_parameters(rule["RuleCondition"], **given)
+    ]
     assertions = [assertion for rule in applying for assertion in rule["Assertions"]]
     assert all(with_parameters(assertion["Assert"], **given) for assertion in assertions) is taken
     assert all(assertion["AssertDescription"] for assertion in assertions)
@@ -330,10 +462,17 @@ def test_a_list_of_ids_is_ids_with_commas_between(name: str, text: str, taken: b
     assert bool(re.fullmatch(TEMPLATE["Parameters"][name]["AllowedPattern"], text)) is taken
 
 
-def test_a_new_revision_always_changes_the_function_since_lambda_publishes_no_version_of_an_unchanged_one() -> None:
-    described = {with_parameters(SCORER, Revision=revision)["Description"] for revision in ("a" * 32, "b" * 32)}
+def test_a_new_revision_always_changes_the_function_since_lambda_publishes_no_version_of_an_unchanged_one() -> (
+    None
+):
+    described = {
+        with_parameters(SCORER, Revision=revision)["Description"]
+        for revision in ("a" * 32, "b" * 32)
+    }
     assert len(described) == 2
-    assert max(map(len, described)) <= 256 - 32  # Lambda's limit, and a Revision may have 64 characters
+    assert (
+        max(map(len, described)) <= 256 - 32
+    )  # Lambda's limit, and a Revision may have 64 characters
 
 
 def test_a_table_of_profiles_is_a_setting_and_a_permission_only_when_it_is_named() -> None:
@@ -357,4 +496,6 @@ def test_logs_are_kept_for_a_stated_time_in_a_group_that_the_stack_owns() -> Non
 
 
 def test_the_template_is_small_enough_to_be_deployed_without_a_bucket() -> None:
-    assert FILE.stat().st_size < 51_200  # CloudFormation's limit for a template in the request itself
+    assert (
+        FILE.stat().st_size < 51_200
+    )  # CloudFormation's limit for a template in the request itself

@@ -10,11 +10,11 @@ import pytest
 from botocore.response import StreamingBody
 from botocore.stub import Stubber
 
+from function.bootstrap import build_handler
 from segment_scorer.deploy.aws import open_client
 from segment_scorer.deploy.errors import DeployError
-from tools.release.stack import deploy_and_ask, main, make_command
 from segment_scorer.deploy.trial import EVENT, Clients, Standing, plan_return, read_stack
-from function.bootstrap import build_handler
+from tools.release.stack import deploy_and_ask, main, make_command
 
 REPOSITORY = "123456789012.dkr.ecr.us-east-1.amazonaws.com/scorer"
 FORMER, NEW = (f"{REPOSITORY}@sha256:{digit * 64}" for digit in "01")
@@ -34,19 +34,36 @@ class Account:
         self.refuses = 0  # the number of the command that fails
 
     def holds(self, image: str = FORMER, **parameters: str) -> None:
-        given = [{"ParameterKey": name, "ParameterValue": value} for name, value in {"ImageUri": image, **parameters}.items()]
-        stack = {"StackName": "scorer", "CreationTime": 0, "StackStatus": "UPDATE_COMPLETE", "Parameters": given}
+        given = [
+            {"ParameterKey": name, "ParameterValue": value}
+            for name, value in {"ImageUri": image, **parameters}.items()
+        ]
+        stack = {
+            "StackName": "scorer",
+            "CreationTime": 0,
+            "StackStatus": "UPDATE_COMPLETE",
+            "Parameters": given,
+        }
         outputs = [{"OutputKey": "HookArn", "OutputValue": HOOK}]
-        self.cloudformation.add_response("describe_stacks", {"Stacks": [{**stack, "Outputs": outputs}]}, {"StackName": "scorer"})
+        self.cloudformation.add_response(
+            "describe_stacks", {"Stacks": [{**stack, "Outputs": outputs}]}, {"StackName": "scorer"}
+        )
 
     def has_no_stack(self) -> None:
         said = "Stack with id scorer does not exist"
-        self.cloudformation.add_client_error("describe_stacks", "ValidationError", said, http_status_code=400)
+        self.cloudformation.add_client_error(
+            "describe_stacks", "ValidationError", said, http_status_code=400
+        )
 
     def answers(self, payload: bytes, *, failed: bool = False, times: int = 1) -> None:
         for _ in range(times):
-            answer = {"Payload": StreamingBody(io.BytesIO(payload), len(payload)), **({"FunctionError": "Unhandled"} if failed else {})}
-            self.functions.add_response("invoke", answer, {"FunctionName": HOOK, "Payload": EVENT.read_bytes()})
+            answer = {
+                "Payload": StreamingBody(io.BytesIO(payload), len(payload)),
+                **({"FunctionError": "Unhandled"} if failed else {}),
+            }
+            self.functions.add_response(
+                "invoke", answer, {"FunctionName": HOOK, "Payload": EVENT.read_bytes()}
+            )
 
     def run(self, command: Sequence[str]) -> None:
         self.commands.append(command)
@@ -61,7 +78,10 @@ class Account:
 def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "testing")
-    clients = [open_client(name, region="us-east-1", endpoint_url=None) for name in ("cloudformation", "lambda")]
+    clients = [
+        open_client(name, region="us-east-1", endpoint_url=None)
+        for name in ("cloudformation", "lambda")
+    ]
     with Stubber(clients[0]) as cloudformation, Stubber(clients[1]) as functions:
         yield Account(cloudformation, functions)
         cloudformation.assert_no_pending_responses()
@@ -80,7 +100,11 @@ def test_a_version_that_answers_stays(account: Account, reply: object) -> None:
 def test_the_function_itself_answers_the_example_as_it_is_asked_to(account: Account) -> None:
     account.has_no_stack()
     account.holds(NEW, **GIVEN)
-    account.answers(json.dumps(build_handler({}, stream=io.StringIO())(json.loads(EVENT.read_bytes()), None)).encode())
+    account.answers(
+        json.dumps(
+            build_handler({}, stream=io.StringIO())(json.loads(EVENT.read_bytes()), None)
+        ).encode()
+    )
     account.deploy()
 
 
@@ -88,23 +112,45 @@ def test_the_function_itself_answers_the_example_as_it_is_asked_to(account: Acco
     ("payload", "failed", "said"),
     [
         (b'{"errorType": "SettingsError"}', True, FAILS),
-        (b'{"somebody": {}}', False, "the new version answers the example event with something else than endpoints of it"),
-        (b"null", False, "the new version answers the example event with something else than endpoints of it"),
-        (b"not JSON", False, "the new version answers the example event with something else than endpoints of it"),
+        (
+            b'{"somebody": {}}',
+            False,
+            "the new version answers the example event with something else than endpoints of it",
+        ),
+        (
+            b"null",
+            False,
+            "the new version answers the example event with something else than endpoints of it",
+        ),
+        (
+            b"not JSON",
+            False,
+            "the new version answers the example event with something else than endpoints of it",
+        ),
     ],
 )
-def test_a_version_that_does_not_answer_is_replaced_by_what_was_there(account: Account, payload: bytes, failed: bool, said: str) -> None:
+def test_a_version_that_does_not_answer_is_replaced_by_what_was_there(
+    account: Account, payload: bytes, failed: bool, said: str
+) -> None:
     account.holds(ScorerTarget="bundled", MemorySize="2048")
     account.holds(NEW, **GIVEN)
     account.answers(payload, failed=failed, times=3)
     account.answers(b"{}")
     with pytest.raises(DeployError) as caught:
         account.deploy()
-    assert str(caught.value) == f"{said}; the former image and parameters are deployed again and answer"
-    assert account.commands == [make_command("scorer", NEW, GIVEN), make_command("scorer", FORMER, {"ScorerTarget": "bundled"})]
+    assert (
+        str(caught.value)
+        == f"{said}; the former image and parameters are deployed again and answer"
+    )
+    assert account.commands == [
+        make_command("scorer", NEW, GIVEN),
+        make_command("scorer", FORMER, {"ScorerTarget": "bundled"}),
+    ]
 
 
-def test_when_the_former_image_does_not_answer_either_the_template_is_to_blame(account: Account) -> None:
+def test_when_the_former_image_does_not_answer_either_the_template_is_to_blame(
+    account: Account,
+) -> None:
     account.holds(ScorerTarget="bundled")
     account.holds(NEW, **GIVEN)
     account.answers(b"{}", failed=True, times=6)
@@ -122,7 +168,9 @@ def test_a_first_version_that_does_not_answer_is_said_to_be_live(account: Accoun
     assert len(account.commands) == 1
 
 
-def test_a_version_that_answers_at_the_third_attempt_stays_since_a_host_makes_as_many(account: Account) -> None:
+def test_a_version_that_answers_at_the_third_attempt_stays_since_a_host_makes_as_many(
+    account: Account,
+) -> None:
     account.holds(ScorerTarget="bundled")
     account.holds(NEW, **GIVEN)
     account.answers(b"{}", failed=True, times=2)
@@ -150,7 +198,10 @@ def test_who_may_not_invoke_is_told_that_it_was_deployed_and_not_tried(account: 
     account.functions.add_client_error("invoke", "AccessDeniedException")
     with pytest.raises(DeployError) as caught:
         account.deploy()
-    assert str(caught.value) == "deployed, but not tried: these credentials may not invoke the new version: ask for that permission"
+    assert (
+        str(caught.value)
+        == "deployed, but not tried: these credentials may not invoke the new version: ask for that permission"
+    )
     assert len(account.commands) == 1
 
 
@@ -161,7 +212,9 @@ def test_what_sam_refuses_is_not_asked(account: Account) -> None:
         account.deploy()
 
 
-def test_the_command_reads_the_stack_before_it_starts_sam(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_reads_the_stack_before_it_starts_sam(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
@@ -172,7 +225,9 @@ def test_the_command_reads_the_stack_before_it_starts_sam(monkeypatch: pytest.Mo
     assert capsys.readouterr().err.startswith("deploy: expected valid AWS credentials")
 
 
-def test_a_stack_without_a_hook_holds_nothing_and_an_error_is_one_sentence(account: Account) -> None:
+def test_a_stack_without_a_hook_holds_nothing_and_an_error_is_one_sentence(
+    account: Account,
+) -> None:
     stack = {"StackName": "scorer", "CreationTime": 0, "StackStatus": "ROLLBACK_COMPLETE"}
     account.cloudformation.add_response("describe_stacks", {"Stacks": [stack]})
     assert read_stack(account.clients.cloudformation, "scorer") is None

@@ -23,7 +23,14 @@ def test_every_endpoint_of_a_recorded_event_is_usable(name: str) -> None:
     "document",
     [
         {},
-        {"Attributes": None, "Metrics": None, "User": None, "Location": None, "Demographic": None, "Address": None},
+        {
+            "Attributes": None,
+            "Metrics": None,
+            "User": None,
+            "Location": None,
+            "Demographic": None,
+            "Address": None,
+        },
         {"Attributes": {"a": "a scalar", "b": ["x", 5, True, None], "c": 0.5, "d": None}},
         {"User": {"UserAttributes": {"a": "a scalar"}}},
         {"Metrics": {"visits": 12, "share": 0.5, "unknown": None}},
@@ -66,7 +73,9 @@ PROBLEMS: list[tuple[Any, str]] = [
 
 
 @pytest.mark.parametrize(("document", "sentence"), PROBLEMS)
-def test_a_problem_says_where_and_what_was_expected_and_no_value(document: Any, sentence: str) -> None:
+def test_a_problem_says_where_and_what_was_expected_and_no_value(
+    document: Any, sentence: str
+) -> None:
     assert inspect_document(document) == (sentence, 0)
 
 
@@ -79,7 +88,9 @@ def test_a_document_too_deep_for_python_is_a_problem_and_no_crash() -> None:
 
 def test_the_size_is_that_of_compact_utf8_json() -> None:
     document = {"Address": "é", "Metrics": {"a": 0.5}, "Attributes": {"b": ["c", "d"]}}
-    assert inspect_document(document)[1] == len(json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode())
+    assert inspect_document(document)[1] == len(
+        json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+    )
 
 
 CLEANED: list[tuple[Any, Any, int]] = [
@@ -95,7 +106,9 @@ CLEANED: list[tuple[Any, Any, int]] = [
 
 
 @pytest.mark.parametrize(("value", "copy", "lost"), CLEANED)
-def test_what_json_in_utf8_cannot_carry_is_left_out_and_counted(value: Any, copy: Any, lost: int) -> None:
+def test_what_json_in_utf8_cannot_carry_is_left_out_and_counted(
+    value: Any, copy: Any, lost: int
+) -> None:
     assert clean_value(value) == (copy, lost)
 
 

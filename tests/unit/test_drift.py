@@ -11,10 +11,19 @@ from typing import Any
 import numpy as np
 import pytest
 
+from model.bins import (
+    BinCounter,
+    Reference,
+    count_bins,
+    describe_column,
+    estimate_noise,
+    measure_drift,
+    read_reference,
+    read_references,
+)
+from model.errors import BundleError, DataError
 from segment_scorer.cli.main import main
 from segment_scorer.monitoring.drift import SCORE, compare_logs
-from model.bins import BinCounter, Reference, count_bins, describe_column, estimate_noise, measure_drift, read_reference, read_references
-from model.errors import BundleError, DataError
 from tests.fakes import make_bundle, make_endpoint, make_event
 from tests.rooms import DRIFT, make_handler
 
@@ -23,7 +32,9 @@ LABEL = "tiny@1"
 
 
 def model_line(reference: Any = REFERENCE) -> str:
-    return json.dumps({"message": "model", "model": LABEL, "reference": reference}, separators=(",", ":"))
+    return json.dumps(
+        {"message": "model", "model": LABEL, "reference": reference}, separators=(",", ":")
+    )
 
 
 def batch_line(features: list[int], score: list[int] | None = None, model: str = LABEL) -> str:
@@ -36,27 +47,45 @@ def test_what_a_handler_logs_is_compared_with_what_its_model_learnt_from() -> No
     handle = make_handler({}, stream=log)
     for start in range(0, 800, 50):
         # As in training: half up to 0.25, a quarter up to 0.5, an eighth above, an eighth missing.
-        scores = [(0.1, 0.1, 0.1, 0.1, 0.4, 0.4, 0.9, None)[index % 8] for index in range(start, start + 50)]
+        scores = [
+            (0.1, 0.1, 0.1, 0.1, 0.4, 0.4, 0.9, None)[index % 8]
+            for index in range(start, start + 50)
+        ]
         handle(make_event({str(index): make_endpoint(score) for index, score in enumerate(scores)}))
     (comparison,) = compare_logs(log.getvalue().splitlines(), {LABEL: REFERENCE})
     assert (comparison.model, comparison.batches, comparison.people) == (LABEL, 16, 800)
     feature = next(column for column in comparison.columns if column.name == "score")
-    assert (feature.index, feature.missing, feature.missing_then, feature.verdict) == (0.0, 0.125, 0.125, "stable")
+    assert (feature.index, feature.missing, feature.missing_then, feature.verdict) == (
+        0.0,
+        0.125,
+        0.125,
+        "stable",
+    )
     score = next(column for column in comparison.columns if column.name == SCORE)
-    assert score.verdict == "shifted" if score.index < 0.25 else "different"  # the tiny model scores who has nothing 0
+    assert (
+        score.verdict == "shifted" if score.index < 0.25 else "different"
+    )  # the tiny model scores who has nothing 0
 
 
 @pytest.mark.parametrize(
     ("bins", "verdict", "sentence"),
     [
         ([500, 250, 125, 125], "stable", "Stable: nothing moved since training."),
-        ([350, 400, 125, 125], "shifted", "Shifted: score moved since training. Watch it, and evaluate the model on newer outcomes."),
+        (
+            [350, 400, 125, 125],
+            "shifted",
+            "Shifted: score moved since training. Watch it, and evaluate the model on newer outcomes.",
+        ),
         (
             [125, 125, 250, 500],
             "different",
             "Different: score no longer look as they did in training. Find out why; then train again on newer people.",
         ),
-        ([5, 2, 2, 1], "too few", "Too few to tell: 10 people, where a column of ten bins needs about 220."),
+        (
+            [5, 2, 2, 1],
+            "too few",
+            "Too few to tell: 10 people, where a column of ten bins needs about 220.",
+        ),
         (
             [0, 0, 0, 20],
             "different",
@@ -70,26 +99,41 @@ def test_the_verdict_is_plain(bins: list[int], verdict: str, sentence: str) -> N
 
 
 def test_batches_add_up_and_the_reference_may_come_last() -> None:
-    (comparison,) = compare_logs([batch_line([250, 125, 60, 60]), batch_line([250, 125, 65, 65]), model_line()], {})
+    (comparison,) = compare_logs(
+        [batch_line([250, 125, 60, 60]), batch_line([250, 125, 65, 65]), model_line()], {}
+    )
     assert (comparison.batches, comparison.people, comparison.columns[0].index) == (2, 1_000, 0.0)
 
 
 def test_a_first_batch_without_scores_does_not_hide_the_scores_of_the_next() -> None:
     bins = [250, 125, 60, 65]
     (comparison,) = compare_logs([model_line(), batch_line(bins), batch_line(bins, bins)], {})
-    assert {column.name: column.people for column in comparison.columns} == {"score": 1_000, SCORE: 500}
+    assert {column.name: column.people for column in comparison.columns} == {
+        "score": 1_000,
+        SCORE: 500,
+    }
 
 
 def test_each_model_is_compared_with_its_own_reference() -> None:
     other = {"features": {"score": {"edges": [], "shares": [1.0], "missing": 0.0}}, "score": DRIFT}
     lines = [batch_line([500, 250, 125, 125]), batch_line([900, 0], model="other@2")]
     one, two = compare_logs(lines, {LABEL: REFERENCE, "other@2": other})
-    assert [(comparison.model, comparison.verdict[:6]) for comparison in (one, two)] == [(LABEL, "Stable"), ("other@2", "Stable")]
+    assert [(comparison.model, comparison.verdict[:6]) for comparison in (one, two)] == [
+        (LABEL, "Stable"),
+        ("other@2", "Stable"),
+    ]
 
 
-@pytest.mark.parametrize("prefix", ["", "2026-01-31T19:00:00 ", "2026-01-31T19:00:00.123Z 2026/01/31/[$LATEST]abc\t"])
+@pytest.mark.parametrize(
+    "prefix", ["", "2026-01-31T19:00:00 ", "2026-01-31T19:00:00.123Z 2026/01/31/[$LATEST]abc\t"]
+)
 def test_what_cloudwatch_puts_before_a_line_is_passed_over(prefix: str) -> None:
-    assert compare_logs([prefix + line for line in (model_line(), batch_line([1, 1, 1, 1]))], {})[0].people == 4
+    assert (
+        compare_logs([prefix + line for line in (model_line(), batch_line([1, 1, 1, 1]))], {})[
+            0
+        ].people
+        == 4
+    )
 
 
 def test_lines_of_other_kinds_are_passed_over() -> None:
@@ -119,7 +163,9 @@ def test_lines_of_other_kinds_are_passed_over() -> None:
          "tiny@1: expected a reference as the trainer writes it"),
     ],
 )  # fmt: skip
-def test_logs_that_cannot_be_compared_are_refused_in_a_sentence(lines: list[str], sentence: str) -> None:
+def test_logs_that_cannot_be_compared_are_refused_in_a_sentence(
+    lines: list[str], sentence: str
+) -> None:
     with pytest.raises(DataError) as raised:
         compare_logs(lines, {})
     assert str(raised.value) == sentence
@@ -127,7 +173,9 @@ def test_logs_that_cannot_be_compared_are_refused_in_a_sentence(lines: list[str]
 
 def test_the_index_is_the_textbooks() -> None:
     # (0.5-0.4) ln(0.5/0.4) + (0.5-0.6) ln(0.5/0.6)
-    assert measure_drift([0.4, 0.6], [50, 50]) == pytest.approx(0.1 * np.log(1.25) - 0.1 * np.log(5 / 6))
+    assert measure_drift([0.4, 0.6], [50, 50]) == pytest.approx(
+        0.1 * np.log(1.25) - 0.1 * np.log(5 / 6)
+    )
     assert measure_drift([0.4, 0.6], [40, 60]) == pytest.approx(0.0)
 
 
@@ -140,7 +188,8 @@ def test_chance_alone_exceeds_the_noise_about_once_in_a_hundred_times() -> None:
     random = np.random.default_rng(7)
     shares, people = [0.1] * 10, 500
     exceeded = sum(
-        measure_drift(shares, row.tolist()) > estimate_noise(shares, people) for row in random.multinomial(people, shares, 4_000)
+        measure_drift(shares, row.tolist()) > estimate_noise(shares, people)
+        for row in random.multinomial(people, shares, 4_000)
     )
     assert 15 <= exceeded <= 80
 
@@ -155,7 +204,10 @@ def test_all_columns_at_once_are_counted_as_one_by_one() -> None:
     fresh = np.round(random.normal(size=(60, 5)), 1).astype(np.float32)
     fresh[random.random(fresh.shape) < 0.2] = np.nan
     for some in (matrix, fresh, fresh[:0], fresh[:1]):
-        assert counter.count(some) == [count_bins(column, one["edges"]).tolist() for column, one in zip(some.T, described, strict=True)]
+        assert counter.count(some) == [
+            count_bins(column, one["edges"]).tolist()
+            for column, one in zip(some.T, described, strict=True)
+        ]
 
 
 def test_a_value_on_an_edge_belongs_to_the_bin_below() -> None:
@@ -168,7 +220,9 @@ def test_a_manifest_without_drift_has_no_references() -> None:
 
 
 def test_references_of_other_columns_are_refused() -> None:
-    with pytest.raises(BundleError, match=r"^drift: expected `features`, one of each column in order, and `score`$"):
+    with pytest.raises(
+        BundleError, match=r"^drift: expected `features`, one of each column in order, and `score`$"
+    ):
         read_references(REFERENCE, ["other"])
 
 
@@ -179,8 +233,12 @@ def write_log(path: Path, *lines: str) -> Path:
 
 
 @pytest.mark.parametrize("name", ["batches.jsonl", "batches.jsonl.gz"])
-def test_the_command_prints_a_table_and_a_verdict(tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    log = write_log(tmp_path / name, model_line(), batch_line([500, 250, 125, 125], [350, 400, 250, 0]))
+def test_the_command_prints_a_table_and_a_verdict(
+    tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log = write_log(
+        tmp_path / name, model_line(), batch_line([500, 250, 125, 125], [350, 400, 250, 0])
+    )
     assert main(["drift", str(log)]) == 0
     shown = capsys.readouterr().out
     assert "tiny@1: 1,000 people in 1 batches" in shown
@@ -188,18 +246,29 @@ def test_the_command_prints_a_table_and_a_verdict(tmp_path: Path, name: str, cap
     assert shown.endswith("Find out why; then train again on newer people.\n")
 
 
-def test_the_command_gives_json_when_asked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_gives_json_when_asked(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     log = write_log(tmp_path / "log", model_line(), batch_line([500, 250, 125, 125]))
     assert main(["drift", "--json", str(log), str(log)]) == 0
     (comparison,) = json.loads(capsys.readouterr().out)
-    assert (comparison["people"], comparison["columns"][0]["index"], comparison["verdict"][:6]) == (2_000, 0.0, "Stable")
+    assert (comparison["people"], comparison["columns"][0]["index"], comparison["verdict"][:6]) == (
+        2_000,
+        0.0,
+        "Stable",
+    )
 
 
-def test_the_command_takes_the_reference_from_a_bundle_where_the_log_has_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_takes_the_reference_from_a_bundle_where_the_log_has_none(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     log = write_log(tmp_path / "log", batch_line([500, 250, 125, 125]))
     assert main(["drift", str(log)]) == 1
     assert "expected --bundle to be the bundle of tiny@1" in capsys.readouterr().err
-    assert main(["drift", str(log), "--bundle", str(make_bundle(tmp_path / "b", drift=REFERENCE))]) == 0
+    assert (
+        main(["drift", str(log), "--bundle", str(make_bundle(tmp_path / "b", drift=REFERENCE))])
+        == 0
+    )
 
 
 @pytest.mark.parametrize("content", [None, b"no gzip at all"])

@@ -13,12 +13,12 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from segment_scorer.cli.main import main
-from segment_scorer.external_store.build import make_item, write_file, write_value
 from function.external.dynamodb import read_value
-from segment_scorer.external_store.sources import Row, make_plain, read_rows
 from function.external.sqlite import SqliteProfiles
 from model.errors import DataError
+from segment_scorer.cli.main import main
+from segment_scorer.external_store.build import make_item, write_file, write_value
+from segment_scorer.external_store.sources import Row, make_plain, read_rows
 
 
 def quiet(stage: str, done: int, total: int) -> None:
@@ -29,33 +29,54 @@ def read(path: Path, key: str = "id") -> dict[str, Any]:
     return {row.key: row.attributes for row in read_rows([path], key, quiet)}
 
 
-def test_csv_keeps_text_as_it_is_leaves_out_empty_cells_and_makes_a_list_of_a_repeated_header(tmp_path: Path) -> None:
+def test_csv_keeps_text_as_it_is_leaves_out_empty_cells_and_makes_a_list_of_a_repeated_header(
+    tmp_path: Path,
+) -> None:
     path = tmp_path / "p.csv"
-    path.write_bytes(b'\xef\xbb\xbfid,tier,like,like,note\r\n007,gold,jazz,,"a ""b"",\nc"\r\n\r\n8,,,,\r\n')
+    path.write_bytes(
+        b'\xef\xbb\xbfid,tier,like,like,note\r\n007,gold,jazz,,"a ""b"",\nc"\r\n\r\n8,,,,\r\n'
+    )
     assert read(path) == {"007": {"tier": "gold", "like": ["jazz"], "note": 'a "b",\nc'}, "8": {}}
 
 
 def test_json_lines_keep_their_types_and_leave_out_nulls(tmp_path: Path) -> None:
     path = tmp_path / "p.jsonl.gz"
-    path.write_bytes(gzip.compress(b'{"id": 7, "n": 1.5, "x": null, "l": ["a"]}\n\n{"id": "v", "yes": true}\n'))
+    path.write_bytes(
+        gzip.compress(b'{"id": 7, "n": 1.5, "x": null, "l": ["a"]}\n\n{"id": "v", "yes": true}\n')
+    )
     assert read(path) == {"7": {"n": 1.5, "l": ["a"]}, "v": {"yes": True}}
 
 
 def test_parquet_values_become_what_json_has(tmp_path: Path) -> None:
     path = tmp_path / "p.parquet"
     day = dt.date(2026, 1, 31)
-    rows = {"user": ["u"], "n": [1], "f": [math.nan], "d": [decimal.Decimal("1.25")], "t": [day], "l": [["a", "b"]], "m": [{"a": 1}]}
+    rows = {
+        "user": ["u"],
+        "n": [1],
+        "f": [math.nan],
+        "d": [decimal.Decimal("1.25")],
+        "t": [day],
+        "l": [["a", "b"]],
+        "m": [{"a": 1}],
+    }
     parquet.write_table(pa.table(rows), path)
-    assert read(path, "user") == {"u": {"n": 1, "d": 1.25, "t": "2026-01-31", "l": ["a", "b"], "m": {"a": 1}}}
+    assert read(path, "user") == {
+        "u": {"n": 1, "d": 1.25, "t": "2026-01-31", "l": ["a", "b"], "m": {"a": 1}}
+    }
 
 
 def test_several_files_are_one_store_and_progress_ends_at_the_whole(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("id,n\nu,1\n")
     (tmp_path / "b.jsonl").write_text('{"id": "v", "n": 2}\n')
     told: list[tuple[str, int, int]] = []
-    rows = read_rows([tmp_path / "a.csv", tmp_path / "b.jsonl"], "id", lambda *report: told.append(report))
+    rows = read_rows(
+        [tmp_path / "a.csv", tmp_path / "b.jsonl"], "id", lambda *report: told.append(report)
+    )
     assert write_file(rows, tmp_path / "p.sqlite") == 2
-    assert SqliteProfiles(tmp_path / "p.sqlite").fetch(["u", "v"], 1.0) == {"u": {"n": "1"}, "v": {"n": 2}}
+    assert SqliteProfiles(tmp_path / "p.sqlite").fetch(["u", "v"], 1.0) == {
+        "u": {"n": "1"},
+        "v": {"n": 2},
+    }
     assert told[-1][1] == told[-1][2] > 0
 
 
@@ -67,27 +88,61 @@ def test_the_same_rows_make_the_same_bytes(tmp_path: Path) -> None:
 
 
 WRONG: dict[str, tuple[str, bytes, str]] = {
-    "another kind": ("p.txt", b"", ": expected a name that ends in .csv, .jsonl, .ndjson, .json, .parquet, or in .gz"),
-    "no key column": ("p.csv", b"user,n\nu,1\n", ": expected a header that names every column, id once (another key column: --key NAME)"),
-    "two key columns": ("p.csv", b"id,id\nu,1\n", ": expected a header that names every column, id once"),
+    "another kind": (
+        "p.txt",
+        b"",
+        ": expected a name that ends in .csv, .jsonl, .ndjson, .json, .parquet, or in .gz",
+    ),
+    "no key column": (
+        "p.csv",
+        b"user,n\nu,1\n",
+        ": expected a header that names every column, id once (another key column: --key NAME)",
+    ),
+    "two key columns": (
+        "p.csv",
+        b"id,id\nu,1\n",
+        ": expected a header that names every column, id once",
+    ),
     "an empty csv": ("p.csv", b"", ": expected a header that names every column, id once"),
     "an unnamed column": ("p.csv", b"id,\nu,1\n", ": expected a header that names every column"),
-    "a cell too few": ("p.csv", b"id,n\nu,1\nv\n", ", line 3: expected as many cells as the header has, 2"),
-    "an empty key": ("p.csv", b"id,n\n,1\n", ", line 2: expected a key in id, text or a whole number"),
-    "a key twice": ("p.csv", b"id,n\nu,1\nv,2\nu,3\n", ", line 4: expected every key once; this row's stands in an earlier row too"),
+    "a cell too few": (
+        "p.csv",
+        b"id,n\nu,1\nv\n",
+        ", line 3: expected as many cells as the header has, 2",
+    ),
+    "an empty key": (
+        "p.csv",
+        b"id,n\n,1\n",
+        ", line 2: expected a key in id, text or a whole number",
+    ),
+    "a key twice": (
+        "p.csv",
+        b"id,n\nu,1\nv,2\nu,3\n",
+        ", line 4: expected every key once; this row's stands in an earlier row too",
+    ),
     "an open quote": ("p.csv", b'id,n\nu,"1\n', ": expected CSV: unexpected end of data"),
     "another encoding": ("p.csv", b"id,n\nu,\xff\n", ": expected UTF-8"),
     "no JSON": ("p.jsonl", b'{"id": "u"}\n{"id"\n', ", line 2: expected a JSON object"),
     "a list": ("p.jsonl", b"[1]\n", ", line 1: expected a JSON object"),
     "no key": ("p.jsonl", b'{"n": 1}\n', ", line 1: expected a key in id, text or a whole number"),
-    "a boolean key": ("p.jsonl", b'{"id": true}\n', ", line 1: expected a key in id, text or a whole number"),
-    "half a gzip": ("p.csv.gz", gzip.compress(b"id,n\nu,1\n")[:-9], ": expected a whole gzip file; it is cut off or damaged"),
+    "a boolean key": (
+        "p.jsonl",
+        b'{"id": true}\n',
+        ", line 1: expected a key in id, text or a whole number",
+    ),
+    "half a gzip": (
+        "p.csv.gz",
+        gzip.compress(b"id,n\nu,1\n")[:-9],
+        ": expected a whole gzip file; it is cut off or damaged",
+    ),
     "no Parquet": ("p.parquet", b"PAR1", ": expected a readable Parquet file"),
 }
 
 
 @pytest.mark.parametrize("case", WRONG)
-def test_a_file_that_is_wrong_is_named_with_its_line_and_leaves_the_older_store_alone(tmp_path: Path, case: str) -> None:
+def test_a_file_that_is_wrong_is_named_with_its_line_and_leaves_the_older_store_alone(
+    tmp_path: Path, case: str
+) -> None:
     name, content, sentence = WRONG[case]
     (tmp_path / name).write_bytes(content)
     out = tmp_path / "out" / "p.sqlite"
@@ -107,17 +162,36 @@ def test_a_missing_file_is_said_so(tmp_path: Path) -> None:
 def test_a_parquet_without_the_key_column_and_one_with_bytes_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "p.parquet"
     parquet.write_table(pa.table({"id": ["u"], "b": [b"\x00"]}), path)
-    with pytest.raises(DataError, match=r"p\.parquet, row 1: expected text, numbers, yes or no, dates, and lists and maps of them"):
+    with pytest.raises(
+        DataError,
+        match=r"p\.parquet, row 1: expected text, numbers, yes or no, dates, and lists and maps of them",
+    ):
         read(path)
     with pytest.raises(DataError, match=r"p\.parquet: expected a column user"):
         read(path, "user")
 
 
 def test_no_finite_number_is_null() -> None:
-    assert [make_plain(value) for value in (math.nan, math.inf, decimal.Decimal("NaN"))] == [None] * 3
+    assert [make_plain(value) for value in (math.nan, math.inf, decimal.Decimal("NaN"))] == [
+        None
+    ] * 3
 
 
-VALUES: list[Any] = ["", "text", 0, 12, -7, 0.1, 1e-7, 1e100, True, False, None, ["a", 1, [2.5]], {"a": {"b": [None]}}]
+VALUES: list[Any] = [
+    "",
+    "text",
+    0,
+    12,
+    -7,
+    0.1,
+    1e-7,
+    1e100,
+    True,
+    False,
+    None,
+    ["a", 1, [2.5]],
+    {"a": {"b": [None]}},
+]
 
 
 @pytest.mark.parametrize("value", VALUES, ids=repr)
@@ -150,13 +224,30 @@ def test_a_stored_value_becomes_a_plain_one_or_none(stored: Any, value: Any) -> 
 def test_what_dynamodb_cannot_hold_is_refused_by_the_attributes_name() -> None:
     with pytest.raises(DataError, match="spend: expected numbers that DynamoDB holds"):
         make_item("id", "u", {"spend": [1e200]})
-    with pytest.raises(DataError, match="--partition-key: expected a name that no attribute of a profile has"):
+    with pytest.raises(
+        DataError, match="--partition-key: expected a name that no attribute of a profile has"
+    ):
         make_item("id", "u", {"id": 3})
 
 
-def test_the_command_builds_a_store_and_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_builds_a_store_and_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "p.csv").write_text("user,n\nu,1\n")
-    assert main(["profiles", "build", str(tmp_path / "p.csv"), "--key", "user", "--out", str(tmp_path / "p.sqlite")]) == 0
+    assert (
+        main(
+            [
+                "profiles",
+                "build",
+                str(tmp_path / "p.csv"),
+                "--key",
+                "user",
+                "--out",
+                str(tmp_path / "p.sqlite"),
+            ]
+        )
+        == 0
+    )
     said = capsys.readouterr()
     assert said.out == f"1 profiles in {tmp_path / 'p.sqlite'}\n"
     assert said.err == "reading profiles ...\n"
@@ -165,7 +256,11 @@ def test_the_command_builds_a_store_and_says_so(tmp_path: Path, capsys: pytest.C
 COMMANDS: dict[str, tuple[list[str], int, str]] = {
     "no store": (["build", "p.csv"], 2, "expected a store: --out FILE, --dynamodb TABLE, or both"),
     "another action": (["drop", "p.csv", "--out", "x"], 2, "'drop' is not"),
-    "no file": (["build", "p.csv", "--out", "x"], 1, "p.csv: expected a file of profiles, found none"),
+    "no file": (
+        ["build", "p.csv", "--out", "x"],
+        1,
+        "p.csv: expected a file of profiles, found none",
+    ),
 }
 
 

@@ -12,13 +12,29 @@ import pytest
 from function.bootstrap import build_handler
 from function.errors import ProfilesRejected, ProfilesTimeout, ProfilesUnavailable, SettingsError
 from tests.fake_external import FakeProfiles, make_external_bundle
-from tests.fakes import FakeClock, FakeContext, FakeScorer, make_bundle, make_endpoint, make_event, read_log, write_policy
+from tests.fakes import (
+    FakeClock,
+    FakeContext,
+    FakeScorer,
+    make_bundle,
+    make_endpoint,
+    make_event,
+    read_log,
+    write_policy,
+)
 
 
 class Bench:
     """A function over a fake store, with what it logged."""
 
-    def __init__(self, tmp_path: Path, store: FakeProfiles, policy: str = "", bundle: Path | None = None, **environ: str) -> None:
+    def __init__(
+        self,
+        tmp_path: Path,
+        store: FakeProfiles,
+        policy: str = "",
+        bundle: Path | None = None,
+        **environ: str,
+    ) -> None:
         self.log = io.StringIO()
         self.scorer = FakeScorer()
         settings = {
@@ -27,7 +43,9 @@ class Bench:
             **environ,
         }
         self._clock = FakeClock()
-        self._handle = build_handler(settings, scorer=self.scorer, profiles=store, stream=self.log, clock=self._clock)
+        self._handle = build_handler(
+            settings, scorer=self.scorer, profiles=store, stream=self.log, clock=self._clock
+        )
 
     def ask(self, endpoints: dict[str, Any]) -> dict[str, Any]:
         return self._handle(make_event(endpoints), FakeContext(15.0, self._clock))
@@ -58,11 +76,19 @@ def test_nobody_with_a_key_means_no_look_up(tmp_path: Path) -> None:
     assert bench.line["profiles_missing"] == 2
 
 
-def test_a_person_without_a_profile_is_scored_with_missing_values_and_counted(tmp_path: Path) -> None:
-    bench = Bench(tmp_path, FakeProfiles({"u": {"score": 0.75}}), "score_attribute = 'S'\nmode = 'annotate'\n")
+def test_a_person_without_a_profile_is_scored_with_missing_values_and_counted(
+    tmp_path: Path,
+) -> None:
+    bench = Bench(
+        tmp_path, FakeProfiles({"u": {"score": 0.75}}), "score_attribute = 'S'\nmode = 'annotate'\n"
+    )
     reply = bench.ask({"a": person("u"), "b": person("nobody")})
     assert [reply[id_]["Attributes"]["S"] for id_ in reply] == [["0.7500"], ["0.0000"]]
-    assert (bench.line["profiles_found"], bench.line["profiles_missing"], bench.line["profiles_failed"]) == (1, 1, 0)
+    assert (
+        bench.line["profiles_found"],
+        bench.line["profiles_missing"],
+        bench.line["profiles_failed"],
+    ) == (1, 1, 0)
 
 
 def test_a_profile_that_cannot_be_read_costs_only_its_own_person(tmp_path: Path) -> None:
@@ -94,20 +120,28 @@ def test_the_key_is_found_where_the_settings_say(tmp_path: Path, key: str, wante
     assert store.asked == [[wanted]]
 
 
-def test_the_profile_never_goes_back_to_the_host_and_the_event_is_not_changed(tmp_path: Path) -> None:
+def test_the_profile_never_goes_back_to_the_host_and_the_event_is_not_changed(
+    tmp_path: Path,
+) -> None:
     event = {"a": person("u"), "b": {"Metrics": "not a map", "User": {"UserId": "u"}}}
     before = copy.deepcopy(event)
-    reply = Bench(tmp_path, FakeProfiles({"u": {"score": 0.75, "secret": "x"}}), "score_attribute = ''\n").ask(event)
+    reply = Bench(
+        tmp_path, FakeProfiles({"u": {"score": 0.75, "secret": "x"}}), "score_attribute = ''\n"
+    ).ask(event)
     assert event == before
     assert reply == before
 
 
 def test_what_an_endpoint_says_of_itself_as_external_is_not_believed(tmp_path: Path) -> None:
     bench = Bench(tmp_path, FakeProfiles(), "mode = 'annotate'\n")
-    assert bench.ask({"a": person("u", External={"score": 1.0})})["a"]["Attributes"]["Score"] == ["0.0000"]
+    assert bench.ask({"a": person("u", External={"score": 1.0})})["a"]["Attributes"]["Score"] == [
+        "0.0000"
+    ]
 
 
-@pytest.mark.parametrize("error", [ProfilesUnavailable("x"), ProfilesTimeout("x"), ProfilesRejected("x")])
+@pytest.mark.parametrize(
+    "error", [ProfilesUnavailable("x"), ProfilesTimeout("x"), ProfilesRejected("x")]
+)
 def test_a_failed_look_up_is_by_default_a_batch_without_scores(tmp_path: Path, error: Any) -> None:
     bench = Bench(tmp_path, FakeProfiles(error=error))
     event = {"a": person("u"), "b": person("v")}
@@ -123,28 +157,52 @@ def test_on_error_says_what_becomes_of_a_batch_whose_look_up_failed(tmp_path: Pa
 
 
 def test_on_error_raise_raises_what_the_store_raised(tmp_path: Path) -> None:
-    bench = Bench(tmp_path, FakeProfiles(error=ProfilesTimeout("what was expected")), 'on_error = "raise"\n')
+    bench = Bench(
+        tmp_path, FakeProfiles(error=ProfilesTimeout("what was expected")), 'on_error = "raise"\n'
+    )
     with pytest.raises(ProfilesTimeout, match="what was expected"):
         bench.ask({"a": person("u")})
 
 
 def test_shadow_raises_nothing_for_a_failed_look_up(tmp_path: Path) -> None:
     event = {"a": person("u")}
-    assert Bench(tmp_path, FakeProfiles(error=ProfilesTimeout("x")), 'on_error = "raise"\nmode = "shadow"\n').ask(event) == event
+    assert (
+        Bench(
+            tmp_path,
+            FakeProfiles(error=ProfilesTimeout("x")),
+            'on_error = "raise"\nmode = "shadow"\n',
+        ).ask(event)
+        == event
+    )
 
 
 def test_on_missing_profiles_score_scores_with_missing_values(tmp_path: Path) -> None:
-    bench = Bench(tmp_path, FakeProfiles(error=ProfilesTimeout("x")), 'on_missing_profiles = "score"\non_error = "raise"\n')
+    bench = Bench(
+        tmp_path,
+        FakeProfiles(error=ProfilesTimeout("x")),
+        'on_missing_profiles = "score"\non_error = "raise"\n',
+    )
     assert bench.ask({"a": person("u")}) == {}
-    assert (bench.line["unscored"], bench.line["profiles_failed"], bench.line["profiles_missing"]) == (0, 1, 0)
+    assert (
+        bench.line["unscored"],
+        bench.line["profiles_failed"],
+        bench.line["profiles_missing"],
+    ) == (0, 1, 0)
     assert (bench.line.get("error"), bench.line["profiles_error"]) == (None, "ProfilesTimeout")
 
 
-def test_a_failed_look_up_keeps_nobody_from_being_scored_by_a_model_that_reads_no_profile(tmp_path: Path) -> None:
+def test_a_failed_look_up_keeps_nobody_from_being_scored_by_a_model_that_reads_no_profile(
+    tmp_path: Path,
+) -> None:
     bench = Bench(
-        tmp_path, FakeProfiles(error=ProfilesTimeout("x")), '[external]\nTier = "External.tier"\n', bundle=make_bundle(tmp_path / "inline")
+        tmp_path,
+        FakeProfiles(error=ProfilesTimeout("x")),
+        '[external]\nTier = "External.tier"\n',
+        bundle=make_bundle(tmp_path / "inline"),
     )
-    assert list(bench.ask({"a": make_endpoint(0.75, User={"UserId": "u"}), "b": make_endpoint(0.25)})) == ["a"]
+    assert list(
+        bench.ask({"a": make_endpoint(0.75, User={"UserId": "u"}), "b": make_endpoint(0.25)})
+    ) == ["a"]
 
 
 def test_the_look_up_waits_no_longer_than_its_own_limit_or_the_budget(tmp_path: Path) -> None:
@@ -153,14 +211,29 @@ def test_the_look_up_waits_no_longer_than_its_own_limit_or_the_budget(tmp_path: 
     assert store.timeouts == [0.3]
     late, clock = FakeProfiles(), FakeClock()
     bundle = make_external_bundle(tmp_path / "b")
-    handle = build_handler({"SCORER_BUNDLE": str(bundle)}, profiles=late, stream=io.StringIO(), clock=clock)
+    handle = build_handler(
+        {"SCORER_BUNDLE": str(bundle)}, profiles=late, stream=io.StringIO(), clock=clock
+    )
     handle(make_event({"a": person("u")}), FakeContext(1.0, clock))
     assert late.timeouts == [0.5]
 
 
-def test_external_copies_fields_of_the_profile_into_attributes_as_lists_of_texts(tmp_path: Path) -> None:
-    profile = {"score": 0.75, "tier": "gold", "points": 1200, "rate": 0.5, "vip": True, "likes": ["jazz", 3], "none": None, "empty": ""}
-    policy = "score_attribute = ''\n[external]\n" + "".join(f"{name.title()} = 'External.{name}'\n" for name in (*profile, "absent"))
+def test_external_copies_fields_of_the_profile_into_attributes_as_lists_of_texts(
+    tmp_path: Path,
+) -> None:
+    profile = {
+        "score": 0.75,
+        "tier": "gold",
+        "points": 1200,
+        "rate": 0.5,
+        "vip": True,
+        "likes": ["jazz", 3],
+        "none": None,
+        "empty": "",
+    }
+    policy = "score_attribute = ''\n[external]\n" + "".join(
+        f"{name.title()} = 'External.{name}'\n" for name in (*profile, "absent")
+    )
     bench = Bench(tmp_path, FakeProfiles({"u": profile}), policy)
     reply = bench.ask({"a": person("u", Attributes={"Tier": ["silver"], "None": ["as received"]})})
     assert reply["a"]["Attributes"] == {
@@ -177,27 +250,59 @@ def test_external_copies_fields_of_the_profile_into_attributes_as_lists_of_texts
 
 def test_a_policy_alone_may_read_profiles(tmp_path: Path) -> None:
     bundle = make_bundle(tmp_path / "inline")
-    bench = Bench(tmp_path, FakeProfiles({"u": {"tier": "gold"}}), '[external]\nTier = "External.tier"\n', bundle=bundle)
-    assert bench.ask({"a": make_endpoint(0.75, User={"UserId": "u"})})["a"]["Attributes"] == {"Tier": ["gold"], "Score": ["0.7500"]}
+    bench = Bench(
+        tmp_path,
+        FakeProfiles({"u": {"tier": "gold"}}),
+        '[external]\nTier = "External.tier"\n',
+        bundle=bundle,
+    )
+    assert bench.ask({"a": make_endpoint(0.75, User={"UserId": "u"})})["a"]["Attributes"] == {
+        "Tier": ["gold"],
+        "Score": ["0.7500"],
+    }
 
 
 def test_values_that_can_be_no_text_are_left_out_and_counted(tmp_path: Path) -> None:
-    profile = {"score": 0.75, "bad": ["\ud800", float("nan"), float("inf"), {"a": 1}, [1], "fine"], "map": {"a": 1}}
-    bench = Bench(tmp_path, FakeProfiles({"u": profile}), "score_attribute = ''\n[external]\nBad = 'External.bad'\nMap = 'External.map'\n")
+    profile = {
+        "score": 0.75,
+        "bad": ["\ud800", float("nan"), float("inf"), {"a": 1}, [1], "fine"],
+        "map": {"a": 1},
+    }
+    bench = Bench(
+        tmp_path,
+        FakeProfiles({"u": profile}),
+        "score_attribute = ''\n[external]\nBad = 'External.bad'\nMap = 'External.map'\n",
+    )
     assert bench.ask({"a": person("u")})["a"]["Attributes"] == {"Bad": ["fine"]}
     assert bench.line["external_dropped"] == 6
 
 
-def test_external_is_written_on_whoever_stays_without_a_score_but_not_in_shadow(tmp_path: Path) -> None:
+def test_external_is_written_on_whoever_stays_without_a_score_but_not_in_shadow(
+    tmp_path: Path,
+) -> None:
     store = FakeProfiles({"u": {"tier": "gold"}})
     policy = 'min_present = 0.5\n[external]\nTier = "External.tier"\n'
-    assert Bench(tmp_path, store, policy).ask({"a": person("u")})["a"]["Attributes"] == {"Tier": ["gold"]}
-    assert Bench(tmp_path, store, f'mode = "shadow"\n{policy}').ask({"a": person("u")})["a"]["Attributes"] == {}
+    assert Bench(tmp_path, store, policy).ask({"a": person("u")})["a"]["Attributes"] == {
+        "Tier": ["gold"]
+    }
+    assert (
+        Bench(tmp_path, store, f'mode = "shadow"\n{policy}').ask({"a": person("u")})["a"][
+            "Attributes"
+        ]
+        == {}
+    )
 
 
-def test_an_unreadable_endpoint_gets_nothing_copied_whatever_it_calls_external(tmp_path: Path) -> None:
-    bench = Bench(tmp_path, FakeProfiles({"u": {"tier": "gold"}}), '[external]\nTier = "External.tier"\n')
-    event = {key: person("u", Metrics=[], External=value) for key, value in {"a": 1, "b": {"tier": "forged"}}.items()}
+def test_an_unreadable_endpoint_gets_nothing_copied_whatever_it_calls_external(
+    tmp_path: Path,
+) -> None:
+    bench = Bench(
+        tmp_path, FakeProfiles({"u": {"tier": "gold"}}), '[external]\nTier = "External.tier"\n'
+    )
+    event = {
+        key: person("u", Metrics=[], External=value)
+        for key, value in {"a": 1, "b": {"tier": "forged"}}.items()
+    }
     assert bench.ask(event) == event
 
 
@@ -207,7 +312,9 @@ def test_an_override_replaces_external_whole(tmp_path: Path) -> None:
     assert bench.ask({"a": person("u")})["a"]["Attributes"] == {"B": ["2"], "Score": ["1.0000"]}
 
 
-def test_a_reply_that_profiles_make_too_large_loses_its_annotations_and_nobody(tmp_path: Path) -> None:
+def test_a_reply_that_profiles_make_too_large_loses_its_annotations_and_nobody(
+    tmp_path: Path,
+) -> None:
     profile = {"score": 0.75, "text": "\U0001f389" * 20_000}
     bench = Bench(tmp_path, FakeProfiles({"u": profile}), "[external]\nText = 'External.text'\n")
     event = {f"id{index}": person("u") for index in range(50)}
@@ -216,43 +323,79 @@ def test_a_reply_that_profiles_make_too_large_loses_its_annotations_and_nobody(t
 
 
 def connect_event() -> dict[str, Any]:
-    return {"Items": {"CustomerProfiles": [{"ProfileId": "p", "CustomerData": '{"accountNumber": "u"}', "IdempotencyToken": "t"}]}}
+    return {
+        "Items": {
+            "CustomerProfiles": [
+                {
+                    "ProfileId": "p",
+                    "CustomerData": '{"accountNumber": "u"}',
+                    "IdempotencyToken": "t",
+                }
+            ]
+        }
+    }
 
 
 def test_connect_gets_the_copied_fields_in_its_result_as_single_texts(tmp_path: Path) -> None:
     store = FakeProfiles({"u": {"score": 0.75, "tier": "gold", "likes": ["jazz", "blues"]}})
-    policy = write_policy(tmp_path / "p.toml", "[external]\nTier = 'External.tier'\nLikes = 'External.likes'\n")
-    environ = {"SCORER_BUNDLE": str(make_external_bundle(tmp_path / "b")), "SCORER_POLICY": str(policy)}
+    policy = write_policy(
+        tmp_path / "p.toml", "[external]\nTier = 'External.tier'\nLikes = 'External.likes'\n"
+    )
+    environ = {
+        "SCORER_BUNDLE": str(make_external_bundle(tmp_path / "b")),
+        "SCORER_POLICY": str(policy),
+    }
     reply = build_handler(environ, profiles=store, stream=io.StringIO())(connect_event(), None)
     result = reply["Items"]["CustomerProfiles"][0]["ResultData"]
-    assert (result["score"], result["external"]) == (0.75, {"Tier": "gold", "Likes_1": "jazz", "Likes_2": "blues"})
+    assert (result["score"], result["external"]) == (
+        0.75,
+        {"Tier": "gold", "Likes_1": "jazz", "Likes_2": "blues"},
+    )
 
 
-def test_connect_is_answered_without_the_copied_fields_when_they_are_too_large(tmp_path: Path) -> None:
+def test_connect_is_answered_without_the_copied_fields_when_they_are_too_large(
+    tmp_path: Path,
+) -> None:
     store = FakeProfiles({"u": {"score": 0.75, "tier": "x" * 40_000}})
     policy = write_policy(tmp_path / "p.toml", "[external]\nTier = 'External.tier'\n")
-    environ = {"SCORER_BUNDLE": str(make_external_bundle(tmp_path / "b")), "SCORER_POLICY": str(policy)}
+    environ = {
+        "SCORER_BUNDLE": str(make_external_bundle(tmp_path / "b")),
+        "SCORER_POLICY": str(policy),
+    }
     log = io.StringIO()
     reply = build_handler(environ, profiles=store, stream=log)(connect_event(), None)
     assert "external" not in reply["Items"]["CustomerProfiles"][0]["ResultData"]
-    assert [line["annotations_dropped"] for line in read_log(log.getvalue()) if line.get("message") == "batch"] == [1]
+    assert [
+        line["annotations_dropped"]
+        for line in read_log(log.getvalue())
+        if line.get("message") == "batch"
+    ] == [1]
 
 
 def test_a_model_that_reads_profiles_is_refused_without_a_store(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match=r"SCORER_PROFILES: expected a store, sqlite:PATH or dynamodb:TABLE"):
-        build_handler({"SCORER_BUNDLE": str(make_external_bundle(tmp_path / "b"))}, stream=io.StringIO())
+    with pytest.raises(
+        SettingsError, match=r"SCORER_PROFILES: expected a store, sqlite:PATH or dynamodb:TABLE"
+    ):
+        build_handler(
+            {"SCORER_BUNDLE": str(make_external_bundle(tmp_path / "b"))}, stream=io.StringIO()
+        )
 
 
 def test_a_store_that_nobody_reads_is_not_opened_and_said_so(tmp_path: Path) -> None:
     log = io.StringIO()
-    environ = {"SCORER_BUNDLE": str(make_bundle(tmp_path / "b")), "SCORER_PROFILES": f"sqlite:{tmp_path}/none.sqlite"}
+    environ = {
+        "SCORER_BUNDLE": str(make_bundle(tmp_path / "b")),
+        "SCORER_PROFILES": f"sqlite:{tmp_path}/none.sqlite",
+    }
     build_handler(environ, stream=log)
     assert "neither the model nor the policy reads External attributes" in log.getvalue()
 
 
 def test_without_profiles_the_log_says_nothing_of_them(tmp_path: Path) -> None:
     log = io.StringIO()
-    build_handler({"SCORER_BUNDLE": str(make_bundle(tmp_path / "b"))}, stream=log)(make_event({"a": make_endpoint(0.5)}), None)
+    build_handler({"SCORER_BUNDLE": str(make_bundle(tmp_path / "b"))}, stream=log)(
+        make_event({"a": make_endpoint(0.5)}), None
+    )
     assert "profiles" not in log.getvalue()
 
 
@@ -260,11 +403,23 @@ def test_without_profiles_the_log_says_nothing_of_them(tmp_path: Path) -> None:
     ("text", "sentence"),
     [
         ("external = 3", "external: expected a table"),
-        ("[external]\nTier = 'Attributes.tier'", "external.Tier: expected a path below External, such as External.Tier"),
-        ("[external]\nTier = 'External.'", "external.Tier: expected a path below External, such as External.Tier"),
-        ("[external]\nTier = 3", "external.Tier: expected a path below External, such as External.Tier"),
+        (
+            "[external]\nTier = 'Attributes.tier'",
+            "external.Tier: expected a path below External, such as External.Tier",
+        ),
+        (
+            "[external]\nTier = 'External.'",
+            "external.Tier: expected a path below External, such as External.Tier",
+        ),
+        (
+            "[external]\nTier = 3",
+            "external.Tier: expected a path below External, such as External.Tier",
+        ),
         ("[external]\n'' = 'External.x'", "external.: expected text of one character or more"),
-        (f"[external]\n{'x' * 51} = 'External.x'", "expected a name of at most 50 characters, which is Pinpoint's limit"),
+        (
+            f"[external]\n{'x' * 51} = 'External.x'",
+            "expected a name of at most 50 characters, which is Pinpoint's limit",
+        ),
         (
             "[external]\nScore = 'External.x'",
             "score_attribute, band_attribute, holdout.attribute, external: expected different names",
@@ -272,7 +427,9 @@ def test_without_profiles_the_log_says_nothing_of_them(tmp_path: Path) -> None:
         ("on_missing_profiles = 'keep'", "on_missing_profiles: expected one of on_error, score"),
     ],
 )
-def test_a_policy_that_says_something_else_of_profiles_is_refused(tmp_path: Path, text: str, sentence: str) -> None:
+def test_a_policy_that_says_something_else_of_profiles_is_refused(
+    tmp_path: Path, text: str, sentence: str
+) -> None:
     with pytest.raises(SettingsError) as raised:
         Bench(tmp_path, FakeProfiles(), text)
     assert str(raised.value).endswith(sentence)

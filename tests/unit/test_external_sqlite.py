@@ -14,7 +14,11 @@ from function.errors import ProfilesUnavailable, SettingsError
 from function.external.sqlite import SqliteProfiles
 from tests.fake_external import make_store
 
-PEOPLE = {"u": {"tier": "gold", "points": 12, "rate": 0.1}, "v/ü:\u0000": {"likes": ["jazz"]}, "": {}}
+PEOPLE = {
+    "u": {"tier": "gold", "points": 12, "rate": 0.1},
+    "v/ü:\u0000": {"likes": ["jazz"]},
+    "": {},
+}
 
 
 def change(path: Path, statement: str, *values: object) -> None:
@@ -24,13 +28,17 @@ def change(path: Path, statement: str, *values: object) -> None:
 
 def test_gives_the_profiles_that_are_there_and_nothing_for_other_keys(tmp_path: Path) -> None:
     store = SqliteProfiles(make_store(tmp_path / "p.sqlite", PEOPLE))
-    assert store.fetch(["u", "nobody", "v/ü:\u0000"], 1.0) == {key: PEOPLE[key] for key in ("u", "v/ü:\u0000")}
+    assert store.fetch(["u", "nobody", "v/ü:\u0000"], 1.0) == {
+        key: PEOPLE[key] for key in ("u", "v/ü:\u0000")
+    }
     assert store.fetch([], 1.0) == {}
 
 
 def test_more_keys_than_one_statement_takes_are_all_looked_up(tmp_path: Path) -> None:
     people = {f"u{index}": {"n": index} for index in range(1_203)}
-    assert SqliteProfiles(make_store(tmp_path / "p.sqlite", people)).fetch(list(people), 1.0) == people
+    assert (
+        SqliteProfiles(make_store(tmp_path / "p.sqlite", people)).fetch(list(people), 1.0) == people
+    )
 
 
 def test_a_path_with_odd_characters_is_opened(tmp_path: Path) -> None:
@@ -51,7 +59,11 @@ def test_threads_share_a_store(tmp_path: Path) -> None:
     wrong: list[int] = []
 
     def ask(start: int) -> None:
-        wrong.extend(index for index in range(start, 200, 4) if store.fetch([f"u{index}"], 1.0) != {f"u{index}": {"n": index}})
+        wrong.extend(
+            index
+            for index in range(start, 200, 4)
+            if store.fetch([f"u{index}"], 1.0) != {f"u{index}": {"n": index}}
+        )
 
     threads = [threading.Thread(target=ask, args=(start,)) for start in range(4)]
     for thread in threads:
@@ -62,7 +74,9 @@ def test_threads_share_a_store(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_replaced_while_open_is_read_as_it_was(tmp_path: Path) -> None:
-    old, new = ({f"u{index}": {"n": n, "text": "x" * 500} for index in range(2_000)} for n in (1, 2))
+    old, new = (
+        {f"u{index}": {"n": n, "text": "x" * 500} for index in range(2_000)} for n in (1, 2)
+    )
     path = make_store(tmp_path / "p.sqlite", old)
     store = SqliteProfiles(path)
     make_store(path, new)
@@ -77,19 +91,28 @@ def test_a_lock_that_somebody_holds_on_the_file_keeps_nobody_waiting(tmp_path: P
         assert SqliteProfiles(path).fetch(["u"], 1.0) == {"u": PEOPLE["u"]}
 
 
-@pytest.mark.parametrize("content", ["no JSON", "[1]", "null", '{"a": 1e999}', '{"a": ' * 5_000, b'{"a": 1}', None])
-def test_a_profile_that_is_no_json_object_is_none_and_the_others_are_given(tmp_path: Path, content: object) -> None:
+@pytest.mark.parametrize(
+    "content", ["no JSON", "[1]", "null", '{"a": 1e999}', '{"a": ' * 5_000, b'{"a": 1}', None]
+)
+def test_a_profile_that_is_no_json_object_is_none_and_the_others_are_given(
+    tmp_path: Path, content: object
+) -> None:
     path = make_store(tmp_path / "p.sqlite", PEOPLE)
     change(path, "CREATE TABLE other AS SELECT * FROM profile")
     change(path, "DROP TABLE profile")
     change(path, "CREATE TABLE profile (key TEXT PRIMARY KEY, attributes)")
     change(path, "INSERT INTO profile SELECT * FROM other")
     change(path, "UPDATE profile SET attributes = ? WHERE key = 'u'", content)
-    assert SqliteProfiles(path).fetch(["u", "v/ü:\u0000"], 1.0) == {"u": None, "v/ü:\u0000": {"likes": ["jazz"]}}
+    assert SqliteProfiles(path).fetch(["u", "v/ü:\u0000"], 1.0) == {
+        "u": None,
+        "v/ü:\u0000": {"likes": ["jazz"]},
+    }
 
 
 def test_damage_that_shows_only_later_is_translated_and_names_nobody(tmp_path: Path) -> None:
-    path = make_store(tmp_path / "p.sqlite", {f"u{index}": {"text": "x" * 500} for index in range(2_000)})
+    path = make_store(
+        tmp_path / "p.sqlite", {f"u{index}": {"text": "x" * 500} for index in range(2_000)}
+    )
     store = SqliteProfiles(path)
     with path.open("r+b") as file:
         file.seek(4096 * 3)
@@ -99,8 +122,12 @@ def test_damage_that_shows_only_later_is_translated_and_names_nobody(tmp_path: P
     assert str(raised.value) == "profiles: expected an undamaged SQLite file"
 
 
-def test_a_file_that_is_cut_off_in_place_while_it_is_read_is_translated_and_ends_no_process(tmp_path: Path) -> None:
-    path = make_store(tmp_path / "p.sqlite", {f"u{index}": {"text": "x" * 500} for index in range(2_000)})
+def test_a_file_that_is_cut_off_in_place_while_it_is_read_is_translated_and_ends_no_process(
+    tmp_path: Path,
+) -> None:
+    path = make_store(
+        tmp_path / "p.sqlite", {f"u{index}": {"text": "x" * 500} for index in range(2_000)}
+    )
     store = SqliteProfiles(path)
     with path.open("r+b") as file:
         file.truncate(4096 * 2)
@@ -123,14 +150,26 @@ def scramble(path: Path) -> None:
 
 REFUSED: dict[str, tuple[Callable[[Path], object], str]] = {
     "absent": (Path.unlink, "expected a file of profiles, found none"),
-    "a folder": (lambda path: (path.unlink(), path.mkdir()), "expected a readable file of profiles"),
-    "empty": (lambda path: path.write_bytes(b""), "expected a file that `segment-scorer profiles build` made"),
-    "no SQLite": (lambda path: path.write_text("id,tier\nu,gold\n" * 100), "expected a file that `segment-scorer profiles build` made"),
+    "a folder": (
+        lambda path: (path.unlink(), path.mkdir()),
+        "expected a readable file of profiles",
+    ),
+    "empty": (
+        lambda path: path.write_bytes(b""),
+        "expected a file that `segment-scorer profiles build` made",
+    ),
+    "no SQLite": (
+        lambda path: path.write_text("id,tier\nu,gold\n" * 100),
+        "expected a file that `segment-scorer profiles build` made",
+    ),
     "another application's": (
         lambda path: change(path, "PRAGMA application_id = 7"),
         "expected a file that `segment-scorer profiles build` made",
     ),
-    "another format": (lambda path: change(path, "PRAGMA user_version = 2"), "expected format 1 of a file of profiles; build it again"),
+    "another format": (
+        lambda path: change(path, "PRAGMA user_version = 2"),
+        "expected format 1 of a file of profiles; build it again",
+    ),
     "another table": (
         lambda path: change(path, "ALTER TABLE profile RENAME COLUMN attributes TO json"),
         "expected an undamaged file of profiles",
@@ -140,13 +179,18 @@ REFUSED: dict[str, tuple[Callable[[Path], object], str]] = {
         "expected a table `profile` with the columns key, attributes",
     ),
     "cut off": (cut, "expected a whole file of profiles; its length is not what it says of itself"),
-    "too long": (pad, "expected a whole file of profiles; its length is not what it says of itself"),
+    "too long": (
+        pad,
+        "expected a whole file of profiles; its length is not what it says of itself",
+    ),
     "scrambled": (scramble, "expected an undamaged file of profiles"),
 }
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_a_file_that_is_not_a_whole_store_is_refused_in_one_sentence(tmp_path: Path, case: str) -> None:
+def test_a_file_that_is_not_a_whole_store_is_refused_in_one_sentence(
+    tmp_path: Path, case: str
+) -> None:
     path = make_store(tmp_path / "p.sqlite", PEOPLE)
     spoil, sentence = REFUSED[case]
     spoil(path)

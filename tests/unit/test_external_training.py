@@ -7,21 +7,31 @@ from pathlib import Path
 
 import pytest
 
-from segment_scorer.cli.main import main
 from function.external.lookup import Source, enrich_documents
 from model.features import Feature, FeatureSpec
 from model.training.datasets import Answers
 from model.training.people import gather_people
+from segment_scorer.cli.main import main
 from tests.fake_external import FakeProfiles, make_store
 
 SPEC = FeatureSpec(
-    (Feature(name="visits", path="External.visits", kind="number"), Feature(name="plan", path="External.plan", kind="category"))
+    (
+        Feature(name="visits", path="External.visits", kind="number"),
+        Feature(name="plan", path="External.plan", kind="category"),
+    )
 )
 
 
-def test_numbers_and_vocabularies_are_learnt_from_profiles_a_chunk_at_a_time(tmp_path: Path) -> None:
+def test_numbers_and_vocabularies_are_learnt_from_profiles_a_chunk_at_a_time(
+    tmp_path: Path,
+) -> None:
     people = [f"u{index}" for index in range(1_100)]
-    store = FakeProfiles({key: {"visits": index, "plan": "pro" if index % 2 else "free"} for index, key in enumerate(people)})
+    store = FakeProfiles(
+        {
+            key: {"visits": index, "plan": "pro" if index % 2 else "free"}
+            for index, key in enumerate(people)
+        }
+    )
     source = Source(store=store, key=(), patience=1.0, scored=True)
     file = tmp_path / "endpoints.jsonl"
     file.write_text("".join(json.dumps({"Id": key}) + "\n" for key in people))
@@ -44,7 +54,9 @@ def test_endpoints_without_an_id_are_enriched_by_their_user(tmp_path: Path) -> N
     store = FakeProfiles({f"u{index}": {"visits": index, "plan": "pro"} for index in range(100)})
     source = Source(store=store, key=("User", "UserId"), patience=1.0, scored=True)
     documents = [{"User": {"UserId": f"u{index}"}} for index in range(100)]
-    assert [document["External"]["visits"] for document in enrich_documents(documents, source)] == list(range(100))
+    assert [
+        document["External"]["visits"] for document in enrich_documents(documents, source)
+    ] == list(range(100))
     by_id = Source(store=store, key=(), patience=1.0, scored=True)
     assert [document["External"] for document in enrich_documents(documents[:2], by_id)] == [{}, {}]
 
@@ -53,15 +65,27 @@ def test_endpoints_without_an_id_are_enriched_by_their_user(tmp_path: Path) -> N
     "case",
     [
         (["--profiles", "none.sqlite"], 1, "none.sqlite: expected a file of profiles, found none"),
-        (["--profiles", "p.sqlite", "--profiles-key", "Nowhere"], 2, "expected user_id, endpoint_id or a path"),
+        (
+            ["--profiles", "p.sqlite", "--profiles-key", "Nowhere"],
+            2,
+            "expected user_id, endpoint_id or a path",
+        ),
     ],
 )
 def test_train_says_in_a_sentence_what_is_wrong_with_the_profiles(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], case: tuple[list[str], int, str]
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    case: tuple[list[str], int, str],
 ) -> None:
     options, status, sentence = case
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "200")
     make_store(tmp_path / "p.sqlite", {})
-    assert main(["train", "--endpoints", "e.jsonl", "--outcomes", "o.csv", "--out", "bundle", *options]) == status
+    assert (
+        main(
+            ["train", "--endpoints", "e.jsonl", "--outcomes", "o.csv", "--out", "bundle", *options]
+        )
+        == status
+    )
     assert sentence in " ".join(capsys.readouterr().err.split())

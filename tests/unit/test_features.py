@@ -11,7 +11,15 @@ import numpy as np
 import pytest
 
 from model.errors import SpecError
-from model.features import FeatureSpec, build_matrix, load_spec, parse_time, read_spec, read_texts, share_present
+from model.features import (
+    FeatureSpec,
+    build_matrix,
+    load_spec,
+    parse_time,
+    read_spec,
+    read_texts,
+    share_present,
+)
 
 NAN = math.nan
 NOON = parse_time("2026-01-31T12:00:00Z")
@@ -31,7 +39,12 @@ def test_matrix_is_contiguous_float32_with_a_row_a_document_and_the_columns_of_t
         {
             "feature": [
                 {"name": "visits", "path": "Metrics.visits", "kind": "number"},
-                {"name": "plan", "path": "User.UserAttributes.plan", "kind": "category", "values": ["gold", "free"]},
+                {
+                    "name": "plan",
+                    "path": "User.UserAttributes.plan",
+                    "kind": "category",
+                    "values": ["gold", "free"],
+                },
             ]
         }
     )
@@ -72,15 +85,20 @@ def test_no_documents_make_a_matrix_of_no_rows_and_all_columns() -> None:
         (None, NAN),
     ],
 )
-def test_number_takes_numbers_and_decimal_text_and_nothing_else(value: Any, expected: float) -> None:
+def test_number_takes_numbers_and_decimal_text_and_nothing_else(
+    value: Any, expected: float
+) -> None:
     np.testing.assert_equal(column(spec_of("number"), value), [expected])
 
 
 def test_category_has_a_column_a_value_and_one_for_values_never_seen() -> None:
     spec = spec_of("category", values=["a", "b"])
-    documents = [{"Attributes": {"x": value}} for value in ("a", ["b"], ["a", "b"], "z", ["a", "z"], True, 5)]
+    documents = [
+        {"Attributes": {"x": value}} for value in ("a", ["b"], ["a", "b"], "z", ["a", "z"], True, 5)
+    ]
     np.testing.assert_array_equal(
-        build_matrix(documents, spec), [[1, 0, 0], [0, 1, 0], [1, 1, 0], [0, 0, 1], [1, 0, 1], [0, 0, 1], [0, 0, 1]]
+        build_matrix(documents, spec),
+        [[1, 0, 0], [0, 1, 0], [1, 1, 0], [0, 0, 1], [1, 0, 1], [0, 0, 1], [0, 0, 1]],
     )
 
 
@@ -90,14 +108,30 @@ def test_missing_category_is_nan_in_all_its_columns(value: Any) -> None:
     assert np.isnan(matrix).all()
 
 
-@pytest.mark.parametrize(("value", "expected"), [(["a", "b"], 2), ([], 0), ("a", 1), (None, NAN), ({}, NAN)])
-def test_count_is_the_number_of_values_and_an_empty_list_is_none_missing(value: Any, expected: float) -> None:
+@pytest.mark.parametrize(
+    ("value", "expected"), [(["a", "b"], 2), ([], 0), ("a", 1), (None, NAN), ({}, NAN)]
+)
+def test_count_is_the_number_of_values_and_an_empty_list_is_none_missing(
+    value: Any, expected: float
+) -> None:
     np.testing.assert_equal(column(spec_of("count"), value), [expected])
 
 
 @pytest.mark.parametrize(
     ("value", "expected"),
-    [("true", 1), (["Yes"], 1), ("1", 1), (1, 1), (True, 1), ("no", 0), (False, 0), (0, 0), ("perhaps", NAN), ("", NAN), (None, NAN)],
+    [
+        ("true", 1),
+        (["Yes"], 1),
+        ("1", 1),
+        (1, 1),
+        (True, 1),
+        ("no", 0),
+        (False, 0),
+        (0, 0),
+        ("perhaps", NAN),
+        ("", NAN),
+        (None, NAN),
+    ],
 )
 def test_flag_reads_yes_and_no_and_calls_the_rest_missing(value: Any, expected: float) -> None:
     np.testing.assert_equal(column(spec_of("flag"), value), [expected])
@@ -116,7 +150,9 @@ def test_flag_reads_yes_and_no_and_calls_the_rest_missing(value: Any, expected: 
         (5, NAN),
     ],
 )
-def test_age_is_days_before_the_reference_and_a_time_without_a_zone_is_utc(value: Any, expected: float) -> None:
+def test_age_is_days_before_the_reference_and_a_time_without_a_zone_is_utc(
+    value: Any, expected: float
+) -> None:
     np.testing.assert_allclose(column(spec_of("age"), value, reference=NOON), [expected], rtol=1e-6)
 
 
@@ -124,7 +160,9 @@ def test_age_without_a_reference_time_is_missing() -> None:
     assert math.isnan(column(spec_of("age"), "2026-01-30T12:00:00Z")[0])
 
 
-@pytest.mark.parametrize("document", [{"Attributes": None}, {"Attributes": 5}, {"Attributes": ["x"]}, {}])
+@pytest.mark.parametrize(
+    "document", [{"Attributes": None}, {"Attributes": 5}, {"Attributes": ["x"]}, {}]
+)
 def test_a_path_that_leads_nowhere_is_missing(document: dict[str, Any]) -> None:
     assert math.isnan(build_matrix([document], spec_of("number"))[0, 0])
 
@@ -144,7 +182,12 @@ def test_top_level_and_external_paths_are_read() -> None:
             ]
         }
     )
-    document = {"ChannelType": "SMS", "External": {"spend": 4}, "Location": {"Latitude": 1.5}, "User": {"UserId": "u"}}
+    document = {
+        "ChannelType": "SMS",
+        "External": {"spend": 4},
+        "Location": {"Latitude": 1.5},
+        "User": {"UserId": "u"},
+    }
     np.testing.assert_array_equal(build_matrix([document], spec), [[1, 0, 4, 1.5, 1]])
 
 
@@ -160,12 +203,24 @@ def test_share_present_counts_features_not_columns() -> None:
         {
             "feature": [
                 {"name": "a", "path": "Metrics.a", "kind": "number"},
-                {"name": "b", "path": "Attributes.b", "kind": "category", "values": ["1", "2", "3"]},
+                {
+                    "name": "b",
+                    "path": "Attributes.b",
+                    "kind": "category",
+                    "values": ["1", "2", "3"],
+                },
             ]
         }
     )
-    documents = [{"Metrics": {"a": 1}, "Attributes": {"b": "1"}}, {"Attributes": {"b": "1"}}, {"Metrics": {"a": 1}}, {}]
-    np.testing.assert_array_equal(share_present(build_matrix(documents, spec), spec), [1, 0.5, 0.5, 0])
+    documents = [
+        {"Metrics": {"a": 1}, "Attributes": {"b": "1"}},
+        {"Attributes": {"b": "1"}},
+        {"Metrics": {"a": 1}},
+        {},
+    ]
+    np.testing.assert_array_equal(
+        share_present(build_matrix(documents, spec), spec), [1, 0.5, 0.5, 0]
+    )
 
 
 def test_a_float32_matrix_survives_being_built_twice_from_its_own_values() -> None:
@@ -189,17 +244,38 @@ def test_spec_survives_the_way_to_plain_data_and_back() -> None:
 @pytest.mark.parametrize(
     ("row", "sentence"),
     [
-        ({"name": "", "path": "Metrics.a", "kind": "number"}, "feature[0]: expected name to be text of one character or more"),
-        ({"name": "a", "path": "Metrics.a", "kind": "text"}, "feature[0]: expected kind to be one of number, category, count, flag, age"),
-        ({"name": "a", "path": "Metrics", "kind": "number"}, "feature[0]: expected path to be one of "),
-        ({"name": "a", "path": "User.Name", "kind": "number"}, "feature[0]: expected path to be one of "),
-        ({"name": "a", "path": "Address", "kind": "category"}, "feature[0]: expected path to be one of "),
-        ({"name": "a", "path": "Metrics.a", "kind": "number", "vlaues": []}, "feature[0]: unknown key 'vlaues'"),
+        (
+            {"name": "", "path": "Metrics.a", "kind": "number"},
+            "feature[0]: expected name to be text of one character or more",
+        ),
+        (
+            {"name": "a", "path": "Metrics.a", "kind": "text"},
+            "feature[0]: expected kind to be one of number, category, count, flag, age",
+        ),
+        (
+            {"name": "a", "path": "Metrics", "kind": "number"},
+            "feature[0]: expected path to be one of ",
+        ),
+        (
+            {"name": "a", "path": "User.Name", "kind": "number"},
+            "feature[0]: expected path to be one of ",
+        ),
+        (
+            {"name": "a", "path": "Address", "kind": "category"},
+            "feature[0]: expected path to be one of ",
+        ),
+        (
+            {"name": "a", "path": "Metrics.a", "kind": "number", "vlaues": []},
+            "feature[0]: unknown key 'vlaues'",
+        ),
         (
             {"name": "a", "path": "Metrics.a", "kind": "number", "values": ["x"]},
             "feature[0]: expected values only for a category, and each once",
         ),
-        ({"name": "a", "path": "Metrics.a", "kind": "category", "values": ["x", "x"]}, "feature[0]: expected values only for a category"),
+        (
+            {"name": "a", "path": "Metrics.a", "kind": "category", "values": ["x", "x"]},
+            "feature[0]: expected values only for a category",
+        ),
         (
             {"name": "a", "path": "Metrics.a", "kind": "category", "values": ["(other)"]},
             "feature[0]: expected values to be a list of texts",
@@ -237,19 +313,27 @@ def test_a_column_name_that_another_feature_already_has_is_refused() -> None:
         read_spec({"feature": rows})
 
 
-@pytest.mark.parametrize("mapping", [{}, {"feature": []}, {"feature": 5}, {"feature": [], "more": 1}])
+@pytest.mark.parametrize(
+    "mapping", [{}, {"feature": []}, {"feature": 5}, {"feature": [], "more": 1}]
+)
 def test_a_spec_without_features_is_refused(mapping: dict[str, Any]) -> None:
-    with pytest.raises(SpecError, match=r"expected one or more \[\[feature\]\] tables and nothing else"):
+    with pytest.raises(
+        SpecError, match=r"expected one or more \[\[feature\]\] tables and nothing else"
+    ):
         read_spec(mapping)
 
 
 def test_spec_file_errors_name_the_file(tmp_path: Path) -> None:
-    with pytest.raises(SpecError, match=r"none\.toml: expected a feature spec \(TOML\), found no file"):
+    with pytest.raises(
+        SpecError, match=r"none\.toml: expected a feature spec \(TOML\), found no file"
+    ):
         load_spec(tmp_path / "none.toml")
     broken = tmp_path / "broken.toml"
     for text in ("[[feature]\n", "feature = " + "[" * 5_000, "feature = " + "9" * 5_000):
         broken.write_text(text, "utf-8")
-        with pytest.raises(SpecError, match=r"broken\.toml: expected a readable TOML file in UTF-8"):
+        with pytest.raises(
+            SpecError, match=r"broken\.toml: expected a readable TOML file in UTF-8"
+        ):
             load_spec(broken)
 
 

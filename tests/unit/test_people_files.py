@@ -68,7 +68,9 @@ def test_reads_an_import_csv_with_dotted_and_repeated_headers(tmp_path: Path) ->
         (3, {"Id": "2", "Demographic": {"Make": 'a, "b"\nc'}}),
         (5, {"Id": "3", "Attributes": {"Plan": ["pro"]}, "Metrics": {"Visits": "many"}}),
     ]
-    assert read_all(write(tmp_path / "people.csv.gz", gzip.compress(text.encode()))) == read_all(tmp_path / "people.csv")
+    assert read_all(write(tmp_path / "people.csv.gz", gzip.compress(text.encode()))) == read_all(
+        tmp_path / "people.csv"
+    )
 
 
 def test_a_quote_that_begins_no_field_is_text(tmp_path: Path) -> None:
@@ -96,7 +98,9 @@ def test_a_quote_astray_costs_its_own_line_and_no_other(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("second", ['500,EMAIL,"Bob\n', '500,EMAIL,Bob"\n', '500,EMAIL,"Bob"\n'])
-def test_two_quotes_astray_cost_their_own_lines_and_none_between(second: str, tmp_path: Path) -> None:
+def test_two_quotes_astray_cost_their_own_lines_and_none_between(
+    second: str, tmp_path: Path
+) -> None:
     rows = [*ROWS[:10], '11,EMAIL,"Bob\n', *ROWS[11:499], second, *ROWS[500:]]
     people = read_all(write_rows(tmp_path / "p.csv", rows))
     assert [line for line, _ in people] == list(range(2, 20_002))
@@ -113,8 +117,12 @@ def test_a_cell_of_many_lines_stays_one_with_its_blank_lines_and_is_counted(tmp_
     assert records[1][1] == rows[1].encode()
 
 
-def test_a_row_of_several_lines_with_too_few_cells_costs_one_line_and_the_rest_is_read_again(tmp_path: Path) -> None:
-    assert read_all(write_rows(tmp_path / "p.csv", ['1,"EMAIL\n', ROWS[1], '3,EMAIL"\n', ROWS[3]])) == [
+def test_a_row_of_several_lines_with_too_few_cells_costs_one_line_and_the_rest_is_read_again(
+    tmp_path: Path,
+) -> None:
+    assert read_all(
+        write_rows(tmp_path / "p.csv", ['1,"EMAIL\n', ROWS[1], '3,EMAIL"\n', ROWS[3]])
+    ) == [
         (2, NOT_CLOSED),
         (3, {"Id": "2", **BOB}),
         (4, "expected 3 fields, as in the header, found 2"),
@@ -123,13 +131,17 @@ def test_a_row_of_several_lines_with_too_few_cells_costs_one_line_and_the_rest_i
 
 
 def test_a_cell_longer_than_any_is_no_cell(tmp_path: Path) -> None:
-    people = read_all(write_rows(tmp_path / "p.csv", ['1,EMAIL,"x\n', *["y\n"] * 60_000, 'z"\n', ROWS[1]]))
+    people = read_all(
+        write_rows(tmp_path / "p.csv", ['1,EMAIL,"x\n', *["y\n"] * 60_000, 'z"\n', ROWS[1]])
+    )
     assert people[0] == (2, NOT_CLOSED)
     assert people[-1] == (60_004, {"Id": "2", **BOB})
     assert len(people) == 60_003
 
 
-def test_lines_that_all_open_a_quote_are_read_in_a_time_that_grows_as_they_do(tmp_path: Path) -> None:
+def test_lines_that_all_open_a_quote_are_read_in_a_time_that_grows_as_they_do(
+    tmp_path: Path,
+) -> None:
     """Each line, read as a row, opens a quote; read as the rest of a cell, it closes one and opens the next."""
     path = write(tmp_path / "p.csv", "Id,x,y\n" + 'x",y,"z\n' * 20_000)
     with open_people(path) as file:
@@ -175,7 +187,9 @@ STRANGE = {
     '{"Id":"a"}\r{"Id":"b"}\r': "expected lines that end in LF or CR LF; found CR alone",
     'Id,"x\ny"\na,b\n': "expected the header on one line; a quote in it is not closed there",
     "Größe,Id\n".encode("latin-1"): "expected text in UTF-8; save it as UTF-8",
-    "Id,x\n".encode("utf-16"): "expected JSON lines or CSV, gzip or not, or Parquet, text in UTF-8; found UTF-16; save it as UTF-8",
+    "Id,x\n".encode(
+        "utf-16"
+    ): "expected JSON lines or CSV, gzip or not, or Parquet, text in UTF-8; found UTF-16; save it as UTF-8",
     "Id,x\n".encode("utf-16-le"): (
         "expected JSON lines or CSV, gzip or not, or Parquet, text in UTF-8; found zero bytes, as in UTF-16; save it as UTF-8"
     ),
@@ -199,11 +213,27 @@ def test_refuses_at_once_what_is_neither_json_lines_nor_a_table_of_people(
 @pytest.mark.parametrize(
     ("profile", "form"),
     [
-        ({"ProfileId": "p1", "AccountNumber": "u1", "Attributes": {"Metrics_Visits": "3", "Plan": "pro"}}, "export"),
-        ({"profileId": "p1", "accountNumber": "u1", "attributes": {"Metrics_Visits": "3", "Plan": "pro"}}, "event"),
+        (
+            {
+                "ProfileId": "p1",
+                "AccountNumber": "u1",
+                "Attributes": {"Metrics_Visits": "3", "Plan": "pro"},
+            },
+            "export",
+        ),
+        (
+            {
+                "profileId": "p1",
+                "accountNumber": "u1",
+                "attributes": {"Metrics_Visits": "3", "Plan": "pro"},
+            },
+            "event",
+        ),
     ],
 )
-def test_a_line_with_a_profile_id_is_read_by_the_mapping_that_serves_connect(tmp_path: Path, profile: dict[str, Any], form: str) -> None:
+def test_a_line_with_a_profile_id_is_read_by_the_mapping_that_serves_connect(
+    tmp_path: Path, profile: dict[str, Any], form: str
+) -> None:
     document = {
         "Id": "p1",
         "Attributes": {"Plan": ["pro"]},
@@ -223,7 +253,9 @@ def test_a_csv_row_of_a_profile_is_the_same_profile_as_its_line(tmp_path: Path) 
         "Attributes": {"Metrics_Visits": "3", "Plan_1": "a", "Plan_2": "b"},
     }
     rows = read_all(write(tmp_path / "p.csv", table))
-    assert [document for _, document in rows] == [document for _, document in read_all(write(tmp_path / "p.jsonl", json.dumps(profile)))]
+    assert [document for _, document in rows] == [
+        document for _, document in read_all(write(tmp_path / "p.jsonl", json.dumps(profile)))
+    ]
 
 
 def test_reads_parquet_with_dotted_columns_or_with_structs_and_maps(tmp_path: Path) -> None:
@@ -237,7 +269,12 @@ def test_reads_parquet_with_dotted_columns_or_with_structs_and_maps(tmp_path: Pa
         }
     )
     parquet.write_table(flat, tmp_path / "flat")
-    first = {"Id": "1", "Attributes": {"Plan": ["free", "trial"]}, "Metrics": {"Visits": 7.0}, "User": {"UserId": "u1"}}
+    first = {
+        "Id": "1",
+        "Attributes": {"Plan": ["free", "trial"]},
+        "Metrics": {"Visits": 7.0},
+        "User": {"UserId": "u1"},
+    }
     assert read_all(tmp_path / "flat") == [
         (1, {**first, "CreationDate": "2026-01-31T00:00:00Z"}),
         (2, {"Id": "2", "Metrics": {"Visits": None}}),
@@ -245,33 +282,51 @@ def test_reads_parquet_with_dotted_columns_or_with_structs_and_maps(tmp_path: Pa
     nested = pa.table(
         {
             "Id": ["1", "2"],
-            "Attributes": pa.array([[("Plan", ["free", "trial"])], []], pa.map_(pa.string(), pa.list_(pa.string()))),
+            "Attributes": pa.array(
+                [[("Plan", ["free", "trial"])], []], pa.map_(pa.string(), pa.list_(pa.string()))
+            ),
             "Metrics": [{"Visits": 7.0}, {"Visits": None}],
             "User": [{"UserId": "u1"}, None],
         }
     )
     parquet.write_table(nested, tmp_path / "nested")
-    assert read_all(tmp_path / "nested") == [(1, first), (2, {"Id": "2", "Attributes": {}, "Metrics": {}})]
+    assert read_all(tmp_path / "nested") == [
+        (1, first),
+        (2, {"Id": "2", "Attributes": {}, "Metrics": {}}),
+    ]
 
 
 WHEN = datetime(2026, 1, 31, 12, 0, 0, 5, tzinfo=UTC)
 ODD_COLUMNS = {
     "Ids that are decimals": ({"Id": pa.array([Decimal(12)], pa.decimal128(18))}, {"Id": "12"}),
-    "Ids that are bytes": ({"Id": [b"a"], "Attributes": [{"Plan": [b"pro"]}]}, {"Id": "a", "Attributes": {"Plan": ["pro"]}}),
+    "Ids that are bytes": (
+        {"Id": [b"a"], "Attributes": [{"Plan": [b"pro"]}]},
+        {"Id": "a", "Attributes": {"Plan": ["pro"]}},
+    ),
     "times to the nanosecond": (
-        {"Id": ["a"], "CreationDate": pa.array([int(WHEN.timestamp() * 1_000_000) * 1_000 + 7], pa.timestamp("ns", "UTC"))},
+        {
+            "Id": ["a"],
+            "CreationDate": pa.array(
+                [int(WHEN.timestamp() * 1_000_000) * 1_000 + 7], pa.timestamp("ns", "UTC")
+            ),
+        },
         {"Id": "a", "CreationDate": "2026-01-31T12:00:00.000005Z"},
     ),
     "decimals": (
         {"Id": ["a"], "Metrics": [{"X": Decimal("1.50")}], "Attributes.Y": [Decimal("2.5")]},
         {"Id": "a", "Metrics": {"X": 1.5}, "Attributes": {"Y": [2.5]}},
     ),
-    "what is infinite is unreadable, not missing": ({"Id": ["a"], "Metrics.X": [-math.inf]}, {"Id": "a", "Metrics": {"X": "-inf"}}),
+    "what is infinite is unreadable, not missing": (
+        {"Id": ["a"], "Metrics.X": [-math.inf]},
+        {"Id": "a", "Metrics": {"X": "-inf"}},
+    ),
 }
 
 
 @pytest.mark.parametrize(("columns", "document"), ODD_COLUMNS.values(), ids=ODD_COLUMNS)
-def test_reads_parquet_types_that_json_has_not_got_as_what_they_say(columns: Any, document: dict[str, Any], tmp_path: Path) -> None:
+def test_reads_parquet_types_that_json_has_not_got_as_what_they_say(
+    columns: Any, document: dict[str, Any], tmp_path: Path
+) -> None:
     parquet.write_table(pa.table(columns), tmp_path / "p")
     assert read_all(tmp_path / "p") == [(1, document)]
 
@@ -281,13 +336,23 @@ def test_reads_parquet_types_that_json_has_not_got_as_what_they_say(columns: Any
     [
         ({"Id": [b"\xff"]}, "expected text in UTF-8 where there are bytes"),
         (
-            {"Id": ["a"], "Attributes": pa.array([[("x", "1"), ("x", "2")]], pa.map_(pa.string(), pa.string()))},
+            {
+                "Id": ["a"],
+                "Attributes": pa.array(
+                    [[("x", "1"), ("x", "2")]], pa.map_(pa.string(), pa.string())
+                ),
+            },
             "expected every name in a map once",
         ),
-        ({"id": ["a"]}, "expected the header to name Id, found id; columns are named as in a Pinpoint import, in its capitals"),
+        (
+            {"id": ["a"]},
+            "expected the header to name Id, found id; columns are named as in a Pinpoint import, in its capitals",
+        ),
     ],
 )
-def test_refuses_parquet_that_would_be_read_as_something_else(columns: Any, sentence: str, tmp_path: Path) -> None:
+def test_refuses_parquet_that_would_be_read_as_something_else(
+    columns: Any, sentence: str, tmp_path: Path
+) -> None:
     parquet.write_table(pa.table(columns), tmp_path / "p")
     with pytest.raises(DataError) as caught:
         read_all(tmp_path / "p")
@@ -297,7 +362,10 @@ def test_refuses_parquet_that_would_be_read_as_something_else(columns: Any, sent
 @pytest.mark.parametrize(
     ("record", "sentence"),
     [
-        ("{not json", "expected one JSON object: JSON is malformed: object keys must be strings (byte 1)"),
+        (
+            "{not json",
+            "expected one JSON object: JSON is malformed: object keys must be strings (byte 1)",
+        ),
         ("[1]", "expected one JSON object, an endpoint or a profile as exported"),
         ("{}", "$.Id: expected text of one character or more"),
         ('{"Id": 7}', "$.Id: expected text of one character or more"),
@@ -307,7 +375,9 @@ def test_refuses_parquet_that_would_be_read_as_something_else(columns: Any, sent
         ('{"Id": "' + "x" * LONGEST_RECORD + '"}', "expected fewer than 5,000,000 bytes"),
     ],
 )
-def test_refuses_a_record_in_one_sentence_and_reads_on(tmp_path: Path, record: str | bytes, sentence: str) -> None:
+def test_refuses_a_record_in_one_sentence_and_reads_on(
+    tmp_path: Path, record: str | bytes, sentence: str
+) -> None:
     raw = record.encode() if isinstance(record, str) else record
     path = write(tmp_path / "p.jsonl", b'{"Id": "before"}\n' + raw + b'\n{"Id": "after"}\n')
     assert read_all(path) == [(1, {"Id": "before"}), (2, sentence), (3, {"Id": "after"})]
@@ -326,13 +396,22 @@ def test_refuses_a_row_that_does_not_fit_the_header(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        ("ChannelType,Address\nEMAIL,a\n", "{path}: expected the header to name Id, User.UserId or ProfileId"),
+        (
+            "ChannelType,Address\nEMAIL,a\n",
+            "{path}: expected the header to name Id, User.UserId or ProfileId",
+        ),
         (
             "Id,Metrics.X,Metrics.X\n",
             "{path}: expected every column of the header once, except those of Attributes and User.UserAttributes",
         ),
-        ("Id,User,User.UserId\n", "{path}: expected a column of the header to be a value or a group, not both"),
-        ("Id,,x\n", "{path}: expected every column of the header to have a name, such as Id, ChannelType"),
+        (
+            "Id,User,User.UserId\n",
+            "{path}: expected a column of the header to be a value or a group, not both",
+        ),
+        (
+            "Id,,x\n",
+            "{path}: expected every column of the header to have a name, such as Id, ChannelType",
+        ),
         (
             gzip.compress(b'{"Id": "a"}\n' * 9_999)[:-9],
             "{path}: expected whole, undamaged data; it breaks off or cannot be read after line",
@@ -340,7 +419,9 @@ def test_refuses_a_row_that_does_not_fit_the_header(tmp_path: Path) -> None:
         (b"PAR1" + b"x" * 99, "{path}: expected a whole Parquet file"),
     ],
 )
-def test_refuses_a_file_in_one_sentence_without_a_value(tmp_path: Path, content: str | bytes, sentence: str) -> None:
+def test_refuses_a_file_in_one_sentence_without_a_value(
+    tmp_path: Path, content: str | bytes, sentence: str
+) -> None:
     path = write(tmp_path / "people", content)
     with pytest.raises(DataError) as caught:
         read_all(path)

@@ -5,17 +5,23 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.people.profiles import document_to_profile, write_number
 from model.customer_profile import profile_to_document
+from model.people.profiles import document_to_profile, write_number
 
 NAMES = st.text("abcXYZ", min_size=1, max_size=6)
 TEXTS = st.text(min_size=1, max_size=8)
 DOCUMENTS = st.fixed_dictionaries(
     {
-        "Attributes": st.dictionaries(NAMES, st.lists(TEXTS, min_size=1, max_size=4), min_size=1, max_size=4),
-        "Metrics": st.dictionaries(NAMES, st.floats(allow_nan=False, allow_infinity=False), min_size=1, max_size=4),
+        "Attributes": st.dictionaries(
+            NAMES, st.lists(TEXTS, min_size=1, max_size=4), min_size=1, max_size=4
+        ),
+        "Metrics": st.dictionaries(
+            NAMES, st.floats(allow_nan=False, allow_infinity=False), min_size=1, max_size=4
+        ),
         "Demographic": st.fixed_dictionaries({"Locale": TEXTS}),
-        "Location": st.fixed_dictionaries({"City": TEXTS, "Country": TEXTS, "Latitude": st.floats(-90, 90)}),
+        "Location": st.fixed_dictionaries(
+            {"City": TEXTS, "Country": TEXTS, "Latitude": st.floats(-90, 90)}
+        ),
         "User": st.fixed_dictionaries({"UserId": TEXTS}),
     }
 )
@@ -41,12 +47,21 @@ def test_maps_channels_and_several_values_as_the_migration_does() -> None:
     assert document_to_profile(document) == {
         "profileId": "a",
         "phoneNumber": "+49 30 1",
-        "attributes": {"One": "x", "Two": "7", "Plan_1": "gold", "Plan_2": "old", "Metrics_Visits": "3", "Metrics_Spend": "2.5"},
+        "attributes": {
+            "One": "x",
+            "Two": "7",
+            "Plan_1": "gold",
+            "Plan_2": "old",
+            "Metrics_Visits": "3",
+            "Metrics_Spend": "2.5",
+        },
     }
 
 
 def test_what_is_no_map_is_left_out() -> None:
-    assert document_to_profile({"Id": "a", "Attributes": [1], "Metrics": "x", "User": None, "Location": 3}) == {"profileId": "a"}
+    assert document_to_profile(
+        {"Id": "a", "Attributes": [1], "Metrics": "x", "User": None, "Location": 3}
+    ) == {"profileId": "a"}
 
 
 def test_large_numbers_keep_their_value() -> None:

@@ -40,13 +40,21 @@ def test_a_recorded_event_is_filtered_and_annotated() -> None:
 
 def test_the_documentations_two_endpoints_get_a_credit_score() -> None:
     event = load("pinpoint-documentation.json")
-    reply = make_handler({"mode": "annotate", "score_attribute": "CreditScore", "decimals": 2})(event)
-    assert reply == {id_: {**definition, "Attributes": {"CreditScore": ["0.00"]}} for id_, definition in event["Endpoints"].items()}
+    reply = make_handler({"mode": "annotate", "score_attribute": "CreditScore", "decimals": 2})(
+        event
+    )
+    assert reply == {
+        id_: {**definition, "Attributes": {"CreditScore": ["0.00"]}}
+        for id_, definition in event["Endpoints"].items()
+    }
 
 
 def test_the_context_is_read_from_the_event() -> None:
     batch = pinpoint.parse_event(load("pinpoint.json"))
-    assert (batch.context.application_id, batch.context.treatment_id) == ("0123456789abcdef0123456789abcdef", "0")
+    assert (batch.context.application_id, batch.context.treatment_id) == (
+        "0123456789abcdef0123456789abcdef",
+        "0",
+    )
     assert batch.context.campaign_id == "fedcba9876543210fedcba9876543210"
     assert batch.context.reference == pytest.approx(1769886016.843)
 
@@ -56,7 +64,15 @@ def test_an_event_without_a_readable_time_has_no_reference(time: Any) -> None:
     assert pinpoint.parse_event(make_event({}, ScheduledTime=time)).context.reference is None
 
 
-@pytest.mark.parametrize("changes", [{"MessageConfiguration": None}, {"Message": {"smsmessage": {}}}, {"Unknown": [1]}, {"TreatmentId": 0}])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"MessageConfiguration": None},
+        {"Message": {"smsmessage": {}}},
+        {"Unknown": [1]},
+        {"TreatmentId": 0},
+    ],
+)
 def test_what_else_an_event_holds_is_ignored(changes: dict[str, Any]) -> None:
     assert list(make_handler({})(make_event({"a": make_endpoint(0.9)}, **changes))) == ["a"]
 
@@ -77,18 +93,31 @@ def test_an_attribute_of_the_same_name_is_replaced_and_the_others_stay() -> None
 
 @pytest.mark.parametrize("attributes", [None, {}])
 def test_an_endpoint_without_attributes_gets_them(attributes: Any) -> None:
-    assert answer({"a": make_endpoint(0.9, Attributes=attributes)})["a"]["Attributes"] == {"Score": ["0.9000"]}
+    assert answer({"a": make_endpoint(0.9, Attributes=attributes)})["a"]["Attributes"] == {
+        "Score": ["0.9000"]
+    }
 
 
-@pytest.mark.parametrize("channel", ["ADM", "APNS", "APNS_SANDBOX", "APNS_VOIP", "APNS_VOIP_SANDBOX", "BAIDU", "GCM", "SMS"])
+@pytest.mark.parametrize(
+    "channel",
+    ["ADM", "APNS", "APNS_SANDBOX", "APNS_VOIP", "APNS_VOIP_SANDBOX", "BAIDU", "GCM", "SMS"],
+)
 def test_overrides_are_written_where_the_channel_honours_them(channel: str) -> None:
     definition = answer({"a": make_endpoint(0.9, ChannelType=channel)}, band=BAND)["a"]
     assert (definition["TitleOverride"], definition["BodyOverride"]) == ("Title", "Body")
 
 
 @pytest.mark.parametrize("channel", ["EMAIL", "VOICE", "CUSTOM", "IN_APP", "PUSH", None])
-def test_overrides_are_never_written_elsewhere_and_counted_when_skipped(channel: str | None) -> None:
-    event = make_event({"a": make_endpoint(0.9, ChannelType=channel), "b": make_endpoint(0.1), "c": make_endpoint(0.9, ChannelType="SMS")})
+def test_overrides_are_never_written_elsewhere_and_counted_when_skipped(
+    channel: str | None,
+) -> None:
+    event = make_event(
+        {
+            "a": make_endpoint(0.9, ChannelType=channel),
+            "b": make_endpoint(0.1),
+            "c": make_endpoint(0.9, ChannelType="SMS"),
+        }
+    )
     batch = pinpoint.parse_event(event)
     rules = read_policy({"band": BAND}, threshold=0.5, quantiles=(0.0, 1.0)).rules
     band = rules.bands[0]
@@ -102,7 +131,9 @@ def test_overrides_are_never_written_elsewhere_and_counted_when_skipped(channel:
 
 def test_an_override_text_left_empty_leaves_what_came() -> None:
     endpoint = make_endpoint(0.9, ChannelType="SMS", TitleOverride="came")
-    definition = answer({"a": endpoint}, band=[{"name": "x", "at_least": 0, "body_override": "Body"}])["a"]
+    definition = answer(
+        {"a": endpoint}, band=[{"name": "x", "at_least": 0, "body_override": "Body"}]
+    )["a"]
     assert (definition["TitleOverride"], definition["BodyOverride"]) == ("came", "Body")
 
 
@@ -141,33 +172,51 @@ def test_kept_as_received_is_the_same_object_less_what_utf8_json_cannot_carry() 
     }
     batch = pinpoint.parse_event(make_event({"a": spoilt}))
     assert batch.unencodable == 3
-    assert answer({"a": spoilt}) == {"a": {"ChannelType": "SMS", "Metrics": {"visits": 3}, "Attributes": {"b": ["y"]}}}
+    assert answer({"a": spoilt}) == {
+        "a": {"ChannelType": "SMS", "Metrics": {"visits": 3}, "Attributes": {"b": ["y"]}}
+    }
 
 
 def test_an_id_that_utf8_cannot_encode_cannot_be_answered_and_is_counted() -> None:
-    batch = pinpoint.parse_event(make_event({"\ud800": make_endpoint(0.9), "b": make_endpoint(0.9)}))
+    batch = pinpoint.parse_event(
+        make_event({"\ud800": make_endpoint(0.9), "b": make_endpoint(0.9)})
+    )
     assert (batch.unencodable, batch.endpoints[0].document) == (1, None)
     assert batch.endpoints[0].problem == "$.Endpoints[0]: Expected an id that UTF-8 can encode"
     assert list(answer({"\ud800": make_endpoint(0.9), "b": make_endpoint(0.9)})) == ["b"]
 
 
 def test_a_problem_names_the_place_and_no_id() -> None:
-    (_, bad) = pinpoint.parse_event(make_event({"a": {}, "somebody": {"Metrics": {"visits": "12"}}})).endpoints
+    (_, bad) = pinpoint.parse_event(
+        make_event({"a": {}, "somebody": {"Metrics": {"visits": "12"}}})
+    ).endpoints
     assert bad.problem == "$.Endpoints[1].Metrics[...]: Expected `float | null`, got `str`"
 
 
 def make_large(megabytes: float, people: int = 8, **changes: Any) -> dict[str, Any]:
     size = int(megabytes * 1_000_000 / people)
-    return {f"e{index}": make_endpoint(0.9, Address="x" * size, **changes) for index in range(people)}
+    return {
+        f"e{index}": make_endpoint(0.9, Address="x" * size, **changes) for index in range(people)
+    }
 
 
 def reply_to(endpoints: dict[str, Any], **policy: Any) -> tuple[dict[str, Any], Batch]:
     batch = pinpoint.parse_event(make_event(endpoints))
     rules = read_policy(policy, threshold=0.5, quantiles=(0.0, 1.0)).rules
-    decision = Decision(keep=True, stays=True, reason="score", score=0.9, band=rules.bands[0] if rules.bands else None)
+    decision = Decision(
+        keep=True,
+        stays=True,
+        reason="score",
+        score=0.9,
+        band=rules.bands[0] if rules.bands else None,
+    )
     reply = pinpoint.build_reply(batch, [decision] * len(endpoints), rules, "m@1")
     assert sum(decision.stays for decision in reply.decisions) == len(reply.body)
-    return {"body": reply.body, "dropped": reply.annotations_dropped, "reasons": [d.reason for d in reply.decisions]}, batch
+    return {
+        "body": reply.body,
+        "dropped": reply.annotations_dropped,
+        "reasons": [d.reason for d in reply.decisions],
+    }, batch
 
 
 def test_a_reply_over_6_mb_loses_its_annotations_first() -> None:
@@ -195,17 +244,23 @@ def test_a_reply_still_over_6_mb_leaves_everybody_out_where_on_error_is_drop() -
 
 
 def test_a_reply_still_over_6_mb_raises_where_on_error_is_raise() -> None:
-    with pytest.raises(ReplyError, match=r"^\$\.Endpoints: expected definitions that fit into Lambda's 6 MB reply$"):
+    with pytest.raises(
+        ReplyError, match=r"^\$\.Endpoints: expected definitions that fit into Lambda's 6 MB reply$"
+    ):
         reply_to(make_large(8.0), on_error="raise")
 
 
-@pytest.mark.parametrize("policy", [{"mode": "annotate", "on_error": "drop"}, {"mode": "shadow", "on_error": "raise"}])
+@pytest.mark.parametrize(
+    "policy", [{"mode": "annotate", "on_error": "drop"}, {"mode": "shadow", "on_error": "raise"}]
+)
 def test_where_nobody_is_left_out_as_many_as_fit_go_back(policy: dict[str, Any]) -> None:
     assert len(reply_to(make_large(8.0), **policy)[0]["body"]) == 6
 
 
 def test_a_reply_that_grows_beyond_6_mb_only_when_escaped_is_seen() -> None:
-    reply, _ = reply_to({"a": make_endpoint(0.9, Address="\x7f" * 1_100_000), "b": make_endpoint(0.9)})
+    reply, _ = reply_to(
+        {"a": make_endpoint(0.9, Address="\x7f" * 1_100_000), "b": make_endpoint(0.9)}
+    )
     assert list(reply["body"]) == ["b"]
 
 
@@ -216,7 +271,11 @@ def test_the_runner_makes_the_event_that_the_function_reads() -> None:
     )  # fmt: skip
     assert set(event) == set(load("pinpoint.json"))
     batch = pinpoint.parse_event(event)
-    assert (batch.context.campaign_id, batch.context.treatment_id, len(batch.endpoints)) == ("c", "1", 1)
+    assert (batch.context.campaign_id, batch.context.treatment_id, len(batch.endpoints)) == (
+        "c",
+        "1",
+        1,
+    )
 
 
 @pytest.mark.parametrize(

@@ -12,15 +12,32 @@ import numpy as np
 import pytest
 
 from function.bootstrap import build_handler
-from function.errors import EventError, ProfilesTimeout, ScorerError, ScorerRejected, ScorerTimeout, ScorerUnavailable
+from function.errors import (
+    EventError,
+    ProfilesTimeout,
+    ScorerError,
+    ScorerRejected,
+    ScorerTimeout,
+    ScorerUnavailable,
+)
+from function.external.lookup import Source
 from function.hosts import connect, pinpoint
 from function.pipeline import Pipeline
 from function.policy_file import read_policy
-from function.external.lookup import Source
 from function.scorers.fallback import score_in_order
 from function.telemetry import Telemetry
 from tests.fake_external import FakeProfiles
-from tests.fakes import FakeClock, FakeContext, FakeScorer, Watcher, make_bundle, make_endpoint, make_event, read_log, write_policy
+from tests.fakes import (
+    FakeClock,
+    FakeContext,
+    FakeScorer,
+    Watcher,
+    make_bundle,
+    make_endpoint,
+    make_event,
+    read_log,
+    write_policy,
+)
 from tests.rooms import load_tiny, make_handler
 from tests.strategies import make_connect_event
 
@@ -29,7 +46,13 @@ LATE = ScorerTimeout("expected scores within the time budget")
 
 
 def answer_slowly(
-    event: dict[str, Any], left: float, clock: FakeClock, *, hosts: Any = (pinpoint, connect), cold: float | None = None, **more: Any
+    event: dict[str, Any],
+    left: float,
+    clock: FakeClock,
+    *,
+    hosts: Any = (pinpoint, connect),
+    cold: float | None = None,
+    **more: Any,
 ) -> list[float]:
     """Answer with a scorer that takes all the time it is given, of which none is real; give the times it was given."""
     bundle, _ = load_tiny()
@@ -39,7 +62,9 @@ def answer_slowly(
         hosts=hosts,
         spec=bundle.spec,
         scorers=(scorer,),
-        policy=read_policy({"mode": more.pop("mode", "filter")}, threshold=0.5, quantiles=(0.0, 1.0)),
+        policy=read_policy(
+            {"mode": more.pop("mode", "filter")}, threshold=0.5, quantiles=(0.0, 1.0)
+        ),
         telemetry=Telemetry(bundle=bundle, stream=io.StringIO(), level="INFO"),
         label=bundle.label,
         reserve=0.5,
@@ -55,10 +80,16 @@ CONNECT = make_connect_event([{"ProfileId": "a", "CustomerData": "{}"}])
 
 
 @pytest.mark.parametrize("mode", ["filter", "annotate", "shadow"])
-@pytest.mark.parametrize("cold", [None, 0.0, 4.0, 10.0], ids=["warm", "cold, no host waiting", "cold", "as cold as can be"])
+@pytest.mark.parametrize(
+    "cold",
+    [None, 0.0, 4.0, 10.0],
+    ids=["warm", "cold, no host waiting", "cold", "as cold as can be"],
+)
 @pytest.mark.parametrize("event", [PINPOINT, CONNECT], ids=["pinpoint", "connect"])
 @pytest.mark.parametrize("left", [3.0, 15.0, 900.0])
-def test_the_host_always_has_an_answer_within_its_limit(event: dict[str, Any], cold: float | None, mode: str, left: float) -> None:
+def test_the_host_always_has_an_answer_within_its_limit(
+    event: dict[str, Any], cold: float | None, mode: str, left: float
+) -> None:
     limit = pinpoint.LIMIT_SECONDS if event is PINPOINT else connect.LIMIT_SECONDS
     clock = FakeClock()
     started = clock()
@@ -70,13 +101,24 @@ def test_the_host_always_has_an_answer_within_its_limit(event: dict[str, Any], c
 
 
 @pytest.mark.parametrize("mode", ["filter", "annotate", "shadow"])
-@pytest.mark.parametrize("lambda_", [{}, {"AWS_LAMBDA_RUNTIME_API": "127.0.0.1:9001"}], ids=["no host waiting", "in Lambda"])
-def test_a_scorer_that_takes_all_its_time_leaves_the_reserve_for_the_answer(tmp_path: Path, mode: str, lambda_: dict[str, str]) -> None:
+@pytest.mark.parametrize(
+    "lambda_",
+    [{}, {"AWS_LAMBDA_RUNTIME_API": "127.0.0.1:9001"}],
+    ids=["no host waiting", "in Lambda"],
+)
+def test_a_scorer_that_takes_all_its_time_leaves_the_reserve_for_the_answer(
+    tmp_path: Path, mode: str, lambda_: dict[str, str]
+) -> None:
     bundle = make_bundle(tmp_path / "bundle")
     policy = write_policy(tmp_path / "policy.toml", f'mode = "{mode}"\n')
     clock = FakeClock()
     scorer = FakeScorer(error=LATE, takes=60.0, clock=clock)
-    environ = {"SCORER_BUNDLE": str(bundle), "SCORER_POLICY": str(policy), "SCORER_RESERVE_MS": "250", **lambda_}
+    environ = {
+        "SCORER_BUNDLE": str(bundle),
+        "SCORER_POLICY": str(policy),
+        "SCORER_RESERVE_MS": "250",
+        **lambda_,
+    }
     handle = build_handler(environ, scorer=scorer, stream=io.StringIO(), clock=clock)
     for _ in range(2):  # cold, then warm
         context = FakeContext(2.0, clock)  # less than a host waits, however cold the start was
@@ -97,7 +139,9 @@ def test_reading_the_event_counts_against_the_budget() -> None:
 
     host = SimpleNamespace(**{**vars(pinpoint), "parse_event": parse_slowly})
     for left in (9.0, 900.0):
-        assert answer_slowly(PINPOINT, left, clock, hosts=(host,)) == [min(left, pinpoint.LIMIT_SECONDS) - 3.0 - 0.5]
+        assert answer_slowly(PINPOINT, left, clock, hosts=(host,)) == [
+            min(left, pinpoint.LIMIT_SECONDS) - 3.0 - 0.5
+        ]
 
 
 @pytest.mark.parametrize("error", [None, ProfilesTimeout("late")])
@@ -118,7 +162,9 @@ def test_a_scorer_that_failed_counts_against_the_budget_of_the_next() -> None:
 
 @pytest.mark.parametrize("mode", ["filter", "annotate", "shadow"])
 @pytest.mark.parametrize("error", [UNAVAILABLE, ScorerTimeout("late"), ScorerRejected("no")])
-def test_a_scorer_that_fails_is_the_policys_on_error_and_no_exception(mode: str, error: ScorerError) -> None:
+def test_a_scorer_that_fails_is_the_policys_on_error_and_no_exception(
+    mode: str, error: ScorerError
+) -> None:
     scorer = FakeScorer(error=error)
     assert list(make_handler({"mode": mode}, asked=scorer)(PINPOINT)) == ["a", "b"]
     dropped = make_handler({"mode": mode, "on_error": "drop"}, asked=scorer)(PINPOINT)
@@ -128,19 +174,43 @@ def test_a_scorer_that_fails_is_the_policys_on_error_and_no_exception(mode: str,
 def test_on_error_raise_raises_the_scorers_own_error_but_in_shadow() -> None:
     with pytest.raises(ScorerUnavailable, match="expected a service, found none"):
         make_handler({"on_error": "raise"}, asked=FakeScorer(error=UNAVAILABLE))(PINPOINT)
-    assert make_handler({"on_error": "raise", "mode": "shadow"}, asked=FakeScorer(error=UNAVAILABLE))(PINPOINT) == PINPOINT["Endpoints"]
+    assert (
+        make_handler({"on_error": "raise", "mode": "shadow"}, asked=FakeScorer(error=UNAVAILABLE))(
+            PINPOINT
+        )
+        == PINPOINT["Endpoints"]
+    )
 
 
 def test_shadow_answers_what_came() -> None:
-    policy = {"mode": "shadow", "band": [{"name": "x", "at_least": 0, "body_override": "b"}], "holdout": {"percent": 50, "attribute": "C"}}
-    event = make_event({str(index): make_endpoint(index / 20, ChannelType="SMS") for index in range(20)})
+    policy = {
+        "mode": "shadow",
+        "band": [{"name": "x", "at_least": 0, "body_override": "b"}],
+        "holdout": {"percent": 50, "attribute": "C"},
+    }
+    event = make_event(
+        {str(index): make_endpoint(index / 20, ChannelType="SMS") for index in range(20)}
+    )
     assert make_handler(policy)(event) == event["Endpoints"]
 
 
 @pytest.mark.parametrize(
-    "event", [None, [], "text", 5, {}, {"Endpoints": []}, {"Items": {}}, {"Items": {"CustomerProfiles": {}}}, {"Endpoints": None}]
+    "event",
+    [
+        None,
+        [],
+        "text",
+        5,
+        {},
+        {"Endpoints": []},
+        {"Items": {}},
+        {"Items": {"CustomerProfiles": {}}},
+        {"Endpoints": None},
+    ],
 )
-def test_what_is_no_hook_event_raises_an_error_that_names_what_was_expected_and_where(event: Any) -> None:
+def test_what_is_no_hook_event_raises_an_error_that_names_what_was_expected_and_where(
+    event: Any,
+) -> None:
     with pytest.raises(EventError) as raised:
         make_handler({})(event)
     assert str(raised.value) == (
@@ -151,7 +221,14 @@ def test_what_is_no_hook_event_raises_an_error_that_names_what_was_expected_and_
 
 def test_only_readable_endpoints_with_enough_features_are_scored() -> None:
     scorer = FakeScorer()
-    event = make_event({"a": make_endpoint(0.9), "bad": None, "empty": make_endpoint(None), "c": make_endpoint(0.25)})
+    event = make_event(
+        {
+            "a": make_endpoint(0.9),
+            "bad": None,
+            "empty": make_endpoint(None),
+            "c": make_endpoint(0.25),
+        }
+    )
     watcher = Watcher()
     make_handler({"min_present": 0.5}, asked=scorer, observer=watcher)(event)
     assert np.array_equal(scorer.matrices[0], np.array([[0.9], [0.25]], dtype=np.float32))
@@ -163,7 +240,9 @@ def test_only_readable_endpoints_with_enough_features_are_scored() -> None:
 def test_where_nobody_can_be_scored_no_scorer_is_asked() -> None:
     scorer = FakeScorer(error=UNAVAILABLE)
     watcher = Watcher()
-    make_handler({"min_present": 1.0}, asked=scorer, observer=watcher)(make_event({"a": None, "b": make_endpoint(None)}))
+    make_handler({"min_present": 1.0}, asked=scorer, observer=watcher)(
+        make_event({"a": None, "b": make_endpoint(None)})
+    )
     assert scorer.matrices == []
     assert [decision.reason for decision in watcher.decisions] == ["unreadable", "sparse"]
 
@@ -173,7 +252,11 @@ def test_ages_are_measured_against_the_events_own_time(tmp_path: Path) -> None:
 
     spec = read_spec({"feature": [{"name": "age", "path": "CreationDate", "kind": "age"}]})
     scorer = FakeScorer()
-    handle = build_handler({"SCORER_BUNDLE": str(make_bundle(tmp_path / "b", spec))}, scorer=scorer, stream=io.StringIO())
+    handle = build_handler(
+        {"SCORER_BUNDLE": str(make_bundle(tmp_path / "b", spec))},
+        scorer=scorer,
+        stream=io.StringIO(),
+    )
     handle(make_event({"a": {"CreationDate": "2026-01-30T19:00:16.843Z"}}), None)
     assert scorer.matrices[0].tolist() == [[1.0]]
 
@@ -191,12 +274,19 @@ def answers(*working: bool) -> Callable[[dict[str, Any]], dict[str, Any]]:
         reserve=0.5,
     )
     pipeline.answer(PINPOINT, lambda: 15.0)
-    return next(line for line in read_log(log.getvalue()) if line.get("message") == "batch").__getitem__
+    return next(
+        line for line in read_log(log.getvalue()) if line.get("message") == "batch"
+    ).__getitem__
 
 
 def test_a_batch_that_a_fallback_scored_says_so() -> None:
     line = answers(False, True)
-    assert (line("fallback_used"), line("error"), line("scored_by"), line("unscored")) == (1, "ScorerUnavailable", "tiny@1", 0)
+    assert (line("fallback_used"), line("error"), line("scored_by"), line("unscored")) == (
+        1,
+        "ScorerUnavailable",
+        "tiny@1",
+        0,
+    )
 
 
 def test_a_batch_that_nobody_scored_says_so() -> None:

@@ -39,11 +39,20 @@ def person(id_: str = "a", user: str | None = None, **changes: Any) -> Endpoint:
     return Endpoint(id=id_, document={} if user is None else {"User": {"UserId": user}}, **changes)
 
 
-def decide_for(score: float | None, share: float = 1.0, *, endpoint: Endpoint | None = None, scored: bool = True, **table: Any) -> Decision:
+def decide_for(
+    score: float | None,
+    share: float = 1.0,
+    *,
+    endpoint: Endpoint | None = None,
+    scored: bool = True,
+    **table: Any,
+) -> Decision:
     return decide_one(endpoint or person(), score, share, rules(**table), batch_scored=scored)
 
 
-UNREADABLE = Endpoint(id="a", document={}, problem="$.Endpoints[0].Metrics: Expected `object`, got `str`")
+UNREADABLE = Endpoint(
+    id="a", document={}, problem="$.Endpoints[0].Metrics: Expected `object`, got `str`"
+)
 NO_OBJECT = Endpoint(id="a", document=None, problem="$.Endpoints[0]: Expected `object`, got `null`")
 
 
@@ -70,25 +79,38 @@ def test_decision_band_and_attribute_use_the_same_rounded_number() -> None:
     assert attributes_for(decision, rules(decimals=2, band=BANDS)) == {"Score": ["0.75"]}
 
 
-@pytest.mark.parametrize(("decimals", "text"), [(0, "0"), (1, "0.1"), (4, "0.1235"), (15, "0.123456789012346")])
+@pytest.mark.parametrize(
+    ("decimals", "text"), [(0, "0"), (1, "0.1"), (4, "0.1235"), (15, "0.123456789012346")]
+)
 def test_a_score_is_written_with_the_policys_decimals(decimals: int, text: str) -> None:
     assert format_score(round(0.1234567890123456, decimals), decimals) == text
 
 
-@pytest.mark.parametrize(("score", "name"), [(1.0, "high"), (0.75, "high"), (0.74, "middle"), (0.5, "middle"), (0.49, None)])
-def test_the_highest_band_that_fits_is_chosen_its_edge_included(score: float, name: str | None) -> None:
+@pytest.mark.parametrize(
+    ("score", "name"),
+    [(1.0, "high"), (0.75, "high"), (0.74, "middle"), (0.5, "middle"), (0.49, None)],
+)
+def test_the_highest_band_that_fits_is_chosen_its_edge_included(
+    score: float, name: str | None
+) -> None:
     band = decide_for(score, band=BANDS[::-1]).band
     assert (band.name if band else None) == name
 
 
 def test_a_batch_without_scores_is_kept_or_dropped_as_on_error_says() -> None:
     assert decide_for(None, scored=False) == Decision(keep=True, stays=True, reason="no_scores")
-    assert decide_for(None, scored=False, on_error="drop") == Decision(keep=False, stays=False, reason="no_scores")
+    assert decide_for(None, scored=False, on_error="drop") == Decision(
+        keep=False, stays=False, reason="no_scores"
+    )
 
 
 def test_an_unreadable_endpoint_is_kept_or_dropped_as_unreadable_says() -> None:
-    assert decide_for(None, endpoint=UNREADABLE) == Decision(keep=True, stays=True, reason="unreadable")
-    assert decide_for(None, endpoint=UNREADABLE, unreadable="drop") == Decision(keep=False, stays=False, reason="unreadable")
+    assert decide_for(None, endpoint=UNREADABLE) == Decision(
+        keep=True, stays=True, reason="unreadable"
+    )
+    assert decide_for(None, endpoint=UNREADABLE, unreadable="drop") == Decision(
+        keep=False, stays=False, reason="unreadable"
+    )
 
 
 @pytest.mark.parametrize("mode", ["filter", "annotate", "shadow"])
@@ -99,14 +121,25 @@ def test_what_is_no_object_is_left_out_whatever_the_policy(mode: str, unreadable
 
 
 def test_an_endpoint_below_min_present_is_sparse_and_has_no_score() -> None:
-    assert decide_for(0.9, 0.49, min_present=0.5) == Decision(keep=True, stays=True, reason="sparse")
-    assert decide_for(0.9, 0.49, min_present=0.5, sparse="drop") == Decision(keep=False, stays=False, reason="sparse")
+    assert decide_for(0.9, 0.49, min_present=0.5) == Decision(
+        keep=True, stays=True, reason="sparse"
+    )
+    assert decide_for(0.9, 0.49, min_present=0.5, sparse="drop") == Decision(
+        keep=False, stays=False, reason="sparse"
+    )
     assert decide_for(0.9, 0.5, min_present=0.5).reason == "score"
 
 
 @pytest.mark.parametrize("present", range(11))
 def test_a_share_of_features_that_equals_min_present_is_enough(present: int) -> None:
-    spec = read_spec({"feature": [{"name": f"f{index}", "path": f"Metrics.f{index}", "kind": "number"} for index in range(10)]})
+    spec = read_spec(
+        {
+            "feature": [
+                {"name": f"f{index}", "path": f"Metrics.f{index}", "kind": "number"}
+                for index in range(10)
+            ]
+        }
+    )
     matrix = build_matrix([{"Metrics": {f"f{index}": 1.0 for index in range(present)}}], spec)
     (share,) = share_present(matrix, spec).tolist()
     assert decide_for(0.9, share, min_present=present / 10).reason == "score"
@@ -126,14 +159,32 @@ def test_annotate_leaves_nobody_out_for_any_reason() -> None:
 
 
 def test_shadow_decides_and_counts_but_writes_nothing() -> None:
-    decision = decide_for(0.1, mode="shadow", band=[{"name": "low", "at_least": 0}], holdout={"percent": 100, "attribute": "Control"})
+    decision = decide_for(
+        0.1,
+        mode="shadow",
+        band=[{"name": "low", "at_least": 0}],
+        holdout={"percent": 100, "attribute": "Control"},
+    )
     assert (decision.keep, decision.stays, decision.holdout) == (False, True, True)
-    assert attributes_for(decision, rules(mode="shadow", band_attribute="Band", holdout={"percent": 100, "attribute": "Control"})) == {}
+    assert (
+        attributes_for(
+            decision,
+            rules(
+                mode="shadow",
+                band_attribute="Band",
+                holdout={"percent": 100, "attribute": "Control"},
+            ),
+        )
+        == {}
+    )
 
 
 def test_the_order_of_reasons_is_unreadable_holdout_no_scores_sparse_score() -> None:
     everything: dict[str, Any] = {"holdout": {"percent": 100}, "min_present": 1.0}
-    assert decide_for(None, 0.0, endpoint=UNREADABLE, scored=False, **everything).reason == "unreadable"
+    assert (
+        decide_for(None, 0.0, endpoint=UNREADABLE, scored=False, **everything).reason
+        == "unreadable"
+    )
     assert decide_for(None, 0.0, scored=False, **everything).reason == "holdout"
     assert decide_for(None, 0.0, scored=False, min_present=1.0).reason == "no_scores"
     assert decide_for(0.9, 0.0, min_present=1.0).reason == "sparse"
@@ -142,8 +193,12 @@ def test_the_order_of_reasons_is_unreadable_holdout_no_scores_sparse_score() -> 
 
 def test_the_control_group_is_left_out_whatever_the_score_and_needs_none() -> None:
     held = {"percent": 100}
-    assert decide_for(0.99, holdout=held) == Decision(keep=False, stays=False, reason="holdout", score=0.99, holdout=True)
-    assert decide_for(None, scored=False, holdout=held) == Decision(keep=False, stays=False, reason="holdout", holdout=True)
+    assert decide_for(0.99, holdout=held) == Decision(
+        keep=False, stays=False, reason="holdout", score=0.99, holdout=True
+    )
+    assert decide_for(None, scored=False, holdout=held) == Decision(
+        keep=False, stays=False, reason="holdout", holdout=True
+    )
 
 
 # First 8 bytes, big-endian, of BLAKE2b(salt + NUL + key): computed once with b2sum (coreutils), and so by no Python at all.
@@ -162,12 +217,19 @@ def test_the_holdout_is_the_same_on_every_python_version(salt: str, key: str, fi
 
 def test_all_endpoints_of_one_user_stand_in_the_same_place() -> None:
     holdout = Holdout(percent=50, salt="s")
-    assert holdout.place(person("a", user="u")) == holdout.place(person("b", user="u")) == holdout.place(person("u"))
+    assert (
+        holdout.place(person("a", user="u"))
+        == holdout.place(person("b", user="u"))
+        == holdout.place(person("u"))
+    )
     assert holdout.place(person("a")) != holdout.place(person("b"))
 
 
 def test_another_salt_draws_another_control_group() -> None:
-    one, other = ([Holdout(percent=50, salt=salt).holds(person(str(n))) for n in range(200)] for salt in ("one", "other"))
+    one, other = (
+        [Holdout(percent=50, salt=salt).holds(person(str(n))) for n in range(200)]
+        for salt in ("one", "other")
+    )
     assert one != other
 
 
@@ -203,7 +265,11 @@ def test_the_digest_is_blake2b_of_salt_nul_key() -> None:
 
 
 def test_the_holdout_attribute_marks_both_sides() -> None:
-    table: dict[str, Any] = {"mode": "annotate", "score_attribute": "", "holdout": {"percent": 100, "attribute": "Control"}}
+    table: dict[str, Any] = {
+        "mode": "annotate",
+        "score_attribute": "",
+        "holdout": {"percent": 100, "attribute": "Control"},
+    }
     held, free = decide_for(0.9, **table), decide_for(0.9)
     assert attributes_for(held, rules(**table)) == {"Control": ["true"]}
     assert attributes_for(free, rules(**table)) == {"Control": ["false"]}
@@ -212,7 +278,10 @@ def test_the_holdout_attribute_marks_both_sides() -> None:
 def test_an_attribute_name_left_empty_writes_nothing() -> None:
     decision = decide_for(0.9, band=BANDS)
     assert attributes_for(decision, rules(score_attribute="", band=BANDS)) == {}
-    assert attributes_for(decision, rules(band_attribute="Band", band=BANDS)) == {"Score": ["0.9000"], "Band": ["high"]}
+    assert attributes_for(decision, rules(band_attribute="Band", band=BANDS)) == {
+        "Score": ["0.9000"],
+        "Band": ["high"],
+    }
 
 
 def test_an_endpoint_without_a_score_gets_no_score_attribute() -> None:
@@ -221,9 +290,17 @@ def test_an_endpoint_without_a_score_gets_no_score_attribute() -> None:
 
 @pytest.mark.parametrize(
     ("reach", "keep", "threshold"),
-    [(0.3, "at_least", 0.7), (0.3, "below", 0.3), (0.0, "at_least", 1.0), (1.0, "at_least", 0.0), (0.305, "at_least", 0.695)],
+    [
+        (0.3, "at_least", 0.7),
+        (0.3, "below", 0.3),
+        (0.0, "at_least", 1.0),
+        (1.0, "at_least", 0.0),
+        (0.305, "at_least", 0.695),
+    ],
 )
-def test_reach_is_the_score_quantile_that_keeps_that_share(reach: float, keep: str, threshold: float) -> None:
+def test_reach_is_the_score_quantile_that_keeps_that_share(
+    reach: float, keep: str, threshold: float
+) -> None:
     assert threshold_for_reach(reach, PERCENTILES, keep) == pytest.approx(threshold)
 
 
@@ -252,13 +329,21 @@ OVERRIDDEN = {
         (Context(), 0.5),
     ],
 )
-def test_all_ids_of_an_override_must_match_and_most_ids_win(context: Context, threshold: float) -> None:
+def test_all_ids_of_an_override_must_match_and_most_ids_win(
+    context: Context, threshold: float
+) -> None:
     assert read(**OVERRIDDEN).rules_for(context).threshold == threshold
 
 
 def test_decides_row_for_row() -> None:
-    decisions = decide([person("a"), UNREADABLE, person("c")], [0.9, None, 0.1], [1.0, 0.0, 1.0], rules())
-    assert [(decision.reason, decision.keep) for decision in decisions] == [("score", True), ("unreadable", True), ("score", False)]
+    decisions = decide(
+        [person("a"), UNREADABLE, person("c")], [0.9, None, 0.1], [1.0, 0.0, 1.0], rules()
+    )
+    assert [(decision.reason, decision.keep) for decision in decisions] == [
+        ("score", True),
+        ("unreadable", True),
+        ("score", False),
+    ]
 
 
 def test_refuses_rows_that_do_not_fit_each_other() -> None:
@@ -267,7 +352,12 @@ def test_refuses_rows_that_do_not_fit_each_other() -> None:
 
 
 def test_counts_every_outcome_once() -> None:
-    decisions = [decide_for(0.9), decide_for(0.1), decide_for(None, endpoint=NO_OBJECT), decide_for(0.9, holdout={"percent": 100})]
+    decisions = [
+        decide_for(0.9),
+        decide_for(0.1),
+        decide_for(None, endpoint=NO_OBJECT),
+        decide_for(0.9, holdout={"percent": 100}),
+    ]
     assert count_outcomes(decisions) == {
         "received": 4, "kept": 1, "filtered": 3, "held_out": 1, "unreadable": 1, "unscored": 0, "sparse": 0, "would_filter": 0,
     }  # fmt: skip

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from segment_scorer.cli.main import main
 from function.policy_file import KEYS, read_policy
+from segment_scorer.cli.main import main
 from tests.fakes import make_bundle, make_endpoint, make_event, write_policy
 
 ROOT = Path(__file__).parents[2]
@@ -26,16 +26,33 @@ def explain(tmp_path: Path, bundle: Path, document: Any, policy: str, *options: 
     endpoint = tmp_path / "endpoint.json"
     endpoint.write_text(json.dumps(document), "utf-8")
     path = write_policy(tmp_path / "policy.toml", policy)
-    return ["policy", "explain", "--endpoint", str(endpoint), "--policy", str(path), "--bundle", str(bundle), *options]
+    return [
+        "policy",
+        "explain",
+        "--endpoint",
+        str(endpoint),
+        "--policy",
+        str(path),
+        "--bundle",
+        str(bundle),
+        *options,
+    ]
 
 
-def test_check_prints_every_rule_with_its_default_filled_in(capsys: pytest.CaptureFixture[str]) -> None:
+def test_check_prints_every_rule_with_its_default_filled_in(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     assert main(["policy", "check", str(ROOT / "function" / "policy.toml")]) == 0
     shown = capsys.readouterr()
     assert shown.err == ""
     table = tomllib.loads(shown.out)
     assert set(table) == set(KEYS) - {"band"}
-    assert table["threshold"] == json.loads((ROOT / "model" / "artifact" / "manifest.json").read_text("utf-8"))["threshold"]
+    assert (
+        table["threshold"]
+        == json.loads((ROOT / "model" / "artifact" / "manifest.json").read_text("utf-8"))[
+            "threshold"
+        ]
+    )
 
 
 def test_check_takes_the_bundle_that_the_environment_names_as_the_function_does(
@@ -47,16 +64,22 @@ def test_check_takes_the_bundle_that_the_environment_names_as_the_function_does(
     assert tomllib.loads(capsys.readouterr().out)["threshold"] == threshold
 
 
-def test_check_says_everything_that_is_wrong_and_ends_with_status_1(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_check_says_everything_that_is_wrong_and_ends_with_status_1(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     path = write_policy(tmp_path / "policy.toml", 'treshold = 1\nmode = "x"\n')
     assert main(["policy", "check", str(path)]) == 1
     shown = capsys.readouterr()
     assert shown.out == ""
-    assert shown.err.startswith(f"segment-scorer policy check: {path}: treshold: unknown key; expected one of mode, ")
+    assert shown.err.startswith(
+        f"segment-scorer policy check: {path}: treshold: unknown key; expected one of mode, "
+    )
     assert shown.err.endswith("; mode: expected one of filter, annotate, shadow\n")
 
 
-def test_check_prints_warnings_on_stderr(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_check_prints_warnings_on_stderr(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     path = write_policy(tmp_path / "policy.toml", 'score_attribute = "a/b"\n')
     assert main(["policy", "check", str(path)]) == 0
     assert capsys.readouterr().err == (
@@ -64,9 +87,22 @@ def test_check_prints_warnings_on_stderr(tmp_path: Path, capsys: pytest.CaptureF
     )
 
 
-def test_check_prints_what_each_override_comes_to(tmp_path: Path, bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_check_prints_what_each_override_comes_to(
+    tmp_path: Path, bundle: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     text = 'decimals = 2\n[[band]]\nname = "a"\nat_least = 0.5\n[[override]]\ncampaign_id = "c"\nthreshold = { reach = 0.3 }\n'
-    assert main(["policy", "check", str(write_policy(tmp_path / "policy.toml", text)), "--bundle", str(bundle)]) == 0
+    assert (
+        main(
+            [
+                "policy",
+                "check",
+                str(write_policy(tmp_path / "policy.toml", text)),
+                "--bundle",
+                str(bundle),
+            ]
+        )
+        == 0
+    )
     own, override = capsys.readouterr().out.split("\n# For campaign_id = c it comes to:\n")
     assert tomllib.loads(override)["threshold"] == pytest.approx(0.7)
     assert tomllib.loads(override)["decimals"] == 2
@@ -99,13 +135,21 @@ kept: score: score 0.7500 >= threshold 0.5; keep = at_least; 1 of 1 features pre
 
 @pytest.mark.parametrize(("document", "policy", "shown"), EXPLAINED)
 def test_explain_says_which_rule_decided_and_with_which_numbers(
-    *, document: Any, policy: str, shown: str, tmp_path: Path, bundle: Path, capsys: pytest.CaptureFixture[str]
+    *,
+    document: Any,
+    policy: str,
+    shown: str,
+    tmp_path: Path,
+    bundle: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert main(explain(tmp_path, bundle, document, policy)) == 0
     assert capsys.readouterr() == (shown, "")
 
 
-def test_explain_says_which_override_the_campaign_falls_under(tmp_path: Path, bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_explain_says_which_override_the_campaign_falls_under(
+    tmp_path: Path, bundle: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     policy = '[[override]]\ncampaign_id = "c"\nthreshold = 0.9\n'
     assert main(explain(tmp_path, bundle, make_endpoint(0.75), policy, "--campaign-id", "c")) == 0
     assert (
@@ -114,11 +158,23 @@ def test_explain_says_which_override_the_campaign_falls_under(tmp_path: Path, bu
     )
 
 
-def test_explain_takes_a_customer_profile_as_the_runner_does(tmp_path: Path, bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_explain_takes_a_customer_profile_as_the_runner_does(
+    tmp_path: Path, bundle: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     for name in ("ProfileId", "profileId"):
         profile = {name: "p1", "Attributes": {"Metrics_score": "0.75"}}
-        assert main(explain(tmp_path, bundle, profile, "", "--scheduled-time", "2026-07-03T10:04:00.000Z")) == 0
-        assert capsys.readouterr().out == "kept: score: score 0.7500 >= threshold 0.5; keep = at_least; 1 of 1 features present\n"
+        assert (
+            main(
+                explain(
+                    tmp_path, bundle, profile, "", "--scheduled-time", "2026-07-03T10:04:00.000Z"
+                )
+            )
+            == 0
+        )
+        assert (
+            capsys.readouterr().out
+            == "kept: score: score 0.7500 >= threshold 0.5; keep = at_least; 1 of 1 features present\n"
+        )
 
 
 @pytest.mark.parametrize("field", [{"OptOut": "ALL"}, {"EndpointStatus": "INACTIVE"}])
@@ -126,11 +182,17 @@ def test_explain_says_whom_no_host_would_ask_about(
     field: dict[str, str], tmp_path: Path, bundle: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(explain(tmp_path, bundle, make_endpoint(0.75, **field), "")) == 0
-    assert capsys.readouterr().out.endswith("  no host would ask: OptOut is ALL or EndpointStatus is INACTIVE\n")
+    assert capsys.readouterr().out.endswith(
+        "  no host would ask: OptOut is ALL or EndpointStatus is INACTIVE\n"
+    )
 
 
-def test_explain_takes_a_whole_event_of_either_host(tmp_path: Path, bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(explain(tmp_path, bundle, make_event({"a": make_endpoint(0.75), "b": None}), "")) == 0
+def test_explain_takes_a_whole_event_of_either_host(
+    tmp_path: Path, bundle: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert (
+        main(explain(tmp_path, bundle, make_event({"a": make_endpoint(0.75), "b": None}), "")) == 0
+    )
     shown = capsys.readouterr().out
     assert re.findall(r"^endpoint \d: [a-z ]+: [a-z]+", shown, re.MULTILINE) == [
         "endpoint 1: kept: score", "endpoint 2: left out: unreadable",
@@ -142,9 +204,14 @@ def test_explain_takes_a_whole_event_of_either_host(tmp_path: Path, bundle: Path
 
 
 def test_explain_without_a_policy_takes_the_one_the_environment_names(
-    tmp_path: Path, bundle: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path,
+    bundle: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setenv("SCORER_POLICY", str(write_policy(tmp_path / "other.toml", "threshold = 0.9")))
+    monkeypatch.setenv(
+        "SCORER_POLICY", str(write_policy(tmp_path / "other.toml", "threshold = 0.9"))
+    )
     endpoint = tmp_path / "endpoint.json"
     endpoint.write_text(json.dumps(make_endpoint(0.75)), "utf-8")
     assert main(["policy", "explain", "--endpoint", str(endpoint), "--bundle", str(bundle)]) == 0
@@ -174,8 +241,12 @@ def readme_policy() -> str:
     return str(block)
 
 
-def test_the_readmes_policy_passes_policy_check(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["policy", "check", str(write_policy(tmp_path / "policy.toml", readme_policy()))]) == 0
+def test_the_readmes_policy_passes_policy_check(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert (
+        main(["policy", "check", str(write_policy(tmp_path / "policy.toml", readme_policy()))]) == 0
+    )
     assert capsys.readouterr().err == ""
 
 
@@ -189,5 +260,9 @@ def test_the_readmes_policy_shows_every_key_in_order() -> None:
 
 def test_a_comment_of_the_readmes_policy_that_names_a_default_names_the_real_one() -> None:
     defaults = read_policy({}, threshold=0.5, quantiles=(0.0, 1.0)).rules
-    for key, words in re.findall(r"^(\w+) = .*# default (\S+?)[,;:.]?(?: |$)", readme_policy().split("[holdout]")[0], re.MULTILINE):
+    for key, words in re.findall(
+        r"^(\w+) = .*# default (\S+?)[,;:.]?(?: |$)",
+        readme_policy().split("[holdout]")[0],
+        re.MULTILINE,
+    ):
         assert key == "threshold" or tomllib.loads(f"v = {words}")["v"] == getattr(defaults, key)

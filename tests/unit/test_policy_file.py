@@ -152,7 +152,13 @@ def test_every_key_refuses_what_it_cannot_use(table: dict[str, Any], sentence: s
 
 
 def test_one_error_lists_every_problem() -> None:
-    table = {"mode": "x", "treshold": 1, "decimals": -1, "holdout": {"percent": -1}, "override": [{"keep": "x"}]}
+    table = {
+        "mode": "x",
+        "treshold": 1,
+        "decimals": -1,
+        "holdout": {"percent": -1},
+        "override": [{"keep": "x"}],
+    }
     assert refuse(table).split("; ") == [
         "mode: expected one of filter, annotate, shadow",
         "treshold: unknown key",
@@ -165,7 +171,15 @@ def test_one_error_lists_every_problem() -> None:
 
 
 def test_two_overrides_may_meet_where_a_third_with_more_ids_decides() -> None:
-    policy = read({"override": [{"campaign_id": "c"}, {"treatment_id": "1"}, {"campaign_id": "c", "treatment_id": "1"}]})
+    policy = read(
+        {
+            "override": [
+                {"campaign_id": "c"},
+                {"treatment_id": "1"},
+                {"campaign_id": "c", "treatment_id": "1"},
+            ]
+        }
+    )
     assert [len(override.ids) for override in policy.overrides] == [2, 1, 1]
 
 
@@ -183,7 +197,9 @@ def test_an_override_merges_its_keys_singly_and_replaces_tables_whole() -> None:
     })  # fmt: skip
     (override,) = policy.overrides
     assert (override.rules.decimals, override.rules.keep) == (2, "below")
-    assert override.rules.threshold == pytest.approx(0.3)  # 30 % stay, counted from the other end now
+    assert override.rules.threshold == pytest.approx(
+        0.3
+    )  # 30 % stay, counted from the other end now
     assert override.rules.holdout == Holdout(percent=10.0, salt="")
     assert [band.name for band in override.rules.bands] == ["z"]
 
@@ -199,12 +215,17 @@ WARNINGS: list[tuple[dict[str, Any], str]] = [
 
 
 @pytest.mark.parametrize(("table", "sentence"), WARNINGS)
-def test_what_is_unwise_is_warned_about_and_not_refused(table: dict[str, Any], sentence: str) -> None:
+def test_what_is_unwise_is_warned_about_and_not_refused(
+    table: dict[str, Any], sentence: str
+) -> None:
     assert read(table).warnings == (sentence,)
 
 
 def test_a_value_of_a_hundred_characters_is_not_warned_about() -> None:
-    assert read({"band": [{"name": "a" * 100, "at_least": 0, "body_override": "x" * 1_600}]}).warnings == ()
+    assert (
+        read({"band": [{"name": "a" * 100, "at_least": 0, "body_override": "x" * 1_600}]}).warnings
+        == ()
+    )
 
 
 @pytest.mark.parametrize(
@@ -219,7 +240,9 @@ def test_a_value_of_a_hundred_characters_is_not_warned_about() -> None:
         (b"mode = 5", "mode: expected one of filter, annotate, shadow"),
     ],
 )
-def test_a_file_that_cannot_be_used_is_named(tmp_path: Path, content: bytes | None, sentence: str) -> None:
+def test_a_file_that_cannot_be_used_is_named(
+    tmp_path: Path, content: bytes | None, sentence: str
+) -> None:
     path = tmp_path / "policy.toml"
     if content is not None:
         path.write_bytes(content)
@@ -230,7 +253,10 @@ def test_a_file_that_cannot_be_used_is_named(tmp_path: Path, content: bytes | No
 
 def test_the_shipped_policy_is_valid() -> None:
     path = Path(__file__).parents[2] / "function" / "policy.toml"
-    assert load_policy(path, threshold=0.4, quantiles=(0.0, 1.0)).rules == read(tomllib.loads(path.read_text("utf-8"))).rules
+    assert (
+        load_policy(path, threshold=0.4, quantiles=(0.0, 1.0)).rules
+        == read(tomllib.loads(path.read_text("utf-8"))).rules
+    )
 
 
 def test_rules_are_described_with_every_default_filled_in() -> None:

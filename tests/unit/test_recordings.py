@@ -27,7 +27,12 @@ def name(path: Path) -> str:
 
 
 def test_there_are_recordings_of_every_peer() -> None:
-    assert {path.parent.name for path in (*ANSWERED, *ASKED)} == {"mlserver", "kserve", "triton", "tritonclient"}
+    assert {path.parent.name for path in (*ANSWERED, *ASKED)} == {
+        "mlserver",
+        "kserve",
+        "triton",
+        "tritonclient",
+    }
 
 
 @pytest.mark.parametrize("path", ANSWERED, ids=name)
@@ -58,12 +63,24 @@ def test_reads_what_the_peer_answered(path: Path) -> None:
 @pytest.mark.parametrize("path", ASKED, ids=name)
 def test_our_service_still_answers_the_foreign_client_as_it_did(path: Path, tmp_path: Path) -> None:
     request = ModelInferRequest.FromString(path.read_bytes())
-    answered = ModelInferResponse.FromString(path.with_name(path.name.replace("request", "answer")).read_bytes())
+    answered = ModelInferResponse.FromString(
+        path.with_name(path.name.replace("request", "answer")).read_bytes()
+    )
     model = OnnxModel(load_bundle(make_bundle(tmp_path / "bundle")))
     task = read_task(request, model.facts, 100)
     assert np.array_equal(task.matrix, make_rows(5), equal_nan=True)
     answer = build_answer(request, task, model.compute(task.matrix), model.facts)
-    assert [(o.name, o.datatype, list(o.shape)) for o in answer.outputs] == [(o.name, o.datatype, list(o.shape)) for o in answered.outputs]
-    assert (answer.id, bool(answer.raw_output_contents)) == (answered.id, bool(answered.raw_output_contents))
+    assert [(o.name, o.datatype, list(o.shape)) for o in answer.outputs] == [
+        (o.name, o.datatype, list(o.shape)) for o in answered.outputs
+    ]
+    assert (answer.id, bool(answer.raw_output_contents)) == (
+        answered.id,
+        bool(answered.raw_output_contents),
+    )
     for response in (answer, answered):
-        assert np.allclose(read_scores(response, 5, Dialect(model="tiny")), expected_scores(make_rows(5)), rtol=0, atol=1e-6)
+        assert np.allclose(
+            read_scores(response, 5, Dialect(model="tiny")),
+            expected_scores(make_rows(5)),
+            rtol=0,
+            atol=1e-6,
+        )

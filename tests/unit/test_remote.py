@@ -10,7 +10,15 @@ import numpy as np
 import pytest
 
 from function.errors import ScorerError, ScorerTimeout, ScorerUnavailable, SettingsError
-from function.scorers.remote import OPTIONS, STATUSES, RemoteScorer, RemoteSettings, is_local, load_credentials, name_label
+from function.scorers.remote import (
+    OPTIONS,
+    STATUSES,
+    RemoteScorer,
+    RemoteSettings,
+    is_local,
+    load_credentials,
+    name_label,
+)
 from function.scorers.tensors import Dialect
 from protos.open_inference_pb2 import DESCRIPTOR
 from tests.certificates import Authority
@@ -24,7 +32,9 @@ def test_every_grpc_status_but_ok_has_its_error() -> None:
 
 def test_only_a_missed_deadline_is_a_timeout_and_only_passing_trouble_is_unavailable() -> None:
     kinds = {status: kind for status, (kind, _) in STATUSES.items()}
-    assert [status.name for status, kind in kinds.items() if kind is ScorerTimeout] == ["DEADLINE_EXCEEDED"]
+    assert [status.name for status, kind in kinds.items() if kind is ScorerTimeout] == [
+        "DEADLINE_EXCEEDED"
+    ]
     assert {status.name for status, kind in kinds.items() if kind is ScorerUnavailable} == {
         "CANCELLED",
         "RESOURCE_EXHAUSTED",
@@ -37,13 +47,22 @@ def test_only_a_missed_deadline_is_a_timeout_and_only_passing_trouble_is_unavail
 def test_retries_only_what_did_not_reach_the_model_and_throttles() -> None:
     config = json.loads(str(OPTIONS["grpc.service_config"]))
     (method,) = config["methodConfig"]
-    assert method["name"] == [{"service": DESCRIPTOR.services_by_name["GRPCInferenceService"].full_name}]
-    assert set(method["retryPolicy"]["retryableStatusCodes"]) == {"UNAVAILABLE", "RESOURCE_EXHAUSTED"}
+    assert method["name"] == [
+        {"service": DESCRIPTOR.services_by_name["GRPCInferenceService"].full_name}
+    ]
+    assert set(method["retryPolicy"]["retryableStatusCodes"]) == {
+        "UNAVAILABLE",
+        "RESOURCE_EXHAUSTED",
+    }
     assert config["retryThrottling"]
 
 
 def test_sets_keepalive_with_both_of_its_timeouts() -> None:
-    assert {"grpc.keepalive_time_ms", "grpc.keepalive_timeout_ms", "grpc.http2.ping_timeout_ms"} <= set(OPTIONS)
+    assert {
+        "grpc.keepalive_time_ms",
+        "grpc.keepalive_timeout_ms",
+        "grpc.http2.ping_timeout_ms",
+    } <= set(OPTIONS)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,9 @@ import pytest
 from segment_scorer.runner.writing.atomic import save_file
 
 
-def test_a_file_gets_its_name_when_it_is_on_the_disk_and_then_its_folder_is_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_gets_its_name_when_it_is_on_the_disk_and_then_its_folder_is_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path, seen, fsync = tmp_path / "summary.json", list[tuple[str, str]](), os.fsync
     path.write_text("old")
 

@@ -16,7 +16,9 @@ def explorer_of(*scores: tuple[int, int]) -> dict[str, Any]:
     return {"scores": list(scores), "threshold": None, "keep": "at_least"}
 
 
-@pytest.mark.parametrize(("bucket", "low"), [(5800, 0.58), (5799, 0.56), (2900, 0.28), (0, 0.0), (10_000, 0.98)])
+@pytest.mark.parametrize(
+    ("bucket", "low"), [(5800, 0.58), (5799, 0.56), (2900, 0.28), (0, 0.0), (10_000, 0.98)]
+)
 def test_a_score_on_the_border_of_two_bins_is_in_the_upper_one(bucket: int, low: float) -> None:
     spec = chart_scores(alt, explorer_of((bucket, 7))).to_dict()
     (values,) = [layer["data"]["values"] for layer in spec["layer"] if "y" in layer["encoding"]]
@@ -27,5 +29,9 @@ def test_a_score_on_the_border_of_two_bins_is_in_the_upper_one(bucket: int, low:
 def test_a_stable_column_looks_like_one_beside_the_limits(index: float, end: float) -> None:
     spec = chart_drift(alt, [{"name": "a", "index": index, "verdict": "stable"}], None).to_dict()
     bars, rules = spec["layer"]
-    assert bars["encoding"]["x"]["scale"]["domain"] == rules["encoding"]["x"]["scale"]["domain"] == [0, end]
+    assert (
+        bars["encoding"]["x"]["scale"]["domain"]
+        == rules["encoding"]["x"]["scale"]["domain"]
+        == [0, end]
+    )
     assert [row["at"] for row in rules["data"]["values"]] == [0.1, 0.25]

@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from segment_scorer.runner.errors import HookUnreachable, OptionError
-from segment_scorer.runner.asking.hooks import HttpHook, LocalHook
 from function.records import Batch, Context, Decision, Endpoint
+from segment_scorer.runner.asking.hooks import HttpHook, LocalHook
+from segment_scorer.runner.errors import HookUnreachable, OptionError
 from tests.fakes import FakeClock
 
 EVENT = {"Endpoints": {"a": {}}}
@@ -29,7 +29,9 @@ def local(handle: Callable[[Any, Any], Any]) -> LocalHook:
 def test_a_local_hook_gives_the_reply_with_the_decisions_and_the_log() -> None:
     def build(observer: Any, stream: Any) -> Callable[[Any, Any], Any]:
         def handle(event: Any, context: Any) -> Any:
-            endpoints = tuple(Endpoint(id=id_, document=document) for id_, document in event["Endpoints"].items())
+            endpoints = tuple(
+                Endpoint(id=id_, document=document) for id_, document in event["Endpoints"].items()
+            )
             observer(Batch(host="pinpoint", context=Context(), endpoints=endpoints), [KEEP])
             stream.write("a line\n")
             return event["Endpoints"]
@@ -42,8 +44,12 @@ def test_a_local_hook_gives_the_reply_with_the_decisions_and_the_log() -> None:
     assert (hook.take_log(), hook.take_log()) == ("a line\n", "")
 
 
-@pytest.mark.parametrize(("takes", "problem"), [(15.0, None), (15.25, "took longer than the host waits")])
-def test_a_local_function_sees_time_run_out_and_is_not_heard_after_the_hosts_limit(takes: float, problem: str | None) -> None:
+@pytest.mark.parametrize(
+    ("takes", "problem"), [(15.0, None), (15.25, "took longer than the host waits")]
+)
+def test_a_local_function_sees_time_run_out_and_is_not_heard_after_the_hosts_limit(
+    takes: float, problem: str | None
+) -> None:
     clock, left = FakeClock(), []
 
     def handle(event: Any, context: Any) -> Any:
@@ -60,7 +66,14 @@ def test_decisions_of_one_call_are_not_taken_for_those_of_the_next() -> None:
     def build(observer: Any, stream: Any) -> Callable[[Any, Any], Any]:
         def handle(event: Any, context: Any) -> Any:
             if "a" in event["Endpoints"]:
-                observer(Batch(host="pinpoint", context=Context(), endpoints=(Endpoint(id="a", document={}),)), [KEEP])
+                observer(
+                    Batch(
+                        host="pinpoint",
+                        context=Context(),
+                        endpoints=(Endpoint(id="a", document={}),),
+                    ),
+                    [KEEP],
+                )
             return {}
 
         return handle
@@ -93,7 +106,11 @@ def serve(answer: Callable[[bytes], tuple[int, bytes] | None], delay: float = 0.
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             time.sleep(delay)
-            result = answer(body) if self.path == "/2015-03-31/functions/function/invocations" else (404, b"")
+            result = (
+                answer(body)
+                if self.path == "/2015-03-31/functions/function/invocations"
+                else (404, b"")
+            )
             if result is None:
                 self.connection.shutdown(socket.SHUT_RDWR)
                 return
@@ -169,7 +186,9 @@ def test_an_answer_that_drips_is_cut_off_too() -> None:
         thread = threading.Thread(target=drip, args=(server,))
         thread.start()
         with pytest.raises(HookUnreachable):
-            HttpHook(f"http://127.0.0.1:{server.getsockname()[1]}", limit=0.1, patience=0.1).call(EVENT)
+            HttpHook(f"http://127.0.0.1:{server.getsockname()[1]}", limit=0.1, patience=0.1).call(
+                EVENT
+            )
         thread.join()
 
 
@@ -177,13 +196,28 @@ def test_an_address_where_nobody_listens_is_said_to_be_so() -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    with pytest.raises(HookUnreachable, match=r"^--hook: expected a runtime interface emulator to listen at that address$"):
+    with pytest.raises(
+        HookUnreachable,
+        match=r"^--hook: expected a runtime interface emulator to listen at that address$",
+    ):
         HttpHook(f"http://127.0.0.1:{port}").call(EVENT)
 
 
 @pytest.mark.parametrize(
-    "address", ["", "lokal", "https://host:1", "http://", "http://host:port", "http://host:99999", "http://h/x", "http://[x"]
+    "address",
+    [
+        "",
+        "lokal",
+        "https://host:1",
+        "http://",
+        "http://host:port",
+        "http://host:99999",
+        "http://h/x",
+        "http://[x",
+    ],
 )
 def test_refuses_an_address_of_another_form(address: str) -> None:
-    with pytest.raises(OptionError, match=r"^--hook: expected local, lambda:NAME, or http://host:port"):
+    with pytest.raises(
+        OptionError, match=r"^--hook: expected local, lambda:NAME, or http://host:port"
+    ):
         HttpHook(address)

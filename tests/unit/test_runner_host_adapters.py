@@ -8,15 +8,23 @@ from typing import Any
 import numpy as np
 import pytest
 
-from segment_scorer.runner.summary import Terms
-from segment_scorer.runner.asking.host_adapters import FAILED, FILTERED, KEPT, SIDES, read_result
 from function.errors import ReplyError
 from function.records import Decision
 from model.people.records import Record
+from segment_scorer.runner.asking.host_adapters import FAILED, FILTERED, KEPT, SIDES, read_result
+from segment_scorer.runner.summary import Terms
 
-TERMS = Terms(host="connect", scheduled_time="2026-07-03T10:04:00.000Z", activity_id="run-1", campaign_id="spring")
+TERMS = Terms(
+    host="connect",
+    scheduled_time="2026-07-03T10:04:00.000Z",
+    activity_id="run-1",
+    campaign_id="spring",
+)
 ENDPOINT = Record({"Id": "a", "Metrics": {"score": 0.5}}, None)
-PROFILE = Record({"Id": "p", "Metrics": {"score": 0.5}}, {"ProfileId": "p", "Attributes": {"Metrics_score": "0.5"}})
+PROFILE = Record(
+    {"Id": "p", "Metrics": {"score": 0.5}},
+    {"ProfileId": "p", "Attributes": {"Metrics_score": "0.5"}},
+)
 CONNECT, PINPOINT = SIDES["connect"], SIDES["pinpoint"]
 
 
@@ -44,13 +52,18 @@ def test_a_runs_id_ends_in_its_start_as_connect_writes_it() -> None:
         (None, FAILED),
     ],
 )
-def test_a_profile_without_a_decision_has_failed_and_only_that_profile(result: dict[str, Any] | None, outcome: str) -> None:
+def test_a_profile_without_a_decision_has_failed_and_only_that_profile(
+    result: dict[str, Any] | None, outcome: str
+) -> None:
     fate = CONNECT.settle("p", PROFILE, result, None)
     assert fate[:2] == (outcome, PROFILE.profile if outcome == KEPT else None)
 
 
 def test_on_connect_the_kept_are_as_they_came() -> None:
-    assert CONNECT.settle("a", ENDPOINT, {"decision": "keep"}, None)[1] == {"Id": "a", "Metrics": {"score": 0.5}}
+    assert CONNECT.settle("a", ENDPOINT, {"decision": "keep"}, None)[1] == {
+        "Id": "a",
+        "Metrics": {"score": 0.5},
+    }
 
 
 @pytest.mark.parametrize("score", [None, True, "0.5", math.nan, math.inf, -0.1, 1.1, [0.5]])
@@ -64,7 +77,16 @@ def test_a_decision_that_was_seen_counts_more_than_what_the_answer_tells() -> No
 
 
 def test_a_reply_in_this_process_that_json_cannot_carry_is_no_reply() -> None:
-    odd = {"Items": {"CustomerProfiles": [{"Id": "p", "ResultData": {"decision": "keep", "score": np.float32(0.5), "x": object()}}]}}
+    odd = {
+        "Items": {
+            "CustomerProfiles": [
+                {
+                    "Id": "p",
+                    "ResultData": {"decision": "keep", "score": np.float32(0.5), "x": object()},
+                }
+            ]
+        }
+    }
     with pytest.raises(ReplyError):
         CONNECT.read_reply(odd, ["p"])
 

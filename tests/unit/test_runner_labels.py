@@ -24,7 +24,9 @@ from segment_scorer.runner.reporting.statistics import Tally
         (7, 7, ("unknown form", "unknown form")),
     ],
 )
-def test_nothing_but_channels_and_country_codes_is_shown(channel: object, country: object, labels: tuple[str, str]) -> None:
+def test_nothing_but_channels_and_country_codes_is_shown(
+    channel: object, country: object, labels: tuple[str, str]
+) -> None:
     tally = Tally()
     tally.add_people([(channel, country, "", "score", "kept", True)], [0.5])
     (group,) = tally.people
@@ -35,5 +37,15 @@ def test_there_are_249_countries_with_two_codes_each() -> None:
     assert len(COUNTRIES) == 2 * 249
     assert sorted(set(COUNTRIES.values())) == sorted(code for code in COUNTRIES if len(code) == 2)
     assert all(code.isalpha() and code.isupper() and len(code) in {2, 3} for code in COUNTRIES)
-    known = {"GBR": "GB", "DEU": "DE", "CHE": "CH", "AUT": "AT", "IRL": "IE", "ESP": "ES", "TUR": "TR", "ZAF": "ZA", "KOR": "KR"}
+    known = {
+        "GBR": "GB",
+        "DEU": "DE",
+        "CHE": "CH",
+        "AUT": "AT",
+        "IRL": "IE",
+        "ESP": "ES",
+        "TUR": "TR",
+        "ZAF": "ZA",
+        "KOR": "KR",
+    }
     assert {code: COUNTRIES[code] for code in known} == known

@@ -11,15 +11,26 @@ from pathlib import Path
 
 import pytest
 
-from segment_scorer.runner.summary import Summary, Terms
 from segment_scorer.runner.errors import OutputError, OutputTaken
+from segment_scorer.runner.summary import Summary, Terms
 from segment_scorer.runner.writing.checkpoint import Ledger, read_ledger
-from segment_scorer.runner.writing.outputs import Outputs, find_unfinished, give_names, lock_folder, open_outputs
+from segment_scorer.runner.writing.outputs import (
+    Outputs,
+    find_unfinished,
+    give_names,
+    lock_folder,
+    open_outputs,
+)
 
 TERMS = Terms(scheduled_time="t", activity_id="a")
 SUMMARY = Summary(
-    **dict.fromkeys(["received", "kept", "filtered", "failed", "opted_out", "rejected", "batches", "attempts"], 0),
-    **dict.fromkeys(["held_out", "unreadable", "unscored", "sparse", "would_filter", "model", "mode"]),
+    **dict.fromkeys(
+        ["received", "kept", "filtered", "failed", "opted_out", "rejected", "batches", "attempts"],
+        0,
+    ),
+    **dict.fromkeys(
+        ["held_out", "unreadable", "unscored", "sparse", "would_filter", "model", "mode"]
+    ),
     seconds=0.5,
     scheduled_time="2026-01-01T00:00:00.000Z",
     host="pinpoint",
@@ -44,7 +55,11 @@ def stop_after_a_checkpoint(folder: Path) -> None:
     """A run that had written one line safely, and another one not, when it was stopped."""
     ledger = begin({"scores.csv": b""})
     ledger.blocks = 1
-    with contextlib.suppress(KeyboardInterrupt), lock_folder(folder), open_outputs(folder, {"scores.csv": b"head\n"}) as outputs:
+    with (
+        contextlib.suppress(KeyboardInterrupt),
+        lock_folder(folder),
+        open_outputs(folder, {"scores.csv": b"head\n"}) as outputs,
+    ):
         outputs.append({"scores.csv": b"1\n"})
         outputs.checkpoint(ledger, now=True)
         outputs.append({"scores.csv": b"2\n"})
@@ -68,18 +83,29 @@ def test_files_get_their_names_when_the_run_is_published(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError])
-def test_whatever_ends_a_run_before_its_first_checkpoint_leaves_nothing(tmp_path: Path, error: type[BaseException]) -> None:
-    with pytest.raises(error), lock_folder(tmp_path), open_outputs(tmp_path, {"scores.csv": b"head\n"}):
+def test_whatever_ends_a_run_before_its_first_checkpoint_leaves_nothing(
+    tmp_path: Path, error: type[BaseException]
+) -> None:
+    with (
+        pytest.raises(error),
+        lock_folder(tmp_path),
+        open_outputs(tmp_path, {"scores.csv": b"head\n"}),
+    ):
         raise error
     assert names(tmp_path) == set()
 
 
-def test_what_was_written_after_the_last_checkpoint_is_cut_off_when_the_run_goes_on(tmp_path: Path) -> None:
+def test_what_was_written_after_the_last_checkpoint_is_cut_off_when_the_run_goes_on(
+    tmp_path: Path,
+) -> None:
     stop_after_a_checkpoint(tmp_path)
     ledger = read_ledger(tmp_path / ".unfinished")
     assert ledger is not None
     assert (ledger.blocks, ledger.sizes) == (1, {"scores.csv": 7})
-    with lock_folder(tmp_path), open_outputs(tmp_path, {"scores.csv": b"head\n"}, sizes=ledger.sizes) as outputs:
+    with (
+        lock_folder(tmp_path),
+        open_outputs(tmp_path, {"scores.csv": b"head\n"}, sizes=ledger.sizes) as outputs,
+    ):
         outputs.append({"scores.csv": b"two\n"})
         outputs.publish(begin({"scores.csv": b""}, finished=True), give_names)
     assert (tmp_path / "scores.csv").read_bytes() == b"head\n1\ntwo\n"
@@ -88,7 +114,10 @@ def test_what_was_written_after_the_last_checkpoint_is_cut_off_when_the_run_goes
 
 def test_an_unfinished_run_is_neither_gone_on_with_nor_dropped_unasked(tmp_path: Path) -> None:
     stop_after_a_checkpoint(tmp_path)
-    with pytest.raises(OutputError, match=r"expected no unfinished run there; go on with it by --resume, or drop it by --force$"):
+    with pytest.raises(
+        OutputError,
+        match=r"expected no unfinished run there; go on with it by --resume, or drop it by --force$",
+    ):
         find_unfinished(tmp_path, resume=False, force=False)
     assert find_unfinished(tmp_path, resume=True, force=False) is not None
     assert find_unfinished(tmp_path, resume=False, force=True) is None
@@ -105,17 +134,23 @@ def test_a_run_stopped_while_its_files_got_their_names_gets_the_rest_later(tmp_p
     assert names(tmp_path) == {"scores.csv", "rejected.jsonl", "summary.json"}
 
 
-def test_a_run_that_replaces_another_never_looks_complete_while_its_files_get_their_names(tmp_path: Path) -> None:
+def test_a_run_that_replaces_another_never_looks_complete_while_its_files_get_their_names(
+    tmp_path: Path,
+) -> None:
     write_run(tmp_path, {"scores.csv": b"old"})
     staging = tmp_path / ".unfinished"
     staging.mkdir()
     for name in ("scores.csv", "rejected.jsonl", "summary.json"):
         (staging / name).write_bytes(b"new")
-    (tmp_path / "rejected.jsonl").mkdir()  # what no file can be renamed to: stops the run halfway, as a kill would
+    (
+        tmp_path / "rejected.jsonl"
+    ).mkdir()  # what no file can be renamed to: stops the run halfway, as a kill would
     with pytest.raises(OutputError, match="Is a directory"):
         give_names(tmp_path, ["scores.csv", "rejected.jsonl"])
     assert (tmp_path / "scores.csv").read_bytes() == b"new"
-    assert "summary.json" not in names(tmp_path), "the earlier run's summary beside the new run's files"
+    assert "summary.json" not in names(tmp_path), (
+        "the earlier run's summary beside the new run's files"
+    )
     (tmp_path / "rejected.jsonl").rmdir()
     give_names(tmp_path, ["scores.csv", "rejected.jsonl"])
     assert {name: (tmp_path / name).read_bytes() for name in names(tmp_path)} == dict.fromkeys(
@@ -141,11 +176,16 @@ def test_a_run_that_stops_leaves_the_earlier_run_as_it_was(tmp_path: Path) -> No
 
 def test_an_earlier_run_is_replaced_only_when_told_to(tmp_path: Path) -> None:
     write_run(tmp_path, {"scores.csv": b"old", "decisions.csv": b"old"})
-    with pytest.raises(OutputError, match=r"expected no earlier run's outputs there; choose another folder, or replace them with --force$"):
+    with pytest.raises(
+        OutputError,
+        match=r"expected no earlier run's outputs there; choose another folder, or replace them with --force$",
+    ):
         write_run(tmp_path, {"scores.csv": b"new"})
     (tmp_path / "notes.txt").touch()
     write_run(tmp_path, {"scores.csv": b"new"}, force=True)
-    assert names(tmp_path) == {"scores.csv", "summary.json", "notes.txt"}, "what the new run does not write must not survive it"
+    assert names(tmp_path) == {"scores.csv", "summary.json", "notes.txt"}, (
+        "what the new run does not write must not survive it"
+    )
     assert (tmp_path / "scores.csv").read_bytes() == b"<new"
 
 
@@ -157,24 +197,42 @@ def test_what_a_run_killed_before_its_first_checkpoint_left_is_cleared_away(tmp_
 
 
 def test_two_runs_do_not_write_into_one_folder(tmp_path: Path) -> None:
-    with lock_folder(tmp_path), pytest.raises(OutputError, match=r"another run is writing there$"), lock_folder(tmp_path):
+    with (
+        lock_folder(tmp_path),
+        pytest.raises(OutputError, match=r"another run is writing there$"),
+        lock_folder(tmp_path),
+    ):
         pass
 
 
 @pytest.mark.parametrize(
     "change",
-    [{"format": 99}, {"format": 1}, {"tally": {}}, {"tally": {"people": [[1]]}}, {"tally": 5}, {"blocks": "one"}, {"sizes": None}],
+    [
+        {"format": 99},
+        {"format": 1},
+        {"tally": {}},
+        {"tally": {"people": [[1]]}},
+        {"tally": 5},
+        {"blocks": "one"},
+        {"sizes": None},
+    ],
     ids=str,
 )
-def test_a_ledger_of_another_release_is_said_to_be_one(tmp_path: Path, change: dict[str, object]) -> None:
+def test_a_ledger_of_another_release_is_said_to_be_one(
+    tmp_path: Path, change: dict[str, object]
+) -> None:
     stop_after_a_checkpoint(tmp_path)
     path = tmp_path / ".unfinished" / "ledger.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | change))
-    with pytest.raises(OutputTaken, match=r"expected the ledger that this release writes; begin anew with --force$"):
+    with pytest.raises(
+        OutputTaken, match=r"expected the ledger that this release writes; begin anew with --force$"
+    ):
         read_ledger(tmp_path / ".unfinished")
 
 
-def test_every_file_is_on_the_disk_before_it_gets_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_file_is_on_the_disk_before_it_gets_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The system is watched: which file, by its number and its size, was forced to the disk."""
     synced, fsync = set[tuple[int, int]](), os.fsync
 
@@ -191,7 +249,9 @@ def test_every_file_is_on_the_disk_before_it_gets_its_name(tmp_path: Path, monke
     assert {(path.stat().st_ino, path.stat().st_size) for path in tmp_path.iterdir()} <= synced
 
 
-def test_a_run_that_is_dropped_loses_its_ledger_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_that_is_dropped_loses_its_ledger_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     stop_after_a_checkpoint(tmp_path)
 
     def stop(*_: object, **__: object) -> None:
@@ -203,7 +263,9 @@ def test_a_run_that_is_dropped_loses_its_ledger_first(tmp_path: Path, monkeypatc
     assert read_ledger(tmp_path / ".unfinished") is None
 
 
-def test_a_folder_that_was_taken_away_while_it_was_being_locked_is_not_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_that_was_taken_away_while_it_was_being_locked_is_not_held(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     flock = fcntl.flock
 
     def take_away(descriptor: int, operation: int) -> None:
@@ -211,16 +273,26 @@ def test_a_folder_that_was_taken_away_while_it_was_being_locked_is_not_held(tmp_
         flock(descriptor, operation)
 
     monkeypatch.setattr("fcntl.flock", take_away)
-    with pytest.raises(OutputTaken, match=r"another run is writing there$"), lock_folder(tmp_path / "out"):
+    with (
+        pytest.raises(OutputTaken, match=r"another run is writing there$"),
+        lock_folder(tmp_path / "out"),
+    ):
         pass
 
 
-def test_a_disk_that_knows_no_locks_is_said_to_be_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_disk_that_knows_no_locks_is_said_to_be_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def refuse(*_: object) -> None:
         raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
 
     monkeypatch.setattr("fcntl.flock", refuse)
-    with pytest.raises(OutputError, match=r"expected a folder that can be written \(No locks available\)$"), lock_folder(tmp_path):
+    with (
+        pytest.raises(
+            OutputError, match=r"expected a folder that can be written \(No locks available\)$"
+        ),
+        lock_folder(tmp_path),
+    ):
         pass
 
 
@@ -228,14 +300,24 @@ def test_a_ledger_is_read_back_as_it_was_written(tmp_path: Path) -> None:
     stop_after_a_checkpoint(tmp_path)
     ledger = read_ledger(tmp_path / ".unfinished")
     assert ledger is not None
-    assert (ledger.asked, ledger.files, ledger.terms, ledger.force) == ({"--hook": "local"}, ["scores.csv"], TERMS, False)
+    assert (ledger.asked, ledger.files, ledger.terms, ledger.force) == (
+        {"--hook": "local"},
+        ["scores.csv"],
+        TERMS,
+        False,
+    )
 
 
-def test_outputs_that_are_shorter_than_their_ledger_says_are_not_filled_up_with_zeros(tmp_path: Path) -> None:
+def test_outputs_that_are_shorter_than_their_ledger_says_are_not_filled_up_with_zeros(
+    tmp_path: Path,
+) -> None:
     stop_after_a_checkpoint(tmp_path)
     (tmp_path / ".unfinished" / "scores.csv").write_bytes(b"head\n")
     expected = r"scores.csv: expected 7 bytes or more, as the ledger beside it says; begin anew with --force$"
-    with pytest.raises(OutputTaken, match=expected), open_outputs(tmp_path, {"scores.csv": b""}, sizes={"scores.csv": 7}):
+    with (
+        pytest.raises(OutputTaken, match=expected),
+        open_outputs(tmp_path, {"scores.csv": b""}, sizes={"scores.csv": 7}),
+    ):
         pass
     assert (tmp_path / ".unfinished" / "scores.csv").read_bytes() == b"head\n"
 
@@ -243,12 +325,20 @@ def test_outputs_that_are_shorter_than_their_ledger_says_are_not_filled_up_with_
 def test_says_when_the_folder_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     for folder in (tmp_path / "file", tmp_path / "file" / "below", Path("/proc/nowhere")):
-        with pytest.raises(OutputError, match=r"^--out .*: expected a folder that can be written \("), lock_folder(folder):
+        with (
+            pytest.raises(
+                OutputError, match=r"^--out .*: expected a folder that can be written \("
+            ),
+            lock_folder(folder),
+        ):
             pass
 
 
 def test_says_when_the_disk_is_full(tmp_path: Path) -> None:
     with Path("/dev/full").open("wb", buffering=0) as full:
         outputs = Outputs(tmp_path, tmp_path, {"scores.csv": full})
-        with pytest.raises(OutputError, match=r"^--out .*: expected a folder that can be written \(No space left on device\)$"):
+        with pytest.raises(
+            OutputError,
+            match=r"^--out .*: expected a folder that can be written \(No space left on device\)$",
+        ):
             outputs.append({"scores.csv": b"x"})

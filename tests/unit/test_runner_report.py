@@ -8,10 +8,16 @@ from typing import Any
 import msgspec.structs
 import pytest
 
+from segment_scorer.runner.reporting.report import (
+    describe_drift,
+    describe_times,
+    gather_report,
+    load_vega,
+    sum_groups,
+)
+from segment_scorer.runner.reporting.statistics import Group, Row, Tally
 from segment_scorer.runner.summary import Summary, Terms
 from segment_scorer.runner.writing.checkpoint import Ledger
-from segment_scorer.runner.reporting.report import describe_drift, describe_times, gather_report, load_vega, sum_groups
-from segment_scorer.runner.reporting.statistics import Group, Row, Tally
 
 BLIND = Terms(scheduled_time="t", activity_id="a")
 SEEING = Terms(
@@ -27,13 +33,22 @@ SEEING = Terms(
     on_error="keep",
 )
 ANNOTATING = msgspec.structs.replace(SEEING, mode="annotate")
-CONNECT = Terms(scheduled_time="t", activity_id="a", host="connect", knows_decisions=True)  # behind an address
+CONNECT = Terms(
+    scheduled_time="t", activity_id="a", host="connect", knows_decisions=True
+)  # behind an address
 BELOW = msgspec.structs.replace(SEEING, keep="below")
 # Each stands for a person: a row of the tally, and the score.
 Person = tuple[Row, float | None]
 
 
-def one(reason: str, outcome: str, score: float | None, *, keep: bool | None = None, channel: str = "SMS") -> Person:
+def one(
+    reason: str,
+    outcome: str,
+    score: float | None,
+    *,
+    keep: bool | None = None,
+    channel: str = "SMS",
+) -> Person:
     return (channel, "DE", "", reason, outcome, outcome == "kept" if keep is None else keep), score
 
 
@@ -48,14 +63,25 @@ def gather(terms: Terms, *people: Person, **more: object) -> dict[str, Any]:
 
 
 def summary_of(**more: object) -> Summary:
-    whole = dict.fromkeys(["received", "kept", "filtered", "failed", "opted_out", "rejected", "batches", "attempts"], 0)
-    unknown = dict.fromkeys(["held_out", "unreadable", "unscored", "sparse", "would_filter", "model", "mode"])
-    return Summary(**{**whole, **unknown, "seconds": 1.0, "scheduled_time": "t", "host": "pinpoint", **more})  # type: ignore[arg-type]
+    whole = dict.fromkeys(
+        ["received", "kept", "filtered", "failed", "opted_out", "rejected", "batches", "attempts"],
+        0,
+    )
+    unknown = dict.fromkeys(
+        ["held_out", "unreadable", "unscored", "sparse", "would_filter", "model", "mode"]
+    )
+    return Summary(
+        **{**whole, **unknown, "seconds": 1.0, "scheduled_time": "t", "host": "pinpoint", **more}
+    )  # type: ignore[arg-type]
 
 
 def test_expected_responses_are_the_sum_of_scores() -> None:
     data = gather(
-        SEEING, *[one("score", "kept", 0.75)] * 40, *[one("score", "filtered", 0.25)] * 40, one("no_scores", "kept", None), held_out=0
+        SEEING,
+        *[one("score", "kept", 0.75)] * 40,
+        *[one("score", "filtered", 0.25)] * 40,
+        one("no_scores", "kept", None),
+        held_out=0,
     )
     assert data["expected"] == {"kept": 30, "all": 40}
     assert "30 of the 40 responses" in " ".join(data["story"])
@@ -88,7 +114,11 @@ def test_where_the_mode_acts_on_no_rule_the_explorer_answers_for_mode_filter() -
         mode="annotate",
     )
     explorer = data["explorer"]
-    assert (explorer["fixed"], explorer["start"], explorer["in_filter"]) == (1, {"reach": 2, "expected": 0.8}, True)
+    assert (explorer["fixed"], explorer["start"], explorer["in_filter"]) == (
+        1,
+        {"reach": 2, "expected": 0.8},
+        True,
+    )
     story = " ".join(data["story"])
     assert "in mode filter 3 of them would be left out" in story
     assert "The control group, 1 people, is messaged too" in story
@@ -96,7 +126,12 @@ def test_where_the_mode_acts_on_no_rule_the_explorer_answers_for_mode_filter() -
 
 
 def test_behind_an_address_no_threshold_is_invented_and_the_functions_own_figures_begin() -> None:
-    people = one("holdout", "kept", 0.9), one("sparse", "kept", None), one("score", "kept", 0.8), one("score", "filtered", 0.2)
+    people = (
+        one("holdout", "kept", 0.9),
+        one("sparse", "kept", None),
+        one("score", "kept", 0.8),
+        one("score", "filtered", 0.2),
+    )
     explorer = gather(CONNECT, *people, held_out=1)["explorer"]
     assert (explorer["threshold"], explorer["own"]) == (None, "the function's")
     assert explorer["start"] == {"reach": 3, "expected": 1.7}
@@ -104,7 +139,9 @@ def test_behind_an_address_no_threshold_is_invented_and_the_functions_own_figure
 
 
 def test_of_a_bare_answer_those_kept_without_a_score_are_not_forgotten() -> None:
-    explorer = gather(BLIND, *[one("", "kept", 0.7)] * 3, *[one("", "kept", None)] * 2, one("", "filtered", None))["explorer"]
+    explorer = gather(
+        BLIND, *[one("", "kept", 0.7)] * 3, *[one("", "kept", None)] * 2, one("", "filtered", None)
+    )["explorer"]
     assert (explorer["threshold"], explorer["fixed"], explorer["start"]["reach"]) == (None, 2, 5)
     assert "3 kept with a score" in explorer["note"]
     assert "2 kept without one" in explorer["note"]
@@ -117,9 +154,17 @@ def test_what_the_hook_does_not_show_is_said_to_be_unknown() -> None:
 
 
 def test_unwanted_events_are_not_called_responses() -> None:
-    data = gather(BELOW, *[one("score", "kept", 0.25)] * 40, *[one("score", "filtered", 0.75)] * 40, held_out=0)
+    data = gather(
+        BELOW,
+        *[one("score", "kept", 0.25)] * 40,
+        *[one("score", "filtered", 0.75)] * 40,
+        held_out=0,
+    )
     story = " ".join(data["story"])
-    assert "would bring 40 unwanted events; 10 are expected from those messaged, 30 are avoided" in story
+    assert (
+        "would bring 40 unwanted events; 10 are expected from those messaged, 30 are avoided"
+        in story
+    )
     assert "response" not in story
     assert data["explorer"]["unwanted"] is True
     assert data["left_out"][0]["reason"] == "score too high"
@@ -127,7 +172,9 @@ def test_unwanted_events_are_not_called_responses() -> None:
 
 def test_with_more_than_4_decimals_the_report_begins_with_the_runs_own_figures() -> None:
     terms = msgspec.structs.replace(SEEING, decimals=6, threshold=0.500045)
-    explorer = gather(terms, one("score", "kept", 0.500049), one("score", "filtered", 0.500041), held_out=0)["explorer"]
+    explorer = gather(
+        terms, one("score", "kept", 0.500049), one("score", "filtered", 0.500041), held_out=0
+    )["explorer"]
     assert explorer["start"]["reach"] == 1, "though both are in one bucket"
     assert (explorer["scores"], explorer["within"]) == ([(5000, 2)], 0.5)
 
@@ -142,7 +189,9 @@ def tally_of(**sizes: int) -> Tally:
 
 
 def test_many_groups_are_summed_up_as_one_row() -> None:
-    tally = tally_of(**{f"{chr(65 + index // 26)}{chr(65 + index % 26)}": 100 - index for index in range(30)})
+    tally = tally_of(
+        **{f"{chr(65 + index // 26)}{chr(65 + index % 26)}": 100 - index for index in range(30)}
+    )
     rows = sum_groups(tally, "country")
     assert (len(rows), rows[-1]["name"]) == (12, "all others")
     assert sum(row["people"] for row in rows) == sum(tally.people.values())
@@ -158,7 +207,9 @@ def test_many_groups_are_summed_up_as_one_row() -> None:
         ({"DE": 9}, {}),
     ],
 )
-def test_a_group_of_fewer_than_10_people_is_shown_nowhere(sizes: dict[str, int], rows: dict[str, int]) -> None:
+def test_a_group_of_fewer_than_10_people_is_shown_nowhere(
+    sizes: dict[str, int], rows: dict[str, int]
+) -> None:
     assert {row["name"]: row["people"] for row in sum_groups(tally_of(**sizes), "country")} == rows
 
 
@@ -176,7 +227,11 @@ def test_of_people_without_a_score_it_is_unknown_how_many_respond() -> None:
         *[one("score", "kept", 0.9, channel="VOICE")] * 10,
     ]
     rows = gather(SEEING, *people, held_out=0)["groups"]["channel"]
-    assert [(row["name"], row["expected"]) for row in rows] == [("SMS", None), ("EMAIL", 0), ("VOICE", 9)]
+    assert [(row["name"], row["expected"]) for row in rows] == [
+        ("SMS", None),
+        ("EMAIL", 0),
+        ("VOICE", 9),
+    ]
 
 
 def test_a_property_nobody_has_gets_no_table() -> None:
@@ -190,11 +245,20 @@ def test_a_property_nobody_has_gets_no_table() -> None:
         (BLIND, None, 3, "the function's log, which would tell, cannot be seen from here"),
         (SEEING, None, 3, "the model's manifest does not say what it learnt from"),
         (SEEING, {}, 0, "nobody was sent to the function"),
-        (SEEING, {}, 3, "the function logged no batch; SCORER_LOG_LEVEL=INFO makes it do so, and a call that fails has none"),
+        (
+            SEEING,
+            {},
+            3,
+            "the function logged no batch; SCORER_LOG_LEVEL=INFO makes it do so, and a call that fails has none",
+        ),
     ],
 )
-def test_says_why_the_drift_is_unknown(terms: Terms, reference: dict[str, Any] | None, batches: int, why: str) -> None:
-    drift = describe_drift(summary_of(batches=batches, model=terms.model), ledger_of(terms), reference)
+def test_says_why_the_drift_is_unknown(
+    terms: Terms, reference: dict[str, Any] | None, batches: int, why: str
+) -> None:
+    drift = describe_drift(
+        summary_of(batches=batches, model=terms.model), ledger_of(terms), reference
+    )
     assert drift == {"verdict": f"Unknown: {why}.", "columns": []}
 
 
@@ -203,7 +267,9 @@ def test_half_of_the_calls_took_no_longer_than_the_median() -> None:
     tally.add_times([0.001] * 60 + [0.1] * 39 + [1.0])
     times = describe_times(tally)
     assert times is not None
-    assert times["quantiles"] == pytest.approx({"half": 1.0, "95 %": 100.0, "99 %": 100.0, "all": 1000.0})
+    assert times["quantiles"] == pytest.approx(
+        {"half": 1.0, "95 %": 100.0, "99 %": 100.0, "all": 1000.0}
+    )
     assert describe_times(Tally()) is None
 
 
@@ -213,7 +279,9 @@ def test_vega_is_put_together_once(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert load_vega(lambda: "another") == "script"
 
 
-def test_a_cache_that_cannot_be_written_costs_time_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cache_that_cannot_be_written_costs_time_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
     assert load_vega(lambda: "script") == "script"

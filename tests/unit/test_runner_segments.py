@@ -32,13 +32,19 @@ def test_two_stars_look_into_folders(tmp_path: Path) -> None:
 def test_a_file_that_has_a_star_in_its_name_is_itself(tmp_path: Path) -> None:
     (tmp_path / "a*.jsonl").write_bytes(LINE)
     (tmp_path / "ab.jsonl").write_bytes(LINE)
-    assert [Path(source.name).name for source in find_sources([str(tmp_path / "a*.jsonl")])] == ["a*.jsonl"]
+    assert [Path(source.name).name for source in find_sources([str(tmp_path / "a*.jsonl")])] == [
+        "a*.jsonl"
+    ]
 
 
 def test_a_file_changed_at_either_end_is_another(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
     probes = set()
-    for text in (b"{1" + b"0" * 200_000 + b"1", b"{2" + b"0" * 200_000 + b"1", b"{1" + b"0" * 200_000 + b"2"):
+    for text in (
+        b"{1" + b"0" * 200_000 + b"1",
+        b"{2" + b"0" * 200_000 + b"1",
+        b"{1" + b"0" * 200_000 + b"2",
+    ):
         path.write_bytes(text)
         probes.add(find_sources([str(path)])[0].probe)
     assert len(probes) == 3
@@ -63,9 +69,15 @@ def test_leaves_out_empty_files_and_says_so_unless_all_are(tmp_path: Path) -> No
     (tmp_path / "b.jsonl").write_bytes(LINE)
     (tmp_path / "c.jsonl").touch()
     told: list[str] = []
-    assert [source.name for source in find_sources([str(tmp_path / "*.jsonl")], told.append)] == [str(tmp_path / "b.jsonl")]
-    assert told == [f"{tmp_path / name}: left out, an empty file" for name in ("a.jsonl", "c.jsonl")]
-    with pytest.raises(DataError, match=r"a.jsonl: expected people, one a line, found an empty file$"):
+    assert [source.name for source in find_sources([str(tmp_path / "*.jsonl")], told.append)] == [
+        str(tmp_path / "b.jsonl")
+    ]
+    assert told == [
+        f"{tmp_path / name}: left out, an empty file" for name in ("a.jsonl", "c.jsonl")
+    ]
+    with pytest.raises(
+        DataError, match=r"a.jsonl: expected people, one a line, found an empty file$"
+    ):
         find_sources([str(tmp_path / "[ac].jsonl")])
 
 
@@ -80,12 +92,16 @@ UNREAD = {
     "ProfileId,FirstName,Atributes.X,Address.City\np,,,\n": "Atributes.X (meant: Attributes.X?)",
     '{"ProfileId":"p","FirstName":"x","Attribute":{"X":"1"},"Address":{"City":"Rome"}}\n': "Attribute (meant: Attributes?)",
     '{"Id":"a","Metrics":{"X":1}}\n': "",
-    "Id," + ",".join(f"x{n}" for n in range(12)) + "\n": "x0, x1, x2, x3, x4, x5, x6, x7, x8, x9 and 2 more",
+    "Id,"
+    + ",".join(f"x{n}" for n in range(12))
+    + "\n": "x0, x1, x2, x3, x4, x5, x6, x7, x8, x9 and 2 more",
 }
 
 
 @pytest.mark.parametrize(("content", "named"), UNREAD.items())
-def test_names_the_columns_and_fields_that_nobody_reads_once(content: str, named: str, tmp_path: Path) -> None:
+def test_names_the_columns_and_fields_that_nobody_reads_once(
+    content: str, named: str, tmp_path: Path
+) -> None:
     for name in ("a", "b"):
         (tmp_path / name).write_text(content)
     told: list[str] = []
@@ -97,7 +113,9 @@ def test_refuses_missing_empty_and_folders(tmp_path: Path) -> None:
     (tmp_path / "empty").touch()
     with pytest.raises(DataError, match=r"absent: expected a file of people, found none$"):
         find_sources([str(tmp_path / "absent")])
-    with pytest.raises(DataError, match=r"empty: expected people, one a line, found an empty file$"):
+    with pytest.raises(
+        DataError, match=r"empty: expected people, one a line, found an empty file$"
+    ):
         find_sources([str(tmp_path / "empty")])
     with pytest.raises(DataError, match=r"expected a file of people, found a folder$"):
         find_sources([str(tmp_path)])

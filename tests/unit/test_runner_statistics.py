@@ -7,7 +7,14 @@ from typing import Any
 
 import pytest
 
-from segment_scorer.runner.reporting.statistics import NO_PROFILES, NO_SCORES, RESORTED, Tally, bucket_of, seconds_of
+from segment_scorer.runner.reporting.statistics import (
+    NO_PROFILES,
+    NO_SCORES,
+    RESORTED,
+    Tally,
+    bucket_of,
+    seconds_of,
+)
 
 
 def log_line(**more: Any) -> str:
@@ -15,13 +22,21 @@ def log_line(**more: Any) -> str:
 
 
 def test_tallies_of_blocks_add_up_to_the_tally_of_the_whole_and_survive_the_ledger() -> None:
-    rows = [("SMS", "DE", "", "score", "kept", True), ("EMAIL", "FR", "gold", "score", "filtered", False)] * 3
+    rows = [
+        ("SMS", "DE", "", "score", "kept", True),
+        ("EMAIL", "FR", "gold", "score", "filtered", False),
+    ] * 3
     scores = [0.5, 0.25] * 3
     whole, parts = Tally(), Tally()
     whole.add_people(rows, scores)
     whole.add_times([0.001, 0.1])
     whole.add_columns({"Id": 1, "Attributes.a": 3})
-    whole.add_log([log_line(error="ScorerTimeout"), log_line(error="ScorerTimeout", feature_bins={"a": [1, 2]})])
+    whole.add_log(
+        [
+            log_line(error="ScorerTimeout"),
+            log_line(error="ScorerTimeout", feature_bins={"a": [1, 2]}),
+        ]
+    )
     for piece in (slice(0, 2), slice(2, 6)):
         part = Tally()
         part.add_people(rows[piece], scores[piece])
@@ -50,14 +65,19 @@ def test_a_time_is_known_within_12_percent(seconds: float) -> None:
         ({"error": None}, {}),
         ({"error": "ScorerUnavailable", "unscored": 50}, {(NO_SCORES, "ScorerUnavailable"): 1}),
         ({"error": "ScorerTimeout", "fallback_used": 1}, {(RESORTED, "ScorerTimeout"): 1}),
-        ({"error": None, "profiles_error": "ProfilesTimeout"}, {(NO_PROFILES, "ProfilesTimeout"): 1}),
+        (
+            {"error": None, "profiles_error": "ProfilesTimeout"},
+            {(NO_PROFILES, "ProfilesTimeout"): 1},
+        ),
         (
             {"error": "ProfilesRejected", "profiles_error": "ProfilesRejected"},
             {(NO_SCORES, "ProfilesRejected"): 1, (NO_PROFILES, "ProfilesRejected"): 1},
         ),
     ],
 )
-def test_errors_are_counted_from_the_log_with_or_without_bins(logged: dict[str, Any], failures: dict[tuple[str, str], int]) -> None:
+def test_errors_are_counted_from_the_log_with_or_without_bins(
+    logged: dict[str, Any], failures: dict[tuple[str, str], int]
+) -> None:
     for bins in ({}, {"feature_bins": {"a": [1, 2]}}):
         tally = Tally()
         tally.add_log([log_line(**logged, **bins), '{"message":"another"}', "no JSON"])
@@ -65,7 +85,10 @@ def test_errors_are_counted_from_the_log_with_or_without_bins(logged: dict[str, 
         assert tally.batches == len(bins)
 
 
-@pytest.mark.parametrize(("score", "bucket"), [(0.58, 5800), (0.29, 2900), (0.2999999, 2999), (0.299995, 2999), (1.0, 10_000), (0.0, 0)])
+@pytest.mark.parametrize(
+    ("score", "bucket"),
+    [(0.58, 5800), (0.29, 2900), (0.2999999, 2999), (0.299995, 2999), (1.0, 10_000), (0.0, 0)],
+)
 def test_a_score_is_never_rounded_up_over_a_threshold(score: float, bucket: int) -> None:
     tally = Tally()
     tally.add_people([("SMS", "DE", "", "score", "kept", True)], [score])

@@ -11,8 +11,12 @@ from segment_scorer.runner.summary import Terms, close_books
 TERMS = Terms(scheduled_time="t", activity_id="a")
 
 
-@pytest.mark.parametrize(("counts", "status"), [({}, 0), ({"failed": 1, "received": 1}, 4), ({"rejected": 1}, 4)])
-def test_the_status_says_whether_anybody_failed_or_a_line_was_rejected(counts: dict[str, int], status: int) -> None:
+@pytest.mark.parametrize(
+    ("counts", "status"), [({}, 0), ({"failed": 1, "received": 1}, 4), ({"rejected": 1}, 4)]
+)
+def test_the_status_says_whether_anybody_failed_or_a_line_was_rejected(
+    counts: dict[str, int], status: int
+) -> None:
     assert close_books(Counter(counts), TERMS, 1.0).status == status
 
 
@@ -23,7 +27,11 @@ def test_books_that_do_not_balance_are_never_published() -> None:
 
 def test_reasons_that_the_hook_does_not_show_are_unknown_not_zero() -> None:
     blind = close_books(Counter(), TERMS, 1.0)
-    seeing = close_books(Counter(), Terms(scheduled_time="t", activity_id="a", knows_decisions=True, knows_drops=True), 1.0)
+    seeing = close_books(
+        Counter(),
+        Terms(scheduled_time="t", activity_id="a", knows_decisions=True, knows_drops=True),
+        1.0,
+    )
     for name in ("held_out", "unreadable", "unscored", "sparse", "would_filter"):
         assert (getattr(blind, name), getattr(seeing, name)) == (None, 0)
     assert (blind.opted_out, blind.model, blind.mode) == (0, None, None)

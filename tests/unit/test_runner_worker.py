@@ -13,22 +13,40 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from function.records import Band, Decision
+from segment_scorer.runner.asking.host_rules import Attempt, Hook
 from segment_scorer.runner.reading.batches import cut_slices, make_finder
 from segment_scorer.runner.summary import Terms
-from segment_scorer.runner.asking.host_rules import Attempt, Hook
-from segment_scorer.runner.worker import Block, Page, begin_page, end_page, read_score, walk_block, write_rows
-from function.records import Band, Decision
+from segment_scorer.runner.worker import (
+    Block,
+    Page,
+    begin_page,
+    end_page,
+    read_score,
+    walk_block,
+    write_rows,
+)
 from tests.fake_hooks import DecidingHook, ScriptedHook, person
 
-TERMS = Terms(scheduled_time="2026-01-31T19:00:00.000Z", activity_id="run-1", campaign_id="spring", knows_decisions=True, has_log=True)
+TERMS = Terms(
+    scheduled_time="2026-01-31T19:00:00.000Z",
+    activity_id="run-1",
+    campaign_id="spring",
+    knows_decisions=True,
+    has_log=True,
+)
 BLIND = Terms(scheduled_time="2026-01-31T19:00:00.000Z", activity_id="run-1")
 
 
 def walk(hook: Hook, lines: Sequence[object], terms: Terms = TERMS) -> Page:
-    texts = [line if isinstance(line, bytes) else json.dumps(line).encode() + b"\n" for line in lines]
+    texts = [
+        line if isinstance(line, bytes) else json.dumps(line).encode() + b"\n" for line in lines
+    ]
     pairs = [(number, text) for number, text in enumerate(texts, 1) if not text.isspace()]
     slices = list(cut_slices(pairs, make_finder(None, include_opted_out=terms.include_opted_out)))
-    return walk_block(Block(file="people.jsonl", header=None, slices=slices, position=0), hook, terms)
+    return walk_block(
+        Block(file="people.jsonl", header=None, slices=slices, position=0), hook, terms
+    )
 
 
 def kept_of(page: Page) -> list[dict[str, Any]]:
@@ -45,7 +63,11 @@ def test_sends_definitions_without_their_id_in_an_event_as_the_host_would() -> N
     walk(hook, [person(1), person(2)])
     (event,) = hook.events
     assert list(event["Endpoints"]) == ["person-1", "person-2"]
-    assert event["Endpoints"]["person-1"] == {"ChannelType": "EMAIL", "Metrics": {}, "Attributes": {"Plan": ["gold"]}}
+    assert event["Endpoints"]["person-1"] == {
+        "ChannelType": "EMAIL",
+        "Metrics": {},
+        "Attributes": {"Plan": ["gold"]},
+    }
     assert {key: value for key, value in event.items() if key != "Endpoints"} == {
         "MessageConfiguration": {},
         "ApplicationId": "segment-scorer",
@@ -60,7 +82,12 @@ def test_writes_the_kept_as_returned_each_with_its_id_in_input_order() -> None:
     returned = {"person-2": {"Id": "not its own", "New": True}, "person-1": {"Metrics": {}}}
     page = walk(ScriptedHook(Attempt(reply=returned)), [person(1), person(2), person(3)], BLIND)
     assert kept_of(page) == [{"Id": "person-1", "Metrics": {}}, {"Id": "person-2", "New": True}]
-    assert (page.counts["received"], page.counts["kept"], page.counts["filtered"], page.counts["failed"]) == (3, 2, 1, 0)
+    assert (
+        page.counts["received"],
+        page.counts["kept"],
+        page.counts["filtered"],
+        page.counts["failed"],
+    ) == (3, 2, 1, 0)
 
 
 def test_writes_a_decision_for_everybody_in_input_order() -> None:
@@ -81,7 +108,11 @@ def test_sends_people_who_opted_out_when_told_to() -> None:
     hook = DecidingHook(lambda document: True)
     terms = Terms(scheduled_time="", activity_id="", include_opted_out=True)
     page = walk(hook, [person(1, OptOut="ALL"), person(2, EndpointStatus="INACTIVE")], terms)
-    assert (page.counts["kept"], page.counts["opted_out"], len(hook.events[0]["Endpoints"])) == (2, 0, 2)
+    assert (page.counts["kept"], page.counts["opted_out"], len(hook.events[0]["Endpoints"])) == (
+        2,
+        0,
+        2,
+    )
 
 
 def test_quotes_ids_that_need_it() -> None:
@@ -101,9 +132,15 @@ def test_a_batch_without_a_valid_answer_fails_whole_and_the_next_goes_on() -> No
 
 
 def test_a_broken_line_is_named_counted_and_kept_aside_while_the_rest_goes_on() -> None:
-    page = walk(DecidingHook(lambda document: True), [person(1), b"\n", b'{"Id": \xff}\r\n', person(2)])
+    page = walk(
+        DecidingHook(lambda document: True), [person(1), b"\n", b'{"Id": \xff}\r\n', person(2)]
+    )
     (rejected,) = [json.loads(line) for line in page.parts["rejected.jsonl"].splitlines()]
-    assert (rejected["file"], rejected["line"], rejected["text"]) == ("people.jsonl", 3, '{"Id": \ufffd}')
+    assert (rejected["file"], rejected["line"], rejected["text"]) == (
+        "people.jsonl",
+        3,
+        '{"Id": \ufffd}',
+    )
     assert page.complaints == [f"people.jsonl, line 3: {rejected['problem']}"]
     assert (page.counts["received"], page.counts["rejected"]) == (2, 1)
 
@@ -111,41 +148,64 @@ def test_a_broken_line_is_named_counted_and_kept_aside_while_the_rest_goes_on() 
 def test_counts_reasons_whatever_the_outcome_and_drops_not_acted_on() -> None:
     band = Band(name="high", at_least=0.5)
     decisions = {
-        "a": Decision(keep=False, stays=True, reason="holdout", holdout=True, score=0.75, band=band),
+        "a": Decision(
+            keep=False, stays=True, reason="holdout", holdout=True, score=0.75, band=band
+        ),
         "b": Decision(keep=True, stays=True, reason="no_scores"),
         "c": Decision(keep=False, stays=False, reason="sparse"),
         "d": Decision(keep=True, stays=True, reason="unreadable"),
     }
     hook = ScriptedHook(Attempt(reply={"a": {}, "b": {}, "d": {}}, decisions=decisions))
     page = walk(hook, [{"Id": id_} for id_ in decisions])
-    expected = {"held_out": 1, "unscored": 1, "sparse": 1, "unreadable": 1, "would_filter": 1, "kept": 3, "filtered": 1}
+    expected = {
+        "held_out": 1,
+        "unscored": 1,
+        "sparse": 1,
+        "unreadable": 1,
+        "would_filter": 1,
+        "kept": 3,
+        "filtered": 1,
+    }
     assert {name: page.counts[name] for name in expected} == expected
     assert rows_of(page, "decisions.csv")[0] == ["a", "drop", "holdout", "0.7500", "high"]
     assert rows_of(page, "scores.csv") == [["a", "0.7500"]]
 
 
 def test_without_decisions_only_scores_of_the_kept_are_known() -> None:
-    reply = {"a": {"Attributes": {"Score": ["0.8"]}}, "b": {"Attributes": {"Score": "0.25"}}, "c": {"Attributes": None}}
+    reply = {
+        "a": {"Attributes": {"Score": ["0.8"]}},
+        "b": {"Attributes": {"Score": "0.25"}},
+        "c": {"Attributes": None},
+    }
     page = walk(ScriptedHook(Attempt(reply=reply)), [{"Id": id_} for id_ in "abcd"], BLIND)
     assert rows_of(page, "scores.csv") == [["a", "0.8"], ["b", "0.25"]]
     assert set(page.parts) == {"segment.jsonl.gz", "scores.csv", "rejected.jsonl"}
 
 
-@pytest.mark.parametrize("value", [[], "", ["much"], ["nan"], ["inf"], ["-0.1"], ["1.1"], 0.5, [0.5], None, {}])
+@pytest.mark.parametrize(
+    "value", [[], "", ["much"], ["nan"], ["inf"], ["-0.1"], ["1.1"], 0.5, [0.5], None, {}]
+)
 def test_what_is_no_score_is_not_read_as_one(value: object) -> None:
     assert read_score({"Attributes": {"Score": value}}, "Score") is None
 
 
 def test_an_output_in_which_nobody_was_kept_is_still_gzip() -> None:
     page = walk(DecidingHook(lambda document: False), [person(1)])
-    whole = begin_page(TERMS)["segment.jsonl.gz"] + page.parts["segment.jsonl.gz"] + end_page(page.counts, TERMS)["segment.jsonl.gz"]
+    whole = (
+        begin_page(TERMS)["segment.jsonl.gz"]
+        + page.parts["segment.jsonl.gz"]
+        + end_page(page.counts, TERMS)["segment.jsonl.gz"]
+    )
     assert gzip.decompress(whole) == b""
     assert whole
 
 
 def test_an_answer_in_this_process_that_json_cannot_carry_fails_its_batch() -> None:
     hook = ScriptedHook(
-        Attempt(reply={"a": {"Metrics": {"m": object()}}}, decisions={"a": Decision(keep=True, stays=True, reason="score")})
+        Attempt(
+            reply={"a": {"Metrics": {"m": object()}}},
+            decisions={"a": Decision(keep=True, stays=True, reason="score")},
+        )
     )
     page = walk(hook, [{"Id": "a"}, {"Id": "b"}])
     assert (page.counts["failed"], page.counts["kept"], page.counts["attempts"]) == (2, 0, 3)
@@ -154,11 +214,18 @@ def test_an_answer_in_this_process_that_json_cannot_carry_fails_its_batch() -> N
 
 def test_the_same_id_once_opted_out_and_once_not_has_both_outcomes() -> None:
     page = walk(DecidingHook(lambda document: True), [person(1, OptOut="ALL"), person(1)])
-    assert [row[:3] for row in rows_of(page, "decisions.csv")] == [["person-1", "drop", "opted_out"], ["person-1", "keep", "score"]]
+    assert [row[:3] for row in rows_of(page, "decisions.csv")] == [
+        ["person-1", "drop", "opted_out"],
+        ["person-1", "keep", "score"],
+    ]
     assert (page.counts["received"], page.counts["kept"], page.counts["opted_out"]) == (2, 1, 1)
 
 
-@given(st.lists(st.tuples(*[st.text(st.sampled_from('ab,"\r\n\x1e\x1f é '), max_size=3)] * 3), max_size=4))
+@given(
+    st.lists(
+        st.tuples(*[st.text(st.sampled_from('ab,"\r\n\x1e\x1f é '), max_size=3)] * 3), max_size=4
+    )
+)
 def test_rows_are_written_as_csv_writer_writes_them(rows: list[tuple[str, str, str]]) -> None:
     text = io.StringIO(newline="")
     csv.writer(text, lineterminator="\n").writerows(rows)

@@ -46,6 +46,8 @@ def test_finds_out_that_a_model_takes_no_missing_values(tmp_path: Path) -> None:
         (make_model(takes_missing=False), "golden rows to score as the trainer wrote"),
     ],
 )
-def test_refuses_a_model_that_is_not_what_the_manifest_describes(model: bytes, sentence: str, tmp_path: Path) -> None:
+def test_refuses_a_model_that_is_not_what_the_manifest_describes(
+    model: bytes, sentence: str, tmp_path: Path
+) -> None:
     with pytest.raises(BundleError, match=sentence):
         load(make_bundle(tmp_path / "bundle", model=model))

@@ -10,9 +10,7 @@ import pytest
 from function.errors import SettingsError
 from function.settings import READERS, Settings, read_settings
 
-METADATA_SENTENCE = (
-    "SCORER_METADATA: expected name=value pairs with commas between, names in lower case, no -bin names, values printable ASCII"
-)
+METADATA_SENTENCE = "SCORER_METADATA: expected name=value pairs with commas between, names in lower case, no -bin names, values printable ASCII"
 
 
 def test_an_empty_environment_gives_the_shipped_bundle_and_policy() -> None:
@@ -24,7 +22,9 @@ def test_an_empty_environment_gives_the_shipped_bundle_and_policy() -> None:
 
 
 def test_every_setting_fills_one_field_and_every_field_has_a_setting() -> None:
-    assert sorted(field for field, _, _ in READERS.values()) == sorted(field.name for field in dataclasses.fields(Settings))
+    assert sorted(field for field, _, _ in READERS.values()) == sorted(
+        field.name for field in dataclasses.fields(Settings)
+    )
 
 
 def test_other_variables_are_not_ours() -> None:
@@ -32,12 +32,28 @@ def test_other_variables_are_not_ours() -> None:
 
 
 def test_settings_are_read() -> None:
-    settings = read_settings({"SCORER_BUNDLE": "/b", "SCORER_POLICY": "/p.toml", "SCORER_RESERVE_MS": "250", "SCORER_LOG_LEVEL": "DEBUG"})
-    assert (settings.bundle, settings.policy, settings.reserve, settings.log_level) == (Path("/b"), Path("/p.toml"), 0.25, "DEBUG")
+    settings = read_settings(
+        {
+            "SCORER_BUNDLE": "/b",
+            "SCORER_POLICY": "/p.toml",
+            "SCORER_RESERVE_MS": "250",
+            "SCORER_LOG_LEVEL": "DEBUG",
+        }
+    )
+    assert (settings.bundle, settings.policy, settings.reserve, settings.log_level) == (
+        Path("/b"),
+        Path("/p.toml"),
+        0.25,
+        "DEBUG",
+    )
 
 
 def test_the_key_of_a_profile_becomes_steps_through_the_endpoint_document() -> None:
-    keys = {"user_id": ("User", "UserId"), "endpoint_id": (), "Attributes.a.b": ("Attributes", "a.b")}
+    keys = {
+        "user_id": ("User", "UserId"),
+        "endpoint_id": (),
+        "Attributes.a.b": ("Attributes", "a.b"),
+    }
     keys["User.UserAttributes.Account"] = ("User", "UserAttributes", "Account")
     assert {key: read_settings({"SCORER_PROFILES_KEY": key}).profiles_key for key in keys} == keys
 
@@ -48,18 +64,46 @@ def test_the_key_of_a_profile_becomes_steps_through_the_endpoint_document() -> N
         ("SCORER_BUNDEL", "/b", "SCORER_BUNDEL: unknown setting"),
         ("SCORER_BUNDLE", "", "SCORER_BUNDLE: expected a path"),
         ("SCORER_FALLBACK", "yes", "SCORER_FALLBACK: expected one of bundled, none"),
-        ("SCORER_RESERVE_MS", "-1", "SCORER_RESERVE_MS: expected whole milliseconds from 0 to 10000"),
-        ("SCORER_RESERVE_MS", "0.5", "SCORER_RESERVE_MS: expected whole milliseconds from 0 to 10000"),
-        ("SCORER_RESERVE_MS", "\u0663", "SCORER_RESERVE_MS: expected whole milliseconds from 0 to 10000"),
-        ("SCORER_TARGET", "example.com", "SCORER_TARGET: expected bundled, host:port, dns:///host:port or unix:/path"),
-        ("SCORER_TARGET", "http://example.com:80", "SCORER_TARGET: expected bundled, host:port, dns:///host:port or unix:/path"),
-        ("SCORER_TARGET", "localhost:65536", "SCORER_TARGET: expected bundled, host:port, dns:///host:port or unix:/path"),
+        (
+            "SCORER_RESERVE_MS",
+            "-1",
+            "SCORER_RESERVE_MS: expected whole milliseconds from 0 to 10000",
+        ),
+        (
+            "SCORER_RESERVE_MS",
+            "0.5",
+            "SCORER_RESERVE_MS: expected whole milliseconds from 0 to 10000",
+        ),
+        (
+            "SCORER_RESERVE_MS",
+            "\u0663",
+            "SCORER_RESERVE_MS: expected whole milliseconds from 0 to 10000",
+        ),
+        (
+            "SCORER_TARGET",
+            "example.com",
+            "SCORER_TARGET: expected bundled, host:port, dns:///host:port or unix:/path",
+        ),
+        (
+            "SCORER_TARGET",
+            "http://example.com:80",
+            "SCORER_TARGET: expected bundled, host:port, dns:///host:port or unix:/path",
+        ),
+        (
+            "SCORER_TARGET",
+            "localhost:65536",
+            "SCORER_TARGET: expected bundled, host:port, dns:///host:port or unix:/path",
+        ),
         ("SCORER_INPUT", "", "SCORER_INPUT: expected text of one character or more"),
         ("SCORER_MODEL", "\udcff", "SCORER_MODEL: expected text in UTF-8"),
         ("SCORER_INPUT", "\udcff", "SCORER_INPUT: expected text in UTF-8"),
         ("SCORER_DATATYPE", "INT64", "SCORER_DATATYPE: expected one of FP32, FP64"),
         ("SCORER_ENCODING", "json", "SCORER_ENCODING: expected one of raw, contents"),
-        ("SCORER_POSITIVE_COLUMN", "-1", "SCORER_POSITIVE_COLUMN: expected a column's index from 0, or nothing"),
+        (
+            "SCORER_POSITIVE_COLUMN",
+            "-1",
+            "SCORER_POSITIVE_COLUMN: expected a column's index from 0, or nothing",
+        ),
         ("SCORER_TLS", "1", "SCORER_TLS: expected one of true, false"),
         ("SCORER_TLS_CERT", "/c.pem", "SCORER_TLS_CERT, SCORER_TLS_KEY: expected both or neither"),
         ("SCORER_METADATA", "X-Key=secret", METADATA_SENTENCE),
@@ -67,9 +111,21 @@ def test_the_key_of_a_profile_becomes_steps_through_the_endpoint_document() -> N
         ("SCORER_METADATA", "grpc-timeout=1S", METADATA_SENTENCE),
         ("SCORER_METADATA", "key=caf\u00e9", METADATA_SENTENCE),
         ("SCORER_CALL_MS", "0", "SCORER_CALL_MS: expected whole milliseconds from 1 to 30000"),
-        ("SCORER_PROFILES", "sqlite:", "SCORER_PROFILES: expected nothing, sqlite:PATH or dynamodb:TABLE"),
-        ("SCORER_PROFILES", "/p.sqlite", "SCORER_PROFILES: expected nothing, sqlite:PATH or dynamodb:TABLE"),
-        ("SCORER_PROFILES", "dynamodb:a b", "SCORER_PROFILES: expected nothing, sqlite:PATH or dynamodb:TABLE"),
+        (
+            "SCORER_PROFILES",
+            "sqlite:",
+            "SCORER_PROFILES: expected nothing, sqlite:PATH or dynamodb:TABLE",
+        ),
+        (
+            "SCORER_PROFILES",
+            "/p.sqlite",
+            "SCORER_PROFILES: expected nothing, sqlite:PATH or dynamodb:TABLE",
+        ),
+        (
+            "SCORER_PROFILES",
+            "dynamodb:a b",
+            "SCORER_PROFILES: expected nothing, sqlite:PATH or dynamodb:TABLE",
+        ),
         (
             "SCORER_PROFILES_KEY",
             "External.id",
@@ -80,26 +136,51 @@ def test_the_key_of_a_profile_becomes_steps_through_the_endpoint_document() -> N
             "UserId",
             "SCORER_PROFILES_KEY: expected user_id, endpoint_id or a path below the endpoint document such as Attributes.CustomerNumber",
         ),
-        ("SCORER_PROFILES_PARTITION_KEY", "", "SCORER_PROFILES_PARTITION_KEY: expected text of one character or more"),
-        ("SCORER_PROFILES_TIMEOUT_MS", "0", "SCORER_PROFILES_TIMEOUT_MS: expected whole milliseconds from 10 to 10000"),
-        ("SCORER_LOG_LEVEL", "info", "SCORER_LOG_LEVEL: expected one of DEBUG, INFO, WARNING, ERROR"),
+        (
+            "SCORER_PROFILES_PARTITION_KEY",
+            "",
+            "SCORER_PROFILES_PARTITION_KEY: expected text of one character or more",
+        ),
+        (
+            "SCORER_PROFILES_TIMEOUT_MS",
+            "0",
+            "SCORER_PROFILES_TIMEOUT_MS: expected whole milliseconds from 10 to 10000",
+        ),
+        (
+            "SCORER_LOG_LEVEL",
+            "info",
+            "SCORER_LOG_LEVEL: expected one of DEBUG, INFO, WARNING, ERROR",
+        ),
     ],
 )
-def test_a_wrong_setting_is_named_with_what_was_expected_and_never_its_value(name: str, value: str, sentence: str) -> None:
+def test_a_wrong_setting_is_named_with_what_was_expected_and_never_its_value(
+    name: str, value: str, sentence: str
+) -> None:
     with pytest.raises(SettingsError) as raised:
         read_settings({name: value})
     assert str(raised.value) == sentence
 
 
 @pytest.mark.parametrize(
-    "target", ["bundled", "localhost:8081", "10.0.0.1:65535", "[::1]:8081", "dns:///scorer.internal:8081", "unix:/tmp/s.sock"]
+    "target",
+    [
+        "bundled",
+        "localhost:8081",
+        "10.0.0.1:65535",
+        "[::1]:8081",
+        "dns:///scorer.internal:8081",
+        "unix:/tmp/s.sock",
+    ],
 )
 def test_a_target_is_the_bundle_or_an_address(target: str) -> None:
     assert read_settings({"SCORER_TARGET": target}).target == target
 
 
 def test_metadata_are_pairs() -> None:
-    assert read_settings({"SCORER_METADATA": "x-api-key=a=b,tenant=c d"}).metadata == (("x-api-key", "a=b"), ("tenant", "c d"))
+    assert read_settings({"SCORER_METADATA": "x-api-key=a=b,tenant=c d"}).metadata == (
+        ("x-api-key", "a=b"),
+        ("tenant", "c d"),
+    )
 
 
 def test_one_error_lists_every_problem() -> None:

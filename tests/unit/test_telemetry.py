@@ -15,15 +15,52 @@ from function.bootstrap import build_handler
 from function.errors import BundleError, ScorerUnavailable
 from function.telemetry import Telemetry
 from model.bundle import load_bundle
-from tests.fakes import FakeClock, FakeContext, FakeScorer, make_bundle, make_endpoint, make_event, read_log, write_policy
+from tests.fakes import (
+    FakeClock,
+    FakeContext,
+    FakeScorer,
+    make_bundle,
+    make_endpoint,
+    make_event,
+    read_log,
+    write_policy,
+)
 from tests.rooms import DRIFT, Drain, load_tiny, make_handler
 
-EVENT = make_event({"a": make_endpoint(0.9), "b": make_endpoint(0.3), "c": make_endpoint(None), "d": None, "e": {"Address": 5}})
-COUNTED = ("received", "kept", "filtered", "held_out", "unreadable", "unscored", "sparse", "would_filter")
-FACTS = {*COUNTED, "unencodable", "overrides_skipped", "annotations_dropped", "fallback_used", "scoring_ms", "missing_share", "cold_start"}
+EVENT = make_event(
+    {
+        "a": make_endpoint(0.9),
+        "b": make_endpoint(0.3),
+        "c": make_endpoint(None),
+        "d": None,
+        "e": {"Address": 5},
+    }
+)
+COUNTED = (
+    "received",
+    "kept",
+    "filtered",
+    "held_out",
+    "unreadable",
+    "unscored",
+    "sparse",
+    "would_filter",
+)
+FACTS = {
+    *COUNTED,
+    "unencodable",
+    "overrides_skipped",
+    "annotations_dropped",
+    "fallback_used",
+    "scoring_ms",
+    "missing_share",
+    "cold_start",
+}
 
 
-def lines_of(policy: dict[str, Any] | None = None, event: dict[str, Any] = EVENT, **options: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+def lines_of(
+    policy: dict[str, Any] | None = None, event: dict[str, Any] = EVENT, **options: Any
+) -> tuple[dict[str, Any], dict[str, Any]]:
     """The log line and the metrics blob of one batch."""
     log = io.StringIO()
     make_handler(policy or {}, stream=log, **options)(event)
@@ -45,8 +82,12 @@ class FullDisk(io.StringIO):
 
 
 @pytest.mark.parametrize("closed", [False, True])
-def test_what_cannot_be_written_costs_nobody_the_answer(closed: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(logging, "raiseExceptions", False)  # else logging says on stderr what its handler swallowed
+def test_what_cannot_be_written_costs_nobody_the_answer(
+    closed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        logging, "raiseExceptions", False
+    )  # else logging says on stderr what its handler swallowed
     stream = FullDisk()
     handle = make_handler({}, stream=stream)
     if closed:
@@ -70,7 +111,9 @@ def test_remaining_milliseconds_are_there_where_a_clock_is(tmp_path: Path) -> No
     log = io.StringIO()
     clock = FakeClock()
     scorer = FakeScorer(takes=2.5, clock=clock)
-    handle = build_handler({"SCORER_BUNDLE": str(make_bundle(tmp_path / "b"))}, scorer=scorer, stream=log, clock=clock)
+    handle = build_handler(
+        {"SCORER_BUNDLE": str(make_bundle(tmp_path / "b"))}, scorer=scorer, stream=log, clock=clock
+    )
     handle(EVENT, FakeContext(15.0, clock))
     line, blob = read_log(log.getvalue())
     assert line["remaining_ms"] == blob["remaining_ms"] == 12_500
@@ -98,18 +141,26 @@ def test_campaign_and_score_histogram_are_properties_and_no_metrics() -> None:
 def test_a_share_and_a_time_are_not_counts() -> None:
     (metrics,) = lines_of()[1]["_aws"]["CloudWatchMetrics"]
     units = {metric["Name"]: metric["Unit"] for metric in metrics["Metrics"]}
-    assert (units["missing_share"], units["scoring_ms"], units["received"]) == ("None", "Milliseconds", "Count")
+    assert (units["missing_share"], units["scoring_ms"], units["received"]) == (
+        "None",
+        "Milliseconds",
+        "Count",
+    )
 
 
 def test_no_property_has_a_metrics_name_since_it_would_be_dropped() -> None:
     _, blob = lines_of()
     (metrics,) = blob["_aws"]["CloudWatchMetrics"]
-    assert not {"campaign_id", "score_bins", "model", "mode"} & {metric["Name"] for metric in metrics["Metrics"]}
+    assert not {"campaign_id", "score_bins", "model", "mode"} & {
+        metric["Name"] for metric in metrics["Metrics"]
+    }
 
 
 def test_the_bins_of_features_and_score_are_counted() -> None:
     line, _ = lines_of()
-    assert line["feature_bins"] == {"score": [0, 1, 1, 1]}  # up to 0.25, up to 0.5, above, missing; unreadable ones are not there
+    assert line["feature_bins"] == {
+        "score": [0, 1, 1, 1]
+    }  # up to 0.25, up to 0.5, above, missing; unreadable ones are not there
     assert line["score_bins"] == [1, 1, 1, 0]  # the tiny model scores a missing number 0
 
 
@@ -140,17 +191,27 @@ DESCRIBED: list[Any] = [
 
 
 @pytest.mark.parametrize("described", DESCRIBED)
-def test_a_drift_section_of_another_form_is_refused_at_cold_start(tmp_path: Path, described: Any) -> None:
+def test_a_drift_section_of_another_form_is_refused_at_cold_start(
+    tmp_path: Path, described: Any
+) -> None:
     bundle = make_bundle(tmp_path / "b", drift=described)
     with pytest.raises(BundleError, match=r"^drift: expected"):
         build_handler({"SCORER_BUNDLE": str(bundle)}, stream=io.StringIO())
 
 
-def test_a_starting_function_logs_what_its_model_learnt_from_and_the_policys_warnings(tmp_path: Path) -> None:
+def test_a_starting_function_logs_what_its_model_learnt_from_and_the_policys_warnings(
+    tmp_path: Path,
+) -> None:
     drift = {"features": {"score": DRIFT}, "score": DRIFT}
     policy = write_policy(tmp_path / "policy.toml", 'score_attribute = "a/b"')
     log = io.StringIO()
-    build_handler({"SCORER_BUNDLE": str(make_bundle(tmp_path / "b", drift=drift)), "SCORER_POLICY": str(policy)}, stream=log)
+    build_handler(
+        {
+            "SCORER_BUNDLE": str(make_bundle(tmp_path / "b", drift=drift)),
+            "SCORER_POLICY": str(policy),
+        },
+        stream=log,
+    )
     warning, model = read_log(log.getvalue())
     assert (warning["level"], warning["message"]) == (
         "WARNING", "score_attribute: Pinpoint advises against # : ? \\ / in attribute names",
@@ -195,8 +256,12 @@ def test_nothing_of_one_batch_is_in_the_next() -> None:
     assert line["feature_bins"] == {"score": [0, 0, 0, 0]}
 
 
-@pytest.mark.parametrize(("level", "messages"), [("INFO", ["batch"]), ("WARNING", []), ("ERROR", [])])
-def test_the_level_chooses_the_log_lines_and_never_the_metrics(level: str, messages: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("level", "messages"), [("INFO", ["batch"]), ("WARNING", []), ("ERROR", [])]
+)
+def test_the_level_chooses_the_log_lines_and_never_the_metrics(
+    level: str, messages: list[str]
+) -> None:
     log = io.StringIO()
     make_handler({}, stream=log, level=level)(EVENT)
     lines = read_log(log.getvalue())
@@ -207,7 +272,9 @@ def test_the_level_chooses_the_log_lines_and_never_the_metrics(level: str, messa
 def test_at_debug_each_unreadable_endpoint_says_why_and_not_who() -> None:
     log = io.StringIO()
     make_handler({}, stream=log, level="DEBUG")(EVENT)
-    assert [line["problem"] for line in read_log(log.getvalue()) if line.get("message") == "unreadable"] == [
+    assert [
+        line["problem"] for line in read_log(log.getvalue()) if line.get("message") == "unreadable"
+    ] == [
         "$.Endpoints[3]: Expected `object`, got `null`",
         "$.Endpoints[4].Address: Expected `str | null`, got `int`",
     ]
@@ -220,8 +287,14 @@ def test_every_line_is_ascii_that_any_stream_can_carry() -> None:
     make_handler({}, stream=Drain())(make_event({}, CampaignId="\ud800"))
 
 
-def test_powertools_own_environment_does_not_change_the_lines(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in {"POWERTOOLS_SERVICE_NAME": "x", "POWERTOOLS_METRICS_NAMESPACE": "y", "POWERTOOLS_LOGGER_LOG_EVENT": "true"}.items():
+def test_powertools_own_environment_does_not_change_the_lines(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name, value in {
+        "POWERTOOLS_SERVICE_NAME": "x",
+        "POWERTOOLS_METRICS_NAMESPACE": "y",
+        "POWERTOOLS_LOGGER_LOG_EVENT": "true",
+    }.items():
         monkeypatch.setenv(name, value)
     line, blob = lines_of()
     assert line["service"] == "segment-scorer"

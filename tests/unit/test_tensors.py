@@ -14,7 +14,9 @@ MATRIX = np.array([[1.5, np.nan], [-2.0, 3.25], [0.0, 1e30]], dtype=np.float32)
 OURS = Dialect(model="segment-scorer")
 
 
-def answer(values: np.ndarray, *, name: str = "probabilities", datatype: str = "FP32", raw: bool = True) -> ModelInferResponse:
+def answer(
+    values: np.ndarray, *, name: str = "probabilities", datatype: str = "FP32", raw: bool = True
+) -> ModelInferResponse:
     response = ModelInferResponse(model_name="m")
     output = response.outputs.add(name=name, datatype=datatype, shape=values.shape)
     if raw:
@@ -25,9 +27,13 @@ def answer(values: np.ndarray, *, name: str = "probabilities", datatype: str = "
 
 
 def test_sends_one_tensor_with_the_columns_in_the_matrix_order() -> None:
-    request = build_request(MATRIX, Dialect(model="m", version="7", input_name="x", output_name="p"))
+    request = build_request(
+        MATRIX, Dialect(model="m", version="7", input_name="x", output_name="p")
+    )
     assert (request.model_name, request.model_version) == ("m", "7")
-    assert [(tensor.name, tensor.datatype, list(tensor.shape)) for tensor in request.inputs] == [("x", "FP32", [3, 2])]
+    assert [(tensor.name, tensor.datatype, list(tensor.shape)) for tensor in request.inputs] == [
+        ("x", "FP32", [3, 2])
+    ]
     assert list(request.raw_input_contents) == [MATRIX.tobytes()]
     assert not request.inputs[0].HasField("contents")
     assert [output.name for output in request.outputs] == ["p"]
@@ -36,7 +42,12 @@ def test_sends_one_tensor_with_the_columns_in_the_matrix_order() -> None:
 def test_sends_contents_and_no_raw_bytes_when_told_so() -> None:
     request = build_request(MATRIX, Dialect(model="m", encoding="contents", datatype="FP64"))
     assert not request.raw_input_contents
-    assert list(request.inputs[0].contents.fp64_contents)[2:] == [-2.0, 3.25, 0.0, float(np.float32(1e30))]
+    assert list(request.inputs[0].contents.fp64_contents)[2:] == [
+        -2.0,
+        3.25,
+        0.0,
+        float(np.float32(1e30)),
+    ]
     assert math.isnan(request.inputs[0].contents.fp64_contents[1])
     assert not request.inputs[0].contents.fp32_contents
 
@@ -66,7 +77,13 @@ def test_sends_nothing_that_some_servers_lack() -> None:
     ],
 )
 def test_reads_the_positive_column(
-    *, values: list[object], column: int | None, scores: list[float], datatype: str, dtype: str, raw: bool
+    *,
+    values: list[object],
+    column: int | None,
+    scores: list[float],
+    datatype: str,
+    dtype: str,
+    raw: bool,
 ) -> None:
     dialect = Dialect(model="m", positive_column=column)
     got = read_scores(answer(np.array(values, dtype=dtype), datatype=datatype, raw=raw), 2, dialect)
@@ -78,12 +95,16 @@ def test_finds_the_named_output_among_several() -> None:
     response = ModelInferResponse()
     response.outputs.add(name="label", datatype="INT64", shape=[1])
     response.outputs.add(name="probabilities", datatype="FP32", shape=[1, 2])
-    response.raw_output_contents.extend([np.array([1], "<i8").tobytes(), np.array([[0.25, 0.75]], "<f4").tobytes()])
+    response.raw_output_contents.extend(
+        [np.array([1], "<i8").tobytes(), np.array([[0.25, 0.75]], "<f4").tobytes()]
+    )
     assert read_scores(response, 1, OURS).tolist() == [0.75]
 
 
 def test_takes_the_only_output_whatever_its_name() -> None:
-    assert read_scores(answer(np.array([0.5], "<f4"), name="output-0"), 1, Dialect(model="m", output_name="")).tolist() == [0.5]
+    assert read_scores(
+        answer(np.array([0.5], "<f4"), name="output-0"), 1, Dialect(model="m", output_name="")
+    ).tolist() == [0.5]
 
 
 def cut_short(response: ModelInferResponse) -> ModelInferResponse:
@@ -113,9 +134,15 @@ REFUSED = {
     "no columns": (answer(np.zeros((2, 0), "<f4")), "say which one is the positive class"),
     "another output": (answer(FLOATS, name="predict"), "lacks the output"),
     "nothing": (ModelInferResponse(), "lacks the output"),
-    "bytes cut short": (cut_short(answer(FLOATS)), "cannot be read: expected raw contents of 2 x 4 bytes"),
+    "bytes cut short": (
+        cut_short(answer(FLOATS)),
+        "cannot be read: expected raw contents of 2 x 4 bytes",
+    ),
     "fewer raw contents than outputs": (without_raw(answer(FLOATS)), "incomplete"),
-    "values in another field": (answer(FLOATS.astype("<f8"), datatype="FP32", raw=False), "cannot be read: expected values only in fp32"),
+    "values in another field": (
+        answer(FLOATS.astype("<f8"), datatype="FP32", raw=False),
+        "cannot be read: expected values only in fp32",
+    ),
 }
 
 

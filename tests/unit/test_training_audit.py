@@ -4,11 +4,22 @@ import numpy as np
 import pytest
 
 from model.features import Feature, FeatureSpec
-from model.training.audit import audit_people, describe_late_dates, describe_leaks, describe_lines, find_leaks
+from model.training.audit import (
+    audit_people,
+    describe_late_dates,
+    describe_leaks,
+    describe_lines,
+    find_leaks,
+)
 from model.training.people import Join
 from tests.training_people import make_scored
 
-SPEC = FeatureSpec(tuple(Feature(name=name, path=f"Metrics.{name}", kind="number") for name in ("honest", "leak", "same")))
+SPEC = FeatureSpec(
+    tuple(
+        Feature(name=name, path=f"Metrics.{name}", kind="number")
+        for name in ("honest", "leak", "same")
+    )
+)
 RANDOM = np.random.default_rng(0)
 OUTCOMES = RANDOM.integers(0, 2, 800)
 
@@ -18,11 +29,15 @@ OUTCOMES = RANDOM.integers(0, 2, 800)
     [
         OUTCOMES + RANDOM.normal(0, 0.2, 800),
         np.abs(RANDOM.normal(0, 1, 800))
-        * np.where(OUTCOMES == 1, 0.02, np.sign(RANDOM.normal(size=800))),  # neither high nor low, but near 0
+        * np.where(
+            OUTCOMES == 1, 0.02, np.sign(RANDOM.normal(size=800))
+        ),  # neither high nor low, but near 0
         np.where(OUTCOMES == 1, 3.0, np.nan),  # only there for those who responded
     ],
 )
-def test_names_a_feature_that_tells_the_outcome_by_itself(leak: np.ndarray[tuple[int], np.dtype[np.float64]]) -> None:
+def test_names_a_feature_that_tells_the_outcome_by_itself(
+    leak: np.ndarray[tuple[int], np.dtype[np.float64]],
+) -> None:
     honest = OUTCOMES + RANDOM.normal(0, 1.5, 800)
     matrix = np.column_stack([honest, leak, np.ones(800)]).astype(np.float32)
     audit = audit_people(make_scored(matrix, OUTCOMES, SPEC), 0)
@@ -34,27 +49,45 @@ def test_names_a_feature_that_tells_the_outcome_by_itself(leak: np.ndarray[tuple
     ]
 
 
-AGES = FeatureSpec((Feature(name="opened_age", path="Attributes.Opened", kind="age"), Feature(name="n", path="Metrics.n", kind="number")))
+AGES = FeatureSpec(
+    (
+        Feature(name="opened_age", path="Attributes.Opened", kind="age"),
+        Feature(name="n", path="Metrics.n", kind="number"),
+    )
+)
 
 
 @pytest.mark.parametrize(("late", "said"), [(19, False), (20, True)])
-def test_says_which_date_was_written_after_the_time_it_is_measured_against(late: int, said: bool) -> None:
+def test_says_which_date_was_written_after_the_time_it_is_measured_against(
+    late: int, said: bool
+) -> None:
     days = np.where(np.arange(800) < late, -1.5, -0.5).astype(np.float32)
     matrix = np.column_stack([days, np.full(800, -9.0)]).astype(np.float32)
     remarks = describe_late_dates(AGES, matrix)
     assert len(remarks) == said
-    assert all(remark.startswith("opened_age: for 20 people a date after the time") for remark in remarks)
+    assert all(
+        remark.startswith("opened_age: for 20 people a date after the time") for remark in remarks
+    )
     assert set(remarks) <= set(audit_people(make_scored(matrix, OUTCOMES, AGES), 0).remarks)
 
 
 def make_join(**counts: int) -> Join:
-    usual = {"endpoints": 100, "matched": 100, "without_outcome": 0, "without_endpoint": 0, "repeated": 0, "refused": 0}
+    usual = {
+        "endpoints": 100,
+        "matched": 100,
+        "without_outcome": 0,
+        "without_endpoint": 0,
+        "repeated": 0,
+        "refused": 0,
+    }
     return Join(**{**usual, **counts}, refusals=())  # type: ignore[arg-type]  # all of them counts
 
 
 def test_says_when_many_lines_or_ids_are_lost_to_how_they_are_written() -> None:
     assert describe_lines(make_join(refused=5, nearly=5)) == []
-    assert describe_lines(make_join(refused=6)) == ["6 of 106 lines are no endpoints: whoever is in them is missing from all figures"]
+    assert describe_lines(make_join(refused=6)) == [
+        "6 of 106 lines are no endpoints: whoever is in them is missing from all figures"
+    ]
     assert describe_lines(make_join(nearly=6)) == [
         "6 more endpoints have an outcome if capitals and blanks around ids do not count: write ids alike"
     ]
@@ -72,7 +105,9 @@ def test_sees_a_leak_among_many_of_whom_few_responded() -> None:
     outcomes = np.zeros(60_000, dtype=np.int64)
     outcomes[::2_000] = 1
     honest = RANDOM.normal(size=60_000)
-    matrix = np.column_stack([honest, outcomes + RANDOM.normal(0, 0.1, 60_000), np.ones(60_000)]).astype(np.float32)
+    matrix = np.column_stack(
+        [honest, outcomes + RANDOM.normal(0, 0.1, 60_000), np.ones(60_000)]
+    ).astype(np.float32)
     audit = audit_people(make_scored(matrix, outcomes, SPEC), 0)
     assert audit.leaks == ("leak",)
     assert audit.remarks[-1].startswith("0.05% of people responded")
@@ -82,4 +117,6 @@ def test_says_when_responders_are_rare() -> None:
     outcomes = (np.arange(2_000) % 50 == 0).astype(np.int64)
     matrix = RANDOM.random((2_000, 3)).astype(np.float32)
     audit = audit_people(make_scored(matrix, outcomes, SPEC), 0)
-    assert audit.remarks == ("2.00% of people responded: figures about so few move much, see their intervals",)
+    assert audit.remarks == (
+        "2.00% of people responded: figures about so few move much, see their intervals",
+    )

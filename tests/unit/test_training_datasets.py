@@ -35,18 +35,32 @@ def test_reads_outcomes_as_data_frames_write_them(tmp_path: Path) -> None:
         ("Id;outcome\na;1\n", f"{HEADER}; its columns are separated by ;"),
         ('Id,outcome\n"a,1\nb,0\nc",1\n', "expected an Id and an outcome of 0 or 1 in line 4"),
         ("Id,outcome\n", "expected an outcome in each line, found no line after the header"),
-        ("Id,outcome\na,1\nb,yes\nc\n,1\n", "expected an Id and an outcome of 0 or 1 in lines 3, 4, 5"),
-        ("Id,outcome\n" + "a,2\n" * 8, "expected an Id and an outcome of 0 or 1 in lines 2, 3, 4, 5, 6 and 3 more"),
-        ("UserId,outcome\na,1\nb,0\na,0\n", "expected every UserId once; it stands a second time in line 4"),
+        (
+            "Id,outcome\na,1\nb,yes\nc\n,1\n",
+            "expected an Id and an outcome of 0 or 1 in lines 3, 4, 5",
+        ),
+        (
+            "Id,outcome\n" + "a,2\n" * 8,
+            "expected an Id and an outcome of 0 or 1 in lines 2, 3, 4, 5, 6 and 3 more",
+        ),
+        (
+            "UserId,outcome\na,1\nb,0\na,0\n",
+            "expected every UserId once; it stands a second time in line 4",
+        ),
         (
             "Id,outcome,date\na,1,2026-01-31\nb,0,soon\nc,1\n",
             "expected an Id and an outcome of 0 or 1 and a date in ISO 8601 in lines 3, 4",
         ),
         (b"Id,outcome\n\xff,1\n", "expected UTF-8"),
-        (gzip.compress(b"Id,outcome\na,1\n" * 99)[:-9], "expected a whole gzip file; it is cut off or damaged"),
+        (
+            gzip.compress(b"Id,outcome\na,1\n" * 99)[:-9],
+            "expected a whole gzip file; it is cut off or damaged",
+        ),
     ],
 )
-def test_refuses_outcomes_in_one_sentence_without_a_value(tmp_path: Path, content: str | bytes, sentence: str) -> None:
+def test_refuses_outcomes_in_one_sentence_without_a_value(
+    tmp_path: Path, content: str | bytes, sentence: str
+) -> None:
     path = write(tmp_path / "outcomes.csv", content)
     with pytest.raises(DataError) as caught:
         read_outcomes(path)
@@ -54,13 +68,24 @@ def test_refuses_outcomes_in_one_sentence_without_a_value(tmp_path: Path, conten
 
 
 def test_reads_outcomes_with_a_byte_order_mark_and_windows_line_ends(tmp_path: Path) -> None:
-    answers = read_outcomes(write(tmp_path / "o.csv", b"\xef\xbb\xbfId,outcome\r\na,1\r\nb,0\r\n\r\n"))
+    answers = read_outcomes(
+        write(tmp_path / "o.csv", b"\xef\xbb\xbfId,outcome\r\na,1\r\nb,0\r\n\r\n")
+    )
     assert (answers.key, answers.outcomes, answers.dates) == ("Id", {"a": 1, "b": 0}, None)
 
 
-@pytest.mark.parametrize(("column", "key"), [("Id", "Id"), ("ProfileId", "Id"), ("UserId", "UserId")])
-def test_takes_people_by_endpoint_profile_or_user_and_dates_as_utc(tmp_path: Path, column: str, key: str) -> None:
-    answers = read_outcomes(write(tmp_path / "o.csv", f"{column},outcome,date\na,1,1970-01-02\nb,0,1970-01-01T01:00:00+01:00\n"))
+@pytest.mark.parametrize(
+    ("column", "key"), [("Id", "Id"), ("ProfileId", "Id"), ("UserId", "UserId")]
+)
+def test_takes_people_by_endpoint_profile_or_user_and_dates_as_utc(
+    tmp_path: Path, column: str, key: str
+) -> None:
+    answers = read_outcomes(
+        write(
+            tmp_path / "o.csv",
+            f"{column},outcome,date\na,1,1970-01-02\nb,0,1970-01-01T01:00:00+01:00\n",
+        )
+    )
     assert answers.key == key
     assert answers.dates == {"a": 86_400.0, "b": 0.0}
 

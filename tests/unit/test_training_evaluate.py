@@ -13,15 +13,21 @@ from model.training.measures import measure
 from model.training.people import People, take_rows
 from tests.training_people import make_scored, stay_silent
 
-SPEC = FeatureSpec(tuple(Feature(name=name, path=f"Metrics.{name}", kind="number") for name in "ab"))
+SPEC = FeatureSpec(
+    tuple(Feature(name=name, path=f"Metrics.{name}", kind="number") for name in "ab")
+)
 BOOSTING = Recipe(model="boosting")
 
 
 def test_finds_nothing_in_outcomes_that_have_nothing_to_do_with_the_people() -> None:
     random = np.random.default_rng(1)
-    people = make_scored(random.random((3_000, 2), dtype=np.float32), random.integers(0, 2, 3_000), SPEC)
+    people = make_scored(
+        random.random((3_000, 2), dtype=np.float32), random.integers(0, 2, 3_000), SPEC
+    )
     evaluation = evaluate_out_of_fold(people, BOOSTING, 0, stay_silent)
-    low, high = measure(evaluation.scores, people.outcomes, people.groups, 0.5, 0)["intervals"]["roc_auc"]
+    low, high = measure(evaluation.scores, people.outcomes, people.groups, 0.5, 0)["intervals"][
+        "roc_auc"
+    ]
     assert low < 0.5 < high
     assert high - low < 0.06
 
@@ -29,9 +35,13 @@ def test_finds_nothing_in_outcomes_that_have_nothing_to_do_with_the_people() -> 
 def test_a_model_that_is_chosen_and_searched_for_finds_nothing_in_noise_either() -> None:
     # Chosen on the people it is judged by, the best of many would look better than a guess.
     random = np.random.default_rng(5)
-    people = make_scored(random.random((300, 2), dtype=np.float32), random.integers(0, 2, 300), SPEC)
+    people = make_scored(
+        random.random((300, 2), dtype=np.float32), random.integers(0, 2, 300), SPEC
+    )
     evaluation = evaluate_out_of_fold(people, Recipe(model="logistic", search=True), 0, stay_silent)
-    low, high = measure(evaluation.scores, people.outcomes, people.groups, 0.5, 0)["intervals"]["roc_auc"]
+    low, high = measure(evaluation.scores, people.outcomes, people.groups, 0.5, 0)["intervals"][
+        "roc_auc"
+    ]
     assert low < 0.5 < high
 
 
@@ -54,9 +64,13 @@ def test_finds_what_is_there_and_reports_each_fold() -> None:
     told = []
     people = make_scored(matrix, (random.random(2_000) < matrix[:, 0]).astype(np.int64), SPEC)
     evaluation = evaluate_out_of_fold(people, BOOSTING, 0, lambda *step: told.append(step))
-    assert 0.78 < measure(evaluation.scores, people.outcomes, people.groups, 0.5, 0)["roc_auc"] < 0.88  # the true score has 0.833
+    assert (
+        0.78 < measure(evaluation.scores, people.outcomes, people.groups, 0.5, 0)["roc_auc"] < 0.88
+    )  # the true score has 0.833
     assert not evaluation.calibrated
-    assert [step for step in told if step[0] != "trying a sigmoid"] == [("evaluating on people held out", fold, 5) for fold in range(6)]
+    assert [step for step in told if step[0] != "trying a sigmoid"] == [
+        ("evaluating on people held out", fold, 5) for fold in range(6)
+    ]
     assert evaluation.importance["a"] > 0.2
     assert abs(evaluation.importance["b"]) < 0.02
 
@@ -64,7 +78,12 @@ def test_finds_what_is_there_and_reports_each_fold() -> None:
 def test_scores_later_people_only_by_what_was_known_before() -> None:
     random = np.random.default_rng(1)
     matrix = random.random((1_200, 2), dtype=np.float32)
-    people = make_scored(matrix, (random.random(1_200) < matrix[:, 0]).astype(np.int64), SPEC, dates=np.arange(1_200.0))
+    people = make_scored(
+        matrix,
+        (random.random(1_200) < matrix[:, 0]).astype(np.int64),
+        SPEC,
+        dates=np.arange(1_200.0),
+    )
     evaluation = evaluate_out_of_fold(people, BOOSTING, 0, stay_silent)
     assert evaluation.scheme == "by time"
     assert evaluation.rows.tolist() == list(range(200, 1_200))
@@ -77,7 +96,12 @@ def test_by_time_learns_from_what_was_recorded_only_later(model: str) -> None:
     matrix = random.random((1_200, 2), dtype=np.float32)
     outcomes = (random.random(1_200) < matrix[:, 1]).astype(np.int64)
     matrix[:700, 1] = np.nan
-    evaluation = evaluate_out_of_fold(make_scored(matrix, outcomes, SPEC, dates=np.arange(1_200.0)), Recipe(model=model), 0, stay_silent)
+    evaluation = evaluate_out_of_fold(
+        make_scored(matrix, outcomes, SPEC, dates=np.arange(1_200.0)),
+        Recipe(model=model),
+        0,
+        stay_silent,
+    )
     assert [area > 0.7 for area in evaluation.areas] == [False, False, False, True, True]
 
 
@@ -85,7 +109,9 @@ def test_balanced_outcomes_are_calibrated_always() -> None:
     random = np.random.default_rng(1)
     matrix = random.random((1_000, 2), dtype=np.float32)
     people = make_scored(matrix, (random.random(1_000) < 0.3 * matrix[:, 0]).astype(np.int64), SPEC)
-    evaluation = evaluate_out_of_fold(people, Recipe(model="logistic", balanced=True), 0, stay_silent)
+    evaluation = evaluate_out_of_fold(
+        people, Recipe(model="logistic", balanced=True), 0, stay_silent
+    )
     assert evaluation.calibrated
     assert abs(evaluation.scores.mean() - people.outcomes.mean()) < 0.01
 
@@ -100,7 +126,9 @@ def test_what_is_judged_is_made_as_what_ships_is() -> None:
     folds = make_folds(people.outcomes, people.groups, None, 0)
     for train, test in folds.pairs:
         shipped, _ = fit_model(recipe, take_rows(people, train), 0, calibrated=True)
-        assert evaluation.scores[test].tolist() == shipped.predict_proba(matrix[test])[:, 1].tolist()
+        assert (
+            evaluation.scores[test].tolist() == shipped.predict_proba(matrix[test])[:, 1].tolist()
+        )
 
 
 def make_turn(random: np.random.Generator, count: int) -> People:
@@ -115,18 +143,25 @@ def make_turn(random: np.random.Generator, count: int) -> People:
 def test_the_sigmoid_of_later_people_is_learnt_from_earlier_ones_only(*, balanced: bool) -> None:
     # Learnt from the later people themselves it would give a mean score of 0.05, and a Brier score of about 0.05.
     people = make_turn(np.random.default_rng(0), 2_000)
-    evaluation = evaluate_out_of_fold(people, Recipe(model="boosting", balanced=balanced), 0, stay_silent)
+    evaluation = evaluate_out_of_fold(
+        people, Recipe(model="boosting", balanced=balanced), 0, stay_silent
+    )
     assert evaluation.calibrated
     assert evaluation.scores.mean() > 0.4
-    assert measure(evaluation.scores, people.outcomes[evaluation.rows], evaluation.rows, 0.5, 0)["brier"] > 0.2
+    assert (
+        measure(evaluation.scores, people.outcomes[evaluation.rows], evaluation.rows, 0.5, 0)[
+            "brier"
+        ]
+        > 0.2
+    )
 
 
 def test_says_so_when_the_latest_people_respond_otherwise_than_their_scores_say() -> None:
     random = np.random.default_rng(0)
-    turned = evaluate_out_of_fold(make_turn(random, 2_000), Recipe(model="logistic"), 0, stay_silent)
-    words = (
-        r"the latest 1,000 people responded at [45]\.\d%; scores learnt from earlier people say (49|50|51)\.\d%: response changes over time"
+    turned = evaluate_out_of_fold(
+        make_turn(random, 2_000), Recipe(model="logistic"), 0, stay_silent
     )
+    words = r"the latest 1,000 people responded at [45]\.\d%; scores learnt from earlier people say (49|50|51)\.\d%: response changes over time"
     assert len(turned.remarks) == 1
     assert re.match(words, turned.remarks[0])
     matrix = random.random((2_000, 2), dtype=np.float32)
@@ -138,9 +173,13 @@ def test_says_so_when_the_latest_people_respond_otherwise_than_their_scores_say(
 
 def test_a_difference_that_chance_explains_is_no_change() -> None:
     scores = np.full(50, 0.1)
-    assert describe_change(scores, np.repeat([1, 0], [8, 42])) == ()  # 16 % of fifty: 1.4 standard errors
+    assert (
+        describe_change(scores, np.repeat([1, 0], [8, 42])) == ()
+    )  # 16 % of fifty: 1.4 standard errors
     assert describe_change(np.full(5_000, 0.1), np.repeat([1, 0], [800, 4_200])) != ()
-    assert describe_change(np.full(500_000, 0.1), np.repeat([1, 0], [51_000, 449_000])) == ()  # certain, but small
+    assert (
+        describe_change(np.full(500_000, 0.1), np.repeat([1, 0], [51_000, 449_000])) == ()
+    )  # certain, but small
 
 
 def test_never_turns_a_model_of_noise_around() -> None:
@@ -148,7 +187,9 @@ def test_never_turns_a_model_of_noise_around() -> None:
     areas = []
     for seed in range(12):
         random = np.random.default_rng(seed)
-        people = make_scored(random.random((300, 2), dtype=np.float32), random.integers(0, 2, 300), SPEC)
+        people = make_scored(
+            random.random((300, 2), dtype=np.float32), random.integers(0, 2, 300), SPEC
+        )
         evaluation = evaluate_out_of_fold(people, Recipe(model="logistic"), 0, stay_silent)
         areas.append(measure(evaluation.scores, people.outcomes, people.groups, 0.5, 0)["roc_auc"])
     assert np.mean(areas) < 0.51

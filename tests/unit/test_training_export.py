@@ -9,7 +9,14 @@ import pytest
 
 from model.errors import BundleError
 from model.features import FeatureSpec, Matrix, build_matrix, read_spec
-from model.training.export import check_parity, convert_model, make_golden_rows, make_parity_rows, round_thresholds, score_onnx
+from model.training.export import (
+    check_parity,
+    convert_model,
+    make_golden_rows,
+    make_parity_rows,
+    round_thresholds,
+    score_onnx,
+)
 from model.training.fit import MODELS, Recipe, fit_model
 from tests.training_people import make_people, make_scored
 
@@ -18,7 +25,12 @@ SPEC = read_spec(
         "feature": [
             {"name": "visits", "path": "Metrics.Visits", "kind": "number"},
             {"name": "spend", "path": "Metrics.Spend", "kind": "number"},
-            {"name": "plan", "path": "Attributes.Plan", "kind": "category", "values": ["free", "basic"]},
+            {
+                "name": "plan",
+                "path": "Attributes.Plan",
+                "kind": "category",
+                "values": ["free", "basic"],
+            },
         ]
     }
 )
@@ -32,7 +44,9 @@ def make_trained(*, calibrated: bool, name: str = "boosting") -> tuple[Any, Feat
 
 @pytest.mark.parametrize("name", list(MODELS))
 @pytest.mark.parametrize("calibrated", [False, True])
-def test_scores_as_scikit_learn_does_with_gaps_unknown_values_and_extremes(calibrated: bool, name: str) -> None:
+def test_scores_as_scikit_learn_does_with_gaps_unknown_values_and_extremes(
+    calibrated: bool, name: str
+) -> None:
     model, spec, matrix = make_trained(calibrated=calibrated, name=name)
     rows = make_parity_rows(matrix, spec, 0)
     assert np.isnan(rows).all(axis=1).any()
@@ -45,10 +59,21 @@ def test_scores_as_scikit_learn_does_between_neighbouring_float32(name: str) -> 
     # Seconds since 1970 as float32 are 128 apart: every threshold lies halfway between two neighbours.
     random = np.random.default_rng(0)
     matrix = (np.float32(1.7e9) + 128 * random.integers(0, 40, (3_000, 1))).astype(np.float32)
-    outcomes = ((matrix[:, 0] > np.float32(1.7e9 + 128 * 20)) ^ (random.random(3_000) < 0.1)).astype(np.int64)
-    spec = read_spec({"feature": [{"name": "seconds", "path": "Metrics.Seconds", "kind": "number"}]})
-    model, _ = fit_model(Recipe(model=name), make_scored(matrix, outcomes, spec), 0, calibrated=False)
-    assert np.abs(score_onnx(convert_model(model, 1), matrix) - model.predict_proba(matrix)[:, 1]).max() < 1e-6
+    outcomes = (
+        (matrix[:, 0] > np.float32(1.7e9 + 128 * 20)) ^ (random.random(3_000) < 0.1)
+    ).astype(np.int64)
+    spec = read_spec(
+        {"feature": [{"name": "seconds", "path": "Metrics.Seconds", "kind": "number"}]}
+    )
+    model, _ = fit_model(
+        Recipe(model=name), make_scored(matrix, outcomes, spec), 0, calibrated=False
+    )
+    assert (
+        np.abs(
+            score_onnx(convert_model(model, 1), matrix) - model.predict_proba(matrix)[:, 1]
+        ).max()
+        < 1e-6
+    )
 
 
 @pytest.mark.parametrize("name", list(MODELS))
@@ -65,7 +90,10 @@ def test_gives_the_same_bytes_every_time_with_the_fixed_names_and_shapes() -> No
     assert first == second
     graph = onnx.load_from_string(first).graph
     shapes = {
-        value.name: (value.type.tensor_type.elem_type, [size.dim_value for size in value.type.tensor_type.shape.dim])
+        value.name: (
+            value.type.tensor_type.elem_type,
+            [size.dim_value for size in value.type.tensor_type.shape.dim],
+        )
         for value in (*graph.input, *graph.output)
     }
     assert shapes == {
@@ -77,19 +105,32 @@ def test_gives_the_same_bytes_every_time_with_the_fixed_names_and_shapes() -> No
 
 def test_refuses_a_model_that_scores_otherwise() -> None:
     model, spec, matrix = make_trained(calibrated=False)
-    other, _ = fit_model(Recipe(model="boosting"), make_scored(matrix, 1 - np.array(make_people(600)[1]), spec), 0, calibrated=False)
-    with pytest.raises(BundleError, match=r"^expected the exported model to score as the trained one within 1e-05, found a difference of "):
+    other, _ = fit_model(
+        Recipe(model="boosting"),
+        make_scored(matrix, 1 - np.array(make_people(600)[1]), spec),
+        0,
+        calibrated=False,
+    )
+    with pytest.raises(
+        BundleError,
+        match=r"^expected the exported model to score as the trained one within 1e-05, found a difference of ",
+    ):
         check_parity(model, convert_model(other, matrix.shape[1]), matrix)
 
 
-@pytest.mark.parametrize("choose", [lambda row: np.isnan(row).all(), lambda row: np.isnan(row).any() and not np.isnan(row).all()])
+@pytest.mark.parametrize(
+    "choose",
+    [lambda row: np.isnan(row).all(), lambda row: np.isnan(row).any() and not np.isnan(row).all()],
+)
 def test_golden_rows_have_gaps(choose: Callable[[Any], bool]) -> None:
     assert any(choose(row) for row in make_golden_rows(make_trained(calibrated=False)[2], 0))
 
 
 def test_no_golden_row_is_a_person() -> None:
     # Columns that rise together: the same quantile of each would be one and the same person.
-    matrix = np.random.default_rng(0).random((500, 1), dtype=np.float32) * np.arange(1, 7, dtype=np.float32)
+    matrix = np.random.default_rng(0).random((500, 1), dtype=np.float32) * np.arange(
+        1, 7, dtype=np.float32
+    )
     people = {row.tobytes() for row in matrix}
     golden = make_golden_rows(matrix, 0)
     assert len(golden) == 20

@@ -14,7 +14,9 @@ OUTCOMES: npt.NDArray[np.int64] = np.arange(600, dtype=np.int64) % 2
 
 @settings(max_examples=30)
 @given(st.integers(2, 5), st.integers(0, 9), st.booleans())
-def test_nobody_is_on_both_sides_and_everybody_scored_is_scored_once(endpoints: int, seed: int, dated: bool) -> None:
+def test_nobody_is_on_both_sides_and_everybody_scored_is_scored_once(
+    endpoints: int, seed: int, dated: bool
+) -> None:
     random = np.random.default_rng(seed)
     groups = np.sort(random.integers(0, 600 // endpoints, 600))
     groups = np.unique(groups, return_inverse=True)[1]
@@ -45,12 +47,17 @@ def test_two_days_make_one_fold() -> None:
 
 
 def test_refuses_dates_after_which_everybody_is_alike() -> None:
-    with pytest.raises(DataError, match="expected 5 people or more with each outcome before and after some date"):
+    with pytest.raises(
+        DataError, match="expected 5 people or more with each outcome before and after some date"
+    ):
         make_folds(np.repeat([0, 1], 300), np.arange(600), np.repeat([1.0, 2.0], 300), 0)
 
 
 def test_refuses_users_too_few_for_five_folds() -> None:
-    with pytest.raises(DataError, match=r"expected users enough for five folds .* 50 users with each outcome, found 1 with 1 and 5 with 0"):
+    with pytest.raises(
+        DataError,
+        match=r"expected users enough for five folds .* 50 users with each outcome, found 1 with 1 and 5 with 0",
+    ):
         make_folds(np.repeat([0, 0, 0, 0, 0, 1], 100), np.repeat(np.arange(6), 100), None, 0)
 
 

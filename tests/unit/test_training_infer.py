@@ -15,7 +15,12 @@ PEOPLE = 200
 def make_documents(**columns: Any) -> list[dict[str, Any]]:
     """People whose attributes are made by functions of their number; None is missing."""
     return [
-        {"Id": f"p{index}", "Attributes": {name: [make(index)] for name, make in columns.items() if make(index) is not None}}
+        {
+            "Id": f"p{index}",
+            "Attributes": {
+                name: [make(index)] for name, make in columns.items() if make(index) is not None
+            },
+        }
         for index in range(PEOPLE)
     ]
 
@@ -46,34 +51,56 @@ def test_tells_what_a_text_is(make: Any, kind: str) -> None:
         (lambda index: f"someone{index}@example.invalid", "an address"),
         (lambda index: f"+44 20 7946 {index:04}", "an address"),
         (lambda index: f"user-{index}", "an identifier: hardly two people share a value"),
-        (lambda index: str(100_000 + index), "an identifier: whole numbers that no two people share"),
+        (
+            lambda index: str(100_000 + index),
+            "an identifier: whole numbers that no two people share",
+        ),
         (lambda index: "I would like to say that " * 4 + str(index % 3), "long texts"),
         (lambda index: f"{index % 9},5", "numbers with a decimal comma: expected 1234.5"),
         (lambda index: f"1.{index % 9}00,25", "numbers with a decimal comma: expected 1234.5"),
         (lambda index: f"{index % 9 + 1},234,000.5", "numbers with separators: expected 1234.5"),
-        (lambda index: f"€{index % 9}.50", "numbers with a sign of currency or per cent: expected 1234.5"),
-        (lambda index: f"{index % 28 + 1}.12.2025", "dates that are not ISO 8601: expected 2026-03-31"),
-        (lambda index: f"12/{index % 28 + 1}/25 10:00", "dates that are not ISO 8601: expected 2026-03-31"),
+        (
+            lambda index: f"€{index % 9}.50",
+            "numbers with a sign of currency or per cent: expected 1234.5",
+        ),
+        (
+            lambda index: f"{index % 28 + 1}.12.2025",
+            "dates that are not ISO 8601: expected 2026-03-31",
+        ),
+        (
+            lambda index: f"12/{index % 28 + 1}/25 10:00",
+            "dates that are not ISO 8601: expected 2026-03-31",
+        ),
         (lambda index: "always", "the same for everybody"),
         (lambda index: "x" if index < 19 else None, "fewer than 20 people have it"),
         (lambda index: str(index % 60) + "rd street", "no value that 20 people share"),
-        (lambda index: f"2025-01-{index % 28 + 1:02}", "a date, and an age needs --as-of TIME or dated outcomes"),
+        (
+            lambda index: f"2025-01-{index % 28 + 1:02}",
+            "a date, and an age needs --as-of TIME or dated outcomes",
+        ),
     ],
 )
 def test_leaves_out_what_nothing_can_be_learnt_from_and_says_why(make: Any, reason: str) -> None:
-    inference = infer_spec(make_documents(X=make, Plan=lambda index: ["free", "pro"][index % 2]), dated=False)
+    inference = infer_spec(
+        make_documents(X=make, Plan=lambda index: ["free", "pro"][index % 2]), dated=False
+    )
     assert [feature.path for feature in inference.spec.features] == ["Attributes.Plan"]
     assert ("Attributes.X", reason) in inference.left_out
 
 
 def test_says_of_what_stands_beside_the_known_places_that_nobody_reads_it() -> None:
-    documents = [{**document, "Recency": index % 9, "metrics": {"Freq": index % 7}} for index, document in enumerate(make_documents())]
+    documents = [
+        {**document, "Recency": index % 9, "metrics": {"Freq": index % 7}}
+        for index, document in enumerate(make_documents())
+    ]
     for index, document in enumerate(documents):
         document["Attributes"] = {"Plan": ["free", "pro"][index % 2]}
     reasons = dict(infer_spec(documents, dated=False).left_out)
     assert reasons.keys() == {"Id", "Recency", "metrics"}
     for name in ("Recency", "metrics"):
-        assert reasons[name].startswith("not a place a feature is read from: Metrics, Attributes, User.UserAttributes, ")
+        assert reasons[name].startswith(
+            "not a place a feature is read from: Metrics, Attributes, User.UserAttributes, "
+        )
 
 
 def test_never_takes_identifiers_addresses_or_what_the_campaign_itself_changes() -> None:
@@ -93,27 +120,44 @@ def test_never_takes_identifiers_addresses_or_what_the_campaign_itself_changes()
     ]
     inference = infer_spec(documents, dated=True)
     assert [feature.path for feature in inference.spec.features] == ["ChannelType"]
-    assert {path for path, _ in inference.left_out} == set(documents[0]) - {"ChannelType", "User"} | {"User.UserId"}
+    assert {path for path, _ in inference.left_out} == set(documents[0]) - {
+        "ChannelType",
+        "User",
+    } | {"User.UserId"}
 
 
 def test_a_metric_of_whole_numbers_is_a_number_unless_it_counts_people() -> None:
     documents = [
-        {"Id": str(index), "Metrics": {"Spend": index * 7919 % 100_003, "Row": index, "CustomerId": index * 31}} for index in range(PEOPLE)
+        {
+            "Id": str(index),
+            "Metrics": {"Spend": index * 7919 % 100_003, "Row": index, "CustomerId": index * 31},
+        }
+        for index in range(PEOPLE)
     ]
     inference = infer_spec(documents, dated=False)
     assert [feature.path for feature in inference.spec.features] == ["Metrics.Spend"]
 
 
 def test_a_list_gives_its_values_and_how_many_there_are() -> None:
-    documents = [{"Id": str(index), "Attributes": {"Likes": ["tea", "cake", "jam"][: index % 4]}} for index in range(PEOPLE)]
+    documents = [
+        {"Id": str(index), "Attributes": {"Likes": ["tea", "cake", "jam"][: index % 4]}}
+        for index in range(PEOPLE)
+    ]
     features = infer_spec(documents, dated=False).spec.features
-    assert [(feature.name, feature.kind) for feature in features] == [("likes", "category"), ("likes_count", "count")]
+    assert [(feature.name, feature.kind) for feature in features] == [
+        ("likes", "category"),
+        ("likes_count", "count"),
+    ]
 
 
 def test_what_a_profile_says_twice_is_taken_once() -> None:
     plans = [["free"], ["pro"]]
     documents = [
-        {"Id": str(index), "Attributes": {"Plan": plans[index % 2]}, "User": {"UserAttributes": {"Plan": plans[index % 2]}}}
+        {
+            "Id": str(index),
+            "Attributes": {"Plan": plans[index % 2]},
+            "User": {"UserAttributes": {"Plan": plans[index % 2]}},
+        }
         for index in range(PEOPLE)
     ]
     inference = infer_spec(documents, dated=False)
@@ -123,27 +167,42 @@ def test_what_a_profile_says_twice_is_taken_once() -> None:
 
 def test_what_some_have_is_not_what_the_others_have() -> None:
     inference = infer_spec(
-        make_documents(Odd=lambda index: "yes" if index % 2 else None, Even=lambda index: None if index % 2 else "yes"), dated=False
+        make_documents(
+            Odd=lambda index: "yes" if index % 2 else None,
+            Even=lambda index: None if index % 2 else "yes",
+        ),
+        dated=False,
     )
-    assert [feature.path for feature in inference.spec.features] == ["Attributes.Even", "Attributes.Odd"]
+    assert [feature.path for feature in inference.spec.features] == [
+        "Attributes.Even",
+        "Attributes.Odd",
+    ]
 
 
 def test_refuses_people_of_whom_nothing_is_known() -> None:
-    with pytest.raises(DataError, match=r"^expected something to learn from: .*left out: Id: an identifier"):
+    with pytest.raises(
+        DataError, match=r"^expected something to learn from: .*left out: Id: an identifier"
+    ):
         infer_spec([{"Id": str(index)} for index in range(PEOPLE)], dated=False)
 
 
 def test_names_are_short_and_unlike() -> None:
     assert name_feature("Metrics.RecencyDays", "number", set()) == "recency_days"
     assert name_feature("Attributes.Plan", "category", {"plan"}) == "attributes_plan"
-    assert name_feature("Attributes.Plan", "category", {"plan", "attributes_plan"}) == "attributes_plan_2"
+    assert (
+        name_feature("Attributes.Plan", "category", {"plan", "attributes_plan"})
+        == "attributes_plan_2"
+    )
     assert name_feature("CreationDate", "age", set()) == "creation_date_age"
     assert name_feature("User.UserAttributes.a.b", "category", set()) == "a_b"
     assert name_feature("Attributes.名前", "category", set()) == "feature"
 
 
 def test_is_written_as_a_spec_that_reads_back_with_a_reason_for_each_thing_left_out() -> None:
-    inference = infer_spec(make_documents(Plan=lambda index: ["free", "pro"][index % 2], Same=lambda index: "x"), dated=False)
+    inference = infer_spec(
+        make_documents(Plan=lambda index: ["free", "pro"][index % 2], Same=lambda index: "x"),
+        dated=False,
+    )
     text = write_features(inference)
     assert read_spec(tomllib.loads(text)) == inference.spec
     assert "#   Attributes.Same: the same for everybody\n" in text
@@ -151,5 +210,7 @@ def test_is_written_as_a_spec_that_reads_back_with_a_reason_for_each_thing_left_
 
 
 def test_the_order_of_people_changes_nothing() -> None:
-    documents = make_documents(Plan=lambda index: ["free", "pro"][index % 2], Size=lambda index: str(index % 9))
+    documents = make_documents(
+        Plan=lambda index: ["free", "pro"][index % 2], Size=lambda index: str(index % 9)
+    )
     assert infer_spec(documents, dated=False).spec == infer_spec(documents[::-1], dated=False).spec

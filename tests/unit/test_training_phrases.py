@@ -6,20 +6,38 @@ from model.training.phrases import say_kept, say_money, say_profit, say_score, s
 
 
 @pytest.mark.parametrize(
-    ("share", "words"), [(0.299448, "29.9%"), (1.0, "100.0%"), (0.0, "0.0%"), (0.0123, "1.2%"), (0.0005, "0.050%"), (0.000452, "0.045%")]
+    ("share", "words"),
+    [
+        (0.299448, "29.9%"),
+        (1.0, "100.0%"),
+        (0.0, "0.0%"),
+        (0.0123, "1.2%"),
+        (0.0005, "0.050%"),
+        (0.000452, "0.045%"),
+    ],
 )
 def test_says_a_share_with_digits_that_count(share: float, words: str) -> None:
     assert say_share(share) == words
 
 
 @pytest.mark.parametrize(
-    ("score", "words"), [(0.299448, "0.2994"), (0.0, "0.0000"), (1.0, "1.0000"), (0.000452, "0.000452"), (0.0452, "0.0452")]
+    ("score", "words"),
+    [
+        (0.299448, "0.2994"),
+        (0.0, "0.0000"),
+        (1.0, "1.0000"),
+        (0.000452, "0.000452"),
+        (0.0452, "0.0452"),
+    ],
 )
 def test_says_a_score_with_digits_that_count(score: float, words: str) -> None:
     assert say_score(score) == words
 
 
-@pytest.mark.parametrize(("amount", "words"), [(1234.5, "1,234"), (12.345, "12.35"), (-2686, "-2,686"), (0.0123, "0.012"), (0, "0.00")])
+@pytest.mark.parametrize(
+    ("amount", "words"),
+    [(1234.5, "1,234"), (12.345, "12.35"), (-2686, "-2,686"), (0.0123, "0.012"), (0, "0.00")],
+)
 def test_says_money(amount: float, words: str) -> None:
     assert say_money(amount) == words
 
@@ -33,7 +51,16 @@ def test_says_what_a_threshold_keeps() -> None:
 
 
 def test_says_profit_and_names_cost_by_value_where_the_threshold_is_another() -> None:
-    profit = {"value": 20, "cost": 0.5, "kept": 5500.2, "everybody": 5000, "break_even": 0.025, "at_break_even": 5600}
+    profit = {
+        "value": 20,
+        "cost": 0.5,
+        "kept": 5500.2,
+        "everybody": 5000,
+        "break_even": 0.025,
+        "at_break_even": 5600,
+    }
     words = "At 20 a response and 0.5 a message it earns 5,500 per thousand people; messaging everybody 5,000, nobody 0."
     assert say_profit(profit, 0.025) == words
-    assert say_profit(profit, 0.3) == f"{words} Cost / value is 0.0250: a threshold there earns 5,600."
+    assert (
+        say_profit(profit, 0.3) == f"{words} Cost / value is 0.0250: a threshold there earns 5,600."
+    )

@@ -12,8 +12,14 @@ RARE: dict[str, Any] = {
     "threshold": 0.000452,
     "metrics": {"at_threshold": {"reach": 0.3, "recall": 0.5}},
     "evaluation": {
-        "calibration": [{"promised": number / 10_000, "came": number / 12_000} for number in range(1, 11)],
-        "histogram": {"edges": [number / 20_000 for number in range(26)], "responded": [1] * 25, "others": [1000] * 25},
+        "calibration": [
+            {"promised": number / 10_000, "came": number / 12_000} for number in range(1, 11)
+        ],
+        "histogram": {
+            "edges": [number / 20_000 for number in range(26)],
+            "responded": [1] * 25,
+            "others": [1000] * 25,
+        },
         "curve": [{"reach": number / 20, "recall": number / 20} for number in range(1, 21)],
     },
 }
@@ -37,7 +43,14 @@ def test_the_ticks_of_rare_responses_are_told_apart() -> None:
 def test_ticks_of_whole_shares_have_no_decimals() -> None:
     axes = make_axes()
     draw_gains(axes, RARE)
-    assert [label.get_text() for label in axes.xaxis.get_ticklabels()] == ["0%", "20%", "40%", "60%", "80%", "100%"]
+    assert [label.get_text() for label in axes.xaxis.get_ticklabels()] == [
+        "0%",
+        "20%",
+        "40%",
+        "60%",
+        "80%",
+        "100%",
+    ]
 
 
 def test_names_a_small_threshold_with_digits_that_count() -> None:

@@ -17,13 +17,13 @@ from datetime import UTC, datetime
 import msgspec
 from rich.console import Console
 
+from model.errors import SegmentScorerError
 from tools.benchmarks.example import PLACE, ROOT, find_python, fit_usual
 from tools.benchmarks.machine import name_processor, read_load, read_memory, read_packages
 from tools.benchmarks.page import renew_readme, write_page
 from tools.benchmarks.plan import Plan
 from tools.benchmarks.plots import draw_plots
 from tools.benchmarks.records import Machine, Results, Table
-from model.errors import SegmentScorerError
 
 TABLES = ("warm", "start", "rooms", "service", "runner", "image")
 DOCS = ROOT / "docs"
@@ -73,23 +73,49 @@ def publish(results: Results) -> None:
 
 def main() -> int:
     """Run the command: status 1 with one sentence where something is missing."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure, and make docs/benchmarks.md.")
-    parser.add_argument("--only", nargs="+", choices=TABLES, default=TABLES, help="measure these tables; print the page, keep nothing")
-    parser.add_argument("--effort", type=float, default=1.0, help="share of the usual repetitions (default: 1)")
-    parser.add_argument("--largest", type=int, default=10_000_000, help="endpoints of the largest segment (default: 10,000,000)")
-    parser.add_argument("--page", action="store_true", help="measure nothing; make the page and the plots again from docs/benchmarks.json")
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks", description="Measure, and make docs/benchmarks.md."
+    )
+    parser.add_argument(
+        "--only",
+        nargs="+",
+        choices=TABLES,
+        default=TABLES,
+        help="measure these tables; print the page, keep nothing",
+    )
+    parser.add_argument(
+        "--effort", type=float, default=1.0, help="share of the usual repetitions (default: 1)"
+    )
+    parser.add_argument(
+        "--largest",
+        type=int,
+        default=10_000_000,
+        help="endpoints of the largest segment (default: 10,000,000)",
+    )
+    parser.add_argument(
+        "--page",
+        action="store_true",
+        help="measure nothing; make the page and the plots again from docs/benchmarks.json",
+    )
     options = parser.parse_args()
     if options.page:
         publish(msgspec.json.decode(KEPT.read_bytes(), type=Results))
         return 0
     missing = [name for name in NEEDS if not find_python(name).exists()]
     if missing:
-        print(f"bench: expected the environments {', '.join(missing)} under .cache; run make bench", file=sys.stderr)
+        print(
+            f"bench: expected the environments {', '.join(missing)} under .cache; run make bench",
+            file=sys.stderr,
+        )
         return 1
     PLACE.mkdir(parents=True, exist_ok=True)
     console = Console(stderr=True)
     with console.status("measuring") as status:
-        plan = Plan(effort=options.effort, largest=options.largest, say=lambda what: status.update(f"measuring: {what}"))
+        plan = Plan(
+            effort=options.effort,
+            largest=options.largest,
+            say=lambda what: status.update(f"measuring: {what}"),
+        )
         try:
             results = take_results(plan, options.only)
         except SegmentScorerError as error:

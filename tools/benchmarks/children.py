@@ -31,11 +31,18 @@ class Child:
 
 
 @contextlib.contextmanager
-def run_child(python: Path, target: str, *arguments: str, environ: Mapping[str, str] | None = None) -> Iterator[Child]:
+def run_child(
+    python: Path, target: str, *arguments: str, environ: Mapping[str, str] | None = None
+) -> Iterator[Child]:
     """Start `python -m tools.benchmarks.probe TARGET ARGUMENTS`, TARGET being MODULE:FUNCTION, and end it when no longer asked."""
     command = [str(python), "-m", "tools.benchmarks.probe", target, *arguments]
     with subprocess.Popen(
-        command, cwd=ROOT, env=clean_environ(**(environ or {})), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        command,
+        cwd=ROOT,
+        env=clean_environ(**(environ or {})),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
     ) as process:
         try:
             yield Child(process)

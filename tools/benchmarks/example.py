@@ -26,7 +26,7 @@ from model.features import Matrix, build_matrix
 from model.training.fit import Choice, Recipe, make_model
 from model.training.people import draw_number, name_user
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 PLACE = ROOT / ".cache" / "benchmarks"
 BATCHES = 200
 SEED = 0
@@ -39,7 +39,12 @@ def find_python(name: str) -> Path:
 
 def clean_environ(**more: str) -> dict[str, str]:
     """What a process needs to start, and nothing else of ours: nobody's settings change a figure."""
-    return {"PATH": os.environ.get("PATH", os.defpath), "HOME": str(PLACE), "PYTHONPATH": str(ROOT), **more}
+    return {
+        "PATH": os.environ.get("PATH", os.defpath),
+        "HOME": str(PLACE),
+        "PYTHONPATH": str(ROOT),
+        **more,
+    }
 
 
 def describe_usual(*, tuned: bool = False) -> dict[str, str]:
@@ -64,7 +69,10 @@ def make_events() -> Path:
         for number in range(BATCHES):
             batch = people[number * LARGEST_BATCH : (number + 1) * LARGEST_BATCH]
             event = build_event(
-                {document["Id"]: {key: value for key, value in document.items() if key != "Id"} for document in batch},
+                {
+                    document["Id"]: {key: value for key, value in document.items() if key != "Id"}
+                    for document in batch
+                },
                 application_id="0123456789abcdef0123456789abcdef",
                 campaign_id="fedcba9876543210fedcba9876543210",
                 activity_id="00112233445566778899aabbccddeeff",
@@ -78,7 +86,10 @@ def make_events() -> Path:
 def make_matrices() -> list[Matrix]:
     """The same batches as the scoring service gets them: float32 [50, f] each."""
     people, spec = read_people(), load_bundle(read_settings({}).bundle).spec
-    return [build_matrix(people[start : start + LARGEST_BATCH], spec) for start in range(0, BATCHES * LARGEST_BATCH, LARGEST_BATCH)]
+    return [
+        build_matrix(people[start : start + LARGEST_BATCH], spec)
+        for start in range(0, BATCHES * LARGEST_BATCH, LARGEST_BATCH)
+    ]
 
 
 def read_outcomes() -> dict[str, int]:
@@ -90,14 +101,23 @@ def read_outcomes() -> dict[str, int]:
 def read_learnt() -> list[dict[str, Any]]:
     """Whom the shipped model has learnt from. The rest was set aside for the gate."""
     reserved = load_bundle(read_settings({}).bundle).manifest["reserved"]
-    return [document for document in read_people() if draw_number(name_user(document, document["Id"])) >= reserved]
+    return [
+        document
+        for document in read_people()
+        if draw_number(name_user(document, document["Id"])) >= reserved
+    ]
 
 
 def read_parameters() -> dict[str, Any]:
     """The parameters of the shipped model's classifier."""
     spec = load_bundle(read_settings({}).bundle).spec
-    plain = make_model(Recipe(), Choice("boosting", {}), spec, len(read_learnt()), SEED).get_params()
-    return {name: value.tolist() if isinstance(value, np.ndarray) else value for name, value in plain.items()}
+    plain = make_model(
+        Recipe(), Choice("boosting", {}), spec, len(read_learnt()), SEED
+    ).get_params()
+    return {
+        name: value.tolist() if isinstance(value, np.ndarray) else value
+        for name, value in plain.items()
+    }
 
 
 def fit_usual() -> Path:
@@ -107,15 +127,23 @@ def fit_usual() -> Path:
     settings = read_settings({})
     bundle = load_bundle(settings.bundle)
     columns = [feature.keys[-1] for feature in bundle.spec.features]
-    threshold = load_policy(settings.policy, threshold=bundle.threshold, quantiles=bundle.quantiles).rules.threshold
+    threshold = load_policy(
+        settings.policy, threshold=bundle.threshold, quantiles=bundle.quantiles
+    ).rules.threshold
     facts = {"columns": columns, "threshold": threshold, "parameters": read_parameters()}
     (folder / "settings.json").write_text(json.dumps(facts), encoding="utf-8")
     people, outcomes = read_learnt(), read_outcomes()
     with gzip.open(folder / "people.csv.gz", "wt", encoding="utf-8", newline="") as file:
         rows = csv.DictWriter(file, [*columns, "outcome"])
         rows.writeheader()
-        rows.writerows({**document["Metrics"], "outcome": outcomes[document["Id"]]} for document in people)
-    subprocess.run([str(find_python("usual")), str(ROOT / "benchmarks" / "usual" / "fit.py"), str(folder)], check=True, env=clean_environ())
+        rows.writerows(
+            {**document["Metrics"], "outcome": outcomes[document["Id"]]} for document in people
+        )
+    subprocess.run(
+        [str(find_python("usual")), str(ROOT / "benchmarks" / "usual" / "fit.py"), str(folder)],
+        check=True,
+        env=clean_environ(),
+    )
     return folder
 
 
@@ -126,10 +154,19 @@ def fit_peer(peer: str) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     people, outcomes = read_learnt(), read_outcomes()
     matrix = build_matrix(people, load_bundle(read_settings({}).bundle).spec)
-    np.savez(folder / "people.npz", matrix=matrix, outcomes=[outcomes[d["Id"]] for d in people], asked=matrix[:LARGEST_BATCH])
+    np.savez(
+        folder / "people.npz",
+        matrix=matrix,
+        outcomes=[outcomes[d["Id"]] for d in people],
+        asked=matrix[:LARGEST_BATCH],
+    )
     (folder / "params.json").write_text(json.dumps(read_parameters()), encoding="utf-8")
     script = ROOT / "tests" / "interop" / "peers" / "fit.py"
-    subprocess.run([str(find_python(f"interop/{peer}")), str(script), str(folder)], check=True, env=clean_environ())
+    subprocess.run(
+        [str(find_python(f"interop/{peer}")), str(script), str(folder)],
+        check=True,
+        env=clean_environ(),
+    )
     return folder / "model.joblib"
 
 
@@ -138,5 +175,9 @@ def make_segment(count: int) -> Path:
     file = PLACE / f"synthetic-{count}.jsonl.gz"
     if not file.exists():
         script = ROOT / "examples" / "cdnow" / "make_synthetic.py"
-        subprocess.run([sys.executable, str(script), str(count), "--out", str(file)], check=True, stdout=subprocess.DEVNULL)
+        subprocess.run(
+            [sys.executable, str(script), str(count), "--out", str(file)],
+            check=True,
+            stdout=subprocess.DEVNULL,
+        )
     return file

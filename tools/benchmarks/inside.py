@@ -39,7 +39,9 @@ def measure_handler(handler: str, file: str) -> Measure:
 
 def measure_runtime(file: str) -> Measure:
     """Seconds that AWS's runtime client takes to decode an event and to encode the same event."""
-    marshaller = importlib.import_module("awslambdaric.lambda_runtime_marshaller").LambdaMarshaller()
+    marshaller = importlib.import_module(
+        "awslambdaric.lambda_runtime_marshaller"
+    ).LambdaMarshaller()
 
     def call(text: str) -> dict[str, float]:
         started = time.perf_counter()
@@ -69,7 +71,11 @@ def measure_rooms(file: str) -> Measure:
 
         return timed
 
-    watched = {"features": ("build_matrix", "share_present"), "scorers": ("score_in_order",), "policy": ("decide",)}
+    watched = {
+        "features": ("build_matrix", "share_present"),
+        "scorers": ("score_in_order",),
+        "policy": ("decide",),
+    }
     for room, names in watched.items():
         for name in names:
             setattr(line, name, watch(room, getattr(line, name)))

@@ -20,9 +20,18 @@ SUMMARY = {
     "image": {"function": "image"},
 }
 PLOTS = {
-    "warm": ("benchmarks-function.png", "Warm call, new process and peak memory of the function, the limit and the usual handler"),
-    "service": ("benchmarks-service.png", "Calls a second by number of clients: our service, MLServer, KServe"),
-    "runner": ("benchmarks-runner.png", "Time an endpoint by size of the segment, in one process and in two"),
+    "warm": (
+        "benchmarks-function.png",
+        "Warm call, new process and peak memory of the function, the limit and the usual handler",
+    ),
+    "service": (
+        "benchmarks-service.png",
+        "Calls a second by number of clients: our service, MLServer, KServe",
+    ),
+    "runner": (
+        "benchmarks-runner.png",
+        "Time an endpoint by size of the segment, in one process and in two",
+    ),
 }
 
 
@@ -64,7 +73,11 @@ def describe_machine(results: Results) -> str:
         f"Taken {machine.started} in {machine.minutes:.0f} minutes on {machine.processor}, {machine.cores} cores, "
         f"{machine.memory_gb:.0f} GB; {machine.system}; Python {machine.python}; {packages}. "
         f"Load average of one minute: {machine.load[0]:.1f} before the run, {machine.load[1]:.1f} at its end (its own work included)."
-        + (f" A short run: {results.effort:.0%} of the usual repetitions." if results.effort < 1 else "")
+        + (
+            f" A short run: {results.effort:.0%} of the usual repetitions."
+            if results.effort < 1
+            else ""
+        )
     )
 
 
@@ -97,9 +110,14 @@ def write_table(table: Table) -> Iterator[str]:
     yield f"| {' | '.join(head)} |"
     yield "|---" * len(head) + "|"
     for row in table.rows:
-        cells = [row.label, *(show_figure(row.values.get(column), row.unit) for column in table.columns)]
+        cells = [
+            row.label,
+            *(show_figure(row.values.get(column), row.unit) for column in table.columns),
+        ]
         if table.limit:
-            cells.append(show_times(divide(row.values.get(table.ours), row.values.get(table.limit))))
+            cells.append(
+                show_times(divide(row.values.get(table.ours), row.values.get(table.limit)))
+            )
         cells += [show_times(compare(row, table.ours, rival)) for rival in table.rivals]
         yield f"| {' | '.join(cells)} |"
 
@@ -146,7 +164,9 @@ def summarise(table: Table, row: Row, title: str) -> str:
         return f"{value} ({column})" if value else ""
 
     ours = (
-        "; ".join(show(column) for column in (table.ours, *table.beside)) if table.beside else show_figure(row.values[table.ours], row.unit)
+        "; ".join(show(column) for column in (table.ours, *table.beside))
+        if table.beside
+        else show_figure(row.values[table.ours], row.unit)
     )
     label = title.format(first=row.label.split(":")[0])
     return f"| {label} | {ours} | {show(table.limit)} | {show(table.rivals[0]) if table.rivals else ''} |"

@@ -30,12 +30,20 @@ def draw_plots(results: Results, folder: Path) -> None:
     for name, draw in {"warm": draw_function, "service": draw_rates, "runner": draw_slopes}.items():
         if name in tables and tables[name].rows:
             figure = draw(tables)
-            figure.savefig(folder / PLOTS[name][0], dpi=130, metadata={DRAWN: digest_tables(results), "Software": None})
+            figure.savefig(
+                folder / PLOTS[name][0],
+                dpi=130,
+                metadata={DRAWN: digest_tables(results), "Software": None},
+            )
 
 
 def draw_function(tables: dict[str, Table]) -> Figure:
     """Warm call, new process, peak memory: a panel each, a bar a contender."""
-    panels = [("warm", 0, "a warm call, median"), ("start", 0, "a new process to its first reply"), ("warm", 2, "peak memory")]
+    panels = [
+        ("warm", 0, "a warm call, median"),
+        ("start", 0, "a new process to its first reply"),
+        ("warm", 2, "peak memory"),
+    ]
     panels = [panel for panel in panels if panel[0] in tables]
     figure = Figure(figsize=(10, 2.4), layout="constrained")
     axes: Any = figure.subplots(1, len(panels), squeeze=False)[0]
@@ -43,8 +51,14 @@ def draw_function(tables: dict[str, Table]) -> Figure:
         table = tables[name]
         row = table.rows[index]
         shown = [column for column in table.columns if row.values.get(column) is not None]
-        bars = axis.barh(shown, [row.values[column] for column in shown], color=[color_of(table, column) for column in shown])
-        axis.bar_label(bars, [show_figure(row.values[column], row.unit) for column in shown], padding=3)
+        bars = axis.barh(
+            shown,
+            [row.values[column] for column in shown],
+            color=[color_of(table, column) for column in shown],
+        )
+        axis.bar_label(
+            bars, [show_figure(row.values[column], row.unit) for column in shown], padding=3
+        )
         axis.invert_yaxis()
         axis.margins(x=0.25)
         axis.set_title(title, fontsize=9)
@@ -62,9 +76,18 @@ def draw_rates(tables: dict[str, Table]) -> Figure:
     width = 0.8 / len(table.columns)
     for place, column in enumerate(table.columns):
         at = [index + place * width for index in range(len(rows))]
-        bars = axis.bar(at, [row.values[column] for row in rows], width, label=column, color=color_of(table, column))
+        bars = axis.bar(
+            at,
+            [row.values[column] for row in rows],
+            width,
+            label=column,
+            color=color_of(table, column),
+        )
         axis.bar_label(bars, [show_figure(row.values[column], "") for row in rows], fontsize=8)
-    axis.set_xticks([index + 0.8 / 2 - width / 2 for index in range(len(rows))], [row.label.split(":")[0] for row in rows])
+    axis.set_xticks(
+        [index + 0.8 / 2 - width / 2 for index in range(len(rows))],
+        [row.label.split(":")[0] for row in rows],
+    )
     axis.margins(y=0.2)
     axis.set_ylabel("calls a second")
     axis.legend(frameon=False)
@@ -79,7 +102,13 @@ def draw_slopes(tables: dict[str, Table]) -> Figure:
     figure = Figure(figsize=(6, 2.8), layout="constrained")
     axis: Any = figure.subplots()
     for column in table.columns:
-        axis.plot(sizes, [row.values[column] for row in rows], marker="o", label=column, color=color_of(table, column))
+        axis.plot(
+            sizes,
+            [row.values[column] for row in rows],
+            marker="o",
+            label=column,
+            color=color_of(table, column),
+        )
     axis.set_xscale("log")
     axis.set_ylim(bottom=0)
     axis.set_xlabel("endpoints in the segment")
@@ -92,4 +121,8 @@ def color_of(table: Table, column: str) -> str:
     """Ours, the limit, or a rival's."""
     if column == table.ours:
         return OURS
-    return LIMIT if column == table.limit or column in table.beside else RIVALS[table.rivals.index(column) % len(RIVALS)]
+    return (
+        LIMIT
+        if column == table.limit or column in table.beside
+        else RIVALS[table.rivals.index(column) % len(RIVALS)]
+    )

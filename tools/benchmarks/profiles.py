@@ -12,11 +12,11 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from segment_scorer.external_store.build import write_file
 from function.external.lookup import Source, look_up_profiles
-from segment_scorer.external_store.sources import Row
 from function.external.sqlite import SqliteProfiles
 from function.records import Endpoint, Profiles
+from segment_scorer.external_store.build import write_file
+from segment_scorer.external_store.sources import Row
 
 PEOPLE, BATCH, ROUNDS = 200_000, 50, 2_000
 ATTRIBUTES = [f"Attribute{index}" for index in range(14)]
@@ -26,7 +26,11 @@ def make_rows() -> Iterator[Row]:
     """Invented profiles of 14 numbers, in no order of their keys."""
     chance = random.Random(0)  # noqa: S311  # the same people every time
     for index in range(PEOPLE):
-        yield Row(f"row {index}", f"user-{index * 7919 % PEOPLE}", {name: round(chance.uniform(0, 500), 2) for name in ATTRIBUTES})
+        yield Row(
+            f"row {index}",
+            f"user-{index * 7919 % PEOPLE}",
+            {name: round(chance.uniform(0, 500), 2) for name in ATTRIBUTES},
+        )
 
 
 def measure(call: Callable[[list[str]], object]) -> str:
@@ -40,7 +44,8 @@ def measure(call: Callable[[list[str]], object]) -> str:
         taken.append((time.perf_counter() - started) * 1000)
     taken.sort()
     return "   ".join(
-        f"{name} {taken[round(share * (ROUNDS - 1))]:7.3f} ms" for name, share in {"p50": 0.5, "p99": 0.99, "max": 1.0}.items()
+        f"{name} {taken[round(share * (ROUNDS - 1))]:7.3f} ms"
+        for name, share in {"p50": 0.5, "p99": 0.99, "max": 1.0}.items()
     )
 
 
@@ -49,7 +54,10 @@ def report(store: Profiles) -> None:
     source = Source(store=store, key=("User", "UserId"), patience=2.0, scored=True)
 
     def enrich(keys: list[str]) -> object:
-        endpoints = [Endpoint(id=f"e{index}", document={"User": {"UserId": key}}) for index, key in enumerate(keys)]
+        endpoints = [
+            Endpoint(id=f"e{index}", document={"User": {"UserId": key}})
+            for index, key in enumerate(keys)
+        ]
         return look_up_profiles(endpoints, source, 10.0)
 
     print(f"look-up of {BATCH}    {measure(lambda keys: store.fetch(keys, 10.0))}")
@@ -59,7 +67,9 @@ def report(store: Profiles) -> None:
 def main() -> None:
     """Run as a script."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--dynamodb", metavar="TABLE", help="a table keyed by id, text, instead of the file")
+    parser.add_argument(
+        "--dynamodb", metavar="TABLE", help="a table keyed by id, text, instead of the file"
+    )
     table = parser.parse_args().dynamodb
     if table:
         from function.external.dynamodb import DynamoProfiles  # noqa: PLC0415
@@ -70,7 +80,9 @@ def main() -> None:
         started = time.perf_counter()
         file = Path(folder, "profiles.sqlite")
         write_file(make_rows(), file)
-        print(f"{PEOPLE:,} profiles written in {time.perf_counter() - started:.1f} s, {file.stat().st_size / PEOPLE:.0f} bytes each")
+        print(
+            f"{PEOPLE:,} profiles written in {time.perf_counter() - started:.1f} s, {file.stat().st_size / PEOPLE:.0f} bytes each"
+        )
         report(SqliteProfiles(file))
 
 

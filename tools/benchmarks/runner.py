@@ -19,7 +19,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 EVERY_SECONDS = 0.2
 
 
@@ -42,15 +42,29 @@ def measure_memory(process: int) -> int:
             rollup = Path(f"/proc/{member}/smaps_rollup").read_text()
         except OSError:
             continue
-        total += sum(int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:"))
+        total += sum(
+            int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:")
+        )
     return total * 1024
 
 
 def run_once(segment: Path, out: Path, processes: int) -> tuple[float, int, dict[str, int]]:
     """Walk the segment: seconds from the first byte read to the last file named, most bytes held, and the summary."""
-    command = [sys.executable, "-m", "segment_scorer.cli.main", "run", str(segment), "--out", str(out), "--processes", str(processes)]
+    command = [
+        sys.executable,
+        "-m",
+        "segment_scorer.cli.main",
+        "run",
+        str(segment),
+        "--out",
+        str(out),
+        "--processes",
+        str(processes),
+    ]
     most, ended = 0, threading.Event()
-    with subprocess.Popen([*command, "--scheduled-time", "1997-10-01T00:00:00Z"], cwd=ROOT, stderr=subprocess.DEVNULL) as process:
+    with subprocess.Popen(
+        [*command, "--scheduled-time", "1997-10-01T00:00:00Z"], cwd=ROOT, stderr=subprocess.DEVNULL
+    ) as process:
 
         def watch() -> None:
             nonlocal most
@@ -82,15 +96,25 @@ def main() -> None:
         segment = options.segment or Path(folder) / "segment.jsonl.gz"
         if options.segment is None:
             maker = ROOT / "examples" / "cdnow" / "make_synthetic.py"
-            subprocess.run([sys.executable, str(maker), str(options.count), "--out", str(segment)], check=True)
+            subprocess.run(
+                [sys.executable, str(maker), str(options.count), "--out", str(segment)], check=True
+            )
         for processes in (1, 2):
             seconds, most, summary = run_once(segment, Path(folder) / str(processes), processes)
             speeds[processes] = summary["received"] / seconds
-            table.add_row(str(processes), f"{summary['received']:,}", f"{seconds:.1f}", f"{speeds[processes]:,.0f}", f"{most / 1e6:.0f} MB")
+            table.add_row(
+                str(processes),
+                f"{summary['received']:,}",
+                f"{seconds:.1f}",
+                f"{speeds[processes]:,.0f}",
+                f"{most / 1e6:.0f} MB",
+            )
     console = Console()
     console.print(table)
     load = Path("/proc/loadavg").read_text().split()[0]
-    console.print(f"Two processes do {speeds[2] / speeds[1]:.2f} times what one does. Load average at the end: {load}.")
+    console.print(
+        f"Two processes do {speeds[2] / speeds[1]:.2f} times what one does. Load average at the end: {load}."
+    )
 
 
 if __name__ == "__main__":

@@ -18,13 +18,13 @@ from pathlib import Path
 
 import grpc
 
-from tools.benchmarks.example import PLACE, ROOT, clean_environ, find_python, fit_peer
 from function.scorers.tensors import Dialect
 from function.settings import read_settings
-from tools.image.emulator import find_free_port, stop_session
 from model.errors import SegmentScorerError
 from protos.open_inference_pb2 import ModelReadyRequest
 from protos.open_inference_pb2_grpc import GRPCInferenceServiceStub
+from tools.benchmarks.example import PLACE, ROOT, clean_environ, find_python, fit_peer
+from tools.image.emulator import find_free_port, stop_session
 
 NAME = "segment-scorer"
 START_SECONDS = 120.0
@@ -45,7 +45,16 @@ class Server:
 
 def command_ours(port: int) -> list[str]:
     """Our service over the shipped bundle."""
-    return [sys.executable, "-m", "segment_scorer.cli.main", "serve", "--bundle", str(read_settings({}).bundle), "--listen", f"127.0.0.1:{port}"]
+    return [
+        sys.executable,
+        "-m",
+        "segment_scorer.cli.main",
+        "serve",
+        "--bundle",
+        str(read_settings({}).bundle),
+        "--listen",
+        f"127.0.0.1:{port}",
+    ]
 
 
 def command_mlserver(port: int) -> list[str]:
@@ -53,8 +62,14 @@ def command_mlserver(port: int) -> list[str]:
     folder = PLACE / f"mlserver-{port}"
     folder.mkdir()
     ports = {"grpc_port": port, "http_port": find_free_port(), "metrics_port": find_free_port()}
-    (folder / "settings.json").write_text(json.dumps({"parallel_workers": 0, "host": "127.0.0.1", **ports}), encoding="utf-8")
-    model = {"name": NAME, "implementation": "mlserver_sklearn.SKLearnModel", "parameters": {"uri": str(fit_peer("mlserver"))}}
+    (folder / "settings.json").write_text(
+        json.dumps({"parallel_workers": 0, "host": "127.0.0.1", **ports}), encoding="utf-8"
+    )
+    model = {
+        "name": NAME,
+        "implementation": "mlserver_sklearn.SKLearnModel",
+        "parameters": {"uri": str(fit_peer("mlserver"))},
+    }
     (folder / "model-settings.json").write_text(json.dumps(model), encoding="utf-8")
     return [str(find_python("interop/mlserver").parent / "mlserver"), "start", str(folder)]
 
@@ -66,7 +81,10 @@ def command_kserve(port: int) -> list[str]:
     return [str(find_python("interop/kserve")), str(script), NAME, str(fit_peer("kserve")), *ports]
 
 
-MLSERVER, KSERVE = Dialect(model=NAME, output_name="predict_proba"), Dialect(model=NAME, output_name="output-0")
+MLSERVER, KSERVE = (
+    Dialect(model=NAME, output_name="predict_proba"),
+    Dialect(model=NAME, output_name="output-0"),
+)
 # scikit-learn's predictor takes a thread a core unless told otherwise.
 ONE_THREAD = {"OMP_NUM_THREADS": "1"}
 SERVERS: dict[str, tuple[Callable[[int], list[str]], Dialect, dict[str, str]]] = {
@@ -86,7 +104,14 @@ def run_server(name: str) -> Iterator[Server]:
     log = PLACE / f"{name.replace(', ', '-').replace(' ', '-')}.log"
     command = make_command(port)
     with log.open("wb") as file:
-        process = subprocess.Popen(command, cwd=PLACE, env=clean_environ(**environ), stdout=file, stderr=file, start_new_session=True)
+        process = subprocess.Popen(
+            command,
+            cwd=PLACE,
+            env=clean_environ(**environ),
+            stdout=file,
+            stderr=file,
+            start_new_session=True,
+        )
     address = f"127.0.0.1:{port}"
     try:
         wait_until_ready(process, address, log)
@@ -106,4 +131,6 @@ def wait_until_ready(process: subprocess.Popen[bytes], address: str, log: Path) 
                 if stub.ModelReady(ModelReadyRequest(name=NAME), timeout=2).ready:
                     return
             time.sleep(0.2)
-    raise ServerError(f"expected the server to be ready within {START_SECONDS:g} s; {os.path.relpath(log, ROOT)} has what it printed")
+    raise ServerError(
+        f"expected the server to be ready within {START_SECONDS:g} s; {os.path.relpath(log, ROOT)} has what it printed"
+    )

@@ -31,20 +31,43 @@ def write_people(out: Path, count: int, seed: int) -> None:
     random = np.random.default_rng(seed)
     encoder = msgspec.json.Encoder()
     out.mkdir(parents=True, exist_ok=True)
-    with (out / "endpoints.jsonl").open("wb") as endpoints, (out / "outcomes.csv").open("w", encoding="utf-8") as outcomes:
+    with (
+        (out / "endpoints.jsonl").open("wb") as endpoints,
+        (out / "outcomes.csv").open("w", encoding="utf-8") as outcomes,
+    ):
         outcomes.write("Id,outcome\n")
         for start in range(0, count, BLOCK):
             size = min(BLOCK, count - start)
-            drawn, noise, moved = random.integers(0, len(people), size), random.random((size, EXTRA)), random.normal(1, 0.05, size)
+            drawn, noise, moved = (
+                random.integers(0, len(people), size),
+                random.random((size, EXTRA)),
+                random.normal(1, 0.05, size),
+            )
             for index in range(size):
                 endpoint, outcome = people[drawn[index]]
-                metrics = {name: round(value * float(moved[index]), 2) for name, value in endpoint["Metrics"].items()}
-                metrics |= {f"Extra{number}": round(float(value), 4) for number, value in enumerate(noise[index])}
+                metrics = {
+                    name: round(value * float(moved[index]), 2)
+                    for name, value in endpoint["Metrics"].items()
+                }
+                metrics |= {
+                    f"Extra{number}": round(float(value), 4)
+                    for number, value in enumerate(noise[index])
+                }
                 id_ = f"synthetic-{start + index}"
-                endpoints.write(encoder.encode({**endpoint, "Id": id_, "Metrics": metrics, "User": {"UserId": id_}}) + b"\n")
+                endpoints.write(
+                    encoder.encode(
+                        {**endpoint, "Id": id_, "Metrics": metrics, "User": {"UserId": id_}}
+                    )
+                    + b"\n"
+                )
                 outcomes.write(f"{id_},{outcome}\n")
-    extra = [f'\n[[feature]]\nname = "extra_{number}"\npath = "Metrics.Extra{number}"\nkind = "number"\n' for number in range(EXTRA)]
-    (out / "features.toml").write_text((HERE / "features.toml").read_text("utf-8") + "".join(extra), "utf-8")
+    extra = [
+        f'\n[[feature]]\nname = "extra_{number}"\npath = "Metrics.Extra{number}"\nkind = "number"\n'
+        for number in range(EXTRA)
+    ]
+    (out / "features.toml").write_text(
+        (HERE / "features.toml").read_text("utf-8") + "".join(extra), "utf-8"
+    )
 
 
 def time_matrix(out: Path) -> float:
@@ -66,14 +89,20 @@ def main() -> None:
     parser.add_argument("--infer", action="store_true", help="without a feature spec")
     given = parser.parse_args()
     write_people(given.out, given.people, 0)
-    print(f"matrix      {time_matrix(given.out):,.0f} endpoints of 20 features a second of processor time", flush=True)
+    print(
+        f"matrix      {time_matrix(given.out):,.0f} endpoints of 20 features a second of processor time",
+        flush=True,
+    )
     begun, processor = time.perf_counter(), time.process_time()
     stages: dict[str, tuple[float, float]] = {}
 
     def report(stage: str, done: int, total: int) -> None:  # noqa: ARG001  # when a stage begins is all that is asked
         if stage not in stages:
             stages[stage] = (time.perf_counter(), time.process_time())
-            print(f"{stages[stage][0] - begun:8.1f} s {stages[stage][1] - processor:8.1f} s of processor time: {stage}", file=sys.stderr)
+            print(
+                f"{stages[stage][0] - begun:8.1f} s {stages[stage][1] - processor:8.1f} s of processor time: {stage}",
+                file=sys.stderr,
+            )
 
     order = Order(
         endpoints=(given.out / "endpoints.jsonl",),
@@ -82,7 +111,9 @@ def main() -> None:
         out=given.out / "bundle",
     )
     result = train_bundle(order, report)
-    print(f"training    {time.perf_counter() - begun:,.0f} s, {time.process_time() - processor:,.0f} s of processor time")
+    print(
+        f"training    {time.perf_counter() - begun:,.0f} s, {time.process_time() - processor:,.0f} s of processor time"
+    )
     print(f"peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:,.0f} MB")
     print(f"ROC AUC     {result.manifest['metrics']['roc_auc']:.4f}")
 

@@ -21,10 +21,12 @@ from pathlib import Path
 
 from tools.image.engine import Engine, ImageError, find_engine
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 DOCKERFILE = ROOT / "Dockerfile"
 NAME = "segment-scorer"
-BASE_LINE = re.compile(r"^ARG BASE_IMAGE=(?P<reference>(?P<tag>[^\s@]+)(@sha256:[0-9a-f]{64})?)$", re.MULTILINE)
+BASE_LINE = re.compile(
+    r"^ARG BASE_IMAGE=(?P<reference>(?P<tag>[^\s@]+)(@sha256:[0-9a-f]{64})?)$", re.MULTILINE
+)
 # What the Dockerfile's own checks print; an engine may put its step before it.
 REFUSAL = re.compile(r"Dockerfile: (expected .+)")
 # What the environment may choose, and what each choice may be. The first is taken where nothing is said, but for ARCH: this machine's.
@@ -33,9 +35,22 @@ VARIANTS = {
     "FUNCTION_SET": ("function", "function-dynamodb"),
     "ARCH": ("amd64", "arm64"),
 }
-CHOICES = ("BASE_PYTHON", "FUNCTION_SET")  # arguments of the Dockerfile that the environment may set
+CHOICES = (
+    "BASE_PYTHON",
+    "FUNCTION_SET",
+)  # arguments of the Dockerfile that the environment may set
 # What an image is made of: a file in here that git does not know is in the image, or was part of building it, all the same.
-SOURCES = ("Dockerfile", ".dockerignore", "cli", "function", "image", "model", "protos", "requirements", "service")
+SOURCES = (
+    "Dockerfile",
+    ".dockerignore",
+    "cli",
+    "function",
+    "image",
+    "model",
+    "protos",
+    "requirements",
+    "service",
+)
 
 
 def name_variant(environ: Mapping[str, str]) -> str:
@@ -44,7 +59,9 @@ def name_variant(environ: Mapping[str, str]) -> str:
         if environ.get(choice) and environ[choice] not in allowed:
             raise ImageError(f"expected {choice} to be one of {', '.join(allowed)}")
     target, arch = environ.get("TARGET") or "function", environ.get("ARCH")
-    return ((environ.get("FUNCTION_SET") or target) if target == "function" else target) + (f"-{arch}" if arch else "")
+    return ((environ.get("FUNCTION_SET") or target) if target == "function" else target) + (
+        f"-{arch}" if arch else ""
+    )
 
 
 def name_image(environ: Mapping[str, str], repository: str = NAME) -> str:
@@ -63,24 +80,37 @@ def build_image(engine: Engine, environ: Mapping[str, str], repository: str = NA
     chosen = [f"{choice}={environ[choice]}" for choice in CHOICES if environ.get(choice)]
     command = [
         *(engine.program, "build", "--file", str(DOCKERFILE), "--target", target, "--tag", name),
-        *("--build-arg", f"BASE_IMAGE={base}", "--build-arg", f"VERSION={read_version()}", "--build-arg", f"REVISION={read_revision()}"),
+        *(
+            "--build-arg",
+            f"BASE_IMAGE={base}",
+            "--build-arg",
+            f"VERSION={read_version()}",
+            "--build-arg",
+            f"REVISION={read_revision()}",
+        ),
         *(word for argument in chosen for word in ("--build-arg", argument)),
         *(["--platform", f"linux/{arch}"] if arch else []),
         *(["--secret", f"id=ca-bundle,src={ca_bundle}"] if ca_bundle else []),
-        *(["--pull=never", *name_platforms(arch)] if engine.program == "podman" else []),  # the base is here already
+        *(
+            ["--pull=never", *name_platforms(arch)] if engine.program == "podman" else []
+        ),  # the base is here already
         # podman's own format has no health check, which the service's image has.
         *(["--format=docker"] if engine.program == "podman" and target == "service" else []),
         str(ROOT),
     ]
     refusal = None
-    with subprocess.Popen(command, env=engine.environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+    with subprocess.Popen(
+        command, env=engine.environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as process:
         for line in process.stdout or ():
             sys.stderr.write(line)
             found = REFUSAL.search(line)
             # The step is printed before it runs; only what it then says has no shell variable in it.
             refusal = found[1] if found and "$" not in line else refusal
     if process.returncode:
-        raise ImageError(refusal or f"expected {engine.program} to build the image; what it said is above")
+        raise ImageError(
+            refusal or f"expected {engine.program} to build the image; what it said is above"
+        )
     return name
 
 
@@ -99,7 +129,12 @@ def provide_base(engine: Engine, environ: Mapping[str, str]) -> str:
 def name_platforms(arch: str | None) -> list[str]:
     """The build arguments that podman before version 5 does not set by itself where a Dockerfile names its stages' platforms."""
     here = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
-    return ["--build-arg", f"BUILDPLATFORM=linux/{here}", "--build-arg", f"TARGETPLATFORM=linux/{arch or here}"]
+    return [
+        "--build-arg",
+        f"BUILDPLATFORM=linux/{here}",
+        "--build-arg",
+        f"TARGETPLATFORM=linux/{arch or here}",
+    ]
 
 
 def read_base() -> str:
@@ -114,7 +149,9 @@ def read_base() -> str:
 def require_clone() -> None:
     """Raises ImageError where there is nothing to build from: in an installed package."""
     if not DOCKERFILE.exists():
-        raise ImageError("expected a clone of the project, which alone has the Dockerfile: an installed package has the verbs, no images")
+        raise ImageError(
+            "expected a clone of the project, which alone has the Dockerfile: an installed package has the verbs, no images"
+        )
 
 
 def read_version() -> str:
@@ -128,8 +165,14 @@ def read_revision(root: Path = ROOT) -> str:
     commit = ask_git(root, "rev-parse", "--verify", "--quiet", "HEAD").decode().strip()
     if not commit:
         return "unknown"
-    changes = ask_git(root, "diff", "--no-ext-diff", "--no-textconv", "--no-color", "--binary", "HEAD")
-    for name in ask_git(root, "ls-files", "--others", "--exclude-standard", "-z", "--", *SOURCES).decode().split("\0")[:-1]:
+    changes = ask_git(
+        root, "diff", "--no-ext-diff", "--no-textconv", "--no-color", "--binary", "HEAD"
+    )
+    for name in (
+        ask_git(root, "ls-files", "--others", "--exclude-standard", "-z", "--", *SOURCES)
+        .decode()
+        .split("\0")[:-1]
+    ):
         changes += f"\0{name}\0".encode() + (root / name).read_bytes()
     return f"{commit}-dirty-{hashlib.sha256(changes).hexdigest()[:12]}" if changes else commit
 
@@ -137,7 +180,11 @@ def read_revision(root: Path = ROOT) -> str:
 def ask_git(root: Path, *arguments: str) -> bytes:
     """What git prints; nothing where there is no git, or where it fails, as it does outside a clone."""
     git = shutil.which("git")
-    return subprocess.run([git, "-C", str(root), *arguments], capture_output=True, check=False).stdout if git else b""
+    return (
+        subprocess.run([git, "-C", str(root), *arguments], capture_output=True, check=False).stdout
+        if git
+        else b""
+    )
 
 
 def pin_base(engine: Engine, dockerfile: Path) -> str:
@@ -148,7 +195,9 @@ def pin_base(engine: Engine, dockerfile: Path) -> str:
         raise ImageError("Dockerfile: expected a line `ARG BASE_IMAGE=<name>:<tag>`")
     tag = found["tag"]
     if not engine.succeeds("pull", tag):
-        raise ImageError(f"expected to pull {tag}; nothing was written, because a digest must come from the registry itself")
+        raise ImageError(
+            f"expected to pull {tag}; nothing was written, because a digest must come from the registry itself"
+        )
     digests = json.loads(engine.ask("image", "inspect", "--format", "{{json .RepoDigests}}", tag))
     # The digest of the list of architectures, where there is one, so that every architecture is pinned by one line.
     lists = [digest for digest in digests if is_list(engine, digest)]
@@ -173,8 +222,16 @@ def main() -> int:
         description="Build the image. Environment: TARGET, FUNCTION_SET, ARCH, ENGINE, BASE_IMAGE, BASE_PYTHON, CA_BUNDLE: docs/image.md."
     )
     parser.add_argument("--target", default="", help="in place of TARGET (default: function)")
-    parser.add_argument("--provide-base", action="store_true", help="only see that the base is here, or pull it; build nothing")
-    parser.add_argument("--pin-base", action="store_true", help="write the base's digest into the Dockerfile, and build nothing")
+    parser.add_argument(
+        "--provide-base",
+        action="store_true",
+        help="only see that the base is here, or pull it; build nothing",
+    )
+    parser.add_argument(
+        "--pin-base",
+        action="store_true",
+        help="write the base's digest into the Dockerfile, and build nothing",
+    )
     options = parser.parse_args()
     try:
         require_clone()

@@ -85,19 +85,45 @@ def run_container(
     name = f"segment-scorer-{os.getpid()}-{port}"
     folder = Path(tempfile.mkdtemp(prefix="container-"))
     command = [
-        *(engine.program, "run", "--rm", "--name", name, *LAMBDA_LIMITS, "--publish", f"127.0.0.1:{port}:{EMULATOR_PORT}"),
+        *(
+            engine.program,
+            "run",
+            "--rm",
+            "--name",
+            name,
+            *LAMBDA_LIMITS,
+            "--publish",
+            f"127.0.0.1:{port}:{EMULATOR_PORT}",
+        ),
         *([f"--memory={memory}m", f"--memory-swap={memory}m"] if memory else []),
         *([f"--cpus={memory / MEGABYTES_A_CPU:.3f}"] if memory and share_cpu else []),
         *(f"--env={key}={value}" for key, value in (environ or {}).items()),
-        *(f"--volume={source}:{target}:ro" for source, target in {binary: EMULATOR_PATH, **(mounts or {})}.items()),
-        *(["--read-only-tmpfs=false"] if engine.program == "podman" else []),  # podman's read-only leaves /run and /var/tmp writable
+        *(
+            f"--volume={source}:{target}:ro"
+            for source, target in {binary: EMULATOR_PATH, **(mounts or {})}.items()
+        ),
+        *(
+            ["--read-only-tmpfs=false"] if engine.program == "podman" else []
+        ),  # podman's read-only leaves /run and /var/tmp writable
         *(image, *([handler] if handler else [])),
     ]
     try:
         with (folder / "stdout").open("wb") as stdout, (folder / "stderr").open("wb") as stderr:
             # Where podman's monitor leaves a file named `oom` when the kernel has killed something.
-            process = subprocess.Popen(command, cwd=folder, env=engine.environ, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr)
-        container = Container(name=name, engine=engine, emulator=Emulator(port=port, pid=process.pid, folder=folder), process=process)
+            process = subprocess.Popen(
+                command,
+                cwd=folder,
+                env=engine.environ,
+                stdin=subprocess.DEVNULL,
+                stdout=stdout,
+                stderr=stderr,
+            )
+        container = Container(
+            name=name,
+            engine=engine,
+            emulator=Emulator(port=port, pid=process.pid, folder=folder),
+            process=process,
+        )
         try:
             wait_until_it_answers(container)
             yield container
@@ -114,10 +140,14 @@ def wait_until_it_answers(container: Container) -> None:
     while time.monotonic() < deadline and container.process.poll() is None:
         with (
             contextlib.suppress(OSError, http.client.HTTPException),
-            contextlib.closing(http.client.HTTPConnection("127.0.0.1", container.emulator.port, timeout=10)) as connection,
+            contextlib.closing(
+                http.client.HTTPConnection("127.0.0.1", container.emulator.port, timeout=10)
+            ) as connection,
         ):
             connection.request("GET", "/")  # not an invocation: the function is not started by it
             connection.getresponse()
             return
         time.sleep(0.05)
-    raise ImageError(f"expected the container to answer; it printed:\n{container.emulator.stdout}{container.emulator.stderr}".rstrip())
+    raise ImageError(
+        f"expected the container to answer; it printed:\n{container.emulator.stdout}{container.emulator.stderr}".rstrip()
+    )

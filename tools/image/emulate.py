@@ -17,7 +17,7 @@ from tools.image.container import Container, run_container
 from tools.image.emulator import INVOKE
 from tools.image.engine import ImageError, find_engine
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 
 
 def show_reply(container: Container, path: Path) -> bool:
@@ -35,19 +35,34 @@ def show_reply(container: Container, path: Path) -> bool:
 
 def main() -> int:
     """Run the command; the exit status is 1 when the image does not start or an event gets no reply."""
-    parser = argparse.ArgumentParser(description="Serve the image in AWS's emulator and post events to it.")
-    parser.add_argument("events", nargs="*", type=Path, default=sorted((ROOT / "examples" / "events").glob("*.json")))
+    parser = argparse.ArgumentParser(
+        description="Serve the image in AWS's emulator and post events to it."
+    )
+    parser.add_argument(
+        "events",
+        nargs="*",
+        type=Path,
+        default=sorted((ROOT / "examples" / "events").glob("*.json")),
+    )
     parser.add_argument("--image", help="default: the one that TARGET, FUNCTION_SET and ARCH name")
     parser.add_argument("--port", type=int, default=9000)
     parser.add_argument("--memory", type=int, default=512, help="megabytes (default: 512)")
     options = parser.parse_args()
-    settings = {name: value for name, value in os.environ.items() if name.startswith(("SCORER_", "AWS_LAMBDA_FUNCTION_"))}
+    settings = {
+        name: value
+        for name, value in os.environ.items()
+        if name.startswith(("SCORER_", "AWS_LAMBDA_FUNCTION_"))
+    }
     try:
         image = options.image or name_image(os.environ)
-        with run_container(find_engine(), image, memory=options.memory, environ=settings, port=options.port) as container:
+        with run_container(
+            find_engine(), image, memory=options.memory, environ=settings, port=options.port
+        ) as container:
             answered = [show_reply(container, path) for path in options.events]
             if sys.stdin.isatty():
-                print(f"--- listening: curl -d @EVENT {container.emulator.url}{INVOKE}   (one request at a time; Ctrl-C ends it)")
+                print(
+                    f"--- listening: curl -d @EVENT {container.emulator.url}{INVOKE}   (one request at a time; Ctrl-C ends it)"
+                )
                 with contextlib.suppress(KeyboardInterrupt):
                     container.process.wait()
     except (ImageError, OSError) as error:

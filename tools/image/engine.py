@@ -17,7 +17,7 @@ from pathlib import Path
 
 from model.errors import SegmentScorerError
 
-CACHE = Path(__file__).parent.parent / ".cache" / "image"
+CACHE = Path(__file__).parents[2] / ".cache" / "image"
 ENGINES = ("docker", "podman")
 
 
@@ -34,7 +34,13 @@ class Engine:
 
     def ask(self, *arguments: str) -> str:
         """What the command prints. Raises ImageError with the engine's last line when it fails."""
-        done = subprocess.run([self.program, *arguments], env=self.environ, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            [self.program, *arguments],
+            env=self.environ,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         if done.returncode:
             said = done.stderr.strip().splitlines() or ["no message"]
             raise ImageError(f"{self.program} {arguments[0]}: {said[-1]}")
@@ -42,7 +48,12 @@ class Engine:
 
     def succeeds(self, *arguments: str) -> bool:
         """Whether the command ends with status 0; what it prints is dropped."""
-        return subprocess.run([self.program, *arguments], env=self.environ, capture_output=True, check=False).returncode == 0
+        return (
+            subprocess.run(
+                [self.program, *arguments], env=self.environ, capture_output=True, check=False
+            ).returncode
+            == 0
+        )
 
 
 def find_engine() -> Engine:
@@ -51,7 +62,10 @@ def find_engine() -> Engine:
     for program in (chosen,) if chosen else ENGINES:
         if shutil.which(program) is None:
             continue
-        engine = Engine(program=program, environ={**os.environ, **(adapt_podman() if program == "podman" else {})})
+        engine = Engine(
+            program=program,
+            environ={**os.environ, **(adapt_podman() if program == "podman" else {})},
+        )
         if engine.succeeds("info"):
             return engine
     raise ImageError(
@@ -65,9 +79,15 @@ def adapt_podman() -> dict[str, str]:
 
     Nothing on other hosts, and nothing where CONTAINERS_CONF says what to use.
     """
-    if "CONTAINERS_CONF" in os.environ or Path("/sys/fs/cgroup/cgroup.controllers").exists() or shutil.which("runc") is None:
+    if (
+        "CONTAINERS_CONF" in os.environ
+        or Path("/sys/fs/cgroup/cgroup.controllers").exists()
+        or shutil.which("runc") is None
+    ):
         return {}
-    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]  # a container cannot have more than whoever starts it
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[
+        1
+    ]  # a container cannot have more than whoever starts it
     CACHE.mkdir(parents=True, exist_ok=True)
     settings = CACHE / "containers.conf"
     fresh = settings.with_suffix(f".{os.getpid()}")
@@ -89,7 +109,16 @@ def starts_containers(engine: Engine) -> bool:
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         for name in ("bin", "lib", "lib64"):
             (Path(folder) / name).symlink_to(f"usr/{name}")
-        command = ("run", "--rm", "--network=none", "--read-only", "--volume=/usr:/usr:ro", "--rootfs", folder, "/usr/bin/true")
+        command = (
+            "run",
+            "--rm",
+            "--network=none",
+            "--read-only",
+            "--volume=/usr:/usr:ro",
+            "--rootfs",
+            folder,
+            "/usr/bin/true",
+        )
         return engine.succeeds(*command)
 
 
@@ -98,7 +127,9 @@ def main() -> int:
     try:
         engine = find_engine()
         if not starts_containers(engine):
-            raise ImageError(f"expected {engine.program} to start a container: install a runtime that works here, such as runc")
+            raise ImageError(
+                f"expected {engine.program} to start a container: install a runtime that works here, such as runc"
+            )
     except ImageError as error:
         print(f"engine: {error}", file=sys.stderr)
         return 1

@@ -23,7 +23,7 @@ from tools.image.build import name_image
 from tools.image.container import MEGABYTES_A_CPU, Container, run_container
 from tools.image.engine import Engine, ImageError, find_engine
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 SIZES = (128, 512, MEGABYTES_A_CPU)
 MEGABYTE = 1_000_000
 
@@ -58,7 +58,10 @@ def make_batch(path: Path) -> dict[str, Any]:
     """An event of 50 endpoints, made of those in an example."""
     event: dict[str, Any] = json.loads(path.read_text("utf-8"))
     people = list(event["Endpoints"].values())
-    return {**event, "Endpoints": {f"invented-{row}": people[row % len(people)] for row in range(LARGEST_BATCH)}}
+    return {
+        **event,
+        "Endpoints": {f"invented-{row}": people[row % len(people)] for row in range(LARGEST_BATCH)},
+    }
 
 
 def time_call(container: Container, event: Mapping[str, Any]) -> float:
@@ -73,7 +76,11 @@ def time_call(container: Container, event: Mapping[str, Any]) -> float:
 
 def read_resident_peak(container: Container) -> int:
     """Bytes the function's process had resident at most: its own and the pages of files it shares."""
-    status = container.ask("sh", "-c", "for p in /proc/[0-9]*; do grep -q awslambdaric $p/cmdline && grep VmHWM $p/status; done")
+    status = container.ask(
+        "sh",
+        "-c",
+        "for p in /proc/[0-9]*; do grep -q awslambdaric $p/cmdline && grep VmHWM $p/status; done",
+    )
     return max(int(kilobytes) * 1024 for kilobytes in re.findall(r"VmHWM:\s+(\d+) kB", status))
 
 
@@ -111,10 +118,15 @@ def main() -> int:
         print("| layer | MB |\n|---|---|")
         for size, instruction in read_layers(engine, image):
             print(f"| `{shorten_instruction(instruction)}` | {size / MEGABYTE:.1f} |")
-        print(f"\n| limits | first call | warm p50 ({LARGEST_BATCH} endpoints) | warm p99 | peak resident | peak charged |")
+        print(
+            f"\n| limits | first call | warm p50 ({LARGEST_BATCH} endpoints) | warm p99 | peak resident | peak charged |"
+        )
         print("|---|---|---|---|---|---|")
         for memory in SIZES:
-            print(measure_memory_size(engine, image, memory, options.starts, options.calls), flush=True)
+            print(
+                measure_memory_size(engine, image, memory, options.starts, options.calls),
+                flush=True,
+            )
     except ImageError as error:
         print(f"measure: {error}", file=sys.stderr)
         return 1

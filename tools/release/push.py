@@ -20,11 +20,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from model.errors import SegmentScorerError
 from segment_scorer.deploy.errors import DeployError
-from tools.release.registry import Manifest, Repository, open_repository
 from tools.image.build import name_image, name_variant, read_revision, require_clone
 from tools.image.engine import Engine, find_engine
-from model.errors import SegmentScorerError
+from tools.release.registry import Manifest, Repository, open_repository
 
 REVISION = re.compile(r"(?P<commit>[0-9a-f]{7,40})(?P<dirty>-dirty-[0-9a-f]{12})?")
 REVISION_LABEL = "org.opencontainers.image.revision"
@@ -46,9 +46,13 @@ def inspect_image(engine: Engine, name: str, *, revision: str, variant: str = "f
     Raises DeployError when there is none, when it does not know version and revision, or when it was built from another tree.
     """
     if not engine.succeeds("image", "inspect", name):
-        raise DeployError(f"expected a built image {name}; run `make image` first, with the same TARGET, FUNCTION_SET and ARCH")
+        raise DeployError(
+            f"expected a built image {name}; run `make image` first, with the same TARGET, FUNCTION_SET and ARCH"
+        )
     (found,) = json.loads(engine.ask("image", "inspect", name))
-    labels: Mapping[str, str] = (found.get("Config") or {}).get("Labels") or found.get("Labels") or {}
+    labels: Mapping[str, str] = (
+        (found.get("Config") or {}).get("Labels") or found.get("Labels") or {}
+    )
     config = "sha256:" + str(found["Id"]).removeprefix("sha256:")
     tags = choose_tags(labels, config, variant)
     if labels[REVISION_LABEL] != revision:
@@ -59,7 +63,9 @@ def inspect_image(engine: Engine, name: str, *, revision: str, variant: str = "f
     return Image(name=name, config=config, tags=tags)
 
 
-def choose_tags(labels: Mapping[str, str], config: str, variant: str = "function") -> tuple[str, ...]:
+def choose_tags(
+    labels: Mapping[str, str], config: str, variant: str = "function"
+) -> tuple[str, ...]:
     """`VERSION-REVISION` for an image of a commit; for one of a changed tree the image's own digest too, so that the tag stays true.
 
     `VERSION` for the first of a version. Any image but the function's own has its variant behind that: one repository may hold all.
@@ -67,9 +73,18 @@ def choose_tags(labels: Mapping[str, str], config: str, variant: str = "function
     version = labels.get("org.opencontainers.image.version", "")
     revision = REVISION.fullmatch(labels.get(REVISION_LABEL, ""))
     if not VERSION.fullmatch(version) or revision is None:
-        raise DeployError("expected the image's labels to name version and git revision; build it with `make image` in a clone")
-    tag, suffix = f"{version}-{revision['commit'][:12]}", "" if variant == "function" else f"-{variant}"
-    tags = (f"{tag}-dirty-{config.removeprefix('sha256:')[:12]}",) if revision["dirty"] else (tag, version)
+        raise DeployError(
+            "expected the image's labels to name version and git revision; build it with `make image` in a clone"
+        )
+    tag, suffix = (
+        f"{version}-{revision['commit'][:12]}",
+        "" if variant == "function" else f"-{variant}",
+    )
+    tags = (
+        (f"{tag}-dirty-{config.removeprefix('sha256:')[:12]}",)
+        if revision["dirty"]
+        else (tag, version)
+    )
     return tuple(tag + suffix for tag in tags)
 
 
@@ -90,12 +105,19 @@ def push_image(engine: Engine, image: Image, repository: Repository) -> Manifest
         if found is None:
             upload(engine, image, repository, tag)
         else:
-            print(f"push: {tag} {'is there already' if is_same(image, found) else 'stays on the image it names'}", file=sys.stderr)
+            print(
+                f"push: {tag} {'is there already' if is_same(image, found) else 'stays on the image it names'}",
+                file=sys.stderr,
+            )
     after = repository.read_manifest(first)
     if after is None or not is_same(image, after):
-        raise DeployError("the registry names another image by the tag just pushed: somebody else pushed too; look before deploying")
+        raise DeployError(
+            "the registry names another image by the tag just pushed: somebody else pushed too; look before deploying"
+        )
     if after.config is None:
-        raise DeployError("the registry holds a list, which Lambda does not take: build with docker's --provenance=false, or podman")
+        raise DeployError(
+            "the registry holds a list, which Lambda does not take: build with docker's --provenance=false, or podman"
+        )
     return after
 
 
@@ -111,9 +133,13 @@ def upload(engine: Engine, image: Image, repository: Repository, tag: str) -> No
     plain = ["--tls-verify=false"] if engine.program == "podman" and repository.is_loopback else []
     with credentials(repository) as environ:
         command = [engine.program, "push", *plain, target]
-        done = subprocess.run(command, env={**engine.environ, **environ}, stdout=2, check=False)  # 2: standard error
+        done = subprocess.run(
+            command, env={**engine.environ, **environ}, stdout=2, check=False
+        )  # 2: standard error
     if done.returncode:
-        raise DeployError(f"{engine.program} could not push, and says why above; tags pushed before this one stand, none was moved")
+        raise DeployError(
+            f"{engine.program} could not push, and says why above; tags pushed before this one stand, none was moved"
+        )
 
 
 @contextmanager
@@ -125,15 +151,30 @@ def credentials(repository: Repository) -> Iterator[dict[str, str]]:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "config.json"
         file.touch(mode=0o600)
-        file.write_text(json.dumps({"auths": {repository.host: {"auth": base64.b64encode(repository.login.encode()).decode()}}}))
+        file.write_text(
+            json.dumps(
+                {
+                    "auths": {
+                        repository.host: {
+                            "auth": base64.b64encode(repository.login.encode()).decode()
+                        }
+                    }
+                }
+            )
+        )
         yield {"DOCKER_CONFIG": folder, "REGISTRY_AUTH_FILE": str(file)}
 
 
 def main(arguments: Sequence[str] | None = None, *, revision: str = "") -> int:
     """Run the command; one sentence and status 1 for an error raised on purpose. `revision` in place of the tree's own is for tests."""
-    parser = argparse.ArgumentParser(description="Push the built image under tags of its version and git revision; print its digest.")
+    parser = argparse.ArgumentParser(
+        description="Push the built image under tags of its version and git revision; print its digest."
+    )
     parser.add_argument("--repository", required=True, help="HOST/NAME, without a tag")
-    parser.add_argument("--image", help="the local image (default: what `make image` made under the same TARGET, FUNCTION_SET and ARCH)")
+    parser.add_argument(
+        "--image",
+        help="the local image (default: what `make image` made under the same TARGET, FUNCTION_SET and ARCH)",
+    )
     options = parser.parse_args(arguments)
     try:
         require_clone()

@@ -14,12 +14,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from segment_scorer.deploy.errors import DeployError
-from tools.release.stack import IMAGE, STACK, check_parameters, make_command, read_parameters
-from tools.image.build import VARIANTS, name_variant
 from model.errors import SegmentScorerError
+from segment_scorer.deploy.errors import DeployError
+from tools.image.build import VARIANTS, name_variant
+from tools.release.stack import IMAGE, STACK, check_parameters, make_command, read_parameters
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 BUNDLE = "model/artifact"
 WORSE = 3  # status of `train --against` when the new model is worse than the one in use
 RESERVE = "0.2"
@@ -51,13 +51,21 @@ def plan_steps(
     """
     chosen = [f"{name}={value}" for name in VARIANTS if (value := (environ or {}).get(name))]
     if name_variant(environ or {}).startswith("service"):
-        raise DeployError("expected TARGET to be function or function-sidecar: the stack runs a function, not the scoring service")
+        raise DeployError(
+            "expected TARGET to be function or function-sidecar: the stack runs a function, not the scoring service"
+        )
     if not STACK.fullmatch(stack):
-        raise DeployError("expected STACK to be a stack's name: letters, digits and dashes, a letter first")
+        raise DeployError(
+            "expected STACK to be a stack's name: letters, digits and dashes, a letter first"
+        )
     if not IMAGE.fullmatch(f"{repository}@sha256:{'0' * 64}"):
-        raise DeployError("expected REPOSITORY to be ACCOUNT.dkr.ecr.REGION.amazonaws.com/NAME without a tag; Lambda pulls from ECR only")
+        raise DeployError(
+            "expected REPOSITORY to be ACCOUNT.dkr.ecr.REGION.amazonaws.com/NAME without a tag; Lambda pulls from ECR only"
+        )
     if bool(endpoints) != bool(outcomes):
-        raise DeployError("expected ENDPOINTS and OUTCOMES together, to retrain; or neither, to keep the model in use")
+        raise DeployError(
+            "expected ENDPOINTS and OUTCOMES together, to retrain; or neither, to keep the model in use"
+        )
     check_parameters(read_parameters(parameters))
     prefix, python = ("env", *chosen) if chosen else (), sys.executable
     train = (
@@ -88,10 +96,28 @@ def plan_steps(
     )
     kept = f"nothing was pushed or deployed; a new model, if there is one, is in {BUNDLE} (git restore {BUNDLE} brings the former back)"
     return [
-        *([Step(name="retrain and gate", command=train, stands="the model in use stays, and nothing was built")] if endpoints else []),
+        *(
+            [
+                Step(
+                    name="retrain and gate",
+                    command=train,
+                    stands="the model in use stays, and nothing was built",
+                )
+            ]
+            if endpoints
+            else []
+        ),
         Step(name="image and image test", command=("make", "image-test", *chosen), stands=kept),
-        Step(name="push", command=(*prefix, python, "-m", "tools.release.push", "--repository", repository), stands=kept),
-        Step(name="deploy by digest", command=deploy, stands="the image is in the registry; what the stack serves is said above"),
+        Step(
+            name="push",
+            command=(*prefix, python, "-m", "tools.release.push", "--repository", repository),
+            stands=kept,
+        ),
+        Step(
+            name="deploy by digest",
+            command=deploy,
+            stands="the image is in the registry; what the stack serves is said above",
+        ),
     ]
 
 
@@ -100,12 +126,19 @@ def run_steps(steps: Sequence[Step], run: Run) -> str:
     image = ""
     for number, step in enumerate(steps, 1):
         command = [image if word == PUSHED else word for word in step.command]
-        print(f"redeploy: step {number} of {len(steps)}, {step.name}: {shlex.join(command)}", file=sys.stderr)
+        print(
+            f"redeploy: step {number} of {len(steps)}, {step.name}: {shlex.join(command)}",
+            file=sys.stderr,
+        )
         done = run(command)
         if done.returncode == WORSE and "--against" in command:
-            raise DeployError(f"the new model is worse than the one in use, as said above: {step.stands}")
+            raise DeployError(
+                f"the new model is worse than the one in use, as said above: {step.stands}"
+            )
         if done.returncode:
-            raise DeployError(f"step {number} of {len(steps)} failed ({step.name}), and says why above: {step.stands}")
+            raise DeployError(
+                f"step {number} of {len(steps)} failed ({step.name}), and says why above: {step.stands}"
+            )
         if step.name == "push":
             image = done.stdout.strip()
             make_command("check", image, {})  # what was printed is an image by its digest
@@ -120,12 +153,27 @@ def run_command(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
 
 def main() -> int:
     """Run the command; one sentence and status 1 for an error raised on purpose."""
-    parser = argparse.ArgumentParser(description="Retrain behind the gate, build, test, push, and deploy by digest.")
+    parser = argparse.ArgumentParser(
+        description="Retrain behind the gate, build, test, push, and deploy by digest."
+    )
     parser.add_argument("--stack", required=True)
-    parser.add_argument("--repository", required=True, help="ACCOUNT.dkr.ecr.REGION.amazonaws.com/NAME")
-    parser.add_argument("--endpoints", nargs="*", default=[], help="endpoints to retrain on; without them the model in use stays")
+    parser.add_argument(
+        "--repository", required=True, help="ACCOUNT.dkr.ecr.REGION.amazonaws.com/NAME"
+    )
+    parser.add_argument(
+        "--endpoints",
+        nargs="*",
+        default=[],
+        help="endpoints to retrain on; without them the model in use stays",
+    )
     parser.add_argument("--outcomes", help="who responded")
-    parser.add_argument("--parameter", action="append", default=[], metavar="NAME=VALUE", help="a parameter of segment_scorer/deploy/template.yaml")
+    parser.add_argument(
+        "--parameter",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a parameter of segment_scorer/deploy/template.yaml",
+    )
     parser.add_argument("--dry-run", action="store_true", help="show each step and run none")
     options = parser.parse_args()
     try:

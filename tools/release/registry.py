@@ -19,8 +19,14 @@ from segment_scorer.deploy.errors import DeployError
 REPOSITORY = re.compile(r"(?P<host>[a-z0-9.-]+(:\d{1,5})?)/(?P<name>[a-z0-9]+([._/-][a-z0-9]+)*)")
 ECR = re.compile(r"(?P<account>\d{12})\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(\.cn)?")
 LOOPBACK = re.compile(r"(localhost|127(\.\d{1,3}){3})(:\d+)?")
-SINGLE = ("application/vnd.oci.image.manifest.v1+json", "application/vnd.docker.distribution.manifest.v2+json")
-LISTS = ("application/vnd.oci.image.index.v1+json", "application/vnd.docker.distribution.manifest.list.v2+json")
+SINGLE = (
+    "application/vnd.oci.image.manifest.v1+json",
+    "application/vnd.docker.distribution.manifest.v2+json",
+)
+LISTS = (
+    "application/vnd.oci.image.index.v1+json",
+    "application/vnd.docker.distribution.manifest.list.v2+json",
+)
 SECONDS = 30
 
 
@@ -57,14 +63,20 @@ class Repository:
         if self.login:
             headers["Authorization"] = "Basic " + base64.b64encode(self.login.encode()).decode()
         try:
-            with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=SECONDS) as answer:  # noqa: S310  # the scheme is ours
+            request = urllib.request.Request(url, headers=headers)  # noqa: S310  # the scheme is ours
+            with urllib.request.urlopen(request, timeout=SECONDS) as answer:  # noqa: S310
                 body: bytes = answer.read()
         except urllib.error.HTTPError as error:
-            if error.code == 404 and ("NAME_UNKNOWN" not in error.read().decode(errors="replace") or not ECR.fullmatch(self.host)):
+            if error.code == 404 and (
+                "NAME_UNKNOWN" not in error.read().decode(errors="replace")
+                or not ECR.fullmatch(self.host)
+            ):
                 return None
             raise DeployError(explain_status(error.code)) from error
         except OSError as error:
-            raise DeployError("cannot reach the registry that REPOSITORY names: check it, and the network") from error
+            raise DeployError(
+                "cannot reach the registry that REPOSITORY names: check it, and the network"
+            ) from error
         return parse_manifest(body)
 
 
@@ -83,7 +95,9 @@ def parse_manifest(body: bytes) -> Manifest:
         document = json.loads(body)
         config = None if "manifests" in document else document["config"]["digest"]
     except (ValueError, TypeError, KeyError) as error:
-        raise DeployError("expected an image manifest from the registry, and got something else") from error
+        raise DeployError(
+            "expected an image manifest from the registry, and got something else"
+        ) from error
     return Manifest(digest=f"sha256:{hashlib.sha256(body).hexdigest()}", config=config)
 
 
@@ -91,9 +105,13 @@ def open_repository(text: str) -> Repository:
     """Read `HOST/NAME`, and log in where it is ECR. Raises DeployError for another form, or without credentials."""
     found = REPOSITORY.fullmatch(text)
     if found is None:
-        raise DeployError("expected REPOSITORY to be HOST/NAME without a tag, such as ACCOUNT.dkr.ecr.REGION.amazonaws.com/segment-scorer")
+        raise DeployError(
+            "expected REPOSITORY to be HOST/NAME without a tag, such as ACCOUNT.dkr.ecr.REGION.amazonaws.com/segment-scorer"
+        )
     ecr = ECR.fullmatch(found["host"])
-    return Repository(host=found["host"], name=found["name"], login=log_in(ecr["region"]) if ecr else "")
+    return Repository(
+        host=found["host"], name=found["name"], login=log_in(ecr["region"]) if ecr else ""
+    )
 
 
 def log_in(region: str) -> str:

@@ -18,9 +18,9 @@ from typing import Any
 
 import msgspec
 
-from segment_scorer.runner.errors import HookUnreachable, OptionError
-from segment_scorer.runner.asking.host_rules import LIMIT_SECONDS, NO_JSON, TIMED_OUT, Attempt, Hook
 from function.records import Batch, Decision
+from segment_scorer.runner.asking.host_rules import LIMIT_SECONDS, NO_JSON, TIMED_OUT, Attempt, Hook
+from segment_scorer.runner.errors import HookUnreachable, OptionError
 
 INVOKE = "/2015-03-31/functions/function/invocations"
 LAMBDA = "lambda:"
@@ -68,7 +68,10 @@ class LocalHook:
         self._handler = build(self._observe, self._stream)
 
     def _observe(self, batch: Batch, decisions: Sequence[Decision]) -> None:
-        self._seen = {endpoint.id: decision for endpoint, decision in zip(batch.endpoints, decisions, strict=True)}
+        self._seen = {
+            endpoint.id: decision
+            for endpoint, decision in zip(batch.endpoints, decisions, strict=True)
+        }
 
     def call(self, event: dict[str, Any]) -> Attempt:
         """Call the handler. Any exception is the function's failure, as it is to a host; an answer after 15 s is none."""
@@ -93,15 +96,25 @@ class LocalHook:
 class HttpHook:
     """A runtime interface emulator at `address` (http://host:port). One request at a time: it handles no more."""
 
-    def __init__(self, address: str, *, limit: float = LIMIT_SECONDS, patience: float = PATIENCE_SECONDS) -> None:
+    def __init__(
+        self, address: str, *, limit: float = LIMIT_SECONDS, patience: float = PATIENCE_SECONDS
+    ) -> None:
         """Raises OptionError for an address of another form. Nothing is sent yet."""
         try:
             parts = urllib.parse.urlsplit(address)
             host, port = parts.hostname, parts.port or 80
         except ValueError as error:
             raise OptionError("--hook: expected local, lambda:NAME, or http://host:port") from error
-        if parts.scheme != "http" or not host or parts.path not in {"", "/", INVOKE} or parts.query or parts.username:
-            raise OptionError("--hook: expected local, lambda:NAME, or http://host:port of a runtime interface emulator")
+        if (
+            parts.scheme != "http"
+            or not host
+            or parts.path not in {"", "/", INVOKE}
+            or parts.query
+            or parts.username
+        ):
+            raise OptionError(
+                "--hook: expected local, lambda:NAME, or http://host:port of a runtime interface emulator"
+            )
         self._host, self._port = host, port
         self._limit, self._patience = limit, patience
 
@@ -117,10 +130,14 @@ class HttpHook:
             try:
                 connection.connect()
             except OSError as error:
-                raise HookUnreachable("--hook: expected a runtime interface emulator to listen at that address") from error
+                raise HookUnreachable(
+                    "--hook: expected a runtime interface emulator to listen at that address"
+                ) from error
             with cut_off(connection.sock, patience):
                 try:
-                    connection.request("POST", INVOKE, encode_event(event), {"Content-Type": "application/json"})
+                    connection.request(
+                        "POST", INVOKE, encode_event(event), {"Content-Type": "application/json"}
+                    )
                     response = connection.getresponse()
                     status, body = response.status, response.read()
                 except (OSError, http.client.HTTPException):
@@ -143,7 +160,11 @@ class HttpHook:
 def read_answer(status: int, body: bytes) -> Attempt:
     """Judge what came over HTTP as far as the transport goes: 200 with JSON is a reply, though perhaps a function's error."""
     if status != http.HTTPStatus.OK:
-        return Attempt(problem="crashed or could not start" if status == http.HTTPStatus.BAD_GATEWAY else f"answered with status {status}")
+        return Attempt(
+            problem="crashed or could not start"
+            if status == http.HTTPStatus.BAD_GATEWAY
+            else f"answered with status {status}"
+        )
     if body.startswith(b"Task timed out after "):
         return Attempt(problem="timed out by its own limit")
     try:
@@ -187,4 +208,7 @@ def open_hook(address: str, environ: Mapping[str, str], limit: float = LIMIT_SEC
         return HttpHook(address, limit=limit)
     from function.bootstrap import build_handler  # noqa: PLC0415  # loads ONNX Runtime, which a run over HTTP does without
 
-    return LocalHook(lambda observer, stream: build_handler(environ, observer=observer, stream=stream), limit=limit)
+    return LocalHook(
+        lambda observer, stream: build_handler(environ, observer=observer, stream=stream),
+        limit=limit,
+    )

@@ -11,12 +11,12 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from segment_scorer.runner.summary import Terms
-from model.people.profiles import document_to_profile
 from function.errors import ReplyError
 from function.hosts import connect, pinpoint
 from function.records import Band, Decision
+from model.people.profiles import document_to_profile
 from model.people.records import Record
+from segment_scorer.runner.summary import Terms
 
 KEPT, FILTERED, FAILED = "kept", "filtered", "failed"
 _encode = msgspec.json.Encoder().encode
@@ -57,7 +57,9 @@ def build_pinpoint_event(people: Mapping[str, Any], terms: Terms) -> dict[str, A
     )
 
 
-def settle_definition(id_: str, _record: Record, definition: dict[str, Any] | None, decision: Decision | None) -> Fate:
+def settle_definition(
+    id_: str, _record: Record, definition: dict[str, Any] | None, decision: Decision | None
+) -> Fate:
     """On Pinpoint whoever is in the answer is kept, as returned; everybody else is left out."""
     if definition is None:
         return FILTERED, None, decision
@@ -82,19 +84,31 @@ def write_customer_data(record: Record) -> str:
 def build_connect_event(people: Mapping[str, Any], terms: Terms) -> dict[str, Any]:
     """Connect's custom action event. A run's id ends in its start, by which the function tells ages."""
     started = terms.scheduled_time[:19].replace(":", "-")
-    return connect.build_event(people, campaign_id=terms.campaign_id, run_id=f"{terms.campaign_id}#{started}Z", action_id=terms.activity_id)
+    return connect.build_event(
+        people,
+        campaign_id=terms.campaign_id,
+        run_id=f"{terms.campaign_id}#{started}Z",
+        action_id=terms.activity_id,
+    )
 
 
 def read_results(reply: object, sent: Any) -> dict[str, dict[str, Any]]:
     """`connect.read_reply`, which measures results as JSON, of an answer that may hold anything."""
     try:
         _encode(reply)
-    except (TypeError, ValueError, RecursionError, OverflowError) as error:  # of a function in this process
+    except (
+        TypeError,
+        ValueError,
+        RecursionError,
+        OverflowError,
+    ) as error:  # of a function in this process
         raise ReplyError("$: expected JSON") from error
     return connect.read_reply(reply, sent)
 
 
-def settle_result(id_: str, record: Record, result: dict[str, Any] | None, decision: Decision | None) -> Fate:
+def settle_result(
+    id_: str, record: Record, result: dict[str, Any] | None, decision: Decision | None
+) -> Fate:
     """On Connect every profile is answered for itself: one without a decision is an error, for that profile only."""
     outcome = {"keep": KEPT, "drop": FILTERED}.get(str((result or {}).get("decision")), FAILED)
     if result is None or outcome == FAILED:

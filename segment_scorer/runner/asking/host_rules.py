@@ -63,7 +63,12 @@ class Hook(Protocol):
         ...
 
 
-def ask_hook(hook: Hook, event: dict[str, Any], sent: Collection[str], read_reply: ReadReply = pinpoint.read_reply) -> Outcome:
+def ask_hook(
+    hook: Hook,
+    event: dict[str, Any],
+    sent: Collection[str],
+    read_reply: ReadReply = pinpoint.read_reply,
+) -> Outcome:
     """Call the hook until an answer is valid, 3 times at most."""
     problems: list[str] = []
     seconds: list[float] = []
@@ -78,7 +83,13 @@ def ask_hook(hook: Hook, event: dict[str, Any], sent: Collection[str], read_repl
             except ReplyError as error:
                 problem = f"answered, but {error}"
             else:
-                return Outcome(reply=reply, attempts=attempt, problems=problems, decisions=result.decisions, seconds=seconds)
+                return Outcome(
+                    reply=reply,
+                    attempts=attempt,
+                    problems=problems,
+                    decisions=result.decisions,
+                    seconds=seconds,
+                )
         problems.append(problem)
     return Outcome(reply=None, attempts=ATTEMPTS, problems=problems, seconds=seconds)
 
@@ -91,4 +102,8 @@ def find_error(reply: object) -> str | None:
     if not isinstance(reply, dict) or not isinstance(reply.get("errorMessage"), str):
         return None
     kind = reply.get("errorType")
-    return f"raised {kind}" if isinstance(kind, str) and CLASS_NAME.fullmatch(kind) else "raised an error"
+    return (
+        f"raised {kind}"
+        if isinstance(kind, str) and CLASS_NAME.fullmatch(kind)
+        else "raised an error"
+    )

@@ -12,11 +12,17 @@ from typing import Any, Protocol
 
 import msgspec
 
-from segment_scorer.runner.errors import HookUnreachable, OptionError
 from segment_scorer.runner.asking.host_rules import NO_JSON, TIMED_OUT, Attempt, find_error
+from segment_scorer.runner.errors import HookUnreachable, OptionError
 
 # Lambda's and AWS's own troubles, which pass: nothing of the function ran. Source: Lambda API reference, Invoke, errors.
-PASSING = {"TooManyRequestsException", "ThrottlingException", "EC2ThrottledException", "ServiceException", "ENILimitReachedException"}
+PASSING = {
+    "TooManyRequestsException",
+    "ThrottlingException",
+    "EC2ThrottledException",
+    "ServiceException",
+    "ENILimitReachedException",
+}
 # Long enough for a burst to drain or for concurrency to scale; adaptive retry paces the calls meanwhile.
 PATIENCE_SECONDS = 120.0
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 5.0
@@ -49,7 +55,9 @@ class LambdaHook:
         deadline, pause = time.monotonic() + self._patience, FIRST_PAUSE
         while True:
             try:
-                answer = self._client.invoke(FunctionName=self._name, InvocationType="RequestResponse", Payload=body)
+                answer = self._client.invoke(
+                    FunctionName=self._name, InvocationType="RequestResponse", Payload=body
+                )
                 return read_answer(answer)
             except exceptions.ReadTimeoutError:
                 return Attempt(problem=TIMED_OUT)
@@ -58,7 +66,9 @@ class LambdaHook:
                 if code == "RequestTooLargeException":
                     return Attempt(problem="was sent more than Lambda takes, 6 MB")
                 if code not in PASSING:
-                    raise HookUnreachable(f"--hook: expected AWS to run the function; it answered {code}") from error
+                    raise HookUnreachable(
+                        f"--hook: expected AWS to run the function; it answered {code}"
+                    ) from error
                 if time.monotonic() > deadline:
                     raise HookUnreachable(
                         f"--hook: expected Lambda to have room for the calls; it answered {code} for {self._patience:g} s: "
@@ -67,7 +77,9 @@ class LambdaHook:
             except exceptions.ConnectionClosedError:
                 return Attempt(problem="broke the connection off")
             except exceptions.BotoCoreError as error:
-                raise HookUnreachable(f"--hook: expected to reach AWS Lambda ({type(error).__name__})") from error
+                raise HookUnreachable(
+                    f"--hook: expected to reach AWS Lambda ({type(error).__name__})"
+                ) from error
             time.sleep(pause)
             pause = min(LONGEST_PAUSE, 2 * pause)
 
@@ -99,9 +111,13 @@ def connect_lambda(name: str, limit: float) -> LambdaHook:
         from botocore.config import Config  # noqa: PLC0415
         from botocore.exceptions import BotoCoreError  # noqa: PLC0415
     except ImportError as error:
-        raise OptionError("--hook: expected boto3 for lambda:NAME; the extra `aws` has it") from error
+        raise OptionError(
+            "--hook: expected boto3 for lambda:NAME; the extra `aws` has it"
+        ) from error
     if not name:
-        raise OptionError("--hook: expected lambda:NAME, with the function's name, name:alias or ARN")
+        raise OptionError(
+            "--hook: expected lambda:NAME, with the function's name, name:alias or ARN"
+        )
     # One attempt a call: a timeout repeated in here would run the function again behind the host's rules. What is left of "adaptive" is
     # its pacing: the client slows all its threads down when Lambda throttles.
     config = Config(
@@ -111,7 +127,9 @@ def connect_lambda(name: str, limit: float) -> LambdaHook:
         retries={"mode": "adaptive", "total_max_attempts": 1},
     )
     try:
-        region = os.environ.get("AWS_REGION") or None  # as for AWS's command line; boto3 reads AWS_DEFAULT_REGION alone
+        region = (
+            os.environ.get("AWS_REGION") or None
+        )  # as for AWS's command line; boto3 reads AWS_DEFAULT_REGION alone
         return LambdaHook(boto3.client("lambda", region_name=region, config=config), name)
     except (BotoCoreError, ValueError) as error:  # ValueError: an AWS_ENDPOINT_URL that is none
         raise OptionError(

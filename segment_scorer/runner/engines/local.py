@@ -20,11 +20,11 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from segment_scorer.runner.summary import Terms
-from segment_scorer.runner.errors import EngineError
 from segment_scorer.runner.asking.hooks import open_hook
-from segment_scorer.runner.asking.host_rules import Hook
 from segment_scorer.runner.asking.host_adapters import SIDES
+from segment_scorer.runner.asking.host_rules import Hook
+from segment_scorer.runner.errors import EngineError
+from segment_scorer.runner.summary import Terms
 from segment_scorer.runner.worker import Block, Page, walk_block
 
 # What is worth starting processes for, each of which takes most of a second to load a model; below it one process is done sooner.
@@ -59,7 +59,9 @@ def walk_in_threads(blocks: Iterable[Block], hook: Hook, terms: Terms, threads: 
     """In threads of this process, which all call one hook: for one that is waited for."""
     with ThreadPoolExecutor(threads) as pool:
         try:
-            yield from walk_in_order(blocks, lambda block: pool.submit(walk_block, block, hook, terms), threads + 1)
+            yield from walk_in_order(
+                blocks, lambda block: pool.submit(walk_block, block, hook, terms), threads + 1
+            )
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
@@ -74,17 +76,27 @@ def walk_in_processes(blocks: Iterable[Block], hook: Hook, recipe: Recipe, proce
         return
     # Spawned, not forked: this process has threads.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(processes, mp_context=context, initializer=begin_worker, initargs=(recipe,)) as pool:
+    with ProcessPoolExecutor(
+        processes, mp_context=context, initializer=begin_worker, initargs=(recipe,)
+    ) as pool:
         try:
-            yield from walk_in_order(itertools.chain(first, blocks), lambda block: pool.submit(walk_in_worker, block), 2 * processes + 1)
+            yield from walk_in_order(
+                itertools.chain(first, blocks),
+                lambda block: pool.submit(walk_in_worker, block),
+                2 * processes + 1,
+            )
         except BrokenProcessPool as error:
-            raise EngineError("--processes: expected every process to live; one ended, or was ended for want of memory") from error
+            raise EngineError(
+                "--processes: expected every process to live; one ended, or was ended for want of memory"
+            ) from error
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
 
 
-def walk_in_order(blocks: Iterable[Block], submit: Callable[[Block], Future[Page]], window: int) -> Pages:
+def walk_in_order(
+    blocks: Iterable[Block], submit: Callable[[Block], Future[Page]], window: int
+) -> Pages:
     """Submit blocks, at most `window` of them ahead, and give their pages in the order of the blocks."""
     pending: deque[tuple[int, Future[Page]]] = deque()
     for block in blocks:

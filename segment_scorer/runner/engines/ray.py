@@ -60,13 +60,17 @@ def open_cluster() -> Iterator[Any]:
     try:
         import ray  # noqa: PLC0415  # an extra, and slow to import
     except ImportError as error:
-        raise EngineError("--engine ray: expected the package ray; `make ray`, or the extra `ray`, has it") from error
+        raise EngineError(
+            "--engine ray: expected the package ray; `make ray`, or the extra `ray`, has it"
+        ) from error
     ours = not ray.is_initialized()
     if ours:
         try:
             ray.init(logging_level=logging.WARNING, log_to_driver=False, include_dashboard=False)
         except (ConnectionError, RuntimeError, ValueError) as error:
-            raise EngineError("--engine ray: expected a Ray cluster that can be reached or started") from error
+            raise EngineError(
+                "--engine ray: expected a Ray cluster that can be reached or started"
+            ) from error
     try:
         yield ray
     finally:

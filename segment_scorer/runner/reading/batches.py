@@ -39,7 +39,9 @@ class Head(msgspec.Struct, gc=False):
     profileId: Any = None  # noqa: N815  # Connect's own events write it so
 
 
-def cut_slices(records: Iterable[tuple[int, bytes]], find_id: Finder, *, most_bytes: int = MOST_BYTES) -> Iterator[Slice]:
+def cut_slices(
+    records: Iterable[tuple[int, bytes]], find_id: Finder, *, most_bytes: int = MOST_BYTES
+) -> Iterator[Slice]:
     """Cut `(line, record)` pairs into slices. A slice ends with its 50th id to send, or before an id that is already in it.
 
     Fifty is Pinpoint's number. Connect's is documented nowhere; it gets the same batches.
@@ -65,7 +67,11 @@ def cut_slices(records: Iterable[tuple[int, bytes]], find_id: Finder, *, most_by
 
 def make_finder(header: Sequence[str] | None, *, include_opted_out: bool) -> Finder:
     """What finds the id to send in a record of a file with this CSV header, or in a JSON object where there is none."""
-    return find_in_object(include_opted_out) if header is None else find_in_row(header, include_opted_out)
+    return (
+        find_in_object(include_opted_out)
+        if header is None
+        else find_in_row(header, include_opted_out)
+    )
 
 
 def find_in_object(include_opted_out: bool) -> Finder:  # of this module alone
@@ -91,7 +97,9 @@ def find_in_row(header: Sequence[str], include_opted_out: bool) -> Finder:  # of
     """The finder for CSV records."""
     places = {name: place for place, name in enumerate(header)}
     wanted = [places[name] for name in ("Id", "ProfileId", "profileId") if name in places]
-    own, choice, status = (places.get(name, len(header)) for name in ("Id", "OptOut", "EndpointStatus"))
+    own, choice, status = (
+        places.get(name, len(header)) for name in ("Id", "OptOut", "EndpointStatus")
+    )
 
     def find_id(record: bytes) -> str | None:
         try:

@@ -16,11 +16,11 @@ from typing import IO, Any, TypeVar
 
 import msgspec
 
-from segment_scorer.runner.errors import DataError
-from model.people.naming import name_some
 from model.people.files import PeopleFile, open_people
+from model.people.naming import name_some
 from model.people.records import RecordError, is_of_profiles, make_decoder
 from model.people.tables import find_unread, list_paths
+from segment_scorer.runner.errors import DataError
 
 S3 = "s3://"
 GLOB = frozenset("*?[")
@@ -88,7 +88,9 @@ def look_for_unread(file: PeopleFile) -> list[str]:
             record = decode(raw)
         except RecordError:
             continue
-        found, profiles = (record.document, False) if record.profile is None else (record.profile, True)
+        found, profiles = (
+            (record.document, False) if record.profile is None else (record.profile, True)
+        )
         paths[profiles] += list_paths(found, profiles=profiles)
     return find_unread(paths[True], profiles=True) + find_unread(paths[False], profiles=False)
 
@@ -118,7 +120,11 @@ def find_objects(text: str) -> list[str]:
     selector = fs.FileSelector(stem.rpartition("/")[0], recursive=True)
     infos = ask_s3(text, lambda s3: s3.get_file_info(selector))
     pattern = path + "*" if path.endswith("/") else path
-    people = (info for info in infos if info.is_file and (info.size or not info.base_name.startswith(("_", "."))))  # no _SUCCESS
+    people = (
+        info
+        for info in infos
+        if info.is_file and (info.size or not info.base_name.startswith(("_", ".")))
+    )  # no _SUCCESS
     found = sorted(f"{S3}{info.path}" for info in people if fnmatchcase(info.path, pattern))
     if not found:
         raise DataError(f"{text}: expected objects with people in them, found none of such a name")
@@ -131,13 +137,17 @@ def ask_s3(name: str, ask: Callable[[Any], Result]) -> Result:
         import pyarrow as pa  # noqa: PLC0415
         from pyarrow import fs  # noqa: PLC0415
     except ImportError as error:
-        raise DataError(f"{name}: expected the package pyarrow, to read from S3 with; the extra run has it") from error
+        raise DataError(
+            f"{name}: expected the package pyarrow, to read from S3 with; the extra run has it"
+        ) from error
     endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL") or None
     try:
         region = None if endpoint else fs.resolve_s3_region(name.removeprefix(S3).partition("/")[0])
         return ask(fs.S3FileSystem(endpoint_override=endpoint, region=region))
     except (OSError, pa.ArrowException) as error:
-        raise DataError(f"{name}: expected an object or a bucket that these AWS credentials can read") from error
+        raise DataError(
+            f"{name}: expected an object or a bucket that these AWS credentials can read"
+        ) from error
 
 
 def open_object(name: str) -> Any:
@@ -157,7 +167,9 @@ def open_source(name: str) -> PeopleFile:
         file = PeopleFile(name, stream)
     if file.header is not None and {"Id", "ProfileId", "profileId"}.isdisjoint(file.header):
         with file:
-            raise DataError(f"{name}: expected the header to name Id or ProfileId, which a hook's answer goes by")
+            raise DataError(
+                f"{name}: expected the header to name Id or ProfileId, which a hook's answer goes by"
+            )
     return file
 
 
@@ -167,7 +179,9 @@ def make_source(name: str, size: int) -> Source:
         stamp = read_tag(raw) if name.startswith(S3) else str(os.fstat(raw.fileno()).st_mtime_ns)
         begin = raw.read(PROBED)
         raw.seek(max(0, size - PROBED))
-        return Source(name=name, size=size, probe=zlib.crc32(raw.read(PROBED), zlib.crc32(begin)), stamp=stamp)
+        return Source(
+            name=name, size=size, probe=zlib.crc32(raw.read(PROBED), zlib.crc32(begin)), stamp=stamp
+        )
 
 
 def read_tag(raw: Any) -> str:

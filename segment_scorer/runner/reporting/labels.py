@@ -8,7 +8,21 @@ from __future__ import annotations
 UNKNOWN, ODD = "unknown", "unknown form"
 # Source: Amazon Pinpoint API reference, ChannelType.
 CHANNELS = frozenset(
-    ("PUSH", "GCM", "APNS", "APNS_SANDBOX", "APNS_VOIP", "APNS_VOIP_SANDBOX", "ADM", "SMS", "VOICE", "EMAIL", "BAIDU", "CUSTOM", "IN_APP")
+    (
+        "PUSH",
+        "GCM",
+        "APNS",
+        "APNS_SANDBOX",
+        "APNS_VOIP",
+        "APNS_VOIP_SANDBOX",
+        "ADM",
+        "SMS",
+        "VOICE",
+        "EMAIL",
+        "BAIDU",
+        "CUSTOM",
+        "IN_APP",
+    )
 )
 # Source: ISO 3166-1, the 249 countries; of each the code of two letters, then that of three. An endpoint's Location.Country is either.
 CODES = """

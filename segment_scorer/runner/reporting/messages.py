@@ -8,22 +8,31 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from segment_scorer.runner.summary import Summary, Terms
 from segment_scorer.runner.reporting.statistics import NO_PROFILES, NO_SCORES, RESORTED, Tally
+from segment_scorer.runner.summary import Summary, Terms
 
 FILTER = "filter"
 ALARMING = frozenset(("shifted", "different"))
 
 
-def find_warnings(summary: Summary, terms: Terms, tally: Tally, drift: Mapping[str, Any]) -> list[str]:
+def find_warnings(
+    summary: Summary, terms: Terms, tally: Tally, drift: Mapping[str, Any]
+) -> list[str]:
     """What spoils the figures, the worst first."""
     warnings = []
     if summary.unscored:
         names = name_errors(tally, NO_SCORES) or "the function's log says why"
-        warnings.append(f"No score for {summary.unscored:,} of {summary.received:,} people: {names}{tell_fate(terms, tally)}.")
-    for what, text in ((RESORTED, "The first scorer failed and the fallback scored"), (NO_PROFILES, "Profiles could not be looked up")):
+        warnings.append(
+            f"No score for {summary.unscored:,} of {summary.received:,} people: {names}{tell_fate(terms, tally)}."
+        )
+    for what, text in (
+        (RESORTED, "The first scorer failed and the fallback scored"),
+        (NO_PROFILES, "Profiles could not be looked up"),
+    ):
         if names := name_errors(tally, what):
-            calls = sum(count for (happened, _), count in tally.failures.items() if happened == what)
+            calls = sum(
+                count for (happened, _), count in tally.failures.items() if happened == what
+            )
             warnings.append(f"{text} in {calls:,} of {summary.attempts:,} calls: {names}.")
     if any(column["verdict"] in ALARMING for column in drift.get("columns", ())):
         warnings.append(drift["verdict"])
@@ -32,20 +41,32 @@ def find_warnings(summary: Summary, terms: Terms, tally: Tally, drift: Mapping[s
 
 def name_errors(tally: Tally, what: str) -> str:
     """The classes of the errors of one kind, the most frequent first."""
-    return ", ".join(name for (happened, name), _ in tally.failures.most_common() if happened == what)
+    return ", ".join(
+        name for (happened, name), _ in tally.failures.most_common() if happened == what
+    )
 
 
 def tell_fate(terms: Terms, tally: Tally) -> str:
     """What became of those without a score, and by which rule, as far as that is known and the same for all."""
-    fates = {(group.outcome, group.keep) for group, count in tally.people.items() if group.reason == "no_scores" and count}
+    fates = {
+        (group.outcome, group.keep)
+        for group, count in tally.people.items()
+        if group.reason == "no_scores" and count
+    }
     if terms.on_error is None or len(fates) != 1:
         return ""
     ((outcome, keep),) = fates
     if keep:
-        return "; kept because " + (f"on_error = {terms.on_error}" if terms.on_error == "keep" else f"mode = {terms.mode}")
+        return "; kept because " + (
+            f"on_error = {terms.on_error}" if terms.on_error == "keep" else f"mode = {terms.mode}"
+        )
     if outcome == "kept":
         return f"; kept because mode = {terms.mode}, in mode filter left out because on_error = {terms.on_error}"
-    return f"; left out because on_error = {terms.on_error}" if terms.on_error == "drop" else "; left out"
+    return (
+        f"; left out because on_error = {terms.on_error}"
+        if terms.on_error == "drop"
+        else "; left out"
+    )
 
 
 def tell_expected(kept: float, everybody: float, terms: Terms) -> str:
@@ -63,25 +84,40 @@ def tell_expected(kept: float, everybody: float, terms: Terms) -> str:
     )
 
 
-def tell_story(summary: Summary, terms: Terms, *, expected: str, control: int, rehearsal: bool) -> list[str]:
+def tell_story(
+    summary: Summary, terms: Terms, *, expected: str, control: int, rehearsal: bool
+) -> list[str]:
     """The run in a few sentences. `control` is how many of the control group are kept."""
     share = 100 * summary.kept / summary.received if summary.received else 0.0
     verb = "would be" if rehearsal else "are"
-    story = [f"{summary.kept:,} of {summary.received:,} people {verb} messaged ({share:.1f} %).", *([expected] if expected else [])]
+    story = [
+        f"{summary.kept:,} of {summary.received:,} people {verb} messaged ({share:.1f} %).",
+        *([expected] if expected else []),
+    ]
     if terms.mode and terms.mode != FILTER:
-        story.append(f"Mode {terms.mode} acts on no rule: in mode filter {summary.would_filter or 0:,} of them would be left out.")
+        story.append(
+            f"Mode {terms.mode} acts on no rule: in mode filter {summary.would_filter or 0:,} of them would be left out."
+        )
     if control:
         story.append(f"The control group, {control:,} people, is messaged too, so it is none.")
     if summary.held_out is None:
-        story.append("The hook shows only whom it keeps: reasons, and scores of those left out, are unknown.")
+        story.append(
+            "The hook shows only whom it keeps: reasons, and scores of those left out, are unknown."
+        )
     return story
 
 
 def explain_explorer(terms: Terms, *, scored: int, kept: int) -> str:
     """What the explorer counts, and what it cannot know. `scored`: whom it moves; `kept`: how many of the kept it does not move."""
-    calibrated = " Expected figures are sums of scores: they hold as far as the model is calibrated."
+    calibrated = (
+        " Expected figures are sums of scores: they hold as far as the model is calibrated."
+    )
     if terms.knows_drops:
-        begin = "" if terms.mode == FILTER else f"What mode filter would do, counted for this run in mode {terms.mode}. "
+        begin = (
+            ""
+            if terms.mode == FILTER
+            else f"What mode filter would do, counted for this run in mode {terms.mode}. "
+        )
         return (
             f"{begin}Whom the score decides, {scored:,} people, counted again as you drag; the control group is not messaged, and those "
             f"without a score stay as the policy has them.{calibrated}"

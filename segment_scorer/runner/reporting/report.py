@@ -15,13 +15,19 @@ from typing import Any
 
 import msgspec
 
-from segment_scorer.runner.summary import Summary
+from segment_scorer.monitoring.drift import Counts, compare_counts
 from segment_scorer.runner.reporting.charts import make_charts
 from segment_scorer.runner.reporting.labels import UNKNOWN
-from segment_scorer.runner.writing.checkpoint import Ledger
-from segment_scorer.runner.reporting.messages import FILTER, explain_explorer, find_warnings, tell_expected, tell_story
+from segment_scorer.runner.reporting.messages import (
+    FILTER,
+    explain_explorer,
+    find_warnings,
+    tell_expected,
+    tell_story,
+)
 from segment_scorer.runner.reporting.statistics import BUCKETS, Tally, seconds_of
-from segment_scorer.monitoring.drift import Counts, compare_counts
+from segment_scorer.runner.summary import Summary
+from segment_scorer.runner.writing.checkpoint import Ledger
 
 PAGE = Path(__file__).with_name("report_page.html")
 MOST_ROWS = 12  # of a table; what is beyond is summed up as one row
@@ -40,7 +46,14 @@ REASONS = {
 BY_SCORE = frozenset(("score", ""))  # whom a threshold moves, if they have a score
 
 
-def write_report(path: Path, summary: Summary, ledger: Ledger, *, reference: Mapping[str, Any] | None, rehearsal: bool) -> None:
+def write_report(
+    path: Path,
+    summary: Summary,
+    ledger: Ledger,
+    *,
+    reference: Mapping[str, Any] | None,
+    rehearsal: bool,
+) -> None:
     """Write the page. `reference` is the manifest's `drift`, where the model is known."""
     data = gather_report(summary, ledger, reference, rehearsal=rehearsal)
     page = PAGE.read_text("utf-8")
@@ -59,17 +72,27 @@ def write_report(path: Path, summary: Summary, ledger: Ledger, *, reference: Map
         file.write(rest)
 
 
-def tell_run(summary: Summary, ledger: Ledger, reference: Mapping[str, Any] | None) -> tuple[list[str], str]:
+def tell_run(
+    summary: Summary, ledger: Ledger, reference: Mapping[str, Any] | None
+) -> tuple[list[str], str]:
     """What the report says in sentences, for the command line: the warnings, and what is expected ("" where that is unknown)."""
-    warnings = find_warnings(summary, ledger.terms, ledger.tally, describe_drift(summary, ledger, reference))
+    warnings = find_warnings(
+        summary, ledger.terms, ledger.tally, describe_drift(summary, ledger, reference)
+    )
     return warnings, tell_expected(*sum_expected(ledger.tally), ledger.terms)
 
 
-def gather_report(summary: Summary, ledger: Ledger, reference: Mapping[str, Any] | None, *, rehearsal: bool) -> dict[str, Any]:
+def gather_report(
+    summary: Summary, ledger: Ledger, reference: Mapping[str, Any] | None, *, rehearsal: bool
+) -> dict[str, Any]:
     """Everything that the page shows, as plain data. Sums of scores are whole numbers, so that no single score can be read off them."""
     tally, terms = ledger.tally, ledger.terms
     kept, everybody = sum_expected(tally)
-    control = sum(count for group, count in tally.people.items() if group.reason == "holdout" and group.outcome == "kept")
+    control = sum(
+        count
+        for group, count in tally.people.items()
+        if group.reason == "holdout" and group.outcome == "kept"
+    )
     drift = describe_drift(summary, ledger, reference)
     expected = tell_expected(kept, everybody, terms)
     return {
@@ -77,7 +100,9 @@ def gather_report(summary: Summary, ledger: Ledger, reference: Mapping[str, Any]
         "summary": msgspec.to_builtins(summary),
         "campaign": terms.campaign_id,
         "warnings": find_warnings(summary, terms, tally, drift),
-        "story": tell_story(summary, terms, expected=expected, control=control, rehearsal=rehearsal),
+        "story": tell_story(
+            summary, terms, expected=expected, control=control, rehearsal=rehearsal
+        ),
         "control_kept": control,
         "expected": {"kept": round(kept), "all": round(everybody)},
         "left_out": count_left_out(ledger),
@@ -85,13 +110,18 @@ def gather_report(summary: Summary, ledger: Ledger, reference: Mapping[str, Any]
         "groups": {name: sum_groups(tally, name) for name in ("channel", "country", "band")},
         "drift": drift,
         "times": describe_times(tally),
-        "problems": [{"problem": text, "times": count} for text, count in ledger.problems.most_common(MOST_ROWS)],
+        "problems": [
+            {"problem": text, "times": count}
+            for text, count in ledger.problems.most_common(MOST_ROWS)
+        ],
     }
 
 
 def sum_expected(tally: Tally) -> tuple[float, float]:
     """The scores of the kept, and of everybody, added up."""
-    return sum(total for group, total in tally.expected.items() if group.outcome == "kept"), sum(tally.expected.values())
+    return sum(total for group, total in tally.expected.items() if group.outcome == "kept"), sum(
+        tally.expected.values()
+    )
 
 
 def count_left_out(ledger: Ledger) -> list[dict[str, Any]]:
@@ -101,7 +131,10 @@ def count_left_out(ledger: Ledger) -> list[dict[str, Any]]:
         if group.outcome == "filtered":
             reasons[group.reason] += count
     words = REASONS | ({"score": "score too high"} if ledger.terms.keep == "below" else {})
-    return [{"reason": words.get(reason, reason), "people": count} for reason, count in reasons.most_common()]
+    return [
+        {"reason": words.get(reason, reason), "people": count}
+        for reason, count in reasons.most_common()
+    ]
 
 
 def describe_explorer(ledger: Ledger) -> dict[str, Any]:
@@ -113,20 +146,34 @@ def describe_explorer(ledger: Ledger) -> dict[str, Any]:
     start      the figures at the rules' own threshold: exact, where those by bucket are for thresholds of 4 decimals
     """
     tally, terms = ledger.tally, ledger.terms
-    stays = {group: count for group, count in tally.people.items() if group.keep and group.reason != "holdout"}
-    fixed = sum(count - (tally.scored[group] if group.reason in BY_SCORE else 0) for group, count in stays.items())
-    begins = stays if terms.knows_drops else [group for group in tally.people if group.outcome == "kept"]
+    stays = {
+        group: count
+        for group, count in tally.people.items()
+        if group.keep and group.reason != "holdout"
+    }
+    fixed = sum(
+        count - (tally.scored[group] if group.reason in BY_SCORE else 0)
+        for group, count in stays.items()
+    )
+    begins = (
+        stays if terms.knows_drops else [group for group in tally.people if group.outcome == "kept"]
+    )
     return {
         "scores": sorted(tally.scores.items()),
         "buckets": BUCKETS,
-        "within": 0.5 if 10**terms.decimals > BUCKETS else 0.0,  # where in its bucket a score is, on average
+        "within": 0.5
+        if 10**terms.decimals > BUCKETS
+        else 0.0,  # where in its bucket a score is, on average
         "keep": terms.keep or "at_least",
         "unwanted": terms.keep == "below",
         "threshold": terms.threshold,
         "own": "the policy's" if terms.knows_drops else "the function's",
         "in_filter": terms.mode not in {None, FILTER},
         "fixed": fixed,
-        "fixed_expected": round(sum(tally.expected.get(group, 0.0) for group in stays if group.reason not in BY_SCORE), 2),
+        "fixed_expected": round(
+            sum(tally.expected.get(group, 0.0) for group in stays if group.reason not in BY_SCORE),
+            2,
+        ),
         "start": {
             "reach": sum(tally.people[group] for group in begins),
             "expected": round(sum(tally.expected.get(group, 0.0) for group in begins), 2),
@@ -172,7 +219,9 @@ def sum_groups(tally: Tally, name: str) -> list[dict[str, Any]]:
     ]
 
 
-def describe_drift(summary: Summary, ledger: Ledger, reference: Mapping[str, Any] | None) -> dict[str, Any]:
+def describe_drift(
+    summary: Summary, ledger: Ledger, reference: Mapping[str, Any] | None
+) -> dict[str, Any]:
     """The comparison with what the model learnt from: a verdict and columns, which are none where it says why it is unknown."""
     tally, terms = ledger.tally, ledger.terms
     if not terms.has_log or summary.model is None:
@@ -186,7 +235,9 @@ def describe_drift(summary: Summary, ledger: Ledger, reference: Mapping[str, Any
     else:
         counts = Counts()
         counts.batches, counts.bins = tally.batches, tally.bins
-        described: dict[str, Any] = msgspec.to_builtins(compare_counts(summary.model, counts, reference))
+        described: dict[str, Any] = msgspec.to_builtins(
+            compare_counts(summary.model, counts, reference)
+        )
         return described
     return {"verdict": f"Unknown: {why}.", "columns": []}
 
@@ -207,7 +258,9 @@ def describe_times(tally: Tally) -> dict[str, Any] | None:
     return {
         "calls": total,
         "quantiles": quantiles,
-        "histogram": [{"ms": 1000 * seconds_of(b), "calls": n} for b, n in sorted(tally.times.items())],
+        "histogram": [
+            {"ms": 1000 * seconds_of(b), "calls": n} for b, n in sorted(tally.times.items())
+        ],
     }
 
 

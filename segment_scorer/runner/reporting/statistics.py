@@ -12,9 +12,9 @@ from typing import Any, NamedTuple, TypeAlias
 
 import msgspec
 
-from segment_scorer.runner.reporting.labels import ODD, label_channel, label_country
-from segment_scorer.monitoring.drift import SCORE, add_bins
 from function.telemetry import BATCH
+from segment_scorer.monitoring.drift import SCORE, add_bins
+from segment_scorer.runner.reporting.labels import ODD, label_channel, label_country
 
 # Scores are counted to 4 decimals, the policy's default, and never rounded up: a threshold of 4 decimals then divides the buckets as it
 # divides the scores, however many decimals those have.
@@ -103,7 +103,9 @@ class Tally:
                     decided.append(int(score * BUCKETS + HAIR))
         self.scores.update(decided)
         for (channel, country, band, reason, outcome, keep), (count, total, scored) in sums.items():
-            group = Group(label_channel(channel), label_country(country), band, reason, outcome, keep)
+            group = Group(
+                label_channel(channel), label_country(country), band, reason, outcome, keep
+            )
             self.people[group] += int(count)
             if scored:
                 self.scored[group] += int(scored)
@@ -154,7 +156,10 @@ class Tally:
     def to_data(self) -> dict[str, Any]:
         """Plain data, which `from_data` reads back."""
         return {
-            "people": [[*group, count, self.scored[group], self.expected.get(group, 0.0)] for group, count in self.people.items()],
+            "people": [
+                [*group, count, self.scored[group], self.expected.get(group, 0.0)]
+                for group, count in self.people.items()
+            ],
             "scores": list(self.scores.items()),
             "times": list(self.times.items()),
             "bins": self.bins,
@@ -175,7 +180,11 @@ class Tally:
         tally.scores.update(dict(data["scores"]))
         tally.times.update(dict(data["times"]))
         tally.failures.update({(what, name): count for what, name, count in data["failures"]})
-        tally.bins, tally.batches, tally.columns = dict(data["bins"]), data["batches"], dict(data["columns"])
+        tally.bins, tally.batches, tally.columns = (
+            dict(data["bins"]),
+            data["batches"],
+            dict(data["columns"]),
+        )
         return tally
 
 

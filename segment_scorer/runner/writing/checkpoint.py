@@ -12,12 +12,12 @@ from typing import Any, Literal
 
 import msgspec
 
-from segment_scorer.runner.summary import Summary, Terms
 from segment_scorer.runner.errors import OutputTaken
-from segment_scorer.runner.writing.atomic import save_file
 from segment_scorer.runner.reading.segments import Source
 from segment_scorer.runner.reporting.statistics import Tally
+from segment_scorer.runner.summary import Summary, Terms
 from segment_scorer.runner.worker import MOST_COMPLAINTS, Page
+from segment_scorer.runner.writing.atomic import save_file
 
 FILE = "ledger.json"
 
@@ -53,7 +53,15 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 class Ledger:
     """The sums of the pages so far. `sizes`: bytes of each output file at the last checkpoint of an earlier sitting."""
 
-    def __init__(self, asked: Mapping[str, str], files: Sequence[str], sources: list[Source], terms: Terms, *, force: bool = False) -> None:
+    def __init__(
+        self,
+        asked: Mapping[str, str],
+        files: Sequence[str],
+        sources: list[Source],
+        terms: Terms,
+        *,
+        force: bool = False,
+    ) -> None:
         """A run that begins."""
         self.asked = dict(asked)
         self.force = force
@@ -99,7 +107,12 @@ class Ledger:
     def from_entry(cls, entry: Entry) -> Ledger:
         """The ledger of a run that goes on."""
         ledger = cls(entry.asked, entry.files, entry.sources, entry.terms, force=entry.force)
-        ledger.blocks, ledger.complaints, ledger.seconds, ledger.summary = entry.blocks, entry.complaints, entry.seconds, entry.summary
+        ledger.blocks, ledger.complaints, ledger.seconds, ledger.summary = (
+            entry.blocks,
+            entry.complaints,
+            entry.seconds,
+            entry.summary,
+        )
         ledger.sizes = entry.sizes
         ledger.counts.update(entry.counts)
         ledger.problems.update(entry.problems)
@@ -119,4 +132,6 @@ def read_ledger(folder: Path) -> Ledger | None:
     except FileNotFoundError:
         return None
     except (OSError, msgspec.DecodeError, LookupError, TypeError, ValueError) as error:
-        raise OutputTaken(f"{folder / FILE}: expected the ledger that this release writes; begin anew with --force") from error
+        raise OutputTaken(
+            f"{folder / FILE}: expected the ledger that this release writes; begin anew with --force"
+        ) from error

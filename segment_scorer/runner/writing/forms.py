@@ -21,7 +21,9 @@ ROWS_AT_A_TIME = 5_000
 LISTS = ("Attributes.", "User.UserAttributes.")
 NUMBERS = ("Metrics.", "Location.Latitude", "Location.Longitude")
 # What stands here itself, and not below, is no endpoint's: the function calls such a one unreadable, and a policy may keep it.
-GROUPS = frozenset({"Attributes", "Metrics", "Demographic", "Location", "User", "User.UserAttributes"})
+GROUPS = frozenset(
+    {"Attributes", "Metrics", "Demographic", "Location", "User", "User.UserAttributes"}
+)
 _encoder = msgspec.json.Encoder()
 
 
@@ -31,7 +33,10 @@ def flatten(document: Mapping[str, Any]) -> Iterator[tuple[str, list[Any]]]:
         if name == "User" and isinstance(value, Mapping):
             for below, inner in value.items():
                 if below == "UserAttributes" and isinstance(inner, Mapping):
-                    yield from ((f"User.UserAttributes.{key}", list_values(field)) for key, field in inner.items())
+                    yield from (
+                        (f"User.UserAttributes.{key}", list_values(field))
+                        for key, field in inner.items()
+                    )
                 else:
                     yield f"User.{below}", list_values(inner)
         elif isinstance(value, Mapping):
@@ -72,7 +77,12 @@ def choose_columns(columns: Mapping[str, int]) -> dict[str, int]:
         is_cell = path == path.strip() != "" and "\n" not in path and "\r" not in path
         if is_cell and path not in dropped and values.isdisjoint(above[path]):
             chosen[path] = most if endpoints and path.startswith(LISTS) else 1
-    return dict(sorted(chosen.items(), key=lambda column: (column[0] not in {"Id", "profileId", "ProfileId"}, column[0])))
+    return dict(
+        sorted(
+            chosen.items(),
+            key=lambda column: (column[0] not in {"Id", "profileId", "ProfileId"}, column[0]),
+        )
+    )
 
 
 def find_groups(path: str) -> tuple[str, ...]:
@@ -83,13 +93,17 @@ def find_groups(path: str) -> tuple[str, ...]:
     return (group,) if dot else ()
 
 
-def lay_out(document: Mapping[str, Any], columns: Mapping[str, int]) -> tuple[dict[str, list[Any]], bool]:
+def lay_out(
+    document: Mapping[str, Any], columns: Mapping[str, int]
+) -> tuple[dict[str, list[Any]], bool]:
     """What of a document goes into which columns, and whether something goes nowhere. Several values where one belongs are one, as JSON."""
     cells: dict[str, list[Any]] = {}
     lost = False
     for path, values in flatten(document):
         if path in columns and path not in cells:
-            cells[path] = values if len(values) <= columns[path] else [_encoder.encode(values).decode()]
+            cells[path] = (
+                values if len(values) <= columns[path] else [_encoder.encode(values).decode()]
+            )
         elif values:
             lost = True
     return cells, lost
@@ -101,7 +115,9 @@ def write_text(value: Any) -> str:
         return value
     if isinstance(value, bool):
         return "true" if value else "false"
-    return write_number(value) if isinstance(value, int | float) else _encoder.encode(value).decode()
+    return (
+        write_number(value) if isinstance(value, int | float) else _encoder.encode(value).decode()
+    )
 
 
 def read_kept(segment: Path) -> Iterator[dict[str, Any]]:
@@ -150,7 +166,13 @@ def write_parquet(segment: Path, columns: Mapping[str, int], path: Path) -> int:
                 cells, lost = lay_out(document, chosen)
                 for name, column in held.items():
                     values = cells.get(name)
-                    column.append(make_cell(values, is_list=name.startswith(lists), is_number=name.startswith(numbers)))
+                    column.append(
+                        make_cell(
+                            values,
+                            is_list=name.startswith(lists),
+                            is_number=name.startswith(numbers),
+                        )
+                    )
                     lost = lost or (bool(values) and column[-1] is None)
                 losers += lost
             arrays = [pa.array(column, kinds[name]) for name, column in held.items()]
@@ -165,7 +187,11 @@ def make_cell(values: list[Any] | None, *, is_list: bool, is_number: bool) -> An
     if is_list:
         return [write_text(value) for value in values]
     if is_number:
-        return float(values[0]) if isinstance(values[0], int | float) and not isinstance(values[0], bool) else None
+        return (
+            float(values[0])
+            if isinstance(values[0], int | float) and not isinstance(values[0], bool)
+            else None
+        )
     return write_text(values[0])
 
 
@@ -175,8 +201,15 @@ def write_profiles(segment: Path, columns: Mapping[str, int], path: Path) -> int
     with gzip.open(path, "wb", compresslevel=1) as file:
         people = read_kept(segment)
         while rows := list(itertools.islice(people, ROWS_AT_A_TIME)):
-            losers += sum("Id" in row and any(name in GROUPS and values for name, values in flatten(row)) for row in rows)
-            file.write(_encoder.encode_lines([row if "Id" not in row else document_to_profile(row) for row in rows]))
+            losers += sum(
+                "Id" in row and any(name in GROUPS and values for name, values in flatten(row))
+                for row in rows
+            )
+            file.write(
+                _encoder.encode_lines(
+                    [row if "Id" not in row else document_to_profile(row) for row in rows]
+                )
+            )
     return losers
 
 

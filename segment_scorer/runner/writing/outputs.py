@@ -19,16 +19,24 @@ from typing import BinaryIO, TypeAlias
 import msgspec
 
 from segment_scorer.runner.errors import OutputError, OutputTaken
-from segment_scorer.runner.writing.forms import FORMS
+from segment_scorer.runner.worker import DECISIONS, LOG, REJECTED, SCORES, SEGMENT
+from segment_scorer.runner.writing.atomic import save_file, sync
 from segment_scorer.runner.writing.checkpoint import FILE as LEDGER
 from segment_scorer.runner.writing.checkpoint import Ledger, read_ledger, write_entry
-from segment_scorer.runner.writing.atomic import save_file, sync
-from segment_scorer.runner.worker import DECISIONS, LOG, REJECTED, SCORES, SEGMENT
+from segment_scorer.runner.writing.forms import FORMS
 
 SUMMARY, REPORT = "summary.json", "report.html"
 UNFINISHED = ".unfinished"
 # Every name that a run may write: what an earlier run left under one of them does not survive a new one.
-FILES = (SEGMENT, SCORES, DECISIONS, REJECTED, LOG, REPORT, *(name for name, _, _ in FORMS.values()))
+FILES = (
+    SEGMENT,
+    SCORES,
+    DECISIONS,
+    REJECTED,
+    LOG,
+    REPORT,
+    *(name for name, _, _ in FORMS.values()),
+)
 CHECKPOINT_SECONDS = 5.0
 # What gives a complete run's files their names: the output folder, and those that the run wrote. Begun again, it comes to the same.
 Publish: TypeAlias = Callable[[Path, Collection[str]], None]
@@ -37,7 +45,13 @@ Publish: TypeAlias = Callable[[Path, Collection[str]], None]
 class Outputs:
     """The open files of a run, in a hidden folder inside the output folder."""
 
-    def __init__(self, folder: Path, staging: Path, files: Mapping[str, BinaryIO], every: float = CHECKPOINT_SECONDS) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        staging: Path,
+        files: Mapping[str, BinaryIO],
+        every: float = CHECKPOINT_SECONDS,
+    ) -> None:
         """Use `open_outputs`."""
         self._folder = folder
         self._staging = staging
@@ -133,7 +147,9 @@ def lock_folder(folder: Path) -> Iterator[None]:
         with explained(folder):
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                held = os.path.samestat(os.fstat(descriptor), folder.stat())  # unless a run that ended took the folder away meanwhile
+                held = os.path.samestat(
+                    os.fstat(descriptor), folder.stat()
+                )  # unless a run that ended took the folder away meanwhile
             except (BlockingIOError, FileNotFoundError):
                 held = False
         if not held:
@@ -147,16 +163,24 @@ def find_unfinished(folder: Path, *, resume: bool, force: bool) -> Ledger | None
     """The ledger of the run to go on with; None to begin anew. Raises OutputTaken where what is there must not be touched."""
     ledger = None if force else read_ledger(folder / UNFINISHED)
     if ledger is not None and not resume:
-        raise OutputTaken(f"--out {folder}: expected no unfinished run there; go on with it by --resume, or drop it by --force")
+        raise OutputTaken(
+            f"--out {folder}: expected no unfinished run there; go on with it by --resume, or drop it by --force"
+        )
     outputs = {SUMMARY, *FILES} - {REPORT}  # which alone is a rehearsal's, and may be replaced
     if ledger is None and not force and any((folder / name).exists() for name in outputs):
-        raise OutputTaken(f"--out {folder}: expected no earlier run's outputs there; choose another folder, or replace them with --force")
+        raise OutputTaken(
+            f"--out {folder}: expected no earlier run's outputs there; choose another folder, or replace them with --force"
+        )
     return ledger
 
 
 @contextlib.contextmanager
 def open_outputs(
-    folder: Path, beginnings: Mapping[str, bytes], *, sizes: Mapping[str, int] | None = None, every: float = CHECKPOINT_SECONDS
+    folder: Path,
+    beginnings: Mapping[str, bytes],
+    *,
+    sizes: Mapping[str, int] | None = None,
+    every: float = CHECKPOINT_SECONDS,
 ) -> Iterator[Outputs]:
     """Open the output files: with their first bytes, or cut back to the `sizes` of a ledger. The folder has to be locked.
 
@@ -186,7 +210,9 @@ def open_outputs(
 def cut_back(file: BinaryIO, size: int, path: Path) -> None:
     """Take away what was written after the checkpoint. Raises OutputTaken when there is less than the ledger says."""
     if file.seek(0, os.SEEK_END) < size:
-        raise OutputTaken(f"{path}: expected {size:,} bytes or more, as the ledger beside it says; begin anew with --force")
+        raise OutputTaken(
+            f"{path}: expected {size:,} bytes or more, as the ledger beside it says; begin anew with --force"
+        )
     file.truncate(size)
     file.seek(size)
 
@@ -209,4 +235,6 @@ def explained(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise OutputError(f"--out {folder}: expected a folder that can be written ({error.strerror})") from error
+        raise OutputError(
+            f"--out {folder}: expected a folder that can be written ({error.strerror})"
+        ) from error

@@ -15,8 +15,15 @@ from pathlib import Path
 from typing import Any
 
 from segment_scorer.runner.errors import DataError, OutputError, OutputTaken
-from segment_scorer.runner.writing.outputs import FILES, REPORT, SUMMARY, UNFINISHED, drop, explained
 from segment_scorer.runner.reading.segments import READ_AHEAD, S3, ask_s3
+from segment_scorer.runner.writing.outputs import (
+    FILES,
+    REPORT,
+    SUMMARY,
+    UNFINISHED,
+    drop,
+    explained,
+)
 
 
 def find_folder(out: str | Path) -> Path:
@@ -30,9 +37,15 @@ def find_folder(out: str | Path) -> Path:
     name = hashlib.sha256(str(out).rstrip("/").encode("utf-8", "surrogateescape")).hexdigest()[:16]
     state = os.environ.get("XDG_STATE_HOME", "")
     try:
-        return (Path(state) if Path(state).is_absolute() else Path.home() / ".local" / "state") / "segment-scorer" / name
+        return (
+            (Path(state) if Path(state).is_absolute() else Path.home() / ".local" / "state")
+            / "segment-scorer"
+            / name
+        )
     except RuntimeError as error:
-        raise OutputError(f"--out {out}: expected a home folder to keep the run in until it is copied, or XDG_STATE_HOME") from error
+        raise OutputError(
+            f"--out {out}: expected a home folder to keep the run in until it is copied, or XDG_STATE_HOME"
+        ) from error
 
 
 def keep_apart(folder: Path) -> None:
@@ -43,8 +56,14 @@ def keep_apart(folder: Path) -> None:
         with contextlib.suppress(FileExistsError):
             parent.mkdir(mode=0o700)
         found = parent.lstat()
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or stat.S_IMODE(found.st_mode) & 0o077:
-        raise OutputError(f"{parent}: expected a folder of this user, closed to all others (chmod 700)")
+    if (
+        not stat.S_ISDIR(found.st_mode)
+        or found.st_uid != os.getuid()
+        or stat.S_IMODE(found.st_mode) & 0o077
+    ):
+        raise OutputError(
+            f"{parent}: expected a folder of this user, closed to all others (chmod 700)"
+        )
 
 
 def check_remote(out: str, *, force: bool) -> None:
@@ -52,13 +71,24 @@ def check_remote(out: str, *, force: bool) -> None:
     place = out.removeprefix(S3).rstrip("/")
     names = {SUMMARY, *FILES} - {REPORT}
     try:
-        bucket, *infos = ask_s3(out, lambda s3: s3.get_file_info([place.partition("/")[0], *(f"{place}/{name}" for name in names)]))
+        bucket, *infos = ask_s3(
+            out,
+            lambda s3: s3.get_file_info(
+                [place.partition("/")[0], *(f"{place}/{name}" for name in names)]
+            ),
+        )
     except DataError as error:
-        raise OutputError(f"--out {out}: expected a bucket that these AWS credentials can read and write") from error
+        raise OutputError(
+            f"--out {out}: expected a bucket that these AWS credentials can read and write"
+        ) from error
     if not bucket.type.value:
-        raise OutputError(f"--out {out}: expected a bucket that these AWS credentials can read and write")
+        raise OutputError(
+            f"--out {out}: expected a bucket that these AWS credentials can read and write"
+        )
     if not force and any(info.is_file for info in infos):
-        raise OutputTaken(f"--out {out}: expected no earlier run's outputs there; choose another prefix, or replace them with --force")
+        raise OutputTaken(
+            f"--out {out}: expected no earlier run's outputs there; choose another prefix, or replace them with --force"
+        )
 
 
 def copy_out(folder: Path, files: Collection[str], *, out: str, force: bool) -> None:
@@ -76,7 +106,9 @@ def copy_out(folder: Path, files: Collection[str], *, out: str, force: bool) -> 
             if there is not None and not force:
                 if there == (staging / SUMMARY).read_bytes():
                     return  # which went last
-                raise OutputTaken(f"--out {out}: expected no other run's outputs there; the complete run is kept in {staging}")
+                raise OutputTaken(
+                    f"--out {out}: expected no other run's outputs there; the complete run is kept in {staging}"
+                )
             for info in s3.get_file_info([f"{place}/{name}" for name in (SUMMARY, *FILES)]):
                 if info.is_file:
                     s3.delete_file(info.path)
@@ -87,7 +119,9 @@ def copy_out(folder: Path, files: Collection[str], *, out: str, force: bool) -> 
         ask_s3(out, copy)
     except DataError as error:
         kept = f"; the complete run is kept in {staging}" if whole else ""
-        raise OutputError(f"--out {out}: expected a bucket that these AWS credentials can write{kept}") from error
+        raise OutputError(
+            f"--out {out}: expected a bucket that these AWS credentials can write{kept}"
+        ) from error
     drop(staging)
     with contextlib.suppress(OSError):
         folder.rmdir()

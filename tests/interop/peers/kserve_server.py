@@ -19,11 +19,15 @@ class Classifier(kserve.Model):
         self.ready = True
 
     def predict(self, payload, headers=None, response_headers=None):
-        return get_predict_response(payload, self.model.predict_proba(get_predict_input(payload)), self.name)
+        return get_predict_response(
+            payload, self.model.predict_proba(get_predict_input(payload)), self.name
+        )
 
 
 if __name__ == "__main__":
     name, file = sys.argv[1:3]
     arguments, _ = kserve.model_server.parser.parse_known_args(sys.argv[3:])
-    server = kserve.ModelServer(http_port=arguments.http_port, grpc_port=arguments.grpc_port, workers=1)
+    server = kserve.ModelServer(
+        http_port=arguments.http_port, grpc_port=arguments.grpc_port, workers=1
+    )
     server.start([Classifier(name, file)])

@@ -16,12 +16,16 @@ class TritonPythonModel:
     """The class that the backend looks for."""
 
     def initialize(self, args):
-        self.model = joblib.load(Path(args["model_repository"]) / args["model_version"] / "model.joblib")
+        self.model = joblib.load(
+            Path(args["model_repository"]) / args["model_version"] / "model.joblib"
+        )
 
     def execute(self, requests):
         answers = []
         for request in requests:
             matrix = pb_utils.get_input_tensor_by_name(request, "input").as_numpy()
             probabilities = self.model.predict_proba(matrix).astype(np.float32)
-            answers.append(pb_utils.InferenceResponse([pb_utils.Tensor("probabilities", probabilities)]))
+            answers.append(
+                pb_utils.InferenceResponse([pb_utils.Tensor("probabilities", probabilities)])
+            )
         return answers

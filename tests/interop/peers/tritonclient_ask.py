@@ -23,11 +23,16 @@ found = {
 for datatype, kind in (("FP32", np.float32), ("FP64", np.float64)):
     tensor = triton.InferInput("input", list(matrix.shape), datatype)
     tensor.set_data_from_numpy(matrix.astype(kind))
-    answer = client.infer(name, [tensor], outputs=[triton.InferRequestedOutput("probabilities")], request_id="17")
+    answer = client.infer(
+        name, [tensor], outputs=[triton.InferRequestedOutput("probabilities")], request_id="17"
+    )
     found["scores"][datatype] = answer.as_numpy("probabilities")[:, 1].tolist()
     every = client.infer(name, [tensor])
     found["scores"][f"{datatype}, every output"] = every.as_numpy("probabilities")[:, 1].tolist()
-for case, (model, output) in {"model": ("other", "probabilities"), "output": (name, "other")}.items():
+for case, (model, output) in {
+    "model": ("other", "probabilities"),
+    "output": (name, "other"),
+}.items():
     try:
         client.infer(model, [tensor], outputs=[triton.InferRequestedOutput(output)])
     except triton.InferenceServerException as error:

@@ -30,21 +30,45 @@ def measure(plan: Plan) -> Table:
     try:
         engine = find_engine()
         environ = choose_base(engine)
-        sizes = {target: measure_image(engine, build_target(engine, target, environ, plan)) for target in find_targets()}
+        sizes = {
+            target: measure_image(engine, build_target(engine, target, environ, plan))
+            for target in find_targets()
+        }
         plan.say("image: usual")
         usual = measure_image(engine, build_usual(engine, environ))
         base = measure_image(engine, provide_base(engine, environ))
     except ImageError as error:
-        return Table(name="image", title=title, ours=OURS, rivals=(USUAL,), rows=(), notes=(f"Not measured: {error}.",))
-    rows = [Row(label=target, unit="MB", values={OURS: size, USUAL: usual}) for target, size in sizes.items()]
+        return Table(
+            name="image",
+            title=title,
+            ours=OURS,
+            rivals=(USUAL,),
+            rows=(),
+            notes=(f"Not measured: {error}.",),
+        )
+    rows = [
+        Row(label=target, unit="MB", values={OURS: size, USUAL: usual})
+        for target, size in sizes.items()
+    ]
     rows += [
-        Row(label=f"{target}, without the base", unit="MB", values={OURS: size - base, USUAL: usual - base})
+        Row(
+            label=f"{target}, without the base",
+            unit="MB",
+            values={OURS: size - base, USUAL: usual - base},
+        )
         for target, size in sizes.items()
     ]
     stand_in = environ.get("BASE_IMAGE") == STAND_IN
-    notes = [f"Bytes of all layers; the base is {base:.0f} MB" + (" (a stand-in: Debian's own Python 3.13)." if stand_in else ".")]
-    notes.append("Ours holds compiled bytecode of everything, which the usual image does not have for Python's own library.")
-    return Table(name="image", title=title, ours=OURS, rivals=(USUAL,), rows=tuple(rows), notes=tuple(notes))
+    notes = [
+        f"Bytes of all layers; the base is {base:.0f} MB"
+        + (" (a stand-in: Debian's own Python 3.13)." if stand_in else ".")
+    ]
+    notes.append(
+        "Ours holds compiled bytecode of everything, which the usual image does not have for Python's own library."
+    )
+    return Table(
+        name="image", title=title, ours=OURS, rivals=(USUAL,), rows=tuple(rows), notes=tuple(notes)
+    )
 
 
 def choose_base(engine: Engine) -> dict[str, str]:
@@ -73,22 +97,36 @@ def build_usual(engine: Engine, environ: dict[str, str]) -> str:
     """Build the usual image from a folder with just its files."""
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        for source in (ROOT / "benchmarks" / "usual" / "Dockerfile", ROOT / "benchmarks" / "usual" / "handler.py"):
+        for source in (
+            ROOT / "benchmarks" / "usual" / "Dockerfile",
+            ROOT / "benchmarks" / "usual" / "handler.py",
+        ):
             shutil.copy(source, folder)
         for name in ("model.joblib", "settings.json"):
             shutil.copy(PLACE / "usual" / name, folder)
         shutil.copy(ROOT / "requirements" / "usual.txt", folder / "requirements.txt")
         ca_bundle = environ.get("CA_BUNDLE")
         command = [
-            *(engine.program, "build", "--tag", USUAL_NAME, "--build-arg", f"BASE_IMAGE={provide_base(engine, environ)}"),
+            *(
+                engine.program,
+                "build",
+                "--tag",
+                USUAL_NAME,
+                "--build-arg",
+                f"BASE_IMAGE={provide_base(engine, environ)}",
+            ),
             *(["--secret", f"id=ca-bundle,src={ca_bundle}"] if ca_bundle else []),
             *(["--pull=never"] if engine.program == "podman" else []),
             str(folder),
         ]
-        done = subprocess.run(command, env=engine.environ, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            command, env=engine.environ, capture_output=True, text=True, check=False
+        )
     if done.returncode:
         sys.stderr.write(done.stderr[-2000:])
-        raise ImageError(f"expected {engine.program} to build the usual image; what it said is above")
+        raise ImageError(
+            f"expected {engine.program} to build the usual image; what it said is above"
+        )
     return USUAL_NAME
 
 

@@ -11,13 +11,16 @@ from tools.benchmarks.example import describe_usual, find_python, make_events
 from tools.benchmarks.plan import Plan
 from tools.benchmarks.records import Row, Table, Target
 
-FUNCTION, JSON, USUAL, TUNED = "the function", "the runtime's JSON", "the usual handler", "the usual handler, one thread"
+FUNCTION, JSON, USUAL, TUNED = (
+    "the function",
+    "the runtime's JSON",
+    "the usual handler",
+    "the usual handler, one thread",
+)
 ROOMS = ("hosts: parse", "features", "scorers", "policy", "hosts: reply", "telemetry", "the rest")
 WHOLE = "inside the handler"
 ROUNDS, WARM_UP = 150, 10
-REMAINS = (
-    "the usual handler checks nothing and logs nothing; without the rooms that do so in the function (parse, telemetry) it would be met."
-)
+REMAINS = "the usual handler checks nothing and logs nothing; without the rooms that do so in the function (parse, telemetry) it would be met."
 
 
 def measure(plan: Plan) -> Table:
@@ -25,7 +28,9 @@ def measure(plan: Plan) -> Table:
     events = str(make_events())
     ours, theirs = find_python("function"), find_python("usual")
     contenders = {
-        "whole": run_child(ours, "tools.benchmarks.inside:measure_handler", "function.handler:handle", events),
+        "whole": run_child(
+            ours, "tools.benchmarks.inside:measure_handler", "function.handler:handle", events
+        ),
         "rooms": run_child(ours, "tools.benchmarks.inside:measure_rooms", events),
         JSON: run_child(ours, "tools.benchmarks.inside:measure_runtime", events),
         **{
@@ -40,18 +45,32 @@ def measure(plan: Plan) -> Table:
         },
     }
     with contextlib.ExitStack() as stack:
-        children: dict[str, Child] = {name: stack.enter_context(child) for name, child in contenders.items()}
-        asked: Mapping[str, Callable[[int], dict[str, float]]] = {name: child.ask for name, child in children.items()}
+        children: dict[str, Child] = {
+            name: stack.enter_context(child) for name, child in contenders.items()
+        }
+        asked: Mapping[str, Callable[[int], dict[str, float]]] = {
+            name: child.ask for name, child in children.items()
+        }
         take_turns(asked, WARM_UP)
         taken = take_turns(asked, plan.count(ROUNDS))
 
     def find(name: str, part: str) -> float:
         return 1e6 * find_median([sample[part] for sample in taken[name]])
 
-    whole, both, usual, tuned = find("whole", "handler"), find(JSON, "both"), find(USUAL, "handler"), find(TUNED, "handler")
+    whole, both, usual, tuned = (
+        find("whole", "handler"),
+        find(JSON, "both"),
+        find(USUAL, "handler"),
+        find(TUNED, "handler"),
+    )
     rows = (
-        Row(label=WHOLE, unit="us", values={FUNCTION: whole, JSON: both, USUAL: usual, TUNED: tuned}),
-        *(Row(label=f"- {room}", unit="us", values={FUNCTION: find("rooms", room)}) for room in ROOMS),
+        Row(
+            label=WHOLE, unit="us", values={FUNCTION: whole, JSON: both, USUAL: usual, TUNED: tuned}
+        ),
+        *(
+            Row(label=f"- {room}", unit="us", values={FUNCTION: find("rooms", room)})
+            for room in ROOMS
+        ),
         Row(label="- decode the event", unit="us", values={JSON: find(JSON, "decode")}),
         Row(label="- encode the same event", unit="us", values={JSON: find(JSON, "encode")}),
     )
@@ -63,9 +82,19 @@ def measure(plan: Plan) -> Table:
         rivals=(USUAL, TUNED),
         rows=rows,
         targets=(
-            Target(sentence="time inside the handler, of the runtime's JSON of the same event", value=divide(whole, both) or 0, bound=1.5),
+            Target(
+                sentence="time inside the handler, of the runtime's JSON of the same event",
+                value=divide(whole, both) or 0,
+                bound=1.5,
+            ),
             *(
-                Target(sentence=sentence, value=divide(theirs, whole) or 0, bound=4.0, kind="at least", remains=REMAINS)
+                Target(
+                    sentence=sentence,
+                    value=divide(theirs, whole) or 0,
+                    bound=4.0,
+                    kind="at least",
+                    remains=REMAINS,
+                )
                 for sentence, theirs in (
                     ("the usual handler's time inside, of the function's", usual),
                     ("the same with one thread for the usual handler's model", tuned),

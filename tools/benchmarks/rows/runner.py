@@ -12,12 +12,12 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
+from model.errors import SegmentScorerError
 from tools.benchmarks.arithmetic import divide, find_median, take_no_number, take_turns
 from tools.benchmarks.example import PLACE, ROOT, clean_environ, make_segment
 from tools.benchmarks.plan import Plan
 from tools.benchmarks.records import Row, Table, Target
 from tools.image.emulator import find_session
-from model.errors import SegmentScorerError
 
 PROCESSES = {"1 process": 1, "2 processes": 2}
 ONE, TWO = PROCESSES
@@ -39,7 +39,8 @@ def measure(plan: Plan) -> Table:
         plan.say(f"runner, {size:,} endpoints")
         segment = make_segment(size)
         runs: Mapping[str, Callable[[int], tuple[float, float]]] = {
-            name: take_no_number(partial(run_segment, segment, count)) for name, count in PROCESSES.items()
+            name: take_no_number(partial(run_segment, segment, count))
+            for name, count in PROCESSES.items()
         }
         taken = take_turns(runs, plan.count(times, least=1))
         seconds = {name: find_median([one[0] for one in each]) for name, each in taken.items()}
@@ -51,7 +52,11 @@ def measure(plan: Plan) -> Table:
                 values={n: size / s for n, s in seconds.items()},
                 more_is_better=True,
             ),
-            Row(label=f"{size:,} endpoints: time an endpoint", unit="us", values={n: 1e6 * s / size for n, s in seconds.items()}),
+            Row(
+                label=f"{size:,} endpoints: time an endpoint",
+                unit="us",
+                values={n: 1e6 * s / size for n, s in seconds.items()},
+            ),
             Row(label=f"{size:,} endpoints: peak memory", unit="MB", values=memory),
         ]
     return Table(
@@ -89,12 +94,27 @@ def run_segment(segment: Path, processes: int) -> tuple[float, float]:
     """Seconds of the whole command, and megabytes that its processes had at most. Raises RunError."""
     out = PLACE / "run"
     shutil.rmtree(out, ignore_errors=True)
-    command = [sys.executable, "-m", "segment_scorer.cli.main", "run", str(segment), "--out", str(out), "--scheduled-time", "1997-10-01T00:00:00Z"]
+    command = [
+        sys.executable,
+        "-m",
+        "segment_scorer.cli.main",
+        "run",
+        str(segment),
+        "--out",
+        str(out),
+        "--scheduled-time",
+        "1997-10-01T00:00:00Z",
+    ]
     command += ["--processes", str(processes)]
     peaks: dict[int, int] = {}
     started = time.perf_counter()
     with subprocess.Popen(
-        command, cwd=ROOT, env=clean_environ(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True
+        command,
+        cwd=ROOT,
+        env=clean_environ(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
     ) as process:
         while True:
             with contextlib.suppress(subprocess.TimeoutExpired):
@@ -105,7 +125,9 @@ def run_segment(segment: Path, processes: int) -> tuple[float, float]:
         elapsed = time.perf_counter() - started
         said = process.stderr.read().decode() if process.stderr else ""
     if process.returncode:
-        raise RunError(f"expected the run to end with status 0, not {process.returncode}; it said: {said[-500:]}")
+        raise RunError(
+            f"expected the run to end with status 0, not {process.returncode}; it said: {said[-500:]}"
+        )
     summary = json.loads((out / "summary.json").read_text("utf-8"))
     if summary["failed"] or summary["rejected"]:
         raise RunError("expected a run without failures")

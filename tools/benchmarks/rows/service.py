@@ -12,14 +12,20 @@ from functools import partial
 import grpc
 import numpy as np
 
-from tools.benchmarks.arithmetic import divide, find_median, find_percentile, take_no_number, take_turns
+from function.scorers.tensors import build_request, read_scores
+from model.features import Matrix
+from protos.open_inference_pb2 import ModelInferResponse
+from tools.benchmarks.arithmetic import (
+    divide,
+    find_median,
+    find_percentile,
+    take_no_number,
+    take_turns,
+)
 from tools.benchmarks.example import make_matrices
 from tools.benchmarks.plan import Plan
 from tools.benchmarks.records import Row, Table, Target
 from tools.benchmarks.servers import SERVERS, Server, ServerError, run_server
-from function.scorers.tensors import build_request, read_scores
-from model.features import Matrix
-from protos.open_inference_pb2 import ModelInferResponse
 
 CALL = "/inference.GRPCInferenceService/ModelInfer"
 CLIENTS = (1, 4, 16)
@@ -52,12 +58,15 @@ def measure(plan: Plan) -> Table:
         for clients in CLIENTS:
             plan.say(f"service, {clients} clients")
             loads: Mapping[str, Callable[[int], Load]] = {
-                name: take_no_number(partial(load_server, server, matrices, clients, SECONDS)) for name, server in running.items()
+                name: take_no_number(partial(load_server, server, matrices, clients, SECONDS))
+                for name, server in running.items()
             }
             for server in running.values():
                 load_server(server, matrices, clients, WARM_UP)
             rows += make_rows(clients, take_turns(loads, plan.count(ROUNDS, least=1)))
-    most = {name: max(row.values[name] or 0.0 for row in rows if row.more_is_better) for name in SERVERS}
+    most = {
+        name: max(row.values[name] or 0.0 for row in rows if row.more_is_better) for name in SERVERS
+    }
     return Table(
         name="service",
         title="The scoring service over gRPC, 50 rows a call",
@@ -87,14 +96,27 @@ def measure(plan: Plan) -> Table:
 def make_rows(clients: int, loads: Mapping[str, list[Load]]) -> list[Row]:
     """Latency and rate at a number of clients."""
     who = f"{clients} client{'s' if clients > 1 else ''}"
-    taken = {name: [1000 * value for load in each for value in load.taken] for name, each in loads.items()}
+    taken = {
+        name: [1000 * value for load in each for value in load.taken]
+        for name, each in loads.items()
+    }
     return [
-        Row(label=f"{who}: median", unit="ms", values={name: find_median(values) for name, values in taken.items()}),
-        Row(label=f"{who}: 99th percentile", unit="ms", values={name: find_percentile(values, 99) for name, values in taken.items()}),
+        Row(
+            label=f"{who}: median",
+            unit="ms",
+            values={name: find_median(values) for name, values in taken.items()},
+        ),
+        Row(
+            label=f"{who}: 99th percentile",
+            unit="ms",
+            values={name: find_percentile(values, 99) for name, values in taken.items()},
+        ),
         Row(
             label=f"{who}: calls a second",
             unit="1/s",
-            values={name: find_median([load.rate for load in each]) for name, each in loads.items()},
+            values={
+                name: find_median([load.rate for load in each]) for name, each in loads.items()
+            },
             more_is_better=True,
         ),
     ]
@@ -108,7 +130,9 @@ def load_server(server: Server, matrices: list[Matrix], clients: int, seconds: f
     began = time.perf_counter()
 
     def call_on(first: int) -> None:
-        with grpc.insecure_channel(server.address, [("grpc.use_local_subchannel_pool", 1)]) as channel:
+        with grpc.insecure_channel(
+            server.address, [("grpc.use_local_subchannel_pool", 1)]
+        ) as channel:
             call: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(CALL)
             at = first
             try:
@@ -136,6 +160,8 @@ def compare_scores(running: Mapping[str, Server], matrix: Matrix) -> None:
         with grpc.insecure_channel(server.address) as channel:
             call: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(CALL)
             answer = call(build_request(matrix, server.dialect).SerializeToString(), timeout=30)
-        scores.append(read_scores(ModelInferResponse.FromString(answer), len(matrix), server.dialect))
+        scores.append(
+            read_scores(ModelInferResponse.FromString(answer), len(matrix), server.dialect)
+        )
     if any(np.abs(other - scores[0]).max() > CLOSE for other in scores):
         raise ServerError("expected every server to give the same scores")

@@ -10,11 +10,18 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
+from model.errors import SegmentScorerError
 from tools.benchmarks.arithmetic import divide, find_median, take_no_number, take_turns
-from tools.benchmarks.example import PLACE, ROOT, clean_environ, describe_usual, find_python, make_events
+from tools.benchmarks.example import (
+    PLACE,
+    ROOT,
+    clean_environ,
+    describe_usual,
+    find_python,
+    make_events,
+)
 from tools.benchmarks.plan import Plan
 from tools.benchmarks.records import Row, Table, Target
-from model.errors import SegmentScorerError
 
 FUNCTION, IMPORTS, USUAL = "the function", "import numpy, onnxruntime", "the usual handler"
 ROUNDS = 20
@@ -37,19 +44,37 @@ def measure(plan: Plan) -> Table:
     event = PLACE / "event.json"
     event.write_text(make_events().read_text("utf-8").splitlines()[0], encoding="utf-8")
     programs: Mapping[str, tuple[Path, str]] = {
-        FUNCTION: (find_python("function"), ANSWER.format(module="function.handler", event=str(event))),
+        FUNCTION: (
+            find_python("function"),
+            ANSWER.format(module="function.handler", event=str(event)),
+        ),
         IMPORTS: (find_python("function"), IMPORTS),
-        USUAL: (find_python("usual"), ANSWER.format(module="tools.benchmarks.usual.handler", event=str(event))),
+        USUAL: (
+            find_python("usual"),
+            ANSWER.format(module="tools.benchmarks.usual.handler", event=str(event)),
+        ),
     }
     starts: Mapping[str, Callable[[int], tuple[float, int, int]]] = {
-        name: take_no_number(partial(start_process, python, program)) for name, (python, program) in programs.items()
+        name: take_no_number(partial(start_process, python, program))
+        for name, (python, program) in programs.items()
     }
     take_turns(starts, 2)
     taken = take_turns(starts, plan.count(ROUNDS))
     rows = tuple(
-        Row(label=label, unit=unit, values={name: find_median([scale * one[part] for one in values]) for name, values in taken.items()})
+        Row(
+            label=label,
+            unit=unit,
+            values={
+                name: find_median([scale * one[part] for one in values])
+                for name, values in taken.items()
+            },
+        )
         for part, (label, unit, scale) in enumerate(
-            (("new process to first reply, median", "ms", 1000.0), ("modules loaded", "", 1.0), ("peak memory", "MB", 1024 / 1e6))
+            (
+                ("new process to first reply, median", "ms", 1000.0),
+                ("modules loaded", "", 1.0),
+                ("peak memory", "MB", 1024 / 1e6),
+            )
         )
     )
     first = rows[0].values
@@ -62,7 +87,9 @@ def measure(plan: Plan) -> Table:
         rows=rows,
         targets=(
             Target(
-                sentence="new process to first reply, of the bare imports'", value=divide(first[FUNCTION], first[IMPORTS]) or 0, bound=1.8
+                sentence="new process to first reply, of the bare imports'",
+                value=divide(first[FUNCTION], first[IMPORTS]) or 0,
+                bound=1.8,
             ),
             Target(
                 sentence="the usual handler's new process to first reply, of the function's",
@@ -71,7 +98,9 @@ def measure(plan: Plan) -> Table:
                 kind="at least",
             ),
         ),
-        notes=(f"{len(taken[IMPORTS])} processes each, in turn, bytecode compiled and files in the page cache.",),
+        notes=(
+            f"{len(taken[IMPORTS])} processes each, in turn, bytecode compiled and files in the page cache.",
+        ),
     )
 
 

@@ -9,14 +9,19 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from model.errors import SegmentScorerError
 from tools.benchmarks.arithmetic import divide, find_median, find_percentile, take_turns
 from tools.benchmarks.example import describe_usual, find_python, make_events
 from tools.benchmarks.plan import Plan
 from tools.benchmarks.records import Row, Table, Target
 from tools.image.emulator import Emulator, find_session, run_emulator
-from model.errors import SegmentScorerError
 
-FUNCTION, ECHO, USUAL, TUNED = "the function", "an echo", "the usual handler", "the usual handler, one thread"
+FUNCTION, ECHO, USUAL, TUNED = (
+    "the function",
+    "an echo",
+    "the usual handler",
+    "the usual handler, one thread",
+)
 ROUNDS, WARM_UP = 1_000, 20
 REMAINS = (
     "the handler takes some 40 % more here than in a loop (see below), since caches are cold after each wait. Checking each document, the "
@@ -37,14 +42,24 @@ def measure(plan: Plan) -> Table:
     with contextlib.ExitStack() as stack:
         running = {name: stack.enter_context(run) for name, run in start_all().items()}
         same = compare_answers(running, events)
-        asked: Mapping[str, Callable[[int], float]] = {name: make_caller(emulator, events) for name, emulator in running.items()}
+        asked: Mapping[str, Callable[[int], float]] = {
+            name: make_caller(emulator, events) for name, emulator in running.items()
+        }
         take_turns(asked, WARM_UP)
         taken = take_turns(asked, plan.count(ROUNDS))
         peaks = {name: read_peak(emulator) for name, emulator in running.items()}
     milliseconds = {name: [1000 * value for value in values] for name, values in taken.items()}
     rows = (
-        Row(label="median", unit="ms", values={name: find_median(values) for name, values in milliseconds.items()}),
-        Row(label="99th percentile", unit="ms", values={name: find_percentile(values, 99) for name, values in milliseconds.items()}),
+        Row(
+            label="median",
+            unit="ms",
+            values={name: find_median(values) for name, values in milliseconds.items()},
+        ),
+        Row(
+            label="99th percentile",
+            unit="ms",
+            values={name: find_percentile(values, 99) for name, values in milliseconds.items()},
+        ),
         Row(label="peak memory of the process", unit="MB", values=dict(peaks)),
     )
     ratio = divide(rows[0].values[FUNCTION], rows[0].values[ECHO]) or 0.0
@@ -56,8 +71,18 @@ def measure(plan: Plan) -> Table:
         rivals=(USUAL, TUNED),
         rows=rows,
         targets=(
-            Target(sentence="a warm call's median, of an echo's", value=ratio, bound=1.25, remains=REMAINS),
-            Target(sentence="peak memory of the function", value=peaks[FUNCTION], bound=110.0, unit="MB"),
+            Target(
+                sentence="a warm call's median, of an echo's",
+                value=ratio,
+                bound=1.25,
+                remains=REMAINS,
+            ),
+            Target(
+                sentence="peak memory of the function",
+                value=peaks[FUNCTION],
+                bound=110.0,
+                unit="MB",
+            ),
         ),
         notes=(
             (
@@ -71,8 +96,12 @@ def measure(plan: Plan) -> Table:
 def start_all() -> dict[str, contextlib.AbstractContextManager[Emulator]]:
     """Each contender under an emulator of its own, in its own environment."""
 
-    def run(environment: str, handler: str, **environ: str) -> contextlib.AbstractContextManager[Emulator]:
-        return run_emulator(command=[str(find_python(environment)), "-m", "awslambdaric", handler], environ=environ)
+    def run(
+        environment: str, handler: str, **environ: str
+    ) -> contextlib.AbstractContextManager[Emulator]:
+        return run_emulator(
+            command=[str(find_python(environment)), "-m", "awslambdaric", handler], environ=environ
+        )
 
     return {
         FUNCTION: run("function", "function.handler.handle"),
@@ -101,7 +130,9 @@ def compare_answers(running: Mapping[str, Emulator], events: list[bytes]) -> flo
     """The share of people for whom the function and the usual handler decide alike; it also warms all of them up."""
     alike = people = 0
     for event in events:
-        replies: dict[str, Any] = {name: emulator.post(event).json() for name, emulator in running.items()}
+        replies: dict[str, Any] = {
+            name: emulator.post(event).json() for name, emulator in running.items()
+        }
         if "errorMessage" in replies[USUAL] or "errorMessage" in replies[FUNCTION]:
             raise AnswerError("expected a reply from every contender")
         ids = json.loads(event)["Endpoints"]

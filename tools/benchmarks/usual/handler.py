@@ -22,7 +22,9 @@ COLUMNS, THRESHOLD = SETTINGS["columns"], SETTINGS["threshold"]
 def handle(event: Any, context: Any) -> dict[str, Any]:  # noqa: ARG001  # Lambda's
     """Score the endpoints; keep those at or above the threshold, each with its score as an attribute."""
     endpoints = event["Endpoints"]
-    frame = pd.DataFrame([endpoint.get("Metrics", {}) for endpoint in endpoints.values()]).reindex(columns=COLUMNS)
+    frame = pd.DataFrame([endpoint.get("Metrics", {}) for endpoint in endpoints.values()]).reindex(
+        columns=COLUMNS
+    )
     scores = MODEL.predict_proba(frame)[:, 1]
     reply = {}
     for (id_, endpoint), score in zip(endpoints.items(), scores, strict=True):

@@ -1,0 +1,1 @@
+"""Files of people in, endpoint documents out. Never in the function's image."""

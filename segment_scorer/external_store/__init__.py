@@ -1,0 +1,1 @@
+"""Builds the stores of external attributes that `function.external` reads."""

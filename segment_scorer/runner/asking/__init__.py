@@ -1,0 +1,1 @@
+"""Calls a hook as the host would, with the host's own rules."""

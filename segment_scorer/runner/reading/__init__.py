@@ -1,0 +1,1 @@
+"""Segment files in, batches of records out."""

@@ -1,0 +1,1 @@
+"""Output files, and the checkpoint that lets a killed run go on."""

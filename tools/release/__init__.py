@@ -1,0 +1,1 @@
+"""Pushes an image, deploys the stack, retrains and redeploys."""
