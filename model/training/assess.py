@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from model.atomic import replace_atomically
 from model.bundle import MANIFEST_FILE, load_bundle
 from model.errors import DataError
 from model.training.audit import describe_late_dates, describe_lines
@@ -113,18 +114,12 @@ def assess_bundle(question: Question, report: Report) -> Assessment:
 
 def write_files(directory: Path, files: Mapping[str, bytes]) -> None:
     """Write all files into `directory`, none of them half. Raises DataError where the disk refuses."""
-    fresh = directory.resolve().with_name(f".{directory.resolve().name}.new")
     try:
-        shutil.rmtree(fresh, ignore_errors=True)
-        fresh.mkdir(parents=True)
-        for name, content in files.items():
-            (fresh / name).write_bytes(content)
         directory.mkdir(parents=True, exist_ok=True)
-        for name in files:
-            (fresh / name).replace(directory / name)
+        with ExitStack() as stack:
+            for name, content in files.items():
+                stack.enter_context(replace_atomically(directory / name)).write_bytes(content)
     except OSError as error:
         raise DataError(
             f"{directory}: expected a directory that can be written: {error.strerror}"
         ) from error
-    finally:
-        shutil.rmtree(fresh, ignore_errors=True)

@@ -19,6 +19,7 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 
+from model.atomic import write_atomically
 from tools.image.engine import Engine, ImageError, find_engine
 
 ROOT = Path(__file__).parents[2]
@@ -200,9 +201,8 @@ def pin_base(engine: Engine, dockerfile: Path) -> str:
     # The digest of the list of architectures, where there is one, so that every architecture is pinned by one line.
     lists = [digest for digest in digests if is_list(engine, digest)]
     digest = (lists or digests)[0].partition("@")[2]
-    fresh = dockerfile.with_suffix(".new")
-    fresh.write_text(text.replace(found[0], f"ARG BASE_IMAGE={tag}@{digest}"), "utf-8")
-    fresh.replace(dockerfile)
+    pinned = text.replace(found[0], f"ARG BASE_IMAGE={tag}@{digest}")
+    write_atomically(dockerfile, pinned.encode())
     return f"{tag}@{digest}"
 
 

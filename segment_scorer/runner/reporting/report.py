@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 
+from model.atomic import write_atomically
 from segment_scorer.monitoring.drift import Counts, compare_counts
 from segment_scorer.runner.reporting.charts import make_charts
 from segment_scorer.runner.reporting.labels import UNKNOWN
@@ -276,9 +277,7 @@ def load_vega(make: Callable[[], str] | None = None) -> str:
     text = (make or bundle_vega)()
     with contextlib.suppress(OSError):
         folder.mkdir(parents=True, exist_ok=True)
-        fresh = folder / f".{name}.{os.getpid()}"
-        fresh.write_text(text, "utf-8")
-        fresh.replace(folder / name)
+        write_atomically(folder / name, text.encode())
     return text
 
 

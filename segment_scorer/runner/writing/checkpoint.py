@@ -12,12 +12,12 @@ from typing import Any, Literal
 
 import msgspec
 
+from model.atomic import write_atomically
 from segment_scorer.runner.errors import OutputTaken
 from segment_scorer.runner.reading.segments import Source
 from segment_scorer.runner.reporting.statistics import Tally
 from segment_scorer.runner.summary import Summary, Terms
 from segment_scorer.runner.worker import MOST_COMPLAINTS, Page
-from segment_scorer.runner.writing.atomic import save_file
 
 FILE = "ledger.json"
 
@@ -122,7 +122,7 @@ class Ledger:
 
 def write_entry(folder: Path, entry: Entry) -> None:
     """Replace the ledger in `folder`, so that whenever the machine stops there is the old one or the new one."""
-    save_file(folder / FILE, lambda path: path.write_bytes(msgspec.json.encode(entry)))
+    write_atomically(folder / FILE, msgspec.json.encode(entry))
 
 
 def read_ledger(folder: Path) -> Ledger | None:

@@ -18,9 +18,9 @@ from typing import BinaryIO, TypeAlias
 
 import msgspec
 
+from model.atomic import replace_atomically, sync, write_atomically
 from segment_scorer.runner.errors import OutputError, OutputTaken
 from segment_scorer.runner.worker import DECISIONS, LOG, REJECTED, SCORES, SEGMENT
-from segment_scorer.runner.writing.atomic import save_file, sync
 from segment_scorer.runner.writing.checkpoint import FILE as LEDGER
 from segment_scorer.runner.writing.checkpoint import Ledger, read_ledger, write_entry
 from segment_scorer.runner.writing.forms import FORMS
@@ -93,7 +93,8 @@ class Outputs:
         with explained(self._folder):
             for file in self._files.values():
                 file.flush()
-            save_file(self._staging / name, lambda path: write(self._staging / SEGMENT, path))
+            with replace_atomically(self._staging / name) as path:
+                write(self._staging / SEGMENT, path)
 
     def publish(self, ledger: Ledger, publish: Publish, *, alone: bool = False) -> None:
         """Give every file its name. From here on the folder holds this run, complete, and nothing of an earlier one.
@@ -103,7 +104,7 @@ class Outputs:
         with explained(self._folder):
             if not alone:
                 text = msgspec.json.format(msgspec.json.encode(ledger.summary), indent=2) + b"\n"
-                save_file(self._staging / SUMMARY, lambda path: path.write_bytes(text))
+                write_atomically(self._staging / SUMMARY, text)
                 self.checkpoint(ledger, now=True)
             for file in self._files.values():
                 file.close()
