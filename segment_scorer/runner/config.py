@@ -55,8 +55,8 @@ class RunConfig(msgspec.Struct, frozen=True, kw_only=True):
     """What holds for a whole run: the campaign in the events, and what the runner knows about the hook.
 
     knows_decisions  the hook reports every decision; if not, the reason counts stay null
-    knows_drops      the hook also reports drops that modes annotate and shadow do not act on
-    has_log          the function's own log is available
+    in_process       the function runs in this process: its log and the batches' accounts are known,
+                     and so are the drops that modes annotate and shadow do not act on
     writes           people are written to files; False in a rehearsal
     tables           a table of the kept people is requested, so their columns must be counted
     score_attribute  the attribute that holds the score, read if decisions are not reported; "" = none
@@ -72,8 +72,7 @@ class RunConfig(msgspec.Struct, frozen=True, kw_only=True):
     activity_id: str
     include_opted_out: bool = False
     knows_decisions: bool = False
-    knows_drops: bool = False
-    has_log: bool = False
+    in_process: bool = False
     writes: bool = True
     tables: bool = False
     metric: str = "Score"
