@@ -39,7 +39,7 @@ RUN /build/compile.sh "$(python -c 'import sysconfig; print(sysconfig.get_path("
 FROM builder AS function-dependencies
 # The architecture of the image, not of the builder: the engine sets it.
 ARG TARGETARCH
-# `function`, or `function-dynamodb`: the same with boto3, for profiles in DynamoDB (docs/external.md).
+# `function`, or `function-dynamodb`: the same with boto3, for an external store in DynamoDB (docs/external.md).
 ARG FUNCTION_SET=function
 COPY requirements/${FUNCTION_SET}.txt /build/function.txt
 RUN --mount=type=secret,id=ca-bundle,target=/run/secrets/ca-bundle,required=false \

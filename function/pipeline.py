@@ -1,6 +1,6 @@
-"""The line of rooms: event -> hosts (parse) -> profiles -> features -> scorers -> policy -> hosts (reply), each gone through once.
+"""The line of rooms: event -> hosts (parse) -> external -> features -> scorers -> policy -> hosts (reply), each gone through once.
 
-Holds the only two `try`s of the line, around profiles and around scoring; a bad endpoint is a value, not an exception. Keeps nothing
+Holds the only two `try`s of the line, around the look-up and around scoring; a bad endpoint is a value, not an exception. Keeps nothing
 between events.
 """
 
@@ -14,13 +14,13 @@ from typing import Any
 
 import numpy as np
 
-from function.errors import EventError, ProfilesError, ScorerError
+from function.errors import EventError, ExternalError, ScorerError
 from function.external.lookup import (
-    LookUp,
-    Source,
-    describe_look_up,
-    do_without_profiles,
-    look_up_profiles,
+    ExternalSource,
+    LookupResult,
+    describe_lookup,
+    do_without_external,
+    look_up_external,
 )
 from function.policy import Policy, Rules, decide
 from function.records import Batch, Decision, Endpoint, Observer, Scored, Scorer
@@ -36,7 +36,7 @@ class Pipeline:
     hosts    modules with NAME, LIMIT_SECONDS, is_event, parse_event and build_reply
     scorers  in the order of resort; label is the bundle's, for logs and replies when nobody scored
     reserve  seconds held back from every budget for the last resort and the reply
-    profiles where endpoints are enriched from; None when nothing of profiles is used
+    external where endpoints are enriched from; None when no external attribute is used
     clock    seconds that never go backwards
     """
 
@@ -48,7 +48,7 @@ class Pipeline:
     label: str
     reserve: float
     observer: Observer | None = None
-    profiles: Source | None = None
+    external: ExternalSource | None = None
     clock: Callable[[], float] = time.monotonic
 
     def answer(
@@ -95,12 +95,12 @@ class Pipeline:
                 remaining=remaining(),
                 cold=cold,
                 label=self.label,
-                profiles=describe_look_up(
+                external=describe_lookup(
                     look_up, looking_up, sum(d.external_dropped for d in decisions)
                 )
-                if self.profiles
+                if self.external
                 else {},
-                profiles_error=look_up.error,
+                external_error=look_up.error,
             )
         )
         body: dict[str, Any] = reply.body
@@ -116,27 +116,27 @@ class Pipeline:
             "or $.Items.CustomerProfiles, a list (Amazon Connect)"
         )
 
-    def _enrich(self, batch: Batch, timeout: float, rules: Rules) -> LookUp:
-        if self.profiles is None:
-            return LookUp(endpoints=batch.endpoints)
+    def _enrich(self, batch: Batch, timeout: float, rules: Rules) -> LookupResult:
+        if self.external is None:
+            return LookupResult(endpoints=batch.endpoints)
         try:
-            return look_up_profiles(batch.endpoints, self.profiles, timeout)
-        except ProfilesError as error:
-            if self._needs_profiles(rules) and rules.on_error == "raise" and rules.mode != "shadow":
+            return look_up_external(batch.endpoints, self.external, timeout)
+        except ExternalError as error:
+            if self._needs_external(rules) and rules.on_error == "raise" and rules.mode != "shadow":
                 raise
-            return do_without_profiles(batch.endpoints, error)
+            return do_without_external(batch.endpoints, error)
 
-    def _needs_profiles(self, rules: Rules) -> bool:
+    def _needs_external(self, rules: Rules) -> bool:
         return (
-            self.profiles is not None
-            and self.profiles.scored
-            and rules.on_missing_profiles == "on_error"
+            self.external is not None
+            and self.external.scored
+            and rules.on_missing_external == "on_error"
         )
 
     def _score(
-        self, matrix: Matrix, timeout: float, rules: Rules, lacking: ProfilesError | None
-    ) -> tuple[Scored | None, ScorerError | ProfilesError | None]:
-        if lacking is not None and self._needs_profiles(rules):
+        self, matrix: Matrix, timeout: float, rules: Rules, lacking: ExternalError | None
+    ) -> tuple[Scored | None, ScorerError | ExternalError | None]:
+        if lacking is not None and self._needs_external(rules):
             return None, lacking
         if not len(matrix):
             return Scored(scores=np.empty(0), label=self.label), None

@@ -52,7 +52,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     keep: Literal["at_least", "below"] = "at_least"
     decimals: int = 4
     on_error: Literal["keep", "drop", "raise"] = "keep"
-    on_missing_profiles: Literal["on_error", "score"] = "on_error"
+    on_missing_external: Literal["on_error", "score"] = "on_error"
     unreadable: Literal["keep", "drop"] = "keep"
     min_present: float = 0.0
     sparse: Literal["keep", "drop"] = "keep"
@@ -61,7 +61,9 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     metric: str = "Score"
     holdout: Holdout = Holdout()
     bands: tuple[Band, ...] = ()  # highest `at_least` first
-    external: Mapping[str, str] = {}  # attribute to write -> attribute of the person's profile
+    external: Mapping[
+        str, str
+    ] = {}  # attribute to write -> attribute of the person's external attributes
 
     def band_for(self, score: float) -> Band | None:
         """The highest band that the rounded score reaches, or None."""

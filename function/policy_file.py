@@ -246,8 +246,8 @@ KEYS: dict[str, tuple[str, Callable[[Reader, str, Any], Any]]] = {
     "keep": ("keep", lambda r, p, v: r.choice("at_least", "below")(p, v)),
     "decimals": ("decimals", Reader.decimals),
     "on_error": ("on_error", lambda r, p, v: r.choice("keep", "drop", "raise")(p, v)),
-    "on_missing_profiles": (
-        "on_missing_profiles",
+    "on_missing_external": (
+        "on_missing_external",
         lambda r, p, v: r.choice("on_error", "score")(p, v),
     ),
     "unreadable": ("unreadable", lambda r, p, v: r.choice("keep", "drop")(p, v)),

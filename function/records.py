@@ -67,7 +67,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     keep      what the rules say; stays is what the reply does, which differs in modes annotate and shadow
     reason    unreadable, holdout, no_scores, sparse or score: the first that applies
     score     rounded as the policy says; None when there is none
-    external  attributes to write that `[external]` copies from the person's profile: name -> texts
+    external  attributes to write that `[external]` copies from the person's external attributes: name -> texts
     external_dropped  how many values of the profile `[external]` could not make text of
     """
 
@@ -108,14 +108,14 @@ class Scorer(Protocol):
         ...
 
 
-class Profiles(Protocol):
-    """Looks up what is known about people elsewhere. Implementations: `profiles.sqlite` (a file), `profiles.dynamodb`."""
+class ExternalStore(Protocol):
+    """Looks up what is known about people elsewhere. Implementations: `external.sqlite` (a file), `external.dynamodb`."""
 
     def fetch(self, keys: Sequence[str], timeout: float) -> Mapping[str, Mapping[str, Any] | None]:
         """The profiles of `keys`, each given once, within `timeout` seconds: key -> attributes, plain JSON values.
 
         A key without a profile is not in the result; a profile that cannot be read is None. All of them are looked up or none:
-        raises ProfilesUnavailable, ProfilesTimeout or ProfilesRejected, and nothing else.
+        raises ExternalUnavailable, ExternalTimeout or ExternalRejected, and nothing else.
         """
         ...
 

@@ -18,7 +18,7 @@ from aws_lambda_powertools.metrics.provider.cloudwatch_emf.cloudwatch import (
     AmazonCloudWatchEMFProvider,
 )
 
-from function.errors import ProfilesError, ScorerError
+from function.errors import ExternalError, ScorerError
 from function.policy import count_outcomes
 from function.records import Batch, Reply, Scored
 from model.bins import BinCounter, read_references
@@ -31,7 +31,7 @@ SERVICE = "segment-scorer"
 UNITS = {
     "scoring_ms": "Milliseconds",
     "remaining_ms": "Milliseconds",
-    "profiles_ms": "Milliseconds",
+    "external_ms": "Milliseconds",
     "missing_share": "None",
 }
 # The messages of log lines that `segment-scorer drift` reads.
@@ -53,22 +53,22 @@ def write_json(value: Any) -> str:
 class Account(msgspec.Struct, frozen=True, kw_only=True):
     """What happened to one batch. Times in seconds; `missing` is the share of features, from 0 to 1, that readable endpoints lack.
 
-    `profiles` are the look-up's numbers, none where nothing is looked up.
+    `external` are the look-up's numbers, none where nothing is looked up.
     """
 
     batch: Batch
     reply: Reply
     mode: str
     scored: Scored | None
-    error: ScorerError | ProfilesError | None
+    error: ScorerError | ExternalError | None
     matrix: Matrix
     missing: float
     scoring: float
     remaining: float
     cold: float | None
     label: str
-    profiles: Mapping[str, float] = {}
-    profiles_error: ProfilesError | None = None
+    external: Mapping[str, float] = {}
+    external_error: ExternalError | None = None
 
 
 class Telemetry:
@@ -132,8 +132,8 @@ class Telemetry:
                     "error": describe_error(account),
                     "campaign_id": account.batch.context.campaign_id,
                     **(
-                        {"profiles_error": type(account.profiles_error).__name__}
-                        if account.profiles_error
+                        {"external_error": type(account.external_error).__name__}
+                        if account.external_error
                         else {}
                     ),
                     **facts,
@@ -173,7 +173,7 @@ def gather_facts(account: Account) -> dict[str, float | None]:
         else None,
         "missing_share": round(account.missing, 4),
         "cold_start": int(account.cold is not None),
-        **account.profiles,
+        **account.external,
     }
 
 

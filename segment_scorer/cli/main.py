@@ -52,7 +52,7 @@ VERBS: dict[str, tuple[str, str]] = {
         "segment_scorer.cli.drift",
         "compare the people in the logs with those the model learnt from",
     ),
-    "profiles": (
+    "external": (
         "segment_scorer.cli.external",
         "make a store of what is known about people elsewhere: a SQLite file, a DynamoDB table",
     ),

@@ -176,18 +176,18 @@ def command(
     name: Annotated[
         str, typer.Option(metavar="NAME", callback=read_name, help="The model's name.")
     ] = "segment-scorer",
-    profiles: Annotated[
+    external: Annotated[
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="SQLite file that `profiles build` made: what External features are read from.",
+            help="SQLite file that `external build` made: what External features are read from.",
         ),
     ] = None,
-    profiles_key: Annotated[
+    external_key: Annotated[
         str,
         typer.Option(
             metavar="KEY",
-            help="As SCORER_PROFILES_KEY: user_id, endpoint_id or a path in the endpoint.",
+            help="As SCORER_EXTERNAL_KEY: user_id, endpoint_id or a path in the endpoint.",
         ),
     ] = "user_id",
     seed: Annotated[
@@ -214,7 +214,7 @@ def command(
         against=against,
         margin=margin,
         reserve=reserve,
-        enrich=None if profiles is None else open_profiles(profiles, profiles_key),
+        enrich=None if external is None else open_external(external, external_key),
     )
     with show_progress() as report:
         result = train_bundle(order, report)
@@ -227,17 +227,17 @@ def command(
         raise typer.Exit(KEPT_BACK)
 
 
-def open_profiles(file: Path, key: str) -> Enrich:
-    """What adds the profiles of `file` to documents, as the function does."""
-    from function.external.lookup import Source, enrich_documents  # noqa: PLC0415  # only for who has profiles
-    from function.external.sqlite import SqliteProfiles  # noqa: PLC0415
-    from function.settings import read_profile_key  # noqa: PLC0415
+def open_external(file: Path, key: str) -> Enrich:
+    """What adds the external attributes of `file` to documents, as the function does."""
+    from function.external.lookup import ExternalSource, enrich_documents  # noqa: PLC0415  # only where asked for
+    from function.external.sqlite import SqliteStore  # noqa: PLC0415
+    from function.settings import read_external_key  # noqa: PLC0415
 
     try:
-        steps = read_profile_key(key)
+        steps = read_external_key(key)
     except ValueError as error:
-        raise typer.BadParameter(f"expected {error}", param_hint="--profiles-key") from error
-    source = Source(store=SqliteProfiles(file), key=steps, patience=60.0, scored=True)
+        raise typer.BadParameter(f"expected {error}", param_hint="--external-key") from error
+    source = ExternalSource(store=SqliteStore(file), key=steps, patience=60.0, scored=True)
     return lambda documents: enrich_documents(documents, source)
 
 

@@ -1,4 +1,4 @@
-"""Rows in; a SQLite file of profiles out, as `sqlite.py` reads it, and from such a file a DynamoDB table filled.
+"""Rows in; a SQLite file of external attributes out, as `sqlite.py` reads it, and from such a file a DynamoDB table filled.
 
 Writes beside and renames: a file that is being read is never touched. Never imported by the function.
 """
@@ -16,7 +16,7 @@ from typing import Any
 
 import msgspec
 
-from function.errors import ProfilesUnavailable, SettingsError
+from function.errors import ExternalUnavailable, SettingsError
 from function.external.sqlite import APPLICATION_ID, FORMAT, TABLE
 from model.errors import DataError
 from segment_scorer.external_store.sources import EVERY, Report, Row
@@ -73,10 +73,10 @@ def write_file(rows: Iterable[Row], out: Path) -> int:
 
 
 def load_table(file: Path, client: Any, table: str, partition_key: str, report: Report) -> int:
-    """Put every profile of a file that `write_file` made into a DynamoDB table; give their number.
+    """Put every person of a file that `write_file` made into a DynamoDB table; give their number.
 
     Replaces items of the same key, leaves others alone. Raises SettingsError when the table's key is another, DataError for a profile that
-    DynamoDB cannot hold, ProfilesUnavailable when it takes nothing for a minute.
+    DynamoDB cannot hold, ExternalUnavailable when it takes nothing for a minute.
     """
     description = client.describe_table(TableName=table)["Table"]
     types = {
@@ -120,7 +120,7 @@ def put_items(client: Any, table: str, items: list[dict[str, Any]]) -> None:
         if len(left) < len(wanted):
             pause, since = 0.05, time.monotonic()
         elif time.monotonic() - since > GIVE_UP:
-            raise ProfilesUnavailable(
+            raise ExternalUnavailable(
                 "--dynamodb: expected the table to take items; it has taken none for a minute"
             )
         if left:
@@ -133,7 +133,7 @@ def make_item(partition_key: str, key: str, attributes: dict[str, Any]) -> dict[
     """A profile as DynamoDB takes it."""
     if partition_key in attributes:
         raise DataError(
-            f"--partition-key: expected a name that no attribute of a profile has, {partition_key} is one's"
+            f"--partition-key: expected a name that no attribute has, {partition_key} is one's"
         )
     return {
         partition_key: {"S": key},

@@ -14,19 +14,19 @@ import pytest
 from function.bootstrap import build_handler
 from function.errors import (
     EventError,
-    ProfilesTimeout,
+    ExternalTimeout,
     ScorerError,
     ScorerRejected,
     ScorerTimeout,
     ScorerUnavailable,
 )
-from function.external.lookup import Source
+from function.external.lookup import ExternalSource
 from function.hosts import connect, pinpoint
 from function.pipeline import Pipeline
 from function.policy_file import read_policy
 from function.scorers.fallback import score_in_order
 from function.telemetry import Telemetry
-from tests.fake_external import FakeProfiles
+from tests.fake_external import FakeStore
 from tests.fakes import (
     FakeClock,
     FakeContext,
@@ -144,12 +144,12 @@ def test_reading_the_event_counts_against_the_budget() -> None:
         ]
 
 
-@pytest.mark.parametrize("error", [None, ProfilesTimeout("late")])
-def test_looking_profiles_up_counts_against_the_budget(error: ProfilesTimeout | None) -> None:
+@pytest.mark.parametrize("error", [None, ExternalTimeout("late")])
+def test_looking_profiles_up_counts_against_the_budget(error: ExternalTimeout | None) -> None:
     clock = FakeClock()
-    store = FakeProfiles(error=error, takes=2.0, clock=clock)
-    source = Source(store=store, key=(), patience=5.0, scored=False)
-    assert answer_slowly(PINPOINT, 9.0, clock, profiles=source) == [9.0 - 2.0 - 0.5]
+    store = FakeStore(error=error, takes=2.0, clock=clock)
+    source = ExternalSource(store=store, key=(), patience=5.0, scored=False)
+    assert answer_slowly(PINPOINT, 9.0, clock, external=source) == [9.0 - 2.0 - 0.5]
 
 
 def test_a_scorer_that_failed_counts_against_the_budget_of_the_next() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from segment_scorer.runner.reporting.messages import find_warnings
-from segment_scorer.runner.reporting.statistics import NO_PROFILES, NO_SCORES, RESORTED, Tally
+from segment_scorer.runner.reporting.statistics import NO_EXTERNAL, NO_SCORES, RESORTED, Tally
 from segment_scorer.runner.summary import Terms, close_books
 
 
@@ -73,11 +73,11 @@ def test_a_fallback_and_profiles_that_could_not_be_looked_up_are_told() -> None:
     failures = {
         (RESORTED, "ScorerTimeout"): 1,
         (RESORTED, "ScorerUnavailable"): 2,
-        (NO_PROFILES, "ProfilesUnavailable"): 4,
+        (NO_EXTERNAL, "ExternalUnavailable"): 4,
     }
     assert tell(failures=failures) == [
         "The first scorer failed and the fallback scored in 3 of 4 calls: ScorerUnavailable, ScorerTimeout.",
-        "Profiles could not be looked up in 4 of 4 calls: ProfilesUnavailable.",
+        "External attributes could not be looked up in 4 of 4 calls: ExternalUnavailable.",
     ]
 
 

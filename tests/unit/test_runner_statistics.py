@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from segment_scorer.runner.reporting.statistics import (
-    NO_PROFILES,
+    NO_EXTERNAL,
     NO_SCORES,
     RESORTED,
     Tally,
@@ -66,12 +66,12 @@ def test_a_time_is_known_within_12_percent(seconds: float) -> None:
         ({"error": "ScorerUnavailable", "unscored": 50}, {(NO_SCORES, "ScorerUnavailable"): 1}),
         ({"error": "ScorerTimeout", "fallback_used": 1}, {(RESORTED, "ScorerTimeout"): 1}),
         (
-            {"error": None, "profiles_error": "ProfilesTimeout"},
-            {(NO_PROFILES, "ProfilesTimeout"): 1},
+            {"error": None, "external_error": "ExternalTimeout"},
+            {(NO_EXTERNAL, "ExternalTimeout"): 1},
         ),
         (
-            {"error": "ProfilesRejected", "profiles_error": "ProfilesRejected"},
-            {(NO_SCORES, "ProfilesRejected"): 1, (NO_PROFILES, "ProfilesRejected"): 1},
+            {"error": "ExternalRejected", "external_error": "ExternalRejected"},
+            {(NO_SCORES, "ExternalRejected"): 1, (NO_EXTERNAL, "ExternalRejected"): 1},
         ),
     ],
 )

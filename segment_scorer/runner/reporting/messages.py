@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from segment_scorer.runner.reporting.statistics import NO_PROFILES, NO_SCORES, RESORTED, Tally
+from segment_scorer.runner.reporting.statistics import NO_EXTERNAL, NO_SCORES, RESORTED, Tally
 from segment_scorer.runner.summary import Summary, Terms
 
 FILTER = "filter"
@@ -27,7 +27,7 @@ def find_warnings(
         )
     for what, text in (
         (RESORTED, "The first scorer failed and the fallback scored"),
-        (NO_PROFILES, "Profiles could not be looked up"),
+        (NO_EXTERNAL, "External attributes could not be looked up"),
     ):
         if names := name_errors(tally, what):
             calls = sum(

@@ -21,7 +21,7 @@ from segment_scorer.runner.reporting.labels import ODD, label_channel, label_cou
 BUCKETS = 10_000
 HAIR = 1e-9  # what a product of two floats may lack of a whole number
 # What can go wrong in a batch that is answered all the same.
-NO_SCORES, RESORTED, NO_PROFILES = "no scores", "resorted", "no profiles"
+NO_SCORES, RESORTED, NO_EXTERNAL = "no scores", "resorted", "no external attributes"
 # Twenty buckets a factor of ten: a time is known within 12 %.
 TIMES_A_DECADE = 20
 
@@ -52,7 +52,7 @@ class Line(msgspec.Struct, frozen=True):
     feature_bins: dict[str, list[int]] | None = None
     score_bins: list[int] | None = None
     error: str | None = None
-    profiles_error: str | None = None
+    external_error: str | None = None
     fallback_used: int = 0
 
 
@@ -128,8 +128,8 @@ class Tally:
                 continue
             if line.error:
                 self.failures[RESORTED if line.fallback_used else NO_SCORES, line.error] += 1
-            if line.profiles_error:
-                self.failures[NO_PROFILES, line.profiles_error] += 1
+            if line.external_error:
+                self.failures[NO_EXTERNAL, line.external_error] += 1
             if line.feature_bins is not None:
                 self.batches += 1
                 add_bins(self.bins, {**line.feature_bins, SCORE: line.score_bins or []})
