@@ -5,11 +5,10 @@ Writes beside and renames: a file that is being read is never touched. Never imp
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import closing, suppress
+from contextlib import closing
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ import msgspec
 
 from function.errors import ExternalUnavailable, SettingsError
 from function.external.sqlite import APPLICATION_ID, FORMAT, TABLE
+from model.atomic import replace_atomically
 from model.errors import DataError
 from segment_scorer.external_store.sources import EVERY, Report, Row
 
@@ -42,7 +42,6 @@ STAGE = "loading the table"
 
 def write_file(rows: Iterable[Row], out: Path) -> int:
     """Write the rows to `out`, an older file there being replaced at the end; give their number. Raises DataError for a key seen before."""
-    fresh = out.with_name(f".{out.name}.new")
     last: list[Row] = []
 
     def encode() -> Iterator[tuple[str, str]]:
@@ -52,23 +51,19 @@ def write_file(rows: Iterable[Row], out: Path) -> int:
 
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        fresh.unlink(missing_ok=True)
-        with closing(sqlite3.connect(fresh, isolation_level=None)) as connection:
+        with (
+            replace_atomically(out) as fresh,
+            closing(sqlite3.connect(fresh, isolation_level=None)) as connection,
+        ):
             connection.executescript(BEGIN)
             count = connection.executemany("INSERT INTO profile VALUES (?, ?)", encode()).rowcount
             connection.execute("COMMIT")
-        with fresh.open("rb") as file:
-            os.fsync(file.fileno())
-        fresh.replace(out)
     except sqlite3.IntegrityError as error:
         raise DataError(
             f"{last[0].place}: expected every key once; this row's stands in an earlier row too"
         ) from error
     except (sqlite3.Error, OSError) as error:
         raise DataError(f"{out}: expected a place where a file can be written") from error
-    finally:
-        with suppress(OSError):
-            fresh.unlink()
     return max(0, count)
 
 

@@ -217,14 +217,14 @@ def test_the_holdout_is_the_same_on_every_python_version(salt: str, key: str, fi
     assert Holdout(percent=1, salt=salt).draw(person(key)) == first / 2**64
 
 
-def test_all_endpoints_of_one_user_stand_in_the_same_place() -> None:
+def test_all_endpoints_of_one_user_have_the_same_draw() -> None:
     holdout = Holdout(percent=50, salt="s")
     assert (
         holdout.draw(person("a", user="u"))
         == holdout.draw(person("b", user="u"))
         == holdout.draw(person("u"))
     )
-    assert holdout.draw(person("a")) != holdout.place(person("b"))
+    assert holdout.draw(person("a")) != holdout.draw(person("b"))
 
 
 def test_another_salt_draws_another_control_group() -> None:
@@ -237,8 +237,8 @@ def test_another_salt_draws_another_control_group() -> None:
 
 def test_an_empty_or_missing_user_id_falls_back_to_the_endpoints_own_id() -> None:
     holdout = Holdout(percent=50)
-    assert holdout.draw(person("a", user="")) == holdout.place(person("a"))
-    assert holdout.draw(Endpoint(id="a", document={"User": None})) == holdout.place(person("a"))
+    assert holdout.draw(person("a", user="")) == holdout.draw(person("a"))
+    assert holdout.draw(Endpoint(id="a", document={"User": None})) == holdout.draw(person("a"))
 
 
 def test_the_holdout_is_uniform_to_within_sampling_error_over_a_million_ids() -> None:
@@ -247,9 +247,9 @@ def test_the_holdout_is_uniform_to_within_sampling_error_over_a_million_ids() ->
     counts = np.zeros(bins, dtype=np.int64)
     held = 0
     for number in range(people):
-        place = holdout.draw(Endpoint(id=f"endpoint-{number}", document=None))
-        counts[int(place * bins)] += 1
-        held += place < 0.1
+        fraction = holdout.draw(Endpoint(id=f"endpoint-{number}", document=None))
+        counts[int(fraction * bins)] += 1
+        held += fraction < 0.1
     # Four standard deviations of a binomial, and the 1 - 1e-5 quantile of chi squared with 99 degrees of freedom.
     assert abs(held - 100_000) < 4 * (people * 0.1 * 0.9) ** 0.5
     assert ((counts - people / bins) ** 2 / (people / bins)).sum() < 170
