@@ -8,11 +8,11 @@ from typing import Annotated
 import typer
 
 from model.bundle import SHIPPED
-from model.training.assess import Question, assess_bundle
+from model.training.assess import EvaluationConfig, assess_bundle
 from model.training.phrases import say_share
 from segment_scorer.cli.figures import describe_figures, describe_join, lay_out
 from segment_scorer.cli.progress import show_progress
-from segment_scorer.cli.train import open_external, read_as_of, read_purpose
+from segment_scorer.cli.train import open_external, read_as_of, read_goal
 
 
 def command(
@@ -73,18 +73,18 @@ def command(
     ] = 0,
 ) -> None:
     """Say how good a bundle's scores are on people whose outcomes are known; best on people it was not trained on."""
-    question = Question(
+    config = EvaluationConfig(
         bundle=bundle,
         endpoints=(*endpoints, *(more or ())),
         outcomes=outcomes,
         out=out,
         as_of=read_as_of(as_of),
         seed=seed,
-        purpose=read_purpose(value, cost, None, None),
+        goal=read_goal(value, cost, None, None),
         enrich=None if external is None else open_external(external, external_key),
     )
-    with show_progress() as report:
-        assessment = assess_bundle(question, report)
+    with show_progress() as progress:
+        assessment = assess_bundle(config, progress)
     facts = assessment.facts
     rows = [
         ("bundle", f"{facts['name']}@{facts['version']}"),

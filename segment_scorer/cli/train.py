@@ -11,11 +11,11 @@ from typing import Annotated
 import typer
 
 from model.features import parse_time
-from model.training.fit import AUTO, MODELS, Recipe
+from model.training.fit import AUTO, MODELS, ModelSettings
 from model.training.gate import MARGIN
 from model.training.people import Enrich
-from model.training.threshold import Purpose
-from model.training.train import Order, Result, train_bundle
+from model.training.threshold import ThresholdGoal
+from model.training.train import TrainingConfig, TrainingResult, train_bundle
 from segment_scorer.cli.figures import describe_figures, describe_join, lay_out
 from segment_scorer.cli.progress import show_progress
 
@@ -44,9 +44,9 @@ def read_as_of(text: str | None) -> float | None:
     return reference
 
 
-def read_purpose(
+def read_goal(
     value: float | None, cost: float | None, reach: float | None, precision: float | None
-) -> Purpose:
+) -> ThresholdGoal:
     """What the threshold is for: one thing at most."""
     if (value is None) != (cost is None):
         raise typer.BadParameter(
@@ -55,7 +55,7 @@ def read_purpose(
         )
     if sum(number is not None for number in (value, reach, precision)) > 1:
         raise typer.BadParameter(
-            "expected one of them at most: the threshold has one purpose",
+            "expected one of them at most: the threshold has one goal",
             param_hint="--value, --reach, --precision",
         )
     if (value is not None and not 0 < value < math.inf) or (
@@ -64,7 +64,7 @@ def read_purpose(
         raise typer.BadParameter(
             "expected a value above 0 and a cost of 0 or more", param_hint="--value, --cost"
         )
-    return Purpose(value=value, cost=cost, reach=reach, precision=precision)
+    return ThresholdGoal(value=value, cost=cost, reach=reach, precision=precision)
 
 
 def read_model(text: str) -> str:
@@ -201,7 +201,7 @@ def command(
 
     Exit status 3: the new model is worse than the one of --against by more than the margin; nothing was written.
     """
-    order = Order(
+    config = TrainingConfig(
         endpoints=(*endpoints, *(more or ())),
         outcomes=outcomes,
         out=out,
@@ -209,15 +209,15 @@ def command(
         as_of=read_as_of(as_of),
         name=name,
         seed=seed,
-        recipe=Recipe(model=model, balanced=balanced, search=search),
-        purpose=read_purpose(value, cost, reach, precision),
+        settings=ModelSettings(model=model, balanced=balanced, search=search),
+        goal=read_goal(value, cost, reach, precision),
         against=against,
         margin=margin,
         reserve=reserve,
         enrich=None if external is None else open_external(external, external_key),
     )
-    with show_progress() as report:
-        result = train_bundle(order, report)
+    with show_progress() as progress:
+        result = train_bundle(config, progress)
     print(summarise(result))
     if result.verdict is not None and not result.verdict.passed:
         print(
@@ -241,7 +241,7 @@ def open_external(file: Path, key: str) -> Enrich:
     return lambda documents: enrich_documents(documents, source)
 
 
-def summarise(result: Result) -> str:
+def summarise(result: TrainingResult) -> str:
     """The closing lines: what was read, how good the model is on people held out, where it is."""
     facts = result.manifest
     rows = [*describe_join(facts["data"]), *describe_figures(facts)]

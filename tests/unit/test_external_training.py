@@ -9,7 +9,7 @@ import pytest
 
 from function.external.lookup import ExternalSource, enrich_documents
 from model.features import Feature, FeatureSpec
-from model.training.datasets import Answers
+from model.training.datasets import OutcomeTable
 from model.training.people import gather_people
 from segment_scorer.cli.main import main
 from tests.fake_external import FakeStore, make_store
@@ -35,10 +35,12 @@ def test_numbers_and_vocabularies_are_learnt_from_profiles_a_chunk_at_a_time(
     source = ExternalSource(store=store, key=(), patience=1.0, scored=True)
     file = tmp_path / "endpoints.jsonl"
     file.write_text("".join(json.dumps({"Id": key}) + "\n" for key in people))
-    answers = Answers(key="Id", outcomes={key: index % 2 for index, key in enumerate(people)})
+    outcome_table = OutcomeTable(
+        key="Id", outcomes={key: index % 2 for index, key in enumerate(people)}
+    )
     learnt = gather_people(
         [file],
-        answers,
+        outcome_table,
         SPEC,
         None,
         lambda *_: None,

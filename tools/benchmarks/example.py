@@ -23,8 +23,8 @@ from function.policy_file import load_policy
 from function.settings import read_settings
 from model.bundle import load_bundle
 from model.features import Matrix, build_matrix
-from model.training.fit import Choice, Recipe, make_model
-from model.training.people import draw_number, name_user
+from model.training.fit import ModelChoice, ModelSettings, make_model
+from model.training.people import hash_to_fraction, name_user
 
 ROOT = Path(__file__).parents[2]
 PLACE = ROOT / ".cache" / "benchmarks"
@@ -104,7 +104,7 @@ def read_learnt() -> list[dict[str, Any]]:
     return [
         document
         for document in read_people()
-        if draw_number(name_user(document, document["Id"])) >= reserved
+        if hash_to_fraction(name_user(document, document["Id"])) >= reserved
     ]
 
 
@@ -112,7 +112,7 @@ def read_parameters() -> dict[str, Any]:
     """The parameters of the shipped model's classifier."""
     spec = load_bundle(read_settings({}).bundle).spec
     plain = make_model(
-        Recipe(), Choice("boosting", {}), spec, len(read_learnt()), SEED
+        ModelSettings(), ModelChoice("boosting", {}), spec, len(read_learnt()), SEED
     ).get_params()
     return {
         name: value.tolist() if isinstance(value, np.ndarray) else value

@@ -37,7 +37,7 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     decisions: Mapping[str, Decision] | None = None
 
 
-class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+class HookAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """How a batch ended: a valid reply, or None after 3 attempts.
 
     problems  one entry for each attempt that failed
@@ -68,7 +68,7 @@ def ask_hook(
     event: dict[str, Any],
     sent: Collection[str],
     read_reply: ReadReply = pinpoint.read_reply,
-) -> Outcome:
+) -> HookAnswer:
     """Call the hook until an answer is valid, 3 times at most."""
     problems: list[str] = []
     seconds: list[float] = []
@@ -83,7 +83,7 @@ def ask_hook(
             except ReplyError as error:
                 problem = f"answered, but {error}"
             else:
-                return Outcome(
+                return HookAnswer(
                     reply=reply,
                     attempts=attempt,
                     problems=problems,
@@ -91,7 +91,7 @@ def ask_hook(
                     seconds=seconds,
                 )
         problems.append(problem)
-    return Outcome(reply=None, attempts=ATTEMPTS, problems=problems, seconds=seconds)
+    return HookAnswer(reply=None, attempts=ATTEMPTS, problems=problems, seconds=seconds)
 
 
 def find_error(reply: object) -> str | None:
