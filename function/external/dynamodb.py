@@ -187,16 +187,16 @@ def translate_error(error: ClientError | BotoCoreError) -> ExternalError:
     """Return the error for a temporary failure. Raises ExternalRejected for any other."""
     if isinstance(error, ClientError):
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        code = error.response.get("Error", {}).get("Code")
+        code = str(error.response.get("Error", {}).get("Code"))
+        found = code if code.isalnum() else f"status {status}"  # never text from an unknown server
         if status < 500 and code not in RETRYABLE:
             raise ExternalRejected(
                 "external store: expected DynamoDB to accept the look-up, "
-                f"found {code or 'a refusal'}; check table, partition key and permission"
+                f"found {found}; check table, partition key and permission"
             ) from error
         return chain(
             ExternalUnavailable(
-                "external store: expected DynamoDB to have room for the look-up, "
-                f"found {code or f'status {status}'}"
+                f"external store: expected DynamoDB to have room for the look-up, found {found}"
             ),
             error,
         )

@@ -20,12 +20,11 @@ from function.errors import ExternalUnavailable, SettingsError
 # table's name is older than this project's word "external". Another name would be another format.
 APPLICATION_ID = 0x53535052
 FORMAT = 1
-TABLE = "profile"
 COLUMNS = ["key", "attributes"]
 CREATE_TABLE = (
-    f"CREATE TABLE {TABLE} (key TEXT NOT NULL PRIMARY KEY, attributes TEXT NOT NULL) WITHOUT ROWID"
+    "CREATE TABLE profile (key TEXT NOT NULL PRIMARY KEY, attributes TEXT NOT NULL) WITHOUT ROWID"
 )
-SELECT = f"SELECT key, attributes FROM {TABLE}"
+SELECT = "SELECT key, attributes FROM profile"
 MOST_KEYS = 500  # in one statement; SQLite before 3.32 takes 999
 MAGIC = b"SQLite format 3\0"
 HEADER_BYTES = 100
@@ -45,7 +44,7 @@ class SqliteStore:
         self._decoder = msgspec.json.Decoder(dict[str, Any])
         try:
             self._connection = open_file(path)
-            columns = [row[1] for row in self._connection.execute(f"PRAGMA table_info({TABLE})")]
+            columns = [row[1] for row in self._connection.execute("PRAGMA table_info(profile)")]
             self._connection.execute(f"{SELECT} LIMIT 1").fetchone()
         except sqlite3.Error as error:
             raise SettingsError(
@@ -54,7 +53,7 @@ class SqliteStore:
             ) from error
         if columns != COLUMNS:
             raise SettingsError(
-                f"{path}: expected a table `{TABLE}` with the columns {', '.join(COLUMNS)}, "
+                f"{path}: expected a table `profile` with the columns {', '.join(COLUMNS)}, "
                 f"found {len(columns)} columns; {REBUILD}"
             )
 

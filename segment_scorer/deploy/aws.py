@@ -79,26 +79,28 @@ CODES: dict[str, str] = {
 MISSING = {"ResourceNotFoundException", "NotFoundException", "RepositoryNotFoundException"}
 
 
-def open_client(service: str, *, region: str | None, endpoint_url: str | None) -> Any:
-    """Open a boto3 client that tries a throttled call up to five times. `endpoint_url` serves compatible services.
+def open_client(
+    service: str, *, region: str | None, endpoint_url: str | None, attempts: int = 5
+) -> Any:
+    """Open a boto3 client that tries a throttled call up to `attempts` times.
 
-    Raises DeployError when boto3 is not installed, or when no region or an impossible one is set.
+    `endpoint_url` is the address of a compatible service. Raises DeployError when boto3 is not
+    installed, or when no region or an impossible one is set.
     """
     try:
-        import botocore  # noqa: F401, PLC0415  # an extra
+        with translated(f"open a client for {service}"):
+            return aws.open_client(
+                service,
+                region=region,
+                endpoint_url=endpoint_url,
+                connect_timeout=10,
+                read_timeout=30,
+                retries={"mode": "standard", "max_attempts": attempts},
+            )
     except ImportError as error:
         raise DeployError(
             "expected boto3, of the extra `aws`: pip install '.[aws]' in a clone of the project"
         ) from error
-    with translated(f"open a client for {service}"):
-        return aws.open_client(
-            service,
-            region=region,
-            endpoint_url=endpoint_url,
-            connect_timeout=10,
-            read_timeout=30,
-            retries={"mode": "standard", "max_attempts": 5},
-        )
 
 
 @contextmanager

@@ -106,12 +106,6 @@ def read_answer(answer: dict[str, Any]) -> Attempt:
 
 def connect_lambda(name: str, limit: float) -> LambdaHook:
     """The hook at AWS's own settings (credentials, region). Raises OptionError when there is no name, no boto3 or no region."""
-    try:
-        from botocore.exceptions import BotoCoreError  # noqa: PLC0415  # slow to import
-    except ImportError as error:
-        raise OptionError(
-            "--hook: expected boto3 for lambda:NAME; the extra `aws` has it"
-        ) from error
     if not name:
         raise OptionError(
             "--hook: expected lambda:NAME, with the function's name, name:alias or ARN"
@@ -119,6 +113,8 @@ def connect_lambda(name: str, limit: float) -> LambdaHook:
     # One attempt a call: a timeout repeated in here would run the function again behind the host's rules. What is left of "adaptive" is
     # its pacing: the client slows all its threads down when Lambda throttles.
     try:
+        from botocore.exceptions import BotoCoreError  # noqa: PLC0415  # slow to import
+
         client = open_client(
             "lambda",
             connect_timeout=5,
@@ -127,6 +123,10 @@ def connect_lambda(name: str, limit: float) -> LambdaHook:
             retries={"mode": "adaptive", "total_max_attempts": 1},
         )
         return LambdaHook(client, name)
+    except ImportError as error:
+        raise OptionError(
+            "--hook: expected boto3 for lambda:NAME; the extra `aws` has it"
+        ) from error
     except (BotoCoreError, ValueError) as error:  # ValueError: an AWS_ENDPOINT_URL that is none
         raise OptionError(
             f"--hook: expected AWS's settings for lambda:NAME, such as AWS_REGION, to be there and usable ({type(error).__name__})"
