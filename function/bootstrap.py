@@ -10,11 +10,11 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TextIO, TypeAlias
+from typing import Any, TextIO
 
 from function.errors import SettingsError
 from function.external.lookup import GROUP, ExternalSource
-from function.hosts import connect, pinpoint
+from function.hosts import HOSTS
 from function.pipeline import Pipeline
 from function.policy import Policy
 from function.policy_file import load_policy
@@ -23,9 +23,33 @@ from function.settings import Settings, read_settings
 from function.telemetry import Telemetry
 from model.bundle import Bundle, load_bundle
 
-Handler: TypeAlias = Callable[[Any, Any], dict[str, Any]]
-# Lambda's init phase ends after 10 s; what takes longer is done again inside the first invocation and its own time.
+# Lambda's init phase ends after 10 s. Lambda repeats a longer one inside the first invocation.
 LONGEST_INIT = 10.0
+
+
+class Handler:
+    """What Lambda calls: `handler(event, context) -> reply`. Built by `build_handler`."""
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        bundle: Bundle,
+        policy: Policy,
+        pipeline: Pipeline,
+        cold_start: float,
+    ) -> None:
+        """`cold_start`: seconds that the host of the first event has already waited."""
+        self.settings = settings
+        self.bundle = bundle
+        self.policy = policy
+        self._pipeline = pipeline
+        self._cold_start: float | None = cold_start
+
+    def __call__(self, event: Any, context: Any) -> dict[str, Any]:
+        """Answer one hook event. See `Pipeline.answer` for what it raises."""
+        cold, self._cold_start = self._cold_start, None
+        return self._pipeline.answer(event, watch_remaining(context), cold)
 
 
 def build_handler(
@@ -37,21 +61,22 @@ def build_handler(
     stream: TextIO | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> Handler:
-    """Build `handle(event, context) -> reply`.
+    """Build the handler: read the settings, load bundle and policy, import the chosen scorer.
 
     environ   `SCORER_*` settings and Lambda's own variables
     scorer    asked instead of the configured ones (tests)
     external  asked instead of the configured store (tests)
-    observer  called with each batch and its decisions (the runner)
-    stream    where log lines and metrics go; default stdout, which is what CloudWatch reads
+    observer  called with the account of each batch (the runner)
+    stream    where log lines and metrics go; default stdout, which CloudWatch reads
     clock     seconds that never go backwards (tests)
+    Raises SettingsError or BundleError.
     """
     settings = read_settings(environ)
     bundle = load_bundle(settings.bundle)
     policy = load_policy(settings.policy, threshold=bundle.threshold, quantiles=bundle.quantiles)
     telemetry = Telemetry(bundle=bundle, stream=stream or sys.stdout, level=settings.log_level)
     pipeline = Pipeline(
-        hosts=(pinpoint, connect),
+        hosts=tuple(HOSTS.values()),
         spec=bundle.spec,
         scorers=choose_scorers(settings, bundle) if scorer is None else (scorer,),
         policy=policy,
@@ -62,20 +87,19 @@ def build_handler(
         external=choose_external(settings, bundle, policy, external),
         clock=clock,
     )
-    idle = (
-        "SCORER_EXTERNAL is set, but neither the model nor the policy reads External attributes",
+    warnings = list(policy.warnings)
+    if settings.external and pipeline.external is None:
+        warnings.append(
+            "SCORER_EXTERNAL is set, but neither the model nor the policy reads External attributes"
+        )
+    telemetry.introduce(warnings)
+    return Handler(
+        settings=settings,
+        bundle=bundle,
+        policy=policy,
+        pipeline=pipeline,
+        cold_start=measure_cold_start(environ),
     )
-    telemetry.introduce(
-        (*policy.warnings, *(idle if settings.external and pipeline.external is None else ()))
-    )
-    cold_starts = [measure_cold_start(environ)]  # popped by the first invocation
-
-    def handle(event: Any, context: Any) -> dict[str, Any]:
-        """Answer one hook event. See `Pipeline.answer` for what it raises."""
-        cold = cold_starts.pop() if cold_starts else None
-        return pipeline.answer(event, watch_remaining(context), cold)
-
-    return handle
 
 
 def choose_scorers(settings: Settings, bundle: Bundle) -> Sequence[Scorer]:

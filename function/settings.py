@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from function.errors import SettingsError
+from function.renamed import explain_rename
 from model.bundle import SHIPPED
 from model.document import is_encodable
 from model.features import Feature, find_feature_problems
@@ -57,7 +58,7 @@ class Settings:
 def read_settings(environ: Mapping[str, str]) -> Settings:
     """Read every `SCORER_*` variable. Raises SettingsError for an unknown name or a value outside its range, all problems at once."""
     problems = [
-        f"{name}: unknown setting"
+        explain_rename("setting", name) or f"{name}: unknown setting"
         for name in environ
         if name.startswith(PREFIX) and name not in READERS
     ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from enum import Enum
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated
@@ -12,14 +11,7 @@ import typer
 from segment_scorer.cli.progress import show_progress
 
 
-class Action(Enum):
-    """What can be done with an external store."""
-
-    BUILD = "build"
-
-
-def command(
-    action: Annotated[Action, typer.Argument(help="build: make an external store.")],  # noqa: ARG001  # there is one so far
+def build(
     files: Annotated[
         list[Path],
         typer.Argument(metavar="FILE...", help="Profiles: .csv, .jsonl (both also .gz), .parquet."),
@@ -76,3 +68,6 @@ def command(
             )
     where = [str(out)] * (out is not None) + [f"the table {dynamodb}"] * (dynamodb is not None)
     print(f"{count:,} people in {' and in '.join(where)}")
+
+
+COMMANDS = {"build": build}

@@ -256,7 +256,7 @@ def test_the_command_builds_a_store_and_says_so(
 
 COMMANDS: dict[str, tuple[list[str], int, str]] = {
     "no store": (["build", "p.csv"], 2, "expected a store: --out FILE, --dynamodb TABLE, or both"),
-    "another action": (["drop", "p.csv", "--out", "x"], 2, "'drop' is not"),
+    "another action": (["drop", "p.csv", "--out", "x"], 2, "No such command 'drop'"),
     "no file": (
         ["build", "p.csv", "--out", "x"],
         1,
