@@ -48,7 +48,7 @@ STARTS = {
             "segment_scorer.cli.main",
             "segment_scorer.cli.serve",
             "segment_scorer.service.server",
-            "segment_scorer.service.tls",
+            "protos.tls",
         ),
         ("segment_scorer.service.probe",),
     ],
