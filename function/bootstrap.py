@@ -10,48 +10,73 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TextIO, TypeAlias
+from typing import Any, TextIO
 
 from function.errors import SettingsError
-from function.external.lookup import GROUP, Source
-from function.hosts import connect, pinpoint
+from function.external.lookup import GROUP, ExternalSource
+from function.hosts import HOSTS
 from function.pipeline import Pipeline
 from function.policy import Policy
 from function.policy_file import load_policy
-from function.records import Observer, Profiles, Scorer
+from function.records import ExternalStore, Observer, Scorer
 from function.settings import Settings, read_settings
 from function.telemetry import Telemetry
 from model.bundle import Bundle, load_bundle
 
-Handler: TypeAlias = Callable[[Any, Any], dict[str, Any]]
-# Lambda's init phase ends after 10 s; what takes longer is done again inside the first invocation and its own time.
+# Lambda's init phase ends after 10 s. Lambda repeats a longer one inside the first invocation.
 LONGEST_INIT = 10.0
+
+
+class Handler:
+    """What Lambda calls: `handler(event, context) -> reply`. Built by `build_handler`."""
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        bundle: Bundle,
+        policy: Policy,
+        pipeline: Pipeline,
+        cold_start: float,
+    ) -> None:
+        """`cold_start`: seconds that the host of the first event has already waited."""
+        self.settings = settings
+        self.bundle = bundle
+        self.policy = policy
+        self._pipeline = pipeline
+        self._cold_start: float | None = cold_start
+
+    def __call__(self, event: Any, context: Any) -> dict[str, Any]:
+        """Answer one hook event. See `Pipeline.answer` for what it raises."""
+        cold, self._cold_start = self._cold_start, None
+        return self._pipeline.answer(event, watch_remaining(context), cold)
 
 
 def build_handler(
     environ: Mapping[str, str],
     *,
     scorer: Scorer | None = None,
-    profiles: Profiles | None = None,
+    external: ExternalStore | None = None,
     observer: Observer | None = None,
     stream: TextIO | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> Handler:
-    """Build `handle(event, context) -> reply`.
+    """Build the handler: read the settings, load bundle and policy, import the chosen scorer.
 
     environ   `SCORER_*` settings and Lambda's own variables
     scorer    asked instead of the configured ones (tests)
-    profiles  asked instead of the configured store (tests)
-    observer  called with each batch and its decisions (the runner)
-    stream    where log lines and metrics go; default stdout, which is what CloudWatch reads
+    external  asked instead of the configured store (tests)
+    observer  called with the account of each batch (the runner)
+    stream    where log lines and metrics go; default stdout, which CloudWatch reads
     clock     seconds that never go backwards (tests)
+    Raises SettingsError or BundleError.
     """
     settings = read_settings(environ)
     bundle = load_bundle(settings.bundle)
     policy = load_policy(settings.policy, threshold=bundle.threshold, quantiles=bundle.quantiles)
     telemetry = Telemetry(bundle=bundle, stream=stream or sys.stdout, level=settings.log_level)
     pipeline = Pipeline(
-        hosts=(pinpoint, connect),
+        hosts=tuple(HOSTS.values()),
         spec=bundle.spec,
         scorers=choose_scorers(settings, bundle) if scorer is None else (scorer,),
         policy=policy,
@@ -59,23 +84,22 @@ def build_handler(
         label=bundle.label,
         reserve=settings.reserve,
         observer=observer,
-        profiles=choose_profiles(settings, bundle, policy, profiles),
+        external=choose_external(settings, bundle, policy, external),
         clock=clock,
     )
-    idle = (
-        "SCORER_PROFILES is set, but neither the model nor the policy reads External attributes",
+    warnings = list(policy.warnings)
+    if settings.external and pipeline.external is None:
+        warnings.append(
+            "SCORER_EXTERNAL is set, but neither the model nor the policy reads External attributes"
+        )
+    telemetry.introduce(warnings)
+    return Handler(
+        settings=settings,
+        bundle=bundle,
+        policy=policy,
+        pipeline=pipeline,
+        cold_start=measure_cold_start(environ),
     )
-    telemetry.introduce(
-        (*policy.warnings, *(idle if settings.profiles and pipeline.profiles is None else ()))
-    )
-    cold_starts = [measure_cold_start(environ)]  # popped by the first invocation
-
-    def handle(event: Any, context: Any) -> dict[str, Any]:
-        """Answer one hook event. See `Pipeline.answer` for what it raises."""
-        cold = cold_starts.pop() if cold_starts else None
-        return pipeline.answer(event, watch_remaining(context), cold)
-
-    return handle
 
 
 def choose_scorers(settings: Settings, bundle: Bundle) -> Sequence[Scorer]:
@@ -121,10 +145,10 @@ def connect_scorer(settings: Settings, bundle: Bundle) -> Scorer:
     )
 
 
-def choose_profiles(
-    settings: Settings, bundle: Bundle, policy: Policy, given: Profiles | None = None
-) -> Source | None:
-    """Where profiles come from, the store imported only when chosen; None when neither the model nor the policy reads any.
+def choose_external(
+    settings: Settings, bundle: Bundle, policy: Policy, given: ExternalStore | None = None
+) -> ExternalSource | None:
+    """Where external attributes come from, the store imported only when chosen; None when neither the model nor the policy reads one.
 
     Raises SettingsError when one does and no store is set: without it every such feature would be missing for everybody.
     """
@@ -132,34 +156,34 @@ def choose_profiles(
     wanted = list(dict.fromkeys((*scored, *policy.external)))
     if not wanted:
         return None
-    store = given or open_profiles(settings, wanted)
-    return Source(
+    store = given or open_external(settings, wanted)
+    return ExternalSource(
         store=store,
-        key=settings.profiles_key,
-        patience=settings.profiles_patience,
+        key=settings.external_key,
+        patience=settings.external_patience,
         scored=bool(scored),
     )
 
 
-def open_profiles(settings: Settings, wanted: Sequence[str]) -> Profiles:
-    """The store that `SCORER_PROFILES` names, for the attributes `wanted`."""
-    kind, _, where = settings.profiles.partition(":")
+def open_external(settings: Settings, wanted: Sequence[str]) -> ExternalStore:
+    """The store that `SCORER_EXTERNAL` names, for the attributes `wanted`."""
+    kind, _, where = settings.external.partition(":")
     if kind == "sqlite":
-        from function.external.sqlite import SqliteProfiles  # noqa: PLC0415  # only the chosen store is loaded
+        from function.external.sqlite import SqliteStore  # noqa: PLC0415  # only the chosen store is loaded
 
-        return SqliteProfiles(Path(where))
+        return SqliteStore(Path(where))
     if kind == "dynamodb":
         try:
-            from function.external.dynamodb import DynamoProfiles  # noqa: PLC0415  # costs what importing boto3 costs
+            from function.external.dynamodb import DynamoStore  # noqa: PLC0415  # costs what importing boto3 costs
         except ModuleNotFoundError as error:
             raise SettingsError(
-                "SCORER_PROFILES: dynamodb needs boto3 (the extra `aws`), which is not installed"
+                "SCORER_EXTERNAL: dynamodb needs boto3 (the extra `aws`), which is not installed"
             ) from error
-        return DynamoProfiles(
-            where, settings.profiles_partition_key, wanted, settings.profiles_patience
+        return DynamoStore(
+            where, settings.external_partition_key, wanted, settings.external_patience
         )
     raise SettingsError(
-        "SCORER_PROFILES: expected a store, sqlite:PATH or dynamodb:TABLE; the model or the policy reads External attributes"
+        "SCORER_EXTERNAL: expected a store, sqlite:PATH or dynamodb:TABLE; the model or the policy reads External attributes"
     )
 
 

@@ -5,10 +5,10 @@
     ├── SettingsError           whoever deploys: environment, policy file
     ├── EventError              whoever calls: the event is no hook event at all
     ├── ReplyError              whoever wrote the hook: its answer is not what the host accepts (seen by the runner)
-    ├── ProfilesError           nobody yet: the pipeline turns it into the policy's `on_missing_profiles`
-    │   ├── ProfilesUnavailable the store cannot be reached, refuses work, or gives what is no answer
-    │   ├── ProfilesTimeout     no complete answer within the time budget
-    │   └── ProfilesRejected    the store refuses what was asked: retrying will not help
+    ├── ExternalError           nobody yet: the pipeline turns it into the policy's `on_missing_external`
+    │   ├── ExternalUnavailable the store cannot be reached, refuses work, or gives what is no answer
+    │   ├── ExternalTimeout     no complete answer within the time budget
+    │   └── ExternalRejected    the store refuses what was asked: retrying will not help
     └── ScorerError             nobody yet: the pipeline turns it into the policy's `on_error`
         ├── ScorerUnavailable   the scoring service cannot be reached, or refuses work
         ├── ScorerTimeout       no answer within the time budget
@@ -22,10 +22,10 @@ from model.errors import BundleError, SegmentScorerError
 __all__ = [
     "BundleError",
     "EventError",
-    "ProfilesError",
-    "ProfilesRejected",
-    "ProfilesTimeout",
-    "ProfilesUnavailable",
+    "ExternalError",
+    "ExternalRejected",
+    "ExternalTimeout",
+    "ExternalUnavailable",
     "ReplyError",
     "ScorerError",
     "ScorerRejected",
@@ -48,20 +48,20 @@ class ReplyError(SegmentScorerError):
     """A hook's answer is not what its host accepts."""
 
 
-class ProfilesError(SegmentScorerError):
+class ExternalError(SegmentScorerError):
     """A batch has no profiles."""
 
 
-class ProfilesUnavailable(ProfilesError):
-    """The store of profiles cannot be reached, refuses work for now, or gives what is no answer."""
+class ExternalUnavailable(ExternalError):
+    """The external store cannot be reached, refuses work for now, or gives what is no answer."""
 
 
-class ProfilesTimeout(ProfilesError):
-    """No complete answer of the store of profiles within the time budget."""
+class ExternalTimeout(ExternalError):
+    """No complete answer of the external store within the time budget."""
 
 
-class ProfilesRejected(ProfilesError):
-    """The store of profiles refuses what was asked: no such table, no permission, another key. The same look-up will fail again."""
+class ExternalRejected(ExternalError):
+    """The external store refuses what was asked: no such table, no permission, another key. The same look-up will fail again."""
 
 
 class ScorerError(SegmentScorerError):

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from function.errors import SettingsError
+from function.renamed import explain_rename
 from model.bundle import SHIPPED
 from model.document import is_encodable
 from model.features import Feature, find_feature_problems
@@ -48,16 +49,16 @@ class Settings:
     call_cap: float
     idle: float
     breaker: float
-    profiles: str  # "", sqlite:PATH or dynamodb:TABLE
-    profiles_key: tuple[str, ...]  # steps through the endpoint document; none: the endpoint's id
-    profiles_partition_key: str
-    profiles_patience: float  # seconds
+    external: str  # "", sqlite:PATH or dynamodb:TABLE
+    external_key: tuple[str, ...]  # steps through the endpoint document; none: the endpoint's id
+    external_partition_key: str
+    external_patience: float  # seconds
 
 
 def read_settings(environ: Mapping[str, str]) -> Settings:
     """Read every `SCORER_*` variable. Raises SettingsError for an unknown name or a value outside its range, all problems at once."""
     problems = [
-        f"{name}: unknown setting"
+        explain_rename("setting", name) or f"{name}: unknown setting"
         for name in environ
         if name.startswith(PREFIX) and name not in READERS
     ]
@@ -107,7 +108,7 @@ def _target(text: str) -> str:
     return text
 
 
-def _profiles(text: str) -> str:
+def _external(text: str) -> str:
     kind, _, where = text.partition(":")
     if (
         text
@@ -118,8 +119,8 @@ def _profiles(text: str) -> str:
     return text
 
 
-def read_profile_key(text: str) -> tuple[str, ...]:
-    """The steps through an endpoint document to the key of a person's profile; none for the endpoint's own id. Raises ValueError."""
+def read_external_key(text: str) -> tuple[str, ...]:
+    """The steps through an endpoint document to the key of a person's external attributes; none for the endpoint's own id. Raises ValueError."""
     path = {"user_id": "User.UserId", "endpoint_id": ""}.get(text, text)
     if path == text and (
         text.startswith("External.")
@@ -198,8 +199,8 @@ READERS: dict[str, tuple[str, str, Callable[[str], Any]]] = {
     "SCORER_CALL_MS": ("call_cap", "2000", _milliseconds(1, 30_000)),
     "SCORER_IDLE_MS": ("idle", "240000", _milliseconds(1_000, 3_600_000)),
     "SCORER_BREAKER_MS": ("breaker", "10000", _milliseconds(0, 3_600_000)),
-    "SCORER_PROFILES": ("profiles", "", _profiles),
-    "SCORER_PROFILES_KEY": ("profiles_key", "user_id", read_profile_key),
-    "SCORER_PROFILES_PARTITION_KEY": ("profiles_partition_key", "id", _named),
-    "SCORER_PROFILES_TIMEOUT_MS": ("profiles_patience", "2000", _milliseconds(10, 10_000)),
+    "SCORER_EXTERNAL": ("external", "", _external),
+    "SCORER_EXTERNAL_KEY": ("external_key", "user_id", read_external_key),
+    "SCORER_EXTERNAL_PARTITION_KEY": ("external_partition_key", "id", _named),
+    "SCORER_EXTERNAL_TIMEOUT_MS": ("external_patience", "2000", _milliseconds(10, 10_000)),
 }

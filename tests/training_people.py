@@ -87,7 +87,7 @@ def write(path: Path, content: str | bytes) -> Path:
 
 
 def stay_silent(stage: str, done: int, total: int) -> None:
-    """Report no progress."""
+    """Progress no progress."""
 
 
 def make_scored(

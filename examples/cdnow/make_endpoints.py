@@ -16,6 +16,8 @@ from itertools import groupby, pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from model.atomic import write_atomically
+
 HERE = Path(__file__).resolve().parent
 AS_OF = date(1997, 9, 30)
 UNTIL = date(1998, 6, 30)
@@ -105,16 +107,6 @@ def make_people(purchases: Iterable[Purchase]) -> list[tuple[dict[str, Any], int
     return people
 
 
-def replace_file(path: Path, content: bytes) -> None:
-    """Write `content` beside `path`, then rename it into place."""
-    fresh = path.with_name(f".{path.name}.new")
-    try:
-        fresh.write_bytes(content)
-        fresh.replace(path)
-    finally:
-        fresh.unlink(missing_ok=True)
-
-
 def compress(text: str) -> bytes:
     """`text` as gzip, without a name or a time in it."""
     buffer = io.BytesIO()
@@ -129,8 +121,8 @@ def write_example(out: Path, transactions: Path = HERE / "transactions.csv.gz") 
     out.mkdir(parents=True, exist_ok=True)
     lines = "".join(json.dumps(endpoint, separators=(",", ":")) + "\n" for endpoint, _ in people)
     rows = "".join(f"{endpoint['Id']},{outcome}\n" for endpoint, outcome in people)
-    replace_file(out / "endpoints.jsonl.gz", compress(lines))
-    replace_file(out / "outcomes.csv", f"Id,outcome\n{rows}".encode())
+    write_atomically(out / "endpoints.jsonl.gz", compress(lines))
+    write_atomically(out / "outcomes.csv", f"Id,outcome\n{rows}".encode())
     return len(people)
 
 

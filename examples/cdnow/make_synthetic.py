@@ -18,6 +18,8 @@ from make_endpoints import AS_OF, HERE, make_people, read_purchases
 from rich.console import Console
 from rich.progress import track
 
+from model.atomic import replace_atomically
+
 CHANNELS = ("EMAIL", "EMAIL", "EMAIL", "EMAIL", "EMAIL", "SMS", "SMS", "GCM", "APNS", "VOICE")
 COUNTRIES = ("US", "US", "US", "US", "CA", "GB", "DE", "FR", "JP", "AU")
 # Shares of a real list that a run has to get right: who opted out, and who shares a user with the endpoint before.
@@ -64,15 +66,10 @@ def main() -> None:
     lines = make_lines(options.count, options.seed, metrics)
     open_: Callable[..., Any] = gzip.open if options.out.suffix == ".gz" else open
     settings = {"compresslevel": 1} if options.out.suffix == ".gz" else {}
-    fresh = options.out.with_name(f".{options.out.name}.new")
     blocks = range(0, options.count, LINES_AT_A_TIME)
-    try:
-        with open_(fresh, "wb", **settings) as file:
-            for _ in track(blocks, "making people", console=Console(stderr=True), transient=True):
-                file.write("".join(islice(lines, LINES_AT_A_TIME)).encode())
-        fresh.replace(options.out)
-    finally:
-        fresh.unlink(missing_ok=True)
+    with replace_atomically(options.out) as fresh, open_(fresh, "wb", **settings) as file:
+        for _ in track(blocks, "making people", console=Console(stderr=True), transient=True):
+            file.write("".join(islice(lines, LINES_AT_A_TIME)).encode())
     print(f"{options.count:,} synthetic endpoints written to {options.out}")
 
 

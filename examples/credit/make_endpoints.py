@@ -12,7 +12,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from examples.cdnow.make_endpoints import compress, replace_file
+from examples.cdnow.make_endpoints import compress
+from model.atomic import write_atomically
 
 HERE = Path(__file__).resolve().parent
 INVENTED = ["Id", "ChannelType", "Address", "EndpointStatus", "OptOut"]
@@ -48,8 +49,8 @@ def write_example(out: Path) -> int:
     out.mkdir(parents=True, exist_ok=True)
     lines = "".join(json.dumps(endpoint, separators=(",", ":")) + "\n" for endpoint, _ in people)
     rows = "".join(f"{endpoint['Id']},{outcome}\n" for endpoint, outcome in people)
-    replace_file(out / "endpoints.jsonl.gz", compress(lines))
-    replace_file(out / "outcomes.csv", f"Id,outcome\n{rows}".encode())
+    write_atomically(out / "endpoints.jsonl.gz", compress(lines))
+    write_atomically(out / "outcomes.csv", f"Id,outcome\n{rows}".encode())
     return len(people)
 
 

@@ -25,10 +25,10 @@ from botocore.exceptions import ReadTimeoutError as ReadTimedOut
 from botocore.parsers import ResponseParserError
 
 from function.errors import (
-    ProfilesError,
-    ProfilesRejected,
-    ProfilesTimeout,
-    ProfilesUnavailable,
+    ExternalError,
+    ExternalRejected,
+    ExternalTimeout,
+    ExternalUnavailable,
     SettingsError,
 )
 
@@ -52,21 +52,21 @@ PASSING = frozenset(
 )
 
 
-class LookUp:
+class PendingLookup:
     """One look-up: when its time is over, and why its latest attempt gave nothing (None: it gave some, or there was none)."""
 
     def __init__(self, timeout: float) -> None:
         self.deadline = time.monotonic() + timeout
-        self.error: ProfilesError | None = None
+        self.error: ExternalError | None = None
 
     def give_up(self) -> NoReturn:
         """Say what stood in the way; that an attempt was still under way when time was over says less than why the one before failed."""
-        raise self.error or ProfilesTimeout(
-            "profiles: expected DynamoDB to process every key within the time budget"
+        raise self.error or ExternalTimeout(
+            "external store: expected DynamoDB to process every key within the time budget"
         )
 
 
-class DynamoProfiles:
+class DynamoStore:
     """Looks profiles up in one table."""
 
     def __init__(
@@ -91,22 +91,22 @@ class DynamoProfiles:
             self._client = boto3.session.Session().client("dynamodb", config=make_config(patience))
         except (BotoCoreError, ValueError) as error:
             raise SettingsError(
-                "SCORER_PROFILES: expected a region for DynamoDB (AWS_DEFAULT_REGION) and a readable AWS configuration"
+                "SCORER_EXTERNAL: expected a region for DynamoDB (AWS_DEFAULT_REGION) and a readable AWS configuration"
             ) from error
-        self._threads = ThreadPoolExecutor(MOST_CALLS, thread_name_prefix="profiles")
+        self._threads = ThreadPoolExecutor(MOST_CALLS, thread_name_prefix="external")
 
     def fetch(self, keys: Sequence[str], timeout: float) -> dict[str, Mapping[str, Any] | None]:
-        """See `records.Profiles`."""
-        look_up = LookUp(timeout)
-        call = self._threads.submit(self._fetch_all, keys, look_up)
+        """See `records.ExternalStore`."""
+        pending = PendingLookup(timeout)
+        call = self._threads.submit(self._fetch_all, keys, pending)
         try:
             return call.result(max(0.0, timeout))
         except WaitedTooLong:
             call.cancel()
-            look_up.give_up()
+            pending.give_up()
 
     def _fetch_all(
-        self, keys: Sequence[str], look_up: LookUp
+        self, keys: Sequence[str], pending: PendingLookup
     ) -> dict[str, Mapping[str, Any] | None]:
         found: dict[str, Mapping[str, Any] | None] = {}
         possible = [
@@ -117,18 +117,18 @@ class DynamoProfiles:
         for start in range(0, len(possible), MOST_KEYS):
             wanted = possible[start : start + MOST_KEYS]
             for pause in pauses():
-                some, wanted, look_up.error = self._ask(wanted)
+                some, wanted, pending.error = self._ask(wanted)
                 found |= some
                 if not wanted:
                     break
-                if time.monotonic() + pause >= look_up.deadline:
-                    look_up.give_up()
+                if time.monotonic() + pause >= pending.deadline:
+                    pending.give_up()
                 time.sleep(pause)
         return found
 
     def _ask(
         self, wanted: list[Any]
-    ) -> tuple[dict[str, dict[str, Any]], list[Any], ProfilesError | None]:
+    ) -> tuple[dict[str, dict[str, Any]], list[Any], ExternalError | None]:
         """One call: the profiles it gave, the keys that are still wanted, and why none came. Raises what will not pass."""
         try:
             answer = self._client.batch_get_item(
@@ -151,7 +151,9 @@ class DynamoProfiles:
                 {},
                 wanted,
                 chain(
-                    ProfilesUnavailable("profiles: expected an answer of DynamoDB's BatchGetItem"),
+                    ExternalUnavailable(
+                        "external store: expected an answer of DynamoDB's BatchGetItem"
+                    ),
                     error,
                 ),
             )
@@ -207,30 +209,33 @@ def pauses() -> Iterator[float]:
         pause = min(pause * 2, LONGEST_PAUSE)
 
 
-def translate_error(error: ClientError | BotoCoreError) -> ProfilesError:
-    """What may pass, to be returned to whoever may ask again. Raises ProfilesRejected for what will not."""
+def translate_error(error: ClientError | BotoCoreError) -> ExternalError:
+    """What may pass, to be returned to whoever may ask again. Raises ExternalRejected for what will not."""
     if isinstance(error, ClientError):
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         if status < 500 and error.response.get("Error", {}).get("Code") not in PASSING:
-            raise ProfilesRejected(
-                "profiles: expected DynamoDB to accept the look-up; check table, partition key and permission"
+            raise ExternalRejected(
+                "external store: expected DynamoDB to accept the look-up; check table, partition key and permission"
             ) from error
         return chain(
-            ProfilesUnavailable("profiles: expected DynamoDB to have room for the look-up"), error
+            ExternalUnavailable("external store: expected DynamoDB to have room for the look-up"),
+            error,
         )
     if isinstance(error, ReadTimedOut | ConnectTimedOut):
-        return chain(ProfilesTimeout("profiles: expected DynamoDB's answer in time"), error)
+        return chain(ExternalTimeout("external store: expected DynamoDB's answer in time"), error)
     if isinstance(error, HTTPClientError | NoConnection):
-        return chain(ProfilesUnavailable("profiles: expected DynamoDB to be reachable"), error)
+        return chain(
+            ExternalUnavailable("external store: expected DynamoDB to be reachable"), error
+        )
     what = (
         "credentials for DynamoDB"
         if isinstance(error, NoCredentialsError)
         else "a usable AWS configuration"
     )
-    raise ProfilesRejected(f"profiles: expected {what}") from error
+    raise ExternalRejected(f"external store: expected {what}") from error
 
 
-def chain(error: ProfilesError, cause: Exception) -> ProfilesError:
+def chain(error: ExternalError, cause: Exception) -> ExternalError:
     """`error` with its cause, as `raise ... from` would leave it."""
     error.__cause__ = cause
     return error

@@ -1,4 +1,4 @@
-"""The room between parse and features: a batch's endpoints in, the same endpoints with the person's profile under `External` out.
+"""The room between parse and features: a batch's endpoints in, the same endpoints with the person's external attributes under `External` out.
 
 One look-up a batch, each key once. Never changes a document: an enriched one is a new dict, for features and policy, never for the reply.
 """
@@ -10,22 +10,22 @@ from typing import Any
 
 import msgspec
 
-from function.errors import ProfilesError
-from function.records import Endpoint, Profiles
+from function.errors import ExternalError
+from function.records import Endpoint, ExternalStore
 from model.features import read_texts
 
 GROUP = "External"
 
 
-class Source(msgspec.Struct, frozen=True, kw_only=True):
+class ExternalSource(msgspec.Struct, frozen=True, kw_only=True):
     """Where profiles come from.
 
-    key       the steps through an endpoint document to the key of the person's profile; no steps mean the endpoint's own id
+    key       the steps through an endpoint document to the key of the person's external attributes; no steps mean the endpoint's own id
     patience  the longest look-up in seconds, however much time is left
-    scored    whether the model reads profiles; where only the policy does, a failed look-up keeps nobody from being scored
+    scored    whether the model reads external attributes; where only the policy does, a failed look-up keeps nobody from being scored
     """
 
-    store: Profiles
+    store: ExternalStore
     key: tuple[str, ...]
     patience: float
     scored: bool
@@ -39,7 +39,7 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
         return texts[0] if texts and endpoint.problem is None else None
 
 
-class LookUp(msgspec.Struct, frozen=True, kw_only=True):
+class LookupResult(msgspec.Struct, frozen=True, kw_only=True):
     """What a batch's look-up came to.
 
     endpoints   row for row those of the batch; the readable ones have `External`, empty where there is no profile
@@ -51,11 +51,13 @@ class LookUp(msgspec.Struct, frozen=True, kw_only=True):
     found: int = 0
     missing: int = 0
     unreadable: int = 0
-    error: ProfilesError | None = None
+    error: ExternalError | None = None
 
 
-def look_up_profiles(endpoints: Sequence[Endpoint], source: Source, timeout: float) -> LookUp:
-    """Enrich every readable endpoint, within `timeout` seconds or the source's patience. Raises ProfilesError."""
+def look_up_external(
+    endpoints: Sequence[Endpoint], source: ExternalSource, timeout: float
+) -> LookupResult:
+    """Enrich every readable endpoint, within `timeout` seconds or the source's patience. Raises ExternalError."""
     keys = [source.find_key(endpoint) for endpoint in endpoints]
     wanted = list(dict.fromkeys(key for key in keys if key is not None))
     profiles = source.store.fetch(wanted, min(timeout, source.patience)) if wanted else {}
@@ -67,7 +69,7 @@ def look_up_profiles(endpoints: Sequence[Endpoint], source: Source, timeout: flo
         unreadable += known and profile is None
         enriched.append(enrich_endpoint(endpoint, profile or {}))
     readable = sum(endpoint.problem is None for endpoint in endpoints)
-    return LookUp(
+    return LookupResult(
         endpoints=tuple(enriched),
         found=found,
         missing=readable - found - unreadable,
@@ -75,7 +77,9 @@ def look_up_profiles(endpoints: Sequence[Endpoint], source: Source, timeout: flo
     )
 
 
-def enrich_documents(documents: Sequence[dict[str, Any]], source: Source) -> list[dict[str, Any]]:
+def enrich_documents(
+    documents: Sequence[dict[str, Any]], source: ExternalSource
+) -> list[dict[str, Any]]:
     """Exported endpoint documents with the profiles that the function would see: what a model learns from.
 
     One without an Id, which outcomes by user allow, has no profile where the key is the endpoint's id.
@@ -83,13 +87,13 @@ def enrich_documents(documents: Sequence[dict[str, Any]], source: Source) -> lis
     endpoints = [Endpoint(id=document.get("Id") or "", document=document) for document in documents]
     return [
         endpoint.document or {}
-        for endpoint in look_up_profiles(endpoints, source, source.patience).endpoints
+        for endpoint in look_up_external(endpoints, source, source.patience).endpoints
     ]
 
 
-def do_without_profiles(endpoints: Sequence[Endpoint], error: ProfilesError) -> LookUp:
+def do_without_external(endpoints: Sequence[Endpoint], error: ExternalError) -> LookupResult:
     """What is left when the look-up fails: everybody, with an empty profile."""
-    return LookUp(
+    return LookupResult(
         endpoints=tuple(enrich_endpoint(endpoint, {}) for endpoint in endpoints), error=error
     )
 
@@ -101,13 +105,13 @@ def enrich_endpoint(endpoint: Endpoint, profile: Mapping[str, Any]) -> Endpoint:
     return Endpoint(id=endpoint.id, document={**(endpoint.document or {}), GROUP: profile})
 
 
-def describe_look_up(look_up: LookUp, seconds: float, dropped: int) -> dict[str, float]:
+def describe_lookup(result: LookupResult, seconds: float, dropped: int) -> dict[str, float]:
     """The counts for log line and metrics; `dropped` values of profiles could not be written as attributes."""
     return {
-        "profiles_found": look_up.found,
-        "profiles_missing": look_up.missing,
-        "profiles_unreadable": look_up.unreadable,
-        "profiles_failed": int(look_up.error is not None),
-        "profiles_ms": round(seconds * 1000, 3),
+        "external_found": result.found,
+        "external_missing": result.missing,
+        "external_unreadable": result.unreadable,
+        "external_failed": int(result.error is not None),
+        "external_ms": round(seconds * 1000, 3),
         "external_dropped": dropped,
     }

@@ -1,6 +1,6 @@
 """Profiles in a SQLite file: ships in the image or lies in /tmp; opened read-only and looked up in process.
 
-The file is taken as it was when the process opened it: `segment-scorer profiles build` renames a new one over the old, so both stay whole.
+The file is taken as it was when the process opened it: `segment-scorer external build` renames a new one over the old, so both stay whole.
 Never memory-mapped: that would save 0.04 ms of 0.2 for 50 keys, and a file cut off in place would end the process by a signal.
 """
 
@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from function.errors import ProfilesUnavailable, SettingsError
+from function.errors import ExternalUnavailable, SettingsError
 
 # The form: SQLite's own two fields for naming an application's file, and one table.
 APPLICATION_ID = 0x53535052
@@ -27,32 +27,36 @@ MOST_KEYS = 500  # in one statement; SQLite before 3.32 takes 999
 MAGIC = b"SQLite format 3\0"
 
 
-class SqliteProfiles:
+class SqliteStore:
     """Looks profiles up in one file. Safe for threads; not to be carried over a fork."""
 
     def __init__(self, path: Path) -> None:
-        """Open and check the file. Raises SettingsError when it is not one that `profiles build` made, or is not whole."""
+        """Open and check the file. Raises SettingsError when it is not one that `external build` made, or is not whole."""
         try:
             size = path.stat().st_size
             with path.open("rb") as file:
                 header = file.read(100)
         except FileNotFoundError as error:
-            raise SettingsError(f"{path}: expected a file of profiles, found none") from error
+            raise SettingsError(
+                f"{path}: expected a file of external attributes, found none"
+            ) from error
         except OSError as error:
-            raise SettingsError(f"{path}: expected a readable file of profiles") from error
+            raise SettingsError(
+                f"{path}: expected a readable file of external attributes"
+            ) from error
         if not header.startswith(MAGIC) or int.from_bytes(header[68:72], "big") != APPLICATION_ID:
             raise SettingsError(
-                f"{path}: expected a file that `segment-scorer profiles build` made"
+                f"{path}: expected a file that `segment-scorer external build` made"
             )
         # SQLite file format, 1.3: page size at 16 (1 means 65,536), pages at 28, user version at 60.
         page_size = int.from_bytes(header[16:18], "big")
         if size != (65_536 if page_size == 1 else page_size) * int.from_bytes(header[28:32], "big"):
             raise SettingsError(
-                f"{path}: expected a whole file of profiles; its length is not what it says of itself"
+                f"{path}: expected a whole file of external attributes; its length is not what it says of itself"
             )
         if int.from_bytes(header[60:64], "big") != FORMAT:
             raise SettingsError(
-                f"{path}: expected format {FORMAT} of a file of profiles; build it again"
+                f"{path}: expected format {FORMAT} of a file of external attributes; build it again"
             )
         self._lock = threading.Lock()
         self._decoder = msgspec.json.Decoder(dict[str, Any])
@@ -66,14 +70,16 @@ class SqliteProfiles:
             columns = [row[1] for row in self._connection.execute("PRAGMA table_info(profile)")]
             self._connection.execute("SELECT key, attributes FROM profile LIMIT 1").fetchone()
         except sqlite3.Error as error:
-            raise SettingsError(f"{path}: expected an undamaged file of profiles") from error
+            raise SettingsError(
+                f"{path}: expected an undamaged file of external attributes"
+            ) from error
         if columns != COLUMNS:
             raise SettingsError(
                 f"{path}: expected a table `profile` with the columns {', '.join(COLUMNS)}"
             )
 
     def fetch(self, keys: Sequence[str], timeout: float) -> dict[str, Mapping[str, Any] | None]:  # noqa: ARG002  # 0.2 ms for 50 keys
-        """See `records.Profiles`. Raises ProfilesUnavailable when the file turns out to be damaged."""
+        """See `records.ExternalStore`. Raises ExternalUnavailable when the file turns out to be damaged."""
         found: dict[str, Mapping[str, Any] | None] = {}
         try:
             with self._lock:
@@ -84,7 +90,9 @@ class SqliteProfiles:
                     rows = self._connection.execute(query, some)
                     found.update((key, self._read(text)) for key, text in rows)
         except sqlite3.Error as error:
-            raise ProfilesUnavailable("profiles: expected an undamaged SQLite file") from error
+            raise ExternalUnavailable(
+                "external store: expected an undamaged SQLite file"
+            ) from error
         return found
 
     def _read(self, text: object) -> Mapping[str, Any] | None:

@@ -173,7 +173,7 @@ def open_people(path: Path) -> PeopleFile:
 
 @contextmanager
 def open_unpacked(path: Path, what: str) -> Iterator[tuple[IO[bytes], Callable[[], int]]]:
-    """The bytes of a file of `what` (outcomes, profiles), unpacked where it is gzip, and how many of the file's own are read by now.
+    """The bytes of a file of `what` (outcomes, external attributes), unpacked where it is gzip, and how many of the file's own are read by now.
 
     Errors of reading, also of text or CSV read from it inside the `with`, become DataError.
     """

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from model.atomic import replace_atomically
 from model.bundle import MANIFEST_FILE, load_bundle
 from model.errors import DataError
 from model.training.audit import describe_late_dates, describe_lines
 from model.training.card import draw_card
-from model.training.datasets import Report, read_outcomes
+from model.training.datasets import Progress, read_outcomes
 from model.training.export import score_onnx
 from model.training.gate import describe_coverage, prove_bundle
 from model.training.measures import (
@@ -25,14 +26,14 @@ from model.training.measures import (
     tell_apart,
 )
 from model.training.people import Enrich, Join, gather_people
-from model.training.threshold import Purpose, draw_curve, weigh_profit
+from model.training.threshold import ThresholdGoal, draw_curve, weigh_profit
 from model.training.train import describe_data
 
 EVALUATION = "EVALUATION.md"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
+class EvaluationConfig:
     """Which bundle, on whom. `out`: a directory for EVALUATION.md and its pictures; `as_of` as in training."""
 
     bundle: Path
@@ -41,7 +42,7 @@ class Question:
     out: Path | None = None
     as_of: float | None = None
     seed: int = 0
-    purpose: Purpose = field(default_factory=Purpose)
+    goal: ThresholdGoal = field(default_factory=ThresholdGoal)
     enrich: Enrich | None = None
 
 
@@ -53,27 +54,27 @@ class Assessment:
     join: Join
 
 
-def assess_bundle(question: Question, report: Report) -> Assessment:
+def assess_bundle(config: EvaluationConfig, progress: Progress) -> Assessment:
     """Score these people with the bundle as it would serve them, and measure. Raises SegmentScorerError."""
-    if question.out is not None and (question.out / MANIFEST_FILE).exists():
+    if config.out is not None and (config.out / MANIFEST_FILE).exists():
         raise DataError(
-            f"{question.out}: expected a directory of its own for the evaluation, not one that holds a bundle"
+            f"{config.out}: expected a directory of its own for the evaluation, not one that holds a bundle"
         )
-    bundle = load_bundle(question.bundle)
+    bundle = load_bundle(config.bundle)
     onnx = prove_bundle(bundle)
-    answers = read_outcomes(question.outcomes)
+    outcome_table = read_outcomes(config.outcomes)
     people = gather_people(
-        question.endpoints,
-        answers,
+        config.endpoints,
+        outcome_table,
         bundle.spec,
-        question.as_of,
-        report,
-        enrich=question.enrich,
+        config.as_of,
+        progress,
+        enrich=config.enrich,
         whole=True,
     )
-    report("scoring", 0, 1)
+    progress("scoring", 0, 1)
     scores, outcomes = score_onnx(onnx, people.matrix), people.outcomes
-    report("scoring", 1, 1)
+    progress("scoring", 1, 1)
     remarks = [
         *describe_coverage(bundle, people.matrix),
         *describe_late_dates(bundle.spec, people.matrix),
@@ -81,8 +82,8 @@ def assess_bundle(question: Question, report: Report) -> Assessment:
     ]
     if (
         any(feature.kind == "age" for feature in bundle.spec.features)
-        and question.as_of is None
-        and answers.dates is None
+        and config.as_of is None
+        and outcome_table.dates is None
     ):
         remarks.append("ages are missing without --as-of TIME or dated outcomes")
     facts = {
@@ -93,38 +94,32 @@ def assess_bundle(question: Question, report: Report) -> Assessment:
         "threshold_rule": bundle.manifest.get("threshold_rule", ""),
         "threshold_for": bundle.manifest.get("threshold_for", {}),
         "metrics": {
-            **measure(scores, outcomes, people.groups, bundle.threshold, question.seed),
+            **measure(scores, outcomes, people.groups, bundle.threshold, config.seed),
             "held_out": "given",
         },
         "evaluation": {
             "deciles": cut_deciles(scores, outcomes),
             "calibration": compare_calibration(scores, outcomes),
             "histogram": count_scores(scores, outcomes),
-            "curve": draw_curve(question.purpose, scores, outcomes),
-            "profit": weigh_profit(question.purpose, scores, outcomes, bundle.threshold),
+            "curve": draw_curve(config.goal, scores, outcomes),
+            "profit": weigh_profit(config.goal, scores, outcomes, bundle.threshold),
             "by": tell_apart(scores, outcomes, people.labels, np.arange(len(outcomes))),
         },
         "data": describe_data(people.join, int(outcomes.sum()), (), remarks),
     }
-    if question.out is not None:
-        write_files(question.out, draw_card(facts, EVALUATION))
+    if config.out is not None:
+        write_files(config.out, draw_card(facts, EVALUATION))
     return Assessment(facts=facts, join=people.join)
 
 
 def write_files(directory: Path, files: Mapping[str, bytes]) -> None:
     """Write all files into `directory`, none of them half. Raises DataError where the disk refuses."""
-    fresh = directory.resolve().with_name(f".{directory.resolve().name}.new")
     try:
-        shutil.rmtree(fresh, ignore_errors=True)
-        fresh.mkdir(parents=True)
-        for name, content in files.items():
-            (fresh / name).write_bytes(content)
         directory.mkdir(parents=True, exist_ok=True)
-        for name in files:
-            (fresh / name).replace(directory / name)
+        with ExitStack() as stack:
+            for name, content in files.items():
+                stack.enter_context(replace_atomically(directory / name)).write_bytes(content)
     except OSError as error:
         raise DataError(
             f"{directory}: expected a directory that can be written: {error.strerror}"
         ) from error
-    finally:
-        shutil.rmtree(fresh, ignore_errors=True)

@@ -22,10 +22,10 @@ from model.people.records import RecordError, make_decoder
 from model.people.tables import find_separator
 
 # stage, how much of it is done, how much there is
-Report: TypeAlias = Callable[[str, int, int], None]
+Progress: TypeAlias = Callable[[str, int, int], None]
 
 TOLD_EVERY = 10_000  # records between two reports of progress
-NAMED_LINES = 5  # how many lines an error or a report names before it only counts
+NAMED_LINES = 5  # how many lines an error or a progress names before it only counts
 # Whole numbers with a gap among them, and booleans, come out of data frames like this.
 RESPONDED = {"1": 1, "1.0": 1, "true": 1, "0": 0, "0.0": 0, "false": 0}
 KEYS = {
@@ -36,7 +36,7 @@ KEYS = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answers:
+class OutcomeTable:
     """Who responded.
 
     key       "Id", or "UserId" where people are named by their User.UserId and every endpoint of theirs has their outcome
@@ -49,14 +49,14 @@ class Answers:
     dates: dict[str, float] | None = None
 
 
-class Line(NamedTuple):
+class PeopleLine(NamedTuple):
     """One record of an endpoint file: a document, or which line it is and why it is none."""
 
     document: dict[str, Any] | None
     refusal: str
 
 
-def read_outcomes(path: Path) -> Answers:
+def read_outcomes(path: Path) -> OutcomeTable:
     """Read a CSV with the header `Id,outcome` or `Id,outcome,date`; Id may be ProfileId or UserId. Raises DataError naming wrong lines."""
     wrong: list[int] = []
     repeated: list[int] = []
@@ -109,16 +109,16 @@ def read_outcomes(path: Path) -> Answers:
         problems.append("expected an outcome in each line, found no line after the header")
     if problems:
         raise DataError(f"{path}: {'; '.join(problems)}")
-    return Answers(key=KEYS[header[0]], outcomes=outcomes, dates=dates if dated else None)
+    return OutcomeTable(key=KEYS[header[0]], outcomes=outcomes, dates=dates if dated else None)
 
 
 def read_lines(
     paths: Sequence[Path],
-    report: Report,
+    progress: Progress,
     stage: str = "reading endpoints",
     *,
     id_needed: bool = True,
-) -> Iterator[Line]:
+) -> Iterator[PeopleLine]:
     """Every record of the files, in order. Raises DataError for a file that cannot be read or holds none."""
     total, before = sum(_size(path) for path in paths), 0
     for path in paths:
@@ -128,22 +128,22 @@ def read_lines(
             for number, raw in file:
                 found += 1
                 if found % TOLD_EVERY == 0:
-                    report(stage, before + file.position, total)
+                    progress(stage, before + file.position, total)
                 try:
                     document = decode(raw).document
                 except RecordError as error:
-                    yield Line(None, f"{path}, line {number}: {error}")
+                    yield PeopleLine(None, f"{path}, line {number}: {error}")
                     continue
                 problem = find_problem(document)
                 yield (
-                    Line(None, f"{path}, line {number}: {problem}")
+                    PeopleLine(None, f"{path}, line {number}: {problem}")
                     if problem
-                    else Line(document, "")
+                    else PeopleLine(document, "")
                 )
             before += file.size
         if not found:
             raise DataError(f"{path}: expected endpoints: JSON lines, CSV or Parquet, found nobody")
-        report(stage, before, total)
+        progress(stage, before, total)
 
 
 def _size(path: Path) -> int:

@@ -12,10 +12,10 @@ from sklearn.metrics import brier_score_loss
 
 from model.errors import DataError
 from model.features import FeatureSpec, Matrix
-from model.training.datasets import Report
+from model.training.datasets import Progress
 from model.training.fit import (
-    Choice,
-    Recipe,
+    ModelChoice,
+    ModelSettings,
     choose_model,
     find_margins,
     find_sigmoid,
@@ -57,7 +57,9 @@ class Evaluation:
     remarks: tuple[str, ...] = ()
 
 
-def evaluate_out_of_fold(people: People, recipe: Recipe, seed: int, report: Report) -> Evaluation:
+def evaluate_out_of_fold(
+    people: People, settings: ModelSettings, seed: int, progress: Progress
+) -> Evaluation:
     """Score people by models made of others alone, as the model that ships is made of everybody: chosen, fitted, calibrated.
 
     A sigmoid is used always where outcomes are balanced, else where it helps: it is tried cheaply first, then learnt in earnest.
@@ -66,23 +68,23 @@ def evaluate_out_of_fold(people: People, recipe: Recipe, seed: int, report: Repo
     folds = make_folds(outcomes, people.groups, people.dates, seed)
     scores, margins = np.full(len(outcomes), np.nan), np.full(len(outcomes), np.nan)
     falls: list[npt.NDArray[np.float64]] = []
-    choices: list[Choice] = []
+    choices: list[ModelChoice] = []
     for fold, (train, test) in enumerate(folds.pairs):
-        report("evaluating on people held out", fold, len(folds.pairs))
-        choices.append(choose_model(recipe, people, train, seed))
-        model = fit_choice(recipe, people, train, choices[-1], seed, calibrated=recipe.balanced)
+        progress("evaluating on people held out", fold, len(folds.pairs))
+        choices.append(choose_model(settings, people, train, seed))
+        model = fit_choice(settings, people, train, choices[-1], seed, calibrated=settings.balanced)
         with limit_threads(len(outcomes)):
             scores[test] = model.predict_proba(matrix[test])[:, 1]
-            if not recipe.balanced:
+            if not settings.balanced:
                 margins[test] = find_margins(model, matrix[test])
             falls.append(
                 shuffle_features(model, people.spec, matrix[test], outcomes[test], seed + fold)
             )
-    report("evaluating on people held out", len(folds.pairs), len(folds.pairs))
-    calibrated = recipe.balanced
+    progress("evaluating on people held out", len(folds.pairs), len(folds.pairs))
+    calibrated = settings.balanced
     if not calibrated and promise_gain(scores, margins, outcomes, folds):
         through = calibrate_in_folds(
-            people, recipe, seed, list(zip(folds.pairs, choices, strict=True)), report
+            people, settings, seed, list(zip(folds.pairs, choices, strict=True)), progress
         )
         calibrated = through is not None and lowers_brier(scores, through, outcomes, folds.scored)
         scores = through if through is not None and calibrated else scores
@@ -133,10 +135,10 @@ def promise_gain(plain: Scores, margins: Scores, outcomes: Outcomes, folds: Fold
 
 def calibrate_in_folds(
     people: People,
-    recipe: Recipe,
+    settings: ModelSettings,
     seed: int,
-    fits: list[tuple[tuple[Rows, Rows], Choice]],
-    report: Report,
+    fits: list[tuple[tuple[Rows, Rows], ModelChoice]],
+    progress: Progress,
 ) -> Scores | None:
     """Scores [n] (NaN where nobody was scored) through a sigmoid that each fold's training part alone taught, as the one that ships is.
 
@@ -144,16 +146,16 @@ def calibrate_in_folds(
     """
     through = np.full(len(people.outcomes), np.nan)
     for fold, ((train, test), choice) in enumerate(fits):
-        report("trying a sigmoid", fold, len(fits))
+        progress("trying a sigmoid", fold, len(fits))
         try:
-            model = fit_choice(recipe, people, train, choice, seed, calibrated=True)
+            model = fit_choice(settings, people, train, choice, seed, calibrated=True)
         except DataError:
             return None
         if find_sigmoid(model).a_ >= 0:
             return None
         with limit_threads(len(people.outcomes)):
             through[test] = model.predict_proba(people.matrix[test])[:, 1]
-    report("trying a sigmoid", len(fits), len(fits))
+    progress("trying a sigmoid", len(fits), len(fits))
     return through
 
 

@@ -42,7 +42,7 @@ CLEARLY = 0.001
 MANY = 200_000
 
 
-class Choice(NamedTuple):
+class ModelChoice(NamedTuple):
     """A key of `MODELS`, and settings of its own for scikit-learn's `set_params`."""
 
     model: str
@@ -50,7 +50,7 @@ class Choice(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Recipe:
+class ModelSettings:
     """Which model, how it weighs the outcomes, and whether its settings are searched for.
 
     model     a key of `MODELS`, or "auto": boosted trees, or a blend or larger trees where they rank these people better
@@ -67,7 +67,9 @@ class Recipe:
         return "balanced" if self.balanced else None
 
 
-def make_boosting(recipe: Recipe, directions: list[int] | None, people: int, seed: int) -> Any:
+def make_boosting(
+    settings: ModelSettings, directions: list[int] | None, people: int, seed: int
+) -> Any:
     """Boosted trees: take gaps as they are, find bends and interactions. The default.
 
     Few leaves, large leaves, a low rate: a response list is small and noisy, and such trees rank people as well out of fold as deeper
@@ -83,13 +85,18 @@ def make_boosting(recipe: Recipe, directions: list[int] | None, people: int, see
         min_samples_leaf=20 if few else 50,
         l2_regularization=1.0,
         monotonic_cst=directions,
-        class_weight=recipe.weights,
+        class_weight=settings.weights,
         early_stopping=False,
         random_state=seed,
     )
 
 
-def make_logistic(recipe: Recipe, directions: list[int] | None, people: int, seed: int) -> Any:  # noqa: ARG001  # one form for all
+def make_logistic(
+    settings: ModelSettings,
+    directions: list[int] | None,
+    people: int,  # noqa: ARG001  # one form for all
+    seed: int,
+) -> Any:
     """Logistic regression on standardised columns: one weight a column, easy to read. Gaps are filled with the median."""
     if directions:
         raise SpecError(
@@ -98,11 +105,13 @@ def make_logistic(recipe: Recipe, directions: list[int] | None, people: int, see
     return make_pipeline(
         SimpleImputer(strategy="median"),
         StandardScaler(),
-        LogisticRegression(max_iter=2_000, class_weight=recipe.weights, random_state=seed),
+        LogisticRegression(max_iter=2_000, class_weight=settings.weights, random_state=seed),
     )
 
 
-def make_forest(recipe: Recipe, directions: list[int] | None, people: int, seed: int) -> Any:
+def make_forest(
+    settings: ModelSettings, directions: list[int] | None, people: int, seed: int
+) -> Any:
     """A random forest. Gaps are filled with the median, for a forest on gaps does not survive the export."""
     return make_pipeline(
         SimpleImputer(strategy="median"),
@@ -111,25 +120,27 @@ def make_forest(recipe: Recipe, directions: list[int] | None, people: int, seed:
             min_samples_leaf=max(5, people // 2_000),
             max_features="sqrt",
             monotonic_cst=directions,
-            class_weight=recipe.weights,
+            class_weight=settings.weights,
             random_state=seed,
         ),
     )
 
 
-def make_blend(recipe: Recipe, directions: list[int] | None, people: int, seed: int) -> Any:
+def make_blend(
+    settings: ModelSettings, directions: list[int] | None, people: int, seed: int
+) -> Any:
     """The mean of boosted trees and a logistic regression: what one of them gets wrong among few people, the other evens out."""
     return VotingClassifier(
         [
-            ("boosting", make_boosting(recipe, directions, people, seed)),
-            ("logistic", make_logistic(recipe, directions, people, seed)),
+            ("boosting", make_boosting(settings, directions, people, seed)),
+            ("logistic", make_logistic(settings, directions, people, seed)),
         ],
         voting="soft",
         flatten_transform=False,  # the only form that exports
     )
 
 
-MODELS: dict[str, Callable[[Recipe, list[int] | None, int, int], Any]] = {
+MODELS: dict[str, Callable[[ModelSettings, list[int] | None, int, int], Any]] = {
     "boosting": make_boosting,
     "logistic": make_logistic,
     "forest": make_forest,
@@ -137,9 +148,9 @@ MODELS: dict[str, Callable[[Recipe, list[int] | None, int, int], Any]] = {
 }
 # What "auto" compares. Boosted trees come first; among few people the blend is often better, where there is much to find larger trees.
 CANDIDATES = (
-    Choice("boosting", {}),
-    Choice("blend", {}),
-    Choice("boosting", {"max_iter": 200, "max_leaf_nodes": 16, "min_samples_leaf": 20}),
+    ModelChoice("boosting", {}),
+    ModelChoice("blend", {}),
+    ModelChoice("boosting", {"max_iter": 200, "max_leaf_nodes": 16, "min_samples_leaf": 20}),
 )
 # What a search draws from, by model.
 SETTINGS: dict[str, dict[str, list[Any]]] = {
@@ -166,30 +177,32 @@ SETTINGS: dict[str, dict[str, list[Any]]] = {
 }
 
 
-def make_model(recipe: Recipe, choice: Choice, spec: FeatureSpec, people: int, seed: int) -> Any:
+def make_model(
+    settings: ModelSettings, choice: ModelChoice, spec: FeatureSpec, people: int, seed: int
+) -> Any:
     """An unfitted classifier for float32 [people, f] with NaN."""
-    return MODELS[choice.model](recipe, read_directions(spec), people, seed).set_params(
+    return MODELS[choice.model](settings, read_directions(spec), people, seed).set_params(
         **choice.settings
     )
 
 
-def choose_model(recipe: Recipe, people: People, rows: Rows, seed: int) -> Choice:
+def choose_model(settings: ModelSettings, people: People, rows: Rows, seed: int) -> ModelChoice:
     """What to fit on these `rows`, chosen on them alone, in folds of their own.
 
     "auto": the first of `CANDIDATES`, unless another ranks at most 10,000 of them better. With `search` then the best of ten
     settings drawn from `SETTINGS`, by ROC AUC on at most 20,000.
     """
     choice = (
-        compare_candidates(recipe, people, rows, seed)
-        if recipe.model == AUTO
-        else Choice(recipe.model, {})
+        compare_candidates(settings, people, rows, seed)
+        if settings.model == AUTO
+        else ModelChoice(settings.model, {})
     )
-    if not recipe.search:
+    if not settings.search:
         return choice
     drawn, folds = draw_rows(people.outcomes, people.groups, rows, SEARCHED_PEOPLE, seed)
     matrix = fill_absent(people.matrix[drawn], [train for train, _ in folds])
     search = RandomizedSearchCV(
-        make_model(recipe, choice, people.spec, len(people.outcomes), seed),
+        make_model(settings, choice, people.spec, len(people.outcomes), seed),
         SETTINGS[choice.model],
         n_iter=SEARCHED_SETTINGS,
         scoring="roc_auc",
@@ -198,10 +211,14 @@ def choose_model(recipe: Recipe, people: People, rows: Rows, seed: int) -> Choic
         random_state=seed,
     )
     with limit_threads(len(drawn)):
-        return Choice(choice.model, dict(search.fit(matrix, people.outcomes[drawn]).best_params_))
+        return ModelChoice(
+            choice.model, dict(search.fit(matrix, people.outcomes[drawn]).best_params_)
+        )
 
 
-def compare_candidates(recipe: Recipe, people: People, rows: Rows, seed: int) -> Choice:
+def compare_candidates(
+    settings: ModelSettings, people: People, rows: Rows, seed: int
+) -> ModelChoice:
     """The candidate with the best mean ROC AUC over folds; the first where no other is better by 0.001."""
     directed = read_directions(people.spec) is not None
     candidates = [choice for choice in CANDIDATES if not directed or choice.model != "blend"]
@@ -213,7 +230,7 @@ def compare_candidates(recipe: Recipe, people: People, rows: Rows, seed: int) ->
     areas = []
     with limit_threads(len(drawn)):
         for choice in candidates:
-            model = make_model(recipe, choice, people.spec, len(people.outcomes), seed)
+            model = make_model(settings, choice, people.spec, len(people.outcomes), seed)
             areas.append(
                 np.mean(
                     [
@@ -256,15 +273,23 @@ def find_margins(model: Any, matrix: Matrix) -> npt.NDArray[np.float64]:
     return np.asarray(margins, dtype=np.float64)
 
 
-def fit_model(recipe: Recipe, people: People, seed: int, *, calibrated: bool) -> tuple[Any, Choice]:
+def fit_model(
+    settings: ModelSettings, people: People, seed: int, *, calibrated: bool
+) -> tuple[Any, ModelChoice]:
     """Choose and fit on everybody; give what was chosen beside it."""
     rows = np.arange(len(people.outcomes))
-    choice = choose_model(recipe, people, rows, seed)
-    return fit_choice(recipe, people, rows, choice, seed, calibrated=calibrated), choice
+    choice = choose_model(settings, people, rows, seed)
+    return fit_choice(settings, people, rows, choice, seed, calibrated=calibrated), choice
 
 
 def fit_choice(
-    recipe: Recipe, people: People, rows: Rows, choice: Choice, seed: int, *, calibrated: bool
+    settings: ModelSettings,
+    people: People,
+    rows: Rows,
+    choice: ModelChoice,
+    seed: int,
+    *,
+    calibrated: bool,
 ) -> Any:
     """Fit what was chosen on these `rows`. What is judged and what ships are both made here, so that figures are of what ships.
 
@@ -272,7 +297,7 @@ def fit_choice(
     faithfully. Raises DataError where users do not make folds.
     """
     count = len(people.outcomes)
-    model = make_model(recipe, choice, people.spec, count, seed)
+    model = make_model(settings, choice, people.spec, count, seed)
     fitted: list[Rows | slice] = [slice(None)]
     if calibrated:
         pairs = split_rows(people.outcomes, people.groups, rows, seed, FOLDS if count < MANY else 2)

@@ -1,4 +1,4 @@
-"""Endpoint documents, outcomes and a feature spec in; a float32 matrix, outcomes row for row and a report of the join out.
+"""Endpoint documents, outcomes and a feature spec in; a float32 matrix, outcomes row for row and a progress of the join out.
 
 Holds no more than a chunk of documents. Lines that cannot be used are counted, never guessed at.
 """
@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from model.errors import DataError
 from model.features import OTHER, FeatureSpec, Matrix, build_matrix, read_texts
-from model.training.datasets import NAMED_LINES, Answers, Line, Report, read_lines
+from model.training.datasets import NAMED_LINES, OutcomeTable, PeopleLine, Progress, read_lines
 
 Outcomes: TypeAlias = npt.NDArray[np.int64]
 Document: TypeAlias = dict[str, Any]
@@ -99,10 +99,10 @@ class Match(NamedTuple):
 
 def gather_people(
     paths: Sequence[Path],
-    answers: Answers,
+    outcome_table: OutcomeTable,
     spec: FeatureSpec,
     reference: float | None,
-    report: Report,
+    progress: Progress,
     *,
     enrich: Enrich | None = None,
     rival: FeatureSpec | None = None,
@@ -117,7 +117,7 @@ def gather_people(
     counts: Counter[str] = Counter()
     refusals: list[str] = []
     found: list[str] = []
-    spec = learn_vocabularies(paths, answers, spec, report, enrich)
+    spec = learn_vocabularies(paths, outcome_table, spec, progress, enrich)
     matrices, rivals = [], []
     outcomes, groups, dates, draws = array("q"), array("q"), array("d"), array("d")
     users: dict[str, int] = {}
@@ -125,41 +125,43 @@ def gather_people(
     codes = {label: array("q") for label in BROKEN_DOWN_BY}
     matched = _enrich(
         _match(
-            read_lines(paths, report, id_needed=answers.key == "Id"),
-            answers,
+            read_lines(paths, progress, id_needed=outcome_table.key == "Id"),
+            outcome_table,
             counts,
             refusals,
-            _find_loose(answers),
+            _find_loose(outcome_table),
         ),
         enrich,
     )
     while chunk := list(islice(matched, CHUNK)):
         documents = [match.document for match in chunk]
         moments = (
-            [answers.dates[match.name] for match in chunk] if answers.dates is not None else None
+            [outcome_table.dates[match.name] for match in chunk]
+            if outcome_table.dates is not None
+            else None
         )
         against = reference if reference is not None or moments is None else np.array(moments)
         matrices.append(build_matrix(documents, spec, against))
         if rival is not None:
             rivals.append(build_matrix(documents, rival, against))
         dates.extend(moments or ())
-        outcomes.extend(answers.outcomes[match.name] for match in chunk)
+        outcomes.extend(outcome_table.outcomes[match.name] for match in chunk)
         names_here = [name_user(match.document, match.name) for match in chunk]
         groups.extend(users.setdefault(user, len(users)) for user in names_here)
-        draws.extend(map(draw_number, names_here))
+        draws.extend(map(hash_to_fraction, names_here))
         for label, keys in BROKEN_DOWN_BY.items():
             codes[label].extend(
                 names[label].setdefault(_find_text(document, keys), len(names[label]))
                 for document in documents
             )
-        found.extend(match.name for match in chunk if answers.key != "Id")
+        found.extend(match.name for match in chunk if outcome_table.key != "Id")
     people = Counter(groups)
     join = Join(
         endpoints=counts["endpoints"],
         matched=counts["matched"],
         without_outcome=counts["without_outcome"],
-        without_endpoint=len(answers.outcomes)
-        - (counts["matched"] if answers.key == "Id" else len(set(found))),
+        without_endpoint=len(outcome_table.outcomes)
+        - (counts["matched"] if outcome_table.key == "Id" else len(set(found))),
         repeated=counts["repeated"],
         refused=counts["refused"],
         refusals=tuple(refusals),
@@ -167,7 +169,7 @@ def gather_people(
         users=len(people),
         shared=sum(count > 1 for count in people.values()),
     )
-    _check_enough(join, answers.key, outcomes)
+    _check_enough(join, outcome_table.key, outcomes)
     matrix = np.concatenate(matrices)
     left_out: tuple[str, ...] = ()
     if not whole:
@@ -178,7 +180,7 @@ def gather_people(
         outcomes=np.array(outcomes, dtype=np.int64),
         join=join,
         groups=np.array(groups, dtype=np.int64),
-        dates=np.array(dates, dtype=np.float64) if answers.dates is not None else None,
+        dates=np.array(dates, dtype=np.float64) if outcome_table.dates is not None else None,
         labels={
             label: Labels(tuple(names[label]), np.array(codes[label], dtype=np.int64))
             for label in BROKEN_DOWN_BY
@@ -195,7 +197,7 @@ def name_user(document: Mapping[str, Any], name: str) -> str:
     return f"user {user}" if user else f"endpoint {name}"
 
 
-def draw_number(user: str) -> float:
+def hash_to_fraction(user: str) -> float:
     """A number from 0 to 1 that depends on the user alone."""
     return (
         int.from_bytes(
@@ -205,7 +207,7 @@ def draw_number(user: str) -> float:
     )
 
 
-def set_aside(people: People, share: float) -> tuple[People, People]:
+def reserve_users(people: People, share: float) -> tuple[People, People]:
     """Two parts: those to learn from, and those set aside, about this share of users, the same ones whenever they come.
 
     Raises DataError where too few of either outcome are set aside to judge by.
@@ -223,7 +225,7 @@ def set_aside(people: People, share: float) -> tuple[People, People]:
 
 
 def take_rows(people: People, rows: npt.NDArray[np.int64]) -> People:
-    """These rows of people; the report of the join stays that of all."""
+    """These rows of people; the progress of the join stays that of all."""
     return replace(
         people,
         matrix=people.matrix[rows],
@@ -240,13 +242,17 @@ def take_rows(people: People, rows: npt.NDArray[np.int64]) -> People:
 
 
 def sample_people(
-    paths: Sequence[Path], answers: Answers, seed: int, report: Report, enrich: Enrich | None = None
+    paths: Sequence[Path],
+    outcome_table: OutcomeTable,
+    seed: int,
+    progress: Progress,
+    enrich: Enrich | None = None,
 ) -> list[Document]:
     """Up to 20,000 documents that have an outcome, each as likely as any other: what a spec is inferred from."""
     draw = random.Random(seed)  # noqa: S311  # a sample, not a secret
     held: list[dict[str, Any]] = []
-    lines = read_lines(paths, report, "looking at people", id_needed=answers.key == "Id")
-    for index, match in enumerate(_enrich(_match(lines, answers, Counter(), []), enrich)):
+    lines = read_lines(paths, progress, "looking at people", id_needed=outcome_table.key == "Id")
+    for index, match in enumerate(_enrich(_match(lines, outcome_table, Counter(), []), enrich)):
         if index < SAMPLE:
             held.append(match.document)
         elif (place := draw.randrange(index + 1)) < SAMPLE:
@@ -287,9 +293,9 @@ def keep_features(
 
 def learn_vocabularies(
     paths: Sequence[Path],
-    answers: Answers,
+    outcome_table: OutcomeTable,
     spec: FeatureSpec,
-    report: Report,
+    progress: Progress,
     enrich: Enrich | None = None,
 ) -> FeatureSpec:
     """Give each category without values those that 20 people or more have, at most 50, the most frequent first."""
@@ -300,8 +306,10 @@ def learn_vocabularies(
     }
     if not counters:
         return spec
-    lines = read_lines(paths, report, "learning vocabularies", id_needed=answers.key == "Id")
-    for document, _ in _enrich(_match(lines, answers, Counter(), []), enrich):
+    lines = read_lines(
+        paths, progress, "learning vocabularies", id_needed=outcome_table.key == "Id"
+    )
+    for document, _ in _enrich(_match(lines, outcome_table, Counter(), []), enrich):
         for feature, counter in counters.items():
             counter.update(set(read_texts(_find(document, feature.keys))) - {OTHER})
     learnt = {
@@ -322,16 +330,16 @@ def learn_vocabularies(
     )
 
 
-def _find_loose(answers: Answers) -> frozenset[str]:
+def _find_loose(outcome_table: OutcomeTable) -> frozenset[str]:
     """The names of the outcomes without capitals and blanks around them, where that changes them: no UUID's, as ids usually are."""
     return frozenset(
-        loose for name in answers.outcomes if (loose := name.strip().casefold()) != name
+        loose for name in outcome_table.outcomes if (loose := name.strip().casefold()) != name
     )
 
 
 def _match(
-    lines: Iterator[Line],
-    answers: Answers,
+    lines: Iterator[PeopleLine],
+    outcome_table: OutcomeTable,
     counts: Counter[str],
     refusals: list[str],
     loosely: frozenset[str] | None = None,
@@ -341,7 +349,7 @@ def _match(
     `loosely` is what `_find_loose` gives, where it is to be counted who has an outcome but for capitals and blanks.
     """
     seen: set[str] = set()
-    by_user = answers.key == "UserId"
+    by_user = outcome_table.key == "UserId"
     for document, refusal in lines:
         if document is None:
             counts["refused"] += 1
@@ -351,11 +359,11 @@ def _match(
         counts["endpoints"] += 1
         id_ = document.get("Id")
         name = _find(document, ("User", "UserId")) if by_user else id_
-        if name not in answers.outcomes:
+        if name not in outcome_table.outcomes:
             counts["without_outcome"] += 1
             if loosely is not None and isinstance(name, str):
                 loose = name.strip().casefold()
-                counts["nearly"] += loose in loosely or loose in answers.outcomes
+                counts["nearly"] += loose in loosely or loose in outcome_table.outcomes
         elif id_ is not None and id_ in seen:
             counts["repeated"] += 1
         else:

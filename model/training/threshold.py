@@ -21,7 +21,7 @@ FEW = 2.5  # people
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Purpose:
+class ThresholdGoal:
     """What the recommended threshold is to reach; at most one of the three, none for the base rate.
 
     value, cost  what a response is worth and what a message costs, in the same money: the highest expected profit
@@ -58,7 +58,7 @@ class Purpose:
         return {name: number for name, number in fields.items() if number is not None}
 
 
-def choose_threshold(purpose: Purpose, scores: Scores, outcomes: Outcomes) -> float:
+def choose_threshold(goal: ThresholdGoal, scores: Scores, outcomes: Outcomes) -> float:
     """The recommended threshold, six decimals or more.
 
     base_rate   whoever is at least as likely to respond as people on average stays. For scores that mean what they say this maximises
@@ -67,12 +67,12 @@ def choose_threshold(purpose: Purpose, scores: Scores, outcomes: Outcomes) -> fl
     reach       the score that keeps this share of people
     precision   the lowest score from which on those kept respond at this rate. Raises DataError where no 50 people do
     """
-    if purpose.value is not None and purpose.cost is not None:
-        return round_near(min(1.0, purpose.cost / purpose.value))
-    if purpose.reach is not None:
-        return round_down(float(np.quantile(scores, 1 - purpose.reach, method="higher")))
-    if purpose.precision is not None:
-        return find_precise(purpose.precision, scores, outcomes)
+    if goal.value is not None and goal.cost is not None:
+        return round_near(min(1.0, goal.cost / goal.value))
+    if goal.reach is not None:
+        return round_down(float(np.quantile(scores, 1 - goal.reach, method="higher")))
+    if goal.precision is not None:
+        return find_precise(goal.precision, scores, outcomes)
     return round_near(float(outcomes.mean()))
 
 
@@ -92,7 +92,7 @@ def find_precise(precision: float, scores: Scores, outcomes: Outcomes) -> float:
     return round_down(float(ordered[good[-1]]))
 
 
-def draw_curve(purpose: Purpose, scores: Scores, outcomes: Outcomes) -> list[dict[str, Any]]:
+def draw_curve(goal: ThresholdGoal, scores: Scores, outcomes: Outcomes) -> list[dict[str, Any]]:
     """For each twentieth of people kept: the threshold, who of them responds, and the profit a thousand people bring.
 
     People with the same score are kept together, so a row keeps more than its twentieth where a threshold cannot keep just that.
@@ -111,23 +111,23 @@ def draw_curve(purpose: Purpose, scores: Scores, outcomes: Outcomes) -> list[dic
             "precision": round(float(found[kept - 1] / kept), 6),
             "recall": round(float(found[kept - 1] / found[-1]), 6),
         }
-        if purpose.value is not None and purpose.cost is not None:
+        if goal.value is not None and goal.cost is not None:
             row["profit"] = round(
-                1000 * float(found[kept - 1] * purpose.value - kept * purpose.cost) / len(scores), 4
+                1000 * float(found[kept - 1] * goal.value - kept * goal.cost) / len(scores), 4
             )
         rows.append(row)
     return rows
 
 
 def weigh_profit(
-    purpose: Purpose, scores: Scores, outcomes: Outcomes, threshold: float
+    goal: ThresholdGoal, scores: Scores, outcomes: Outcomes, threshold: float
 ) -> dict[str, float]:
     """What a thousand people bring: by this threshold, by messaging everybody, by the threshold cost / value; empty without money."""
-    value, cost = purpose.value, purpose.cost
+    value, cost = goal.value, goal.cost
     if value is None or cost is None:
         return {}
     each = 1000 * (outcomes * value - cost) / len(scores)
-    best = choose_threshold(purpose, scores, outcomes)
+    best = choose_threshold(goal, scores, outcomes)
     return {
         "value": value,
         "cost": cost,

@@ -18,7 +18,7 @@ from model.errors import DataError, SpecError
 from model.features import FeatureSpec, load_spec
 from model.training.audit import Audit, audit_people, describe_leaks
 from model.training.card import draw_card
-from model.training.datasets import Answers, Report, read_outcomes
+from model.training.datasets import OutcomeTable, Progress, read_outcomes
 from model.training.evaluate import Evaluation, evaluate_out_of_fold
 from model.training.export import (
     OPSETS,
@@ -28,7 +28,7 @@ from model.training.export import (
     make_parity_rows,
     score_onnx,
 )
-from model.training.fit import Choice, Recipe, fit_model
+from model.training.fit import ModelChoice, ModelSettings, fit_model
 from model.training.gate import MARGIN, Verdict, judge_against, prove_bundle
 from model.training.infer import Inference, infer_spec, write_features
 from model.training.measures import (
@@ -45,12 +45,12 @@ from model.training.people import (
     People,
     gather_people,
     keep_features,
+    reserve_users,
     sample_people,
-    set_aside,
     take_rows,
 )
 from model.training.threshold import (
-    Purpose,
+    ThresholdGoal,
     choose_threshold,
     describe_rounding,
     draw_curve,
@@ -61,7 +61,7 @@ SHAPING = ("numpy", "scikit-learn", "skl2onnx")  # libraries whose release can c
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
+class TrainingConfig:
     """What to train from, and where the bundle goes.
 
     features  feature spec; None to infer one
@@ -78,8 +78,8 @@ class Order:
     as_of: float | None = None
     name: str = "segment-scorer"
     seed: int = 0
-    recipe: Recipe = field(default_factory=Recipe)
-    purpose: Purpose = field(default_factory=Purpose)
+    settings: ModelSettings = field(default_factory=ModelSettings)
+    goal: ThresholdGoal = field(default_factory=ThresholdGoal)
     against: Path | None = None
     margin: float = MARGIN
     reserve: float = 0.0
@@ -87,7 +87,7 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Result:
+class TrainingResult:
     """What came of a run.
 
     bundle    as written; None where the gate kept it back
@@ -103,39 +103,45 @@ class Result:
     verdict: Verdict | None
 
 
-def train_bundle(order: Order, report: Report) -> Result:
+def train_bundle(config: TrainingConfig, progress: Progress) -> TrainingResult:
     """Train and write a bundle. The same files and seed give the same bundle. Raises SegmentScorerError; then nothing is written.
 
-    With `order.against` nothing is written either where the new model is worse than that bundle by more than the margin.
+    With `config.against` nothing is written either where the new model is worse than that bundle by more than the margin.
     """
-    check_destination(order.out)
-    rival = load_bundle(order.against) if order.against is not None else None
+    check_destination(config.out)
+    rival = load_bundle(config.against) if config.against is not None else None
     if rival is not None:
         prove_bundle(rival)
-    answers = read_outcomes(order.outcomes)
-    spec, inference, left_out = choose_features(order, answers, report)
+    outcome_table = read_outcomes(config.outcomes)
+    spec, inference, left_out = choose_features(config, outcome_table, progress)
     seen_by = rival.spec if rival is not None else None
     people = gather_people(
-        order.endpoints, answers, spec, order.as_of, report, enrich=order.enrich, rival=seen_by
+        config.endpoints,
+        outcome_table,
+        spec,
+        config.as_of,
+        progress,
+        enrich=config.enrich,
+        rival=seen_by,
     )
     left_out = (*left_out, *people.left_out)
-    report("looking at features", 0, 1)
-    audit = audit_people(people, order.seed)
+    progress("looking at features", 0, 1)
+    audit = audit_people(people, config.seed)
     if inference is not None:
         people, telling = leave_out_leaks(people, audit)
         left_out = (*left_out, *telling)
     judges, responded = None, int(people.outcomes.sum())
-    if order.reserve:
-        people, judges = set_aside(people, order.reserve)
-    report("looking at features", 1, 1)
-    evaluation = evaluate_out_of_fold(people, order.recipe, order.seed, report)
+    if config.reserve:
+        people, judges = reserve_users(people, config.reserve)
+    progress("looking at features", 1, 1)
+    evaluation = evaluate_out_of_fold(people, config.settings, config.seed, progress)
     verdict = None
     if rival is not None and judges is None:
         held_out = take_rows(people, evaluation.rows)
         verdict = judge_against(
-            rival, evaluation.scores, held_out, order.margin, order.seed, unseen=False
+            rival, evaluation.scores, held_out, config.margin, config.seed, unseen=False
         )
-    manifest = describe_evaluation(order, people, evaluation, audit.alone)
+    manifest = describe_evaluation(config, people, evaluation, audit.alone)
     noticed = (
         *evaluation.remarks,
         *describe_guess(manifest["metrics"]),
@@ -145,7 +151,7 @@ def train_bundle(order: Order, report: Report) -> Result:
     manifest["data"] = describe_data(
         people.join, responded, left_out, remarks, 0 if judges is None else len(judges.outcomes)
     )
-    kept_back = Result(
+    kept_back = TrainingResult(
         bundle=None,
         manifest=manifest,
         join=people.join,
@@ -155,29 +161,36 @@ def train_bundle(order: Order, report: Report) -> Result:
     )
     if verdict is not None and not verdict.passed:
         return kept_back
-    report("fitting on everybody", 0, 1)
-    model, choice = fit_model(order.recipe, people, order.seed, calibrated=evaluation.calibrated)
-    report("fitting on everybody", 1, 1)
+    progress("fitting on everybody", 0, 1)
+    model, choice = fit_model(
+        config.settings, people, config.seed, calibrated=evaluation.calibrated
+    )
+    progress("fitting on everybody", 1, 1)
     onnx = convert_model(model, people.matrix.shape[1])
-    parity = check_parity(model, onnx, make_parity_rows(people.matrix, people.spec, order.seed))
+    parity = check_parity(model, onnx, make_parity_rows(people.matrix, people.spec, config.seed))
     if rival is not None and judges is not None:
-        unseen = rival.manifest.get("reserved", 0) >= order.reserve
+        unseen = rival.manifest.get("reserved", 0) >= config.reserve
         verdict = judge_against(
-            rival, score_onnx(onnx, judges.matrix), judges, order.margin, order.seed, unseen=unseen
+            rival,
+            score_onnx(onnx, judges.matrix),
+            judges,
+            config.margin,
+            config.seed,
+            unseen=unseen,
         )
         if not verdict.passed:
             return replace(kept_back, verdict=verdict)
-    manifest |= describe_model(order, people, evaluation, onnx, choice)
+    manifest |= describe_model(config, people, evaluation, onnx, choice)
     manifest["parity"] = float(f"{parity:.0e}")
     if verdict is not None:
         manifest["gate"] = verdict.figures
     files = draw_card(manifest)
     if inference is not None:
         files["features.toml"] = write_inference(inference, people.spec, left_out)
-    write_bundle(order.out, onnx, manifest, files)
-    bundle = load_bundle(order.out)
+    write_bundle(config.out, onnx, manifest, files)
+    bundle = load_bundle(config.out)
     prove_bundle(bundle)
-    return Result(
+    return TrainingResult(
         bundle=bundle,
         manifest=manifest,
         join=people.join,
@@ -188,14 +201,18 @@ def train_bundle(order: Order, report: Report) -> Result:
 
 
 def choose_features(
-    order: Order, answers: Answers, report: Report
+    config: TrainingConfig, outcome_table: OutcomeTable, progress: Progress
 ) -> tuple[FeatureSpec, Inference | None, tuple[str, ...]]:
     """The spec to train on, how it was inferred where none is given, and what is left out and why. Ages need a time to be measured at."""
-    dated = order.as_of is not None or answers.dates is not None
-    if order.features is None:
-        documents = sample_people(order.endpoints, answers, order.seed, report, order.enrich)
+    dated = config.as_of is not None or outcome_table.dates is not None
+    if config.features is None:
+        documents = sample_people(
+            config.endpoints, outcome_table, config.seed, progress, config.enrich
+        )
         if not documents:  # gathering says what is wrong, better than an inference from nobody
-            gather_people(order.endpoints, answers, FeatureSpec(()), None, report, whole=True)
+            gather_people(
+                config.endpoints, outcome_table, FeatureSpec(()), None, progress, whole=True
+            )
             raise DataError("expected endpoints and outcomes to share Ids")
         inference = infer_spec(documents, dated=dated)
         return (
@@ -203,13 +220,13 @@ def choose_features(
             inference,
             tuple(f"{path}: {reason}" for path, reason in inference.left_out),
         )
-    given = load_spec(order.features)
+    given = load_spec(config.features)
     if dated:
         return given, None, ()
     kept = tuple(feature for feature in given.features if feature.kind != "age")
     if not kept:
         raise SpecError(
-            f"{order.features}: expected --as-of TIME or dated outcomes, since every feature is an age"
+            f"{config.features}: expected --as-of TIME or dated outcomes, since every feature is an age"
         )
     left_out = tuple(
         f"{feature.name}: an age needs --as-of TIME or dated outcomes"
@@ -267,21 +284,21 @@ def describe_data(
 
 
 def describe_evaluation(
-    order: Order, people: People, evaluation: Evaluation, alone: Mapping[str, float]
+    config: TrainingConfig, people: People, evaluation: Evaluation, alone: Mapping[str, float]
 ) -> dict[str, Any]:
     """What the manifest says about figures. It holds no time, no path and no person: the same input gives the same."""
     rows, scores = evaluation.rows, evaluation.scores
     outcomes = people.outcomes[rows]
-    threshold = choose_threshold(order.purpose, scores, outcomes)
+    threshold = choose_threshold(config.goal, scores, outcomes)
     ranked = sorted(evaluation.importance.items(), key=lambda pair: (-pair[1], pair[0]))
     return {
-        "name": order.name,
+        "name": config.name,
         "threshold": threshold,
-        "threshold_rule": order.purpose.rule,
-        "threshold_for": order.purpose.to_mapping(),
-        "reserved": order.reserve,
+        "threshold_rule": config.goal.rule,
+        "threshold_for": config.goal.to_mapping(),
+        "reserved": config.reserve,
         "metrics": {
-            **measure(scores, outcomes, people.groups[rows], threshold, order.seed),
+            **measure(scores, outcomes, people.groups[rows], threshold, config.seed),
             "folds": evaluation.folds,
             "roc_auc_by_fold": list(evaluation.areas),
             "held_out": evaluation.scheme,
@@ -290,8 +307,8 @@ def describe_evaluation(
             "deciles": cut_deciles(scores, outcomes),
             "calibration": compare_calibration(scores, outcomes),
             "histogram": count_scores(scores, outcomes),
-            "curve": draw_curve(order.purpose, scores, outcomes),
-            "profit": weigh_profit(order.purpose, scores, outcomes, threshold),
+            "curve": draw_curve(config.goal, scores, outcomes),
+            "profit": weigh_profit(config.goal, scores, outcomes, threshold),
             "features": [
                 {"name": name, "importance": fall, "alone": alone.get(name)}
                 for name, fall in ranked
@@ -302,11 +319,11 @@ def describe_evaluation(
 
 
 def describe_model(
-    order: Order, people: People, evaluation: Evaluation, onnx: bytes, choice: Choice
+    config: TrainingConfig, people: People, evaluation: Evaluation, onnx: bytes, choice: ModelChoice
 ) -> dict[str, Any]:
     """What the manifest says about the model itself, but for what `write_bundle` fills in."""
     spec = people.spec.to_mapping()
-    golden = make_golden_rows(people.matrix, order.seed)
+    golden = make_golden_rows(people.matrix, config.seed)
     return {
         "version": derive_version(onnx, spec),
         "columns": list(people.spec.columns),
@@ -315,8 +332,8 @@ def describe_model(
         "model": {
             "kind": choice.model,
             "settings": choice.settings,
-            "asked": order.recipe.model,
-            "balanced": order.recipe.balanced,
+            "asked": config.settings.model,
+            "balanced": config.settings.balanced,
         },
         "calibration": "sigmoid" if evaluation.calibrated else "none",
         "golden": golden_as_data(golden, score_onnx(onnx, golden)),

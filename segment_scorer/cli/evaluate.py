@@ -8,11 +8,11 @@ from typing import Annotated
 import typer
 
 from model.bundle import SHIPPED
-from model.training.assess import Question, assess_bundle
+from model.training.assess import EvaluationConfig, assess_bundle
 from model.training.phrases import say_share
 from segment_scorer.cli.figures import describe_figures, describe_join, lay_out
 from segment_scorer.cli.progress import show_progress
-from segment_scorer.cli.train import open_profiles, read_as_of, read_purpose
+from segment_scorer.cli.train import open_external, read_as_of, read_goal
 
 
 def command(
@@ -54,18 +54,18 @@ def command(
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Write EVALUATION.md and its pictures there.")
     ] = None,
-    profiles: Annotated[
+    external: Annotated[
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="SQLite file that `profiles build` made: what External features are read from.",
+            help="SQLite file that `external build` made: what External features are read from.",
         ),
     ] = None,
-    profiles_key: Annotated[
+    external_key: Annotated[
         str,
         typer.Option(
             metavar="KEY",
-            help="As SCORER_PROFILES_KEY: user_id, endpoint_id or a path in the endpoint.",
+            help="As SCORER_EXTERNAL_KEY: user_id, endpoint_id or a path in the endpoint.",
         ),
     ] = "user_id",
     seed: Annotated[
@@ -73,18 +73,18 @@ def command(
     ] = 0,
 ) -> None:
     """Say how good a bundle's scores are on people whose outcomes are known; best on people it was not trained on."""
-    question = Question(
+    config = EvaluationConfig(
         bundle=bundle,
         endpoints=(*endpoints, *(more or ())),
         outcomes=outcomes,
         out=out,
         as_of=read_as_of(as_of),
         seed=seed,
-        purpose=read_purpose(value, cost, None, None),
-        enrich=None if profiles is None else open_profiles(profiles, profiles_key),
+        goal=read_goal(value, cost, None, None),
+        enrich=None if external is None else open_external(external, external_key),
     )
-    with show_progress() as report:
-        assessment = assess_bundle(question, report)
+    with show_progress() as progress:
+        assessment = assess_bundle(config, progress)
     facts = assessment.facts
     rows = [
         ("bundle", f"{facts['name']}@{facts['version']}"),

@@ -11,11 +11,11 @@ from typing import Annotated
 import typer
 
 from model.features import parse_time
-from model.training.fit import AUTO, MODELS, Recipe
+from model.training.fit import AUTO, MODELS, ModelSettings
 from model.training.gate import MARGIN
 from model.training.people import Enrich
-from model.training.threshold import Purpose
-from model.training.train import Order, Result, train_bundle
+from model.training.threshold import ThresholdGoal
+from model.training.train import TrainingConfig, TrainingResult, train_bundle
 from segment_scorer.cli.figures import describe_figures, describe_join, lay_out
 from segment_scorer.cli.progress import show_progress
 
@@ -44,9 +44,9 @@ def read_as_of(text: str | None) -> float | None:
     return reference
 
 
-def read_purpose(
+def read_goal(
     value: float | None, cost: float | None, reach: float | None, precision: float | None
-) -> Purpose:
+) -> ThresholdGoal:
     """What the threshold is for: one thing at most."""
     if (value is None) != (cost is None):
         raise typer.BadParameter(
@@ -55,7 +55,7 @@ def read_purpose(
         )
     if sum(number is not None for number in (value, reach, precision)) > 1:
         raise typer.BadParameter(
-            "expected one of them at most: the threshold has one purpose",
+            "expected one of them at most: the threshold has one goal",
             param_hint="--value, --reach, --precision",
         )
     if (value is not None and not 0 < value < math.inf) or (
@@ -64,7 +64,7 @@ def read_purpose(
         raise typer.BadParameter(
             "expected a value above 0 and a cost of 0 or more", param_hint="--value, --cost"
         )
-    return Purpose(value=value, cost=cost, reach=reach, precision=precision)
+    return ThresholdGoal(value=value, cost=cost, reach=reach, precision=precision)
 
 
 def read_model(text: str) -> str:
@@ -176,18 +176,18 @@ def command(
     name: Annotated[
         str, typer.Option(metavar="NAME", callback=read_name, help="The model's name.")
     ] = "segment-scorer",
-    profiles: Annotated[
+    external: Annotated[
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="SQLite file that `profiles build` made: what External features are read from.",
+            help="SQLite file that `external build` made: what External features are read from.",
         ),
     ] = None,
-    profiles_key: Annotated[
+    external_key: Annotated[
         str,
         typer.Option(
             metavar="KEY",
-            help="As SCORER_PROFILES_KEY: user_id, endpoint_id or a path in the endpoint.",
+            help="As SCORER_EXTERNAL_KEY: user_id, endpoint_id or a path in the endpoint.",
         ),
     ] = "user_id",
     seed: Annotated[
@@ -201,7 +201,7 @@ def command(
 
     Exit status 3: the new model is worse than the one of --against by more than the margin; nothing was written.
     """
-    order = Order(
+    config = TrainingConfig(
         endpoints=(*endpoints, *(more or ())),
         outcomes=outcomes,
         out=out,
@@ -209,15 +209,15 @@ def command(
         as_of=read_as_of(as_of),
         name=name,
         seed=seed,
-        recipe=Recipe(model=model, balanced=balanced, search=search),
-        purpose=read_purpose(value, cost, reach, precision),
+        settings=ModelSettings(model=model, balanced=balanced, search=search),
+        goal=read_goal(value, cost, reach, precision),
         against=against,
         margin=margin,
         reserve=reserve,
-        enrich=None if profiles is None else open_profiles(profiles, profiles_key),
+        enrich=None if external is None else open_external(external, external_key),
     )
-    with show_progress() as report:
-        result = train_bundle(order, report)
+    with show_progress() as progress:
+        result = train_bundle(config, progress)
     print(summarise(result))
     if result.verdict is not None and not result.verdict.passed:
         print(
@@ -227,21 +227,21 @@ def command(
         raise typer.Exit(KEPT_BACK)
 
 
-def open_profiles(file: Path, key: str) -> Enrich:
-    """What adds the profiles of `file` to documents, as the function does."""
-    from function.external.lookup import Source, enrich_documents  # noqa: PLC0415  # only for who has profiles
-    from function.external.sqlite import SqliteProfiles  # noqa: PLC0415
-    from function.settings import read_profile_key  # noqa: PLC0415
+def open_external(file: Path, key: str) -> Enrich:
+    """What adds the external attributes of `file` to documents, as the function does."""
+    from function.external.lookup import ExternalSource, enrich_documents  # noqa: PLC0415  # only where asked for
+    from function.external.sqlite import SqliteStore  # noqa: PLC0415
+    from function.settings import read_external_key  # noqa: PLC0415
 
     try:
-        steps = read_profile_key(key)
+        steps = read_external_key(key)
     except ValueError as error:
-        raise typer.BadParameter(f"expected {error}", param_hint="--profiles-key") from error
-    source = Source(store=SqliteProfiles(file), key=steps, patience=60.0, scored=True)
+        raise typer.BadParameter(f"expected {error}", param_hint="--external-key") from error
+    source = ExternalSource(store=SqliteStore(file), key=steps, patience=60.0, scored=True)
     return lambda documents: enrich_documents(documents, source)
 
 
-def summarise(result: Result) -> str:
+def summarise(result: TrainingResult) -> str:
     """The closing lines: what was read, how good the model is on people held out, where it is."""
     facts = result.manifest
     rows = [*describe_join(facts["data"]), *describe_figures(facts)]

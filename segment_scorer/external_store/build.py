@@ -1,23 +1,23 @@
-"""Rows in; a SQLite file of profiles out, as `sqlite.py` reads it, and from such a file a DynamoDB table filled.
+"""Rows in; a SQLite file of external attributes out, as `sqlite.py` reads it, and from such a file a DynamoDB table filled.
 
 Writes beside and renames: a file that is being read is never touched. Never imported by the function.
 """
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import closing, suppress
+from contextlib import closing
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from function.errors import ProfilesUnavailable, SettingsError
+from function.errors import ExternalUnavailable, SettingsError
 from function.external.sqlite import APPLICATION_ID, FORMAT, TABLE
+from model.atomic import replace_atomically
 from model.errors import DataError
 from segment_scorer.external_store.sources import EVERY, Report, Row
 
@@ -42,7 +42,6 @@ STAGE = "loading the table"
 
 def write_file(rows: Iterable[Row], out: Path) -> int:
     """Write the rows to `out`, an older file there being replaced at the end; give their number. Raises DataError for a key seen before."""
-    fresh = out.with_name(f".{out.name}.new")
     last: list[Row] = []
 
     def encode() -> Iterator[tuple[str, str]]:
@@ -52,31 +51,27 @@ def write_file(rows: Iterable[Row], out: Path) -> int:
 
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        fresh.unlink(missing_ok=True)
-        with closing(sqlite3.connect(fresh, isolation_level=None)) as connection:
+        with (
+            replace_atomically(out) as fresh,
+            closing(sqlite3.connect(fresh, isolation_level=None)) as connection,
+        ):
             connection.executescript(BEGIN)
             count = connection.executemany("INSERT INTO profile VALUES (?, ?)", encode()).rowcount
             connection.execute("COMMIT")
-        with fresh.open("rb") as file:
-            os.fsync(file.fileno())
-        fresh.replace(out)
     except sqlite3.IntegrityError as error:
         raise DataError(
             f"{last[0].place}: expected every key once; this row's stands in an earlier row too"
         ) from error
     except (sqlite3.Error, OSError) as error:
         raise DataError(f"{out}: expected a place where a file can be written") from error
-    finally:
-        with suppress(OSError):
-            fresh.unlink()
     return max(0, count)
 
 
 def load_table(file: Path, client: Any, table: str, partition_key: str, report: Report) -> int:
-    """Put every profile of a file that `write_file` made into a DynamoDB table; give their number.
+    """Put every person of a file that `write_file` made into a DynamoDB table; give their number.
 
     Replaces items of the same key, leaves others alone. Raises SettingsError when the table's key is another, DataError for a profile that
-    DynamoDB cannot hold, ProfilesUnavailable when it takes nothing for a minute.
+    DynamoDB cannot hold, ExternalUnavailable when it takes nothing for a minute.
     """
     description = client.describe_table(TableName=table)["Table"]
     types = {
@@ -120,7 +115,7 @@ def put_items(client: Any, table: str, items: list[dict[str, Any]]) -> None:
         if len(left) < len(wanted):
             pause, since = 0.05, time.monotonic()
         elif time.monotonic() - since > GIVE_UP:
-            raise ProfilesUnavailable(
+            raise ExternalUnavailable(
                 "--dynamodb: expected the table to take items; it has taken none for a minute"
             )
         if left:
@@ -133,7 +128,7 @@ def make_item(partition_key: str, key: str, attributes: dict[str, Any]) -> dict[
     """A profile as DynamoDB takes it."""
     if partition_key in attributes:
         raise DataError(
-            f"--partition-key: expected a name that no attribute of a profile has, {partition_key} is one's"
+            f"--partition-key: expected a name that no attribute has, {partition_key} is one's"
         )
     return {
         partition_key: {"S": key},

@@ -26,7 +26,7 @@ Report: TypeAlias = Callable[[str, int, int], None]
 # the place in the file, and column -> value
 Found: TypeAlias = Generator[tuple[str, dict[str, Any]], None, None]
 EVERY = 1_000  # rows between two reports
-STAGE = "reading profiles"
+STAGE = "reading people"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ def read_rows(paths: Sequence[Path], key: str, report: Report) -> Iterator[Row]:
                 f"{path}: expected a name that ends in {', '.join(READERS)}, or in .gz after one of the first"
             )
         with (
-            open_unpacked(path, "profiles") as (file, tell),
+            open_unpacked(path, "external attributes") as (file, tell),
             closing(read(path, file, key)) as found,
         ):
             for index, (place, fields) in enumerate(found):

@@ -16,8 +16,8 @@ from model.bundle import Bundle, check_golden, load_bundle
 from model.features import load_spec
 from model.runtime import open_session
 from model.training.export import score_onnx
-from model.training.fit import Recipe
-from model.training.train import Order, train_bundle
+from model.training.fit import ModelSettings
+from model.training.train import TrainingConfig, train_bundle
 
 ARTIFACT = Path(model.__file__).parent / "artifact"
 
@@ -31,15 +31,15 @@ def shipped() -> Bundle:
 def retrained(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     directory = tmp_path_factory.mktemp("retrained")
     write_example(directory)
-    order = Order(
+    config = TrainingConfig(
         endpoints=(directory / "endpoints.jsonl.gz",),
         outcomes=directory / "outcomes.csv",
         features=HERE / "features.toml",
         out=directory / "bundle",
-        recipe=Recipe(model="boosting"),
+        settings=ModelSettings(model="boosting"),
         reserve=0.2,
     )
-    return train_bundle(order, lambda *_: None).bundle
+    return train_bundle(config, lambda *_: None).bundle
 
 
 def test_scores_its_golden_rows_as_the_trainer_wrote(shipped: Bundle) -> None:

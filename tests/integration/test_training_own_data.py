@@ -232,7 +232,7 @@ def test_an_import_table_and_profiles_give_the_model_that_the_export_gives(tmp_p
         tmp_path / "by_profile.csv", to_csv(documents, outcomes).replace("Id,", "ProfileId,")
     )
     versions = set()
-    for endpoints, answers in (
+    for endpoints, outcome_table in (
         (tmp_path / "endpoints.jsonl", tmp_path / "outcomes.csv"),
         (table, by_profile),
         (profiles, by_profile),
@@ -241,7 +241,7 @@ def test_an_import_table_and_profiles_give_the_model_that_the_export_gives(tmp_p
             "--endpoints",
             str(endpoints),
             "--outcomes",
-            str(answers),
+            str(outcome_table),
             *arguments[4:],
             "--out",
             str(tmp_path / "bundle"),

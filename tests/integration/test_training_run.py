@@ -11,8 +11,8 @@ from model.bundle import check_golden, load_bundle
 from model.errors import BundleError
 from model.features import build_matrix
 from model.training.export import score_onnx
-from model.training.fit import Recipe
-from model.training.train import Order, train_bundle
+from model.training.fit import ModelSettings
+from model.training.train import TrainingConfig, train_bundle
 from segment_scorer.cli.main import main
 from tests.training_people import SPEC, make_people, to_csv, to_lines, write_people
 
@@ -181,7 +181,7 @@ def test_refuses_in_one_sentence_and_leaves_nothing_behind(
         (["--as-of", "yesterday"], "expected ISO 8601"),
         (["--model", "oracle"], "expected one of auto, boosting, logistic, forest, blend"),
         (["--value", "3"], "expected both, what a response is worth and what a message costs"),
-        (["--value", "3", "--cost", "1", "--reach", "0.3"], "the threshold has one purpose"),
+        (["--value", "3", "--cost", "1", "--reach", "0.3"], "the threshold has one goal"),
         (["--reach", "3"], "--reach"),
         (["--margin", "nan"], "expected a number from 0 to 1"),
         (["--name", "a b"], "expected 1 to 100 letters"),
@@ -195,19 +195,19 @@ def test_calls_a_wrong_option_wrong_usage(
     assert sentence in capsys.readouterr().err
 
 
-def make_order(directory: Path) -> Order:
+def make_config(directory: Path) -> TrainingConfig:
     write_people(directory)
-    return Order(
+    return TrainingConfig(
         endpoints=(directory / "endpoints.jsonl",),
         outcomes=directory / "outcomes.csv",
         features=directory / "features.toml",
         out=directory / "bundle",
-        recipe=Recipe(model="boosting"),
+        settings=ModelSettings(model="boosting"),
     )
 
 
 def test_an_interruption_leaves_nothing_behind(tmp_path: Path) -> None:
-    order = make_order(tmp_path)
+    config = make_config(tmp_path)
 
     def interrupt(stage: str, done: int, total: int) -> None:
         if (stage, done) == ("fitting on everybody", 1):
@@ -215,38 +215,38 @@ def test_an_interruption_leaves_nothing_behind(tmp_path: Path) -> None:
 
     before = sorted(tmp_path.iterdir())
     with pytest.raises(KeyboardInterrupt):
-        train_bundle(order, interrupt)
+        train_bundle(config, interrupt)
     assert sorted(tmp_path.iterdir()) == before
 
 
 def test_a_failed_run_leaves_the_bundle_that_was_there(tmp_path: Path) -> None:
-    order = make_order(tmp_path)
-    first = train_bundle(order, lambda *_: None).bundle
+    config = make_config(tmp_path)
+    first = train_bundle(config, lambda *_: None).bundle
     (tmp_path / "endpoints.jsonl").write_text(to_lines([{"Id": "stranger"}]), "utf-8")
     with pytest.raises(Exception, match="share Ids"):
-        train_bundle(order, lambda *_: None)
-    assert load_bundle(order.out).version == first.version
+        train_bundle(config, lambda *_: None)
+    assert load_bundle(config.out).version == first.version
 
 
 def test_never_replaces_a_directory_that_holds_anything_but_a_bundle(tmp_path: Path) -> None:
-    order = make_order(tmp_path)
-    train_bundle(order, lambda *_: None)
-    (order.out / "thesis.txt").write_text("ten years of work", "utf-8")
+    config = make_config(tmp_path)
+    train_bundle(config, lambda *_: None)
+    (config.out / "thesis.txt").write_text("ten years of work", "utf-8")
     with pytest.raises(
         BundleError,
         match="expected a new or empty directory, or a bundle and nothing else, since it is replaced whole",
     ):
-        train_bundle(order, lambda *_: None)
-    assert (order.out / "thesis.txt").read_text("utf-8") == "ten years of work"
+        train_bundle(config, lambda *_: None)
+    assert (config.out / "thesis.txt").read_text("utf-8") == "ten years of work"
 
 
 def test_replaces_an_older_bundle_and_follows_a_link(tmp_path: Path) -> None:
-    order = make_order(tmp_path)
+    config = make_config(tmp_path)
     (tmp_path / "real").mkdir()
-    order.out.symlink_to(tmp_path / "real")
+    config.out.symlink_to(tmp_path / "real")
     for _ in range(2):
-        train_bundle(order, lambda *_: None)
-    assert order.out.is_symlink()
+        train_bundle(config, lambda *_: None)
+    assert config.out.is_symlink()
     assert {path.name for path in tmp_path.iterdir()} == {
         "bundle",
         "real",

@@ -16,7 +16,7 @@ import pytest
 from examples.cdnow.make_endpoints import write_example
 from model.bundle import load_bundle
 from model.features import Matrix, build_matrix
-from model.training.fit import Choice, Recipe, make_model
+from model.training.fit import ModelChoice, ModelSettings, make_model
 from tests.interop.prepare import ROOT, find_python
 
 PEERS = Path(__file__).parent / "peers"
@@ -60,7 +60,9 @@ def example(tmp_path_factory: pytest.TempPathFactory) -> Example:
     )
     params = {
         name: value.tolist() if isinstance(value, np.ndarray) else value
-        for name, value in make_model(Recipe(), Choice("boosting", {}), bundle.spec, 23_570, SEED)
+        for name, value in make_model(
+            ModelSettings(), ModelChoice("boosting", {}), bundle.spec, 23_570, SEED
+        )
         .get_params()
         .items()
     }

@@ -81,10 +81,10 @@ def test_an_observer_sees_each_batch_with_its_decisions_row_for_row(tmp_path: Pa
         {"SCORER_BUNDLE": str(make_bundle(tmp_path / "b"))}, observer=watcher, stream=io.StringIO()
     )
     handle(make_event({"a": make_endpoint(0.75), "b": make_endpoint(0.25)}), None)
-    ((batch, decisions),) = watcher.batches
+    (account,) = watcher.accounts
     assert [
         (endpoint.id, decision.stays)
-        for endpoint, decision in zip(batch.endpoints, decisions, strict=True)
+        for endpoint, decision in zip(account.batch.endpoints, account.decisions, strict=True)
     ] == [
         ("a", True),
         ("b", False),

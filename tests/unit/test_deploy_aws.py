@@ -167,7 +167,7 @@ def nonsense() -> Iterator[str]:
     [
         ["assign", "--list", "--application-id", "0" * 32],
         ["grant", "--function", "scorer", "--application-id", "0" * 32],
-        ["profiles", "build", "people.jsonl", "--dynamodb", "people"],
+        ["external", "build", "people.jsonl", "--dynamodb", "people"],
     ],
 )
 def test_a_service_that_is_not_awss_ends_in_one_sentence(

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from function.bootstrap import build_handler
-from function.errors import ProfilesUnavailable, SettingsError
+from function.errors import ExternalUnavailable, SettingsError
 from function.settings import read_settings
 from segment_scorer.deploy.statements import (
     AwsAccount,
@@ -20,7 +20,7 @@ from segment_scorer.deploy.statements import (
     allow_connect,
     allow_pinpoint,
 )
-from tests.fake_external import FakeProfiles, make_external_bundle
+from tests.fake_external import FakeStore, make_external_bundle
 from tests.templates import ROOT, load_template, resolve
 from tests.templates import TEMPLATE as FILE
 
@@ -196,7 +196,7 @@ VPC = {"SubnetIds": "subnet-0a1b2c3d,subnet-0a1b2c3e", "SecurityGroupIds": "sg-0
 def test_the_functions_role_writes_its_log_reads_its_table_and_does_nothing_else() -> None:
     assert sorted(
         action
-        for statement in policies_of("ScorerRole", ProfilesTable="people")
+        for statement in policies_of("ScorerRole", ExternalTable="people")
         for action in actions_of(statement)
     ) == [
         "dynamodb:BatchGetItem",
@@ -208,7 +208,7 @@ def test_the_functions_role_writes_its_log_reads_its_table_and_does_nothing_else
 
 @pytest.mark.parametrize("role", ["ScorerRole", "SegmentWalkRole"])
 def test_no_role_holds_a_wildcard_action_or_every_resource(role: str) -> None:
-    statements = policies_of(role, ProfilesTable="people", SegmentBucket="segments")
+    statements = policies_of(role, ExternalTable="people", SegmentBucket="segments")
     assert statements
     for statement in statements:
         assert not [action for action in actions_of(statement) if "*" in action]
@@ -256,7 +256,7 @@ def test_there_is_an_alarm_on_whatever_nobody_would_see() -> None:
         ("AWS/States", "ExecutionsFailed"),
         ("SegmentScorer/scorer", "fallback_used"),
         ("SegmentScorer/scorer", "unscored"),
-        ("SegmentScorer/scorer", "profiles_failed"),
+        ("SegmentScorer/scorer", "external_failed"),
     }
     for alarm in alarms.values():
         assert alarm["AlarmActions"] == ["arn:aws:sns:us-east-1:123456789012:topic"]
@@ -288,13 +288,13 @@ def test_without_a_topic_alarms_have_no_action() -> None:
 def test_the_log_metrics_read_fields_that_the_function_really_writes(tmp_path: Path) -> None:
     stream = io.StringIO()
     environ = {"SCORER_BUNDLE": str(make_external_bundle(tmp_path / "bundle"))}
-    store = FakeProfiles(error=ProfilesUnavailable("down"))
-    build_handler(environ, profiles=store, stream=stream)(
+    store = FakeStore(error=ExternalUnavailable("down"))
+    build_handler(environ, external=store, stream=stream)(
         {"Endpoints": {"a": {"User": {"UserId": "u"}}}}, None
     )
     lines = [json.loads(line) for line in stream.getvalue().splitlines()]
     (batch,) = [line for line in lines if line.get("message") == "batch"]
-    assert batch["profiles_failed"] == 1
+    assert batch["external_failed"] == 1
     filters = resources_of("AWS::Logs::MetricFilter")
     assert len(filters) == 3
     for each in filters.values():
@@ -326,7 +326,7 @@ def test_the_functions_environment_holds_only_settings_that_the_function_knows()
         "ScorerTarget": "dns:///scoring.example.com:8081",
         "ScorerTls": "true",
         "ScorerFallback": "none",
-        "ProfilesTable": "people",
+        "ExternalTable": "people",
     }
     variables = with_parameters(SCORER, **given)["Environment"]["Variables"]
     assert len(variables) == len(given)
@@ -336,7 +336,7 @@ def test_the_functions_environment_holds_only_settings_that_the_function_knows()
         True,
         "none",
     )
-    assert settings.profiles == "dynamodb:people"
+    assert settings.external == "dynamodb:people"
 
 
 def test_every_setting_that_the_image_makes_is_one_that_the_template_leaves_alone_unless_told() -> (
@@ -476,11 +476,11 @@ def test_a_new_revision_always_changes_the_function_since_lambda_publishes_no_ve
 
 
 def test_a_table_of_profiles_is_a_setting_and_a_permission_only_when_it_is_named() -> None:
-    assert "SCORER_PROFILES" not in with_parameters(SCORER)["Environment"]["Variables"]
+    assert "SCORER_EXTERNAL" not in with_parameters(SCORER)["Environment"]["Variables"]
     assert resources_of("AWS::IAM::Policy").keys() == set()
-    variables = with_parameters(SCORER, ProfilesTable="people")["Environment"]["Variables"]
-    assert read_settings(variables).profiles == "dynamodb:people"
-    (policy,) = resources_of("AWS::IAM::Policy", ProfilesTable="people").values()
+    variables = with_parameters(SCORER, ExternalTable="people")["Environment"]["Variables"]
+    assert read_settings(variables).external == "dynamodb:people"
+    (policy,) = resources_of("AWS::IAM::Policy", ExternalTable="people").values()
     (statement,) = policy["PolicyDocument"]["Statement"]
     assert statement["Resource"] == "arn:aws:dynamodb:us-east-1:123456789012:table/people"
 

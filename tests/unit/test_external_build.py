@@ -14,7 +14,7 @@ import pytest
 from pyarrow import parquet
 
 from function.external.dynamodb import read_value
-from function.external.sqlite import SqliteProfiles
+from function.external.sqlite import SqliteStore
 from model.errors import DataError
 from segment_scorer.cli.main import main
 from segment_scorer.external_store.build import make_item, write_file, write_value
@@ -73,7 +73,7 @@ def test_several_files_are_one_store_and_progress_ends_at_the_whole(tmp_path: Pa
         [tmp_path / "a.csv", tmp_path / "b.jsonl"], "id", lambda *report: told.append(report)
     )
     assert write_file(rows, tmp_path / "p.sqlite") == 2
-    assert SqliteProfiles(tmp_path / "p.sqlite").fetch(["u", "v"], 1.0) == {
+    assert SqliteStore(tmp_path / "p.sqlite").fetch(["u", "v"], 1.0) == {
         "u": {"n": "1"},
         "v": {"n": 2},
     }
@@ -155,7 +155,9 @@ def test_a_file_that_is_wrong_is_named_with_its_line_and_leaves_the_older_store_
 
 
 def test_a_missing_file_is_said_so(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"none\.csv: expected a file of profiles, found none"):
+    with pytest.raises(
+        DataError, match=r"none\.csv: expected a file of external attributes, found none"
+    ):
         read(tmp_path / "none.csv")
 
 
@@ -224,9 +226,7 @@ def test_a_stored_value_becomes_a_plain_one_or_none(stored: Any, value: Any) -> 
 def test_what_dynamodb_cannot_hold_is_refused_by_the_attributes_name() -> None:
     with pytest.raises(DataError, match="spend: expected numbers that DynamoDB holds"):
         make_item("id", "u", {"spend": [1e200]})
-    with pytest.raises(
-        DataError, match="--partition-key: expected a name that no attribute of a profile has"
-    ):
+    with pytest.raises(DataError, match="--partition-key: expected a name that no attribute has"):
         make_item("id", "u", {"id": 3})
 
 
@@ -237,7 +237,7 @@ def test_the_command_builds_a_store_and_says_so(
     assert (
         main(
             [
-                "profiles",
+                "external",
                 "build",
                 str(tmp_path / "p.csv"),
                 "--key",
@@ -249,17 +249,17 @@ def test_the_command_builds_a_store_and_says_so(
         == 0
     )
     said = capsys.readouterr()
-    assert said.out == f"1 profiles in {tmp_path / 'p.sqlite'}\n"
-    assert said.err == "reading profiles ...\n"
+    assert said.out == f"1 people in {tmp_path / 'p.sqlite'}\n"
+    assert said.err == "reading people ...\n"
 
 
 COMMANDS: dict[str, tuple[list[str], int, str]] = {
     "no store": (["build", "p.csv"], 2, "expected a store: --out FILE, --dynamodb TABLE, or both"),
-    "another action": (["drop", "p.csv", "--out", "x"], 2, "'drop' is not"),
+    "another action": (["drop", "p.csv", "--out", "x"], 2, "No such command 'drop'"),
     "no file": (
         ["build", "p.csv", "--out", "x"],
         1,
-        "p.csv: expected a file of profiles, found none",
+        "p.csv: expected a file of external attributes, found none",
     ),
 }
 
@@ -270,7 +270,7 @@ def test_the_command_says_in_a_sentence_what_is_wrong(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     arguments, status, sentence = COMMANDS[case]
-    assert main(["profiles", *arguments]) == status
+    assert main(["external", *arguments]) == status
     assert sentence in capsys.readouterr().err
 
 

@@ -29,7 +29,7 @@ def refuse(table: dict[str, Any]) -> str:
 def test_an_empty_policy_has_every_default() -> None:
     assert read({}) == Policy(
         rules=Rules(
-            mode="filter", threshold=0.4, keep="at_least", decimals=4, on_error="keep", on_missing_profiles="on_error", unreadable="keep",
+            mode="filter", threshold=0.4, keep="at_least", decimals=4, on_error="keep", on_missing_external="on_error", unreadable="keep",
             min_present=0.0, sparse="keep", external={}, score_attribute="Score",
             band_attribute="", metric="Score", holdout=Holdout(percent=0.0, salt="", attribute=""), bands=(),
         )
@@ -38,7 +38,7 @@ def test_an_empty_policy_has_every_default() -> None:
 
 def test_the_keys_come_in_the_order_the_documentation_has() -> None:
     assert list(KEYS) == [
-        "mode", "threshold", "keep", "decimals", "on_error", "on_missing_profiles", "unreadable", "min_present", "sparse",
+        "mode", "threshold", "keep", "decimals", "on_error", "on_missing_external", "unreadable", "min_present", "sparse",
         "score_attribute", "band_attribute", "metric", "holdout", "band", "external",
     ]  # fmt: skip
 
@@ -55,7 +55,7 @@ VALUES: list[tuple[str, Any, str, Any]] = [
     ("decimals", 15, "decimals", 15),
     ("on_error", "drop", "on_error", "drop"),
     ("on_error", "raise", "on_error", "raise"),
-    ("on_missing_profiles", "score", "on_missing_profiles", "score"),
+    ("on_missing_external", "score", "on_missing_external", "score"),
     ("unreadable", "drop", "unreadable", "drop"),
     ("min_present", 0.5, "min_present", 0.5),
     ("sparse", "drop", "sparse", "drop"),
@@ -96,7 +96,7 @@ ERRORS: list[tuple[dict[str, Any], str]] = [
     ({"decimals": 2.0}, "decimals: expected a whole number from 0 to 15"),
     ({"decimals": True}, "decimals: expected a whole number from 0 to 15"),
     ({"on_error": "ignore"}, "on_error: expected one of keep, drop, raise"),
-    ({"on_missing_profiles": "keep"}, "on_missing_profiles: expected one of on_error, score"),
+    ({"on_missing_external": "keep"}, "on_missing_external: expected one of on_error, score"),
     ({"external": []}, "external: expected a table"),
     ({"external": {"Tier": "tier"}}, "external.Tier: expected a path below External, such as External.Tier"),
     ({"external": {"Score": "External.s"}}, "score_attribute, band_attribute, holdout.attribute, external: expected different names"),

@@ -55,7 +55,7 @@ def test_the_key_of_a_profile_becomes_steps_through_the_endpoint_document() -> N
         "Attributes.a.b": ("Attributes", "a.b"),
     }
     keys["User.UserAttributes.Account"] = ("User", "UserAttributes", "Account")
-    assert {key: read_settings({"SCORER_PROFILES_KEY": key}).profiles_key for key in keys} == keys
+    assert {key: read_settings({"SCORER_EXTERNAL_KEY": key}).external_key for key in keys} == keys
 
 
 @pytest.mark.parametrize(
@@ -112,39 +112,39 @@ def test_the_key_of_a_profile_becomes_steps_through_the_endpoint_document() -> N
         ("SCORER_METADATA", "key=caf\u00e9", METADATA_SENTENCE),
         ("SCORER_CALL_MS", "0", "SCORER_CALL_MS: expected whole milliseconds from 1 to 30000"),
         (
-            "SCORER_PROFILES",
+            "SCORER_EXTERNAL",
             "sqlite:",
-            "SCORER_PROFILES: expected nothing, sqlite:PATH or dynamodb:TABLE",
+            "SCORER_EXTERNAL: expected nothing, sqlite:PATH or dynamodb:TABLE",
         ),
         (
-            "SCORER_PROFILES",
+            "SCORER_EXTERNAL",
             "/p.sqlite",
-            "SCORER_PROFILES: expected nothing, sqlite:PATH or dynamodb:TABLE",
+            "SCORER_EXTERNAL: expected nothing, sqlite:PATH or dynamodb:TABLE",
         ),
         (
-            "SCORER_PROFILES",
+            "SCORER_EXTERNAL",
             "dynamodb:a b",
-            "SCORER_PROFILES: expected nothing, sqlite:PATH or dynamodb:TABLE",
+            "SCORER_EXTERNAL: expected nothing, sqlite:PATH or dynamodb:TABLE",
         ),
         (
-            "SCORER_PROFILES_KEY",
+            "SCORER_EXTERNAL_KEY",
             "External.id",
-            "SCORER_PROFILES_KEY: expected user_id, endpoint_id or a path below the endpoint document such as Attributes.CustomerNumber",
+            "SCORER_EXTERNAL_KEY: expected user_id, endpoint_id or a path below the endpoint document such as Attributes.CustomerNumber",
         ),
         (
-            "SCORER_PROFILES_KEY",
+            "SCORER_EXTERNAL_KEY",
             "UserId",
-            "SCORER_PROFILES_KEY: expected user_id, endpoint_id or a path below the endpoint document such as Attributes.CustomerNumber",
+            "SCORER_EXTERNAL_KEY: expected user_id, endpoint_id or a path below the endpoint document such as Attributes.CustomerNumber",
         ),
         (
-            "SCORER_PROFILES_PARTITION_KEY",
+            "SCORER_EXTERNAL_PARTITION_KEY",
             "",
-            "SCORER_PROFILES_PARTITION_KEY: expected text of one character or more",
+            "SCORER_EXTERNAL_PARTITION_KEY: expected text of one character or more",
         ),
         (
-            "SCORER_PROFILES_TIMEOUT_MS",
+            "SCORER_EXTERNAL_TIMEOUT_MS",
             "0",
-            "SCORER_PROFILES_TIMEOUT_MS: expected whole milliseconds from 10 to 10000",
+            "SCORER_EXTERNAL_TIMEOUT_MS: expected whole milliseconds from 10 to 10000",
         ),
         (
             "SCORER_LOG_LEVEL",

@@ -17,8 +17,10 @@ def test_reads_gzip_by_its_content_and_several_files_as_one(tmp_path: Path) -> N
     first = write(tmp_path / "a.jsonl", gzip.compress(to_lines(documents[:60]).encode()))
     second = write(tmp_path / "b.gz", to_lines(documents[60:]))
     assert [line.document for line in read_lines([first, second], stay_silent)] == documents
-    answers = write(tmp_path / "outcomes.csv", gzip.compress(to_csv(documents, outcomes).encode()))
-    assert list(read_outcomes(answers).outcomes.values()) == outcomes
+    outcome_table = write(
+        tmp_path / "outcomes.csv", gzip.compress(to_csv(documents, outcomes).encode())
+    )
+    assert list(read_outcomes(outcome_table).outcomes.values()) == outcomes
 
 
 def test_reads_outcomes_as_data_frames_write_them(tmp_path: Path) -> None:
@@ -68,10 +70,14 @@ def test_refuses_outcomes_in_one_sentence_without_a_value(
 
 
 def test_reads_outcomes_with_a_byte_order_mark_and_windows_line_ends(tmp_path: Path) -> None:
-    answers = read_outcomes(
+    outcome_table = read_outcomes(
         write(tmp_path / "o.csv", b"\xef\xbb\xbfId,outcome\r\na,1\r\nb,0\r\n\r\n")
     )
-    assert (answers.key, answers.outcomes, answers.dates) == ("Id", {"a": 1, "b": 0}, None)
+    assert (outcome_table.key, outcome_table.outcomes, outcome_table.dates) == (
+        "Id",
+        {"a": 1, "b": 0},
+        None,
+    )
 
 
 @pytest.mark.parametrize(
@@ -80,14 +86,14 @@ def test_reads_outcomes_with_a_byte_order_mark_and_windows_line_ends(tmp_path: P
 def test_takes_people_by_endpoint_profile_or_user_and_dates_as_utc(
     tmp_path: Path, column: str, key: str
 ) -> None:
-    answers = read_outcomes(
+    outcome_table = read_outcomes(
         write(
             tmp_path / "o.csv",
             f"{column},outcome,date\na,1,1970-01-02\nb,0,1970-01-01T01:00:00+01:00\n",
         )
     )
-    assert answers.key == key
-    assert answers.dates == {"a": 86_400.0, "b": 0.0}
+    assert outcome_table.key == key
+    assert outcome_table.dates == {"a": 86_400.0, "b": 0.0}
 
 
 def test_refuses_a_file_that_is_not_there_or_is_a_directory(tmp_path: Path) -> None:

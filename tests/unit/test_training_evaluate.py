@@ -7,7 +7,7 @@ import pytest
 
 from model.features import Feature, FeatureSpec
 from model.training.evaluate import describe_change, evaluate_out_of_fold
-from model.training.fit import Recipe, fit_model
+from model.training.fit import ModelSettings, fit_model
 from model.training.folds import make_folds
 from model.training.measures import measure
 from model.training.people import People, take_rows
@@ -16,7 +16,7 @@ from tests.training_people import make_scored, stay_silent
 SPEC = FeatureSpec(
     tuple(Feature(name=name, path=f"Metrics.{name}", kind="number") for name in "ab")
 )
-BOOSTING = Recipe(model="boosting")
+BOOSTING = ModelSettings(model="boosting")
 
 
 def test_finds_nothing_in_outcomes_that_have_nothing_to_do_with_the_people() -> None:
@@ -38,7 +38,9 @@ def test_a_model_that_is_chosen_and_searched_for_finds_nothing_in_noise_either()
     people = make_scored(
         random.random((300, 2), dtype=np.float32), random.integers(0, 2, 300), SPEC
     )
-    evaluation = evaluate_out_of_fold(people, Recipe(model="logistic", search=True), 0, stay_silent)
+    evaluation = evaluate_out_of_fold(
+        people, ModelSettings(model="logistic", search=True), 0, stay_silent
+    )
     low, high = measure(evaluation.scores, people.outcomes, people.groups, 0.5, 0)["intervals"][
         "roc_auc"
     ]
@@ -98,7 +100,7 @@ def test_by_time_learns_from_what_was_recorded_only_later(model: str) -> None:
     matrix[:700, 1] = np.nan
     evaluation = evaluate_out_of_fold(
         make_scored(matrix, outcomes, SPEC, dates=np.arange(1_200.0)),
-        Recipe(model=model),
+        ModelSettings(model=model),
         0,
         stay_silent,
     )
@@ -110,7 +112,7 @@ def test_balanced_outcomes_are_calibrated_always() -> None:
     matrix = random.random((1_000, 2), dtype=np.float32)
     people = make_scored(matrix, (random.random(1_000) < 0.3 * matrix[:, 0]).astype(np.int64), SPEC)
     evaluation = evaluate_out_of_fold(
-        people, Recipe(model="logistic", balanced=True), 0, stay_silent
+        people, ModelSettings(model="logistic", balanced=True), 0, stay_silent
     )
     assert evaluation.calibrated
     assert abs(evaluation.scores.mean() - people.outcomes.mean()) < 0.01
@@ -121,11 +123,11 @@ def test_what_is_judged_is_made_as_what_ships_is() -> None:
     random = np.random.default_rng(4)
     matrix = random.random((600, 2), dtype=np.float32)
     people = make_scored(matrix, (random.random(600) < 0.3 * matrix[:, 0]).astype(np.int64), SPEC)
-    recipe = Recipe(model="logistic", balanced=True)
-    evaluation = evaluate_out_of_fold(people, recipe, 0, stay_silent)
+    settings = ModelSettings(model="logistic", balanced=True)
+    evaluation = evaluate_out_of_fold(people, settings, 0, stay_silent)
     folds = make_folds(people.outcomes, people.groups, None, 0)
     for train, test in folds.pairs:
-        shipped, _ = fit_model(recipe, take_rows(people, train), 0, calibrated=True)
+        shipped, _ = fit_model(settings, take_rows(people, train), 0, calibrated=True)
         assert (
             evaluation.scores[test].tolist() == shipped.predict_proba(matrix[test])[:, 1].tolist()
         )
@@ -144,7 +146,7 @@ def test_the_sigmoid_of_later_people_is_learnt_from_earlier_ones_only(*, balance
     # Learnt from the later people themselves it would give a mean score of 0.05, and a Brier score of about 0.05.
     people = make_turn(np.random.default_rng(0), 2_000)
     evaluation = evaluate_out_of_fold(
-        people, Recipe(model="boosting", balanced=balanced), 0, stay_silent
+        people, ModelSettings(model="boosting", balanced=balanced), 0, stay_silent
     )
     assert evaluation.calibrated
     assert evaluation.scores.mean() > 0.4
@@ -159,7 +161,7 @@ def test_the_sigmoid_of_later_people_is_learnt_from_earlier_ones_only(*, balance
 def test_says_so_when_the_latest_people_respond_otherwise_than_their_scores_say() -> None:
     random = np.random.default_rng(0)
     turned = evaluate_out_of_fold(
-        make_turn(random, 2_000), Recipe(model="logistic"), 0, stay_silent
+        make_turn(random, 2_000), ModelSettings(model="logistic"), 0, stay_silent
     )
     words = r"the latest 1,000 people responded at [45]\.\d%; scores learnt from earlier people say (49|50|51)\.\d%: response changes over time"
     assert len(turned.remarks) == 1
@@ -168,7 +170,10 @@ def test_says_so_when_the_latest_people_respond_otherwise_than_their_scores_say(
     outcomes = (random.random(2_000) < matrix[:, 0]).astype(np.int64)
     for dates in (None, np.repeat([0.0, 1.0], 1_000)):
         steady = make_scored(matrix, outcomes, SPEC, dates=dates)
-        assert evaluate_out_of_fold(steady, Recipe(model="logistic"), 0, stay_silent).remarks == ()
+        assert (
+            evaluate_out_of_fold(steady, ModelSettings(model="logistic"), 0, stay_silent).remarks
+            == ()
+        )
 
 
 def test_a_difference_that_chance_explains_is_no_change() -> None:
@@ -190,6 +195,6 @@ def test_never_turns_a_model_of_noise_around() -> None:
         people = make_scored(
             random.random((300, 2), dtype=np.float32), random.integers(0, 2, 300), SPEC
         )
-        evaluation = evaluate_out_of_fold(people, Recipe(model="logistic"), 0, stay_silent)
+        evaluation = evaluate_out_of_fold(people, ModelSettings(model="logistic"), 0, stay_silent)
         areas.append(measure(evaluation.scores, people.outcomes, people.groups, 0.5, 0)["roc_auc"])
     assert np.mean(areas) < 0.51

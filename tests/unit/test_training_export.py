@@ -17,7 +17,7 @@ from model.training.export import (
     round_thresholds,
     score_onnx,
 )
-from model.training.fit import MODELS, Recipe, fit_model
+from model.training.fit import MODELS, ModelSettings, fit_model
 from tests.training_people import make_people, make_scored
 
 SPEC = read_spec(
@@ -39,7 +39,11 @@ SPEC = read_spec(
 def make_trained(*, calibrated: bool, name: str = "boosting") -> tuple[Any, FeatureSpec, Matrix]:
     documents, outcomes = make_people(600)
     people = make_scored(build_matrix(documents, SPEC), np.array(outcomes), SPEC)
-    return fit_model(Recipe(model=name), people, 0, calibrated=calibrated)[0], SPEC, people.matrix
+    return (
+        fit_model(ModelSettings(model=name), people, 0, calibrated=calibrated)[0],
+        SPEC,
+        people.matrix,
+    )
 
 
 @pytest.mark.parametrize("name", list(MODELS))
@@ -66,7 +70,7 @@ def test_scores_as_scikit_learn_does_between_neighbouring_float32(name: str) -> 
         {"feature": [{"name": "seconds", "path": "Metrics.Seconds", "kind": "number"}]}
     )
     model, _ = fit_model(
-        Recipe(model=name), make_scored(matrix, outcomes, spec), 0, calibrated=False
+        ModelSettings(model=name), make_scored(matrix, outcomes, spec), 0, calibrated=False
     )
     assert (
         np.abs(
@@ -106,7 +110,7 @@ def test_gives_the_same_bytes_every_time_with_the_fixed_names_and_shapes() -> No
 def test_refuses_a_model_that_scores_otherwise() -> None:
     model, spec, matrix = make_trained(calibrated=False)
     other, _ = fit_model(
-        Recipe(model="boosting"),
+        ModelSettings(model="boosting"),
         make_scored(matrix, 1 - np.array(make_people(600)[1]), spec),
         0,
         calibrated=False,

@@ -10,22 +10,22 @@ import pytest
 
 from model.errors import DataError
 from model.features import Feature, FeatureSpec, build_matrix, parse_time
-from model.training.datasets import Answers
+from model.training.datasets import OutcomeTable
 from model.training.people import (
-    draw_number,
     drop_absent,
     gather_people,
+    hash_to_fraction,
     learn_vocabularies,
+    reserve_users,
     sample_people,
-    set_aside,
 )
 from tests.training_people import make_people, make_scored, stay_silent, to_lines, write
 
 VISITS = FeatureSpec((Feature(name="visits", path="Metrics.Visits", kind="number"),))
 
 
-def by_id(outcomes: dict[str, int]) -> Answers:
-    return Answers(key="Id", outcomes=outcomes)
+def by_id(outcomes: dict[str, int]) -> OutcomeTable:
+    return OutcomeTable(key="Id", outcomes=outcomes)
 
 
 def test_joins_rows_and_outcomes_whatever_the_order_of_either_file(tmp_path: Path) -> None:
@@ -212,10 +212,10 @@ def test_gives_every_endpoint_of_a_user_the_users_outcome_and_number(tmp_path: P
     documents, _ = with_users(200)
     del documents[7]["Id"]  # an outcome by user needs no Id
     endpoints = write(tmp_path / "e.jsonl", to_lines([*documents, {"Id": "alone"}]))
-    answers = Answers(
+    outcome_table = OutcomeTable(
         key="UserId", outcomes={f"user-{number}": number % 2 for number in range(101)}
     )
-    people = gather_people([endpoints], answers, VISITS, None, stay_silent)
+    people = gather_people([endpoints], outcome_table, VISITS, None, stay_silent)
     assert people.outcomes.tolist() == [index // 2 % 2 for index in range(200)]
     assert people.groups.tolist() == [index // 2 for index in range(200)]
     join = people.join
@@ -233,27 +233,31 @@ def test_measures_ages_against_each_outcomes_date_unless_one_time_is_given(tmp_p
     documents = [{"Id": str(index), "CreationDate": "2026-01-01"} for index in range(60)]
     endpoints = write(tmp_path / "e.jsonl", to_lines(documents))
     start = parse_time("2026-01-01")
-    answers = Answers(
+    outcome_table = OutcomeTable(
         key="Id",
         outcomes={str(index): index % 2 for index in range(60)},
         dates={str(index): start + 86_400.0 * index for index in range(60)},
     )
-    assert gather_people([endpoints], answers, spec, None, stay_silent).matrix[
+    assert gather_people([endpoints], outcome_table, spec, None, stay_silent).matrix[
         :, 0
     ].tolist() == list(range(60))
     assert set(
-        gather_people([endpoints], answers, spec, start + 86_400, stay_silent).matrix[:, 0].tolist()
+        gather_people([endpoints], outcome_table, spec, start + 86_400, stay_silent)
+        .matrix[:, 0]
+        .tolist()
     ) == {1.0}
 
 
 def test_sees_the_same_people_as_another_spec_does(tmp_path: Path) -> None:
     documents, outcomes = make_people(100)
     endpoints = write(tmp_path / "e.jsonl", to_lines(documents))
-    answers = by_id(dict(zip((document["Id"] for document in documents), outcomes, strict=True)))
+    outcome_table = by_id(
+        dict(zip((document["Id"] for document in documents), outcomes, strict=True))
+    )
     other = FeatureSpec(
         (Feature(name="plan", path="Attributes.Plan", kind="category", values=("pro",)),)
     )
-    people = gather_people([endpoints], answers, VISITS, None, stay_silent, rival=other)
+    people = gather_people([endpoints], outcome_table, VISITS, None, stay_silent, rival=other)
     assert people.rival is not None
     assert (people.rival == build_matrix(documents, other)).all()
 
@@ -261,26 +265,26 @@ def test_sees_the_same_people_as_another_spec_does(tmp_path: Path) -> None:
 def test_a_sample_holds_everybody_where_they_are_few(tmp_path: Path) -> None:
     documents, outcomes = make_people(100)
     endpoints = write(tmp_path / "e.jsonl", to_lines(documents))
-    answers = by_id(
+    outcome_table = by_id(
         dict(zip((document["Id"] for document in documents[:60]), outcomes, strict=False))
     )
-    assert sample_people([endpoints], answers, 0, stay_silent) == documents[:60]
+    assert sample_people([endpoints], outcome_table, 0, stay_silent) == documents[:60]
 
 
 def test_sets_the_same_users_aside_whenever_they_come_with_all_their_endpoints() -> None:
     names = [f"user user-{number}" for number in range(1_000)]
-    draws = np.array([draw_number(name) for name in names])
+    draws = np.array([hash_to_fraction(name) for name in names])
     assert 0.15 < (draws < 0.2).mean() < 0.25
     spec, outcomes = VISITS, np.arange(2_000) // 2 % 2
     matrix = np.arange(2_000, dtype=np.float32).reshape(-1, 1)
     people = replace(
         make_scored(matrix, outcomes, spec, groups=np.arange(2_000) // 2), draws=np.repeat(draws, 2)
     )
-    learnt, aside = set_aside(people, 0.2)
+    learnt, aside = reserve_users(people, 0.2)
     assert set(learnt.matrix[:, 0].astype(int) // 2).isdisjoint(aside.matrix[:, 0].astype(int) // 2)
     assert len(learnt.outcomes) + len(aside.outcomes) == 2_000
     assert aside.groups.max() + 1 == len(aside.outcomes) / 2
     with pytest.raises(
         DataError, match="expected 25 people or more with each outcome among those set aside"
     ):
-        set_aside(people, 0.001)
+        reserve_users(people, 0.001)

@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 import msgspec
 from rich.console import Console
 
+from model.atomic import write_atomically
 from model.errors import SegmentScorerError
 from tools.benchmarks.example import PLACE, ROOT, find_python, fit_usual
 from tools.benchmarks.machine import name_processor, read_load, read_memory, read_packages
@@ -66,9 +67,7 @@ def publish(results: Results) -> None:
     }
     draw_plots(results, DOCS)
     for file, text in texts.items():
-        fresh = file.with_name(f".{file.name}.new")
-        fresh.write_text(text, encoding="utf-8")
-        fresh.replace(file)
+        write_atomically(file, text.encode())
 
 
 def main() -> int:

