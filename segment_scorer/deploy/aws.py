@@ -5,11 +5,11 @@ boto3 is imported only when a client is opened. Messages hold no value, id or ad
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from model import aws
 from segment_scorer.deploy.errors import DeployError, MissingResource
 
 CREDENTIALS = (
@@ -82,32 +82,28 @@ CODES = {code: sentence for sentence, codes in SENTENCES.items() for code in cod
 MISSING = {"ResourceNotFoundException", "NotFoundException", "RepositoryNotFoundException"}
 
 
-def open_client(service: str, *, region: str | None, endpoint_url: str | None) -> Any:
-    """Open a boto3 client that makes a throttled call up to five times.
+def open_client(
+    service: str, *, region: str | None, endpoint_url: str | None, attempts: int = 5
+) -> Any:
+    """Open a boto3 client that makes a throttled call up to `attempts` times.
 
-    region        default: AWS_REGION, as for AWS's command line, then boto3's own sources
-    endpoint_url  address of a compatible service
-
-    Raises DeployError when boto3 is not installed, and without a usable region.
+    `endpoint_url` is the address of a compatible service. Raises DeployError when boto3 is not
+    installed, and without a usable region.
     """
     try:
-        import boto3  # noqa: PLC0415  # an extra
-        from botocore.config import Config  # noqa: PLC0415
+        with translate_errors(f"open a client for {service}"):
+            return aws.open_client(
+                service,
+                region=region,
+                endpoint_url=endpoint_url,
+                connect_timeout=10,
+                read_timeout=30,
+                retries={"mode": "standard", "max_attempts": attempts},
+            )
     except ImportError as error:
         raise DeployError(
             "expected boto3, of the extra `aws`: pip install '.[aws]' in a source checkout"
         ) from error
-    config = Config(
-        retries={"mode": "standard", "max_attempts": 5}, connect_timeout=10, read_timeout=30
-    )
-    with translate_errors(f"open a client for {service}"):
-        # A session of its own: the shared one keeps the first credentials that it found.
-        return boto3.Session().client(
-            service,  # type: ignore[call-overload,unused-ignore]  # chosen at run time
-            region_name=region or os.environ.get("AWS_REGION") or None,
-            endpoint_url=endpoint_url,
-            config=config,
-        )
 
 
 @contextmanager

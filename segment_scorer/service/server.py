@@ -22,6 +22,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection, reflection_pb2_grpc
 
 from model.bundle import load_bundle
+from model.runtime import OnnxModel
 from protos import open_inference_pb2 as pb
 from protos.open_inference_pb2_grpc import add_GRPCInferenceServiceServicer_to_server
 from protos.tls import TlsFileError, TlsFiles
@@ -29,7 +30,7 @@ from segment_scorer.service.addresses import listen
 from segment_scorer.service.errors import ServiceError
 from segment_scorer.service.log import write_log
 from segment_scorer.service.servicer import InferenceServicer
-from segment_scorer.service.session import Model, OnnxModel
+from segment_scorer.service.session import Model
 
 SERVICE = pb.DESCRIPTOR.services_by_name["GRPCInferenceService"].full_name
 SPARE_THREADS = 4  # answer readiness and refuse calls while all inferences are running

@@ -16,12 +16,13 @@ from typing import Any
 
 import grpc
 
+from model.runtime import ModelFailure, TensorFacts
 from protos import open_inference_pb2 as pb
 from protos.open_inference_pb2_grpc import GRPCInferenceServiceServicer
 from segment_scorer.service.errors import Refusal
 from segment_scorer.service.log import write_log
 from segment_scorer.service.requests import build_response, check_model, read_task
-from segment_scorer.service.session import Model, ModelFailure, TensorFacts
+from segment_scorer.service.session import Model
 
 SERVER_NAME = "segment-scorer"
 PLATFORM = "onnxruntime_onnx"  # the protocol's name for an ONNX model under ONNX Runtime

@@ -11,10 +11,10 @@ import pytest
 from function.errors import ScorerRejected
 from function.scorers.tensors import Dialect, build_request, read_scores
 from model.bundle import load_bundle
+from model.runtime import OnnxModel
 from protos.open_inference_pb2 import ModelInferRequest, ModelInferResponse
 from protos.tensor import read_contents, read_raw
 from segment_scorer.service.requests import build_response, read_task
-from segment_scorer.service.session import OnnxModel
 from tests.bundles import expected_scores, make_bundle, make_rows
 
 RECORDINGS = Path(__file__).parents[1] / "recordings"
