@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import re
-import ssl
 import time
 from collections.abc import Callable
 from typing import cast
@@ -30,6 +29,7 @@ from function.scorers.tensors import build_request, read_scores
 from function.settings import RemoteSettings
 from model.features import Matrix
 from protos.open_inference_pb2_grpc import GRPCInferenceServiceStub
+from protos.tls import TlsFileError, TlsFiles
 
 # Every gRPC status but OK, and whose turn it is. INTERNAL includes an answer that is no message of the protocol, UNKNOWN a server whose
 # own code failed: the same batch would meet the same end.
@@ -111,6 +111,12 @@ OPTIONS: dict[str, int | str] = {
     "grpc.initial_reconnect_backoff_ms": 100,
     "grpc.min_reconnect_backoff_ms": 1_000,
     "grpc.max_reconnect_backoff_ms": 2_000,
+}
+# The setting that names each file of TlsFiles.
+TLS_SETTINGS = {
+    "authority": "SCORER_TLS_CA",
+    "certificate": "SCORER_TLS_CERT",
+    "key": "SCORER_TLS_KEY",
 }
 LOOPBACK = re.compile(r"(.*/)?(localhost|127(\.\d+){3}|\[::1\]):\d+", re.ASCII)
 
@@ -221,21 +227,11 @@ def is_local(target: str) -> bool:
 
 
 def load_credentials(settings: RemoteSettings) -> grpc.ChannelCredentials | None:
-    """Read the TLS files; None without TLS. Checked here, since gRPC itself would only say that it cannot connect."""
+    """Read the TLS files; None without TLS. Raises SettingsError for a file that cannot be used."""
     if not (settings.tls or settings.tls_ca or settings.tls_cert):
         return None
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    files = TlsFiles(authority=settings.tls_ca, certificate=settings.tls_cert, key=settings.tls_key)
     try:
-        if settings.tls_ca:
-            context.load_verify_locations(settings.tls_ca)
-        if settings.tls_cert:
-            context.load_cert_chain(settings.tls_cert, settings.tls_key, password=lambda: b"")
-        root, key, chain = (
-            path.read_bytes() if path else None
-            for path in (settings.tls_ca, settings.tls_key, settings.tls_cert)
-        )
-    except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
-        raise SettingsError(
-            "expected the scoring service's TLS files to be readable PEM, the key unencrypted and the certificate's own"
-        ) from error
-    return grpc.ssl_channel_credentials(root, key, chain)
+        return files.open_channel_credentials()
+    except TlsFileError as error:
+        raise SettingsError(f"{TLS_SETTINGS[error.part]}: {error}") from error
