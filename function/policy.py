@@ -84,11 +84,15 @@ class Override(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
-    """The policy: its rules, and overrides, the one with most ids first. `warnings` are sentences for whoever deploys it."""
+    """The policy: its rules, and overrides, the one with most ids first. `warnings` are sentences for whoever deploys it.
+
+    digest  SHA-256 of the file, which the runner compares policies by; "" if there is no file
+    """
 
     rules: Rules
     overrides: tuple[Override, ...] = ()
     warnings: tuple[str, ...] = ()
+    digest: str = ""
 
     @property
     def external(self) -> list[str]:

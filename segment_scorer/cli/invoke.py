@@ -57,17 +57,17 @@ def read_event(path: Path) -> Any:
 def ask_locally(event: Any) -> Any:
     """The reply of the function in this process; its decisions are printed on the way."""
     from function.bootstrap import build_handler  # noqa: PLC0415
-    from segment_scorer.runner.asking.hooks import LocalContext  # noqa: PLC0415  # here and below: only the chosen hook is loaded
-    from segment_scorer.runner.asking.host_rules import LIMIT_SECONDS  # noqa: PLC0415
+    from function.hosts.pinpoint import PINPOINT  # noqa: PLC0415
+    from segment_scorer.runner.asking.local_hook import LocalContext  # noqa: PLC0415  # here and below: only the chosen hook is loaded
 
     handle = build_handler(os.environ, observer=print_decisions, stream=io.StringIO())
-    return handle(event, LocalContext(time.monotonic() + LIMIT_SECONDS))
+    return handle(event, LocalContext(time.monotonic() + PINPOINT.limit_seconds))
 
 
 def ask_over_http(event: Any, address: str) -> Any:
     """The reply of the function behind an emulator. Raises SegmentScorerError for whatever a host would not take as a reply."""
-    from segment_scorer.runner.asking.hooks import HttpHook  # noqa: PLC0415
     from segment_scorer.runner.asking.host_rules import find_error  # noqa: PLC0415
+    from segment_scorer.runner.asking.http_hook import HttpHook  # noqa: PLC0415
 
     attempt = HttpHook(address).call(event)
     problem = attempt.problem or find_error(attempt.reply)

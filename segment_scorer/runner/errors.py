@@ -44,7 +44,7 @@ class OutputError(SegmentScorerError):
 
 
 class OutputTaken(OutputError):
-    """The output folder holds another run (finished or unfinished), or another run is writing to it.
+    """The output folder holds a finished or unfinished run, or a run is writing to it.
 
     Options such as --force or --resume say what to do with it.
     """

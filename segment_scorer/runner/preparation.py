@@ -24,7 +24,7 @@ from segment_scorer.runner.asking.host_rules import Hook
 from segment_scorer.runner.config import RunConfig, RunOptions
 from segment_scorer.runner.errors import OptionError
 from segment_scorer.runner.writing.formats import FORMATS
-from segment_scorer.runner.writing.outputs import REPORT
+from segment_scorer.runner.writing.names import REPORT
 
 REPORT_PACKAGES = ("altair", "vl_convert")  # imported only after the last chunk
 
@@ -132,7 +132,7 @@ def read_policy(options: RunOptions) -> Policy | None:
 
 
 def collect_settings(options: RunOptions) -> dict[str, str]:
-    """Collect the settings of a local hook. --policy and --bundle replace those in the environment."""
+    """Collect the settings of a local hook. --policy and --bundle come before the environment."""
     settings = {name: value for name, value in options.environ.items() if name.startswith(PREFIX)}
     paths = {"SCORER_POLICY": options.policy, "SCORER_BUNDLE": options.bundle}
     return settings | {name: str(path) for name, path in paths.items() if path}
@@ -197,7 +197,8 @@ def check_options(options: RunOptions) -> None:
         raise OptionError("--engine: expected local or ray")
     if options.engine == "ray" and not local and not options.hook.startswith(LAMBDA):
         raise OptionError(
-            "--engine ray: expected --hook local or lambda:NAME; an emulator takes one call at a time"
+            "--engine ray: expected --hook local or lambda:NAME; "
+            "an emulator takes one call at a time"
         )
     if options.processes is not None and (options.processes < 1 or not local):
         raise OptionError("--processes: expected 1 or more, with --hook local")

@@ -1,7 +1,7 @@
 """One run: segment files through a hook into an output folder.
 
-Input: RunOptions. Output: a RunResult, and the files. Composes the other modules of the runner. Holds
-a few chunks in memory at a time, whatever the size of the segment.
+Input: RunOptions. Output: a RunResult, and the files. Composes the other modules of the runner.
+Holds a few chunks in memory at a time, whatever the size of the segment.
 """
 
 from __future__ import annotations
@@ -15,8 +15,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from segment_scorer.runner.asking.hooks import LAMBDA
-from segment_scorer.runner.asking.host_adapters import HOST_ADAPTERS
-from segment_scorer.runner.chunks import Chunk
+from segment_scorer.runner.chunks import Chunk, read_chunks
 from segment_scorer.runner.config import RunOptions
 from segment_scorer.runner.engines.local import (
     ChunkResults,
@@ -25,22 +24,20 @@ from segment_scorer.runner.engines.local import (
     process_in_processes,
     process_in_threads,
 )
-from segment_scorer.runner.errors import DataError, OptionError
+from segment_scorer.runner.errors import DataError
 from segment_scorer.runner.preparation import Preparation, check_options, prepare_run
-from segment_scorer.runner.reading.batches import cut_slices, make_finder
 from segment_scorer.runner.reading.segments import (
     NO_PEOPLE,
     SegmentFile,
     add_sizes,
     find_segment_files,
     ignore_warning,
-    open_segment_file,
 )
 from segment_scorer.runner.reporting.messages import describe_unreadable
 from segment_scorer.runner.reporting.report import summarize_report, write_report
 from segment_scorer.runner.s3 import S3
 from segment_scorer.runner.summary import Summary, make_summary
-from segment_scorer.runner.writing.checkpoint import Checkpoint
+from segment_scorer.runner.writing.checkpoint import Checkpoint, check_same
 from segment_scorer.runner.writing.formats import FORMATS
 from segment_scorer.runner.writing.names import LOG, REPORT
 from segment_scorer.runner.writing.outputs import (
@@ -59,8 +56,8 @@ from segment_scorer.runner.writing.remote_folder import (
 )
 from segment_scorer.runner.writing.rows import begin_outputs, end_outputs
 
-# Slices in a chunk: about 5,000 endpoints, 2 MB. Fewer for hooks that mostly wait, so that many calls
-# run in parallel and little is lost when the run is stopped.
+# Slices in a chunk: about 5,000 endpoints, 2 MB. Fewer for hooks that mostly wait, so that many
+# calls run in parallel and little is lost when the run is stopped.
 SLICES = 100
 SLICES_IF_WAITING = 4
 # Receives the bytes processed so far, and the bytes of the whole segment.
@@ -87,9 +84,7 @@ class RunResult:
     unreadable: str
 
 
-def run_segment(
-    options: RunOptions, progress: Progress, warn: Warn = ignore_warning
-) -> RunResult:
+def run_segment(options: RunOptions, progress: Progress, warn: Warn = ignore_warning) -> RunResult:
     """Process a whole segment. `warn` receives sentences on what may be wrong with the segment.
 
     Raises a SegmentScorerError if the segment, the hook, an option or the output folder cannot be
@@ -123,7 +118,7 @@ def run_segment(
                 sizes=checkpoint.sizes,
                 checkpoint_seconds=options.checkpoint_seconds,
             ) as outputs:
-                process_all(options, preparation, outputs, checkpoint, progress, warn)
+                process_all(options, preparation, outputs, checkpoint, progress=progress, warn=warn)
                 summary = finish(options, preparation.reference, outputs, checkpoint, warn)
                 outputs.publish(checkpoint, publish, report_only=options.rehearse)
     warnings, expected = summarize_report(summary, checkpoint, preparation.reference)
@@ -156,6 +151,7 @@ def process_all(
     preparation: Preparation,
     outputs: Outputs,
     checkpoint: Checkpoint,
+    *,
     progress: Progress,
     warn: Warn,
 ) -> None:
@@ -166,7 +162,7 @@ def process_all(
         outputs.append({LOG: start_log.encode()})
     total = add_sizes(checkpoint.segment_files)
     slices = options.slices or (SLICES if options.hook == "local" else SLICES_IF_WAITING)
-    chunks = read_chunks(checkpoint, slices, warn)
+    chunks = read_chunks(checkpoint.segment_files, config, slices, warn)
     setup = WorkerSetup(hook=options.hook, settings=preparation.settings, config=config)
     remaining = itertools.islice(chunks, checkpoint.chunks, None)
     for position, result in choose_engine(options, preparation, setup, remaining):
@@ -240,54 +236,6 @@ def write_format(
         warn(
             f"{format_.file}: values of {people} were omitted, because the format cannot hold them "
             "(such as text in place of metrics)"
-        )
-
-
-def read_chunks(checkpoint: Checkpoint, slices: int, warn: Warn) -> Iterator[Chunk]:
-    """Cut the files into chunks, in order. The end of a file ends its last batch.
-
-    `warn` receives a sentence on CSV rows that span several lines.
-    """
-    config, before = checkpoint.config, 0
-    most_bytes = HOST_ADAPTERS[config.host].most_bytes
-    for segment_file in checkpoint.segment_files:
-        name = segment_file.name
-        with open_segment_file(name) as file:
-            finder = make_finder(file.header, include_opted_out=config.include_opted_out)
-            pieces = cut_slices(file, finder, most_bytes=most_bytes)
-            while held := list(itertools.islice(pieces, slices)):
-                position = before + file.position
-                yield Chunk(file=name, header=file.header, slices=held, position=position)
-            if rows := file.joined.rows:
-                spans = "1 row spans" if rows == 1 else f"{rows:,} rows span"
-                longest = f"lines {file.joined.first} to {file.joined.last}"
-                warn(f"{name}: {spans} several lines, the longest {longest}")
-        before += segment_file.size
-
-
-def check_same(
-    checkpoint: Checkpoint, fingerprint: Mapping[str, str], segment_files: Sequence[SegmentFile]
-) -> None:
-    """Check that a resumed run has the options and files that it was started with.
-
-    Raises OptionError: half of its outputs would be different from the other half.
-    """
-    started_with = checkpoint.fingerprint
-    different = sorted(
-        name
-        for name in fingerprint.keys() | started_with.keys()
-        if fingerprint.get(name) != started_with.get(name)
-    )
-    cure = "Use the same, or --force to start over"
-    if different:
-        raise OptionError(
-            f"--resume: the unfinished run was started with a different {', '.join(different)}. "
-            f"{cure}"
-        )
-    if list(segment_files) != checkpoint.segment_files:
-        raise OptionError(
-            "--resume: the unfinished run was started with different segment files, "
-            f"or they have changed. {cure}"
         )
 
 

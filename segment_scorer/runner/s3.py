@@ -1,7 +1,6 @@
 """Objects in S3, read and written through pyarrow, with AWS's own settings.
 
-Input: s3:// addresses. Raises DataError with AWS's reason, never with a key or a credential that the
-address does not show.
+Input: s3:// addresses. Raises DataError with AWS's reason, never with a credential.
 """
 
 from __future__ import annotations
@@ -77,7 +76,9 @@ def find_objects(text: str) -> list[str]:
         from pyarrow import fs  # noqa: PLC0415
 
         stem = path[: min((path.index(mark) for mark in GLOB if mark in path), default=len(path))]
-        found: list[Any] = s3.get_file_info(fs.FileSelector(stem.rpartition("/")[0], recursive=True))
+        found: list[Any] = s3.get_file_info(
+            fs.FileSelector(stem.rpartition("/")[0], recursive=True)
+        )
         return found
 
     pattern = path + "*" if path.endswith("/") else path

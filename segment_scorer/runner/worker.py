@@ -1,7 +1,8 @@
 """Process a chunk: send its slices to the hook, and collect the outputs.
 
-Input: a chunk, a hook and the run's configuration. Output: a ChunkResult, whose parts are appended to
-the output files. Nothing is kept between chunks, so any process can process any chunk, in any order.
+Input: a chunk, a hook and the run's configuration. Output: a ChunkResult, whose parts are appended
+to the output files. Nothing is kept between chunks, so any process can process any chunk, in any
+order.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from function.bootstrap import build_handler
-from segment_scorer.runner.asking.hooks import HttpHook
+from segment_scorer.runner.asking.http_hook import HttpHook
 from tests.fakes import make_bundle
 from tools.image.emulator import Emulator, EmulatorError, find_session, run_emulator
 

@@ -77,7 +77,7 @@ def drop_id(record: Record) -> dict[str, Any]:
 def classify_definition(
     id_: str, _record: Record, definition: dict[str, Any] | None, decision: Decision | None
 ) -> Outcome:
-    """Classify by Pinpoint's reply: ids in it are kept, as returned, and all others are filtered."""
+    """Classify by Pinpoint's reply: ids in it are kept, as returned, all others are filtered."""
     if definition is None:
         return Outcome(Status.FILTERED, None, decision)
     kept = {"Id": id_, **definition}
@@ -87,7 +87,7 @@ def classify_definition(
 
 
 def write_customer_data(record: Record) -> str:
-    """Write the profile as JSON. An endpoint becomes the profile that AWS's migration makes of it."""
+    """Write the profile as JSON. An endpoint becomes the profile that AWS's migration makes."""
     profile = record.profile if record.profile is not None else document_to_profile(record.document)
     return _encode(profile).decode()
 
@@ -99,9 +99,6 @@ def read_results(reply: object, sent: Any) -> dict[str, dict[str, Any]]:
     except (TypeError, ValueError, RecursionError, OverflowError) as error:
         raise ReplyError("$: expected JSON, found values that JSON cannot hold") from error
     return CONNECT.read_reply(reply, sent)
-
-
-
 
 
 def classify_result(
@@ -118,7 +115,7 @@ def classify_result(
 
 
 def read_result(result: Mapping[str, Any]) -> Decision:
-    """Read a ResultData. In modes annotate and shadow, its decision is the reply's, not the rules'."""
+    """Read a ResultData. In modes annotate and shadow, it says what the reply does."""
     score, reason, band = result.get("score"), result.get("reason"), result.get("band")
     keep = result.get("decision") == "keep"
     return Decision(

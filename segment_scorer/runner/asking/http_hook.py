@@ -17,6 +17,7 @@ from typing import Any
 
 import msgspec
 
+from function.hosts.pinpoint import PINPOINT
 from segment_scorer.runner.asking.host_rules import (
     BROKEN_OFF,
     CRASHED,
@@ -38,7 +39,13 @@ _decode = msgspec.json.Decoder().decode
 class HttpHook:
     """An emulator at `address` (http://host:port). It handles one request at a time."""
 
-    def __init__(self, address: str, *, limit: float, patience: float = PATIENCE_SECONDS) -> None:
+    def __init__(
+        self,
+        address: str,
+        *,
+        limit: float = PINPOINT.limit_seconds,
+        patience: float = PATIENCE_SECONDS,
+    ) -> None:
         """Check the address; nothing is sent yet. `limit` is the host's limit in seconds.
 
         Raises OptionError.

@@ -70,7 +70,7 @@ class LambdaHook:
     def call(self, event: dict[str, Any]) -> Attempt:
         """Invoke the function.
 
-        Raises HookUnreachable if AWS refuses: unknown function, no permission, throttled for minutes.
+        Raises HookUnreachable if AWS refuses: unknown function, no permission, long throttling.
         """
         from botocore import exceptions  # noqa: PLC0415  # loaded with the client
 

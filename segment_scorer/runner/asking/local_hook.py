@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
+from function.hosts.pinpoint import PINPOINT
 from function.records import Account, Observer
 from segment_scorer.runner.asking.host_rules import TIMED_OUT, Attempt
 
@@ -45,7 +46,7 @@ class LocalHook(Generic[HandlerT]):
         self,
         build: Callable[[Observer, io.StringIO], HandlerT],
         *,
-        limit: float,
+        limit: float = PINPOINT.limit_seconds,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """`build` makes the handler, given its observer and the stream that it logs to.

@@ -36,7 +36,7 @@ ChunkResults: TypeAlias = Iterator[tuple[int, ChunkResult]]
 
 
 class WorkerSetup(msgspec.Struct, frozen=True, kw_only=True):
-    """What a worker process needs: the hook's address, a local hook's settings, the configuration."""
+    """What a worker process needs. `settings` are for a local hook."""
 
     hook: str
     settings: dict[str, str]
@@ -44,7 +44,7 @@ class WorkerSetup(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def open_worker_hook(setup: WorkerSetup) -> Hook:
-    """Open a worker's hook. Its start-up log is dropped, because the parent process has the same."""
+    """Open a worker's hook. Its start-up log is dropped: the parent process has the same."""
     limit_seconds = HOST_ADAPTERS[setup.config.host].host.limit_seconds
     hook = open_hook(setup.hook, setup.settings, limit_seconds)
     hook.take_log()

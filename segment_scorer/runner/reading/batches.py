@@ -1,7 +1,7 @@
 """Cut a stream of records into slices, each with the people of one hook event.
 
-Input: raw records in order. Output: slices of neighbouring records. Only what decides the end of a
-batch is read here. The rest can then be done by any process, and every engine makes the same batches.
+Input: raw records in order. Output: slices of neighbouring records. Only what decides the end of
+a batch is read here. Any process can do the rest, so every engine makes the same batches.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ from segment_scorer.runner.s3 import GLOB, READ_AHEAD, S3, find_objects, open_ob
 CHECKED_BYTES = 1 << 16  # at either end of a file, for its checksum
 SAMPLED = 100  # records of a file without a header whose field names are checked
 MOST_NAMED = 10  # field or column names in one warning
-NO_PEOPLE = "expected one person per line"
+NO_PEOPLE = "expected people, one per line"
 
 
 class SegmentFile(msgspec.Struct, frozen=True, kw_only=True):

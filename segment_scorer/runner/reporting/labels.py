@@ -1,7 +1,7 @@
 """The only words about a person that a report may show: channel and country, from closed lists.
 
-Input: any JSON value. Output: a label. A value outside the lists is never shown, because it could be
-personal data.
+Input: any JSON value. Output: a label. A value outside the lists is never shown, because it
+could be personal data.
 """
 
 from __future__ import annotations

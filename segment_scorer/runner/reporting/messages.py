@@ -151,7 +151,9 @@ def explain_explorer(config: RunConfig, *, scored: int, kept: int) -> str:
     if config.in_process:
         mode = ""
         if config.mode != FILTER:
-            mode = f"The figures show what mode filter would do; this run was in mode {config.mode}. "
+            mode = (
+                f"The figures show what mode filter would do; this run was in mode {config.mode}. "
+            )
         return (
             f"{mode}{count_people(scored)} are decided by score; the counts follow as you drag. "
             "The control group is not messaged. "

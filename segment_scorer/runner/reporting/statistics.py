@@ -97,8 +97,8 @@ class Statistics:
                 if group[3] in BY_SCORE:
                     decided.append(int(score * BUCKETS + EPSILON))
         self.scores.update(decided)
-        for (channel, country, *others), (count, total, scored) in sums.items():
-            labelled = Group(label_channel(channel), label_country(country), *others)
+        for group, (count, total, scored) in sums.items():
+            labelled = Group(label_channel(group[0]), label_country(group[1]), *group[2:])
             self.people[labelled] += int(count)
             if scored:
                 self.scored[labelled] += int(scored)

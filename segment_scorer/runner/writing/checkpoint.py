@@ -16,7 +16,7 @@ import msgspec
 from model.atomic import write_atomically
 from segment_scorer.runner.chunks import MOST_REJECTIONS, ChunkResult
 from segment_scorer.runner.config import RunConfig
-from segment_scorer.runner.errors import OutputTaken
+from segment_scorer.runner.errors import OptionError, OutputTaken
 from segment_scorer.runner.reading.segments import SegmentFile
 from segment_scorer.runner.reporting.statistics import Statistics
 from segment_scorer.runner.summary import Summary
@@ -150,3 +150,29 @@ def read_checkpoint(folder: Path) -> Checkpoint | None:
             f"{path}: expected a checkpoint of this release, found one that it cannot read; "
             "start over with --force"
         ) from error
+
+
+def check_same(
+    checkpoint: Checkpoint, fingerprint: Mapping[str, str], segment_files: Sequence[SegmentFile]
+) -> None:
+    """Check that a resumed run has the options and files that it was started with.
+
+    Raises OptionError: half of its outputs would be different from the other half.
+    """
+    started_with = checkpoint.fingerprint
+    different = sorted(
+        name
+        for name in fingerprint.keys() | started_with.keys()
+        if fingerprint.get(name) != started_with.get(name)
+    )
+    cure = "Use the same, or --force to start over"
+    if different:
+        raise OptionError(
+            f"--resume: the unfinished run was started with a different {', '.join(different)}. "
+            f"{cure}"
+        )
+    if list(segment_files) != checkpoint.segment_files:
+        raise OptionError(
+            "--resume: the unfinished run was started with different segment files, "
+            f"or they have changed. {cure}"
+        )

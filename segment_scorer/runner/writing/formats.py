@@ -2,7 +2,7 @@
 
 The formats are a CSV for Pinpoint's imports, Parquet, and customer profiles.
 Input: the finished file, and its columns. Reads one person at a time; holds a few thousand rows.
-A table omits what it cannot represent, so that Pinpoint and `segment-scorer run` can read it, and the
+A table omits what it cannot represent, so that Pinpoint and `segment-scorer run` can read it. The
 people affected are counted.
 """
 
@@ -66,9 +66,9 @@ def find_columns(documents: Iterable[Mapping[str, Any]]) -> dict[str, int]:
 def choose_columns(columns: Mapping[str, int]) -> dict[str, int]:
     """Choose the columns of a table: name -> repetitions. Ids come first, then all others by name.
 
-    A name is either a value or a group. If documents use it as both, known groups win, and so do all
-    groups of profiles; otherwise the value wins. Only an endpoint's attributes are repeated. A name
-    that does not fit into one header cell is omitted.
+    A name is either a value or a group. If documents use it as both, known groups win, and so do
+    all groups of profiles; otherwise the value wins. Only an endpoint's attributes are repeated. A
+    name that does not fit into one header cell is omitted.
     """
     endpoints = "Id" in columns
     above = {path: find_groups(path) for path in columns}
@@ -209,7 +209,7 @@ def write_profiles(
     columns: Mapping[str, int],  # noqa: ARG001  # as in every format
     path: Path,
 ) -> int:
-    """Write customer profiles as JSON lines, gzip. Returns the number of people with omitted values.
+    """Write customer profiles as JSON lines, gzip. Returns how many people have omitted values.
 
     A profile is written as it was read. An endpoint becomes the profile that AWS's migration makes.
     """

@@ -84,14 +84,16 @@ class Outputs:
             (self._staging / CHECKPOINT).unlink(missing_ok=True)
 
     def make(self, name: str, write: Callable[[Path, Path], None]) -> None:
-        """Make another file. `write` receives the finished segment file and the path to write to."""
+        """Make another file. `write` receives the finished segment file and a path to write to."""
         with translate_errors(self._folder):
             for file in self._files.values():
                 file.flush()
             with replace_atomically(self._staging / name) as path:
                 write(self._staging / SEGMENT, path)
 
-    def publish(self, checkpoint: Checkpoint, publish: Publish, *, report_only: bool) -> None:
+    def publish(
+        self, checkpoint: Checkpoint, publish: Publish, *, report_only: bool = False
+    ) -> None:
         """Move all files to their places. The folder then holds this run and nothing of another.
 
         A run that makes only a report leaves everything else in the folder.
@@ -108,7 +110,7 @@ class Outputs:
 
 
 def move_files(folder: Path, files: Collection[str]) -> None:
-    """Move finished files to their places, the summary last. Can be repeated after an interruption."""
+    """Move finished files to their places, the summary last. Can be repeated if interrupted."""
     staging = folder / UNFINISHED
     is_complete = (staging / SUMMARY).exists()
     with translate_errors(folder):
@@ -129,7 +131,7 @@ def move_files(folder: Path, files: Collection[str]) -> None:
 
 
 def delete_unfinished(staging: Path) -> None:
-    """Delete the hidden folder, its checkpoint first: what an interruption leaves is not resumed."""
+    """Delete the hidden folder, its checkpoint first, so that an interruption leaves no run."""
     with contextlib.suppress(OSError):
         (staging / CHECKPOINT).unlink(missing_ok=True)
     shutil.rmtree(staging, ignore_errors=True)
@@ -162,7 +164,7 @@ def lock_folder(folder: Path) -> Iterator[None]:
 def find_unfinished(folder: Path, *, resume: bool, force: bool) -> Checkpoint | None:
     """Find the run to continue; None to start a new one.
 
-    Raises OutputTaken if the folder holds another run and the options do not say what to do with it.
+    Raises OutputTaken if the folder holds another run, unless the options say what to do with it.
     """
     checkpoint = None if force else read_checkpoint(folder / UNFINISHED)
     if checkpoint is not None and not resume:
@@ -213,7 +215,7 @@ def open_outputs(
 
 
 def cut_back(file: BinaryIO, size: int, path: Path) -> None:
-    """Cut off what was written after the checkpoint. Raises OutputTaken if the file is too short."""
+    """Cut off what was written after the checkpoint. Raises OutputTaken if it is too short."""
     found = file.seek(0, os.SEEK_END)
     if found < size:
         raise OutputTaken(

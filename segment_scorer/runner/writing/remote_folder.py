@@ -1,4 +1,4 @@
-"""An output folder in S3. The files grow in a local folder, and are copied when the run is complete.
+"""An output folder in S3. The files grow in a local folder and are copied when the run is complete.
 
 Input: an s3:// address. The local folder is always the same for an address, and only its user can
 open it. The summary is copied last.
