@@ -158,12 +158,12 @@ class ExternalStore(Protocol):
 class Scored(msgspec.Struct, frozen=True, kw_only=True):
     """Scores float64 [n], and the label of the model that gave them.
 
-    resorted  class name of the error for which the first scorer was given up; "" if it answered
+    first_error  class name of the error by which the first scorer failed; "" if it answered
     """
 
     scores: Scores
     label: str
-    resorted: str = ""
+    first_error: str = ""
 
 
 class Account(msgspec.Struct, frozen=True, kw_only=True):
@@ -209,12 +209,12 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
         """Class name of the first error while scoring, even if the fallback scored; else None."""
         if self.error is not None:
             return type(self.error).__name__
-        return (self.scored.resorted or None) if self.scored else None
+        return (self.scored.first_error or None) if self.scored else None
 
     @property
     def fallback_used(self) -> bool:
         """Whether the fallback scored instead of the configured target."""
-        return self.scored is not None and bool(self.scored.resorted)
+        return self.scored is not None and bool(self.scored.first_error)
 
 
 # Called by the pipeline with each batch's account, before it is logged.
