@@ -21,8 +21,8 @@ from rich.progress import Progress
 
 from model.bundle import load_bundle, write_bundle
 from model.errors import SegmentScorerError
-from segment_scorer.external_store.build import write_file
-from segment_scorer.external_store.sources import read_rows
+from segment_scorer.external_store.rows import read_rows
+from segment_scorer.external_store.sqlite import write_file
 from segment_scorer.runner.config import RunOptions
 from segment_scorer.runner.run import RunResult, run_segment
 

@@ -10,11 +10,8 @@ from __future__ import annotations
 
 import json
 import re
-import ssl
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
 from typing import cast
 
 import grpc
@@ -28,9 +25,11 @@ from function.errors import (
     SettingsError,
 )
 from function.records import Scores
-from function.scorers.tensors import Dialect, build_request, read_scores
+from function.scorers.tensors import build_request, read_scores
+from function.settings import RemoteSettings
 from model.features import Matrix
 from protos.open_inference_pb2_grpc import GRPCInferenceServiceStub
+from protos.tls import TlsFileError, TlsFiles
 
 # Every gRPC status but OK, and whose turn it is. INTERNAL includes an answer that is no message of the protocol, UNKNOWN a server whose
 # own code failed: the same batch would meet the same end.
@@ -113,34 +112,13 @@ OPTIONS: dict[str, int | str] = {
     "grpc.min_reconnect_backoff_ms": 1_000,
     "grpc.max_reconnect_backoff_ms": 2_000,
 }
+# The setting that names each file of TlsFiles.
+TLS_SETTINGS = {
+    "authority": "SCORER_TLS_CA",
+    "certificate": "SCORER_TLS_CERT",
+    "key": "SCORER_TLS_KEY",
+}
 LOOPBACK = re.compile(r"(.*/)?(localhost|127(\.\d+){3}|\[::1\]):\d+", re.ASCII)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RemoteSettings:
-    """Where a scoring service is and how it wants to be called.
-
-    target       `dns:///host:port`, `host:port` or `unix:/path`
-    dialect      how it wants to be asked: model, tensor names, datatype, encoding
-    tls          TLS with the authorities that gRPC ships, or with those in `tls_ca`; `tls_cert` and `tls_key` for mutual TLS (PEM files)
-    authority    the name the server's certificate must carry (and the :authority sent), where it is not the target's host
-    metadata     sent with each call: lower-case names and their values, such as an API key
-    call_cap     seconds one call may take at most, retries included
-    idle         seconds without a call after which a connection is not trusted: it may have been dropped silently while we were frozen
-    breaker      seconds without a call to a service that has just missed a deadline
-    """
-
-    target: str
-    dialect: Dialect
-    tls: bool = False
-    tls_ca: Path | None = None
-    tls_cert: Path | None = None
-    tls_key: Path | None = None
-    authority: str = ""
-    metadata: tuple[tuple[str, str], ...] = ()
-    call_cap: float = 2.0
-    idle: float = 240.0
-    breaker: float = 10.0
 
 
 def read_clock() -> float:
@@ -249,21 +227,11 @@ def is_local(target: str) -> bool:
 
 
 def load_credentials(settings: RemoteSettings) -> grpc.ChannelCredentials | None:
-    """Read the TLS files; None without TLS. Checked here, since gRPC itself would only say that it cannot connect."""
+    """Read the TLS files; None without TLS. Raises SettingsError for a file that cannot be used."""
     if not (settings.tls or settings.tls_ca or settings.tls_cert):
         return None
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    files = TlsFiles(authority=settings.tls_ca, certificate=settings.tls_cert, key=settings.tls_key)
     try:
-        if settings.tls_ca:
-            context.load_verify_locations(settings.tls_ca)
-        if settings.tls_cert:
-            context.load_cert_chain(settings.tls_cert, settings.tls_key, password=lambda: b"")
-        root, key, chain = (
-            path.read_bytes() if path else None
-            for path in (settings.tls_ca, settings.tls_key, settings.tls_cert)
-        )
-    except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
-        raise SettingsError(
-            "expected the scoring service's TLS files to be readable PEM, the key unencrypted and the certificate's own"
-        ) from error
-    return grpc.ssl_channel_credentials(root, key, chain)
+        return files.open_channel_credentials()
+    except TlsFileError as error:
+        raise SettingsError(f"{TLS_SETTINGS[error.part]}: {error}") from error

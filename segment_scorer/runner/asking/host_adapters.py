@@ -12,14 +12,16 @@ from typing import Any, TypeAlias
 import msgspec
 
 from function.errors import ReplyError
-from function.hosts import connect, pinpoint
-from function.records import Band, Decision
+from function.hosts.connect import CONNECT
+from function.hosts.pinpoint import PINPOINT
+from function.records import Band, Campaign, Decision, Reason
 from model.people.profiles import document_to_profile
 from model.people.records import Record
 from segment_scorer.runner.config import RunConfig
 
 KEPT, FILTERED, FAILED = "kept", "filtered", "failed"
 _encode = msgspec.json.Encoder().encode
+REASONS = {reason.value: reason for reason in Reason}
 
 
 # What became of one person: kept, filtered or failed; the record to keep; and the decision, where it can be known. A plain tuple, since
@@ -45,16 +47,20 @@ class HostAdapter:
     classify: Callable[[str, Record, dict[str, Any] | None, Decision | None], Outcome]
 
 
-def build_pinpoint_event(people: Mapping[str, Any], config: RunConfig) -> dict[str, Any]:
-    """Pinpoint's campaign hook event."""
-    return pinpoint.build_event(
-        people,
+def name_campaign(config: RunConfig) -> Campaign:
+    """The campaign that the run's events name."""
+    return Campaign(
         application_id=config.application_id,
         campaign_id=config.campaign_id,
-        activity_id=config.activity_id,
         treatment_id=config.treatment_id,
+        activity_id=config.activity_id,
         scheduled_time=config.scheduled_time,
     )
+
+
+def build_pinpoint_event(people: Mapping[str, Any], config: RunConfig) -> dict[str, Any]:
+    """Pinpoint's campaign hook event."""
+    return PINPOINT.build_event(people, name_campaign(config))
 
 
 def classify_definition(
@@ -82,18 +88,12 @@ def write_customer_data(record: Record) -> str:
 
 
 def build_connect_event(people: Mapping[str, Any], config: RunConfig) -> dict[str, Any]:
-    """Connect's custom action event. A run's id ends in its start, by which the function tells ages."""
-    started = config.scheduled_time[:19].replace(":", "-")
-    return connect.build_event(
-        people,
-        campaign_id=config.campaign_id,
-        run_id=f"{config.campaign_id}#{started}Z",
-        action_id=config.activity_id,
-    )
+    """Connect's custom action event."""
+    return CONNECT.build_event(people, name_campaign(config))
 
 
 def read_results(reply: object, sent: Any) -> dict[str, dict[str, Any]]:
-    """`connect.read_reply`, which measures results as JSON, of an answer that may hold anything."""
+    """`CONNECT.read_reply`, which measures results as JSON, of an answer that may hold anything."""
     try:
         _encode(reply)
     except (
@@ -103,7 +103,7 @@ def read_results(reply: object, sent: Any) -> dict[str, dict[str, Any]]:
         OverflowError,
     ) as error:  # of a function in this process
         raise ReplyError("$: expected JSON") from error
-    return connect.read_reply(reply, sent)
+    return CONNECT.read_reply(reply, sent)
 
 
 def classify_result(
@@ -125,7 +125,7 @@ def read_result(result: Mapping[str, Any]) -> Decision:
     return Decision(
         keep=keep,
         stays=keep,
-        reason=reason if isinstance(reason, str) and len(reason) < 20 else "",
+        reason=REASONS.get(reason, Reason.UNKNOWN) if isinstance(reason, str) else Reason.UNKNOWN,
         score=float(score) if plain else None,  # type: ignore[arg-type]  # `plain` says that it is a number
         band=Band(name=band, at_least=0.0) if isinstance(band, str) and band else None,
         holdout=result.get("holdout") is True,
@@ -134,15 +134,15 @@ def read_result(result: Mapping[str, Any]) -> Decision:
 
 HOST_ADAPTERS = {
     "pinpoint": HostAdapter(
-        limit_seconds=pinpoint.LIMIT_SECONDS,
+        limit_seconds=PINPOINT.limit_seconds,
         most_bytes=5_000_000,
         make_entry=drop_id,
         build_event=build_pinpoint_event,
-        read_reply=pinpoint.read_reply,
+        read_reply=PINPOINT.read_reply,
         classify=classify_definition,
     ),
     "connect": HostAdapter(
-        limit_seconds=connect.LIMIT_SECONDS,
+        limit_seconds=CONNECT.limit_seconds,
         most_bytes=2_500_000,  # JSON text inside JSON: every quote takes two bytes
         make_entry=write_customer_data,
         build_event=build_connect_event,

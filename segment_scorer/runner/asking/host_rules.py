@@ -14,11 +14,11 @@ from typing import Any, Protocol, TypeAlias
 import msgspec
 
 from function.errors import ReplyError
-from function.hosts import pinpoint
+from function.hosts.pinpoint import PINPOINT
 from function.records import Decision
 
 ATTEMPTS = 3
-LIMIT_SECONDS = pinpoint.LIMIT_SECONDS
+LIMIT_SECONDS = PINPOINT.limit_seconds
 TIMED_OUT = "took longer than the host waits"
 NO_JSON = "answered with what is no JSON"
 # A class name is shown because it says who must act; anything longer or odder could carry somebody's data.
@@ -67,7 +67,7 @@ def ask_hook(
     hook: Hook,
     event: dict[str, Any],
     sent: Collection[str],
-    read_reply: ReadReply = pinpoint.read_reply,
+    read_reply: ReadReply = PINPOINT.read_reply,
 ) -> HookAnswer:
     """Call the hook until an answer is valid, 3 times at most."""
     problems: list[str] = []
