@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import json
 import re
-import ssl
 import time
 from collections.abc import Callable
 from typing import cast
@@ -32,6 +31,7 @@ from function.scorers.tensors import build_request, read_scores
 from function.settings import RemoteSettings
 from model.features import Matrix
 from protos.open_inference_pb2_grpc import GRPCInferenceServiceStub
+from protos.tls import TlsFileError, TlsFiles
 
 # Every gRPC status but OK -> the error to raise, and its sentence. INTERNAL includes an answer that
 # is not a message of the protocol, UNKNOWN a failure of the server's own code: the same batch would
@@ -114,6 +114,12 @@ OPTIONS: dict[str, int | str] = {
     "grpc.initial_reconnect_backoff_ms": 100,
     "grpc.min_reconnect_backoff_ms": 1_000,
     "grpc.max_reconnect_backoff_ms": 2_000,
+}
+# The setting that names each file of TlsFiles.
+TLS_SETTINGS = {
+    "authority": "SCORER_TLS_CA",
+    "certificate": "SCORER_TLS_CERT",
+    "key": "SCORER_TLS_KEY",
 }
 LOOPBACK = re.compile(r"(.*/)?(localhost|127(\.\d+){3}|\[::1\]):\d+", re.ASCII)
 
@@ -226,26 +232,11 @@ def is_local(target: str) -> bool:
 
 
 def load_credentials(settings: RemoteSettings) -> grpc.ChannelCredentials | None:
-    """Read the TLS files; None without TLS.
-
-    Checks them, since gRPC itself would only report that it cannot connect.
-    """
+    """Read the TLS files; None without TLS. Raises SettingsError for a file that cannot be used."""
     if not (settings.tls or settings.tls_ca or settings.tls_cert):
         return None
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    files = TlsFiles(authority=settings.tls_ca, certificate=settings.tls_cert, key=settings.tls_key)
     try:
-        if settings.tls_ca:
-            context.load_verify_locations(settings.tls_ca)
-        if settings.tls_cert:
-            context.load_cert_chain(settings.tls_cert, settings.tls_key, password=lambda: b"")
-        root, key, chain = (
-            path.read_bytes() if path else None
-            for path in (settings.tls_ca, settings.tls_key, settings.tls_cert)
-        )
-    except OSError as error:  # ssl.SSLError, too
-        raise SettingsError(
-            "SCORER_TLS_CA, SCORER_TLS_CERT, SCORER_TLS_KEY: expected the scoring service's TLS files "
-            "to be readable PEM, the key unencrypted and the certificate's own; found: "
-            f"{name_failure(error)}"
-        ) from error
-    return grpc.ssl_channel_credentials(root, key, chain)
+        return files.open_channel_credentials()
+    except TlsFileError as error:
+        raise SettingsError(f"{TLS_SETTINGS[error.part]}: {error}") from error
