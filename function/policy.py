@@ -1,4 +1,4 @@
-"""Turns scores into decisions, one per endpoint, with the reason. Only this module knows a threshold.
+"""Turns scores into decisions, one per endpoint, with the reason. Only here a threshold is known.
 
 Takes rules that `policy_file` has read and checked. Never sees an event, and never raises because
 of what a document holds.
@@ -22,7 +22,7 @@ MATCHED = ("application_id", "campaign_id", "treatment_id")
 
 
 class Holdout(msgspec.Struct, frozen=True, kw_only=True):
-    """A control group that is not messaged: `percent` of users, the same users for the same salt."""
+    """A control group that is not messaged: `percent` of users, the same ones for one salt."""
 
     percent: float = 0.0
     salt: str = ""
@@ -88,7 +88,7 @@ class Override(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
-    """The policy: rules, and overrides, the most specific first. `warnings` are for its deployer."""
+    """Rules, and overrides, the most specific first. `warnings` are for the deployer."""
 
     rules: Rules
     overrides: tuple[Override, ...] = ()
@@ -209,7 +209,7 @@ def threshold_for_reach(reach: float, quantiles: Sequence[float], keep: str) -> 
 
 
 def attributes_for(decision: Decision, rules: Rules) -> dict[str, list[str]]:
-    """The attributes that the policy writes on an endpoint: name -> list of texts, as in Pinpoint."""
+    """The attributes to write on an endpoint: name -> list of texts, as in Pinpoint."""
     if rules.mode == "shadow" or decision.reason == Reason.UNREADABLE:
         return {}
     written: dict[str, list[str]] = {**decision.external}

@@ -1,4 +1,4 @@
-"""Reads `policy.toml` into a Policy. One SettingsError names every problem; unknown keys are errors.
+"""Reads `policy.toml` into a Policy. One SettingsError names every problem.
 
 Takes the file and the bundle's recommendations. Never decides about an endpoint.
 """

@@ -161,7 +161,7 @@ class ValueReader:
         return Band(name=name, at_least=at_least, title_override=title, body_override=body)
 
     def external(self, path: str, raw: Any) -> dict[str, str]:
-        """The `[external]` table: attribute to write -> external attribute, given as `External.X`."""
+        """The `[external]` table: attribute to write -> `External.X`, the attribute to copy."""
         if not isinstance(raw, dict):
             self.refuse(path, "a table", raw)
             return {}

@@ -102,7 +102,7 @@ class Telemetry:
         return counted, score.count(scored.scores[:, np.newaxis])[0]
 
     def record(self, account: Account) -> None:
-        """Write a log line and a metrics blob; at DEBUG also the problem of unreadable endpoints."""
+        """Write a log line and a metrics blob; at DEBUG also each unreadable endpoint's problem."""
         if self._logger.isEnabledFor(logging.DEBUG):
             for endpoint in account.batch.endpoints:
                 if endpoint.problem is not None:

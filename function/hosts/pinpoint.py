@@ -1,8 +1,8 @@
 """Amazon Pinpoint's campaign hook (Mode FILTER), both sides of it.
 
 Never changes the event, never answers an id that was not received, never a partial definition.
-Source: Amazon Pinpoint developer guide, "Customizing segments using a Lambda function"; CampaignHook
-in the API reference.
+Source: Amazon Pinpoint developer guide, "Customizing segments using a Lambda function"; API
+reference, CampaignHook.
 """
 
 from __future__ import annotations

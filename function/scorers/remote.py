@@ -102,8 +102,8 @@ SERVICE_CONFIG = {
 }
 OPTIONS: dict[str, int | str] = {
     "grpc.service_config": json.dumps(SERVICE_CONFIG),
-    # A new channel gets a connection of its own. The process's pool could hand out the dead one that
-    # it replaces, since closing a channel returns before its connection is gone.
+    # A new channel gets a connection of its own. The process's pool could hand out the dead one
+    # that it replaces, since closing a channel returns before its connection is gone.
     "grpc.use_local_subchannel_pool": 1,
     # Ping a connection that is silent during a call, and drop it if no answer comes. All three are
     # needed: in grpcio 1.85 keepalive_timeout_ms alone does nothing.
@@ -125,7 +125,7 @@ LOOPBACK = re.compile(r"(.*/)?(localhost|127(\.\d+){3}|\[::1\]):\d+", re.ASCII)
 
 
 def read_clock() -> float:
-    """Seconds that never go backwards, and that pass while the system is suspended, if it can tell."""
+    """Seconds that never go backwards, and that pass during a suspension if the system can tell."""
     return (
         time.clock_gettime(time.CLOCK_BOOTTIME)
         if hasattr(time, "CLOCK_BOOTTIME")
