@@ -1,4 +1,4 @@
-"""Builds a float32 matrix [n, f] of endpoint documents and a feature spec, for training and serving.
+"""Builds a float32 matrix [n, f] of endpoint documents by a feature spec, for training and serving.
 
 Missing is NaN. Never raises for a document's content, reads no clock, changes no document.
 """
