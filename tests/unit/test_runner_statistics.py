@@ -93,7 +93,7 @@ SCORED = Scored(scores=np.array([0.5]), label="m@1")
         ({"scored": SCORED}, {}),
         ({"error": ScorerUnavailable()}, {(NO_SCORES, "ScorerUnavailable"): 1}),
         (
-            {"scored": replace(SCORED, resorted="ScorerTimeout")},
+            {"scored": replace(SCORED, first_error="ScorerTimeout")},
             {(FALLBACK_USED, "ScorerTimeout"): 1},
         ),
         (
