@@ -137,7 +137,12 @@ def choose_external(
 
     Raises SettingsError if one reads them and no store is set: every such feature would be missing.
     """
-    scored = [feature.keys[1] for feature in bundle.spec.features if feature.keys[0] == GROUP]
+    scored = [
+        path.removeprefix(f"{GROUP}.")
+        for feature in bundle.spec.features
+        for path in feature.paths
+        if path.startswith(f"{GROUP}.")
+    ]
     wanted = list(dict.fromkeys((*scored, *policy.external)))
     if not wanted:
         return None
