@@ -106,7 +106,7 @@ def test_check_prints_what_each_override_comes_to(
         )
         == 0
     )
-    own, override = capsys.readouterr().out.split("\n# For campaign_id = c it comes to:\n")
+    own, override = capsys.readouterr().out.split("\n# Its rules for campaign_id = c:\n")
     assert tomllib.loads(override)["threshold"] == pytest.approx(0.7)
     assert tomllib.loads(override)["decimals"] == 2
     assert tomllib.loads(own)["threshold"] == 0.5
