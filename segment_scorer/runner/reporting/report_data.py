@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from function.records import Reason
-from segment_scorer.monitoring.drift import Counts, compare_counts
+from segment_scorer.monitoring.drift import BinSums, compare_sums
 from segment_scorer.runner.reporting.labels import UNKNOWN
 from segment_scorer.runner.reporting.messages import (
     FILTER,
@@ -213,10 +213,9 @@ def describe_drift(
     elif not statistics.batches:
         why = "every call of the function failed"
     else:
-        sums = Counts()
-        sums.batches, sums.bins = statistics.batches, statistics.bins
+        sums = BinSums(statistics.batches, statistics.bins)
         described: dict[str, Any] = msgspec.to_builtins(
-            compare_counts(summary.model, sums, reference)
+            compare_sums(summary.model, sums, reference)
         )
         return described
     return {"verdict": f"Unknown: {why}.", "columns": []}
