@@ -12,11 +12,10 @@ from typing import Any, Literal
 
 import msgspec
 
-from function.records import Band, Context, Decision, Endpoint
+from function.records import Band, Context, Decision, Endpoint, Reason
 from model.document import is_encodable
 from model.features import read_texts
 
-REASONS = ("unreadable", "holdout", "no_scores", "sparse", "score")
 TWO_TO_THE_64 = float(1 << 64)
 MATCHED = ("application_id", "campaign_id", "treatment_id")
 
@@ -30,9 +29,9 @@ class Holdout(msgspec.Struct, frozen=True, kw_only=True):
 
     def holds(self, endpoint: Endpoint) -> bool:
         """Whether this endpoint's user (or, without a UserId, the endpoint) is in the control group: its place is below percent/100."""
-        return self.percent > 0.0 and self.place(endpoint) < self.percent / 100.0
+        return self.percent > 0.0 and self.draw(endpoint) < self.percent / 100.0
 
-    def place(self, endpoint: Endpoint) -> float:
+    def draw(self, endpoint: Endpoint) -> float:
         """Where from 0 to 1 the endpoint's user (or, without a UserId, the endpoint) stands, by lot.
 
         It is the first 8 bytes, big-endian, of BLAKE2b(salt + NUL + key), as a share of 2^64: uniform, the same on every machine,
@@ -143,22 +142,29 @@ def decide_one(
     stays_anyway = rules.mode != "filter" and endpoint.document is not None
     if endpoint.problem is not None:
         keep = rules.unreadable == "keep" and endpoint.document is not None
-        return Decision(keep=keep, stays=keep or stays_anyway, reason="unreadable")
+        return Decision(keep=keep, stays=keep or stays_anyway, reason=Reason.UNREADABLE)
     held = rules.holdout.percent > 0.0 and rules.holdout.holds(endpoint)
     rounded = None if score is None or share < rules.min_present else round(score, rules.decimals)
     band = None if rounded is None or not rules.bands else rules.band_for(rounded)
     if held:
         return Decision(
-            keep=False, stays=stays_anyway, reason="holdout", score=rounded, band=band, holdout=True
+            keep=False,
+            stays=stays_anyway,
+            reason=Reason.HOLDOUT,
+            score=rounded,
+            band=band,
+            holdout=True,
         )
     if not batch_scored:
         keep = rules.on_error != "drop"
-        return Decision(keep=keep, stays=keep or stays_anyway, reason="no_scores")
+        return Decision(keep=keep, stays=keep or stays_anyway, reason=Reason.NO_SCORES)
     if rounded is None:
         keep = rules.sparse == "keep"
-        return Decision(keep=keep, stays=keep or stays_anyway, reason="sparse")
+        return Decision(keep=keep, stays=keep or stays_anyway, reason=Reason.SPARSE)
     keep = rounded >= rules.threshold if rules.keep == "at_least" else rounded < rules.threshold
-    return Decision(keep=keep, stays=keep or stays_anyway, reason="score", score=rounded, band=band)
+    return Decision(
+        keep=keep, stays=keep or stays_anyway, reason=Reason.SCORE, score=rounded, band=band
+    )
 
 
 def copy_external(decision: Decision, endpoint: Endpoint, rules: Rules) -> Decision:
@@ -196,7 +202,7 @@ def threshold_for_reach(reach: float, quantiles: Sequence[float], keep: str) -> 
 
 def attributes_for(decision: Decision, rules: Rules) -> dict[str, list[str]]:
     """The attributes the policy writes on an endpoint that stays: name -> list of one text, as Pinpoint's API has them."""
-    if rules.mode == "shadow" or decision.reason == "unreadable":
+    if rules.mode == "shadow" or decision.reason == Reason.UNREADABLE:
         return {}
     written: dict[str, list[str]] = {**decision.external}
     if decision.score is not None and rules.score_attribute:
@@ -221,9 +227,9 @@ def count_outcomes(decisions: Sequence[Decision]) -> dict[str, Any]:
         "received": len(decisions),
         "kept": kept,
         "filtered": len(decisions) - kept,
-        "held_out": reasons.count("holdout"),
-        "unreadable": reasons.count("unreadable"),
-        "unscored": reasons.count("no_scores"),
-        "sparse": reasons.count("sparse"),
+        "held_out": reasons.count(Reason.HOLDOUT),
+        "unreadable": reasons.count(Reason.UNREADABLE),
+        "unscored": reasons.count(Reason.NO_SCORES),
+        "sparse": reasons.count(Reason.SPARSE),
         "would_filter": sum(decision.stays and not decision.keep for decision in decisions),
     }

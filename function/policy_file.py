@@ -16,6 +16,7 @@ import msgspec
 from function.errors import SettingsError
 from function.policy import MATCHED, Holdout, Override, Policy, Rules, threshold_for_reach
 from function.records import Band
+from function.renamed import explain_rename
 
 # Amazon Pinpoint quotas: attribute name 50 characters, attribute value 100, push payload 4 KB; SMS messages of 1,600 characters.
 LONGEST_NAME = 50
@@ -48,9 +49,9 @@ class Reader:
                 name, check = KEYS[key]
                 values[name] = check(self, f"{place}{key}", raw)
             elif not (place and key in MATCHED) and not (not place and key == "override"):
-                self.problems.append(
-                    f"{place}{key}: unknown key; expected one of {', '.join(KEYS)}"
-                )
+                renamed = explain_rename("policy key", key)
+                expected = renamed or f"expected one of {', '.join(KEYS)}"
+                self.problems.append(f"{place}{key}: unknown key; {expected}")
         if len(self.problems) > before:
             return None, values
         keep = values.get("keep", "at_least")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any, TextIO
 
 import msgspec
@@ -18,9 +18,8 @@ from aws_lambda_powertools.metrics.provider.cloudwatch_emf.cloudwatch import (
     AmazonCloudWatchEMFProvider,
 )
 
-from function.errors import ExternalError, ScorerError
 from function.policy import count_outcomes
-from function.records import Batch, Reply, Scored
+from function.records import Account, Scored
 from model.bins import BinCounter, read_references
 from model.bundle import Bundle
 from model.features import Matrix
@@ -48,27 +47,6 @@ def write_json(value: Any) -> str:
     except UnicodeEncodeError:  # a lone surrogate in a campaign's id
         return _write_ascii(value)
     return text.decode() if text.isascii() else _write_ascii(value)
-
-
-class Account(msgspec.Struct, frozen=True, kw_only=True):
-    """What happened to one batch. Times in seconds; `missing` is the share of features, from 0 to 1, that readable endpoints lack.
-
-    `external` are the look-up's numbers, none where nothing is looked up.
-    """
-
-    batch: Batch
-    reply: Reply
-    mode: str
-    scored: Scored | None
-    error: ScorerError | ExternalError | None
-    matrix: Matrix
-    missing: float
-    scoring: float
-    remaining: float
-    cold: float | None
-    label: str
-    external: Mapping[str, float] = {}
-    external_error: ExternalError | None = None
 
 
 class Telemetry:
@@ -106,6 +84,21 @@ class Telemetry:
                 extra={"model": self._bundle.label, "reference": self._bundle.manifest["drift"]},
             )
 
+    def count_bins(
+        self, matrix: Matrix, scored: Scored | None
+    ) -> tuple[dict[str, list[int]] | None, list[int] | None]:
+        """Count the batch's people in each drift bin: column -> bins, and the bins of the scores.
+
+        None for what the bundle has no reference of, and for scores that there are not.
+        """
+        if self._bins is None:
+            return None, None
+        features, score = self._bins
+        counted = dict(zip(self._bundle.spec.columns, features.count(matrix), strict=True))
+        if scored is None:
+            return counted, None
+        return counted, score.count(scored.scores[:, np.newaxis])[0]
+
     def record(self, account: Account) -> None:
         """Write one log line and one metrics blob for a batch; at level DEBUG also a line for each unreadable endpoint, saying why."""
         if self._logger.isEnabledFor(logging.DEBUG):
@@ -113,14 +106,6 @@ class Telemetry:
                 if endpoint.problem is not None:
                     self._logger.debug("unreadable", extra={"problem": endpoint.problem})
         facts = gather_facts(account)
-        bins: dict[str, Any] = {}
-        if self._bins is not None:
-            features, score = self._bins
-            bins["feature_bins"] = dict(
-                zip(self._bundle.spec.columns, features.count(account.matrix), strict=True)
-            )
-            if account.scored is not None:
-                bins["score_bins"] = score.count(account.scored.scores[:, np.newaxis])[0]
         if self._logger.isEnabledFor(logging.INFO):
             self._logger.info(
                 BATCH,
@@ -129,7 +114,7 @@ class Telemetry:
                     "mode": account.mode,
                     "model": account.label,
                     "scored_by": account.scored.label if account.scored else None,
-                    "error": describe_error(account),
+                    "error": account.error_name,
                     "campaign_id": account.batch.context.campaign_id,
                     **(
                         {"external_error": type(account.external_error).__name__}
@@ -137,7 +122,7 @@ class Telemetry:
                         else {}
                     ),
                     **facts,
-                    **bins,
+                    **describe_bins(account),
                 },
             )
         blob = self._emf.serialize_metric_set(
@@ -149,7 +134,7 @@ class Telemetry:
             dimensions={"model": account.label, "mode": account.mode},
             metadata={
                 "campaign_id": account.batch.context.campaign_id,
-                "score_bins": bins.get("score_bins"),
+                "score_bins": account.score_bins,
             },
         )
         line = write_json(blob) + "\n"
@@ -166,19 +151,20 @@ def gather_facts(account: Account) -> dict[str, float | None]:
         "unencodable": account.batch.unencodable,
         "overrides_skipped": account.reply.overrides_skipped,
         "annotations_dropped": int(account.reply.annotations_dropped),
-        "fallback_used": int(account.scored is not None and bool(account.scored.resorted)),
+        "fallback_used": int(account.fallback_used),
         "scoring_ms": round(account.scoring * 1000, 3),
         "remaining_ms": round(account.remaining * 1000)
         if account.remaining != float("inf")
         else None,
-        "missing_share": round(account.missing, 4),
+        "missing_share": round(1.0 - float(account.present.mean()), 4)
+        if len(account.present)
+        else 0.0,
         "cold_start": int(account.cold is not None),
         **account.external,
     }
 
 
-def describe_error(account: Account) -> str | None:
-    """The class of what went wrong while scoring, or None."""
-    if account.error is not None:
-        return type(account.error).__name__
-    return (account.scored.resorted or None) if account.scored else None
+def describe_bins(account: Account) -> dict[str, Any]:
+    """The drift bins of a batch, as far as there are any."""
+    bins = {"feature_bins": account.feature_bins, "score_bins": account.score_bins}
+    return {name: counts for name, counts in bins.items() if counts is not None}

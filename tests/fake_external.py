@@ -8,8 +8,8 @@ from typing import Any
 
 from function.errors import ExternalError
 from model.features import read_spec
-from segment_scorer.external_store.build import write_file
-from segment_scorer.external_store.sources import Row
+from segment_scorer.external_store.rows import Row
+from segment_scorer.external_store.sqlite import write_file
 from tests.fakes import FakeClock, make_bundle
 
 # The tiny model scores by its first column; here it reads it from the person's external attributes.

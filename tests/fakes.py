@@ -13,7 +13,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from function.errors import ScorerError
-from function.records import Batch, Decision, Scores
+from function.records import Account, Batch, Decision, Reply, Scores
 from model.bundle import golden_as_data, write_bundle
 from model.features import FeatureSpec, Matrix, read_spec
 
@@ -71,18 +71,36 @@ class FakeContext:
         return max(0, int((self.end - self.clock()) * 1000))
 
 
+def make_account(batch: Batch, decisions: Sequence[Decision], **changes: Any) -> Account:
+    """The account of a batch that was answered without scores, or as `changes` say."""
+    empty = np.empty((0, 1), dtype=np.float32)
+    values: dict[str, Any] = {
+        "batch": batch,
+        "reply": Reply(body={}, decisions=decisions),
+        "mode": "filter",
+        "label": "tiny@1",
+        "scored": None,
+        "matrix": empty,
+        "present": np.empty(0),
+        "scoring": 0.0,
+        "remaining": 15.0,
+        "cold": None,
+    }
+    return Account(**{**values, **changes})
+
+
 class Watcher:
     """An observer that remembers what it was shown."""
 
     def __init__(self) -> None:
-        self.batches: list[tuple[Batch, Sequence[Decision]]] = []
+        self.accounts: list[Account] = []
 
-    def __call__(self, batch: Batch, decisions: Sequence[Decision]) -> None:
-        self.batches.append((batch, decisions))
+    def __call__(self, account: Account) -> None:
+        self.accounts.append(account)
 
     @property
     def decisions(self) -> list[Decision]:
-        return [decision for _, decisions in self.batches for decision in decisions]
+        return [decision for account in self.accounts for decision in account.decisions]
 
 
 def make_bundle(directory: Path, spec: FeatureSpec | None = None, **changes: Any) -> Path:

@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from function.errors import ScorerUnavailable
-from function.hosts import connect, pinpoint
+from function.hosts import HOSTS
 from function.pipeline import Pipeline
 from function.policy_file import read_policy
 from function.records import Observer, Scorer
@@ -51,7 +51,7 @@ def make_handler(
     """A handler of events under a policy given as plain data; its scorer is the tiny model, one that is down, or `asked`."""
     bundle, scorer = load_tiny()
     pipeline = Pipeline(
-        hosts=(pinpoint, connect),
+        hosts=tuple(HOSTS.values()),
         spec=bundle.spec,
         scorers=(
             asked

@@ -18,7 +18,7 @@ from rich.table import Table
 from model.bundle import load_bundle
 from model.errors import SegmentScorerError
 from segment_scorer.cli.run import run_with_bar
-from segment_scorer.runner.config import Request
+from segment_scorer.runner.config import RunOptions
 from segment_scorer.runner.summary import Summary
 
 HERE = Path(__file__).resolve().parent
@@ -98,7 +98,7 @@ def main() -> int:
     )
     options = parser.parse_args()
     make_data()
-    request = Request(
+    request = RunOptions(
         segment=(ENDPOINTS,), out=options.out, scheduled_time="1997-10-01T00:00:00Z", force=True
     )
     try:

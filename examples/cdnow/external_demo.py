@@ -21,10 +21,10 @@ from rich.progress import Progress
 
 from model.bundle import load_bundle, write_bundle
 from model.errors import SegmentScorerError
-from segment_scorer.external_store.build import write_file
-from segment_scorer.external_store.sources import read_rows
-from segment_scorer.runner.config import Request
-from segment_scorer.runner.run import Report, run_segment
+from segment_scorer.external_store.rows import read_rows
+from segment_scorer.external_store.sqlite import write_file
+from segment_scorer.runner.config import RunOptions
+from segment_scorer.runner.run import RunResult, run_segment
 
 ARTIFACT = Path(__file__).resolve().parents[2] / "model" / "artifact"
 AS_OF = "1997-10-01T00:00:00Z"
@@ -70,12 +70,12 @@ def make_bundle(folder: Path) -> None:
     )
 
 
-def run_campaign(out: Path, segment: Path, environ: Mapping[str, str]) -> Report:
+def run_campaign(out: Path, segment: Path, environ: Mapping[str, str]) -> RunResult:
     """One campaign over everybody; its outputs lie in `out`."""
     settings = {
         name: value for name, value in os.environ.items() if not name.startswith("SCORER_")
     } | environ
-    request = Request(
+    request = RunOptions(
         segment=(segment,), out=out, scheduled_time=AS_OF, force=True, environ=settings
     )
     with Progress(console=Console(stderr=True), transient=True) as progress:

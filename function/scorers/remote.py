@@ -13,8 +13,6 @@ import re
 import ssl
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
 from typing import cast
 
 import grpc
@@ -28,7 +26,8 @@ from function.errors import (
     SettingsError,
 )
 from function.records import Scores
-from function.scorers.tensors import Dialect, build_request, read_scores
+from function.scorers.tensors import build_request, read_scores
+from function.settings import RemoteSettings
 from model.features import Matrix
 from protos.open_inference_pb2_grpc import GRPCInferenceServiceStub
 
@@ -114,33 +113,6 @@ OPTIONS: dict[str, int | str] = {
     "grpc.max_reconnect_backoff_ms": 2_000,
 }
 LOOPBACK = re.compile(r"(.*/)?(localhost|127(\.\d+){3}|\[::1\]):\d+", re.ASCII)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RemoteSettings:
-    """Where a scoring service is and how it wants to be called.
-
-    target       `dns:///host:port`, `host:port` or `unix:/path`
-    dialect      how it wants to be asked: model, tensor names, datatype, encoding
-    tls          TLS with the authorities that gRPC ships, or with those in `tls_ca`; `tls_cert` and `tls_key` for mutual TLS (PEM files)
-    authority    the name the server's certificate must carry (and the :authority sent), where it is not the target's host
-    metadata     sent with each call: lower-case names and their values, such as an API key
-    call_cap     seconds one call may take at most, retries included
-    idle         seconds without a call after which a connection is not trusted: it may have been dropped silently while we were frozen
-    breaker      seconds without a call to a service that has just missed a deadline
-    """
-
-    target: str
-    dialect: Dialect
-    tls: bool = False
-    tls_ca: Path | None = None
-    tls_cert: Path | None = None
-    tls_key: Path | None = None
-    authority: str = ""
-    metadata: tuple[tuple[str, str], ...] = ()
-    call_cap: float = 2.0
-    idle: float = 240.0
-    breaker: float = 10.0
 
 
 def read_clock() -> float:

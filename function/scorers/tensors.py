@@ -6,12 +6,11 @@ Rule 2: an answer is scores only when it has one row for each of ours, floating 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from function.errors import ScorerRejected
 from function.records import Scores
+from function.settings import Dialect
 from model.features import Matrix
 from protos.open_inference_pb2 import ModelInferRequest, ModelInferResponse
 from protos.tensor import Array, TensorError, read_contents, read_raw, write_contents, write_raw
@@ -19,27 +18,6 @@ from protos.tensor import Array, TensorError, read_contents, read_raw, write_con
 PROBABILITY_DATATYPES = ("FP32", "FP64")
 # A probability computed in float32 may miss 0 or 1 by its rounding; anything further out is no probability.
 ROUNDING = 1e-6
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Dialect:
-    """How one server wants to be asked. The defaults are those of our own service.
-
-    model, version   as the server names them; version "" lets it pick
-    input_name       name of the one input tensor
-    datatype         FP32 or FP64: what the values are sent as
-    encoding         raw: little-endian bytes; contents: typed fields
-    output_name      which output holds the probabilities; "" asks for none by name and takes the only one
-    positive_column  which column of [n, k] is the class that is scored; None: the last of [n], [n, 1] or [n, 2]
-    """
-
-    model: str
-    version: str = ""
-    input_name: str = "input"
-    datatype: str = "FP32"
-    encoding: str = "raw"
-    output_name: str = "probabilities"
-    positive_column: int | None = None
 
 
 def build_request(matrix: Matrix, dialect: Dialect) -> ModelInferRequest:

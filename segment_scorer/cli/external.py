@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from enum import Enum
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated
@@ -12,14 +11,7 @@ import typer
 from segment_scorer.cli.progress import show_progress
 
 
-class Action(Enum):
-    """What can be done with an external store."""
-
-    BUILD = "build"
-
-
-def command(
-    action: Annotated[Action, typer.Argument(help="build: make an external store.")],  # noqa: ARG001  # there is one so far
+def build(
     files: Annotated[
         list[Path],
         typer.Argument(metavar="FILE...", help="Profiles: .csv, .jsonl (both also .gz), .parquet."),
@@ -58,20 +50,24 @@ def command(
 
     The whole input is checked first: a key that stands twice, or a row that cannot be read, and nothing is written anywhere.
     """
-    from segment_scorer.external_store.build import load_table, write_file  # noqa: PLC0415
-    from segment_scorer.external_store.sources import read_rows  # noqa: PLC0415
+    from segment_scorer.external_store.rows import read_rows  # noqa: PLC0415
+    from segment_scorer.external_store.sqlite import write_file  # noqa: PLC0415
 
     if out is None and dynamodb is None:
         raise typer.BadParameter(
             "expected a store: --out FILE, --dynamodb TABLE, or both", param_hint="--out"
         )
-    with TemporaryDirectory() as folder, show_progress() as report:
+    with TemporaryDirectory() as folder, show_progress() as progress:
         file = out or Path(folder, "external.sqlite")
-        count = write_file(read_rows(files, key, report), file)
+        count = write_file(read_rows(files, key, progress), file)
         if dynamodb is not None:
-            from function.external.dynamodb import open_client  # noqa: PLC0415
+            from segment_scorer.external_store.dynamodb import load_table  # noqa: PLC0415
 
-            with open_client(region, endpoint_url) as client:
-                load_table(file, client, dynamodb, partition_key, report)
+            load_table(
+                file, dynamodb, partition_key, progress, region=region, endpoint_url=endpoint_url
+            )
     where = [str(out)] * (out is not None) + [f"the table {dynamodb}"] * (dynamodb is not None)
     print(f"{count:,} people in {' and in '.join(where)}")
+
+
+COMMANDS = {"build": build}

@@ -7,7 +7,6 @@ import json
 import os
 import sys
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,7 +14,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from function.records import Batch, Decision
+from function.records import Account
 from model.errors import DataError, SegmentScorerError
 
 
@@ -77,12 +76,12 @@ def ask_over_http(event: Any, address: str) -> Any:
     return attempt.reply
 
 
-def print_decisions(batch: Batch, decisions: Sequence[Decision]) -> None:
+def print_decisions(account: Account) -> None:
     """One line an endpoint: its id, what becomes of it, why, its score and band."""
     table = Table(box=None, pad_edge=False)
     for column in ("endpoint", "decision", "reason", "score", "band"):
         table.add_column(column, justify="right" if column == "score" else "left", overflow="fold")
-    for endpoint, decision in zip(batch.endpoints, decisions, strict=True):
+    for endpoint, decision in zip(account.batch.endpoints, account.decisions, strict=True):
         score = "" if decision.score is None else f"{decision.score:g}"
         verdict = ("keep" if decision.keep else "drop") + (
             "" if decision.keep == decision.stays else " (stays)"

@@ -14,6 +14,7 @@ import typer
 
 from function.policy import Rules
 from function.policy_file import describe_rules, load_policy
+from function.records import Campaign
 from model.bundle import SHIPPED, load_bundle
 from model.errors import DataError
 from segment_scorer.monitoring.explain import Explanation, explain_event, wrap_endpoint
@@ -82,10 +83,13 @@ def explain(
     """Say which rule of the policy decides for an endpoint, and with which numbers. The very handler that Lambda runs is asked."""
     event = wrap_endpoint(
         read_object(endpoint),
-        application_id=application_id,
-        campaign_id=campaign_id,
-        treatment_id=treatment_id,
-        time=scheduled_time,
+        Campaign(
+            application_id=application_id,
+            campaign_id=campaign_id,
+            treatment_id=treatment_id,
+            activity_id="",
+            scheduled_time=scheduled_time,
+        ),
     )
     chosen = {"SCORER_POLICY": policy, "SCORER_BUNDLE": bundle}
     explanations = explain_event(

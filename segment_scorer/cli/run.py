@@ -11,10 +11,10 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from segment_scorer.runner.config import Request
+from segment_scorer.runner.config import RunOptions
 from segment_scorer.runner.errors import EngineError, HookUnreachable, OutputError, OutputTaken
-from segment_scorer.runner.run import Report, run_segment
-from segment_scorer.runner.writing.checkpoint import FILE as LEDGER
+from segment_scorer.runner.run import RunResult, run_segment
+from segment_scorer.runner.writing.checkpoint import FILE as CHECKPOINT
 from segment_scorer.runner.writing.outputs import UNFINISHED
 from segment_scorer.runner.writing.remote_folder import find_folder
 
@@ -151,7 +151,7 @@ def command(
 
     Example: segment-scorer run examples/cdnow/endpoints.jsonl.gz --out out/run
     """
-    request = Request(
+    request = RunOptions(
         segment=segment,
         out=out,
         hook=hook,
@@ -178,7 +178,7 @@ def command(
     except OutputTaken:
         raise
     except (KeyboardInterrupt, HookUnreachable, EngineError, OutputError):
-        if (find_folder(out) / UNFINISHED / LEDGER).exists():
+        if (find_folder(out) / UNFINISHED / CHECKPOINT).exists():
             console.print(
                 "what is done so far is kept: the same command with --resume goes on",
                 highlight=False,
@@ -189,7 +189,7 @@ def command(
     raise typer.Exit(report.summary.status)
 
 
-def run_with_bar(request: Request, console: Console) -> Report:
+def run_with_bar(request: RunOptions, console: Console) -> RunResult:
     """Run with a bar that follows the bytes read and vanishes at the end; where stderr is no terminal there is none."""
     columns = (TextColumn("scoring"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
     with Progress(
@@ -203,7 +203,7 @@ def run_with_bar(request: Request, console: Console) -> Report:
         )
 
 
-def print_report(report: Report, out: str, console: Console) -> None:
+def print_report(report: RunResult, out: str, console: Console) -> None:
     """What spoils the figures, then the closing table with every outcome, then what went wrong, then where the outputs are."""
     summary = report.summary
     for warning in report.warnings:

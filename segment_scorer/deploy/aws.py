@@ -5,11 +5,11 @@ Never imported by the function; boto3 is imported only when a client is opened. 
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from model import aws
 from segment_scorer.deploy.errors import DeployError, MissingResource
 
 CREDENTIALS = (
@@ -79,29 +79,28 @@ CODES: dict[str, str] = {
 MISSING = {"ResourceNotFoundException", "NotFoundException", "RepositoryNotFoundException"}
 
 
-def open_client(service: str, *, region: str | None, endpoint_url: str | None) -> Any:
-    """Open a boto3 client that tries a throttled call up to five times. `endpoint_url` serves compatible services.
+def open_client(
+    service: str, *, region: str | None, endpoint_url: str | None, attempts: int = 5
+) -> Any:
+    """Open a boto3 client that tries a throttled call up to `attempts` times.
 
-    Without a region it is AWS_REGION, as for AWS's command line; boto3 itself reads AWS_DEFAULT_REGION alone.
-
-    Raises DeployError when boto3 is not installed, or when no region or an impossible one is set.
+    `endpoint_url` is the address of a compatible service. Raises DeployError when boto3 is not
+    installed, or when no region or an impossible one is set.
     """
     try:
-        import boto3  # noqa: PLC0415  # an extra
-        from botocore.config import Config  # noqa: PLC0415
+        with translated(f"open a client for {service}"):
+            return aws.open_client(
+                service,
+                region=region,
+                endpoint_url=endpoint_url,
+                connect_timeout=10,
+                read_timeout=30,
+                retries={"mode": "standard", "max_attempts": attempts},
+            )
     except ImportError as error:
         raise DeployError(
             "expected boto3, of the extra `aws`: pip install '.[aws]' in a clone of the project"
         ) from error
-    with translated(f"open a client for {service}"):
-        return boto3.Session().client(  # not the shared session, which keeps the first credentials it found
-            service,  # type: ignore[call-overload,unused-ignore]  # chosen at run time
-            region_name=region or os.environ.get("AWS_REGION") or None,
-            endpoint_url=endpoint_url,
-            config=Config(
-                retries={"mode": "standard", "max_attempts": 5}, connect_timeout=10, read_timeout=30
-            ),
-        )
 
 
 @contextmanager

@@ -31,7 +31,7 @@ class HookUnreachable(SegmentScorerError):
 
 
 class EngineError(SegmentScorerError):
-    """The processes or machines that walk the blocks cannot be had, or one of them ended."""
+    """The processes or machines that walk the chunks cannot be had, or one of them ended."""
 
 
 class OutputError(SegmentScorerError):

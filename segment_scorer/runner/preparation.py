@@ -1,4 +1,4 @@
-"""What a request comes to before anything is begun: the terms that hold for the whole run, and what tells it from another run.
+"""What a request comes to before anything is begun: the config that hold for the whole run, and what tells it from another run.
 
 Takes a Request; reads the policy and the model that will decide; gives values. Guesses nothing: what a hook does not show is None.
 """
@@ -18,16 +18,15 @@ from function.policy_file import load_policy
 from function.records import Context
 from function.settings import PREFIX, read_settings
 from model.bundle import load_bundle
-from segment_scorer.runner.config import Request
+from segment_scorer.runner.config import RunConfig, RunOptions
 from segment_scorer.runner.errors import OptionError
-from segment_scorer.runner.summary import Terms
-from segment_scorer.runner.writing.forms import FORMS
+from segment_scorer.runner.writing.formats import FORMATS
 
 
-def settle_terms(request: Request) -> tuple[Terms, dict[str, str]]:
+def make_config(request: RunOptions) -> tuple[RunConfig, dict[str, str]]:
     """What holds for the whole run, fixed once; and the settings for a local hook. Raises SettingsError, BundleError, OptionError."""
     scheduled = format_time(request.scheduled_time)
-    terms = Terms(
+    config = RunConfig(
         host=request.host,
         scheduled_time=scheduled,
         application_id=request.application_id,
@@ -37,7 +36,7 @@ def settle_terms(request: Request) -> tuple[Terms, dict[str, str]]:
         include_opted_out=request.include_opted_out,
         knows_decisions=request.host == "connect",
         writes=not request.rehearse,
-        tables=any(FORMS[name][1] for name in request.also),
+        tables=any(FORMATS[name][1] for name in request.also),
     )
     if request.host == "connect":  # which has neither
         context = Context(campaign_id=request.campaign_id)
@@ -58,7 +57,7 @@ def settle_terms(request: Request) -> tuple[Terms, dict[str, str]]:
             else Rules(threshold=0.5)
         )
         return replace(
-            terms,
+            config,
             metric=rules.metric,
             score_attribute=rules.score_attribute,
             decimals=rules.decimals,
@@ -75,7 +74,7 @@ def settle_terms(request: Request) -> tuple[Terms, dict[str, str]]:
         read.policy, threshold=bundle.threshold, quantiles=bundle.quantiles
     ).rules_for(context)
     return replace(
-        terms,
+        config,
         knows_decisions=True,
         knows_drops=True,
         has_log=True,
@@ -96,7 +95,9 @@ def find_reference(settings: Mapping[str, str]) -> Mapping[str, Any] | None:
     return reference if isinstance(reference, dict) else None
 
 
-def describe_request(request: Request, terms: Terms, settings: dict[str, str]) -> dict[str, str]:
+def describe_options(
+    request: RunOptions, config: RunConfig, settings: dict[str, str]
+) -> dict[str, str]:
     """What decides the outputs, as text by the option that sets it. The time is not in it: a run that goes on keeps its own."""
     policy = read_settings(settings).policy if request.hook == "local" else request.policy
     asked = {
@@ -107,12 +108,12 @@ def describe_request(request: Request, terms: Terms, settings: dict[str, str]) -
         "--treatment-id": request.treatment_id,
         "--include-opted-out": str(request.include_opted_out),
         "--also": " ".join(request.also),
-        "--bundle": terms.model or "",
+        "--bundle": config.model or "",
         "--policy": digest(policy),
         "slices": str(request.slices),
     }
     if request.scheduled_time:
-        asked["--scheduled-time"] = terms.scheduled_time
+        asked["--scheduled-time"] = config.scheduled_time
     hidden = {
         name: value
         for name, value in settings.items()

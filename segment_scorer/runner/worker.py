@@ -1,7 +1,7 @@
 """Walks slices of a segment through the hook: records in, pages of finished output and counts out.
 
-Takes a block of slices, gives one Page whose parts can be appended to the output files as they are. Keeps nothing between blocks, so
-that any process can walk any block, in any order.
+Takes a chunk of slices, gives one ChunkResult whose parts can be appended to the output files as they are. Keeps nothing between chunks, so
+that any process can walk any chunk, in any order.
 """
 
 from __future__ import annotations
@@ -22,12 +22,19 @@ import msgspec
 from function.hosts.pinpoint import opted_out
 from function.policy import format_score
 from model.people.records import Decoder, Record, RecordError, make_decoder
-from segment_scorer.runner.asking.host_adapters import FAILED, FILTERED, KEPT, SIDES, Fate
-from segment_scorer.runner.asking.host_rules import ATTEMPTS, NO_JSON, Hook, Outcome, ask_hook
+from segment_scorer.runner.asking.host_adapters import (
+    FAILED,
+    FILTERED,
+    HOST_ADAPTERS,
+    KEPT,
+    Outcome,
+)
+from segment_scorer.runner.asking.host_rules import ATTEMPTS, NO_JSON, Hook, HookAnswer, ask_hook
+from segment_scorer.runner.config import RunConfig
 from segment_scorer.runner.reading.batches import Slice
-from segment_scorer.runner.reporting.statistics import Row, Tally
-from segment_scorer.runner.summary import REASON_COUNTS, Terms
-from segment_scorer.runner.writing.forms import find_columns
+from segment_scorer.runner.reporting.statistics import Row, Statistics
+from segment_scorer.runner.summary import REASON_COUNTS
+from segment_scorer.runner.writing.formats import find_columns
 
 SEGMENT, SCORES, DECISIONS, REJECTED, LOG = (
     "segment.jsonl.gz",
@@ -44,16 +51,16 @@ BETWEEN, END = "\x1f", "\x1e"
 NEEDS_QUOTES = re.compile('[",\r\n]')
 # The id of whom a record speaks, the record, and whether it is sent (else the person opted out).
 Person: TypeAlias = tuple[str, Record, bool]
-LEFT_OUT: Fate = (FILTERED, None, None)  # opted out: not sent
-LOST: Fate = (FAILED, None, None)  # of a batch without a valid answer
+LEFT_OUT: Outcome = (FILTERED, None, None)  # opted out: not sent
+LOST: Outcome = (FAILED, None, None)  # of a batch without a valid answer
 _encoder = msgspec.json.Encoder()
 
 
-class Block(msgspec.Struct, frozen=True, kw_only=True):
+class Chunk(msgspec.Struct, frozen=True, kw_only=True):
     """Some slices of one file, walked together.
 
     header    the columns of a CSV file; None where records are JSON objects
-    position  bytes of the whole segment read when the block was cut
+    position  bytes of the whole segment read when the chunk was cut
     """
 
     file: str
@@ -62,8 +69,8 @@ class Block(msgspec.Struct, frozen=True, kw_only=True):
     position: int
 
 
-class Page(msgspec.Struct, frozen=True, kw_only=True):
-    """What walking a block came to.
+class ChunkResult(msgspec.Struct, frozen=True, kw_only=True):
+    """What walking a chunk came to.
 
     parts       file name -> bytes to append
     problems    why attempts failed, and how often
@@ -74,22 +81,22 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     counts: Counter[str]
     problems: Counter[str]
     complaints: list[str]
-    tally: Any  # a Tally; msgspec knows only plain types
+    statistics: Any  # a Statistics; msgspec knows only plain types
 
 
-class Walker:
-    """Collects one block's output. Rows are written in the order of the records."""
+class ChunkProcessor:
+    """Collects one chunk's output. Rows are written in the order of the records."""
 
-    def __init__(self, hook: Hook, terms: Terms, file: str, decode: Decoder) -> None:
+    def __init__(self, hook: Hook, config: RunConfig, file: str, decode: Decoder) -> None:
         """`file` is how rejected lines name where they stood."""
         self._hook = hook
-        self._terms = terms
-        self._side = SIDES[terms.host]
+        self._terms = config
+        self._side = HOST_ADAPTERS[config.host]
         self._file = file
         self._decode = decode
         self._counts: Counter[str] = Counter()
         self._problems: Counter[str] = Counter()
-        self._tally = Tally()
+        self._tally = Statistics()
         self._segment: list[bytes] = []
         self._rejected: list[dict[str, Any]] = []
         self._scores: list[tuple[str, str]] = []
@@ -101,22 +108,22 @@ class Walker:
         """Send what of the slice is to be sent, and enter every record's outcome."""
         people, sent = self._read(piece)
         self._counts["received"] += len(people)
-        fates = self._settle(people, sent) if sent else {}
+        outcomes = self._classify(people, sent) if sent else {}
         for id_, record, is_sent in people:
-            self._enter(id_, record, fates[id_] if is_sent else LEFT_OUT)
+            self._enter(id_, record, outcomes[id_] if is_sent else LEFT_OUT)
 
-    def _settle(self, people: list[Person], sent: dict[str, Any]) -> dict[str, Fate]:
+    def _classify(self, people: list[Person], sent: dict[str, Any]) -> dict[str, Outcome]:
         """Ask the hook about the batch; what became of everybody sent. Writes down the kept."""
         outcome = self._ask(sent)
         if outcome.reply is None:
             return dict.fromkeys(sent, LOST)
-        reply, seen, settle = outcome.reply, outcome.decisions or {}, self._side.settle
-        fates = {
-            id_: settle(id_, record, reply.get(id_), seen.get(id_))
+        reply, seen, classify = outcome.reply, outcome.decisions or {}, self._side.classify
+        outcomes = {
+            id_: classify(id_, record, reply.get(id_), seen.get(id_))
             for id_, record, is_sent in people
             if is_sent
         }
-        kept = [document for _, document, _ in fates.values() if document is not None]
+        kept = [document for _, document, _ in outcomes.values() if document is not None]
         try:
             segment = _encoder.encode_lines(kept)
         except (
@@ -131,7 +138,7 @@ class Walker:
         self._segment.append(segment)
         if self._terms.tables:
             self._tally.add_columns(find_columns(kept))
-        return fates
+        return outcomes
 
     def _read(self, piece: Slice) -> tuple[list[Person], dict[str, Any]]:
         """Everybody readable in the slice, and of them those to be sent, each with its entry in the event."""
@@ -162,7 +169,7 @@ class Walker:
             {"file": self._file, "line": number, "problem": problem, "text": text}
         )
 
-    def _ask(self, sent: dict[str, Any]) -> Outcome:
+    def _ask(self, sent: dict[str, Any]) -> HookAnswer:
         event = self._side.build_event(sent, self._terms)
         outcome = ask_hook(self._hook, event, sent.keys(), self._side.read_reply)
         self._counts["batches"] += 1
@@ -171,7 +178,7 @@ class Walker:
         self._tally.add_times(outcome.seconds)
         return outcome
 
-    def _enter(self, id_: str, record: Record, fate: Fate) -> None:
+    def _enter(self, id_: str, record: Record, fate: Outcome) -> None:
         """Enter one person into every book. Counts of outcomes and reasons are made of the groups, all at once, in `close`."""
         outcome, kept, decision = fate
         score, text, band, reason = None, "", "", ""
@@ -202,8 +209,8 @@ class Walker:
         self._groups.append((document.get("ChannelType"), country, band, reason, outcome, keep))
         self._values.append(score)
 
-    def close(self) -> Page:
-        """The page of everything entered."""
+    def close(self) -> ChunkResult:
+        """The result of everything entered."""
         log = self._hook.take_log()
         self._tally.add_people(self._groups, self._values)
         for group, count in self._tally.people.items():
@@ -227,20 +234,20 @@ class Walker:
             f"{row['file']}, line {row['line']}: {row['problem']}"
             for row in self._rejected[:MOST_COMPLAINTS]
         ]
-        return Page(
+        return ChunkResult(
             parts=parts,
             counts=self._counts,
             problems=self._problems,
             complaints=complaints,
-            tally=self._tally,
+            statistics=self._tally,
         )
 
 
-def walk_block(block: Block, hook: Hook, terms: Terms) -> Page:
-    """Walk every slice of a block."""
+def process_chunk(chunk: Chunk, hook: Hook, config: RunConfig) -> ChunkResult:
+    """Walk every slice of a chunk."""
     with without_collecting():
-        walker = Walker(hook, terms, block.file, make_decoder(block.header))
-        for piece in block.slices:
+        walker = ChunkProcessor(hook, config, chunk.file, make_decoder(chunk.header))
+        for piece in chunk.slices:
             walker.walk(piece)
         return walker.close()
 
@@ -257,23 +264,23 @@ def without_collecting() -> Iterator[None]:
             gc.enable()
 
 
-def begin_page(terms: Terms) -> dict[str, bytes]:
+def begin_outputs(config: RunConfig) -> dict[str, bytes]:
     """What each output file of this run begins with; its keys are all the files that pages are appended to."""
-    if not terms.writes:
+    if not config.writes:
         return {}
-    parts = {SEGMENT: b"", SCORES: write_rows([("Id", f"Metrics.{terms.metric}")]), REJECTED: b""}
-    if terms.knows_decisions:
+    parts = {SEGMENT: b"", SCORES: write_rows([("Id", f"Metrics.{config.metric}")]), REJECTED: b""}
+    if config.knows_decisions:
         parts[DECISIONS] = write_rows([("Id", "decision", "reason", "score", "band")])
-    if terms.has_log:
+    if config.has_log:
         parts[LOG] = b""
     return parts
 
 
-def end_page(counts: Counter[str], terms: Terms) -> dict[str, bytes]:
+def end_outputs(counts: Counter[str], config: RunConfig) -> dict[str, bytes]:
     """What is appended last: an empty gzip member where nobody was kept, because no bytes at all are no gzip file."""
     return (
         {SEGMENT: gzip.compress(b"", COMPRESSION, mtime=0)}
-        if terms.writes and not counts["kept"]
+        if config.writes and not counts["kept"]
         else {}
     )
 

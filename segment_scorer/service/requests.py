@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from model.features import Matrix
+from model.runtime import ModelFacts
 from protos.open_inference_pb2 import ModelInferRequest, ModelInferResponse
 from protos.tensor import (
     TensorError,
@@ -24,7 +25,6 @@ from protos.tensor import (
     write_raw,
 )
 from segment_scorer.service.errors import Refusal
-from segment_scorer.service.session import ModelFacts
 
 INPUT_DATATYPES = ("FP32", "FP64")
 

@@ -21,11 +21,12 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection, reflection_pb2_grpc
 
 from model.bundle import load_bundle
+from model.runtime import OnnxModel
 from protos import open_inference_pb2 as pb
 from protos.open_inference_pb2_grpc import add_GRPCInferenceServiceServicer_to_server
 from segment_scorer.service.addresses import listen
 from segment_scorer.service.servicer import InferenceServicer
-from segment_scorer.service.session import Model, OnnxModel
+from segment_scorer.service.session import Model
 from segment_scorer.service.tls import TlsFiles, load_credentials
 
 LOG = logging.getLogger("segment_scorer.service")

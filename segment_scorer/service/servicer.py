@@ -13,11 +13,12 @@ from typing import Any, NoReturn
 
 import grpc
 
+from model.runtime import ModelFailure, TensorFacts
 from protos import open_inference_pb2 as pb
 from protos.open_inference_pb2_grpc import GRPCInferenceServiceServicer
 from segment_scorer.service.errors import Refusal
 from segment_scorer.service.requests import build_answer, check_model, read_task
-from segment_scorer.service.session import Model, ModelFailure, TensorFacts
+from segment_scorer.service.session import Model
 
 LOG = logging.getLogger("segment_scorer.service")
 SERVER_NAME = "segment-scorer"

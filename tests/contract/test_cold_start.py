@@ -70,8 +70,8 @@ def test_the_default_path_opens_no_external_store() -> None:
     stores = {
         "function.external.sqlite",
         "function.external.dynamodb",
-        "segment_scorer.external_store.build",
-        "segment_scorer.external_store.sources",
+        "segment_scorer.external_store.sqlite",
+        "segment_scorer.external_store.rows",
         "sqlite3",
     }
     assert not (stores | {"boto3", "botocore.session"}) & modules_after("import function.handler")
@@ -90,8 +90,8 @@ def test_a_sqlite_store_loads_sqlite_and_no_client_of_aws(tmp_path: Path) -> Non
         not {
             "boto3",
             "botocore.session",
-            "segment_scorer.external_store.build",
-            "segment_scorer.external_store.sources",
+            "segment_scorer.external_store.sqlite",
+            "segment_scorer.external_store.rows",
         }
         & loaded
     )

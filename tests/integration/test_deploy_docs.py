@@ -15,7 +15,8 @@ import botocore.session
 import pytest
 from botocore import xform_name
 
-from segment_scorer.cli.main import VERBS, main
+from segment_scorer.cli.main import main
+from segment_scorer.cli.verbs import VERBS
 from segment_scorer.deploy.aws import open_client
 from segment_scorer.deploy.grant import read_policy
 from segment_scorer.deploy.statements import Function, Place

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from segment_scorer.runner.config import Request
+from segment_scorer.runner.config import RunOptions
 from segment_scorer.runner.run import run_segment
 from tests.bundles import COLUMNS, expected_scores, make_bundle, make_rows
 from tests.fakes import make_endpoint, make_event
@@ -196,7 +196,7 @@ def test_a_campaign_stays_right_when_the_sidecar_is_killed_along_the_way(
         check_answer(emulator, 0)
 
         def kill(done: int, total: int) -> None:
-            """After a block of batches; never twice within one batch, to which the host gives three attempts."""
+            """After a chunk of batches; never twice within one batch, to which the host gives three attempts."""
             if len(kills) < 3 and (pid := find_sidecar(emulator)):
                 kills.append(pid)
                 os.kill(pid, signal.SIGKILL)
@@ -212,7 +212,7 @@ def test_a_campaign_stays_right_when_the_sidecar_is_killed_along_the_way(
                     )
 
         books = run_segment(
-            Request(segment=[segment], out=tmp_path / "out", hook=emulator.url), kill
+            RunOptions(segment=[segment], out=tmp_path / "out", hook=emulator.url), kill
         ).summary
     assert len(kills) == 3
     assert (books.received, books.failed) == (len(scores), 0)

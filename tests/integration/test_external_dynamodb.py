@@ -168,12 +168,13 @@ def test_loading_refuses_a_table_with_another_key_and_says_what_it_should_be(
     ]
     assert main([*build, "sorted"]) == 1
     assert (
-        "--dynamodb: expected a table whose whole key is id, text (another name: --partition-key)"
-        in capsys.readouterr().err
-    )
+        "--dynamodb: expected a table whose whole key is id of type S (text), "
+        "found id of type S and day of type S; name another key with --partition-key"
+    ) in capsys.readouterr().err
     assert main([*build, "people", "--partition-key", "user"]) == 1
+    assert "whole key is user of type S (text), found id of type S;" in capsys.readouterr().err
     assert main([*build, "nobody"]) == 1
-    assert "it says ResourceNotFoundException" in capsys.readouterr().err
+    assert "expected a DynamoDB table of this name" in capsys.readouterr().err
 
 
 def test_loading_again_replaces_profiles_and_leaves_others(

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from segment_scorer.cli.main import EXTRAS, VERBS
+from segment_scorer.cli.verbs import EXTRAS, VERBS
 from tests.fakes import make_bundle
 
 ROOT = Path(__file__).parents[2]
@@ -132,4 +132,4 @@ def test_every_package_of_every_extra_is_known_by_the_name_it_is_imported_by() -
     }
     assert unknown == set()
     assert {extra for names in EXTRAS.values() for extra in names} == set(extras)
-    assert not EXTRAS.keys() & {module.partition(".")[0] for module, _ in VERBS.values()}
+    assert not EXTRAS.keys() & {verb.module.partition(".")[0] for verb in VERBS.values()}

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from segment_scorer.runner.config import Request
+from segment_scorer.runner.config import RunOptions
 from segment_scorer.runner.run import run_segment
 from tests.processes import ROOT, Server
 
@@ -105,14 +105,14 @@ def fate(tmp_path: Path) -> Iterator[Fate]:
     fate.close()
 
 
-def run(segment: list[Path], out: Path, **environ: str) -> Request:
-    return Request(
+def run(segment: list[Path], out: Path, **environ: str) -> RunOptions:
+    return RunOptions(
         segment=segment,
         out=out,
         scheduled_time="1997-10-01T00:00:00Z",
         processes=1,
         environ=environ,
-    )  # fate turns between blocks
+    )  # fate turns between chunks
 
 
 def read_decisions(out: Path) -> list[dict[str, str]]:

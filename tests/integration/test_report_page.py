@@ -14,12 +14,12 @@ import pytest
 from msgspec.structs import replace
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from segment_scorer.runner.config import Request
+from segment_scorer.runner.config import RunConfig, RunOptions
 from segment_scorer.runner.reporting.report import write_report
 from segment_scorer.runner.reporting.statistics import Row
-from segment_scorer.runner.run import Report, run_segment
-from segment_scorer.runner.summary import Terms, close_books
-from segment_scorer.runner.writing.checkpoint import Ledger
+from segment_scorer.runner.run import RunResult, run_segment
+from segment_scorer.runner.summary import make_summary
+from segment_scorer.runner.writing.checkpoint import Checkpoint
 from tests.fake_hooks import person, write_segment
 from tests.fakes import make_bundle
 
@@ -34,7 +34,7 @@ salt = "s"
 name = "gold"
 at_least = 0.8
 """
-BLIND = Terms(scheduled_time="t", activity_id="a")  # of a hook behind an address
+BLIND = RunConfig(scheduled_time="t", activity_id="a")  # of a hook behind an address
 # What the model learnt from: nobody with more than 0.5.
 REFERENCE = {"edges": [0.25, 0.5], "shares": [0.5, 0.5, 0.0], "missing": 0.0}
 DRIFT = {"features": {"score": REFERENCE}, "score": REFERENCE}
@@ -43,7 +43,7 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-def rehearse(folder: Path, policy: str, **more: Any) -> tuple[Report, Path]:
+def rehearse(folder: Path, policy: str, **more: Any) -> tuple[RunResult, Path]:
     """A rehearsal of 1,200 invented people, some of whom look different from those the model learnt from."""
     chance = random.Random(4)
     people = [
@@ -57,7 +57,7 @@ def rehearse(folder: Path, policy: str, **more: Any) -> tuple[Report, Path]:
         for n in range(1200)
     ]
     (folder / "policy.toml").write_text(policy)
-    request = Request(
+    request = RunOptions(
         segment=[write_segment(folder / "people.jsonl", people)],
         out=folder / "out",
         bundle=make_bundle(folder / "bundle", drift=DRIFT),
@@ -71,7 +71,7 @@ def rehearse(folder: Path, policy: str, **more: Any) -> tuple[Report, Path]:
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Report, Path]:
+def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[RunResult, Path]:
     return rehearse(tmp_path_factory.mktemp("report"), POLICY)
 
 
@@ -107,13 +107,13 @@ def count(page: Page, id_: str) -> int:
     return int(re.sub(r"[^0-9-]", "", page.inner_text(f"#{id_}")))
 
 
-def test_a_rehearsal_writes_nothing_but_its_report(run: tuple[Report, Path]) -> None:
+def test_a_rehearsal_writes_nothing_but_its_report(run: tuple[RunResult, Path]) -> None:
     assert [path.name for path in run[1].parent.iterdir()] == ["report.html"]
     assert run[1].stat().st_size < 1_500_000
 
 
 def test_opens_without_a_network_and_without_a_word_on_the_console(
-    run: tuple[Report, Path], browser: Browser
+    run: tuple[RunResult, Path], browser: Browser
 ) -> None:
     page, heard = open_report(browser, run[1])
     assert heard == []
@@ -124,7 +124,7 @@ def test_opens_without_a_network_and_without_a_word_on_the_console(
     page.context.close()
 
 
-def test_says_what_the_books_say(run: tuple[Report, Path], browser: Browser) -> None:
+def test_says_what_the_books_say(run: tuple[RunResult, Path], browser: Browser) -> None:
     page, _ = open_report(browser, run[1])
     summary = run[0].summary
     table = page.inner_text("#books")
@@ -135,7 +135,7 @@ def test_says_what_the_books_say(run: tuple[Report, Path], browser: Browser) -> 
 
 
 def test_there_is_no_profit_before_value_and_cost_are_given(
-    run: tuple[Report, Path], browser: Browser
+    run: tuple[RunResult, Path], browser: Browser
 ) -> None:
     page, heard = open_report(browser, run[1])
     assert (page.input_value("#value"), page.input_value("#cost")) == ("", "")
@@ -159,7 +159,7 @@ def test_there_is_no_profit_before_value_and_cost_are_given(
 
 
 def test_dragging_the_threshold_moves_reach_responses_and_profit(
-    run: tuple[Report, Path], browser: Browser
+    run: tuple[RunResult, Path], browser: Browser
 ) -> None:
     page, heard = open_report(browser, run[1])
     page.locator("#value").fill("20")
@@ -189,7 +189,7 @@ def test_dragging_the_threshold_moves_reach_responses_and_profit(
     page.context.close()
 
 
-def test_the_chart_follows_the_threshold(run: tuple[Report, Path], browser: Browser) -> None:
+def test_the_chart_follows_the_threshold(run: tuple[RunResult, Path], browser: Browser) -> None:
     page, _ = open_report(browser, run[1])
     before = page.inner_html("#histogram svg")
     page.locator("#threshold").fill("0.9")
@@ -200,7 +200,9 @@ def test_the_chart_follows_the_threshold(run: tuple[Report, Path], browser: Brow
     page.context.close()
 
 
-def test_fits_a_phone_and_its_text_can_be_read(run: tuple[Report, Path], browser: Browser) -> None:
+def test_fits_a_phone_and_its_text_can_be_read(
+    run: tuple[RunResult, Path], browser: Browser
+) -> None:
     page, _ = open_report(
         browser,
         run[1],
@@ -224,7 +226,7 @@ def test_fits_a_phone_and_its_text_can_be_read(run: tuple[Report, Path], browser
 
 
 def test_on_the_smallest_phone_no_column_and_no_title_is_cut_off(
-    run: tuple[Report, Path], browser: Browser
+    run: tuple[RunResult, Path], browser: Browser
 ) -> None:
     page, _ = open_report(
         browser,
@@ -251,7 +253,7 @@ def test_on_the_smallest_phone_no_column_and_no_title_is_cut_off(
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_text_stands_out_by_day_and_by_night(
-    scheme: str, run: tuple[Report, Path], browser: Browser
+    scheme: str, run: tuple[RunResult, Path], browser: Browser
 ) -> None:
     page, _ = open_report(browser, run[1], color_scheme=scheme)
     luminance = """(name) => {
@@ -293,10 +295,12 @@ def test_where_the_mode_acts_on_no_rule_the_explorer_answers_for_mode_filter(
     page.context.close()
 
 
-def write_by_hand(folder: Path, terms: Terms, rows: list[Row], scores: list[float | None]) -> Path:
+def write_by_hand(
+    folder: Path, config: RunConfig, rows: list[Row], scores: list[float | None]
+) -> Path:
     """The report of a run that nobody made."""
-    ledger = Ledger({}, [], [], terms)
-    ledger.tally.add_people(rows, scores)
+    checkpoint = Checkpoint({}, [], [], config)
+    checkpoint.statistics.add_people(rows, scores)
     kept = sum(row[4] == "kept" for row in rows)
     counts = Counter(
         {
@@ -309,8 +313,8 @@ def write_by_hand(folder: Path, terms: Terms, rows: list[Row], scores: list[floa
     )
     write_report(
         folder / "report.html",
-        close_books(counts, terms, 1.0),
-        ledger,
+        make_summary(counts, config, 1.0),
+        checkpoint,
         reference=None,
         rehearsal=True,
     )
@@ -398,7 +402,7 @@ def test_what_spoils_the_figures_is_told_before_them(tmp_path: Path, browser: Br
 
 
 def test_a_drift_that_matters_is_told_in_the_headline(
-    run: tuple[Report, Path], browser: Browser
+    run: tuple[RunResult, Path], browser: Browser
 ) -> None:
     page, _ = open_report(browser, run[1])
     assert page.inner_text("#warnings").startswith("Different: score")
@@ -407,7 +411,7 @@ def test_a_drift_that_matters_is_told_in_the_headline(
     page.context.close()
 
 
-def test_nobody_is_in_the_report(run: tuple[Report, Path]) -> None:
+def test_nobody_is_in_the_report(run: tuple[RunResult, Path]) -> None:
     text = run[1].read_text("utf-8")
     for word in ("person-", "Plan", '</script>",'):
         assert word not in text

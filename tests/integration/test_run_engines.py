@@ -21,7 +21,7 @@ from typing import Any
 
 import pytest
 
-from segment_scorer.runner.config import Request
+from segment_scorer.runner.config import RunOptions
 from segment_scorer.runner.errors import DataError, EngineError, OptionError, OutputError
 from segment_scorer.runner.run import run_segment
 from tests.fake_hooks import person, write_segment
@@ -31,15 +31,15 @@ from tools.image.emulator import ROOT
 
 NUMBER = 4_000
 SAME = ("segment.jsonl.gz", "scores.csv", "decisions.csv", "rejected.jsonl")
-# Waits after each block: see tests.processes.start_runner.
+# Waits after each chunk: see tests.processes.start_runner.
 RUNNER = """
 import sys
 from pathlib import Path
-from segment_scorer.runner.config import Request
+from segment_scorer.runner.config import RunOptions
 from segment_scorer.runner.run import run_segment
 if __name__ == "__main__":
     bundle, out, processes, *segment = sys.argv[1:]
-    run_segment(Request(segment=segment, out=Path(out), bundle=Path(bundle), processes=int(processes), slices=2, every=0.0, resume=True,
+    run_segment(RunOptions(segment=segment, out=Path(out), bundle=Path(bundle), processes=int(processes), slices=2, checkpoint_seconds=0.0, resume=True,
                         scheduled_time="2026-01-31T19:00:00Z"), lambda done, total: (print(done, flush=True), sys.stdin.readline()))
 """
 
@@ -65,8 +65,8 @@ def segment(tmp_path: Path) -> list[Path]:
     ]
 
 
-def ask(segment: list[Path], out: Path, bundle: Path, **more: Any) -> Request:
-    return Request(
+def ask(segment: list[Path], out: Path, bundle: Path, **more: Any) -> RunOptions:
+    return RunOptions(
         segment=segment,
         out=out,
         bundle=bundle,
@@ -144,7 +144,7 @@ def test_killed_again_and_again_and_resumed_nobody_is_lost_or_doubled(
         )
     elif not (out / "summary.json").exists():
         raise AssertionError("expected the last sitting to end the run")
-    assert kills >= 3  # of some thirty blocks, a sitting is let past six at most
+    assert kills >= 3  # of some thirty chunks, a sitting is let past six at most
     balance(out)
     assert read_outputs(out) == read_outputs(tmp_path / "whole")
     assert read_books(out) == read_books(tmp_path / "whole")
@@ -167,7 +167,7 @@ def test_a_run_goes_on_only_with_what_it_was_started_with(
 ) -> None:
     out = tmp_path / "out"
     with pytest.raises(KeyboardInterrupt):
-        run_segment(ask(segment, out, bundle, every=0.0), stop_after(3))
+        run_segment(ask(segment, out, bundle, checkpoint_seconds=0.0), stop_after(3))
     assert {path.name for path in out.iterdir()} == {".unfinished"}
     with pytest.raises(
         OptionError,
@@ -188,7 +188,7 @@ def test_the_shipped_policy_is_the_same_policy_when_it_is_named(
     """And not another after it was edited: what tells policies apart is what they say, not how they were found."""
     out = tmp_path / "out"
     with pytest.raises(KeyboardInterrupt):
-        run_segment(ask(segment, out, bundle, every=0.0), stop_after(3))
+        run_segment(ask(segment, out, bundle, checkpoint_seconds=0.0), stop_after(3))
     (tmp_path / "edited.toml").write_bytes((ROOT / "function" / "policy.toml").read_bytes() + b"\n")
     with pytest.raises(OptionError, match=r"different: --policy$"):
         run_segment(
@@ -227,7 +227,9 @@ def test_a_disk_that_is_full_at_any_point_loses_nobody(
                 OutputError, match=r"expected a folder that can be written \(File too large\)$"
             ),
         ):
-            run_segment(ask(segment, out, bundle, processes=1, every=0.0), lambda *_: None)
+            run_segment(
+                ask(segment, out, bundle, processes=1, checkpoint_seconds=0.0), lambda *_: None
+            )
         assert {path.name for path in out.iterdir()} <= {".unfinished"}
         run_segment(ask(segment, out, bundle, processes=1, resume=True), lambda *_: None)
         assert read_outputs(out) == read_outputs(tmp_path / "whole")
@@ -242,7 +244,7 @@ def test_a_run_does_not_go_on_over_a_file_that_was_changed_in_its_middle(
         tmp_path / "out",
     )
     with pytest.raises(KeyboardInterrupt):
-        run_segment(ask([path], out, bundle, every=0.0), stop_after(3))
+        run_segment(ask([path], out, bundle, checkpoint_seconds=0.0), stop_after(3))
     data, was = path.read_bytes(), path.stat()
     path.write_bytes(data.replace(b'"person-1000"', b'"another1000"'))
     os.utime(path, ns=(was.st_atime_ns, was.st_mtime_ns + 1))  # a clock may be coarse
@@ -265,7 +267,7 @@ def test_a_segment_of_nobody_leaves_nothing_behind_not_even_to_go_on_with(
         DataError,
         match=r"^expected people, one a line, found none in 500 lines; .*line 1: \$.Id: expected",
     ):
-        run_segment(ask([path], tmp_path / "out", bundle, every=0.0), lambda *_: None)
+        run_segment(ask([path], tmp_path / "out", bundle, checkpoint_seconds=0.0), lambda *_: None)
     assert list((tmp_path / "out").iterdir()) == []
 
 
@@ -283,7 +285,8 @@ def test_a_table_with_quotes_astray_is_the_same_in_one_piece_in_many_and_gone_on
     run_segment(ask([path], tmp_path / "one", bundle, processes=1), lambda *_: None)
     with pytest.raises(KeyboardInterrupt):
         run_segment(
-            ask([path], tmp_path / "two", bundle, processes=processes, every=0.0), stop_after(4)
+            ask([path], tmp_path / "two", bundle, processes=processes, checkpoint_seconds=0.0),
+            stop_after(4),
         )
     run_segment(
         ask([path], tmp_path / "two", bundle, processes=processes, resume=True), lambda *_: None
@@ -302,22 +305,24 @@ def test_a_table_with_quotes_astray_is_the_same_in_one_piece_in_many_and_gone_on
 def test_a_resumed_run_keeps_the_time_it_was_started_at(
     segment: list[Path], bundle: Path, tmp_path: Path
 ) -> None:
-    now = Request(segment=segment, out=tmp_path / "out", bundle=bundle, slices=2, every=0.0)
+    now = RunOptions(
+        segment=segment, out=tmp_path / "out", bundle=bundle, slices=2, checkpoint_seconds=0.0
+    )
     with pytest.raises(KeyboardInterrupt):
         run_segment(now, stop_after(2))
-    ledger = json.loads((tmp_path / "out" / ".unfinished" / "ledger.json").read_text())
+    checkpoint = json.loads((tmp_path / "out" / ".unfinished" / "checkpoint.json").read_text())
     time.sleep(0.002)
     report = run_segment(
-        Request(segment=segment, out=tmp_path / "out", bundle=bundle, slices=2, resume=True),
+        RunOptions(segment=segment, out=tmp_path / "out", bundle=bundle, slices=2, resume=True),
         lambda *_: None,
     )
-    assert report.summary.scheduled_time == ledger["terms"]["scheduled_time"]
+    assert report.summary.scheduled_time == checkpoint["config"]["scheduled_time"]
 
 
 def test_the_ledger_holds_nobody(segment: list[Path], bundle: Path, tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
-        run_segment(ask(segment, tmp_path / "out", bundle, every=0.0), stop_after(4))
-    assert "person-" not in (tmp_path / "out" / ".unfinished" / "ledger.json").read_text()
+        run_segment(ask(segment, tmp_path / "out", bundle, checkpoint_seconds=0.0), stop_after(4))
+    assert "person-" not in (tmp_path / "out" / ".unfinished" / "checkpoint.json").read_text()
 
 
 def test_a_worker_that_is_killed_ends_the_run_in_one_sentence_and_the_run_goes_on_later(
@@ -326,12 +331,15 @@ def test_a_worker_that_is_killed_ends_the_run_in_one_sentence_and_the_run_goes_o
     def kill_a_worker(done: int, total: int) -> None:
         children = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
         for child in map(int, children):
-            with contextlib.suppress(OSError):  # killed already, after the block before
+            with contextlib.suppress(OSError):  # killed already, after the chunk before
                 if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes():
                     os.kill(child, signal.SIGKILL)
 
     with pytest.raises(EngineError, match=r"^--processes: expected every process to live"):
-        run_segment(ask(segment, tmp_path / "out", bundle, processes=2, every=0.0), kill_a_worker)
+        run_segment(
+            ask(segment, tmp_path / "out", bundle, processes=2, checkpoint_seconds=0.0),
+            kill_a_worker,
+        )
     run_segment(ask(segment, tmp_path / "out", bundle, processes=2, resume=True), lambda *_: None)
     balance(tmp_path / "out")
 

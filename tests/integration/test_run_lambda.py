@@ -19,7 +19,7 @@ from botocore.config import Config
 
 from function.bootstrap import build_handler
 from segment_scorer.runner.asking.lambda_hook import LambdaHook, connect_lambda
-from segment_scorer.runner.config import Request
+from segment_scorer.runner.config import RunOptions
 from segment_scorer.runner.errors import HookUnreachable, OptionError
 from segment_scorer.runner.run import run_segment
 from tests.fake_hooks import person, write_segment
@@ -208,7 +208,7 @@ def test_as_many_calls_at_once_as_allowed_and_the_same_people_are_kept(
 
     with serve(answer) as (cloud, url):
         monkeypatch.setenv("AWS_ENDPOINT_URL_LAMBDA", url)
-        request = Request(
+        request = RunOptions(
             segment=[segment],
             out=tmp_path / "aws",
             hook="lambda:scorer",
@@ -217,7 +217,7 @@ def test_as_many_calls_at_once_as_allowed_and_the_same_people_are_kept(
         )
         report = run_segment(request, lambda *_: None)
     run_segment(
-        Request(
+        RunOptions(
             segment=[segment], out=tmp_path / "here", bundle=bundle, scheduled_time="2026-01-01"
         ),
         lambda *_: None,

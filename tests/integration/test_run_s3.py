@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from segment_scorer.runner.config import Request
+from segment_scorer.runner.config import RunOptions
 from segment_scorer.runner.errors import OptionError, OutputError, OutputTaken
 from segment_scorer.runner.run import run_segment
 from segment_scorer.runner.writing.remote_folder import find_folder
@@ -30,14 +30,14 @@ OUT = "s3://exports/runs/one"
 PREFIX = "runs/one"
 SAME = ("segment.jsonl.gz", "scores.csv", "decisions.csv", "rejected.jsonl", "segment.csv")
 ALL = {*SAME, "batches.jsonl", "report.html", "summary.json"}
-# Waits after each block: see tests.processes.start_runner.
+# Waits after each chunk: see tests.processes.start_runner.
 RUNNER = """
 import sys
-from segment_scorer.runner.config import Request
+from segment_scorer.runner.config import RunOptions
 from segment_scorer.runner.run import run_segment
 if __name__ == "__main__":
     bundle, out, segment = sys.argv[1:]
-    run_segment(Request(segment=[segment], out=out, bundle=bundle, processes=1, slices=1, every=0.0, resume=True, also=("csv",),
+    run_segment(RunOptions(segment=[segment], out=out, bundle=bundle, processes=1, slices=1, checkpoint_seconds=0.0, resume=True, also=("csv",),
                         scheduled_time="2026-01-31T19:00:00Z"), lambda done, total: (print(done, flush=True), sys.stdin.readline()))
 """
 
@@ -55,12 +55,12 @@ def store(state: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
 
 
 @pytest.fixture
-def request_(tmp_path: Path) -> Request:
+def request_(tmp_path: Path) -> RunOptions:
     segment = write_segment(
         tmp_path / "people.jsonl", [person(number, number / 99) for number in range(100)]
     )
     bundle = make_bundle(tmp_path / "bundle")
-    return Request(
+    return RunOptions(
         segment=[segment],
         out=OUT,
         bundle=bundle,
@@ -69,11 +69,11 @@ def request_(tmp_path: Path) -> Request:
     )
 
 
-def run(request: Request) -> int:
+def run(request: RunOptions) -> int:
     return run_segment(request, lambda *_: None).summary.received
 
 
-def fail_to_copy(request: Request, store: Store) -> None:
+def fail_to_copy(request: RunOptions, store: Store) -> None:
     """Walk the segment to its end, and be refused the first object."""
     store.before = lambda _: False
     with pytest.raises(OutputError, match=r"the complete run is kept in "):
@@ -83,7 +83,7 @@ def fail_to_copy(request: Request, store: Store) -> None:
 
 
 def test_writes_into_s3_the_summary_last_and_an_earlier_run_only_with_force(
-    store: Store, request_: Request, state: Path
+    store: Store, request_: RunOptions, state: Path
 ) -> None:
     assert run(request_) == 100
     assert store.names(PREFIX) == ALL
@@ -100,7 +100,7 @@ def test_writes_into_s3_the_summary_last_and_an_earlier_run_only_with_force(
 
 
 def test_a_bucket_that_is_not_there_is_said_before_anybody_is_asked(
-    store: Store, request_: Request
+    store: Store, request_: RunOptions
 ) -> None:
     with pytest.raises(
         OutputError,
@@ -110,7 +110,7 @@ def test_a_bucket_that_is_not_there_is_said_before_anybody_is_asked(
 
 
 def test_a_complete_run_that_could_not_be_copied_is_not_taken_for_another(
-    store: Store, request_: Request, tmp_path: Path
+    store: Store, request_: RunOptions, tmp_path: Path
 ) -> None:
     fail_to_copy(request_, store)
     other = write_segment(tmp_path / "others.jsonl", [person(1, 0.5), person(2, 0.5)])
@@ -132,7 +132,7 @@ def test_a_complete_run_that_could_not_be_copied_is_not_taken_for_another(
     ids=["into an empty prefix", "over an earlier run"],
 )
 def test_an_upload_that_fails_anywhere_never_looks_complete_and_is_made_good_by_resuming(
-    moment: str, earlier: bool, store: Store, request_: Request, tmp_path: Path
+    moment: str, earlier: bool, store: Store, request_: RunOptions, tmp_path: Path
 ) -> None:
     """The first sitting is refused its first change of the bucket, the next its second, and so on until one is refused nothing."""
     run_segment(replace(request_, out=tmp_path / "whole"), lambda *_: None)
@@ -158,7 +158,7 @@ def test_an_upload_that_fails_anywhere_never_looks_complete_and_is_made_good_by_
 
 
 def test_an_object_that_is_shorter_than_its_file_is_noticed(
-    store: Store, request_: Request
+    store: Store, request_: RunOptions
 ) -> None:
     def lose(_: str) -> bool:
         store.after = lambda _: True
@@ -174,7 +174,7 @@ def test_an_object_that_is_shorter_than_its_file_is_noticed(
 
 
 def test_a_run_killed_right_after_its_summary_was_copied_copies_nothing_again(
-    store: Store, request_: Request, state: Path, tmp_path: Path
+    store: Store, request_: RunOptions, state: Path, tmp_path: Path
 ) -> None:
     def remember(_: str) -> bool:
         if "summary.json" in store.names(PREFIX):
@@ -192,7 +192,7 @@ def test_a_run_killed_right_after_its_summary_was_copied_copies_nothing_again(
 
 
 def test_outputs_of_a_run_elsewhere_that_ended_meanwhile_stay(
-    store: Store, request_: Request
+    store: Store, request_: RunOptions
 ) -> None:
     fail_to_copy(request_, store)
     store.client.put_object(Bucket="exports", Key=f"{PREFIX}/summary.json", Body=b"{}")
@@ -207,7 +207,7 @@ def test_outputs_of_a_run_elsewhere_that_ended_meanwhile_stay(
 
 
 def test_a_run_that_replaces_another_is_copied_even_where_both_have_the_same_summary(
-    store: Store, request_: Request
+    store: Store, request_: RunOptions
 ) -> None:
     forced = replace(request_, force=True)
     fail_to_copy(forced, store)
@@ -218,7 +218,9 @@ def test_a_run_that_replaces_another_is_copied_even_where_both_have_the_same_sum
     assert store.names(PREFIX) == ALL
 
 
-def test_no_other_run_takes_the_folder_while_it_is_copied(store: Store, request_: Request) -> None:
+def test_no_other_run_takes_the_folder_while_it_is_copied(
+    store: Store, request_: RunOptions
+) -> None:
     told = []
 
     def meanwhile(_: str) -> bool:
@@ -233,7 +235,7 @@ def test_no_other_run_takes_the_folder_while_it_is_copied(store: Store, request_
 
 
 def test_a_rehearsal_copies_its_report_and_touches_nothing_else(
-    store: Store, request_: Request, state: Path
+    store: Store, request_: RunOptions, state: Path
 ) -> None:
     rehearsal = replace(request_, rehearse=True, also=())
     store.before = lambda _: False
@@ -249,7 +251,7 @@ def test_a_rehearsal_copies_its_report_and_touches_nothing_else(
 
 
 def test_killed_again_and_again_on_its_way_into_s3_and_resumed_nobody_is_lost_or_doubled(
-    store: Store, request_: Request, tmp_path: Path, state: Path
+    store: Store, request_: RunOptions, tmp_path: Path, state: Path
 ) -> None:
     people = write_segment(
         tmp_path / "more.jsonl", [person(number, number / 999) for number in range(1000)]
@@ -266,7 +268,7 @@ def test_killed_again_and_again_on_its_way_into_s3_and_resumed_nobody_is_lost_or
             process.kill()
             assert process.wait() in {0, -signal.SIGKILL}
         kills += 1
-    assert kills >= 4  # of twenty blocks, a sitting is let past five at most
+    assert kills >= 4  # of twenty chunks, a sitting is let past five at most
     if list(state.iterdir()):  # killed between the last object and the end
         run(replace(request_, segment=[people], slices=1, resume=True))
     assert list(state.iterdir()) == []
@@ -279,7 +281,7 @@ def test_killed_again_and_again_on_its_way_into_s3_and_resumed_nobody_is_lost_or
 
 
 def test_people_on_their_way_are_for_their_users_eyes_alone(
-    store: Store, request_: Request, state: Path
+    store: Store, request_: RunOptions, state: Path
 ) -> None:
     fail_to_copy(request_, store)
     assert state.stat().st_mode & 0o777 == 0o700
@@ -288,7 +290,7 @@ def test_people_on_their_way_are_for_their_users_eyes_alone(
 
 
 def test_a_folder_that_others_could_have_made_or_look_into_is_refused(
-    store: Store, request_: Request, state: Path, tmp_path: Path
+    store: Store, request_: RunOptions, state: Path, tmp_path: Path
 ) -> None:
     expected = rf"^{re.escape(str(state))}: expected a folder of this user, closed to all others \(chmod 700\)$"
     state.mkdir(parents=True)
@@ -303,7 +305,7 @@ def test_a_folder_that_others_could_have_made_or_look_into_is_refused(
 
 
 def test_the_command_says_how_to_go_on_after_an_upload_that_failed(
-    store: Store, request_: Request
+    store: Store, request_: RunOptions
 ) -> None:
     store.before = lambda _: False
     command = [

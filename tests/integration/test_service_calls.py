@@ -17,13 +17,15 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
-from function.scorers.tensors import Dialect, build_request, read_scores
+from function.scorers.tensors import build_request, read_scores
+from function.settings import Dialect
 from model.features import Matrix
+from model.runtime import ModelFacts, ModelFailure
 from protos import open_inference_pb2 as pb
 from protos.open_inference_pb2_grpc import GRPCInferenceServiceStub
 from segment_scorer.service.log import start_log
 from segment_scorer.service.server import MOST_REFLECTIONS, Service, ServiceSettings, load_model
-from segment_scorer.service.session import Model, ModelFacts, ModelFailure
+from segment_scorer.service.session import Model
 from tests.bundles import expected_scores, make_bundle, make_rows
 
 OURS = Dialect(model="tiny")

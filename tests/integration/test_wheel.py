@@ -121,22 +121,13 @@ def test_every_module_of_the_wheel_finds_what_it_imports(installed: Path, tmp_pa
     assert (done.returncode, done.stderr) == (0, ""), done.stderr
 
 
-@pytest.mark.parametrize(
-    ("module", "arguments"),
-    [("tools.image.build", ()), ("tools.release.push", ("--repository", "127.0.0.1:1/scorer"))],
-    ids=["build", "push"],
-)
-def test_what_needs_the_clone_says_so_in_one_sentence(
-    module: str, arguments: tuple[str, ...], installed: Path, tmp_path: Path
-) -> None:
-    done = run_installed(
-        installed,
-        tmp_path,
-        f"import runpy; runpy.run_module({module!r}, run_name='__main__', alter_sys=True)",
-        *arguments,
-    )
-    assert done.returncode == 1
-    assert done.stderr.endswith(
-        ": expected a clone of the project, which alone has the Dockerfile: an installed package has the verbs, no images\n"
-    )
-    assert done.stderr.count("\n") == 1
+def test_the_wheel_has_four_packages_at_its_top_and_no_tools(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        names = {name.partition("/")[0] for name in archive.namelist()}
+    packages = {name for name in names if not name.endswith(".dist-info")}
+    assert packages == {"function", "model", "protos", "segment_scorer"}
+
+
+def test_every_package_of_the_wheel_is_marked_as_typed(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        assert {f"{room}/py.typed" for room in ROOMS} <= set(archive.namelist())

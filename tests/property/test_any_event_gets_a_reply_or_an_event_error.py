@@ -12,7 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from function.errors import EventError
-from function.hosts import connect, pinpoint
+from function.hosts import find_host
+from function.hosts.connect import LARGEST_RESULT
+from function.hosts.reading import LARGEST_REPLY
 from tests.fakes import Watcher
 from tests.rooms import make_handler
 from tests.strategies import ANY_JSON, DEEP, HOOK_EVENTS, POLICIES, spoil
@@ -34,15 +36,14 @@ def check_event(event: Any, policy: Mapping[str, Any], working: bool) -> str:
     try:
         reply = make_handler(policy, working=working, observer=watcher)(event)
     except EventError:
-        assert not (
-            isinstance(event, dict) and (pinpoint.is_event(event) or connect.is_event(event))
-        )
+        assert not isinstance(event, dict) or find_host(event) is None
         return "no hook events"
     assert repr(event) == before
     text = json.dumps(reply, allow_nan=False)
-    assert len(text) <= pinpoint.LARGEST_REPLY
+    assert len(text) <= LARGEST_REPLY
     json.dumps(reply, allow_nan=False, ensure_ascii=False).encode()
-    ((batch, decisions),) = watcher.batches
+    (account,) = watcher.accounts
+    batch, decisions = account.batch, account.decisions
     assert len(decisions) == len(batch.endpoints)
     if batch.host == "pinpoint":
         assert [endpoint.id for endpoint in batch.endpoints] == list(event["Endpoints"])
@@ -54,7 +55,7 @@ def check_event(event: Any, policy: Mapping[str, Any], working: bool) -> str:
     assert answered == [endpoint.id for endpoint in batch.endpoints if endpoint.id]
     assert len(batch.endpoints) == len(event["Items"]["CustomerProfiles"])
     assert all(
-        len(json.dumps(item["ResultData"])) <= connect.LARGEST_RESULT
+        len(json.dumps(item["ResultData"])) <= LARGEST_RESULT
         for item in reply["Items"]["CustomerProfiles"]
     )
     return "Connect events"

@@ -9,12 +9,13 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from function.errors import ScorerRejected
-from function.scorers.tensors import Dialect, read_scores
+from function.scorers.tensors import read_scores
+from function.settings import Dialect
+from model.runtime import ModelFacts, TensorFacts
 from protos.open_inference_pb2 import InferTensorContents, ModelInferRequest, ModelInferResponse
 from protos.tensor import DATATYPES
 from segment_scorer.service.errors import Refusal
 from segment_scorer.service.requests import read_task
-from segment_scorer.service.session import ModelFacts, TensorFacts
 
 FACTS = ModelFacts(
     name="m",

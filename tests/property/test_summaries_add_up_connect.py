@@ -14,11 +14,12 @@ from hypothesis import strategies as st
 
 from function.hosts.pinpoint import LARGEST_BATCH
 from segment_scorer.runner.asking.host_rules import Attempt
+from segment_scorer.runner.config import RunConfig
 from segment_scorer.runner.reading.batches import cut_slices, make_finder
-from segment_scorer.runner.summary import Terms, close_books
-from segment_scorer.runner.worker import Block, walk_block
+from segment_scorer.runner.summary import make_summary
+from segment_scorer.runner.worker import Chunk, process_chunk
 
-TERMS = Terms(
+CONFIG = RunConfig(
     host="connect", scheduled_time="2026-07-03T10:04:00.000Z", activity_id="a", knows_decisions=True
 )
 IDS = st.sampled_from([*"abcdefgh", "a/b", 'q"u,o\nte'])
@@ -68,17 +69,17 @@ class ConnectHook:
 def test_every_profile_has_exactly_one_outcome(lines: list[bytes]) -> None:
     hook = ConnectHook()
     slices = list(cut_slices(enumerate(lines, 1), make_finder(None, include_opted_out=False)))
-    page = walk_block(Block(file="f", header=None, slices=slices, position=0), hook, TERMS)
-    summary = close_books(page.counts, TERMS, 0.0)
+    result = process_chunk(Chunk(file="f", header=None, slices=slices, position=0), hook, CONFIG)
+    summary = make_summary(result.counts, CONFIG, 0.0)
     assert summary.received + summary.rejected == len(lines)
     assert all(len(event["Items"]["CustomerProfiles"]) <= LARGEST_BATCH for event in hook.events)
-    rows = list(csv.reader(io.StringIO(page.parts["decisions.csv"].decode(), newline="")))
-    tally = Counter(row[1] for row in rows)
-    assert (tally["keep"], tally["drop"], tally["failed"]) == (
+    rows = list(csv.reader(io.StringIO(result.parts["decisions.csv"].decode(), newline="")))
+    statistics = Counter(row[1] for row in rows)
+    assert (statistics["keep"], statistics["drop"], statistics["failed"]) == (
         summary.kept,
         summary.filtered,
         summary.failed,
     )
     assert len(rows) == summary.received
-    data = page.parts["segment.jsonl.gz"]
+    data = result.parts["segment.jsonl.gz"]
     assert len(gzip.decompress(data).splitlines() if data else []) == summary.kept

@@ -117,7 +117,8 @@ def test_damage_that_shows_only_later_is_translated_and_names_nobody(tmp_path: P
         file.write(b"\xff" * 4096 * 200)
     with pytest.raises(ExternalUnavailable) as raised:
         store.fetch([f"u{index}" for index in range(2_000)], 1.0)
-    assert str(raised.value) == "external store: expected an undamaged SQLite file"
+    assert str(raised.value).startswith("external store: expected an undamaged SQLite file, found")
+    assert "u1" not in str(raised.value)
 
 
 def test_a_file_that_is_cut_off_in_place_while_it_is_read_is_translated_and_ends_no_process(
@@ -147,44 +148,38 @@ def scramble(path: Path) -> None:
 
 
 REFUSED: dict[str, tuple[Callable[[Path], object], str]] = {
-    "absent": (Path.unlink, "expected a file of external attributes, found none"),
+    "absent": (Path.unlink, "a file of external attributes, found none"),
     "a folder": (
         lambda path: (path.unlink(), path.mkdir()),
-        "expected a readable file of external attributes",
+        "a file of external attributes: Is a directory",
     ),
-    "empty": (
-        lambda path: path.write_bytes(b""),
-        "expected a file that `segment-scorer external build` made",
-    ),
+    "empty": (lambda path: path.write_bytes(b""), "found a file that is not SQLite"),
     "no SQLite": (
         lambda path: path.write_text("id,tier\nu,gold\n" * 100),
-        "expected a file that `segment-scorer external build` made",
+        "found a file that is not SQLite",
     ),
     "another application's": (
         lambda path: change(path, "PRAGMA application_id = 7"),
-        "expected a file that `segment-scorer external build` made",
+        "found another application's SQLite file",
     ),
     "another format": (
         lambda path: change(path, "PRAGMA user_version = 2"),
-        "expected format 1 of a file of external attributes; build it again",
+        "in format 1, found format 2",
     ),
     "another table": (
         lambda path: change(path, "ALTER TABLE profile RENAME COLUMN attributes TO json"),
-        "expected an undamaged file of external attributes",
+        "an undamaged file of external attributes, found one that SQLite refuses",
     ),
     "one column more": (
         lambda path: change(path, "ALTER TABLE profile ADD COLUMN more TEXT"),
-        "expected a table `profile` with the columns key, attributes",
+        "a table `profile` with the columns key, attributes, found 3 columns",
     ),
-    "cut off": (
-        cut,
-        "expected a whole file of external attributes; its length is not what it says of itself",
+    "cut off": (cut, "of 8,192 bytes, as its header says, found 7,192"),
+    "too long": (pad, "of 8,192 bytes, as its header says, found 12,288"),
+    "scrambled": (
+        scramble,
+        "an undamaged file of external attributes, found one that SQLite refuses",
     ),
-    "too long": (
-        pad,
-        "expected a whole file of external attributes; its length is not what it says of itself",
-    ),
-    "scrambled": (scramble, "expected an undamaged file of external attributes"),
 }
 
 
@@ -193,8 +188,11 @@ def test_a_file_that_is_not_a_whole_store_is_refused_in_one_sentence(
     tmp_path: Path, case: str
 ) -> None:
     path = make_store(tmp_path / "p.sqlite", PEOPLE)
-    spoil, sentence = REFUSED[case]
+    spoil, words = REFUSED[case]
     spoil(path)
     with pytest.raises(SettingsError) as raised:
         SqliteStore(path)
-    assert str(raised.value) == f"{path}: {sentence}"
+    assert str(raised.value).startswith(f"{path}: expected ")
+    assert words in str(raised.value)
+    if case not in {"absent", "a folder"}:
+        assert str(raised.value).endswith("; build it again with `segment-scorer external build`")

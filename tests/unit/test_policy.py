@@ -20,7 +20,7 @@ from function.policy import (
     threshold_for_reach,
 )
 from function.policy_file import read_policy
-from function.records import Context, Decision, Endpoint
+from function.records import Context, Decision, Endpoint, Reason
 from model.features import build_matrix, read_spec, share_present
 
 PERCENTILES = tuple(index / 100 for index in range(101))
@@ -98,18 +98,20 @@ def test_the_highest_band_that_fits_is_chosen_its_edge_included(
 
 
 def test_a_batch_without_scores_is_kept_or_dropped_as_on_error_says() -> None:
-    assert decide_for(None, scored=False) == Decision(keep=True, stays=True, reason="no_scores")
+    assert decide_for(None, scored=False) == Decision(
+        keep=True, stays=True, reason=Reason.NO_SCORES
+    )
     assert decide_for(None, scored=False, on_error="drop") == Decision(
-        keep=False, stays=False, reason="no_scores"
+        keep=False, stays=False, reason=Reason.NO_SCORES
     )
 
 
 def test_an_unreadable_endpoint_is_kept_or_dropped_as_unreadable_says() -> None:
     assert decide_for(None, endpoint=UNREADABLE) == Decision(
-        keep=True, stays=True, reason="unreadable"
+        keep=True, stays=True, reason=Reason.UNREADABLE
     )
     assert decide_for(None, endpoint=UNREADABLE, unreadable="drop") == Decision(
-        keep=False, stays=False, reason="unreadable"
+        keep=False, stays=False, reason=Reason.UNREADABLE
     )
 
 
@@ -117,15 +119,15 @@ def test_an_unreadable_endpoint_is_kept_or_dropped_as_unreadable_says() -> None:
 @pytest.mark.parametrize("unreadable", ["keep", "drop"])
 def test_what_is_no_object_is_left_out_whatever_the_policy(mode: str, unreadable: str) -> None:
     decision = decide_for(None, endpoint=NO_OBJECT, mode=mode, unreadable=unreadable)
-    assert decision == Decision(keep=False, stays=False, reason="unreadable")
+    assert decision == Decision(keep=False, stays=False, reason=Reason.UNREADABLE)
 
 
 def test_an_endpoint_below_min_present_is_sparse_and_has_no_score() -> None:
     assert decide_for(0.9, 0.49, min_present=0.5) == Decision(
-        keep=True, stays=True, reason="sparse"
+        keep=True, stays=True, reason=Reason.SPARSE
     )
     assert decide_for(0.9, 0.49, min_present=0.5, sparse="drop") == Decision(
-        keep=False, stays=False, reason="sparse"
+        keep=False, stays=False, reason=Reason.SPARSE
     )
     assert decide_for(0.9, 0.5, min_present=0.5).reason == "score"
 
@@ -194,10 +196,10 @@ def test_the_order_of_reasons_is_unreadable_holdout_no_scores_sparse_score() -> 
 def test_the_control_group_is_left_out_whatever_the_score_and_needs_none() -> None:
     held = {"percent": 100}
     assert decide_for(0.99, holdout=held) == Decision(
-        keep=False, stays=False, reason="holdout", score=0.99, holdout=True
+        keep=False, stays=False, reason=Reason.HOLDOUT, score=0.99, holdout=True
     )
     assert decide_for(None, scored=False, holdout=held) == Decision(
-        keep=False, stays=False, reason="holdout", holdout=True
+        keep=False, stays=False, reason=Reason.HOLDOUT, holdout=True
     )
 
 
@@ -212,17 +214,17 @@ VECTORS = [
 
 @pytest.mark.parametrize(("salt", "key", "first"), VECTORS)
 def test_the_holdout_is_the_same_on_every_python_version(salt: str, key: str, first: int) -> None:
-    assert Holdout(percent=1, salt=salt).place(person(key)) == first / 2**64
+    assert Holdout(percent=1, salt=salt).draw(person(key)) == first / 2**64
 
 
-def test_all_endpoints_of_one_user_stand_in_the_same_place() -> None:
+def test_all_endpoints_of_one_user_have_the_same_draw() -> None:
     holdout = Holdout(percent=50, salt="s")
     assert (
-        holdout.place(person("a", user="u"))
-        == holdout.place(person("b", user="u"))
-        == holdout.place(person("u"))
+        holdout.draw(person("a", user="u"))
+        == holdout.draw(person("b", user="u"))
+        == holdout.draw(person("u"))
     )
-    assert holdout.place(person("a")) != holdout.place(person("b"))
+    assert holdout.draw(person("a")) != holdout.draw(person("b"))
 
 
 def test_another_salt_draws_another_control_group() -> None:
@@ -235,8 +237,8 @@ def test_another_salt_draws_another_control_group() -> None:
 
 def test_an_empty_or_missing_user_id_falls_back_to_the_endpoints_own_id() -> None:
     holdout = Holdout(percent=50)
-    assert holdout.place(person("a", user="")) == holdout.place(person("a"))
-    assert holdout.place(Endpoint(id="a", document={"User": None})) == holdout.place(person("a"))
+    assert holdout.draw(person("a", user="")) == holdout.draw(person("a"))
+    assert holdout.draw(Endpoint(id="a", document={"User": None})) == holdout.draw(person("a"))
 
 
 def test_the_holdout_is_uniform_to_within_sampling_error_over_a_million_ids() -> None:
@@ -245,9 +247,9 @@ def test_the_holdout_is_uniform_to_within_sampling_error_over_a_million_ids() ->
     counts = np.zeros(bins, dtype=np.int64)
     held = 0
     for number in range(people):
-        place = holdout.place(Endpoint(id=f"endpoint-{number}", document=None))
-        counts[int(place * bins)] += 1
-        held += place < 0.1
+        fraction = holdout.draw(Endpoint(id=f"endpoint-{number}", document=None))
+        counts[int(fraction * bins)] += 1
+        held += fraction < 0.1
     # Four standard deviations of a binomial, and the 1 - 1e-5 quantile of chi squared with 99 degrees of freedom.
     assert abs(held - 100_000) < 4 * (people * 0.1 * 0.9) ** 0.5
     assert ((counts - people / bins) ** 2 / (people / bins)).sum() < 170
@@ -261,7 +263,7 @@ def test_no_percent_holds_nobody_and_a_hundred_holds_everybody() -> None:
 
 def test_the_digest_is_blake2b_of_salt_nul_key() -> None:
     digest = hashlib.blake2b(b"salt\0key").digest()
-    assert Holdout(salt="salt").place(person("key")) == int.from_bytes(digest[:8], "big") / 2**64
+    assert Holdout(salt="salt").draw(person("key")) == int.from_bytes(digest[:8], "big") / 2**64
 
 
 def test_the_holdout_attribute_marks_both_sides() -> None:

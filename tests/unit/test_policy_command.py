@@ -124,7 +124,7 @@ kept: score: score 0.2500 < threshold 0.5; keep = at_least; 1 of 1 features pres
     ({"Metrics": {"score": "x"}}, "",
      "kept: unreadable: $.Endpoints[0].Metrics[...]: Expected `float | null`, got `str`; unreadable = keep\n"),
     (make_endpoint(0.75, Id="user-1"), '[holdout]\npercent = 82\n',
-     "left out: holdout: its place by lot, 81.1681 of 100, is below holdout.percent = 82\n"),
+     "left out: holdout: its random draw, 81.1681 of 100, is below holdout.percent = 82\n"),
     (make_endpoint(0.75), '[[band]]\nname = "high"\nat_least = 0.7\n', """\
 kept: score: score 0.7500 >= threshold 0.5; keep = at_least; 1 of 1 features present
   band high, from 0.7
@@ -183,7 +183,7 @@ def test_explain_says_whom_no_host_would_ask_about(
 ) -> None:
     assert main(explain(tmp_path, bundle, make_endpoint(0.75, **field), "")) == 0
     assert capsys.readouterr().out.endswith(
-        "  no host would ask: OptOut is ALL or EndpointStatus is INACTIVE\n"
+        "  the host would not send it: OptOut is ALL or EndpointStatus is INACTIVE\n"
     )
 
 

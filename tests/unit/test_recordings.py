@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 
 from function.errors import ScorerRejected
-from function.scorers.tensors import Dialect, build_request, read_scores
+from function.scorers.tensors import build_request, read_scores
+from function.settings import Dialect
 from model.bundle import load_bundle
+from model.runtime import OnnxModel
 from protos.open_inference_pb2 import ModelInferRequest, ModelInferResponse
 from protos.tensor import read_contents, read_raw
 from segment_scorer.service.requests import build_answer, read_task
-from segment_scorer.service.session import OnnxModel
 from tests.bundles import expected_scores, make_bundle, make_rows
 
 RECORDINGS = Path(__file__).parents[1] / "recordings"

@@ -13,13 +13,13 @@ from typing import Any
 
 import pytest
 
-from function.records import Batch, Context, Decision, Endpoint
+from function.records import Batch, Context, Decision, Endpoint, Reason
 from segment_scorer.runner.asking.hooks import HttpHook, LocalHook
 from segment_scorer.runner.errors import HookUnreachable, OptionError
-from tests.fakes import FakeClock
+from tests.fakes import FakeClock, make_account
 
 EVENT = {"Endpoints": {"a": {}}}
-KEEP = Decision(keep=True, stays=True, reason="score", score=0.5)
+KEEP = Decision(keep=True, stays=True, reason=Reason.SCORE, score=0.5)
 
 
 def local(handle: Callable[[Any, Any], Any]) -> LocalHook:
@@ -32,7 +32,8 @@ def test_a_local_hook_gives_the_reply_with_the_decisions_and_the_log() -> None:
             endpoints = tuple(
                 Endpoint(id=id_, document=document) for id_, document in event["Endpoints"].items()
             )
-            observer(Batch(host="pinpoint", context=Context(), endpoints=endpoints), [KEEP])
+            batch = Batch(host="pinpoint", context=Context(), endpoints=endpoints)
+            observer(make_account(batch, [KEEP]))
             stream.write("a line\n")
             return event["Endpoints"]
 
@@ -66,14 +67,9 @@ def test_decisions_of_one_call_are_not_taken_for_those_of_the_next() -> None:
     def build(observer: Any, stream: Any) -> Callable[[Any, Any], Any]:
         def handle(event: Any, context: Any) -> Any:
             if "a" in event["Endpoints"]:
-                observer(
-                    Batch(
-                        host="pinpoint",
-                        context=Context(),
-                        endpoints=(Endpoint(id="a", document={}),),
-                    ),
-                    [KEEP],
-                )
+                endpoints = (Endpoint(id="a", document={}),)
+                batch = Batch(host="pinpoint", context=Context(), endpoints=endpoints)
+                observer(make_account(batch, [KEEP]))
             return {}
 
         return handle

@@ -11,10 +11,16 @@ import pytest
 from function.errors import ReplyError
 from function.records import Decision
 from model.people.records import Record
-from segment_scorer.runner.asking.host_adapters import FAILED, FILTERED, KEPT, SIDES, read_result
-from segment_scorer.runner.summary import Terms
+from segment_scorer.runner.asking.host_adapters import (
+    FAILED,
+    FILTERED,
+    HOST_ADAPTERS,
+    KEPT,
+    read_result,
+)
+from segment_scorer.runner.config import RunConfig
 
-TERMS = Terms(
+CONFIG = RunConfig(
     host="connect",
     scheduled_time="2026-07-03T10:04:00.000Z",
     activity_id="run-1",
@@ -25,7 +31,7 @@ PROFILE = Record(
     {"Id": "p", "Metrics": {"score": 0.5}},
     {"ProfileId": "p", "Attributes": {"Metrics_score": "0.5"}},
 )
-CONNECT, PINPOINT = SIDES["connect"], SIDES["pinpoint"]
+CONNECT, PINPOINT = HOST_ADAPTERS["connect"], HOST_ADAPTERS["pinpoint"]
 
 
 def test_connect_is_sent_a_profile_as_it_was_exported() -> None:
@@ -37,7 +43,7 @@ def test_connect_is_sent_an_endpoint_as_the_profile_it_would_have_become() -> No
 
 
 def test_a_runs_id_ends_in_its_start_as_connect_writes_it() -> None:
-    event = CONNECT.build_event({"p": "{}"}, TERMS)
+    event = CONNECT.build_event({"p": "{}"}, CONFIG)
     assert event["InvocationMetadata"]["CampaignContext"]["RunId"] == "spring#2026-07-03T10-04-00Z"
 
 
@@ -55,12 +61,12 @@ def test_a_runs_id_ends_in_its_start_as_connect_writes_it() -> None:
 def test_a_profile_without_a_decision_has_failed_and_only_that_profile(
     result: dict[str, Any] | None, outcome: str
 ) -> None:
-    fate = CONNECT.settle("p", PROFILE, result, None)
-    assert fate[:2] == (outcome, PROFILE.profile if outcome == KEPT else None)
+    outcome_ = CONNECT.classify("p", PROFILE, result, None)
+    assert outcome_[:2] == (outcome, PROFILE.profile if outcome == KEPT else None)
 
 
 def test_on_connect_the_kept_are_as_they_came() -> None:
-    assert CONNECT.settle("a", ENDPOINT, {"decision": "keep"}, None)[1] == {
+    assert CONNECT.classify("a", ENDPOINT, {"decision": "keep"}, None)[1] == {
         "Id": "a",
         "Metrics": {"score": 0.5},
     }
@@ -73,7 +79,7 @@ def test_what_is_no_score_is_not_read_as_one(score: object) -> None:
 
 def test_a_decision_that_was_seen_counts_more_than_what_the_answer_tells() -> None:
     seen = Decision(keep=False, stays=True, reason="holdout", holdout=True)
-    assert CONNECT.settle("p", PROFILE, {"decision": "keep", "reason": "score"}, seen)[2] is seen
+    assert CONNECT.classify("p", PROFILE, {"decision": "keep", "reason": "score"}, seen)[2] is seen
 
 
 def test_a_reply_in_this_process_that_json_cannot_carry_is_no_reply() -> None:
@@ -92,5 +98,5 @@ def test_a_reply_in_this_process_that_json_cannot_carry_is_no_reply() -> None:
 
 
 def test_on_pinpoint_whoever_is_not_in_the_answer_is_left_out() -> None:
-    assert PINPOINT.settle("a", ENDPOINT, None, None)[0] == FILTERED
-    assert PINPOINT.settle("a", ENDPOINT, {"Metrics": {}}, None)[1] == {"Id": "a", "Metrics": {}}
+    assert PINPOINT.classify("a", ENDPOINT, None, None)[0] == FILTERED
+    assert PINPOINT.classify("a", ENDPOINT, {"Metrics": {}}, None)[1] == {"Id": "a", "Metrics": {}}

@@ -40,14 +40,17 @@ def test_gives_up_after_three_attempts() -> None:
 @pytest.mark.parametrize(
     ("reply", "problem"),
     [
-        (None, "answered, but $: expected the bare map of endpoint ids to definitions, an object"),
-        ([], "answered, but $: expected the bare map of endpoint ids to definitions, an object"),
+        (None, "answered, but $: expected an object, endpoint ids to definitions; found null"),
+        ([], "answered, but $: expected an object, endpoint ids to definitions; found a list"),
         (
             "text",
-            "answered, but $: expected the bare map of endpoint ids to definitions, an object",
+            "answered, but $: expected an object, endpoint ids to definitions; found text",
         ),
-        ({"a": {}, "stranger": {}}, "answered, but $[1]: expected only ids that the event held"),
-        ({"a": None}, "answered, but $[0]: expected an endpoint definition, an object"),
+        (
+            {"a": {}, "stranger": {}},
+            "answered, but $[1]: expected an id of the event, found another id",
+        ),
+        ({"a": None}, "answered, but $[0]: expected an endpoint definition, an object; found null"),
         (
             {"errorMessage": "of a@example.com", "errorType": "EventError", "requestId": ""},
             "raised EventError",

@@ -7,9 +7,15 @@ from typing import Any
 
 import pytest
 
+from segment_scorer.runner.config import RunConfig
 from segment_scorer.runner.reporting.messages import find_warnings
-from segment_scorer.runner.reporting.statistics import NO_EXTERNAL, NO_SCORES, RESORTED, Tally
-from segment_scorer.runner.summary import Terms, close_books
+from segment_scorer.runner.reporting.statistics import (
+    FALLBACK_USED,
+    NO_EXTERNAL,
+    NO_SCORES,
+    Statistics,
+)
+from segment_scorer.runner.summary import make_summary
 
 
 def tell(
@@ -21,15 +27,17 @@ def tell(
     mode: str = "filter",
     **more: Any,
 ) -> list[str]:
-    terms = Terms(
+    config = RunConfig(
         scheduled_time="t", activity_id="a", knows_decisions=True, mode=mode, on_error=on_error
     )
-    tally = Tally()
-    tally.failures.update(more.get("failures", {}))
-    tally.add_people([("SMS", "DE", "", "no_scores", outcome, keep)] * unscored, [None] * unscored)
+    statistics = Statistics()
+    statistics.failures.update(more.get("failures", {}))
+    statistics.add_people(
+        [("SMS", "DE", "", "no_scores", outcome, keep)] * unscored, [None] * unscored
+    )
     counts = Counter({"received": 200, outcome: 200, "unscored": unscored, "attempts": 4})
-    summary = close_books(counts, terms, 1.0)
-    return find_warnings(summary, terms, tally, more.get("drift", {}))
+    summary = make_summary(counts, config, 1.0)
+    return find_warnings(summary, config, statistics, more.get("drift", {}))
 
 
 UNAVAILABLE = {(NO_SCORES, "ScorerUnavailable"): 3}
@@ -71,8 +79,8 @@ def test_an_error_that_cannot_be_seen_is_not_named() -> None:
 
 def test_a_fallback_and_profiles_that_could_not_be_looked_up_are_told() -> None:
     failures = {
-        (RESORTED, "ScorerTimeout"): 1,
-        (RESORTED, "ScorerUnavailable"): 2,
+        (FALLBACK_USED, "ScorerTimeout"): 1,
+        (FALLBACK_USED, "ScorerUnavailable"): 2,
         (NO_EXTERNAL, "ExternalUnavailable"): 4,
     }
     assert tell(failures=failures) == [

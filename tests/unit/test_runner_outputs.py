@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from segment_scorer.runner.config import RunConfig
 from segment_scorer.runner.errors import OutputError, OutputTaken
-from segment_scorer.runner.summary import Summary, Terms
-from segment_scorer.runner.writing.checkpoint import Ledger, read_ledger
+from segment_scorer.runner.summary import Summary
+from segment_scorer.runner.writing.checkpoint import Checkpoint, read_checkpoint
 from segment_scorer.runner.writing.outputs import (
     Outputs,
     find_unfinished,
@@ -22,7 +23,7 @@ from segment_scorer.runner.writing.outputs import (
     open_outputs,
 )
 
-TERMS = Terms(scheduled_time="t", activity_id="a")
+CONFIG = RunConfig(scheduled_time="t", activity_id="a")
 SUMMARY = Summary(
     **dict.fromkeys(
         ["received", "kept", "filtered", "failed", "opted_out", "rejected", "batches", "attempts"],
@@ -37,10 +38,10 @@ SUMMARY = Summary(
 )
 
 
-def begin(files: dict[str, bytes], *, finished: bool = False) -> Ledger:
-    ledger = Ledger({"--hook": "local"}, list(files), [], TERMS)
-    ledger.summary = SUMMARY if finished else None
-    return ledger
+def begin(files: dict[str, bytes], *, finished: bool = False) -> Checkpoint:
+    checkpoint = Checkpoint({"--hook": "local"}, list(files), [], CONFIG)
+    checkpoint.summary = SUMMARY if finished else None
+    return checkpoint
 
 
 def write_run(folder: Path, files: dict[str, bytes], *, force: bool = False) -> None:
@@ -53,15 +54,15 @@ def write_run(folder: Path, files: dict[str, bytes], *, force: bool = False) -> 
 
 def stop_after_a_checkpoint(folder: Path) -> None:
     """A run that had written one line safely, and another one not, when it was stopped."""
-    ledger = begin({"scores.csv": b""})
-    ledger.blocks = 1
+    checkpoint = begin({"scores.csv": b""})
+    checkpoint.chunks = 1
     with (
         contextlib.suppress(KeyboardInterrupt),
         lock_folder(folder),
         open_outputs(folder, {"scores.csv": b"head\n"}) as outputs,
     ):
         outputs.append({"scores.csv": b"1\n"})
-        outputs.checkpoint(ledger, now=True)
+        outputs.checkpoint(checkpoint, now=True)
         outputs.append({"scores.csv": b"2\n"})
         raise KeyboardInterrupt
 
@@ -99,12 +100,12 @@ def test_what_was_written_after_the_last_checkpoint_is_cut_off_when_the_run_goes
     tmp_path: Path,
 ) -> None:
     stop_after_a_checkpoint(tmp_path)
-    ledger = read_ledger(tmp_path / ".unfinished")
-    assert ledger is not None
-    assert (ledger.blocks, ledger.sizes) == (1, {"scores.csv": 7})
+    checkpoint = read_checkpoint(tmp_path / ".unfinished")
+    assert checkpoint is not None
+    assert (checkpoint.chunks, checkpoint.sizes) == (1, {"scores.csv": 7})
     with (
         lock_folder(tmp_path),
-        open_outputs(tmp_path, {"scores.csv": b"head\n"}, sizes=ledger.sizes) as outputs,
+        open_outputs(tmp_path, {"scores.csv": b"head\n"}, sizes=checkpoint.sizes) as outputs,
     ):
         outputs.append({"scores.csv": b"two\n"})
         outputs.publish(begin({"scores.csv": b""}, finished=True), give_names)
@@ -210,10 +211,10 @@ def test_two_runs_do_not_write_into_one_folder(tmp_path: Path) -> None:
     [
         {"format": 99},
         {"format": 1},
-        {"tally": {}},
-        {"tally": {"people": [[1]]}},
-        {"tally": 5},
-        {"blocks": "one"},
+        {"statistics": {}},
+        {"statistics": {"people": [[1]]}},
+        {"statistics": 5},
+        {"chunks": "one"},
         {"sizes": None},
     ],
     ids=str,
@@ -222,12 +223,13 @@ def test_a_ledger_of_another_release_is_said_to_be_one(
     tmp_path: Path, change: dict[str, object]
 ) -> None:
     stop_after_a_checkpoint(tmp_path)
-    path = tmp_path / ".unfinished" / "ledger.json"
+    path = tmp_path / ".unfinished" / "checkpoint.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | change))
     with pytest.raises(
-        OutputTaken, match=r"expected the ledger that this release writes; begin anew with --force$"
+        OutputTaken,
+        match=r"expected the checkpoint that this release writes; begin anew with --force$",
     ):
-        read_ledger(tmp_path / ".unfinished")
+        read_checkpoint(tmp_path / ".unfinished")
 
 
 def test_every_file_is_on_the_disk_before_it_gets_its_name(
@@ -260,7 +262,7 @@ def test_a_run_that_is_dropped_loses_its_ledger_first(
     monkeypatch.setattr("shutil.rmtree", stop)
     with pytest.raises(KeyboardInterrupt):
         write_run(tmp_path, {"scores.csv": b"new"}, force=True)
-    assert read_ledger(tmp_path / ".unfinished") is None
+    assert read_checkpoint(tmp_path / ".unfinished") is None
 
 
 def test_a_folder_that_was_taken_away_while_it_was_being_locked_is_not_held(
@@ -298,12 +300,12 @@ def test_a_disk_that_knows_no_locks_is_said_to_be_one(
 
 def test_a_ledger_is_read_back_as_it_was_written(tmp_path: Path) -> None:
     stop_after_a_checkpoint(tmp_path)
-    ledger = read_ledger(tmp_path / ".unfinished")
-    assert ledger is not None
-    assert (ledger.asked, ledger.files, ledger.terms, ledger.force) == (
+    checkpoint = read_checkpoint(tmp_path / ".unfinished")
+    assert checkpoint is not None
+    assert (checkpoint.asked, checkpoint.files, checkpoint.config, checkpoint.force) == (
         {"--hook": "local"},
         ["scores.csv"],
-        TERMS,
+        CONFIG,
         False,
     )
 
@@ -313,7 +315,7 @@ def test_outputs_that_are_shorter_than_their_ledger_says_are_not_filled_up_with_
 ) -> None:
     stop_after_a_checkpoint(tmp_path)
     (tmp_path / ".unfinished" / "scores.csv").write_bytes(b"head\n")
-    expected = r"scores.csv: expected 7 bytes or more, as the ledger beside it says; begin anew with --force$"
+    expected = r"scores.csv: expected 7 bytes or more, as the checkpoint beside it says; begin anew with --force$"
     with (
         pytest.raises(OutputTaken, match=expected),
         open_outputs(tmp_path, {"scores.csv": b""}, sizes={"scores.csv": 7}),

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec.structs
 import pytest
 
+from segment_scorer.runner.config import RunConfig
 from segment_scorer.runner.reporting.report import (
     describe_drift,
     describe_times,
@@ -15,12 +16,12 @@ from segment_scorer.runner.reporting.report import (
     load_vega,
     sum_groups,
 )
-from segment_scorer.runner.reporting.statistics import Group, Row, Tally
-from segment_scorer.runner.summary import Summary, Terms
-from segment_scorer.runner.writing.checkpoint import Ledger
+from segment_scorer.runner.reporting.statistics import Group, Row, Statistics
+from segment_scorer.runner.summary import Summary
+from segment_scorer.runner.writing.checkpoint import Checkpoint
 
-BLIND = Terms(scheduled_time="t", activity_id="a")
-SEEING = Terms(
+BLIND = RunConfig(scheduled_time="t", activity_id="a")
+SEEING = RunConfig(
     scheduled_time="t",
     activity_id="a",
     knows_decisions=True,
@@ -33,11 +34,11 @@ SEEING = Terms(
     on_error="keep",
 )
 ANNOTATING = msgspec.structs.replace(SEEING, mode="annotate")
-CONNECT = Terms(
+CONNECT = RunConfig(
     scheduled_time="t", activity_id="a", host="connect", knows_decisions=True
 )  # behind an address
 BELOW = msgspec.structs.replace(SEEING, keep="below")
-# Each stands for a person: a row of the tally, and the score.
+# Each stands for a person: a row of the statistics, and the score.
 Person = tuple[Row, float | None]
 
 
@@ -52,14 +53,14 @@ def one(
     return (channel, "DE", "", reason, outcome, outcome == "kept" if keep is None else keep), score
 
 
-def ledger_of(terms: Terms, *people: Person) -> Ledger:
-    ledger = Ledger({}, [], [], terms)
-    ledger.tally.add_people([row for row, _ in people], [score for _, score in people])
-    return ledger
+def checkpoint_of(config: RunConfig, *people: Person) -> Checkpoint:
+    checkpoint = Checkpoint({}, [], [], config)
+    checkpoint.statistics.add_people([row for row, _ in people], [score for _, score in people])
+    return checkpoint
 
 
-def gather(terms: Terms, *people: Person, **more: object) -> dict[str, Any]:
-    return gather_report(summary_of(**more), ledger_of(terms, *people), None, rehearsal=False)
+def gather(config: RunConfig, *people: Person, **more: object) -> dict[str, Any]:
+    return gather_report(summary_of(**more), checkpoint_of(config, *people), None, rehearsal=False)
 
 
 def summary_of(**more: object) -> Summary:
@@ -171,30 +172,30 @@ def test_unwanted_events_are_not_called_responses() -> None:
 
 
 def test_with_more_than_4_decimals_the_report_begins_with_the_runs_own_figures() -> None:
-    terms = msgspec.structs.replace(SEEING, decimals=6, threshold=0.500045)
+    config = msgspec.structs.replace(SEEING, decimals=6, threshold=0.500045)
     explorer = gather(
-        terms, one("score", "kept", 0.500049), one("score", "filtered", 0.500041), held_out=0
+        config, one("score", "kept", 0.500049), one("score", "filtered", 0.500041), held_out=0
     )["explorer"]
     assert explorer["start"]["reach"] == 1, "though both are in one bucket"
     assert (explorer["scores"], explorer["within"]) == ([(5000, 2)], 0.5)
 
 
-def tally_of(**sizes: int) -> Tally:
-    tally = Tally()
+def statistics_of(**sizes: int) -> Statistics:
+    statistics = Statistics()
     for country, size in sizes.items():
-        tally.people[Group("SMS", country, "", "score", "kept", True)] = size
-        tally.scored[Group("SMS", country, "", "score", "kept", True)] = size
-        tally.expected[Group("SMS", country, "", "score", "kept", True)] = 0.1234 * size
-    return tally
+        statistics.people[Group("SMS", country, "", "score", "kept", True)] = size
+        statistics.scored[Group("SMS", country, "", "score", "kept", True)] = size
+        statistics.expected[Group("SMS", country, "", "score", "kept", True)] = 0.1234 * size
+    return statistics
 
 
 def test_many_groups_are_summed_up_as_one_row() -> None:
-    tally = tally_of(
+    statistics = statistics_of(
         **{f"{chr(65 + index // 26)}{chr(65 + index % 26)}": 100 - index for index in range(30)}
     )
-    rows = sum_groups(tally, "country")
+    rows = sum_groups(statistics, "country")
     assert (len(rows), rows[-1]["name"]) == (12, "all others")
-    assert sum(row["people"] for row in rows) == sum(tally.people.values())
+    assert sum(row["people"] for row in rows) == sum(statistics.people.values())
 
 
 @pytest.mark.parametrize(
@@ -210,7 +211,9 @@ def test_many_groups_are_summed_up_as_one_row() -> None:
 def test_a_group_of_fewer_than_10_people_is_shown_nowhere(
     sizes: dict[str, int], rows: dict[str, int]
 ) -> None:
-    assert {row["name"]: row["people"] for row in sum_groups(tally_of(**sizes), "country")} == rows
+    assert {
+        row["name"]: row["people"] for row in sum_groups(statistics_of(**sizes), "country")
+    } == rows
 
 
 def test_no_single_score_can_be_read_off_a_sum() -> None:
@@ -235,12 +238,12 @@ def test_of_people_without_a_score_it_is_unknown_how_many_respond() -> None:
 
 
 def test_a_property_nobody_has_gets_no_table() -> None:
-    tally = tally_of(unknown=100)
-    assert sum_groups(tally, "country") == sum_groups(tally, "band") == []
+    statistics = statistics_of(unknown=100)
+    assert sum_groups(statistics, "country") == sum_groups(statistics, "band") == []
 
 
 @pytest.mark.parametrize(
-    ("terms", "reference", "batches", "why"),
+    ("config", "reference", "batches", "why"),
     [
         (BLIND, None, 3, "the function's log, which would tell, cannot be seen from here"),
         (SEEING, None, 3, "the model's manifest does not say what it learnt from"),
@@ -254,23 +257,23 @@ def test_a_property_nobody_has_gets_no_table() -> None:
     ],
 )
 def test_says_why_the_drift_is_unknown(
-    terms: Terms, reference: dict[str, Any] | None, batches: int, why: str
+    config: RunConfig, reference: dict[str, Any] | None, batches: int, why: str
 ) -> None:
     drift = describe_drift(
-        summary_of(batches=batches, model=terms.model), ledger_of(terms), reference
+        summary_of(batches=batches, model=config.model), checkpoint_of(config), reference
     )
     assert drift == {"verdict": f"Unknown: {why}.", "columns": []}
 
 
 def test_half_of_the_calls_took_no_longer_than_the_median() -> None:
-    tally = Tally()
-    tally.add_times([0.001] * 60 + [0.1] * 39 + [1.0])
-    times = describe_times(tally)
+    statistics = Statistics()
+    statistics.add_times([0.001] * 60 + [0.1] * 39 + [1.0])
+    times = describe_times(statistics)
     assert times is not None
     assert times["quantiles"] == pytest.approx(
         {"half": 1.0, "95 %": 100.0, "99 %": 100.0, "all": 1000.0}
     )
-    assert describe_times(Tally()) is None
+    assert describe_times(Statistics()) is None
 
 
 def test_vega_is_put_together_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

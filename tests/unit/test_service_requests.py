@@ -7,11 +7,11 @@ import grpc
 import numpy as np
 import pytest
 
+from model.runtime import ModelFacts, TensorFacts
 from protos.open_inference_pb2 import ModelInferRequest
 from protos.tensor import write_contents, write_raw
 from segment_scorer.service.errors import Refusal
 from segment_scorer.service.requests import build_answer, read_task
-from segment_scorer.service.session import ModelFacts, TensorFacts
 
 FACTS = ModelFacts(
     name="m",

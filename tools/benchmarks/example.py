@@ -18,8 +18,9 @@ from typing import Any
 import numpy as np
 
 from examples.cdnow.make_endpoints import write_example
-from function.hosts.pinpoint import LARGEST_BATCH, build_event
+from function.hosts.pinpoint import LARGEST_BATCH, PINPOINT
 from function.policy_file import load_policy
+from function.records import Campaign
 from function.settings import read_settings
 from model.bundle import load_bundle
 from model.features import Matrix, build_matrix
@@ -68,16 +69,18 @@ def make_events() -> Path:
     with file.open("w", encoding="utf-8") as out:
         for number in range(BATCHES):
             batch = people[number * LARGEST_BATCH : (number + 1) * LARGEST_BATCH]
-            event = build_event(
+            event = PINPOINT.build_event(
                 {
                     document["Id"]: {key: value for key, value in document.items() if key != "Id"}
                     for document in batch
                 },
-                application_id="0123456789abcdef0123456789abcdef",
-                campaign_id="fedcba9876543210fedcba9876543210",
-                activity_id="00112233445566778899aabbccddeeff",
-                treatment_id="0",
-                scheduled_time="1997-10-01T00:00:00.000Z",
+                Campaign(
+                    application_id="0123456789abcdef0123456789abcdef",
+                    campaign_id="fedcba9876543210fedcba9876543210",
+                    activity_id="00112233445566778899aabbccddeeff",
+                    treatment_id="0",
+                    scheduled_time="1997-10-01T00:00:00.000Z",
+                ),
             )
             out.write(json.dumps(event) + "\n")
     return file

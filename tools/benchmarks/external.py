@@ -15,8 +15,8 @@ from pathlib import Path
 from function.external.lookup import ExternalSource, look_up_external
 from function.external.sqlite import SqliteStore
 from function.records import Endpoint, ExternalStore
-from segment_scorer.external_store.build import write_file
-from segment_scorer.external_store.sources import Row
+from segment_scorer.external_store.rows import Row
+from segment_scorer.external_store.sqlite import write_file
 
 PEOPLE, BATCH, ROUNDS = 200_000, 50, 2_000
 ATTRIBUTES = [f"Attribute{index}" for index in range(14)]

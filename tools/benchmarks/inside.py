@@ -80,12 +80,15 @@ def measure_rooms(file: str) -> Measure:
         for name in names:
             setattr(line, name, watch(room, getattr(line, name)))
     telemetry.record = watch("telemetry", telemetry.record)
-    host: Any = vars(bootstrap)["pinpoint"]
-    vars(bootstrap)["pinpoint"] = SimpleNamespace(
-        **{name: getattr(host, name) for name in ("NAME", "LIMIT_SECONDS", "is_event")},
-        parse_event=watch("hosts: parse", host.parse_event),
-        build_reply=watch("hosts: reply", host.build_reply),
-    )
+    pinpoint = bootstrap.HOSTS["pinpoint"]
+    vars(bootstrap)["HOSTS"] = {
+        "pinpoint": SimpleNamespace(
+            limit_seconds=pinpoint.limit_seconds,
+            is_event=pinpoint.is_event,
+            parse_event=watch("hosts: parse", pinpoint.parse_event),
+            build_reply=watch("hosts: reply", pinpoint.build_reply),
+        )
+    }
     handle = bootstrap.build_handler({})
 
     def call(text: str) -> dict[str, float]:

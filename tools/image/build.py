@@ -36,21 +36,19 @@ VARIANTS = {
     "FUNCTION_SET": ("function", "function-dynamodb"),
     "ARCH": ("amd64", "arm64"),
 }
-CHOICES = (
-    "BASE_PYTHON",
-    "FUNCTION_SET",
-)  # arguments of the Dockerfile that the environment may set
-# What an image is made of: a file in here that git does not know is in the image, or was part of building it, all the same.
+# Arguments of the Dockerfile that the environment may set.
+CHOICES = ("BASE_PYTHON", "FUNCTION_SET")
+# Everything an image is made of: a file here that git does not track is part of the build too.
 SOURCES = (
     "Dockerfile",
     ".dockerignore",
-    "cli",
     "function",
-    "image",
     "model",
     "protos",
     "requirements",
-    "service",
+    "segment_scorer/__init__.py",
+    "segment_scorer/service",
+    "tools/image/steps",
 )
 
 

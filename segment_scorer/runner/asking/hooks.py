@@ -13,12 +13,12 @@ import socket
 import threading
 import time
 import urllib.parse
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import msgspec
 
-from function.records import Batch, Decision
+from function.records import Account, Decision, Observer
 from segment_scorer.runner.asking.host_rules import LIMIT_SECONDS, NO_JSON, TIMED_OUT, Attempt, Hook
 from segment_scorer.runner.errors import HookUnreachable, OptionError
 
@@ -55,7 +55,7 @@ class LocalHook:
 
     def __init__(
         self,
-        build: Callable[[Callable[[Batch, Sequence[Decision]], None], io.StringIO], Handler],
+        build: Callable[[Observer, io.StringIO], Handler],
         *,
         limit: float = LIMIT_SECONDS,
         clock: Callable[[], float] = time.monotonic,
@@ -67,10 +67,10 @@ class LocalHook:
         self._stream = io.StringIO()
         self._handler = build(self._observe, self._stream)
 
-    def _observe(self, batch: Batch, decisions: Sequence[Decision]) -> None:
+    def _observe(self, account: Account) -> None:
         self._seen = {
             endpoint.id: decision
-            for endpoint, decision in zip(batch.endpoints, decisions, strict=True)
+            for endpoint, decision in zip(account.batch.endpoints, account.decisions, strict=True)
         }
 
     def call(self, event: dict[str, Any]) -> Attempt:

@@ -1,6 +1,6 @@
 """The two hosts' sides of a call: what is sent for a batch, and what became of each person by the answer.
 
-Takes records and terms; gives events, and fates. Only the modules in `function.hosts` know the shapes. Keeps nothing.
+Takes records and config; gives events, and fates. Only the modules in `function.hosts` know the shapes. Keeps nothing.
 """
 
 from __future__ import annotations
@@ -12,54 +12,60 @@ from typing import Any, TypeAlias
 import msgspec
 
 from function.errors import ReplyError
-from function.hosts import connect, pinpoint
-from function.records import Band, Decision
+from function.hosts.connect import CONNECT
+from function.hosts.pinpoint import PINPOINT
+from function.records import Band, Campaign, Decision, Reason
 from model.people.profiles import document_to_profile
 from model.people.records import Record
-from segment_scorer.runner.summary import Terms
+from segment_scorer.runner.config import RunConfig
 
 KEPT, FILTERED, FAILED = "kept", "filtered", "failed"
 _encode = msgspec.json.Encoder().encode
+REASONS = {reason.value: reason for reason in Reason}
 
 
 # What became of one person: kept, filtered or failed; the record to keep; and the decision, where it can be known. A plain tuple, since
 # one is made for everybody.
-Fate: TypeAlias = tuple[str, dict[str, Any] | None, Decision | None]
+Outcome: TypeAlias = tuple[str, dict[str, Any] | None, Decision | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Side:
+class HostAdapter:
     """One host's manner. `most_bytes`: of the records in one event, so that the event stays below Lambda's 6 MB.
 
     make_entry   a record -> what of it goes into the event
     build_event  id -> entry -> the event
     read_reply   the reply and the ids sent -> id -> what was answered; raises ReplyError
-    settle       id, its record, what was answered (None: nothing), the decision if it was seen -> Fate
+    classify     id, its record, what was answered (None: nothing), the decision if it was seen -> Outcome
     """
 
     limit_seconds: float
     most_bytes: int
     make_entry: Callable[[Record], Any]
-    build_event: Callable[[Mapping[str, Any], Terms], dict[str, Any]]
+    build_event: Callable[[Mapping[str, Any], RunConfig], dict[str, Any]]
     read_reply: Callable[[object, Any], Mapping[str, dict[str, Any]]]
-    settle: Callable[[str, Record, dict[str, Any] | None, Decision | None], Fate]
+    classify: Callable[[str, Record, dict[str, Any] | None, Decision | None], Outcome]
 
 
-def build_pinpoint_event(people: Mapping[str, Any], terms: Terms) -> dict[str, Any]:
-    """Pinpoint's campaign hook event."""
-    return pinpoint.build_event(
-        people,
-        application_id=terms.application_id,
-        campaign_id=terms.campaign_id,
-        activity_id=terms.activity_id,
-        treatment_id=terms.treatment_id,
-        scheduled_time=terms.scheduled_time,
+def name_campaign(config: RunConfig) -> Campaign:
+    """The campaign that the run's events name."""
+    return Campaign(
+        application_id=config.application_id,
+        campaign_id=config.campaign_id,
+        treatment_id=config.treatment_id,
+        activity_id=config.activity_id,
+        scheduled_time=config.scheduled_time,
     )
 
 
-def settle_definition(
+def build_pinpoint_event(people: Mapping[str, Any], config: RunConfig) -> dict[str, Any]:
+    """Pinpoint's campaign hook event."""
+    return PINPOINT.build_event(people, name_campaign(config))
+
+
+def classify_definition(
     id_: str, _record: Record, definition: dict[str, Any] | None, decision: Decision | None
-) -> Fate:
+) -> Outcome:
     """On Pinpoint whoever is in the answer is kept, as returned; everybody else is left out."""
     if definition is None:
         return FILTERED, None, decision
@@ -81,19 +87,13 @@ def write_customer_data(record: Record) -> str:
     return _encode(profile).decode()
 
 
-def build_connect_event(people: Mapping[str, Any], terms: Terms) -> dict[str, Any]:
-    """Connect's custom action event. A run's id ends in its start, by which the function tells ages."""
-    started = terms.scheduled_time[:19].replace(":", "-")
-    return connect.build_event(
-        people,
-        campaign_id=terms.campaign_id,
-        run_id=f"{terms.campaign_id}#{started}Z",
-        action_id=terms.activity_id,
-    )
+def build_connect_event(people: Mapping[str, Any], config: RunConfig) -> dict[str, Any]:
+    """Connect's custom action event."""
+    return CONNECT.build_event(people, name_campaign(config))
 
 
 def read_results(reply: object, sent: Any) -> dict[str, dict[str, Any]]:
-    """`connect.read_reply`, which measures results as JSON, of an answer that may hold anything."""
+    """`CONNECT.read_reply`, which measures results as JSON, of an answer that may hold anything."""
     try:
         _encode(reply)
     except (
@@ -103,12 +103,12 @@ def read_results(reply: object, sent: Any) -> dict[str, dict[str, Any]]:
         OverflowError,
     ) as error:  # of a function in this process
         raise ReplyError("$: expected JSON") from error
-    return connect.read_reply(reply, sent)
+    return CONNECT.read_reply(reply, sent)
 
 
-def settle_result(
+def classify_result(
     id_: str, record: Record, result: dict[str, Any] | None, decision: Decision | None
-) -> Fate:
+) -> Outcome:
     """On Connect every profile is answered for itself: one without a decision is an error, for that profile only."""
     outcome = {"keep": KEPT, "drop": FILTERED}.get(str((result or {}).get("decision")), FAILED)
     if result is None or outcome == FAILED:
@@ -125,28 +125,28 @@ def read_result(result: Mapping[str, Any]) -> Decision:
     return Decision(
         keep=keep,
         stays=keep,
-        reason=reason if isinstance(reason, str) and len(reason) < 20 else "",
+        reason=REASONS.get(reason, Reason.UNKNOWN) if isinstance(reason, str) else Reason.UNKNOWN,
         score=float(score) if plain else None,  # type: ignore[arg-type]  # `plain` says that it is a number
         band=Band(name=band, at_least=0.0) if isinstance(band, str) and band else None,
         holdout=result.get("holdout") is True,
     )
 
 
-SIDES = {
-    "pinpoint": Side(
-        limit_seconds=pinpoint.LIMIT_SECONDS,
+HOST_ADAPTERS = {
+    "pinpoint": HostAdapter(
+        limit_seconds=PINPOINT.limit_seconds,
         most_bytes=5_000_000,
         make_entry=drop_id,
         build_event=build_pinpoint_event,
-        read_reply=pinpoint.read_reply,
-        settle=settle_definition,
+        read_reply=PINPOINT.read_reply,
+        classify=classify_definition,
     ),
-    "connect": Side(
-        limit_seconds=connect.LIMIT_SECONDS,
+    "connect": HostAdapter(
+        limit_seconds=CONNECT.limit_seconds,
         most_bytes=2_500_000,  # JSON text inside JSON: every quote takes two bytes
         make_entry=write_customer_data,
         build_event=build_connect_event,
         read_reply=read_results,
-        settle=settle_result,
+        classify=classify_result,
     ),
 }

@@ -14,11 +14,11 @@ from typing import Any, Protocol, TypeAlias
 import msgspec
 
 from function.errors import ReplyError
-from function.hosts import pinpoint
+from function.hosts.pinpoint import PINPOINT
 from function.records import Decision
 
 ATTEMPTS = 3
-LIMIT_SECONDS = pinpoint.LIMIT_SECONDS
+LIMIT_SECONDS = PINPOINT.limit_seconds
 TIMED_OUT = "took longer than the host waits"
 NO_JSON = "answered with what is no JSON"
 # A class name is shown because it says who must act; anything longer or odder could carry somebody's data.
@@ -37,7 +37,7 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     decisions: Mapping[str, Decision] | None = None
 
 
-class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+class HookAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """How a batch ended: a valid reply, or None after 3 attempts.
 
     problems  one entry for each attempt that failed
@@ -67,8 +67,8 @@ def ask_hook(
     hook: Hook,
     event: dict[str, Any],
     sent: Collection[str],
-    read_reply: ReadReply = pinpoint.read_reply,
-) -> Outcome:
+    read_reply: ReadReply = PINPOINT.read_reply,
+) -> HookAnswer:
     """Call the hook until an answer is valid, 3 times at most."""
     problems: list[str] = []
     seconds: list[float] = []
@@ -83,7 +83,7 @@ def ask_hook(
             except ReplyError as error:
                 problem = f"answered, but {error}"
             else:
-                return Outcome(
+                return HookAnswer(
                     reply=reply,
                     attempts=attempt,
                     problems=problems,
@@ -91,7 +91,7 @@ def ask_hook(
                     seconds=seconds,
                 )
         problems.append(problem)
-    return Outcome(reply=None, attempts=ATTEMPTS, problems=problems, seconds=seconds)
+    return HookAnswer(reply=None, attempts=ATTEMPTS, problems=problems, seconds=seconds)
 
 
 def find_error(reply: object) -> str | None:

@@ -6,12 +6,12 @@ call, which costs none: a host would have been throttled too, and tries again.
 
 from __future__ import annotations
 
-import os
 import time
 from typing import Any, Protocol
 
 import msgspec
 
+from model.aws import open_client
 from segment_scorer.runner.asking.host_rules import NO_JSON, TIMED_OUT, Attempt, find_error
 from segment_scorer.runner.errors import HookUnreachable, OptionError
 
@@ -106,31 +106,27 @@ def read_answer(answer: dict[str, Any]) -> Attempt:
 
 def connect_lambda(name: str, limit: float) -> LambdaHook:
     """The hook at AWS's own settings (credentials, region). Raises OptionError when there is no name, no boto3 or no region."""
-    try:
-        import boto3  # noqa: PLC0415  # slow to import
-        from botocore.config import Config  # noqa: PLC0415
-        from botocore.exceptions import BotoCoreError  # noqa: PLC0415
-    except ImportError as error:
-        raise OptionError(
-            "--hook: expected boto3 for lambda:NAME; the extra `aws` has it"
-        ) from error
     if not name:
         raise OptionError(
             "--hook: expected lambda:NAME, with the function's name, name:alias or ARN"
         )
     # One attempt a call: a timeout repeated in here would run the function again behind the host's rules. What is left of "adaptive" is
     # its pacing: the client slows all its threads down when Lambda throttles.
-    config = Config(
-        connect_timeout=5,
-        read_timeout=limit,
-        max_pool_connections=100,
-        retries={"mode": "adaptive", "total_max_attempts": 1},
-    )
     try:
-        region = (
-            os.environ.get("AWS_REGION") or None
-        )  # as for AWS's command line; boto3 reads AWS_DEFAULT_REGION alone
-        return LambdaHook(boto3.client("lambda", region_name=region, config=config), name)
+        from botocore.exceptions import BotoCoreError  # noqa: PLC0415  # slow to import
+
+        client = open_client(
+            "lambda",
+            connect_timeout=5,
+            read_timeout=limit,
+            max_pool_connections=100,
+            retries={"mode": "adaptive", "total_max_attempts": 1},
+        )
+        return LambdaHook(client, name)
+    except ImportError as error:
+        raise OptionError(
+            "--hook: expected boto3 for lambda:NAME; the extra `aws` has it"
+        ) from error
     except (BotoCoreError, ValueError) as error:  # ValueError: an AWS_ENDPOINT_URL that is none
         raise OptionError(
             f"--hook: expected AWS's settings for lambda:NAME, such as AWS_REGION, to be there and usable ({type(error).__name__})"

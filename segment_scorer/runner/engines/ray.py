@@ -1,6 +1,6 @@
-"""The Ray engine: the same blocks walked by actors on an existing cluster, or on one that Ray starts here. Needs the extra `ray`.
+"""The Ray engine: the same chunks walked by actors on an existing cluster, or on one that Ray starts here. Needs the extra `ray`.
 
-Takes blocks and a Recipe, gives pages in the order of the blocks. Every node needs this package, the bundle and the policy at the same
+Takes chunks and a WorkerSetup, gives pages in the order of the chunks. Every node needs this package, the bundle and the policy at the same
 paths. No setting but SCORER_* leaves this machine.
 """
 
@@ -12,34 +12,34 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from segment_scorer.runner.engines.local import Pages, Recipe, open_recipe
+from segment_scorer.runner.engines.local import ChunkResults, WorkerSetup, open_worker_hook
 from segment_scorer.runner.errors import EngineError
-from segment_scorer.runner.worker import Block, Page, walk_block
+from segment_scorer.runner.worker import Chunk, ChunkResult, process_chunk
 
 
 class Worker:
-    """What an actor runs: a function of its own, and blocks one after another."""
+    """What an actor runs: a function of its own, and chunks one after another."""
 
-    def __init__(self, recipe: Recipe) -> None:
+    def __init__(self, setup: WorkerSetup) -> None:
         """Build the function."""
-        self._hook, self._terms = open_recipe(recipe), recipe.terms
+        self._hook, self._terms = open_worker_hook(setup), setup.config
 
-    def walk(self, block: Block) -> Page:
-        """One block."""
-        return walk_block(block, self._hook, self._terms)
+    def walk(self, chunk: Chunk) -> ChunkResult:
+        """One chunk."""
+        return process_chunk(chunk, self._hook, self._terms)
 
 
-def walk_on_ray(blocks: Iterable[Block], recipe: Recipe, most: int | None) -> Pages:
-    """On as many actors as the cluster has CPUs, at most `most`, each with two blocks at hand."""
+def process_on_ray(chunks: Iterable[Chunk], setup: WorkerSetup, most: int | None) -> ChunkResults:
+    """On as many actors as the cluster has CPUs, at most `most`, each with two chunks at hand."""
     with open_cluster() as ray:
         actors = max(1, int(ray.cluster_resources().get("CPU", 1)))
         actors = actors if most is None else min(actors, most)
         remote = ray.remote(num_cpus=1)(Worker)
-        workers = [remote.remote(recipe) for _ in range(actors)]
+        workers = [remote.remote(setup) for _ in range(actors)]
         pending: deque[tuple[int, Any]] = deque()
         try:
-            for index, block in enumerate(blocks):
-                pending.append((block.position, workers[index % actors].walk.remote(block)))
+            for index, chunk in enumerate(chunks):
+                pending.append((chunk.position, workers[index % actors].walk.remote(chunk)))
                 if len(pending) == 2 * actors + 1:
                     position, page = pending.popleft()
                     yield position, ray.get(page)

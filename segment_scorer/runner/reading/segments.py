@@ -31,7 +31,7 @@ MOST_NAMED = 10  # such fields or columns that are named
 Result = TypeVar("Result")
 
 
-class Source(msgspec.Struct, frozen=True, kw_only=True):
+class SegmentFile(msgspec.Struct, frozen=True, kw_only=True):
     """One file of a segment: how it is called, and by what a resumed run knows it again: bytes, a checksum of its ends, and its stamp.
 
     The stamp is the time of its last change on a disk (ns), its ETag in S3: what is in the middle of a file may have changed as well.
@@ -47,7 +47,9 @@ def stay_silent(_: str) -> None:
     """Tell nobody."""
 
 
-def find_sources(texts: Sequence[str], warn: Callable[[str], None] = stay_silent) -> list[Source]:
+def find_segment_files(
+    texts: Sequence[str], warn: Callable[[str], None] = stay_silent
+) -> list[SegmentFile]:
     """The files that paths, globs (`*`, `?`, `[...]`, `**`) and s3:// addresses name, each once, a glob's in order of their names.
 
     `warn` hears of files that are empty and left out, and of columns and fields that nobody reads.
@@ -57,24 +59,24 @@ def find_sources(texts: Sequence[str], warn: Callable[[str], None] = stay_silent
     for text in texts:
         names += find_names(text)
     names = list(dict.fromkeys(names))
-    sources: list[Source] = []
+    files: list[SegmentFile] = []
     empty: list[str] = []
     told: set[str] = set()
     for name in names:
-        with open_source(name) as file:
+        with open_segment_file(name) as file:
             if not file.size:
                 empty.append(name)
                 continue
-            sources.append(make_source(name, file.size))
+            files.append(identify_file(name, file.size))
             fresh = [column for column in look_for_unread(file) if column not in told]
         told.update(fresh)
         if fresh:
             warn(f"{name}: no model and no policy reads {name_some(fresh, MOST_NAMED)}")
-    if not sources:
+    if not files:
         raise DataError(f"{empty[0]}: expected people, one a line, found an empty file")
     for name in empty:
         warn(f"{name}: left out, an empty file")
-    return sources
+    return files
 
 
 def look_for_unread(file: PeopleFile) -> list[str]:
@@ -155,7 +157,7 @@ def open_object(name: str) -> Any:
     return ask_s3(name, lambda s3: s3.open_input_file(name.removeprefix(S3)))
 
 
-def open_source(name: str) -> PeopleFile:
+def open_segment_file(name: str) -> PeopleFile:
     """Open a file for reading its people. Raises DataError."""
     if not name.startswith(S3):
         if Path(name).is_dir():
@@ -173,13 +175,13 @@ def open_source(name: str) -> PeopleFile:
     return file
 
 
-def make_source(name: str, size: int) -> Source:
+def identify_file(name: str, size: int) -> SegmentFile:
     """What a file is known by again. The checksum (CRC-32) is of the first and the last 64 KiB."""
     with open_object(name) if name.startswith(S3) else Path(name).open("rb") as raw:
         stamp = read_tag(raw) if name.startswith(S3) else str(os.fstat(raw.fileno()).st_mtime_ns)
         begin = raw.read(PROBED)
         raw.seek(max(0, size - PROBED))
-        return Source(
+        return SegmentFile(
             name=name, size=size, probe=zlib.crc32(raw.read(PROBED), zlib.crc32(begin)), stamp=stamp
         )
 
@@ -191,6 +193,6 @@ def read_tag(raw: Any) -> str:
     return tag.decode(errors="replace") if isinstance(tag, bytes) else str(tag)
 
 
-def add_sizes(sources: Iterable[Source]) -> int:
+def add_sizes(files: Iterable[SegmentFile]) -> int:
     """Bytes in all."""
-    return sum(source.size for source in sources)
+    return sum(file.size for file in files)

@@ -26,9 +26,9 @@ from segment_scorer.runner.reporting.messages import (
     tell_expected,
     tell_story,
 )
-from segment_scorer.runner.reporting.statistics import BUCKETS, Tally, seconds_of
+from segment_scorer.runner.reporting.statistics import BUCKETS, Statistics, seconds_of
 from segment_scorer.runner.summary import Summary
-from segment_scorer.runner.writing.checkpoint import Ledger
+from segment_scorer.runner.writing.checkpoint import Checkpoint
 
 PAGE = Path(__file__).with_name("report_page.html")
 MOST_ROWS = 12  # of a table; what is beyond is summed up as one row
@@ -50,13 +50,13 @@ BY_SCORE = frozenset(("score", ""))  # whom a threshold moves, if they have a sc
 def write_report(
     path: Path,
     summary: Summary,
-    ledger: Ledger,
+    checkpoint: Checkpoint,
     *,
     reference: Mapping[str, Any] | None,
     rehearsal: bool,
 ) -> None:
     """Write the page. `reference` is the manifest's `drift`, where the model is known."""
-    data = gather_report(summary, ledger, reference, rehearsal=rehearsal)
+    data = gather_report(summary, checkpoint, reference, rehearsal=rehearsal)
     page = PAGE.read_text("utf-8")
     # Nothing in the data or in Vega may end the script element that it stands in.
     texts = {"bundle": load_vega().replace("</script", "<\\/script")}
@@ -74,71 +74,78 @@ def write_report(
 
 
 def tell_run(
-    summary: Summary, ledger: Ledger, reference: Mapping[str, Any] | None
+    summary: Summary, checkpoint: Checkpoint, reference: Mapping[str, Any] | None
 ) -> tuple[list[str], str]:
     """What the report says in sentences, for the command line: the warnings, and what is expected ("" where that is unknown)."""
     warnings = find_warnings(
-        summary, ledger.terms, ledger.tally, describe_drift(summary, ledger, reference)
+        summary,
+        checkpoint.config,
+        checkpoint.statistics,
+        describe_drift(summary, checkpoint, reference),
     )
-    return warnings, tell_expected(*sum_expected(ledger.tally), ledger.terms)
+    return warnings, tell_expected(*sum_expected(checkpoint.statistics), checkpoint.config)
 
 
 def gather_report(
-    summary: Summary, ledger: Ledger, reference: Mapping[str, Any] | None, *, rehearsal: bool
+    summary: Summary,
+    checkpoint: Checkpoint,
+    reference: Mapping[str, Any] | None,
+    *,
+    rehearsal: bool,
 ) -> dict[str, Any]:
     """Everything that the page shows, as plain data. Sums of scores are whole numbers, so that no single score can be read off them."""
-    tally, terms = ledger.tally, ledger.terms
-    kept, everybody = sum_expected(tally)
+    statistics, config = checkpoint.statistics, checkpoint.config
+    kept, everybody = sum_expected(statistics)
     control = sum(
         count
-        for group, count in tally.people.items()
+        for group, count in statistics.people.items()
         if group.reason == "holdout" and group.outcome == "kept"
     )
-    drift = describe_drift(summary, ledger, reference)
-    expected = tell_expected(kept, everybody, terms)
+    drift = describe_drift(summary, checkpoint, reference)
+    expected = tell_expected(kept, everybody, config)
     return {
         "rehearsal": rehearsal,
         "summary": msgspec.to_builtins(summary),
-        "campaign": terms.campaign_id,
-        "warnings": find_warnings(summary, terms, tally, drift),
+        "campaign": config.campaign_id,
+        "warnings": find_warnings(summary, config, statistics, drift),
         "story": tell_story(
-            summary, terms, expected=expected, control=control, rehearsal=rehearsal
+            summary, config, expected=expected, control=control, rehearsal=rehearsal
         ),
         "control_kept": control,
         "expected": {"kept": round(kept), "all": round(everybody)},
-        "left_out": count_left_out(ledger),
-        "explorer": describe_explorer(ledger),
-        "groups": {name: sum_groups(tally, name) for name in ("channel", "country", "band")},
+        "left_out": count_left_out(checkpoint),
+        "explorer": describe_explorer(checkpoint),
+        "groups": {name: sum_groups(statistics, name) for name in ("channel", "country", "band")},
         "drift": drift,
-        "times": describe_times(tally),
+        "times": describe_times(statistics),
         "problems": [
             {"problem": text, "times": count}
-            for text, count in ledger.problems.most_common(MOST_ROWS)
+            for text, count in checkpoint.problems.most_common(MOST_ROWS)
         ],
     }
 
 
-def sum_expected(tally: Tally) -> tuple[float, float]:
+def sum_expected(statistics: Statistics) -> tuple[float, float]:
     """The scores of the kept, and of everybody, added up."""
-    return sum(total for group, total in tally.expected.items() if group.outcome == "kept"), sum(
-        tally.expected.values()
-    )
+    return sum(
+        total for group, total in statistics.expected.items() if group.outcome == "kept"
+    ), sum(statistics.expected.values())
 
 
-def count_left_out(ledger: Ledger) -> list[dict[str, Any]]:
+def count_left_out(checkpoint: Checkpoint) -> list[dict[str, Any]]:
     """The filtered by reason, most first."""
     reasons = Counter[str]()
-    for group, count in ledger.tally.people.items():
+    for group, count in checkpoint.statistics.people.items():
         if group.outcome == "filtered":
             reasons[group.reason] += count
-    words = REASONS | ({"score": "score too high"} if ledger.terms.keep == "below" else {})
+    words = REASONS | ({"score": "score too high"} if checkpoint.config.keep == "below" else {})
     return [
         {"reason": words.get(reason, reason), "people": count}
         for reason, count in reasons.most_common()
     ]
 
 
-def describe_explorer(ledger: Ledger) -> dict[str, Any]:
+def describe_explorer(checkpoint: Checkpoint) -> dict[str, Any]:
     """What the page needs to answer "how many, in mode filter, at another threshold".
 
     scores     bucket -> how many of those whom the score decides
@@ -146,50 +153,56 @@ def describe_explorer(ledger: Ledger) -> dict[str, Any]:
     fixed      whom the rules keep for another reason, at any threshold. Never the control group: in mode filter it is not messaged
     start      the figures at the rules' own threshold: exact, where those by bucket are for thresholds of 4 decimals
     """
-    tally, terms = ledger.tally, ledger.terms
+    statistics, config = checkpoint.statistics, checkpoint.config
     stays = {
         group: count
-        for group, count in tally.people.items()
+        for group, count in statistics.people.items()
         if group.keep and group.reason != "holdout"
     }
     fixed = sum(
-        count - (tally.scored[group] if group.reason in BY_SCORE else 0)
+        count - (statistics.scored[group] if group.reason in BY_SCORE else 0)
         for group, count in stays.items()
     )
     begins = (
-        stays if terms.knows_drops else [group for group in tally.people if group.outcome == "kept"]
+        stays
+        if config.knows_drops
+        else [group for group in statistics.people if group.outcome == "kept"]
     )
     return {
-        "scores": sorted(tally.scores.items()),
+        "scores": sorted(statistics.scores.items()),
         "buckets": BUCKETS,
         "within": 0.5
-        if 10**terms.decimals > BUCKETS
+        if 10**config.decimals > BUCKETS
         else 0.0,  # where in its bucket a score is, on average
-        "keep": terms.keep or "at_least",
-        "unwanted": terms.keep == "below",
-        "threshold": terms.threshold,
-        "own": "the policy's" if terms.knows_drops else "the function's",
-        "in_filter": terms.mode not in {None, FILTER},
+        "keep": config.keep or "at_least",
+        "unwanted": config.keep == "below",
+        "threshold": config.threshold,
+        "own": "the policy's" if config.knows_drops else "the function's",
+        "in_filter": config.mode not in {None, FILTER},
         "fixed": fixed,
         "fixed_expected": round(
-            sum(tally.expected.get(group, 0.0) for group in stays if group.reason not in BY_SCORE),
+            sum(
+                statistics.expected.get(group, 0.0)
+                for group in stays
+                if group.reason not in BY_SCORE
+            ),
             2,
         ),
         "start": {
-            "reach": sum(tally.people[group] for group in begins),
-            "expected": round(sum(tally.expected.get(group, 0.0) for group in begins), 2),
+            "reach": sum(statistics.people[group] for group in begins),
+            "expected": round(sum(statistics.expected.get(group, 0.0) for group in begins), 2),
         },
-        "note": explain_explorer(terms, scored=sum(tally.scores.values()), kept=fixed),
+        "note": explain_explorer(config, scored=sum(statistics.scores.values()), kept=fixed),
     }
 
 
-def sum_groups(tally: Tally, name: str) -> list[dict[str, Any]]:
+def sum_groups(statistics: Statistics, name: str) -> list[dict[str, Any]]:
     """The people by one property, most first. Small groups are summed up as one row, which is not small itself.
 
     expected  of the kept, as a whole number; None where some are kept and none of them has a score
     """
     sizes: Counter[str] = Counter()
-    for group, count in tally.people.items():
+    for group, count in statistics.people.items():
         sizes[getattr(group, name) or NONE] += count
     shown = [label for label, count in sizes.most_common() if count >= FEWEST]
     if len(sizes) > min(len(shown), MOST_ROWS):
@@ -200,14 +213,14 @@ def sum_groups(tally: Tally, name: str) -> list[dict[str, Any]]:
         return []
     people, kept, scored = Counter[str](), Counter[str](), Counter[str]()
     expected: dict[str, float] = defaultdict(float)
-    for group, count in tally.people.items():
+    for group, count in statistics.people.items():
         label = getattr(group, name) or NONE
         label = label if label in shown else OTHERS
         people[label] += count
         if group.outcome == "kept":
             kept[label] += count
-            scored[label] += tally.scored[group]
-            expected[label] += tally.expected.get(group, 0.0)
+            scored[label] += statistics.scored[group]
+            expected[label] += statistics.expected.get(group, 0.0)
     return [
         {
             "name": label,
@@ -221,21 +234,21 @@ def sum_groups(tally: Tally, name: str) -> list[dict[str, Any]]:
 
 
 def describe_drift(
-    summary: Summary, ledger: Ledger, reference: Mapping[str, Any] | None
+    summary: Summary, checkpoint: Checkpoint, reference: Mapping[str, Any] | None
 ) -> dict[str, Any]:
     """The comparison with what the model learnt from: a verdict and columns, which are none where it says why it is unknown."""
-    tally, terms = ledger.tally, ledger.terms
-    if not terms.has_log or summary.model is None:
+    statistics, config = checkpoint.statistics, checkpoint.config
+    if not config.has_log or summary.model is None:
         why = "the function's log, which would tell, cannot be seen from here"
     elif reference is None:
         why = "the model's manifest does not say what it learnt from"
     elif not summary.batches:
         why = "nobody was sent to the function"
-    elif not tally.batches:
+    elif not statistics.batches:
         why = "the function logged no batch; SCORER_LOG_LEVEL=INFO makes it do so, and a call that fails has none"
     else:
         counts = Counts()
-        counts.batches, counts.bins = tally.batches, tally.bins
+        counts.batches, counts.bins = statistics.batches, statistics.bins
         described: dict[str, Any] = msgspec.to_builtins(
             compare_counts(summary.model, counts, reference)
         )
@@ -243,15 +256,15 @@ def describe_drift(
     return {"verdict": f"Unknown: {why}.", "columns": []}
 
 
-def describe_times(tally: Tally) -> dict[str, Any] | None:
+def describe_times(statistics: Statistics) -> dict[str, Any] | None:
     """How long calls of the hook took: quantiles in milliseconds, each within 12 %, and how many took about how long."""
-    total = sum(tally.times.values())
+    total = sum(statistics.times.values())
     if not total:
         return None
     quantiles = {}
     for name, share in (("half", 0.5), ("95 %", 0.95), ("99 %", 0.99), ("all", 1.0)):
         seen = 0
-        for bucket, count in sorted(tally.times.items()):
+        for bucket, count in sorted(statistics.times.items()):
             seen += count
             if seen >= share * total:
                 quantiles[name] = 1000 * seconds_of(bucket)
@@ -260,7 +273,7 @@ def describe_times(tally: Tally) -> dict[str, Any] | None:
         "calls": total,
         "quantiles": quantiles,
         "histogram": [
-            {"ms": 1000 * seconds_of(b), "calls": n} for b, n in sorted(tally.times.items())
+            {"ms": 1000 * seconds_of(b), "calls": n} for b, n in sorted(statistics.times.items())
         ],
     }
 

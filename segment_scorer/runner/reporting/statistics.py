@@ -1,4 +1,4 @@
-"""The figures behind the report: counts by group, scores, times and bins, of a block or of a whole run. Adding up is all they do.
+"""The figures behind the report: counts by group, scores, times and bins, of a chunk or of a whole run. Adding up is all they do.
 
 Takes what the walker saw; gives sums in which nobody can be found again: no id, no address, no attribute.
 """
@@ -21,7 +21,7 @@ from segment_scorer.runner.reporting.labels import ODD, label_channel, label_cou
 BUCKETS = 10_000
 HAIR = 1e-9  # what a product of two floats may lack of a whole number
 # What can go wrong in a batch that is answered all the same.
-NO_SCORES, RESORTED, NO_EXTERNAL = "no scores", "resorted", "no external attributes"
+NO_SCORES, FALLBACK_USED, NO_EXTERNAL = "no scores", "resorted", "no external attributes"
 # Twenty buckets a factor of ten: a time is known within 12 %.
 TIMES_A_DECADE = 20
 
@@ -59,7 +59,7 @@ class Line(msgspec.Struct, frozen=True):
 _decode_line = msgspec.json.Decoder(Line).decode
 
 
-class Tally:
+class Statistics:
     """Sums that can be added to other sums.
 
     people   group -> how many
@@ -127,7 +127,7 @@ class Tally:
             if line.message != BATCH:
                 continue
             if line.error:
-                self.failures[RESORTED if line.fallback_used else NO_SCORES, line.error] += 1
+                self.failures[FALLBACK_USED if line.fallback_used else NO_SCORES, line.error] += 1
             if line.external_error:
                 self.failures[NO_EXTERNAL, line.external_error] += 1
             if line.feature_bins is not None:
@@ -140,8 +140,8 @@ class Tally:
             if most > self.columns.get(path, 0):
                 self.columns[path] = most
 
-    def add(self, other: Tally) -> None:
-        """Add another tally to this one."""
+    def add(self, other: Statistics) -> None:
+        """Add another statistics to this one."""
         self.people.update(other.people)
         self.scored.update(other.scored)
         for group, total in other.expected.items():
@@ -169,23 +169,23 @@ class Tally:
         }
 
     @classmethod
-    def from_data(cls, data: Mapping[str, Any]) -> Tally:
+    def from_data(cls, data: Mapping[str, Any]) -> Statistics:
         """Read what `to_data` gave."""
-        tally = cls()
+        statistics = cls()
         for *labels, count, scored, expected in data["people"]:
             group = Group(*labels)
-            tally.people[group] = count
+            statistics.people[group] = count
             if scored:
-                tally.scored[group], tally.expected[group] = scored, expected
-        tally.scores.update(dict(data["scores"]))
-        tally.times.update(dict(data["times"]))
-        tally.failures.update({(what, name): count for what, name, count in data["failures"]})
-        tally.bins, tally.batches, tally.columns = (
+                statistics.scored[group], statistics.expected[group] = scored, expected
+        statistics.scores.update(dict(data["scores"]))
+        statistics.times.update(dict(data["times"]))
+        statistics.failures.update({(what, name): count for what, name, count in data["failures"]})
+        statistics.bins, statistics.batches, statistics.columns = (
             dict(data["bins"]),
             data["batches"],
             dict(data["columns"]),
         )
-        return tally
+        return statistics
 
 
 def bucket_of(seconds: float) -> int:

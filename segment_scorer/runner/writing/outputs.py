@@ -1,7 +1,7 @@
 """The output folder: files grow under a hidden name and appear, all of them, when the run is complete; the summary appears last.
 
 Takes bytes to append, file by file; gives nothing back. A folder with `summary.json` holds a complete run, any other holds none. What a
-run that was stopped has done stays in the hidden folder, with its ledger, for `--resume`; there a run is complete as soon as its ledger
+run that was stopped has done stays in the hidden folder, with its checkpoint, for `--resume`; there a run is complete as soon as its checkpoint
 has a summary, and then only names are left to be given.
 """
 
@@ -19,11 +19,12 @@ from typing import BinaryIO, TypeAlias
 import msgspec
 
 from model.atomic import replace_atomically, sync, write_atomically
+from segment_scorer.runner.config import CHECKPOINT_SECONDS
 from segment_scorer.runner.errors import OutputError, OutputTaken
 from segment_scorer.runner.worker import DECISIONS, LOG, REJECTED, SCORES, SEGMENT
-from segment_scorer.runner.writing.checkpoint import FILE as LEDGER
-from segment_scorer.runner.writing.checkpoint import Ledger, read_ledger, write_entry
-from segment_scorer.runner.writing.forms import FORMS
+from segment_scorer.runner.writing.checkpoint import FILE as CHECKPOINT
+from segment_scorer.runner.writing.checkpoint import Checkpoint, read_checkpoint, write_entry
+from segment_scorer.runner.writing.formats import FORMATS
 
 SUMMARY, REPORT = "summary.json", "report.html"
 UNFINISHED = ".unfinished"
@@ -35,9 +36,8 @@ FILES = (
     REJECTED,
     LOG,
     REPORT,
-    *(name for name, _, _ in FORMS.values()),
+    *(name for name, _, _ in FORMATS.values()),
 )
-CHECKPOINT_SECONDS = 5.0
 # What gives a complete run's files their names: the output folder, and those that the run wrote. Begun again, it comes to the same.
 Publish: TypeAlias = Callable[[Path, Collection[str]], None]
 
@@ -70,8 +70,8 @@ class Outputs:
             for name, data in parts.items():
                 self._files[name].write(data)
 
-    def checkpoint(self, ledger: Ledger, *, now: bool = False) -> None:
-        """Make what was appended safe, and say so in the ledger; only every few seconds unless `now`."""
+    def checkpoint(self, checkpoint: Checkpoint, *, now: bool = False) -> None:
+        """Make what was appended safe, and say so in the checkpoint; only every few seconds unless `now`."""
         if not self._files or (not now and time.monotonic() - self._checked < self._every):
             return
         with explained(self._folder):
@@ -80,13 +80,13 @@ class Outputs:
                 file.flush()
                 os.fsync(file.fileno())
                 sizes[name] = file.tell()
-            write_entry(self._staging, ledger.to_entry(sizes, self.seconds))
+            write_entry(self._staging, checkpoint.to_entry(sizes, self.seconds))
         self._checked = time.monotonic()
 
     def forget(self) -> None:
         """Let nothing be gone on with: the hidden folder is then cleared away when this run ends."""
         with explained(self._folder):
-            (self._staging / LEDGER).unlink(missing_ok=True)
+            (self._staging / CHECKPOINT).unlink(missing_ok=True)
 
     def make(self, name: str, write: Callable[[Path, Path], None]) -> None:
         """Let `write` make a further file: it is given the finished segment file, and the path to write to."""
@@ -96,19 +96,21 @@ class Outputs:
             with replace_atomically(self._staging / name) as path:
                 write(self._staging / SEGMENT, path)
 
-    def publish(self, ledger: Ledger, publish: Publish, *, alone: bool = False) -> None:
+    def publish(self, checkpoint: Checkpoint, publish: Publish, *, alone: bool = False) -> None:
         """Give every file its name. From here on the folder holds this run, complete, and nothing of an earlier one.
 
         `alone`: there is nothing but a report, and whatever else is in the folder stays.
         """
         with explained(self._folder):
             if not alone:
-                text = msgspec.json.format(msgspec.json.encode(ledger.summary), indent=2) + b"\n"
+                text = (
+                    msgspec.json.format(msgspec.json.encode(checkpoint.summary), indent=2) + b"\n"
+                )
                 write_atomically(self._staging / SUMMARY, text)
-                self.checkpoint(ledger, now=True)
+                self.checkpoint(checkpoint, now=True)
             for file in self._files.values():
                 file.close()
-            publish(self._folder, ledger.files)
+            publish(self._folder, checkpoint.files)
 
 
 def give_names(folder: Path, files: Collection[str]) -> None:
@@ -132,9 +134,9 @@ def give_names(folder: Path, files: Collection[str]) -> None:
 
 
 def drop(staging: Path) -> None:
-    """Take the hidden folder away, its ledger first: what a stop leaves of the rest cannot be gone on with."""
+    """Take the hidden folder away, its checkpoint first: what a stop leaves of the rest cannot be gone on with."""
     with contextlib.suppress(OSError):
-        (staging / LEDGER).unlink(missing_ok=True)
+        (staging / CHECKPOINT).unlink(missing_ok=True)
     shutil.rmtree(staging, ignore_errors=True)
 
 
@@ -160,19 +162,19 @@ def lock_folder(folder: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def find_unfinished(folder: Path, *, resume: bool, force: bool) -> Ledger | None:
-    """The ledger of the run to go on with; None to begin anew. Raises OutputTaken where what is there must not be touched."""
-    ledger = None if force else read_ledger(folder / UNFINISHED)
-    if ledger is not None and not resume:
+def find_unfinished(folder: Path, *, resume: bool, force: bool) -> Checkpoint | None:
+    """The checkpoint of the run to go on with; None to begin anew. Raises OutputTaken where what is there must not be touched."""
+    checkpoint = None if force else read_checkpoint(folder / UNFINISHED)
+    if checkpoint is not None and not resume:
         raise OutputTaken(
             f"--out {folder}: expected no unfinished run there; go on with it by --resume, or drop it by --force"
         )
     outputs = {SUMMARY, *FILES} - {REPORT}  # which alone is a rehearsal's, and may be replaced
-    if ledger is None and not force and any((folder / name).exists() for name in outputs):
+    if checkpoint is None and not force and any((folder / name).exists() for name in outputs):
         raise OutputTaken(
             f"--out {folder}: expected no earlier run's outputs there; choose another folder, or replace them with --force"
         )
-    return ledger
+    return checkpoint
 
 
 @contextlib.contextmanager
@@ -183,9 +185,9 @@ def open_outputs(
     sizes: Mapping[str, int] | None = None,
     every: float = CHECKPOINT_SECONDS,
 ) -> Iterator[Outputs]:
-    """Open the output files: with their first bytes, or cut back to the `sizes` of a ledger. The folder has to be locked.
+    """Open the output files: with their first bytes, or cut back to the `sizes` of a checkpoint. The folder has to be locked.
 
-    Whatever ends the block before `publish`, none of them is left, unless a checkpoint says how to go on.
+    Whatever ends the chunk before `publish`, none of them is left, unless a checkpoint says how to go on.
     Raises OutputError when they cannot be written.
     """
     staging = folder / UNFINISHED
@@ -209,10 +211,10 @@ def open_outputs(
 
 
 def cut_back(file: BinaryIO, size: int, path: Path) -> None:
-    """Take away what was written after the checkpoint. Raises OutputTaken when there is less than the ledger says."""
+    """Take away what was written after the checkpoint. Raises OutputTaken when there is less than the checkpoint says."""
     if file.seek(0, os.SEEK_END) < size:
         raise OutputTaken(
-            f"{path}: expected {size:,} bytes or more, as the ledger beside it says; begin anew with --force"
+            f"{path}: expected {size:,} bytes or more, as the checkpoint beside it says; begin anew with --force"
         )
     file.truncate(size)
     file.seek(size)
@@ -220,7 +222,7 @@ def cut_back(file: BinaryIO, size: int, path: Path) -> None:
 
 def _clear_up(staging: Path) -> None:
     """Leave nothing of a run that cannot be gone on with."""
-    if not (staging / LEDGER).exists():
+    if not (staging / CHECKPOINT).exists():
         shutil.rmtree(staging, ignore_errors=True)
 
 

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from segment_scorer.runner.config import Request
+from segment_scorer.runner.config import RunOptions
 from segment_scorer.runner.errors import DataError
-from segment_scorer.runner.reading.segments import find_sources
+from segment_scorer.runner.reading.segments import find_segment_files
 from segment_scorer.runner.run import run_segment
 from tests.fake_hooks import person, write_segment
 from tests.fake_s3 import open_store
@@ -37,7 +37,7 @@ def bundle(tmp_path: Path) -> Path:
 
 
 def run(out: Path, bundle: Path, *segment: object, **more: Any) -> dict[str, Any]:
-    request = Request(
+    request = RunOptions(
         segment=list(map(str, segment)),
         out=out,
         bundle=bundle,
@@ -121,7 +121,7 @@ def test_says_how_many_of_the_kept_lost_something_by_a_further_form(
 ) -> None:
     (tmp_path / "policy.toml").write_text('on_error = "keep"\n')
     people = [*PEOPLE[:60], {**PEOPLE[0], "Id": "odd", "Metrics": "oops"}]
-    request = Request(
+    request = RunOptions(
         segment=[write_segment(tmp_path / "people.jsonl", people)],
         out=tmp_path / "out",
         bundle=bundle,
@@ -201,10 +201,12 @@ def test_an_object_written_again_is_another_even_where_its_ends_and_its_size_are
             Bucket="exports", Key=f"{middle.decode()}/a.jsonl", CopySource="exports/a.jsonl"
         )
     told: list[str] = []
-    (one,), (two,) = (find_sources([f"s3://exports/{number}/"], told.append) for number in (1, 2))
+    (one,), (two,) = (
+        find_segment_files([f"s3://exports/{number}/"], told.append) for number in (1, 2)
+    )
     assert (one.size, one.probe) == (two.size, two.probe)
     assert one.stamp != two.stamp
-    assert find_sources(["s3://exports/a.jsonl"])[0].stamp == one.stamp
+    assert find_segment_files(["s3://exports/a.jsonl"])[0].stamp == one.stamp
     assert told == [
         "s3://exports/1/empty: left out, an empty file",
         "s3://exports/2/empty: left out, an empty file",

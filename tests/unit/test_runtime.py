@@ -7,7 +7,7 @@ import pytest
 
 from model.bundle import load_bundle
 from model.errors import BundleError
-from segment_scorer.service.session import OnnxModel
+from model.runtime import OnnxModel
 from tests.bundles import expected_scores, make_bundle, make_model, make_rows
 
 
@@ -39,11 +39,17 @@ def test_finds_out_that_a_model_takes_no_missing_values(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("model", "sentence"),
     [
-        (b"no model", "an ONNX model that ONNX Runtime can load"),
-        (make_model(inputs="float_input"), "expected one input, input: FP32"),
-        (make_model(width=5), r"expected one input, input: FP32 \[-1, 4\]"),
-        (make_model(probabilities="output_probability"), "expected the outputs label"),
-        (make_model(takes_missing=False), "golden rows to score as the trainer wrote"),
+        (b"no model", r"an ONNX model, found a file that ONNX Runtime refuses \(InvalidProtobuf\)"),
+        (make_model(inputs="float_input"), "expected one input, input: FP32 .*found float_input: "),
+        (make_model(width=5), r"input: FP32 \[-1, 4\]; found input: FP32 \[-1, 5\]"),
+        (
+            make_model(probabilities="output_probability"),
+            "expected the outputs label.*found label.*output_probability",
+        ),
+        (
+            make_model(takes_missing=False),
+            "scores its golden rows: expected finite scores, found NaN",
+        ),
     ],
 )
 def test_refuses_a_model_that_is_not_what_the_manifest_describes(

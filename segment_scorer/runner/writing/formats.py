@@ -195,7 +195,7 @@ def make_cell(values: list[Any] | None, *, is_list: bool, is_number: bool) -> An
     return write_text(values[0])
 
 
-def write_profiles(segment: Path, columns: Mapping[str, int], path: Path) -> int:  # noqa: ARG001  # the port of `FORMS`
+def write_profiles(segment: Path, columns: Mapping[str, int], path: Path) -> int:  # noqa: ARG001  # the port of `FORMATS`
     """Customer profiles, JSON lines, gzip: what came as a profile as it came, an endpoint as AWS's migration maps it. Gives who lost."""
     losers = 0
     with gzip.open(path, "wb", compresslevel=1) as file:
@@ -214,7 +214,7 @@ def write_profiles(segment: Path, columns: Mapping[str, int], path: Path) -> int
 
 
 # --also NAME -> file it writes, whether it needs the columns counted, and how it is written, which gives how many people lost something
-FORMS: dict[str, tuple[str, bool, Callable[[Path, Mapping[str, int], Path], int]]] = {
+FORMATS: dict[str, tuple[str, bool, Callable[[Path, Mapping[str, int], Path], int]]] = {
     "csv": ("segment.csv", True, write_csv),
     "parquet": ("segment.parquet", True, write_parquet),
     "profiles": ("profiles.jsonl.gz", False, write_profiles),

@@ -12,14 +12,14 @@ import pytest
 
 from model.people.files import open_people
 from model.people.records import make_decoder
-from segment_scorer.runner.writing.forms import FORMS, choose_columns, find_columns
+from segment_scorer.runner.writing.formats import FORMATS, choose_columns, find_columns
 
 
 def write_form(folder: Path, form: str, people: list[dict[str, Any]]) -> tuple[int, Path]:
     (folder / "segment.jsonl.gz").write_bytes(
         gzip.compress("".join(json.dumps(person) + "\n" for person in people).encode())
     )
-    lost = FORMS[form][2](folder / "segment.jsonl.gz", find_columns(people), folder / "made")
+    lost = FORMATS[form][2](folder / "segment.jsonl.gz", find_columns(people), folder / "made")
     return lost, folder / "made"
 
 

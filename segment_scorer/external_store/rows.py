@@ -22,10 +22,10 @@ from model.errors import DataError
 from model.people.files import open_unpacked
 
 # stage, how much of it is done, how much there is
-Report: TypeAlias = Callable[[str, int, int], None]
+Progress: TypeAlias = Callable[[str, int, int], None]
 # the place in the file, and column -> value
 Found: TypeAlias = Generator[tuple[str, dict[str, Any]], None, None]
-EVERY = 1_000  # rows between two reports
+ROWS_PER_PROGRESS = 1_000
 STAGE = "reading people"
 
 
@@ -33,12 +33,12 @@ STAGE = "reading people"
 class Row:
     """One person's profile, and the place it stands at: file and line or row."""
 
-    place: str
+    origin: str
     key: str
     attributes: dict[str, Any]
 
 
-def read_rows(paths: Sequence[Path], key: str, report: Report) -> Iterator[Row]:
+def read_rows(paths: Sequence[Path], key: str, progress: Progress) -> Iterator[Row]:
     """Every row of the files, in order; `key` names the column that holds the key. Raises DataError."""
     total, before = sum(path.stat().st_size for path in paths if path.is_file()), 0
     for path in paths:
@@ -53,19 +53,19 @@ def read_rows(paths: Sequence[Path], key: str, report: Report) -> Iterator[Row]:
             closing(read(path, file, key)) as found,
         ):
             for index, (place, fields) in enumerate(found):
-                if index % EVERY == 0:
-                    report(STAGE, before + tell(), total)
+                if index % ROWS_PER_PROGRESS == 0:
+                    progress(STAGE, before + tell(), total)
                 yield make_row(f"{path}, {place}", fields, key)
             before += tell()
-    report(STAGE, total, total)
+    progress(STAGE, total, total)
 
 
-def make_row(place: str, fields: dict[str, Any], key: str) -> Row:
-    """A row of what stands at `place`. A key is text, or a whole number."""
+def make_row(origin: str, fields: dict[str, Any], key: str) -> Row:
+    """A row of the fields at `origin`. A key is text, or a whole number."""
     found = fields.pop(key, None)
     if isinstance(found, bool) or not isinstance(found, str | int) or found == "":
         raise DataError(
-            f"{place}: expected a key in {key}, text or a whole number (another column: --key NAME)"
+            f"{origin}: expected a key in {key}, text or a whole number (another column: --key NAME)"
         )
     try:
         attributes = {
@@ -75,9 +75,9 @@ def make_row(place: str, fields: dict[str, Any], key: str) -> Row:
         }
     except TypeError as error:
         raise DataError(
-            f"{place}: expected text, numbers, yes or no, dates, and lists and maps of them"
+            f"{origin}: expected text, numbers, yes or no, dates, and lists and maps of them"
         ) from error
-    return Row(place, str(found), attributes)
+    return Row(origin, str(found), attributes)
 
 
 def read_csv(path: Path, file: IO[bytes], key: str) -> Found:
