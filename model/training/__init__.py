@@ -1,1 +1,1 @@
-"""Train a bundle from people and their outcomes. Needs the extra `train`; the image never contains this package."""
+"""Train a bundle from people and their outcomes. Needs the extra `train`; never in an image."""

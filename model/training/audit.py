@@ -120,9 +120,7 @@ def find_leaks(alone: dict[str, float]) -> tuple[str, ...]:
     second = ranked[1] if len(ranked) > 1 else 1.0
     leading = ranked[0] >= LEADING and ranked[0] - second >= AHEAD if ranked else False
     return tuple(
-        name
-        for name, area in alone.items()
-        if area >= LEAK or (leading and area == ranked[0])
+        name for name, area in alone.items() if area >= LEAK or (leading and area == ranked[0])
     )
 
 
@@ -132,10 +130,8 @@ def describe_balance(outcomes: Outcomes) -> list[str]:
     if RARE <= share <= FREQUENT:
         return []
     rarer = "responded" if share < RARE else "did not respond"
-    return [
-        f"only {min(share, 1 - share):.2%} of people {rarer}, so the figures are uncertain; see "
-        "their intervals"
-    ]
+    rare = f"{min(share, 1 - share):.2%}"
+    return [f"only {rare} of people {rarer}, so the figures are uncertain; see their intervals"]
 
 
 def describe_leak(name: str, area: float) -> str:

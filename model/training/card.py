@@ -89,7 +89,7 @@ def describe_briefly(facts: Mapping[str, Any]) -> str:
     where = "given" if metrics["held_out"] == GIVEN else "held out"
     entry = MODELS.get(facts.get("model", {}).get("kind", ""))
     return (
-        f"{entry.title if entry else 'A model'} that scores how likely a person is to respond. "
+        f"{entry.title if entry else 'A model'}. The score says how likely a person is to respond. "
         f"Of the {metrics['n']:,} people {where}, {format_share(metrics['base_rate'])} responded. "
         f"Of the decile with the highest scores, {format_share(best['rate'])} responded, "
         f"{best['lift']:.1f} times the average."
@@ -142,9 +142,10 @@ def describe_threshold(facts: Mapping[str, Any]) -> str:
         f"{name} {number:g}" for name, number in facts.get("threshold_for", {}).items()
     )
     reasons = {str(known): entry.reason for known, entry in RULES.items()}
+    threshold = f"{format_score(facts['threshold'])}{f' ({asked})' if asked else ''}"
+    reason = reasons.get(str(rule), "as the bundle recommends")
     parts = [
-        f"Recommended: {format_score(facts['threshold'])}{f' ({asked})' if asked else ''}, "
-        f"{reasons.get(str(rule), 'as the bundle recommends')}.",
+        f"Recommended: {threshold}, {reason}.",
         f"It {describe_kept(facts['metrics']['at_threshold'])}.",
         "A policy can set another threshold.",
         *([describe_profit(profit, facts["threshold"])] if profit else []),

@@ -1,4 +1,4 @@
-"""Score people by models that were fitted without them, and judge the result. Never fits what ships."""
+"""Score people by models fitted without them, and judge the scores. Never fits what ships."""
 
 from __future__ import annotations
 
@@ -135,9 +135,10 @@ def calibrate_in_folds(
     fits: Sequence[tuple[Pair, ModelChoice]],
     progress: Progress,
 ) -> Scores | None:
-    """Scores [n] through a sigmoid that each fold learns from its training part alone; NaN if unscored.
+    """Scores [n] through a sigmoid that each fold learns from its training part alone.
 
-    None if a sigmoid does not rise, or if users make no folds within a fold.
+    NaN for people who are not scored. None if a sigmoid does not rise, or if users make no folds
+    within a fold.
     """
     through = np.full(len(people.outcomes), np.nan)
     for fold, ((train, test), choice) in enumerate(fits):
@@ -155,23 +156,24 @@ def calibrate_in_folds(
 
 
 def describe_change(scores: Scores, outcomes: Outcomes) -> tuple[str, ...]:
-    """A sentence if the latest people respond clearly unlike the scores learnt from earlier people."""
+    """A sentence if the latest people respond clearly unlike their scores."""
     predicted, observed = float(scores.mean()), float(outcomes.mean())
     error = float(np.sqrt((scores * (1 - scores)).sum())) / len(scores)
     if abs(predicted - observed) <= max(WIDELY * observed, ERRORS * error):
         return ()
-    return (
+    sentence = (
         f"response changes over time: of the latest {len(scores):,} people "
         f"{format_share(observed)} responded, but scores learnt from earlier people predict "
         f"{format_share(predicted)}. The figures, the scores and the share that a threshold keeps "
-        "may not hold for the next campaign",
+        "may not hold for the next campaign"
     )
+    return (sentence,)
 
 
 def permute_features(
     model: Any, spec: FeatureSpec, matrix: Matrix, outcomes: Outcomes, seed: int
 ) -> npt.NDArray[np.float64]:
-    """The fall of ROC AUC when each feature, with all its columns, is permuted: float64 [features]."""
+    """The fall of ROC AUC when a feature is permuted with all its columns: float64 [features]."""
     random = np.random.default_rng(seed)
     if len(outcomes) > PERMUTED_PEOPLE:
         rows = random.choice(len(outcomes), PERMUTED_PEOPLE, replace=False)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -96,7 +95,7 @@ def evaluate_bundle(config: EvaluationConfig, progress: Progress) -> EvaluationR
             "held_out": GIVEN,
         },
         "evaluation": describe_scores(
-            config.goal, scores, people, np.arange(len(outcomes)), bundle.threshold
+            config.goal, scores, people, np.arange(len(outcomes)), threshold=bundle.threshold
         ),
         "data": describe_data(people.join, int(outcomes.sum()), (), notices),
     }

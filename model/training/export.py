@@ -60,7 +60,7 @@ def convert_model(model: Any, width: int) -> bytes:
 
 
 def round_thresholds(model: Any) -> None:
-    """Round each threshold of a tree down to a float32, in place. No float32 input scores differently.
+    """Round each threshold of a tree down to a float32, in place; changes no float32 input's score.
 
     A threshold lies halfway between two values of a column. skl2onnx 1.20 rounds it to the nearest
     float32. For neighbouring float32 values (seconds since 1970, large counts) that can be the
@@ -99,7 +99,10 @@ def score_onnx(onnx: bytes, matrix: Matrix) -> npt.NDArray[np.float64]:
 
 
 def check_parity(model: Any, onnx: bytes, rows: Matrix) -> float:
-    """The largest difference between ONNX Runtime and scikit-learn over `rows`. Raises BundleError above 1e-5."""
+    """The largest difference between ONNX Runtime and scikit-learn over `rows`.
+
+    Raises BundleError above 1e-5.
+    """
     difference = float(np.abs(score_onnx(onnx, rows) - model.predict_proba(rows)[:, 1]).max())
     if not difference <= PARITY_TOLERANCE:
         raise BundleError(

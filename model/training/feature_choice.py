@@ -52,7 +52,7 @@ def infer_from_files(
     *,
     dated: bool,
 ) -> FeatureChoice:
-    """The spec that fits a sample of the people. Raises DataError if there is no one to learn from."""
+    """The spec that fits a sample of the people. Raises DataError if no one can be learnt from."""
     documents = sample_people(paths, outcome_table, seed, progress, enrich)
     if not documents:
         # Gathering raises an error that says why nothing matched.

@@ -1,4 +1,4 @@
-"""Fit the chosen model, with or without a sigmoid that calibrates its scores. Never reads a file."""
+"""Fit a chosen model, with or without a sigmoid that calibrates its scores. Reads no file."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def fit_choice(
 
 
 def find_margins(model: Any, matrix: Matrix) -> npt.NDArray[np.float64]:
-    """The input of a sigmoid, float64 [n]: the model's margin, or its probability if it has none."""
+    """The input of a sigmoid, float64 [n]: margins, or probabilities if a model has no margins."""
     margins = (
         model.decision_function(matrix)
         if hasattr(model, "decision_function")

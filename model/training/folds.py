@@ -1,4 +1,4 @@
-"""Split people into pairs of rows: to fit on and to score. No user is on both sides. Knows no model."""
+"""Split people into rows to fit on and rows to score, with no user on both sides."""
 
 from __future__ import annotations
 
@@ -76,9 +76,7 @@ def make_folds(
     return Folds(scheme, SCHEMES[scheme].split(task))
 
 
-def choose_scheme(
-    groups: npt.NDArray[np.int64], dates: npt.NDArray[np.float64] | None
-) -> Scheme:
+def choose_scheme(groups: npt.NDArray[np.int64], dates: npt.NDArray[np.float64] | None) -> Scheme:
     """By time if outcomes have different dates, else by user if users have several endpoints."""
     if dates is not None and len(np.unique(dates)) > 1:
         return Scheme.BY_TIME

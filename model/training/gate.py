@@ -1,4 +1,4 @@
-"""Compare a new model with the bundle in use, and decide whether it may replace it. Never writes."""
+"""Compare a new model with the bundle in use, and decide whether it may replace it."""
 
 from __future__ import annotations
 
@@ -50,10 +50,11 @@ def describe_coverage(bundle: Bundle, matrix: Matrix) -> list[str]:
         return []
     found = len(features) - len(missing)
     effect = "its scores are less accurate" if found else "its scores mean nothing"
-    return [
+    sentence = (
         f"{found} of the {len(features)} features of {bundle.label} occur in at least "
         f"{LEAST_WITH_FEATURE} of these people, so {effect} for them; missing: {name_some(missing)}"
-    ]
+    )
+    return [sentence]
 
 
 def compare_with_incumbent(

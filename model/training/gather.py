@@ -57,7 +57,14 @@ def gather_people(
     spec = learn_vocabularies(paths, outcome_table, spec, progress, enrich)
     counts = JoinCounts()
     rows = _Rows(outcome_table, spec, incumbent_spec, reference)
-    matches = match_endpoints(paths, outcome_table, progress, "reading endpoints", enrich, counts)
+    matches = match_endpoints(
+        paths,
+        outcome_table,
+        progress,
+        stage="reading endpoints",
+        enrich=enrich,
+        counts=counts,
+    )
     while chunk := list(islice(matches, CHUNK)):
         rows.add(chunk)
     join = rows.describe_join(counts)
@@ -187,7 +194,9 @@ def sample_people(
     """Up to 20,000 documents with an outcome, a uniform random sample (reservoir sampling)."""
     chance = random.Random(seed)  # noqa: S311  # a sample, not a secret
     held: list[Document] = []
-    matches = match_endpoints(paths, outcome_table, progress, "sampling endpoints", enrich)
+    matches = match_endpoints(
+        paths, outcome_table, progress, stage="sampling endpoints", enrich=enrich
+    )
     for index, match in enumerate(matches):
         if index < SAMPLE:
             held.append(match.document)
@@ -211,7 +220,9 @@ def learn_vocabularies(
     }
     if not counters:
         return spec
-    matches = match_endpoints(paths, outcome_table, progress, "learning vocabularies", enrich)
+    matches = match_endpoints(
+        paths, outcome_table, progress, stage="learning vocabularies", enrich=enrich
+    )
     for document, _ in matches:
         for feature, counter in counters.items():
             counter.update(set(read_texts(find_value(document, feature.keys))) - {OTHER})

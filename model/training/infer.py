@@ -1,4 +1,4 @@
-"""Endpoint documents in; a feature spec that fits them, and a reason for each path left out, out."""
+"""Endpoint documents in; a feature spec, and a reason for each path left out, out."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def rank_path(path: str) -> tuple[int, str]:
 
 
 def name_feature(path: str, kind: str, taken: set[str]) -> str:
-    """A short unused name in lower case: the end of the path, or if that is taken the whole path."""
+    """A short unused name in lower case: the end of the path, or the whole path."""
     user = "User.UserAttributes."
     last = path.removeprefix(user) if path.startswith(user) else path.partition(".")[2] or path
     for text in (last, path):
@@ -125,8 +125,7 @@ def write_features(inference: Inference) -> str:
     for comment in (
         "Inferred from the endpoints. Edit it and pass it to `segment-scorer train --features`.",
         f"kind: {kinds}",
-        "values: the vocabulary of a category; without it, each training learns the most frequent "
-        "values.",
+        "values: the vocabulary of a category; without it, each training learns one.",
         'monotonic = "increasing" or "decreasing": hold the score to that direction.',
     ):
         text.add(tomlkit.comment(comment))

@@ -1,6 +1,6 @@
-"""Endpoint files and outcomes in; the documents that have an outcome, in file order, out. Counts the rest.
+"""Endpoint files and outcomes in; the documents that have an outcome, in file order, out.
 
-Holds the Ids seen so far and a chunk of documents, never a file.
+Counts all other lines. Holds the Ids seen so far and a chunk of documents, never a file.
 """
 
 from __future__ import annotations
@@ -46,6 +46,7 @@ def match_endpoints(
     paths: Sequence[Path],
     outcome_table: OutcomeTable,
     progress: Progress,
+    *,
     stage: str,
     enrich: Enrich | None = None,
     counts: JoinCounts | None = None,

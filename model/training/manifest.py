@@ -68,10 +68,11 @@ def describe_scores(
     scores: Scores,
     people: People,
     rows: Rows,
+    *,
     threshold: float,
     features: Sequence[Mapping[str, Any]] | None = None,
 ) -> dict[str, Any]:
-    """`evaluation`: the tables behind card and pictures. `scores[i]` is of `people` row `rows[i]`."""
+    """`evaluation`: the tables behind card and pictures. `scores[i]` is of row `rows[i]`."""
     outcomes = people.outcomes[rows]
     return {
         "deciles": tabulate_deciles(scores, outcomes),
@@ -110,7 +111,9 @@ def describe_validation(
             "roc_auc_by_fold": list(validation.areas),
             "held_out": validation.scheme.value,
         },
-        "evaluation": describe_scores(config.goal, scores, people, rows, threshold, features),
+        "evaluation": describe_scores(
+            config.goal, scores, people, rows, threshold=threshold, features=features
+        ),
     }
 
 

@@ -1,4 +1,4 @@
-"""Scores and outcomes in; figures with 95 % intervals out, rounded to six digits. Knows no model."""
+"""Scores and outcomes in; figures with 95 % intervals out, rounded to six decimals."""
 
 from __future__ import annotations
 
@@ -82,8 +82,7 @@ def describe_guess(metrics: Mapping[str, Any]) -> list[str]:
     if metrics["intervals"]["roc_auc"][0] > CHANCE:
         return []
     return [
-        "the 95 % interval of ROC AUC includes 0.5: these scores may rank people no better than "
-        "chance"
+        "the 95 % interval of ROC AUC includes 0.5: people may be ranked no better than by chance"
     ]
 
 

@@ -1,4 +1,4 @@
-"""The models that can be trained: a table whose entry brings everything a model is. Never fits anything.
+"""The models that can be trained: a table whose entry brings everything a model is.
 
 To add a model, add an entry to `MODELS`; export, search and help read it from there.
 """

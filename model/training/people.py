@@ -1,6 +1,6 @@
-"""The people to learn from as arrays, one row per endpoint, and the counts of the join that made them.
+"""The people to learn from as arrays, one row per endpoint, and the counts of their join.
 
-Values only: never reads a file and never fits anything.
+Values only: reads no file and fits nothing.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Join:
     repeated          endpoints whose Id came before
     refused           unreadable lines
     refusals          the first of them: file, line number, reason
-    nearly            of `without_outcome`, those that match if case and surrounding spaces are ignored
+    nearly            of `without_outcome`, how many match if case and outer spaces are ignored
     users, shared     users of the matched endpoints, and how many of them have several endpoints
     """
 

@@ -1,4 +1,4 @@
-"""Shares, scores, money and counts in; text for people out, with as many digits as are significant."""
+"""Shares, scores, money and counts as text, with as many digits as are significant."""
 
 from __future__ import annotations
 

@@ -43,7 +43,10 @@ def draw(picture: Callable[[Axes, Facts], None], facts: Facts) -> bytes:
 def draw_gains(axes: Axes, facts: Facts) -> None:
     """The share of responders reached, by the share of people messaged."""
     curve, at = facts["evaluation"]["curve"], facts["metrics"]["at_threshold"]
-    reach, recall = [0.0, *(row["reach"] for row in curve)], [0.0, *(row["recall"] for row in curve)]
+    reach, recall = (
+        [0.0, *(row["reach"] for row in curve)],
+        [0.0, *(row["recall"] for row in curve)],
+    )
     axes.plot(reach, recall, color=BLUE, linewidth=2.5, label="by score, highest first")
     axes.plot([0, 1], [0, 1], color=GREY, linestyle="--", label="at random")
     recommended = (
@@ -90,15 +93,15 @@ def draw_scores(axes: Axes, facts: Facts) -> None:
     edges: Sequence[float] = counts["edges"]
     width = edges[1] - edges[0]
     centres = [edge + width / 2 for edge in edges[:-1]]
-    bars = {"width": 0.92 * width}
-    axes.bar(centres, counts["others"], color=PALE, label="did not respond", **bars)
+    bar = 0.92 * width
+    axes.bar(centres, counts["others"], bar, color=PALE, label="did not respond")
     axes.bar(
         centres,
         counts["responded"],
+        bar,
         bottom=counts["others"],
         color=BLUE,
         label="responded",
-        **bars,
     )
     if threshold <= edges[-1]:
         label = f"recommended threshold {format_score(threshold)}"

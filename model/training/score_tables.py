@@ -1,4 +1,4 @@
-"""Scores and outcomes in; the tables of a manifest's `evaluation` out: deciles, calibration, subgroups."""
+"""Scores and outcomes in; the tables of a manifest's `evaluation` out."""
 
 from __future__ import annotations
 

@@ -102,5 +102,5 @@ def fill_absent(matrix: Matrix, trains: Sequence[Rows | slice]) -> Matrix:
 
 
 def limit_threads(people: int) -> Any:
-    """A context that fits and scores on one thread below 2,000,000 people. Never changes a model."""
+    """A context that fits and scores on one thread below 2,000,000 people."""
     return threadpool_limits(1 if people < LEAST_FOR_THREADS else None)

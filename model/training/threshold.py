@@ -110,6 +110,8 @@ def find_precision(goal: ThresholdGoal, scores: Scores, outcomes: Outcomes) -> f
 
     Raises DataError if no 50 people or more do.
     """
+    if goal.precision is None:
+        raise ValueError("expected a precision")
     order = np.argsort(-scores, kind="stable")
     ordered = scores[order]
     last = np.append(np.diff(ordered) < 0, True)  # people with the same score are kept together
@@ -129,12 +131,12 @@ def find_precision(goal: ThresholdGoal, scores: Scores, outcomes: Outcomes) -> f
 RULES: dict[Rule, RuleEntry] = {
     Rule.BASE_RATE: RuleEntry(
         find_base_rate,
-        "the response rate. It keeps people who are at least as likely to respond as the average",
+        "the response rate: people at least as likely to respond as the average are kept",
         "the response rate",
     ),
     Rule.PROFIT: RuleEntry(
         find_break_even,
-        "the highest expected profit. It keeps people whose expected response is worth the message",
+        "the highest expected profit: people whose expected response is worth the message are kept",
         "for the highest expected profit",
     ),
     Rule.REACH: RuleEntry(
@@ -210,11 +212,12 @@ def describe_rounding(scores: Scores, threshold: float) -> tuple[str, ...]:
         return ()
     finer = range(USUAL_DECIMALS + 2, MOST_DECIMALS)
     enough = next((decimals for decimals in finer if not differs(decimals)), MOST_DECIMALS)
-    return (
+    sentence = (
         f"a policy rounds scores to {USUAL_DECIMALS} decimals by default, too coarse for the "
         f"threshold {format_score(threshold)}: it would keep {format_share(keep(USUAL_DECIMALS))} "
-        f"of people instead of {format_share(meant)}; set decimals = {enough} in the policy",
+        f"of people instead of {format_share(meant)}; set decimals = {enough} in the policy"
     )
+    return (sentence,)
 
 
 def round_near(threshold: float) -> float:

@@ -16,7 +16,7 @@ import pytest
 from examples.cdnow.make_endpoints import write_example
 from model.bundle import load_bundle
 from model.features import Matrix, build_matrix
-from model.training.fit import ModelChoice, ModelSettings, make_model
+from model.training.models import ModelChoice, ModelSettings, make_model
 from tests.interop.prepare import ROOT, find_python
 
 PEERS = Path(__file__).parent / "peers"

@@ -10,7 +10,7 @@ import pytest
 from function.external.lookup import ExternalSource, enrich_documents
 from model.features import Feature, FeatureSpec
 from model.training.datasets import OutcomeTable
-from model.training.people import gather_people
+from model.training.gather import gather_people
 from segment_scorer.cli.main import main
 from tests.fake_external import FakeStore, make_store
 
