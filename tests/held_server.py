@@ -33,6 +33,6 @@ if __name__ == "__main__":
     start_log("info")
     place, gate = Path(sys.argv[1]), Path(sys.argv[2])
     serve(
-        ServiceSettings(bundle=place, listen=("127.0.0.1:0",), most_calls=1),
+        ServiceSettings(bundle=place, listen=("127.0.0.1:0",), max_calls=1),
         load=lambda bundle: Held(bundle, gate),
     )

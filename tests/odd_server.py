@@ -54,7 +54,7 @@ def distort(mode: str, response: ModelInferResponse) -> ModelInferResponse:
 
 
 def main(bundle: Path, mode_file: Path) -> None:
-    servicer = InferenceServicer(load_model(bundle), most_rows=100, most_calls=50)
+    servicer = InferenceServicer(load_model(bundle), max_rows=100, max_calls=50)
 
     def infer(request: Any, context: Any) -> bytes:
         mode = mode_file.read_text().strip()

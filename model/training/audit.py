@@ -13,6 +13,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn.tree import DecisionTreeClassifier
 
 from model.features import FeatureSpec, Matrix
+from model.kinds import KINDS
 from model.training.folds import sample_rows
 from model.training.people import LEAST_WITH_FEATURE, Join, Outcomes, People
 from model.training.phrases import format_count
@@ -87,7 +88,7 @@ def describe_late_dates(spec: FeatureSpec, matrix: Matrix) -> list[str]:
     """
     notices = []
     for feature, start in zip(spec.features, spec.starts, strict=True):
-        if feature.kind == "age":
+        if KINDS[feature.kind].needs_time:
             late = int((matrix[:, start] < -1.0).sum())
             if late >= LEAST_WITH_FEATURE:
                 notices.append(

@@ -13,6 +13,7 @@ import numpy as np
 from model.atomic import replace_atomically
 from model.bundle import MANIFEST_FILE, load_bundle
 from model.errors import DataError
+from model.kinds import KINDS
 from model.training.audit import describe_late_dates, describe_lines
 from model.training.card import GIVEN, make_card
 from model.training.datasets import Progress, read_outcomes
@@ -81,7 +82,7 @@ def evaluate_bundle(config: EvaluationConfig, progress: Progress) -> EvaluationR
         *describe_lines(people.join),
     ]
     undated = config.as_of is None and outcome_table.dates is None
-    if undated and any(feature.kind == "age" for feature in bundle.spec.features):
+    if undated and any(KINDS[feature.kind].needs_time for feature in bundle.spec.features):
         notices.append("ages are missing: they need --as-of TIME or dated outcomes")
     facts = {
         "name": bundle.name,

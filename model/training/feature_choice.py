@@ -8,6 +8,7 @@ from pathlib import Path
 
 from model.errors import DataError, SpecError
 from model.features import FeatureSpec, load_spec
+from model.kinds import KINDS
 from model.training.audit import Audit, describe_leak
 from model.training.datasets import OutcomeTable, Progress
 from model.training.gather import gather_people, sample_people
@@ -30,7 +31,7 @@ def read_given(path: Path, *, dated: bool) -> FeatureChoice:
     given = load_spec(path)
     if dated:
         return FeatureChoice(spec=given)
-    kept = tuple(feature for feature in given.features if feature.kind != "age")
+    kept = tuple(feature for feature in given.features if not KINDS[feature.kind].needs_time)
     if not kept:
         raise SpecError(
             f"{path}: expected --as-of TIME or dated outcomes, because every feature is an age"
@@ -38,7 +39,7 @@ def read_given(path: Path, *, dated: bool) -> FeatureChoice:
     left_out = tuple(
         f"{feature.name}: an age needs --as-of TIME or dated outcomes"
         for feature in given.features
-        if feature.kind == "age"
+        if KINDS[feature.kind].needs_time
     )
     return FeatureChoice(spec=FeatureSpec(kept), left_out=left_out)
 

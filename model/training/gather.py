@@ -1,6 +1,7 @@
 """Endpoint files, outcomes and a feature spec in; `People` (matrix, outcomes, users) out.
 
-Learns the vocabularies that the spec leaves open. Holds the matrix and one chunk of documents.
+Learns the options, such as vocabularies, that the spec leaves open. Holds the matrix and one chunk
+of documents.
 """
 
 from __future__ import annotations
@@ -17,11 +18,11 @@ from typing import Any
 import numpy as np
 
 from model.errors import DataError
-from model.features import OTHER, FeatureSpec, Matrix, build_matrix, read_texts
+from model.features import FeatureSpec, Matrix, build_matrix
+from model.kinds import KINDS, split_path
 from model.training.datasets import OutcomeTable, Progress
 from model.training.join import CHUNK, Document, Enrich, JoinCounts, Match, match_endpoints
 from model.training.people import (
-    LEAST_OF_A_VALUE,
     LEAST_OF_EACH,
     Join,
     People,
@@ -32,7 +33,6 @@ from model.training.people import (
     name_user,
 )
 
-MOST_VALUES = 50  # of a category
 SAMPLE = 20_000  # people that a spec is inferred from
 SUBGROUPS = {"channel": ("ChannelType",), "country": ("Location", "Country")}
 
@@ -54,7 +54,7 @@ def gather_people(
     against each outcome's date. `whole` keeps every feature, as a trained model needs. Raises
     DataError if nothing matches, or if fewer than 25 people have either outcome.
     """
-    spec = learn_vocabularies(paths, outcome_table, spec, progress, enrich)
+    spec = learn_options(paths, outcome_table, spec, progress, enrich)
     counts = JoinCounts()
     rows = _Rows(outcome_table, spec, incumbent_spec, reference)
     matches = match_endpoints(
@@ -205,39 +205,36 @@ def sample_people(
     return held
 
 
-def learn_vocabularies(
+def learn_options(
     paths: Sequence[Path],
     outcome_table: OutcomeTable,
     spec: FeatureSpec,
     progress: Progress,
     enrich: Enrich | None = None,
 ) -> FeatureSpec:
-    """Fill each category without values: those of at least 20 people, at most 50, by frequency."""
-    counters = {
-        feature: Counter[str]()
+    """Learn the options that features lack, such as a category's values. See `Kind.learner`."""
+    learners = {
+        feature: learner
         for feature in spec.features
-        if feature.kind == "category" and not feature.values
+        if (learner := KINDS[feature.kind].learner(feature)) is not None
     }
-    if not counters:
+    if not learners:
         return spec
+    steps = {feature: [split_path(path) for path in feature.paths] for feature in learners}
     matches = match_endpoints(
         paths, outcome_table, progress, stage="learning vocabularies", enrich=enrich
     )
-    for document, _ in matches:
-        for feature, counter in counters.items():
-            counter.update(set(read_texts(find_value(document, feature.keys))) - {OTHER})
-    learnt = {feature: _choose_values(counter) for feature, counter in counters.items()}
+    for document, name in matches:
+        for feature, learner in learners.items():
+            found = [find_value(document, names) for names in steps[feature]]
+            learner.add(found, outcome_table.outcomes[name])
+    learnt = {feature: learner.finish() for feature, learner in learners.items()}
     return FeatureSpec(
         tuple(
-            replace(feature, values=learnt.get(feature, feature.values))
+            replace(feature, options={**feature.options, **learnt.get(feature, {})})
             for feature in spec.features
         )
     )
-
-
-def _choose_values(counter: Counter[str]) -> tuple[str, ...]:
-    ranked = sorted(counter.items(), key=lambda pair: (-pair[1], pair[0]))[:MOST_VALUES]
-    return tuple(value for value, count in ranked if count >= LEAST_OF_A_VALUE)
 
 
 def _find_text(document: Mapping[str, Any], keys: Sequence[str]) -> str:

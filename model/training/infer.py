@@ -10,7 +10,8 @@ from typing import Any
 import tomlkit
 
 from model.errors import DataError
-from model.features import KINDS, Feature, FeatureSpec
+from model.features import FeatureSpec
+from model.kinds import KINDS, Feature
 from model.training.judgement import GROUPS, judge_path
 
 # Fields that hold other fields, or that message hosts write themselves.
@@ -53,7 +54,10 @@ def infer_spec(documents: Sequence[Mapping[str, Any]], *, dated: bool) -> Infere
     taken: list[str] = []
     for path in sorted(found, key=rank_path):
         kinds, reason = judge_path(path, found[path], len(documents))
-        if kinds == ("age",) and not dated:
+        given_only = [kind for kind in kinds if not KINDS[kind].inferred]
+        if given_only:
+            kinds, reason = (), f"kind {given_only[0]} is only used if a feature spec asks for it"
+        if not dated and any(KINDS[kind].needs_time for kind in kinds):
             kinds, reason = (), UNDATED
         # Equal values alone do not make paths equal: different people may have them.
         same = (
@@ -105,7 +109,7 @@ def name_feature(path: str, kind: str, taken: set[str]) -> str:
     user = "User.UserAttributes."
     last = path.removeprefix(user) if path.startswith(user) else path.partition(".")[2] or path
     for text in (last, path):
-        name = make_name(text) + {"count": "_count", "age": "_age"}.get(kind, "")
+        name = make_name(text) + KINDS[kind].suffix
         if name not in taken:
             return name
     numbers = range(2, len(taken) + 3)
@@ -120,13 +124,16 @@ def make_name(text: str) -> str:
 
 def write_features(inference: Inference) -> str:
     """The spec as TOML for people to edit, followed by comments about what was left out."""
-    kinds = "; ".join(f"{kind} = {meaning}" for kind, meaning in KINDS.items())
+    kinds = "; ".join(f"{name} = {kind.help}" for name, kind in KINDS.items())
+    rising = "; ".join(
+        f"{kind.rises_with} ({name})" for name, kind in KINDS.items() if kind.rises_with
+    )
     text = tomlkit.document()
     for comment in (
         "Inferred from the endpoints. Edit it and pass it to `segment-scorer train --features`.",
         f"kind: {kinds}",
         "values: the vocabulary of a category; without it, each training learns one.",
-        'monotonic = "increasing" or "decreasing": hold the score to that direction.',
+        f'monotonic = "increasing" or "decreasing": the score only rises, or falls, with {rising}',
     ):
         text.add(tomlkit.comment(comment))
     tables = tomlkit.aot()

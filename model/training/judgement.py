@@ -11,8 +11,10 @@ from collections.abc import Sequence
 from math import isnan
 from typing import Any, NamedTuple
 
-from model.features import NO, NUMBER, TOP_LEVEL, YES, parse_time, read_texts
-from model.training.people import LEAST_OF_A_VALUE, LEAST_WITH_FEATURE
+from model.features import TOP_LEVEL
+from model.kinds import LEAST_OF_A_VALUE
+from model.training.people import LEAST_WITH_FEATURE
+from model.values import NO, NUMBER, YES, parse_time, read_texts
 
 GROUPS = ("Metrics", "Attributes", "User.UserAttributes", "Demographic", "Location", "External")
 # Never a feature, whatever the values.

@@ -20,9 +20,7 @@ Outcomes: TypeAlias = npt.NDArray[np.int64]
 
 # Five folds need people with both outcomes in each; below 25 of either, no figure means anything.
 LEAST_OF_EACH = 25
-# Below 20 people a feature, or a value of a category, teaches nothing and may identify a person.
-LEAST_WITH_FEATURE = 20
-LEAST_OF_A_VALUE = 20
+LEAST_WITH_FEATURE = 20  # people; a feature of fewer teaches nothing and may identify a person
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -181,7 +181,7 @@ def command(
             f"{verdict.sentence}",
             file=sys.stderr,
         )
-        raise typer.Exit(REJECTED)
+        raise SystemExit(REJECTED)
 
 
 def summarise(result: TrainingResult) -> str:

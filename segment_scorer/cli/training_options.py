@@ -8,9 +8,9 @@ from typing import Annotated, TypeAlias
 
 import typer
 
-from model.features import parse_time
 from model.training.join import Enrich
 from model.training.threshold import ThresholdGoal
+from model.values import parse_time
 
 Endpoints: TypeAlias = Annotated[
     list[Path],

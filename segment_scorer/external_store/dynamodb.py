@@ -13,7 +13,7 @@ import msgspec
 from function.errors import ExternalUnavailable, SettingsError
 from function.external.sqlite import SELECT, open_file
 from model.errors import DataError
-from segment_scorer.deploy.aws import open_client, translated
+from segment_scorer.deploy.aws import open_client, translate_errors
 from segment_scorer.external_store.rows import ROWS_PER_PROGRESS, Progress
 
 MOST_ITEMS = 25  # of one BatchWriteItem
@@ -43,7 +43,7 @@ def load_table(
     client = open_client("dynamodb", region=region, endpoint_url=endpoint_url, attempts=ATTEMPTS)
     done = 0
     with (
-        translated("load the table", missing="a DynamoDB table of this name"),
+        translate_errors("load the table", missing="a DynamoDB table of this name"),
         closing(open_file(file)) as connection,
     ):
         check_key(client, table, partition_key)

@@ -49,7 +49,7 @@ STARTS = {
         (
             "segment_scorer.service.__main__",
             "segment_scorer.service.server",
-            "segment_scorer.service.tls",
+            "protos.tls",
         ),
         ("segment_scorer.service.probe",),
     ],

@@ -19,7 +19,7 @@ from segment_scorer.cli.main import main
 from segment_scorer.cli.verbs import VERBS
 from segment_scorer.deploy.aws import open_client
 from segment_scorer.deploy.grant import read_policy
-from segment_scorer.deploy.statements import Function, Place
+from segment_scorer.deploy.statements import AwsAccount, LambdaFunction
 from tests.aws import run_moto
 from tests.templates import ROOT, load_template
 
@@ -113,8 +113,8 @@ def test_every_console_block_runs_as_written_from_top_to_bottom(aws: dict[str, s
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.count("\n+ ") + done.stdout.startswith("+ ") == len(commands) >= 15
-    function = Function(
-        place=Place(partition="aws", region="us-east-1", account="123456789012"),
+    function = LambdaFunction(
+        account=AwsAccount(partition="aws", region="us-east-1", number="123456789012"),
         name="scorer",
         qualifier="live",
     )

@@ -24,7 +24,7 @@ from model.runtime import ModelFacts, ModelFailure
 from protos import open_inference_pb2 as pb
 from protos.open_inference_pb2_grpc import GRPCInferenceServiceStub
 from segment_scorer.service.log import start_log
-from segment_scorer.service.server import MOST_REFLECTIONS, Service, ServiceSettings, load_model
+from segment_scorer.service.server import MAX_REFLECTIONS, Service, ServiceSettings, load_model
 from segment_scorer.service.session import Model
 from tests.bundles import expected_scores, make_bundle, make_rows
 
@@ -44,7 +44,7 @@ def model(bundle: Path) -> Model:
 
 @pytest.fixture(scope="module")
 def channel(model: Model, bundle: Path) -> Iterator[grpc.Channel]:
-    service = Service(model, ServiceSettings(bundle=bundle, listen=("127.0.0.1:0",), most_rows=100))
+    service = Service(model, ServiceSettings(bundle=bundle, listen=("127.0.0.1:0",), max_rows=100))
     with grpc.insecure_channel(service.addresses[0]) as channel:
         yield channel
     service.stop()
@@ -197,7 +197,7 @@ def test_streams_held_open_by_reflection_cost_no_inference_and_no_health_and_are
         yield ask
         end.wait(LIMIT)
 
-    streams = [reflect(ask_and_stay(), timeout=LIMIT) for _ in range(MOST_REFLECTIONS)]
+    streams = [reflect(ask_and_stay(), timeout=LIMIT) for _ in range(MAX_REFLECTIONS)]
     for stream in streams:
         next(stream)
     for _ in range(IDLE):
@@ -259,7 +259,7 @@ def test_refuses_what_is_too_much_at_once_and_still_says_that_it_is_ready(
     model: Model, bundle: Path
 ) -> None:
     held = Held(model)
-    service = Service(held, ServiceSettings(bundle=bundle, listen=("127.0.0.1:0",), most_calls=2))
+    service = Service(held, ServiceSettings(bundle=bundle, listen=("127.0.0.1:0",), max_calls=2))
     with (
         grpc.insecure_channel(service.addresses[0]) as channel,
         futures.ThreadPoolExecutor() as pool,

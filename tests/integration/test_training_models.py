@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from model.features import Feature, FeatureSpec
+from model.features import FeatureSpec
+from model.kinds import Feature
 from model.training.cross_validation import cross_validate
 from model.training.fit import find_sigmoid, fit_model
 from model.training.models import ModelSettings

@@ -14,8 +14,8 @@ from function.bootstrap import build_handler
 from function.errors import ExternalUnavailable, SettingsError
 from function.settings import read_settings
 from segment_scorer.deploy.statements import (
-    Function,
-    Place,
+    AwsAccount,
+    LambdaFunction,
     Statement,
     allow_connect,
     allow_pinpoint,
@@ -28,7 +28,7 @@ TEMPLATE = load_template()
 RESOURCES: dict[str, dict[str, Any]] = TEMPLATE["Resources"]
 SCORER = RESOURCES["Scorer"]["Properties"]
 APPLICATION, CAMPAIGN, INSTANCE = "a" * 32, "c" * 32, "12345678-1234-1234-1234-123456789abc"
-PLACE = Place(partition="aws", region="us-east-1", account="123456789012")
+ACCOUNT = AwsAccount(partition="aws", region="us-east-1", number="123456789012")
 PSEUDO = {
     "AWS::Region": "us-east-1",
     "AWS::AccountId": "123456789012",
@@ -106,23 +106,23 @@ def test_every_permission_is_on_the_alias_for_one_action_with_account_and_source
     ("given", "statements"),
     [
         ({}, ()),
-        ({"PinpointApplicationId": "*"}, allow_pinpoint(PLACE)),
-        ({"PinpointApplicationId": APPLICATION}, allow_pinpoint(PLACE, APPLICATION)),
+        ({"PinpointApplicationId": "*"}, allow_pinpoint(ACCOUNT)),
+        ({"PinpointApplicationId": APPLICATION}, allow_pinpoint(ACCOUNT, APPLICATION)),
         (
             {"PinpointApplicationId": APPLICATION, "PinpointCampaignId": CAMPAIGN},
-            allow_pinpoint(PLACE, APPLICATION, CAMPAIGN),
+            allow_pinpoint(ACCOUNT, APPLICATION, CAMPAIGN),
         ),
-        ({"ConnectInstanceId": INSTANCE}, allow_connect(PLACE, INSTANCE)),
+        ({"ConnectInstanceId": INSTANCE}, allow_connect(ACCOUNT, INSTANCE)),
         (
             {"PinpointApplicationId": APPLICATION, "ConnectInstanceId": INSTANCE},
-            (*allow_pinpoint(PLACE, APPLICATION), *allow_connect(PLACE, INSTANCE)),
+            (*allow_pinpoint(ACCOUNT, APPLICATION), *allow_connect(ACCOUNT, INSTANCE)),
         ),
     ],
 )
 def test_the_stack_permits_just_what_the_command_grants(
     given: dict[str, str], statements: tuple[Statement, ...]
 ) -> None:
-    function = Function(place=PLACE, name="scorer", qualifier="live")
+    function = LambdaFunction(account=ACCOUNT, name="scorer", qualifier="live")
     wanted = [
         {
             key: value

@@ -5,7 +5,8 @@ import re
 import numpy as np
 import pytest
 
-from model.features import Feature, FeatureSpec
+from model.features import FeatureSpec
+from model.kinds import Feature
 from model.training.cross_validation import cross_validate, describe_change
 from model.training.fit import fit_model
 from model.training.folds import Scheme, make_folds

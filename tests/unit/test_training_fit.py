@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from model.errors import SpecError
-from model.features import Feature, FeatureSpec
+from model.features import FeatureSpec
+from model.kinds import Feature
 from model.training.fit import find_sigmoid, fit_model
 from model.training.models import CANDIDATES, MODELS, ModelSettings
 from model.training.selection import choose_model

@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 
 from model.errors import DataError
-from model.features import Feature, FeatureSpec, build_matrix, parse_time
+from model.features import FeatureSpec, build_matrix
+from model.kinds import Feature
 from model.training.datasets import OutcomeTable
-from model.training.gather import gather_people, learn_vocabularies, sample_people
+from model.training.gather import gather_people, learn_options, sample_people
+from model.values import parse_time
 from tests.training_people import make_people, stay_silent, to_lines, write
 
 VISITS = FeatureSpec((Feature(name="visits", path="Metrics.Visits", kind="number"),))
@@ -114,7 +116,7 @@ def test_learns_the_values_that_twenty_people_have_the_most_frequent_first(tmp_p
         tmp_path / "e.jsonl",
         to_lines([{"Id": str(i), "Attributes": {"Plan": [plan]}} for i, plan in enumerate(plans)]),
     )
-    learnt = learn_vocabularies(
+    learnt = learn_options(
         [endpoints], by_id({str(i): 0 for i in range(len(plans))}), spec, stay_silent
     )
     assert learnt.columns == ("plan=free", "plan=pro", "plan=(other)")
@@ -122,9 +124,13 @@ def test_learns_the_values_that_twenty_people_have_the_most_frequent_first(tmp_p
 
 def test_keeps_a_vocabulary_that_the_spec_gives(tmp_path: Path) -> None:
     spec = FeatureSpec(
-        (Feature(name="plan", path="Attributes.Plan", kind="category", values=("gold",)),)
+        (
+            Feature(
+                name="plan", path="Attributes.Plan", kind="category", options={"values": ("gold",)}
+            ),
+        )
     )
-    assert learn_vocabularies([tmp_path / "never-opened"], by_id({}), spec, stay_silent) is spec
+    assert learn_options([tmp_path / "never-opened"], by_id({}), spec, stay_silent) is spec
 
 
 @pytest.mark.parametrize(
@@ -213,7 +219,11 @@ def test_builds_a_second_matrix_by_the_spec_of_the_bundle_in_use(tmp_path: Path)
         dict(zip((document["Id"] for document in documents), outcomes, strict=True))
     )
     other = FeatureSpec(
-        (Feature(name="plan", path="Attributes.Plan", kind="category", values=("pro",)),)
+        (
+            Feature(
+                name="plan", path="Attributes.Plan", kind="category", options={"values": ("pro",)}
+            ),
+        )
     )
     people = gather_people(
         [endpoints], outcome_table, VISITS, None, stay_silent, incumbent_spec=other

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from model.errors import DataError
-from model.features import Feature, FeatureSpec, build_matrix
+from model.features import FeatureSpec, build_matrix
+from model.kinds import Feature
 from model.training.people import drop_absent, hash_to_fraction, reserve_users
 from tests.training_people import make_scored
 
@@ -16,7 +17,9 @@ VISITS = FeatureSpec((Feature(name="visits", path="Metrics.Visits", kind="number
 def test_leaves_out_a_feature_that_few_people_have_with_all_its_columns() -> None:
     spec = FeatureSpec(
         (
-            Feature(name="plan", path="Attributes.Plan", kind="category", values=("free",)),
+            Feature(
+                name="plan", path="Attributes.Plan", kind="category", options={"values": ("free",)}
+            ),
             *VISITS.features,
         )
     )

@@ -13,7 +13,7 @@ import urllib.error
 import urllib.request
 from dataclasses import dataclass
 
-from segment_scorer.deploy.aws import open_client, translated
+from segment_scorer.deploy.aws import open_client, translate_errors
 from segment_scorer.deploy.errors import DeployError
 
 REPOSITORY = re.compile(r"(?P<host>[a-z0-9.-]+(:\d{1,5})?)/(?P<name>[a-z0-9]+([._/-][a-z0-9]+)*)")
@@ -117,6 +117,6 @@ def open_repository(text: str) -> Repository:
 def log_in(region: str) -> str:
     """ECR's `user:password` for twelve hours, from the AWS credentials in use."""
     client = open_client("ecr", region=region, endpoint_url=None)
-    with translated("log in to ECR"):
+    with translate_errors("log in to ECR"):
         token = client.get_authorization_token()["authorizationData"][0]["authorizationToken"]
     return base64.b64decode(token).decode()

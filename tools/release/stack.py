@@ -18,7 +18,13 @@ from pathlib import Path
 
 from model.errors import SegmentScorerError
 from segment_scorer.deploy.errors import DeployError
-from segment_scorer.deploy.trial import Clients, ask, open_clients, plan_return, read_stack
+from segment_scorer.deploy.trial import (
+    TrialClients,
+    open_clients,
+    plan_rollback,
+    read_stack,
+    try_hook,
+)
 
 ROOT = Path(__file__).parents[2]
 TEMPLATE = ROOT / "segment_scorer" / "deploy" / "template.yaml"
@@ -147,7 +153,7 @@ def deploy_and_ask(
     *,
     region: str | None,
     run: Run,
-    clients: Clients,
+    clients: TrialClients,
 ) -> None:
     """Deploy, ask the new version once, and when it does not answer deploy again what was there before.
 
@@ -156,10 +162,10 @@ def deploy_and_ask(
     former = read_stack(clients.cloudformation, stack)
     run(make_command(stack, image, parameters, region=region))
     present = read_stack(clients.cloudformation, stack)
-    problem = "is not to be found" if present is None else ask(clients.functions, present.hook)
+    problem = "is not to be found" if present is None else try_hook(clients.functions, present.hook)
     if problem is None:
         return
-    back = plan_return(former, image, parameters)
+    back = plan_rollback(former, image, parameters)
     if back is None:
         raise DeployError(
             f"the new version is live and {problem}; no former image and parameters are known to go back to, so mend it now"
@@ -174,7 +180,7 @@ def deploy_and_ask(
         raise DeployError(
             f"the new version is live and {problem}; going back failed too, as said above: deploy the former image"
         ) from error
-    again = None if former is None else ask(clients.functions, former.hook)
+    again = None if former is None else try_hook(clients.functions, former.hook)
     outcome = "the former image and parameters are deployed again and answer"
     if again:
         outcome = f"the former image and parameters, deployed again under this template, {again} too: go back to the former commit"
