@@ -163,7 +163,8 @@ def test_reflects_nothing_when_told_not_to(model: Model, bundle: Path) -> None:
     assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
 
 
-IDLE = 200  # more than gRPC's own limit for the whole server, 192, and far more than reflection's threads
+# More than gRPC's own limit for the server (192), and far more than reflection's threads.
+IDLE = 200
 
 
 def test_streams_held_open_by_watchers_cost_no_inference(

@@ -1,4 +1,4 @@
-"""The service as a process: what it listens on, how it ends, what it says when it cannot start."""
+"""The service as a process: its addresses, how it ends, its message when it cannot start."""
 
 from __future__ import annotations
 
@@ -245,7 +245,7 @@ def probe(*address: str, environ: Mapping[str, str] | None = None) -> int:
 
 
 def wait_until_ready(*address: str, environ: Mapping[str, str] | None = None) -> bool:
-    """Whether a probe says so in the end; each gives up after seconds, which a busy machine may need."""
+    """Whether a probe succeeds in the end; a busy machine may need more than one."""
     deadline = time.monotonic() + PATIENCE
     while probe(*address, environ=environ) != 0:
         if time.monotonic() > deadline:

@@ -1,4 +1,4 @@
-"""The template's rules that no linter sees: the hosts' 15 s, one form of cold start, permissions on the alias, least privilege."""
+"""Rules of the template that no linter knows: time limits, cold starts, permissions."""
 
 from __future__ import annotations
 
@@ -462,9 +462,7 @@ def test_a_list_of_ids_is_ids_with_commas_between(name: str, text: str, taken: b
     assert bool(re.fullmatch(TEMPLATE["Parameters"][name]["AllowedPattern"], text)) is taken
 
 
-def test_a_new_revision_always_changes_the_function_since_lambda_publishes_no_version_of_an_unchanged_one() -> (
-    None
-):
+def test_a_new_revision_changes_the_function_so_that_lambda_publishes_a_version() -> None:
     described = {
         with_parameters(SCORER, Revision=revision)["Description"]
         for revision in ("a" * 32, "b" * 32)
