@@ -1,6 +1,7 @@
-"""The composition root: reads the environment once, loads bundle and policy, imports only the chosen scorer, gives the handler.
+"""The composition root: reads the environment once, loads bundle and policy, and makes the handler.
 
-Never acts at import. Raises SettingsError or BundleError, in one sentence, when the function cannot serve.
+Imports only the chosen scorer and store. Does nothing at import. Raises SettingsError or
+BundleError if the function cannot serve.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -19,7 +21,13 @@ from function.pipeline import Pipeline
 from function.policy import Policy
 from function.policy_file import load_policy
 from function.records import ExternalStore, Observer, Scorer
-from function.settings import Settings, read_settings
+from function.settings import (
+    BUNDLED,
+    ExternalSettings,
+    RemoteSettings,
+    Settings,
+    read_settings,
+)
 from function.telemetry import Telemetry
 from model.bundle import Bundle, load_bundle
 
@@ -84,11 +92,11 @@ def build_handler(
         label=bundle.label,
         reserve=settings.reserve,
         observer=observer,
-        external=choose_external(settings, bundle, policy, external),
+        external=choose_external(settings.external, bundle, policy, external),
         clock=clock,
     )
     warnings = list(policy.warnings)
-    if settings.external and pipeline.external is None:
+    if settings.external.store and pipeline.external is None:
         warnings.append(
             "SCORER_EXTERNAL is set, but neither the model nor the policy reads External attributes"
         )
@@ -103,113 +111,90 @@ def build_handler(
 
 
 def choose_scorers(settings: Settings, bundle: Bundle) -> Sequence[Scorer]:
-    """The scorers in their order of resort, each imported only when chosen."""
+    """The scorers in the order in which they are asked. Each is imported only if chosen."""
     scorers: list[Scorer] = []
-    if settings.target != "bundled":
-        scorers.append(connect_scorer(settings, bundle))
-    if settings.target == "bundled" or settings.fallback == "bundled":
-        from function.scorers.bundled import BundledScorer  # noqa: PLC0415  # costs what importing onnxruntime costs
+    if settings.remote is not None:
+        scorers.append(make_remote_scorer(settings.remote, bundle))
+    if settings.remote is None or settings.fallback == BUNDLED:
+        from function.scorers.bundled import BundledScorer  # noqa: PLC0415  # loads ONNX Runtime
 
         scorers.append(BundledScorer(bundle))
     return scorers
 
 
-def connect_scorer(settings: Settings, bundle: Bundle) -> Scorer:
-    """The remote scorer; nothing is connected yet. Where no model is named, the bundle's name is the served model's too."""
-    from function.scorers.remote import RemoteScorer, RemoteSettings  # noqa: PLC0415  # costs what importing gRPC costs
-    from function.scorers.tensors import Dialect  # noqa: PLC0415
+def make_remote_scorer(settings: RemoteSettings, bundle: Bundle) -> Scorer:
+    """The remote scorer. It connects at its first call; its model's default is the bundle's name."""
+    from function.scorers.remote import RemoteScorer  # noqa: PLC0415  # loads gRPC
 
-    dialect = Dialect(
-        model=settings.model or bundle.name,
-        version=settings.model_version,
-        input_name=settings.input_name,
-        datatype=settings.datatype,
-        encoding=settings.encoding,
-        output_name=settings.output_name,
-        positive_column=settings.positive_column,
-    )
-    return RemoteScorer(
-        RemoteSettings(
-            target=settings.target,
-            dialect=dialect,
-            tls=settings.tls,
-            tls_ca=settings.tls_ca,
-            tls_cert=settings.tls_cert,
-            tls_key=settings.tls_key,
-            authority=settings.authority,
-            metadata=settings.metadata,
-            call_cap=settings.call_cap,
-            idle=settings.idle,
-            breaker=settings.breaker,
-        )
-    )
+    dialect = replace(settings.dialect, model=settings.dialect.model or bundle.name)
+    return RemoteScorer(replace(settings, dialect=dialect))
 
 
 def choose_external(
-    settings: Settings, bundle: Bundle, policy: Policy, given: ExternalStore | None = None
+    settings: ExternalSettings, bundle: Bundle, policy: Policy, given: ExternalStore | None = None
 ) -> ExternalSource | None:
-    """Where external attributes come from, the store imported only when chosen; None when neither the model nor the policy reads one.
+    """Where external attributes come from; None if neither the model nor the policy reads any.
 
-    Raises SettingsError when one does and no store is set: without it every such feature would be missing for everybody.
+    Raises SettingsError if one reads them and no store is set: every such feature would be missing.
     """
-    scored = [feature.keys[1] for feature in bundle.spec.features if feature.keys[0] == GROUP]
+    scored = [
+        path.removeprefix(f"{GROUP}.")
+        for feature in bundle.spec.features
+        for path in feature.paths
+        if path.startswith(f"{GROUP}.")
+    ]
     wanted = list(dict.fromkeys((*scored, *policy.external)))
     if not wanted:
         return None
-    store = given or open_external(settings, wanted)
     return ExternalSource(
-        store=store,
-        key=settings.external_key,
-        patience=settings.external_patience,
+        store=given or open_store(settings, wanted),
+        key=settings.key,
+        patience=settings.timeout,
         scored=bool(scored),
     )
 
 
-def open_external(settings: Settings, wanted: Sequence[str]) -> ExternalStore:
+def open_store(settings: ExternalSettings, wanted: Sequence[str]) -> ExternalStore:
     """The store that `SCORER_EXTERNAL` names, for the attributes `wanted`."""
-    kind, _, where = settings.external.partition(":")
+    kind, _, location = settings.store.partition(":")
     if kind == "sqlite":
-        from function.external.sqlite import SqliteStore  # noqa: PLC0415  # only the chosen store is loaded
+        from function.external.sqlite import SqliteStore  # noqa: PLC0415  # loads sqlite3
 
-        return SqliteStore(Path(where))
+        return SqliteStore(Path(location))
     if kind == "dynamodb":
         try:
-            from function.external.dynamodb import DynamoStore  # noqa: PLC0415  # costs what importing boto3 costs
+            from function.external.dynamodb import DynamoStore  # noqa: PLC0415  # loads boto3
         except ModuleNotFoundError as error:
             raise SettingsError(
                 "SCORER_EXTERNAL: dynamodb needs boto3 (the extra `aws`), which is not installed"
             ) from error
-        return DynamoStore(
-            where, settings.external_partition_key, wanted, settings.external_patience
-        )
+        return DynamoStore(location, settings.partition_key, wanted, settings.timeout)
     raise SettingsError(
-        "SCORER_EXTERNAL: expected a store, sqlite:PATH or dynamodb:TABLE; the model or the policy reads External attributes"
+        "SCORER_EXTERNAL: expected a store, sqlite:PATH or dynamodb:TABLE, found none; the model "
+        "or the policy reads External attributes"
     )
 
 
 def watch_remaining(context: Any) -> Callable[[], float]:
-    """A clock of the seconds left to this invocation; without Lambda's context, never-ending."""
+    """A clock of the seconds left to this invocation; infinite without Lambda's context."""
     ask = getattr(context, "get_remaining_time_in_millis", None)
     return (lambda: float("inf")) if ask is None else (lambda: ask() / 1000.0)
 
 
 def measure_cold_start(environ: Mapping[str, str]) -> float:
-    """Seconds from this process's start until now, at most 10, where a host is waiting for them; else 0.
+    """Seconds since this process started, at most 10, if a host is waiting for them; else 0.
 
-    A host waits for them only in Lambda, and not when the environment was initialised ahead of time (provisioned concurrency, SnapStart).
+    A host waits only in Lambda, and only if the environment was not initialised ahead of time
+    (provisioned concurrency, SnapStart).
     """
-    if (
-        "AWS_LAMBDA_RUNTIME_API" not in environ
-        or environ.get("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand") != "on-demand"
-    ):
+    on_demand = environ.get("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand") == "on-demand"
+    if "AWS_LAMBDA_RUNTIME_API" not in environ or not on_demand:
         return 0.0
     try:
-        ticks = int(
-            Path("/proc/self/stat").read_text("ascii").rpartition(")")[2].split()[19]
-        )  # proc(5): field 22, ticks since boot
-        return min(
-            max(0.0, time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")),
-            LONGEST_INIT,
-        )
+        # proc(5): field 22 is the process's start, in ticks since boot. Field 2, in parentheses,
+        # may hold spaces.
+        fields = Path("/proc/self/stat").read_text("ascii").rpartition(")")[2].split()
+        started = int(fields[19]) / os.sysconf("SC_CLK_TCK")
+        return min(max(0.0, time.clock_gettime(time.CLOCK_BOOTTIME) - started), LONGEST_INIT)
     except (OSError, ValueError, IndexError):
-        return LONGEST_INIT  # the safe side: the host may have waited as long as an init can take
+        return LONGEST_INIT  # the host may have waited as long as an init can take

@@ -17,21 +17,19 @@ HERE = ROOT / "requirements"
 PYPROJECT = ROOT / "pyproject.toml"
 LOWEST_PYTHON = "3.11"
 
-# name -> what of pyproject.toml is in it. Order matters: all.txt constrains the rest, so that the image runs what the tests ran.
+EVERY_VERB = [
+    *(f"--extra={name}" for name in ("cli", "train", "run", "service", "aws")),
+    "--group=build",
+]
+# Set -> its extras and groups of pyproject.toml. all.txt comes first and constrains the others, so
+# that the image runs the versions that the tests ran.
 SETS: dict[str, list[str]] = {
-    "all": [
-        "--extra=cli",
-        "--extra=train",
-        "--extra=run",
-        "--extra=service",
-        "--extra=aws",
-        "--group=dev",
-    ],
+    "all": [*EVERY_VERB, "--group=dev"],
     "function": [],
     "function-dynamodb": ["--extra=aws"],
     "service": ["--extra=service"],
-    "train": ["--extra=cli", "--extra=train"],
-    "run": ["--extra=cli", "--extra=run", "--extra=aws"],
+    "run": ["--extra=cli", "--extra=run", "--group=build"],
+    "verbs": EVERY_VERB,
     "ray": ["--extra=cli", "--extra=run", "--extra=ray"],
 }
 # Dependency groups compiled under their own names, for environments of their own: nothing of the project is in them, and but for the

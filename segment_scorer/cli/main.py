@@ -58,6 +58,10 @@ def run_verb(verb: str, arguments: list[str]) -> int:
     if empty:
         print(f"segment-scorer {verb}: expected text after {empty}, found nothing", file=sys.stderr)
         return 2
+    renamed = find_renamed(verb, arguments)
+    if renamed:
+        print(f"segment-scorer {verb}: {renamed}", file=sys.stderr)
+        return 2
     module = importlib.import_module(VERBS[verb].module)
     if hasattr(module, "main"):  # has a parser of its own
         return int(module.main(arguments))
@@ -81,7 +85,21 @@ def find_empty(words: Sequence[str]) -> str | None:
 
 def explain_unknown(word: str) -> str:
     """The sentence for a first word that is no verb."""
-    return f"expected a verb, one of {', '.join(VERBS)}; see segment-scorer --help"
+    from function.renamed import explain_rename  # noqa: PLC0415
+
+    renamed = explain_rename("verb", word)
+    sentence = renamed or f"expected a verb, one of {', '.join(VERBS)}"
+    return f"{sentence}; see segment-scorer --help"
+
+
+def find_renamed(verb: str, arguments: Sequence[str]) -> str | None:
+    """A sentence about the first option that has a new name, or None."""
+    from function.renamed import explain_rename  # noqa: PLC0415
+
+    options = (word.partition("=")[0] for word in arguments if word.startswith("--"))
+    return next(
+        filter(None, (explain_rename("option", f"{verb} {name}") for name in options)), None
+    )
 
 
 def read_version() -> str:

@@ -11,8 +11,8 @@ import pytest
 
 from function.records import Scorer
 from function.scorers.bundled import BundledScorer
-from function.scorers.remote import RemoteScorer, RemoteSettings
-from function.scorers.tensors import Dialect
+from function.scorers.remote import RemoteScorer
+from function.settings import Dialect, RemoteSettings
 from model.bundle import Bundle, load_bundle
 from model.features import Matrix
 from segment_scorer.service.server import Service, ServiceSettings, load_model

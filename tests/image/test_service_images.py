@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from function.scorers.bundled import BundledScorer
-from function.scorers.remote import RemoteScorer, RemoteSettings
-from function.scorers.tensors import Dialect
+from function.scorers.remote import RemoteScorer
+from function.settings import Dialect, RemoteSettings
 from model.bundle import load_bundle
 from protos import open_inference_pb2 as pb
 from protos.open_inference_pb2_grpc import GRPCInferenceServiceStub

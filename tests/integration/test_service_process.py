@@ -15,7 +15,8 @@ from pathlib import Path
 import grpc
 import pytest
 
-from function.scorers.tensors import Dialect, build_request, read_scores
+from function.scorers.tensors import build_request, read_scores
+from function.settings import Dialect
 from protos.open_inference_pb2_grpc import GRPCInferenceServiceStub
 from tests.bundles import make_bundle, make_rows
 from tests.certificates import Authority, Pair

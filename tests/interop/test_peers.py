@@ -25,8 +25,9 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from function.errors import ScorerError, ScorerRejected
 from function.scorers.bundled import BundledScorer
-from function.scorers.remote import RemoteScorer, RemoteSettings
-from function.scorers.tensors import Dialect, build_request
+from function.scorers.remote import RemoteScorer
+from function.scorers.tensors import build_request
+from function.settings import Dialect, RemoteSettings
 from model.bundle import load_bundle
 from protos import open_inference_pb2 as pb
 from protos.open_inference_pb2_grpc import GRPCInferenceServiceStub

@@ -9,7 +9,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from function.errors import ScorerRejected
-from function.scorers.tensors import Dialect, read_scores
+from function.scorers.tensors import read_scores
+from function.settings import Dialect
 from model.runtime import ModelFacts, TensorFacts
 from protos.open_inference_pb2 import InferTensorContents, ModelInferRequest, ModelInferResponse
 from protos.tensor import DATATYPES

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from function.scorers.tensors import Dialect, build_request, read_scores
+from function.scorers.tensors import build_request, read_scores
+from function.settings import Dialect
 from protos.open_inference_pb2 import ModelInferRequest, ModelInferResponse
 from protos.tensor import read_contents, read_raw, write_contents, write_raw
 

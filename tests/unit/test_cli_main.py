@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from function.renamed import RENAMED
 from model.errors import DataError
 from segment_scorer.cli.endings import CAUGHT, end_in_a_sentence
 from segment_scorer.cli.main import main
@@ -55,6 +56,23 @@ def test_version_is_the_projects_version(capsys: pytest.CaptureFixture[str]) -> 
 def test_an_unknown_verb_is_told_the_known_ones(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["trian"]) == 2
     assert capsys.readouterr().err.startswith("segment-scorer: expected a verb, one of ")
+
+
+@pytest.mark.parametrize(("old", "new"), RENAMED["verb"].items())
+def test_a_verb_that_was_renamed_is_told_its_new_name(
+    old: str, new: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([old, "build"]) == 2
+    assert f"{old} is now {new}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("old", "new"), RENAMED["option"].items())
+def test_an_option_that_was_renamed_is_told_its_new_name(
+    old: str, new: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for words in (f"{old} value", f"{old}=value"):
+        assert main(words.split()) == 2
+        assert f"{old} is now {new}" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("words", [(verb,) for verb in VERBS if (verb,) not in COMMANDS])

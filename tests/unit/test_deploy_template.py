@@ -331,12 +331,13 @@ def test_the_functions_environment_holds_only_settings_that_the_function_knows()
     variables = with_parameters(SCORER, **given)["Environment"]["Variables"]
     assert len(variables) == len(given)
     settings = read_settings(variables)
-    assert (settings.target, settings.tls, settings.fallback) == (
+    assert settings.remote is not None
+    assert (settings.remote.target, settings.remote.tls, settings.fallback) == (
         "dns:///scoring.example.com:8081",
         True,
         "none",
     )
-    assert settings.external == "dynamodb:people"
+    assert settings.external.store == "dynamodb:people"
 
 
 def test_every_setting_that_the_image_makes_is_one_that_the_template_leaves_alone_unless_told() -> (
@@ -477,7 +478,7 @@ def test_a_table_of_profiles_is_a_setting_and_a_permission_only_when_it_is_named
     assert "SCORER_EXTERNAL" not in with_parameters(SCORER)["Environment"]["Variables"]
     assert resources_of("AWS::IAM::Policy").keys() == set()
     variables = with_parameters(SCORER, ExternalTable="people")["Environment"]["Variables"]
-    assert read_settings(variables).external == "dynamodb:people"
+    assert read_settings(variables).external.store == "dynamodb:people"
     (policy,) = resources_of("AWS::IAM::Policy", ExternalTable="people").values()
     (statement,) = policy["PolicyDocument"]["Statement"]
     assert statement["Resource"] == "arn:aws:dynamodb:us-east-1:123456789012:table/people"

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from function.errors import ScorerRejected
-from function.scorers.tensors import Dialect, build_request, read_scores
+from function.scorers.tensors import build_request, read_scores
+from function.settings import Dialect
 from model.bundle import load_bundle
 from model.runtime import OnnxModel
 from protos.open_inference_pb2 import ModelInferRequest, ModelInferResponse

@@ -14,12 +14,11 @@ from function.scorers.remote import (
     OPTIONS,
     STATUSES,
     RemoteScorer,
-    RemoteSettings,
     is_local,
     load_credentials,
     name_label,
 )
-from function.scorers.tensors import Dialect
+from function.settings import Dialect, RemoteSettings
 from protos.open_inference_pb2 import DESCRIPTOR
 from tests.certificates import Authority
 

@@ -43,7 +43,7 @@ def write_page(results: Results) -> str:
         "",
         "What the function costs, against the physical limit and against what people would otherwise build: side by side, in one run, on",
         "one machine. `make bench` makes this page, its plots and `docs/benchmarks.json`;",
-        "[tools/benchmarks/README.md](../benchmarks/README.md) says how each figure is taken.",
+        "[tools/benchmarks/README.md](../tools/benchmarks/README.md) says how each figure is taken.",
         "",
         describe_machine(results),
         "",

@@ -18,8 +18,7 @@ from pathlib import Path
 
 import grpc
 
-from function.scorers.tensors import Dialect
-from function.settings import read_settings
+from function.settings import Dialect, read_settings
 from model.errors import SegmentScorerError
 from protos.open_inference_pb2 import ModelReadyRequest
 from protos.open_inference_pb2_grpc import GRPCInferenceServiceStub
