@@ -1,1 +1,1 @@
-"""The Open Inference Protocol over gRPC: `open_inference.proto`, its generated stubs, tensors, TLS."""
+"""The Open Inference Protocol over gRPC: definition, generated stubs, tensors, TLS files."""

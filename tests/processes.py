@@ -55,9 +55,8 @@ class Process:
 
     def signal(self, number: int) -> None:
         self.child.send_signal(number)
-        if (
-            number == signal.SIGSTOP
-        ):  # on a busy machine a process may run on for a while after it was told to stop
+        if number == signal.SIGSTOP:
+            # On a busy machine a process may run on for a while after the signal.
             deadline = time.monotonic() + PATIENCE
             while time.monotonic() < deadline and not self._is_stopped():
                 time.sleep(0.005)

@@ -23,7 +23,7 @@ class Proxy:
         threading.Thread(target=self._accept, daemon=True).start()
 
     def swallow(self, *, new_too: bool) -> None:
-        """Silence open connections, as a firewall that lost its state would; `new_too`: new ones as well."""
+        """Silence open connections, as a firewall without state would; `new_too`: new ones too."""
         self._swallow_new = new_too
         for pair in self._open:
             self._silent.update(pair)

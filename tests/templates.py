@@ -1,4 +1,4 @@
-"""segment_scorer/deploy/template.yaml for tests: intrinsic functions as mappings, the state machine."""
+"""template.yaml for tests: intrinsic functions as mappings, and its state machine."""
 
 from __future__ import annotations
 

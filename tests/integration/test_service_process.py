@@ -278,10 +278,8 @@ def test_is_probed_at_a_socket_of_its_own_whatever_its_other_addresses_need(
 def test_listens_where_the_environment_says_unless_told_otherwise(
     bundle: Path, tmp_path: Path
 ) -> None:
-    there = {
-        "SERVE_LISTEN": f"unix:{tmp_path}/a.sock unix:{tmp_path}/b.sock",
-        "SERVE_PROBE": "",
-    }  # empty: no probe's socket
+    listen = f"unix:{tmp_path}/a.sock unix:{tmp_path}/b.sock"
+    there = {"SERVE_LISTEN": listen, "SERVE_PROBE": ""}  # empty: no socket for the probe
     with run_process(
         [sys.executable, "-m", "segment_scorer.cli.main", "serve", "--bundle", str(bundle)], there
     ) as process:

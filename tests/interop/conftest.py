@@ -1,4 +1,4 @@
-"""For interop tests: the example's people, a model fitted in a peer's environment, a running peer."""
+"""The example's people, a model fitted in a peer's environment, and running peers."""
 
 from __future__ import annotations
 

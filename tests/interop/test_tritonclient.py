@@ -1,4 +1,4 @@
-"""Triton's own gRPC client against our service as a process. INTEROP_RECORD=1 records its requests."""
+"""Triton's gRPC client against our service. INTEROP_RECORD=1 records its requests."""
 
 from __future__ import annotations
 

@@ -23,13 +23,14 @@ DEFINITION = load_definition()
 WALK = DEFINITION["States"]["WalkSegment"]
 SCORE = WALK["ItemProcessor"]["States"]["ScoreBatch"]
 STATE_LIMIT = 256 * 1024
+# The metrics of a person who is kept.
 FREQUENT = {
     "RecencyDays": 3,
     "TenureDays": 270,
     "Purchases": 12,
     "PurchaseDays": 12,
     "PurchasesLast90Days": 6,
-}  # somebody who is kept
+}
 ADDED = 300  # bytes that the function may add to an endpoint: score, band, reason, model
 CONTEXT = {"Execution": {"Name": "walk-1", "StartTime": "2026-11-02T19:00:16.843Z"}}
 

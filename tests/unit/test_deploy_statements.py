@@ -1,4 +1,4 @@
-"""Statements equal the contract's, field by field; other accounts, regions and forms are refused."""
+"""Statements equal the contract's, field by field; other accounts and forms are refused."""
 
 from __future__ import annotations
 

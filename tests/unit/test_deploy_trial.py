@@ -1,4 +1,4 @@
-"""A deployed version is tried, and rolled back if it fails; AWS is a Stubber, SAM's commands a list."""
+"""A deployed version is tried, and rolled back if it fails. AWS is a Stubber, SAM a list."""
 
 from __future__ import annotations
 
