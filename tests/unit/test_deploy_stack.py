@@ -9,7 +9,7 @@ import pytest
 
 from segment_scorer.deploy.errors import DeployError
 from tests.templates import TEMPLATE, load_template
-from tools.release.redeploy import Step, plan_steps, run_steps
+from tools.release.redeploy import RedeployStep, plan_steps, run_steps
 from tools.release.stack import derive_revision, make_command, read_parameters
 
 REPOSITORY = "123456789012.dkr.ecr.us-east-1.amazonaws.com/team/scorer"
@@ -108,7 +108,7 @@ def test_parameters_are_names_with_values(given: list[str]) -> None:
     }
 
 
-def steps(*, retrain: bool = True, environ: dict[str, str] | None = None) -> list[Step]:
+def steps(*, retrain: bool = True, environ: dict[str, str] | None = None) -> list[RedeployStep]:
     data = (
         {"endpoints": ["a.jsonl.gz", "b.jsonl.gz"], "outcomes": "o.csv"}
         if retrain

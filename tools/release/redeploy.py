@@ -35,7 +35,7 @@ Run = Callable[[Sequence[str]], subprocess.CompletedProcess[str]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
+class RedeployStep:
     """One step. `if_failed` says what was and was not done when it fails."""
 
     name: str
@@ -51,7 +51,7 @@ def plan_steps(
     outcomes: str | None,
     parameters: Sequence[str],
     environ: Mapping[str, str] | None = None,
-) -> list[Step]:
+) -> list[RedeployStep]:
     """The steps in order. Without endpoints and outcomes the current model stays.
 
     TARGET, FUNCTION_SET and ARCH of `environ` are written into the commands that test and push the
@@ -107,24 +107,24 @@ def plan_steps(
         f"nothing was pushed or deployed; a retrained model is in {BUNDLE} "
         f"(git restore {BUNDLE} brings the previous one back)"
     )
-    retrain = Step(
+    retrain = RedeployStep(
         name="retrain and gate",
         command=train,
         if_failed="the current model stays, nothing was built",
     )
     return [
         *([retrain] if endpoints else []),
-        Step(
+        RedeployStep(
             name="image and image test",
             command=("make", "image-test", *chosen),
             if_failed=not_pushed,
         ),
-        Step(
+        RedeployStep(
             name="push",
             command=(*prefix, python, "-m", "tools.release.push", "--repository", repository),
             if_failed=not_pushed,
         ),
-        Step(
+        RedeployStep(
             name="deploy by digest",
             command=deploy,
             if_failed="the image is in the registry; the message above says which version is live",
@@ -132,7 +132,7 @@ def plan_steps(
     ]
 
 
-def run_steps(steps: Sequence[Step], run: Run) -> str:
+def run_steps(steps: Sequence[RedeployStep], run: Run) -> str:
     """Run every step; give the image that was deployed.
 
     Raises DeployError that names the step that failed and what was done before it.
