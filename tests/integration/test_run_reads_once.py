@@ -15,6 +15,7 @@ from tests.fake_hooks import person, write_segment
 from tests.fakes import make_bundle
 from tests.processes import ROOT
 
+# ONNX Runtime opens model.onnx once more, in C++, where no audit hook sees it.
 WATCHED = ("policy.toml", "manifest.json", "model.onnx")
 # Appends a line to a file for every watched file that is opened, and for every reading of the
 # settings. Worker processes import this file again, so they do the same.
