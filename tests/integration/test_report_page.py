@@ -220,7 +220,8 @@ def test_fits_a_phone_and_its_text_can_be_read(
     )
     assert small == 0
     wide = page.evaluate(
-        "[...document.querySelectorAll('svg')].filter(e => e.getBoundingClientRect().right > innerWidth).length"
+        "[...document.querySelectorAll('svg')]"
+        ".filter(e => e.getBoundingClientRect().right > innerWidth).length"
     )
     assert wide == 0
     page.context.close()
@@ -244,9 +245,11 @@ def test_on_the_smallest_phone_no_column_and_no_title_is_cut_off(
     assert tables == [0] * len(tables)
     assert "responses expected" in page.inner_text("[data-group=channel] table")
     cut = page.evaluate(
-        """[...document.querySelectorAll('svg')].flatMap((svg) => [...svg.querySelectorAll('text')].filter((text) => {
+        """[...document.querySelectorAll('svg')].flatMap((svg) =>
+        [...svg.querySelectorAll('text')].filter((text) => {
             const inner = text.getBoundingClientRect(), outer = svg.getBoundingClientRect();
-            return inner.width && (inner.left < outer.left - 1 || inner.right > outer.right + 1); }).map((text) => text.textContent))"""
+            return inner.width && (inner.left < outer.left - 1 || inner.right > outer.right + 1);
+        }).map((text) => text.textContent))"""
     )
     assert cut == []
     page.context.close()
@@ -258,9 +261,11 @@ def test_text_has_enough_contrast_in_light_and_dark(
 ) -> None:
     page, _ = open_report(browser, run[1], color_scheme=scheme)
     luminance = """(name) => {
-        const style = getComputedStyle(document.documentElement), probe = document.createElement("i");
+        const style = getComputedStyle(document.documentElement);
+        const probe = document.createElement("i");
         probe.style.color = style.getPropertyValue(name); document.body.append(probe);
-        const parts = getComputedStyle(probe).color.match(/[0-9.]+/g).slice(0, 3).map((x) => x / 255)
+        const parts = getComputedStyle(probe).color.match(/[0-9.]+/g).slice(0, 3)
+            .map((x) => x / 255)
             .map((x) => x <= 0.04045 ? x / 12.92 : ((x + 0.055) / 1.055) ** 2.4);
         probe.remove(); return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2]; }"""
     card, page_ = page.evaluate(luminance, "--card"), page.evaluate(luminance, "--page")
@@ -392,8 +397,8 @@ def test_warnings_come_before_the_figures(tmp_path: Path, browser: Browser) -> N
     unscored = result.summary.unscored
     assert unscored == result.summary.kept
     assert (
-        result.warnings[0]
-        == f"No score for {unscored:,} of 1,200 people: ScorerUnavailable; kept because on_error = keep."
+        result.warnings[0] == f"No score for {unscored:,} of 1,200 people: ScorerUnavailable; "
+        "kept because on_error = keep."
     )
     page, _ = open_report(browser, path)
     assert page.inner_text("#warnings").startswith(result.warnings[0])

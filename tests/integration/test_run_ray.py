@@ -1,4 +1,4 @@
-"""The Ray engine on a real local cluster, one for the session: the same outputs as processes, whatever the order of work."""
+"""The Ray engine on a local cluster, one for the session: the same outputs as with processes."""
 
 from __future__ import annotations
 
