@@ -123,7 +123,7 @@ def choose_scorers(settings: Settings, bundle: Bundle) -> Sequence[Scorer]:
 
 
 def make_remote_scorer(settings: RemoteSettings, bundle: Bundle) -> Scorer:
-    """The remote scorer, which connects at its first call. It asks for the bundle's model by default."""
+    """The remote scorer. It connects at its first call; its model's default is the bundle's name."""
     from function.scorers.remote import RemoteScorer  # noqa: PLC0415  # loads gRPC
 
     dialect = replace(settings.dialect, model=settings.dialect.model or bundle.name)
@@ -165,8 +165,8 @@ def open_store(settings: ExternalSettings, wanted: Sequence[str]) -> ExternalSto
             ) from error
         return DynamoStore(location, settings.partition_key, wanted, settings.timeout)
     raise SettingsError(
-        "SCORER_EXTERNAL: expected a store, sqlite:PATH or dynamodb:TABLE, found none; the model or "
-        "the policy reads External attributes"
+        "SCORER_EXTERNAL: expected a store, sqlite:PATH or dynamodb:TABLE, found none; the model "
+        "or the policy reads External attributes"
     )
 
 

@@ -1,6 +1,7 @@
-"""Scores in, decisions out: one for each endpoint, with the reason. The only place that knows a threshold.
+"""Turns scores into decisions, one per endpoint, with the reason. Only here a threshold is known.
 
-Takes rules that `policy_file` has read and checked; never sees an event, never raises for what a person's document holds.
+Takes rules that `policy_file` has read and checked. Never sees an event, and never raises because
+of what a document holds.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 
@@ -21,21 +22,21 @@ MATCHED = ("application_id", "campaign_id", "treatment_id")
 
 
 class Holdout(msgspec.Struct, frozen=True, kw_only=True):
-    """A control group that is not messaged: `percent` of people, the same ones for the same salt."""
+    """A control group that is not messaged: `percent` of users, the same ones for one salt."""
 
     percent: float = 0.0
     salt: str = ""
     attribute: str = ""
 
     def holds(self, endpoint: Endpoint) -> bool:
-        """Whether this endpoint's user (or, without a UserId, the endpoint) is in the control group: its place is below percent/100."""
+        """Whether the endpoint's user is in the control group."""
         return self.percent > 0.0 and self.draw(endpoint) < self.percent / 100.0
 
     def draw(self, endpoint: Endpoint) -> float:
-        """Where from 0 to 1 the endpoint's user (or, without a UserId, the endpoint) stands, by lot.
+        """A number from 0 to 1 for the endpoint's user, or for the endpoint if it has no UserId.
 
-        It is the first 8 bytes, big-endian, of BLAKE2b(salt + NUL + key), as a share of 2^64: uniform, the same on every machine,
-        and all endpoints of one user have the same.
+        The first 8 bytes, big-endian, of BLAKE2b(salt + NUL + id), divided by 2^64: uniform, the
+        same on every machine, and the same for all endpoints of one user.
         """
         user = (endpoint.document or {}).get("User")
         key = (user.get("UserId") if isinstance(user, dict) else None) or endpoint.id
@@ -44,7 +45,11 @@ class Holdout(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Rules(msgspec.Struct, frozen=True, kw_only=True):
-    """One complete set of rules: the policy's own, or with the overrides that a campaign matches. See README, "Policy"."""
+    """One complete set of rules, for all campaigns or for those that an override matches.
+
+    docs/policy.md explains each rule. `bands` are sorted, the highest first; `external` maps the
+    attribute to write to the external attribute that it copies.
+    """
 
     mode: Literal["filter", "annotate", "shadow"] = "filter"
     threshold: float
@@ -59,32 +64,31 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     band_attribute: str = ""
     metric: str = "Score"
     holdout: Holdout = Holdout()
-    bands: tuple[Band, ...] = ()  # highest `at_least` first
-    external: Mapping[
-        str, str
-    ] = {}  # attribute to write -> attribute of the person's external attributes
+    bands: tuple[Band, ...] = ()
+    external: Mapping[str, str] = {}
 
     def band_for(self, score: float) -> Band | None:
         """The highest band that the rounded score reaches, or None."""
-        for band in self.bands:  # a generator here would cost more than the rest of the decision
+        # A generator would cost more than the rest of the decision.
+        for band in self.bands:
             if score >= band.at_least:
                 return band
         return None
 
 
 class Override(msgspec.Struct, frozen=True, kw_only=True):
-    """Rules for the events whose ids are all of `ids`."""
+    """Rules for events that carry all of `ids`."""
 
     ids: Mapping[str, str]
     rules: Rules
 
     def matches(self, context: Context) -> bool:
-        """Whether every id given here is the event's."""
+        """Whether the event carries all of `ids`."""
         return all(getattr(context, key) == value for key, value in self.ids.items())
 
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
-    """The policy: its rules, and overrides, the one with most ids first. `warnings` are sentences for whoever deploys it."""
+    """Rules, and overrides, the most specific first. `warnings` are for the deployer."""
 
     rules: Rules
     overrides: tuple[Override, ...] = ()
@@ -92,7 +96,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def external(self) -> list[str]:
-        """Every attribute of profiles that some rules write."""
+        """Every external attribute that some rules copy."""
         return [
             name
             for rules in (self.rules, *(override.rules for override in self.overrides))
@@ -100,12 +104,12 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
         ]
 
     def rules_for(self, context: Context) -> Rules:
-        """The rules that an event's context falls under."""
+        """The rules for an event."""
         override = self.override_for(context)
         return self.rules if override is None else override.rules
 
     def override_for(self, context: Context) -> Override | None:
-        """The override that an event's context falls under, or None where the policy's own rules hold."""
+        """The most specific override that matches an event; None if none does."""
         return next((override for override in self.overrides if override.matches(context)), None)
 
 
@@ -117,15 +121,15 @@ def decide(
 ) -> list[Decision]:
     """Decide for each endpoint, in order.
 
-    scores   a score from 0 to 1 for each endpoint, None for one that was not scored; or None when the batch has no scores
-    present  for each endpoint the share of features that are there, 0 to 1 (unreadable ones: any number)
+    scores   per endpoint a score from 0 to 1, None if it was not scored; or None if the batch has
+             no scores
+    present  per endpoint the share of features present, 0 to 1; any number if it is unreadable
     """
-    unscored = [None] * len(endpoints)
+    batch_scored = scores is not None
+    each = [None] * len(endpoints) if scores is None else scores
     decisions = [
-        decide_one(endpoint, score, share, rules, batch_scored=scores is not None)
-        for endpoint, score, share in zip(
-            endpoints, unscored if scores is None else scores, present, strict=True
-        )
+        decide_one(endpoint, score, share, rules, batch_scored=batch_scored)
+        for endpoint, score, share in zip(endpoints, each, present, strict=True)
     ]
     if not rules.external:
         return decisions
@@ -138,7 +142,7 @@ def decide(
 def decide_one(
     endpoint: Endpoint, score: float | None, share: float, rules: Rules, *, batch_scored: bool
 ) -> Decision:
-    """Decide for one endpoint. The first of these that applies is the reason: unreadable, holdout, no_scores, sparse, score."""
+    """Decide for one endpoint. The reason is the first of `Reason` that applies."""
     stays_anyway = rules.mode != "filter" and endpoint.document is not None
     if endpoint.problem is not None:
         keep = rules.unreadable == "keep" and endpoint.document is not None
@@ -168,17 +172,18 @@ def decide_one(
 
 
 def copy_external(decision: Decision, endpoint: Endpoint, rules: Rules) -> Decision:
-    """A decision with the attributes that `[external]` copies from the endpoint's profile, as lists of texts.
+    """Add the attributes that `[external]` copies from the store, as lists of texts.
 
-    What the profile has not, or has only as null or empty text, is not written; what can be no text is left out and counted.
+    Absent, null and empty values are not copied. Values that cannot be text are left out and
+    counted. An unreadable endpoint was not enriched: an `External` in it is the sender's.
     """
     if endpoint.problem is not None:
-        return decision  # it has not been enriched: what it calls External is the sender's
-    profile = (endpoint.document or {}).get("External") or {}
+        return decision
+    attributes = (endpoint.document or {}).get("External") or {}
     written: dict[str, list[str]] = {}
     dropped = 0
     for name, field in rules.external.items():
-        value = profile.get(field)
+        value = attributes.get(field)
         values = value if isinstance(value, list) else [value]
         readable = [
             text for item in values if not isinstance(item, list) for text in read_texts(item)
@@ -191,7 +196,10 @@ def copy_external(decision: Decision, endpoint: Endpoint, rules: Rules) -> Decis
 
 
 def threshold_for_reach(reach: float, quantiles: Sequence[float], keep: str) -> float:
-    """The score at which `reach` (0 to 1) of the people the model was evaluated on would stay, read off its quantiles linearly."""
+    """The threshold that keeps the share `reach` (0 to 1) of the people the model was evaluated on.
+
+    Interpolated linearly between the bundle's score quantiles.
+    """
     share = 1.0 - reach if keep == "at_least" else reach
     position = share * (len(quantiles) - 1)
     for index, (low, high) in enumerate(pairwise(quantiles)):
@@ -201,7 +209,7 @@ def threshold_for_reach(reach: float, quantiles: Sequence[float], keep: str) -> 
 
 
 def attributes_for(decision: Decision, rules: Rules) -> dict[str, list[str]]:
-    """The attributes the policy writes on an endpoint that stays: name -> list of one text, as Pinpoint's API has them."""
+    """The attributes to write on an endpoint: name -> list of texts, as in Pinpoint."""
     if rules.mode == "shadow" or decision.reason == Reason.UNREADABLE:
         return {}
     written: dict[str, list[str]] = {**decision.external}
@@ -215,12 +223,12 @@ def attributes_for(decision: Decision, rules: Rules) -> dict[str, list[str]]:
 
 
 def format_score(score: float, decimals: int) -> str:
-    """A rounded score as text with the policy's number of decimals, the same in attributes, files and sentences."""
+    """A score with the policy's number of decimals: the same in attributes, files and sentences."""
     return f"{score:.{decimals}f}"
 
 
-def count_outcomes(decisions: Sequence[Decision]) -> dict[str, Any]:
-    """How a batch ended: received = kept + filtered, each reason, and drops that the mode did not act on."""
+def count_outcomes(decisions: Sequence[Decision]) -> dict[str, int]:
+    """Count a batch: received = kept + filtered, each reason, and drops that the mode ignores."""
     reasons = [decision.reason for decision in decisions]
     kept = sum(decision.stays for decision in decisions)
     return {

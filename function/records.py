@@ -18,7 +18,7 @@ Scores: TypeAlias = npt.NDArray[np.float64]
 
 
 class Reason(StrEnum):
-    """Why the policy decided as it did. The first five in this order: the first that applies is given."""
+    """Why the policy decided as it did: the first of the first five that applies."""
 
     UNREADABLE = "unreadable"
     HOLDOUT = "holdout"
@@ -58,7 +58,7 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
 class Batch(msgspec.Struct, frozen=True, kw_only=True):
     """A parsed event.
 
-    unencodable  how many values were left out of unreadable endpoints so that a reply can carry them
+    unencodable  values left out of unreadable endpoints so that a reply can carry them
     size         bytes of compact UTF-8 JSON that the endpoints take; bounds the size of the reply
     """
 
@@ -117,8 +117,8 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
 class Reply(msgspec.Struct, frozen=True, kw_only=True):
     """The reply to the host.
 
-    decisions            one per endpoint of the batch, in order; changed only if a size limit of the
-                         host left an endpoint out
+    decisions            one per endpoint of the batch, in order; changed only if a size limit left
+                         an endpoint out
     overrides_skipped    endpoints whose channel does not honour the message override of their band
     annotations_dropped  whether the annotations were left out so that the reply fits the size limit
     """
@@ -158,12 +158,12 @@ class ExternalStore(Protocol):
 class Scored(msgspec.Struct, frozen=True, kw_only=True):
     """Scores float64 [n], and the label of the model that gave them.
 
-    resorted  class name of the error for which the first scorer was given up; "" if it answered
+    first_error  class name of the error by which the first scorer failed; "" if it answered
     """
 
     scores: Scores
     label: str
-    resorted: str = ""
+    first_error: str = ""
 
 
 class Account(msgspec.Struct, frozen=True, kw_only=True):
@@ -209,12 +209,12 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
         """Class name of the first error while scoring, even if the fallback scored; else None."""
         if self.error is not None:
             return type(self.error).__name__
-        return (self.scored.resorted or None) if self.scored else None
+        return (self.scored.first_error or None) if self.scored else None
 
     @property
     def fallback_used(self) -> bool:
         """Whether the fallback scored instead of the configured target."""
-        return self.scored is not None and bool(self.scored.resorted)
+        return self.scored is not None and bool(self.scored.first_error)
 
 
 # Called by the pipeline with each batch's account, before it is logged.

@@ -41,7 +41,7 @@ class Dialect:
     input_name       name of the one input tensor
     datatype         of the values sent: FP32 or FP64
     encoding         raw: little-endian bytes; contents: typed fields
-    output_name      the output with the probabilities; "": the service has one output, and it is that
+    output_name      the output with the probabilities; "": the only output
     positive_column  the column of [n, k] that is the score; None: the last of [n], [n, 1] or [n, 2]
     """
 

@@ -21,3 +21,24 @@ class BundleError(SegmentScorerError):
 
 class DataError(SegmentScorerError):
     """The people or outcomes given cannot be used."""
+
+
+def name_kind(value: object) -> str:
+    """The kind of a JSON or TOML value, for "found ..." in an error: `text`, `a number`, `a list`."""
+    return KINDS.get(type(value), "another type")
+
+
+def name_failure(error: OSError) -> str:
+    """The system's own reason, for "found ..." in an error: `permission denied`, `is a directory`."""
+    return (error.strerror or "an error without a reason").lower()
+
+
+KINDS = {
+    type(None): "null",
+    bool: "true or false",
+    int: "a number",
+    float: "a number",
+    str: "text",
+    list: "a list",
+    dict: "an object",
+}

@@ -1,1 +1,1 @@
-"""External attributes: facts about people from a store other than the host. Only the chosen store is imported."""
+"""External attributes: what a store knows about people. Only the chosen store is imported."""

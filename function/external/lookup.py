@@ -44,7 +44,7 @@ class ExternalSource(msgspec.Struct, frozen=True, kw_only=True):
 class LookupResult(msgspec.Struct, frozen=True, kw_only=True):
     """The result of one batch's look-up.
 
-    endpoints   in the batch's order; each readable one has `External`, empty where nothing is stored
+    endpoints   in the batch's order; readable ones have `External`, empty where nothing is stored
     found       readable endpoints with external attributes
     missing     readable endpoints without a key, or whose key is not in the store
     unreadable  readable endpoints whose stored attributes are not a JSON object

@@ -16,11 +16,12 @@ import msgspec
 
 from function.errors import ReplyError
 from function.hosts.host import Host
-from function.hosts.reading import LARGEST_REPLY, name_kind, read_object, read_text
+from function.hosts.reading import LARGEST_REPLY, read_object, read_text
 from function.policy import Rules
 from function.records import Batch, Campaign, Context, Decision, Endpoint, HostName, Reason, Reply
 from model.customer_profile import profile_to_document
 from model.document import inspect_document, is_encodable
+from model.errors import name_kind
 from model.features import parse_time
 
 LARGEST_RESULT = 32 * 1024

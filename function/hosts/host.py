@@ -39,7 +39,7 @@ class Host(Protocol):
         ...
 
     def build_event(self, people: Mapping[str, Any], campaign: Campaign) -> dict[str, Any]:
-        """Build the event that the host sends for a batch: id -> what the host sends of a person."""
+        """Build the event of a batch. `people`: id -> what the host sends of a person."""
         ...
 
     def read_reply(self, reply: object, sent: Collection[str]) -> dict[str, dict[str, Any]]:

@@ -1,8 +1,8 @@
 """Amazon Pinpoint's campaign hook (Mode FILTER), both sides of it.
 
 Never changes the event, never answers an id that was not received, never a partial definition.
-Source: Amazon Pinpoint developer guide, "Customizing segments using a Lambda function"; CampaignHook
-in the API reference.
+Source: Amazon Pinpoint developer guide, "Customizing segments using a Lambda function"; API
+reference, CampaignHook.
 """
 
 from __future__ import annotations
@@ -16,10 +16,11 @@ import msgspec
 
 from function.errors import ReplyError
 from function.hosts.host import Host
-from function.hosts.reading import LARGEST_REPLY, name_kind, read_text
+from function.hosts.reading import LARGEST_REPLY, read_text
 from function.policy import Rules, attributes_for
 from function.records import Batch, Campaign, Context, Decision, Endpoint, HostName, Reason, Reply
 from model.document import clean_value, inspect_document, is_encodable, measure_documents
+from model.errors import name_kind
 from model.features import parse_time
 
 LARGEST_BATCH = 50

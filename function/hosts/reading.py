@@ -20,19 +20,3 @@ def read_object(mapping: Mapping[str, Any], key: str) -> Mapping[str, Any]:
     """The object under `key`, or an empty one."""
     value = mapping.get(key)
     return value if isinstance(value, dict) else {}
-
-
-def name_kind(value: object) -> str:
-    """The kind of a JSON value for an error's "found": `text`, `a number`, `an object` ..."""
-    return KINDS.get(type(value), "another type")
-
-
-KINDS: Mapping[type, str] = {
-    type(None): "null",
-    bool: "true or false",
-    int: "a number",
-    float: "a number",
-    str: "text",
-    list: "a list",
-    dict: "an object",
-}

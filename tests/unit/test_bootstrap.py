@@ -70,7 +70,9 @@ def test_a_policy_with_a_typo_is_refused_at_cold_start(tmp_path: Path) -> None:
     assert str(raised.value).startswith(
         f"{policy}: treshold: unknown key; expected one of mode, threshold, "
     )
-    assert str(raised.value).endswith("mode: expected one of filter, annotate, shadow")
+    assert str(raised.value).endswith(
+        "mode: expected one of filter, annotate, shadow, found other text"
+    )
 
 
 def test_an_observer_sees_each_batch_with_its_decisions_row_for_row(tmp_path: Path) -> None:

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from function.policy_file import KEYS, read_policy
+from function.policy_file import read_policy
+from function.policy_values import KEYS
 from segment_scorer.cli.main import main
 from tests.fakes import make_bundle, make_endpoint, make_event, write_policy
 
@@ -74,7 +75,9 @@ def test_check_says_everything_that_is_wrong_and_ends_with_status_1(
     assert shown.err.startswith(
         f"segment-scorer policy check: {path}: treshold: unknown key; expected one of mode, "
     )
-    assert shown.err.endswith("; mode: expected one of filter, annotate, shadow\n")
+    assert shown.err.endswith(
+        "; mode: expected one of filter, annotate, shadow, found other text\n"
+    )
 
 
 def test_check_prints_warnings_on_stderr(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,8 @@ import pytest
 
 from function.errors import SettingsError
 from function.policy import Holdout, Policy, Rules
-from function.policy_file import KEYS, describe_rules, load_policy, read_policy
+from function.policy_file import describe_rules, load_policy, read_policy
+from function.policy_values import KEYS
 from function.records import Band
 
 NUMBER = "expected a number from 0 to 1"
@@ -135,11 +137,11 @@ ERRORS: list[tuple[dict[str, Any], str]] = [
     ({"override": [{"campaign_id": "c", "threshold": 2}]}, f"override[0].threshold: {NUMBER}"),
     ({"override": [{"campaign_id": "c", "override": []}]}, f"override[0].override: unknown key; expected one of {', '.join(KEYS)}"),
     ({"override": [{"campaign_id": "c"}, {"campaign_id": "c"}]},
-     "override[0], override[1]: expected no event to match both with as many ids"),
+     "override[0], override[1]: both match the same events with equal specificity"),
     ({"override": [{"campaign_id": "c"}, {"treatment_id": "1"}]},
-     "override[0], override[1]: expected no event to match both with as many ids; a third that has the ids of both would decide"),
+     "override[0], override[1]: both match the same events with equal specificity; add one that combines their ids"),
     ({"override": [{"campaign_id": "b", "keep": 1}, {"campaign_id": "c"}, {"campaign_id": "c"}]},
-     "override[0].keep: expected one of at_least, below; override[1], override[2]: expected no event to match both with as many ids"),
+     "override[0].keep: expected one of at_least, below; override[1], override[2]: both match the same events with equal specificity"),
     ({"score_attribute": "A", "band_attribute": "A"}, "score_attribute, band_attribute, holdout.attribute: expected different names"),
     ({"score_attribute": "A", "holdout": {"attribute": "A"}},
      "score_attribute, band_attribute, holdout.attribute: expected different names"),
@@ -148,7 +150,40 @@ ERRORS: list[tuple[dict[str, Any], str]] = [
 
 @pytest.mark.parametrize(("table", "sentence"), ERRORS)
 def test_every_key_refuses_what_it_cannot_use(table: dict[str, Any], sentence: str) -> None:
-    assert refuse(table) == sentence
+    assert re.sub(r", found [^;]+", "", refuse(table)) == sentence
+
+
+@pytest.mark.parametrize(
+    ("table", "found"),
+    [
+        ({"mode": "filtre"}, "other text"),
+        ({"mode": ["filter"]}, "a list"),
+        ({"threshold": True}, "true or false"),
+        ({"threshold": 1.5}, "a number out of range"),
+        ({"threshold": {"share": 0.3}}, "another table"),
+        ({"decimals": 2.0}, "a number with a fraction"),
+        ({"decimals": 16}, "a number out of range"),
+        ({"holdout": 5}, "a number"),
+        ({"metric": ""}, "empty text"),
+        ({"metric": "x" * 51}, "51"),
+        ({"band": {"name": "x"}}, "one table"),
+        ({"band": [{"name": "a"}]}, "nothing"),
+        ({"band": [{"name": "a", "at_least": 0}, {"name": "a", "at_least": 1}]}, "1 repeated"),
+        ({"external": {"Tier": "tier"}}, "another path"),
+        ({"override": [{"threshold": 0.5}]}, "none"),
+        ({"score_attribute": "A", "band_attribute": "A"}, "one twice"),
+    ],
+)
+def test_an_error_says_what_was_found_and_never_the_value(
+    table: dict[str, Any], found: str
+) -> None:
+    assert refuse(table).endswith(f", found {found}")
+
+
+def test_an_old_key_is_refused_with_its_new_name() -> None:
+    assert refuse({"on_missing_profiles": "score"}) == (
+        "on_missing_profiles: unknown key; on_missing_profiles is now on_missing_external"
+    )
 
 
 def test_one_error_lists_every_problem() -> None:
@@ -159,7 +194,7 @@ def test_one_error_lists_every_problem() -> None:
         "holdout": {"percent": -1},
         "override": [{"keep": "x"}],
     }
-    assert refuse(table).split("; ") == [
+    assert re.sub(r", found [^;]+", "", refuse(table)).split("; ") == [
         "mode: expected one of filter, annotate, shadow",
         "treshold: unknown key",
         f"expected one of {', '.join(KEYS)}",
