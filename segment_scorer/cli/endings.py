@@ -52,8 +52,7 @@ def describe_missing(verb: str, package: str) -> str:
     name = verb.partition(" ")[0]
     extra = name if name in EXTRAS[package] else EXTRAS[package][0]
     return (
-        f"expected {package}, of the extra `{extra}`: "
-        f"pip install '.[{extra}]' in a clone of the project"
+        f"expected {package}, of the extra `{extra}`: pip install '.[{extra}]' in a source checkout"
     )
 
 

@@ -148,7 +148,7 @@ def read_base() -> str:
 def require_clone() -> None:
     """Check that there is a Dockerfile beside tools/. Raises ImageError."""
     if not DOCKERFILE.exists():
-        raise ImageError("expected a Dockerfile beside tools/; run this in a clone of the project")
+        raise ImageError("expected a Dockerfile beside tools/; run this in a source checkout")
 
 
 def read_version() -> str:
