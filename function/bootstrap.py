@@ -123,7 +123,7 @@ def choose_scorers(settings: Settings, bundle: Bundle) -> Sequence[Scorer]:
 
 
 def make_remote_scorer(settings: RemoteSettings, bundle: Bundle) -> Scorer:
-    """The remote scorer. It connects at its first call; its model's default is the bundle's name."""
+    """The remote scorer, which connects at its first call. The default model is the bundle's."""
     from function.scorers.remote import RemoteScorer  # noqa: PLC0415  # loads gRPC
 
     dialect = replace(settings.dialect, model=settings.dialect.model or bundle.name)
@@ -137,7 +137,12 @@ def choose_external(
 
     Raises SettingsError if one reads them and no store is set: every such feature would be missing.
     """
-    scored = [feature.keys[1] for feature in bundle.spec.features if feature.keys[0] == GROUP]
+    scored = [
+        path.removeprefix(f"{GROUP}.")
+        for feature in bundle.spec.features
+        for path in feature.paths
+        if path.startswith(f"{GROUP}.")
+    ]
     wanted = list(dict.fromkeys((*scored, *policy.external)))
     if not wanted:
         return None

@@ -15,7 +15,7 @@ import msgspec
 
 from function.records import Band, Context, Decision, Endpoint, Reason
 from model.document import is_encodable
-from model.features import read_texts
+from model.values import read_texts
 
 TWO_TO_THE_64 = float(1 << 64)
 MATCHED = ("application_id", "campaign_id", "treatment_id")

@@ -15,7 +15,8 @@ from function.errors import SettingsError
 from function.renamed import explain_rename
 from model.bundle import SHIPPED
 from model.document import is_encodable
-from model.features import Feature, find_feature_problems
+from model.features import find_path_problem
+from model.kinds import split_path
 
 PREFIX = "SCORER_"
 ROOT = Path(__file__).parent.parent
@@ -151,13 +152,12 @@ def read_external_key(text: str) -> tuple[str, ...]:
     No steps stand for the endpoint's own id.
     """
     path = {"user_id": "User.UserId", "endpoint_id": ""}.get(text, text)
-    feature = {"name": "key", "path": path, "kind": "category"}
-    if path == text and (text.startswith("External.") or find_feature_problems(feature)):
+    if path == text and (text.startswith("External.") or find_path_problem(text)):
         raise ValueError(
             "user_id, endpoint_id or a path below the endpoint document such as "
             "Attributes.CustomerNumber"
         )
-    return Feature(name="key", path=path, kind="category").keys if path else ()
+    return split_path(path) if path else ()
 
 
 def _path(text: str) -> Path:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from model.features import NUMBER
+from model.values import NUMBER
 
 # Source: Amazon Pinpoint end of support, migration to Amazon Connect Customer Profiles: attributes of several values become X_1, X_2 ...
 NUMBERED = re.compile(r"(.+)_([1-9][0-9]{0,2})", re.ASCII | re.DOTALL)

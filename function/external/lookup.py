@@ -13,7 +13,7 @@ import msgspec
 
 from function.errors import ExternalError
 from function.records import Endpoint, ExternalStore
-from model.features import read_texts
+from model.values import read_texts
 
 GROUP = "External"
 

@@ -22,7 +22,7 @@ from function.records import Batch, Campaign, Context, Decision, Endpoint, HostN
 from model.customer_profile import profile_to_document
 from model.document import inspect_document, is_encodable
 from model.errors import name_kind
-from model.features import parse_time
+from model.values import parse_time
 
 LARGEST_RESULT = 32 * 1024
 # A character beyond the first 65,536 takes 12 bytes in ASCII JSON.

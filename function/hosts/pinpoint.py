@@ -21,7 +21,7 @@ from function.policy import Rules, attributes_for
 from function.records import Batch, Campaign, Context, Decision, Endpoint, HostName, Reason, Reply
 from model.document import clean_value, inspect_document, is_encodable, measure_documents
 from model.errors import name_kind
-from model.features import parse_time
+from model.values import parse_time
 
 LARGEST_BATCH = 50
 # The guide says that these push services and SMS honour TitleOverride and BodyOverride. E-mail and

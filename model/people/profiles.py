@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from model.features import read_texts
+from model.values import read_texts
 
 # channel -> the profile's field for its address. Source: AWS, migration from Pinpoint to Connect Customer Profiles.
 ADDRESSES = {"EMAIL": "emailAddress", "SMS": "phoneNumber", "VOICE": "phoneNumber"}

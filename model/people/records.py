@@ -15,7 +15,7 @@ import msgspec
 
 from model.customer_profile import PROFILE_ID, profile_to_document
 from model.errors import DataError
-from model.features import NUMBER
+from model.values import NUMBER
 
 # Source of the columns: Amazon Pinpoint user guide, "Importing segments"; several values repeat the header.
 GROUPED = "such as Id, ChannelType, Attributes.X, Metrics.X, User.UserId"

@@ -13,6 +13,7 @@ import numpy as np
 from model.atomic import replace_atomically
 from model.bundle import MANIFEST_FILE, load_bundle
 from model.errors import DataError
+from model.kinds import KINDS
 from model.training.audit import describe_late_dates, describe_lines
 from model.training.card import draw_card
 from model.training.datasets import Progress, read_outcomes
@@ -81,7 +82,7 @@ def assess_bundle(config: EvaluationConfig, progress: Progress) -> Assessment:
         *describe_lines(people.join),
     ]
     if (
-        any(feature.kind == "age" for feature in bundle.spec.features)
+        any(KINDS[feature.kind].needs_time for feature in bundle.spec.features)
         and config.as_of is None
         and outcome_table.dates is None
     ):

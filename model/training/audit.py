@@ -12,6 +12,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn.tree import DecisionTreeClassifier
 
 from model.features import FeatureSpec, Matrix
+from model.kinds import KINDS
 from model.training.folds import draw_rows
 from model.training.people import LEAST_WITH_FEATURE, Join, Outcomes, People
 
@@ -81,7 +82,7 @@ def describe_late_dates(spec: FeatureSpec, matrix: Matrix) -> list[str]:
     """
     remarks = []
     for feature, start in zip(spec.features, spec.starts, strict=True):
-        if feature.kind == "age":
+        if KINDS[feature.kind].needs_time:
             late = int((matrix[:, start] < -1.0).sum())
             if late >= LEAST_WITH_FEATURE:
                 remarks.append(

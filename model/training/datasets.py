@@ -15,11 +15,11 @@ from typing import Any, NamedTuple, TypeAlias
 
 from model.document import find_problem
 from model.errors import DataError
-from model.features import parse_time
 from model.people.files import open_people, open_unpacked
 from model.people.naming import name_some
 from model.people.records import RecordError, make_decoder
 from model.people.tables import find_separator
+from model.values import parse_time
 
 # stage, how much of it is done, how much there is
 Progress: TypeAlias = Callable[[str, int, int], None]

@@ -20,6 +20,7 @@ from sklearn.pipeline import Pipeline
 
 from model.errors import BundleError
 from model.features import FeatureSpec, Matrix
+from model.kinds import KINDS
 from model.runtime import INPUT, PROBABILITIES, open_session
 
 # Older than the newest on purpose: every ONNX Runtime that pyproject.toml allows, and Triton's, reads them.
@@ -113,12 +114,12 @@ def make_parity_rows(matrix: Matrix, spec: FeatureSpec, seed: int) -> Matrix:
     unknown, extreme = rows.copy(), rows.copy()
     for feature, start in zip(spec.features, spec.starts, strict=True):
         end = start + len(feature.columns)
-        if feature.kind == "category":
+        if KINDS[feature.kind].one_hot:
             unknown[:, start:end] = 0
             unknown[:, end - 1] = 1
         else:
-            extreme[:, start] = random.choice(
-                np.array([-1e30, -1, 0, 1e30], dtype=np.float32), len(rows)
+            extreme[:, start:end] = random.choice(
+                np.array([-1e30, -1, 0, 1e30], dtype=np.float32), (len(rows), end - start)
             )
     nothing = np.full((1, rows.shape[1]), np.nan, dtype=np.float32)
     return np.concatenate([rows, gaps, unknown, extreme, nothing])

@@ -15,18 +15,10 @@ from typing import Any, NamedTuple
 import tomlkit
 
 from model.errors import DataError
-from model.features import (
-    KINDS,
-    NO,
-    NUMBER,
-    TOP_LEVEL,
-    YES,
-    Feature,
-    FeatureSpec,
-    parse_time,
-    read_texts,
-)
-from model.training.people import LEAST_OF_A_VALUE, LEAST_WITH_FEATURE
+from model.features import TOP_LEVEL, FeatureSpec
+from model.kinds import KINDS, LEAST_OF_A_VALUE, Feature
+from model.training.people import LEAST_WITH_FEATURE
+from model.values import NO, NUMBER, YES, parse_time, read_texts
 
 GROUPS = ("Metrics", "Attributes", "User.UserAttributes", "Demographic", "Location", "External")
 # What no model should look at, whatever stands there.
@@ -106,7 +98,10 @@ def infer_spec(documents: Sequence[Mapping[str, Any]], *, dated: bool) -> Infere
     taken: list[str] = []
     for path in sorted(found, key=place_in_order):
         kinds, reason = judge_path(path, found[path], len(documents))
-        if kinds == ("age",) and not dated:
+        given_only = [kind for kind in kinds if not KINDS[kind].inferred]
+        if given_only:
+            kinds, reason = (), f"kind {given_only[0]} is only used if a feature spec asks for it"
+        if not dated and any(KINDS[kind].needs_time for kind in kinds):
             kinds, reason = (), "a date, and an age needs --as-of TIME or dated outcomes"
         # The same values are not enough: those who have one thing may be just those who do not have the other.
         twins = (
@@ -251,7 +246,7 @@ def name_feature(path: str, kind: str, taken: set[str]) -> str:
             .lower()
             or "feature"
         )
-        name += {"count": "_count", "age": "_age"}.get(kind, "")
+        name += KINDS[kind].suffix
         if name not in taken:
             return name
     return next(
@@ -269,7 +264,7 @@ def write_features(inference: Inference) -> str:
     )
     text.add(
         tomlkit.comment(
-            "kind: " + "; ".join(f"{kind} = {meaning}" for kind, meaning in KINDS.items())
+            "kind: " + "; ".join(f"{name} = {kind.help}" for name, kind in KINDS.items())
         )
     )
     text.add(
@@ -279,7 +274,10 @@ def write_features(inference: Inference) -> str:
     )
     text.add(
         tomlkit.comment(
-            'monotonic = "increasing" or "decreasing": hold the score to that direction.'
+            'monotonic = "increasing" or "decreasing": the score only rises, or only falls, with '
+            + "; ".join(
+                f"{kind.rises_with} ({name})" for name, kind in KINDS.items() if kind.rises_with
+            )
         )
     )
     tables = tomlkit.aot()

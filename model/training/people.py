@@ -19,7 +19,8 @@ import numpy as np
 import numpy.typing as npt
 
 from model.errors import DataError
-from model.features import OTHER, FeatureSpec, Matrix, build_matrix, read_texts
+from model.features import FeatureSpec, Matrix, build_matrix
+from model.kinds import KINDS, split_path
 from model.training.datasets import NAMED_LINES, OutcomeTable, PeopleLine, Progress, read_lines
 
 Outcomes: TypeAlias = npt.NDArray[np.int64]
@@ -29,10 +30,6 @@ Enrich: TypeAlias = Callable[[Sequence[Document]], Sequence[Document]]
 CHUNK = 500  # documents held at a time: few, because Python looks through all that it holds again and again (10,000 take 1.5 times as long)
 # Five folds need some people of both kinds in each; below 25 of a kind no figure of the evaluation would mean anything.
 LEAST_OF_EACH = 25
-LEAST_OF_A_VALUE = (
-    20  # a category's value that fewer people have teaches nothing and may name a person
-)
-MOST_VALUES = 50
 LEAST_WITH_FEATURE = 20
 SAMPLE = 20_000  # people that a spec is inferred from
 BROKEN_DOWN_BY = {"channel": ("ChannelType",), "country": ("Location", "Country")}
@@ -117,7 +114,7 @@ def gather_people(
     counts: Counter[str] = Counter()
     refusals: list[str] = []
     found: list[str] = []
-    spec = learn_vocabularies(paths, outcome_table, spec, progress, enrich)
+    spec = learn_options(paths, outcome_table, spec, progress, enrich)
     matrices, rivals = [], []
     outcomes, groups, dates, draws = array("q"), array("q"), array("d"), array("d")
     users: dict[str, int] = {}
@@ -291,40 +288,34 @@ def keep_features(
     return kept, np.ascontiguousarray(matrix[:, np.repeat(np.array(keep), widths)])
 
 
-def learn_vocabularies(
+def learn_options(
     paths: Sequence[Path],
     outcome_table: OutcomeTable,
     spec: FeatureSpec,
     progress: Progress,
     enrich: Enrich | None = None,
 ) -> FeatureSpec:
-    """Give each category without values those that 20 people or more have, at most 50, the most frequent first."""
-    counters = {
-        feature: Counter[str]()
+    """Learn the options that some features lack, such as a category's values. See `Kind.learner`."""
+    learners = {
+        feature: learner
         for feature in spec.features
-        if feature.kind == "category" and not feature.values
+        if (learner := KINDS[feature.kind].learner(feature)) is not None
     }
-    if not counters:
+    if not learners:
         return spec
     lines = read_lines(
         paths, progress, "learning vocabularies", id_needed=outcome_table.key == "Id"
     )
-    for document, _ in _enrich(_match(lines, outcome_table, Counter(), []), enrich):
-        for feature, counter in counters.items():
-            counter.update(set(read_texts(_find(document, feature.keys))) - {OTHER})
-    learnt = {
-        feature: tuple(
-            value
-            for value, count in sorted(counter.items(), key=lambda pair: (-pair[1], pair[0]))[
-                :MOST_VALUES
-            ]
-            if count >= LEAST_OF_A_VALUE
-        )
-        for feature, counter in counters.items()
-    }
+    steps = {feature: [split_path(path) for path in feature.paths] for feature in learners}
+    for document, name in _enrich(_match(lines, outcome_table, Counter(), []), enrich):
+        for feature, learner in learners.items():
+            found = [_find(document, names) for names in steps[feature]]
+            learner.add(found, outcome_table.outcomes[name])
     return FeatureSpec(
         tuple(
-            replace(feature, values=learnt.get(feature, feature.values))
+            replace(feature, options={**feature.options, **learners[feature].finish()})
+            if feature in learners
+            else feature
             for feature in spec.features
         )
     )

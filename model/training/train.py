@@ -16,6 +16,7 @@ from model.bins import describe_column
 from model.bundle import Bundle, check_destination, golden_as_data, load_bundle, write_bundle
 from model.errors import DataError, SpecError
 from model.features import FeatureSpec, load_spec
+from model.kinds import KINDS
 from model.training.audit import Audit, audit_people, describe_leaks
 from model.training.card import draw_card
 from model.training.datasets import OutcomeTable, Progress, read_outcomes
@@ -223,7 +224,7 @@ def choose_features(
     given = load_spec(config.features)
     if dated:
         return given, None, ()
-    kept = tuple(feature for feature in given.features if feature.kind != "age")
+    kept = tuple(feature for feature in given.features if not KINDS[feature.kind].needs_time)
     if not kept:
         raise SpecError(
             f"{config.features}: expected --as-of TIME or dated outcomes, since every feature is an age"
@@ -231,7 +232,7 @@ def choose_features(
     left_out = tuple(
         f"{feature.name}: an age needs --as-of TIME or dated outcomes"
         for feature in given.features
-        if feature.kind == "age"
+        if KINDS[feature.kind].needs_time
     )
     return FeatureSpec(kept), None, left_out
 

@@ -10,12 +10,12 @@ from typing import Annotated
 
 import typer
 
-from model.features import parse_time
 from model.training.fit import AUTO, MODELS, ModelSettings
 from model.training.gate import MARGIN
 from model.training.people import Enrich
 from model.training.threshold import ThresholdGoal
 from model.training.train import TrainingConfig, TrainingResult, train_bundle
+from model.values import parse_time
 from segment_scorer.cli.figures import describe_figures, describe_join, lay_out
 from segment_scorer.cli.progress import show_progress
 

@@ -27,7 +27,7 @@ def test_makes_a_bundle_that_loads_and_scores_its_golden_rows(
     check_golden(bundle, score_onnx(bundle.model_file.read_bytes(), bundle.golden_rows))
     assert np.isnan(bundle.golden_rows).any()
     assert bundle.spec.columns[:2] == ("visits", "spend")
-    assert set(bundle.spec.features[2].values) == {"free", "basic", "pro"}
+    assert set(bundle.spec.features[2].options["values"]) == {"free", "basic", "pro"}
     assert sorted(path.name for path in out.iterdir()) == [
         "MODEL_CARD.md",
         "calibration.png",

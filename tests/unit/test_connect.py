@@ -14,7 +14,7 @@ from function.hosts.connect import CONNECT
 from function.hosts.reading import LARGEST_REPLY
 from function.policy_file import read_policy
 from function.records import Campaign, Decision, Reason, Reply
-from model.features import parse_time
+from model.values import parse_time
 from tests.rooms import make_handler
 from tests.strategies import make_connect_event
 

@@ -402,18 +402,18 @@ def test_without_profiles_the_log_says_nothing_of_them(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("external = 3", "external: expected a table"),
+        ("external = 3", "external: expected a table, found a number"),
         (
             "[external]\nTier = 'Attributes.tier'",
-            "external.Tier: expected a path below External, such as External.Tier",
+            "external.Tier: expected a path below External, such as External.Tier, found",
         ),
         (
             "[external]\nTier = 'External.'",
-            "external.Tier: expected a path below External, such as External.Tier",
+            "external.Tier: expected a path below External, such as External.Tier, found",
         ),
         (
             "[external]\nTier = 3",
-            "external.Tier: expected a path below External, such as External.Tier",
+            "external.Tier: expected a path below External, such as External.Tier, found",
         ),
         ("[external]\n'' = 'External.x'", "external.: expected text of one character or more"),
         (
@@ -432,4 +432,4 @@ def test_a_policy_that_says_something_else_of_profiles_is_refused(
 ) -> None:
     with pytest.raises(SettingsError) as raised:
         Bench(tmp_path, FakeStore(), text)
-    assert str(raised.value).endswith(sentence)
+    assert sentence in str(raised.value)

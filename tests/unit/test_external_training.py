@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from function.external.lookup import ExternalSource, enrich_documents
-from model.features import Feature, FeatureSpec
+from model.features import FeatureSpec
+from model.kinds import Feature
 from model.training.datasets import OutcomeTable
 from model.training.people import gather_people
 from segment_scorer.cli.main import main

@@ -106,7 +106,7 @@ def test_check_prints_what_each_override_comes_to(
         )
         == 0
     )
-    own, override = capsys.readouterr().out.split("\n# For campaign_id = c it comes to:\n")
+    own, override = capsys.readouterr().out.split("\n# Its rules for campaign_id = c:\n")
     assert tomllib.loads(override)["threshold"] == pytest.approx(0.7)
     assert tomllib.loads(override)["decimals"] == 2
     assert tomllib.loads(own)["threshold"] == 0.5
@@ -238,34 +238,45 @@ def test_both_verbs_are_in_the_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert {"check", "explain"} <= set(capsys.readouterr().out.split())
 
 
-def readme_policy() -> str:
-    section = (ROOT / "README.md").read_text("utf-8").split("\n## Policy\n")[1].split("\n## ")[0]
-    (block,) = re.findall(r"^```toml\n(.*?)^```", section, re.MULTILINE | re.DOTALL)
+def documented_policy() -> str:
+    document = (ROOT / "docs" / "policy.md").read_text("utf-8")
+    (block,) = re.findall(r"^```toml\n(.*?)^```", document, re.MULTILINE | re.DOTALL)
     return str(block)
 
 
-def test_the_readmes_policy_passes_policy_check(
+def test_the_documented_policy_passes_policy_check(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert (
-        main(["policy", "check", str(write_policy(tmp_path / "policy.toml", readme_policy()))]) == 0
+        main(["policy", "check", str(write_policy(tmp_path / "policy.toml", documented_policy()))])
+        == 0
     )
     assert capsys.readouterr().err == ""
 
 
-def test_the_readmes_policy_shows_every_key_in_order() -> None:
-    table = tomllib.loads(readme_policy())
+def test_the_commands_of_the_document_run(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
+    document = (ROOT / "docs" / "policy.md").read_text("utf-8")
+    commands = re.findall(r"^\$ \S*segment-scorer (.+)$", document, re.MULTILINE)
+    assert [main(command.split()) for command in commands] == [0, 0]
+    assert "features present" in capsys.readouterr().out
+
+
+def test_the_documented_policy_shows_every_key_in_order() -> None:
+    table = tomllib.loads(documented_policy())
     assert list(table) == [*KEYS, "override"]
     assert set(table["holdout"]) == {"percent", "salt", "attribute"}
     assert set(table["band"][0]) == {"name", "at_least", "title_override", "body_override"}
     assert set(table["override"][0]) >= {"application_id", "campaign_id", "treatment_id"}
 
 
-def test_a_comment_of_the_readmes_policy_that_names_a_default_names_the_real_one() -> None:
+def test_a_comment_of_the_documented_policy_that_names_a_default_names_the_real_one() -> None:
     defaults = read_policy({}, threshold=0.5, quantiles=(0.0, 1.0)).rules
     for key, words in re.findall(
         r"^(\w+) = .*# default (\S+?)[,;:.]?(?: |$)",
-        readme_policy().split("[holdout]")[0],
+        documented_policy().split("[holdout]")[0],
         re.MULTILINE,
     ):
         assert key == "threshold" or tomllib.loads(f"v = {words}")["v"] == getattr(defaults, key)

@@ -3,7 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from model.features import Feature, FeatureSpec
+from model.features import FeatureSpec
+from model.kinds import Feature
 from model.training.audit import (
     audit_people,
     describe_late_dates,

@@ -5,7 +5,8 @@ import re
 import numpy as np
 import pytest
 
-from model.features import Feature, FeatureSpec
+from model.features import FeatureSpec
+from model.kinds import Feature
 from model.training.evaluate import describe_change, evaluate_out_of_fold
 from model.training.fit import ModelSettings, fit_model
 from model.training.folds import make_folds

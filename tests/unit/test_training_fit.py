@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from model.errors import SpecError
-from model.features import Feature, FeatureSpec
+from model.features import FeatureSpec
+from model.kinds import Feature
 from model.training.fit import MODELS, ModelSettings, choose_model, find_sigmoid, fit_model
 from tests.training_people import make_scored
 

@@ -9,16 +9,18 @@ import numpy as np
 import pytest
 
 from model.errors import DataError
-from model.features import Feature, FeatureSpec, build_matrix, parse_time
+from model.features import FeatureSpec, build_matrix
+from model.kinds import Feature
 from model.training.datasets import OutcomeTable
 from model.training.people import (
     drop_absent,
     gather_people,
     hash_to_fraction,
-    learn_vocabularies,
+    learn_options,
     reserve_users,
     sample_people,
 )
+from model.values import parse_time
 from tests.training_people import make_people, make_scored, stay_silent, to_lines, write
 
 VISITS = FeatureSpec((Feature(name="visits", path="Metrics.Visits", kind="number"),))
@@ -118,7 +120,7 @@ def test_learns_the_values_that_twenty_people_have_the_most_frequent_first(tmp_p
         tmp_path / "e.jsonl",
         to_lines([{"Id": str(i), "Attributes": {"Plan": [plan]}} for i, plan in enumerate(plans)]),
     )
-    learnt = learn_vocabularies(
+    learnt = learn_options(
         [endpoints], by_id({str(i): 0 for i in range(len(plans))}), spec, stay_silent
     )
     assert learnt.columns == ("plan=free", "plan=pro", "plan=(other)")
@@ -126,9 +128,13 @@ def test_learns_the_values_that_twenty_people_have_the_most_frequent_first(tmp_p
 
 def test_keeps_a_vocabulary_that_the_spec_gives(tmp_path: Path) -> None:
     spec = FeatureSpec(
-        (Feature(name="plan", path="Attributes.Plan", kind="category", values=("gold",)),)
+        (
+            Feature(
+                name="plan", path="Attributes.Plan", kind="category", options={"values": ("gold",)}
+            ),
+        )
     )
-    assert learn_vocabularies([tmp_path / "never-opened"], by_id({}), spec, stay_silent) is spec
+    assert learn_options([tmp_path / "never-opened"], by_id({}), spec, stay_silent) is spec
 
 
 @pytest.mark.parametrize(
@@ -174,7 +180,9 @@ def test_refuses_endpoints_in_one_sentence_without_a_value(
 def test_leaves_out_a_feature_that_hardly_anybody_has_with_all_its_columns() -> None:
     spec = FeatureSpec(
         (
-            Feature(name="plan", path="Attributes.Plan", kind="category", values=("free",)),
+            Feature(
+                name="plan", path="Attributes.Plan", kind="category", options={"values": ("free",)}
+            ),
             *VISITS.features,
         )
     )
@@ -255,7 +263,11 @@ def test_sees_the_same_people_as_another_spec_does(tmp_path: Path) -> None:
         dict(zip((document["Id"] for document in documents), outcomes, strict=True))
     )
     other = FeatureSpec(
-        (Feature(name="plan", path="Attributes.Plan", kind="category", values=("pro",)),)
+        (
+            Feature(
+                name="plan", path="Attributes.Plan", kind="category", options={"values": ("pro",)}
+            ),
+        )
     )
     people = gather_people([endpoints], outcome_table, VISITS, None, stay_silent, rival=other)
     assert people.rival is not None

@@ -25,6 +25,7 @@ from function.records import Campaign
 from function.settings import read_settings
 from model.bundle import load_bundle
 from model.features import Matrix, build_matrix
+from model.kinds import split_path
 from model.training.fit import ModelChoice, ModelSettings, make_model
 from model.training.people import hash_to_fraction, name_user
 
@@ -136,7 +137,7 @@ def fit_usual() -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     settings = read_settings({})
     bundle = load_bundle(settings.bundle)
-    columns = [feature.keys[-1] for feature in bundle.spec.features]
+    columns = [split_path(feature.path)[-1] for feature in bundle.spec.features]
     threshold = load_policy(
         settings.policy, threshold=bundle.threshold, quantiles=bundle.quantiles
     ).rules.threshold

@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from model.atomic import write_atomically
-from segment_scorer.monitoring.drift import Counts, compare_counts
+from segment_scorer.monitoring.drift import BinSums, compare_sums
 from segment_scorer.runner.reporting.charts import make_charts
 from segment_scorer.runner.reporting.labels import UNKNOWN
 from segment_scorer.runner.reporting.messages import (
@@ -247,10 +247,9 @@ def describe_drift(
     elif not statistics.batches:
         why = "the function logged no batch; SCORER_LOG_LEVEL=INFO makes it do so, and a call that fails has none"
     else:
-        counts = Counts()
-        counts.batches, counts.bins = statistics.batches, statistics.bins
+        sums = BinSums(statistics.batches, statistics.bins)
         described: dict[str, Any] = msgspec.to_builtins(
-            compare_counts(summary.model, counts, reference)
+            compare_sums(summary.model, sums, reference)
         )
         return described
     return {"verdict": f"Unknown: {why}.", "columns": []}
