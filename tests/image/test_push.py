@@ -223,7 +223,7 @@ def test_an_image_of_another_state_of_the_tree_is_not_pushed(registry: str, buil
     assert read_revision() != COMMIT
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.startswith("push: expected an image of the tree as it stands")
+    assert done.stderr.startswith("push: expected an image of the current tree, found one built")
 
 
 def test_function_and_service_of_one_revision_go_to_one_repository_under_tags_of_their_own(
