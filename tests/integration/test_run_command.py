@@ -410,7 +410,8 @@ BAD = {
     ),
     an_array: "expected people, one per line, found no readable person in 3 lines; ",
     cut_off: (
-        "people.jsonl.gz: expected whole, undamaged data; it breaks off or cannot be read after line"
+        "people.jsonl.gz: expected whole, undamaged data; "
+        "it breaks off or cannot be read after line"
     ),
     no_bundle: "absent: expected a bundle: a directory with manifest.json and model.onnx",
     other_model: "model.onnx: expected the SHA-256 that manifest.json names",

@@ -1,4 +1,4 @@
-"""Law: received = the sum of outcomes. Each endpoint has exactly one; counts match the reply."""
+"""Law: every received endpoint has exactly one outcome, and the counts are those of the reply."""
 
 from __future__ import annotations
 
