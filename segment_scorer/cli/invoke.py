@@ -78,7 +78,7 @@ def ask_locally(event: Any, limit: float) -> Any:
     """The reply of the function in this process. Prints its decisions."""
     # Each hook loads its own packages.
     from function.bootstrap import build_handler  # noqa: PLC0415
-    from segment_scorer.runner.asking.hooks import LocalContext  # noqa: PLC0415
+    from segment_scorer.runner.asking.local_hook import LocalContext  # noqa: PLC0415
 
     handler = build_handler(os.environ, observer=print_decisions, stream=io.StringIO())
     return handler(event, LocalContext(time.monotonic() + limit))
@@ -86,8 +86,8 @@ def ask_locally(event: Any, limit: float) -> Any:
 
 def ask_over_http(event: Any, address: str, limit: float) -> Any:
     """The reply of the function behind an emulator. Raises SegmentScorerError."""
-    from segment_scorer.runner.asking.hooks import HttpHook  # noqa: PLC0415
     from segment_scorer.runner.asking.host_rules import find_error  # noqa: PLC0415
+    from segment_scorer.runner.asking.http_hook import HttpHook  # noqa: PLC0415
 
     attempt = HttpHook(address, limit=limit).call(event)
     problem = attempt.problem or find_error(attempt.reply)

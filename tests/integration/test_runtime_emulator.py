@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from function.bootstrap import build_handler
-from segment_scorer.runner.asking.hooks import HttpHook
+from segment_scorer.runner.asking.http_hook import HttpHook
 from tests.fakes import make_bundle
 from tools.image.emulator import Emulator, EmulatorError, find_session, run_emulator
 
@@ -106,7 +106,7 @@ def test_a_raised_error_comes_with_status_200_and_the_next_event_is_answered(
 
 @pytest.mark.parametrize(
     ("what", "problem"),
-    [("exit", "crashed or could not start"), ("nan", "answered with what is no JSON")],
+    [("exit", "crashed or could not start"), ("nan", "answered with something other than JSON")],
 )
 def test_a_failure_is_seen_as_the_host_would_see_it_and_the_next_event_is_answered(
     what: str, problem: str, misbehaving: Emulator

@@ -86,4 +86,4 @@ def test_says_in_one_sentence_what_is_wrong_with_the_event(
 
 def test_says_when_nothing_listens_at_the_hooks_address(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["invoke", str(EVENTS / "odd-endpoints.json"), "--hook", "http://127.0.0.1:1"]) == 1
-    assert "expected a runtime interface emulator to listen" in capsys.readouterr().err
+    assert "no runtime interface emulator listens" in capsys.readouterr().err
