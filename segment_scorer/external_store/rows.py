@@ -20,9 +20,8 @@ import msgspec
 
 from model.errors import DataError
 from model.people.files import open_unpacked
+from model.people.progress import Progress
 
-# stage, how much of it is done, how much there is
-Progress: TypeAlias = Callable[[str, int, int], None]
 # the place in the file, and column -> value
 Found: TypeAlias = Generator[tuple[str, dict[str, Any]], None, None]
 ROWS_PER_PROGRESS = 1_000
