@@ -1,6 +1,6 @@
 """Writes the "Renamed" section of CHANGELOG.md from the table in `function/renamed.py`.
 
-Run it as `python -m tools.changelog`. With `--check` it writes nothing and fails when the section is stale.
+Run it as `python -m tools.changelog`. With `--check` it only fails if the section is stale.
 """
 
 from __future__ import annotations

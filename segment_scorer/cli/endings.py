@@ -44,6 +44,8 @@ def end_in_a_sentence(verb: str) -> Iterator[None]:
     except SegmentScorerError as error:
         raise _fail(verb, str(error)) from error
     except CAUGHT as error:
+        if _is_typers_own(error):
+            raise
         raise _fail(verb, describe(error)) from error
 
 
@@ -52,8 +54,7 @@ def describe_missing(verb: str, package: str) -> str:
     name = verb.partition(" ")[0]
     extra = name if name in EXTRAS[package] else EXTRAS[package][0]
     return (
-        f"expected {package}, of the extra `{extra}`: "
-        f"pip install '.[{extra}]' in a clone of the project"
+        f"expected {package}, of the extra `{extra}`: pip install '.[{extra}]' in a source checkout"
     )
 
 
@@ -78,6 +79,12 @@ def describe(error: BaseException) -> str:
 def drop_output() -> None:
     """Discard unwritten output: Python flushes stdout again at exit, which would fail again."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _is_typers_own(error: Exception) -> bool:
+    """Whether it is Typer's way to end a command with a status: a RuntimeError, too."""
+    typer = sys.modules.get("typer")
+    return typer is not None and isinstance(error, (typer.Exit, typer.Abort))
 
 
 def _fail(verb: str, sentence: str) -> SystemExit:

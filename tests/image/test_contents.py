@@ -1,4 +1,4 @@
-"""What is in the image, and what is not: by hadolint, container-structure-test and syft, and by looking inside."""
+"""The image's contents, by hadolint, container-structure-test, syft and a look inside."""
 
 from __future__ import annotations
 
@@ -18,23 +18,27 @@ from tools.image.engine import Engine
 
 pytestmark = pytest.mark.image
 MOST_BEYOND_THE_BASE = 250_000_000
-# Where the bill of materials stays after the tests: a build output, not a committed file.
+# The bill of materials is kept here after the tests: a build output, not a committed file.
 SBOM = ROOT / "build" / "sbom" / "segment-scorer-function.cdx.json"
-# Prints the sources that had to be compiled while the modules that are its arguments were imported.
+# Prints the sources that were compiled while it imported the modules in its arguments.
 FIND_COMPILED = """
 import importlib, sys
 compiled = []
-sys.addaudithook(lambda name, given: compiled.append(given[1]) if name == "compile" and str(given[1]).endswith(".py") else None)
+def note(name, given):
+    if name == "compile" and str(given[1]).endswith(".py"):
+        compiled.append(given[1])
+sys.addaudithook(note)
 for module in sys.argv[1:]:
     importlib.import_module(module)
 print(*compiled, sep="\\n")
 """
-# Prints the files below its argument. Not `find`: a base need not have it.
+# Prints the files below its argument. Not `find`: a base may lack it.
 LIST_FILES = """
 import pathlib, sys
-print(*(path.relative_to(sys.argv[1]) for path in pathlib.Path(sys.argv[1]).rglob("*") if path.is_file()), sep="\\n")
+top = pathlib.Path(sys.argv[1])
+print(*(path.relative_to(top) for path in top.rglob("*") if path.is_file()), sep="\\n")
 """
-# Marker of a locked package -> whether it holds in the image.
+# Marker of a locked package -> whether it is true in the image.
 MARKERS = {
     None: True,
     "python_full_version >= '3.12'": True,
@@ -131,7 +135,7 @@ NEVER_SERVED = ("model/people/", "model/training/")
 
 
 def list_serving_files(*copied: str) -> set[str]:
-    """Paths below `copied` that an image holds: every file of the tree, chosen by folder and kind."""
+    """Paths below `copied` that an image holds, chosen by folder and kind of file."""
     listed = subprocess.run(
         ["git", "-C", str(ROOT), "ls-files", "--cached", "--others", "--exclude-standard", *copied],
         capture_output=True,

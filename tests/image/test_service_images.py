@@ -1,4 +1,4 @@
-"""The scoring service's image, and the function's with the service beside it, as real containers."""
+"""The images of the scoring service and of the function with its sidecar, as containers."""
 
 from __future__ import annotations
 
@@ -236,7 +236,7 @@ def test_the_service_says_in_one_sentence_what_is_wrong_with_its_options(engine:
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1].startswith(
         "python -m segment_scorer.service: /nowhere: expected a bundle"
-    )  # an engine may speak before
+    )
     assert "Traceback" not in done.stderr
 
 

@@ -1,4 +1,4 @@
-"""The function in AWS's own runtime client behind AWS's runtime interface emulator: same answers, and failures as a host sees them."""
+"""The function behind AWS's runtime client and runtime interface emulator: replies and failures."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ def test_a_timeout_is_plain_text_seen_as_the_host_would_see_it_and_the_function_
         assert (timeout.status, timeout.text) == (200, "Task timed out after 2.00 seconds")
         hook = HttpHook(emulator.url)
         assert hook.call(do("sleep")).problem == "timed out by its own limit"
-        # The new process has to start within the 2 s too. Where the machine stood still meanwhile, the next one starts.
+        # The new process has to start within the 2 s, too. If it stalls, the next one starts.
         attempts = (hook.call(do("nothing")) for _ in range(5))
         assert next(
             attempt.reply for attempt in attempts if attempt.problem != "timed out by its own limit"

@@ -1,4 +1,4 @@
-"""The wheel: built without a network, installed into a folder of its own, and used from somewhere else."""
+"""The wheel: built without a network, installed into its own folder, used from elsewhere."""
 
 from __future__ import annotations
 
@@ -17,21 +17,22 @@ ROOMS = sorted(
     path.parent.name for path in ROOT.glob("*/__init__.py") if path.parent.name != "tools"
 )
 EVENT = ROOT / "examples" / "events" / "pinpoint-two-endpoints.json"
-# Runs a program that is its first argument, then prints which of our modules did not come out of the folder that is the second.
+# Runs its first argument, then prints our modules that were not imported from its second, a folder.
 RUN = """
 import sys
 program, folder, rooms, *sys.argv[1:] = sys.argv[1:]
 exec(program)
-ours = {name: module for name, module in sys.modules.items() if name.partition(".")[0] in rooms.split(",")}
+rooms = rooms.split(",")
+ours = {name: module for name, module in sys.modules.items() if name.partition(".")[0] in rooms}
 assert ours
-strangers = sorted(name for name, module in ours.items() if not str(module.__file__).startswith(folder))
-print(*strangers, file=sys.stderr, end="")
+foreign = (name for name, module in ours.items() if not str(module.__file__).startswith(folder))
+print(*sorted(foreign), file=sys.stderr, end="")
 """
 VERB = "from segment_scorer.cli.main import main; assert main(sys.argv[1:]) == 0"
 IMPORT_ALL = """
 import importlib, pkgutil
 for found in pkgutil.walk_packages([folder]):
-    if found.name.partition(".")[0] in rooms.split(","):
+    if found.name.partition(".")[0] in rooms:
         importlib.import_module(found.name)
 """
 

@@ -1,4 +1,4 @@
-""".github/workflows/ci.yml: a valid workflow that calls .ci/run. .pre-commit-config.yaml: make check's tools."""
+"""The workflow file calls .ci/run, and the pre-commit hooks are the tools of make check."""
 
 from __future__ import annotations
 

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import typer
 
 from function.renamed import RENAMED
 from model.errors import DataError
@@ -137,6 +138,13 @@ def test_the_traceback_is_there_when_asked_for(
     traceback, _, sentence = capsys.readouterr().err.rpartition("segment-scorer verb: ")
     assert traceback.startswith("Traceback (most recent call last):")
     assert sentence
+
+
+@pytest.mark.parametrize("status", [0, 4])
+def test_a_command_can_end_with_a_status_of_its_own(status: int) -> None:
+    with pytest.raises(typer.Exit) as raised, end_in_a_sentence("verb"):
+        raise typer.Exit(status)
+    assert raised.value.exit_code == status
 
 
 def test_a_bug_keeps_its_traceback() -> None:

@@ -77,14 +77,18 @@ def test_what_a_handler_logs_is_compared_with_what_its_model_learnt_from() -> No
         (
             [350, 400, 125, 125],
             "shifted",
-            "Shift: 1 of 1 features differs from training (PSI over 0.1), most of all score. "
-            "Watch it, and evaluate the model on newer outcomes.",
+            (
+                "Shift: 1 of 1 features differs from training (PSI over 0.1), most of all score. "
+                "Watch it, and evaluate the model on newer outcomes."
+            ),
         ),
         (
             [125, 125, 250, 500],
             "different",
-            "Drift: 1 of 1 features differs from training (PSI over 0.25), most of all score. "
-            "Check the data before sending; retrain if the change is real.",
+            (
+                "Drift: 1 of 1 features differs from training (PSI over 0.25), most of all score. "
+                "Check the data before sending; retrain if the change is real."
+            ),
         ),
         (
             [5, 2, 2, 1],
@@ -94,8 +98,10 @@ def test_what_a_handler_logs_is_compared_with_what_its_model_learnt_from() -> No
         (
             [0, 0, 0, 20],
             "different",
-            "Drift: 1 of 1 features differs from training (PSI over 0.25), most of all score. "
-            "Check the data before sending; retrain if the change is real.",
+            (
+                "Drift: 1 of 1 features differs from training (PSI over 0.25), most of all score. "
+                "Check the data before sending; retrain if the change is real."
+            ),
         ),
     ],
 )

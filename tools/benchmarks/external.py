@@ -1,6 +1,6 @@
-"""How long looking up 50 people takes, from a SQLite file of 200,000 invented people or from the store that is named.
+"""Measures how long it takes to look up 50 people, in a SQLite file of 200,000 or a named store.
 
-Prints percentiles in milliseconds, of a look-up alone and of the room between parse and features. Asserts nothing.
+Prints percentiles in milliseconds, of the look-up alone and of the whole room. Asserts nothing.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ ATTRIBUTES = [f"Attribute{index}" for index in range(14)]
 
 
 def make_rows() -> Iterator[Row]:
-    """Invented people of 14 numbers, in no order of their keys."""
+    """Invented people with 14 numbers each, in random order of their keys."""
     chance = random.Random(0)  # noqa: S311  # the same people every time
     for index in range(PEOPLE):
         yield Row(
@@ -81,7 +81,8 @@ def main() -> None:
         file = Path(folder, "external.sqlite")
         write_file(make_rows(), file)
         print(
-            f"{PEOPLE:,} people written in {time.perf_counter() - started:.1f} s, {file.stat().st_size / PEOPLE:.0f} bytes each"
+            f"{PEOPLE:,} people written in {time.perf_counter() - started:.1f} s, "
+            f"{file.stat().st_size / PEOPLE:.0f} bytes each"
         )
         report(SqliteStore(file))
 
