@@ -21,7 +21,8 @@ import msgspec
 
 from function.hosts.pinpoint import opted_out
 from function.policy import format_score
-from model.people.records import Decoder, Record, RecordError, make_decoder
+from model.people.columns import RecordError
+from model.people.records import Decoder, Record, make_decoder
 from segment_scorer.runner.asking.host_adapters import (
     FAILED,
     FILTERED,

@@ -56,7 +56,7 @@ def test_reads_outcomes_as_data_frames_write_them(tmp_path: Path) -> None:
         (b"Id,outcome\n\xff,1\n", "expected UTF-8"),
         (
             gzip.compress(b"Id,outcome\na,1\n" * 99)[:-9],
-            "expected a whole gzip file; it is cut off or damaged",
+            "expected a whole gzip file, found a damaged one",
         ),
     ],
 )
@@ -100,7 +100,7 @@ def test_refuses_a_file_that_is_not_there_or_is_a_directory(tmp_path: Path) -> N
     missing = tmp_path / "missing.csv"
     with pytest.raises(DataError, match="expected a file of outcomes, found none"):
         read_outcomes(missing)
-    with pytest.raises(DataError, match="expected a readable file of outcomes: Is a directory"):
+    with pytest.raises(DataError, match="expected a readable file of outcomes, found a directory"):
         read_outcomes(tmp_path)
     with pytest.raises(DataError, match="expected a file of people, found none"):
         list(read_lines([missing], stay_silent))

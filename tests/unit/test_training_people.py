@@ -72,7 +72,7 @@ def test_counts_what_became_of_every_line_and_names_the_refused_ones(tmp_path: P
         3,
     )
     assert join.refusals == (
-        f"{endpoints}, line 104: $.Id: expected text of one character or more",
+        f"{endpoints}, line 104: $.Id: expected text of one character or more, found none",
         f"{endpoints}, line 105: $.Metrics[...]: Expected `float | null`, got `str`",
         f"{endpoints}, line 106: expected one JSON object: JSON is malformed: object keys must be strings (byte 1)",
     )
@@ -152,7 +152,7 @@ def test_keeps_a_vocabulary_that_the_spec_gives(tmp_path: Path) -> None:
         ),
         (
             "Id;outcome\n",
-            "{path}: expected a comma between the columns of the header; they are separated by ;",
+            "{path}: expected a comma between the columns of the header, found ;",
         ),
         (
             '{"Id": "z"}\n',
@@ -164,7 +164,7 @@ def test_keeps_a_vocabulary_that_the_spec_gives(tmp_path: Path) -> None:
         ),
         (
             gzip.compress(b'{"Id": "a"}\n' * 99)[:-9],
-            "{path}: expected whole, undamaged data; it breaks off or cannot be read after line 0",
+            "{path}: expected a whole, undamaged file, found an end or damage after line 0",
         ),
     ],
 )
