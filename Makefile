@@ -102,7 +102,7 @@ bench: .venv/ready .cache/function/ready .cache/usual/ready ## measure beside th
 	touch $@
 
 # Deployment: docs/deploy.md. PARAMETERS are those of segment_scorer/deploy/template.yaml, as Name=value.
-push: .venv/ready ## the image built from this tree to REPOSITORY, under tags that never move; prints its digest
+push: .venv/ready ## the image built from this tree to REPOSITORY (TARGET, FUNCTION_SET, ARCH), under tags that never move; prints its digest
 	$(BIN)/python -m tools.release.push --repository "$(REPOSITORY)"
 
 deploy: .venv/ready .cache/sam/ready ## the stack STACK with IMAGE (REPOSITORY@sha256:DIGEST): forward, or back to an earlier one

@@ -123,7 +123,7 @@ def choose_scorers(settings: Settings, bundle: Bundle) -> Sequence[Scorer]:
 
 
 def make_remote_scorer(settings: RemoteSettings, bundle: Bundle) -> Scorer:
-    """The remote scorer. It connects at its first call; its model's default is the bundle's name."""
+    """The remote scorer, which connects at its first call. The default model is the bundle's."""
     from function.scorers.remote import RemoteScorer  # noqa: PLC0415  # loads gRPC
 
     dialect = replace(settings.dialect, model=settings.dialect.model or bundle.name)

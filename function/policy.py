@@ -88,11 +88,15 @@ class Override(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
-    """Rules, and overrides, the most specific first. `warnings` are for the deployer."""
+    """Rules, and overrides, the most specific first. `warnings` are for the deployer.
+
+    digest  SHA-256 of the file, by which the runner compares policies; "" without a file
+    """
 
     rules: Rules
     overrides: tuple[Override, ...] = ()
     warnings: tuple[str, ...] = ()
+    digest: str = ""
 
     @property
     def external(self) -> list[str]:

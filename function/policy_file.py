@@ -5,6 +5,7 @@ Takes the file and the bundle's recommendations. Never decides about an endpoint
 
 from __future__ import annotations
 
+import hashlib
 import tomllib
 from collections.abc import Mapping, Sequence
 from itertools import combinations
@@ -101,7 +102,8 @@ def load_policy(path: Path, *, threshold: float, quantiles: Sequence[float]) -> 
     Raises SettingsError naming every problem.
     """
     try:
-        table = tomllib.loads(path.read_text("utf-8-sig"))
+        content = path.read_bytes()
+        table = tomllib.loads(content.decode("utf-8-sig"))
     except FileNotFoundError as error:
         raise SettingsError(f"{path}: expected a policy (TOML), found no file") from error
     except (OSError, ValueError, RecursionError) as error:
@@ -110,9 +112,10 @@ def load_policy(path: Path, *, threshold: float, quantiles: Sequence[float]) -> 
             f"{path}: expected a readable TOML file in UTF-8; found: {found}"
         ) from error
     try:
-        return read_policy(table, threshold=threshold, quantiles=quantiles)
+        policy = read_policy(table, threshold=threshold, quantiles=quantiles)
     except SettingsError as error:
         raise SettingsError(f"{path}: {error}") from error
+    return msgspec.structs.replace(policy, digest=hashlib.sha256(content).hexdigest())
 
 
 def read_policy(

@@ -1,4 +1,4 @@
-"""Fakes for unit tests, and a bundle small enough to reason about. Every person in here is invented."""
+"""Fakes for unit tests, and a bundle small enough to reason about. Every person is invented."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class FakeClock:
 
 
 class FakeScorer:
-    """Scores a row by its first column, or fails; takes `takes` seconds of `clock`, but never more than it is let."""
+    """Scores a row by its first column, or fails. Takes `takes` seconds, or its timeout."""
 
     label = "fake@1"
 
@@ -61,7 +61,7 @@ class FakeScorer:
 
 
 class FakeContext:
-    """Lambda's context, as far as the function looks at it: a clock that runs down from `seconds`."""
+    """The part of Lambda's context that the function uses: a clock that runs down."""
 
     def __init__(self, seconds: float = 15.0, clock: Callable[[], float] = time.monotonic) -> None:
         self.clock = clock
@@ -104,7 +104,7 @@ class Watcher:
 
 
 def make_bundle(directory: Path, spec: FeatureSpec | None = None, **changes: Any) -> Path:
-    """Write a bundle whose model scores a row by its first column clipped to 0..1 (missing: 0), so that tests choose their scores."""
+    """Write a bundle whose model scores a row by its first column, clipped to 0..1 (missing: 0)."""
     spec = spec or read_spec(TINY_SPEC)
     width = len(spec.columns)
     rows = np.zeros((3, width), dtype=np.float32)

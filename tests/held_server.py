@@ -1,4 +1,7 @@
-"""The real service, admitting one inference at a time, over a model that waits until a file exists. Started as a process: BUNDLE GATE."""
+"""The real service, one inference at a time, over a model that waits until a file exists.
+
+Started as a process with the arguments BUNDLE GATE.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""A scoring server that misbehaves as the word in a file says, read anew at each call. Started as a process: BUNDLE MODE_FILE.
+"""A scoring server that misbehaves as the word in a file says, which it reads at each call.
+
+Started as a process with the arguments BUNDLE MODE_FILE.
 
 right   answers as the service does
 slow    answers long after everybody has gone

@@ -110,7 +110,7 @@ def main() -> int:
         read_column(options.out / "decisions.csv", "decision"), read_column(OUTCOMES, "outcome")
     )
     print_story(report.summary, kept, filtered, options.out)
-    return report.summary.status
+    return report.summary.exit_status
 
 
 if __name__ == "__main__":

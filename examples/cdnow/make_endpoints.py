@@ -1,6 +1,7 @@
-"""Turn the CDNOW transactions beside this file into endpoints in Pinpoint's export form, and outcomes.
+"""Turn the CDNOW transactions beside this file into endpoints and outcomes.
 
-Takes transactions.csv.gz; writes endpoints.jsonl.gz and outcomes.csv, the same bytes every time. SOURCE.md says what is invented.
+Takes transactions.csv.gz; writes endpoints.jsonl.gz (Pinpoint's export format) and outcomes.csv,
+the same bytes every time. SOURCE.md lists what is invented.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ INVENTED = ["ChannelType", "Address", "EndpointStatus", "OptOut"]
 
 
 class Purchase(NamedTuple):
-    """One row of the transactions; spend in whole cents, so that sums are exact."""
+    """One row of the transactions. Spend is in whole cents, so that sums are exact."""
 
     customer: str
     day: date
@@ -34,7 +35,7 @@ class Purchase(NamedTuple):
 
 
 def read_purchases(path: Path) -> list[Purchase]:
-    """All purchases, by customer, then by day."""
+    """All purchases, sorted by customer, then by day."""
     days: dict[str, date] = {}
     with gzip.open(path, "rt", encoding="utf-8", newline="") as file:
         purchases = [
@@ -50,7 +51,10 @@ def read_purchases(path: Path) -> list[Purchase]:
 
 
 def measure_customer(purchases: list[Purchase]) -> dict[str, float]:
-    """What one customer's purchases up to AS_OF, in order of time, say about the customer. A gap needs two purchase days."""
+    """The metrics of one customer, from the purchases up to AS_OF in order of time.
+
+    Gaps need two purchase days.
+    """
     days = sorted({purchase.day for purchase in purchases})
     gaps = [(later - earlier).days for earlier, later in pairwise(days)]
     cents = [purchase.cents for purchase in purchases]
@@ -93,7 +97,7 @@ def make_endpoint(customer: str, purchases: list[Purchase]) -> dict[str, Any]:
 
 
 def make_people(purchases: Iterable[Purchase]) -> list[tuple[dict[str, Any], int]]:
-    """Each customer's endpoint, and 1 for who buys again after AS_OF and up to UNTIL, else 0."""
+    """Each customer's endpoint, and 1 for a purchase after AS_OF and up to UNTIL, else 0."""
     people = []
     for customer, group in groupby(purchases, key=lambda purchase: purchase.customer):
         bought = list(group)

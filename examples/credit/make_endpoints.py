@@ -1,6 +1,7 @@
-"""Turn the credit data beside this file into endpoints in Pinpoint's export form, and outcomes.
+"""Turn the credit data beside this file into endpoints and outcomes.
 
-Takes credit_data.csv.gz; writes endpoints.jsonl.gz and outcomes.csv, the same bytes every time. SOURCE.md says what is invented.
+Takes credit_data.csv.gz; writes endpoints.jsonl.gz (Pinpoint's export format) and outcomes.csv, the
+same bytes every time. SOURCE.md lists what is invented.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ NUMBERS = ("Seniority", "Time", "Age", "Expenses", "Income", "Assets", "Debt", "
 
 
 def make_endpoint(number: int, row: dict[str, str]) -> dict[str, Any]:
-    """One applicant as Pinpoint exports an endpoint; what is empty in the data is missing."""
+    """One applicant as Pinpoint exports an endpoint. Empty cells of the data are missing."""
     return {
         "Id": f"credit-{number:04}",
         "ChannelType": "EMAIL",
@@ -35,7 +36,7 @@ def make_endpoint(number: int, row: dict[str, str]) -> dict[str, Any]:
 
 
 def read_people(path: Path = HERE / "credit_data.csv.gz") -> list[tuple[dict[str, Any], int]]:
-    """Each applicant's endpoint, and 1 for who is called good, else 0."""
+    """Each applicant's endpoint, and 1 if the applicant is rated good, else 0."""
     with gzip.open(path, "rt", encoding="utf-8", newline="") as file:
         return [
             (make_endpoint(number, row), int(row["Status"] == "good"))

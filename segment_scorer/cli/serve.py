@@ -1,4 +1,4 @@
-"""`segment-scorer serve`: the scoring service. Its options are in `segment_scorer.service.command`."""
+"""`segment-scorer serve`: the service, with the options of `segment_scorer.service.command`."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ VOLATILE = {"Hook", "CampaignHook", "LastModifiedDate", "Version", "State", "Def
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CampaignHook:
-    """A hook as Pinpoint stores it (its API's CampaignHook): a function's name or ARN, and a mode."""
+    """A hook as Pinpoint stores it: a function's name or ARN, and a mode."""
 
     function: str
     mode: str = "FILTER"

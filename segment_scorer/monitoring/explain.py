@@ -1,4 +1,4 @@
-"""Explains how the policy decides for each endpoint of an event, in sentences with the numbers used.
+"""Explains how the policy decides for each endpoint of an event, with the numbers it used.
 
 Decides nothing itself: it asks the handler that Lambda runs, and reads the account of the batch.
 """

@@ -1,4 +1,4 @@
-"""The options of a run as requested, and the configuration that they lead to. Plain values; nothing is read here."""
+"""A run's options as requested, and its configuration. Plain values; nothing is read here."""
 
 from __future__ import annotations
 
@@ -52,14 +52,14 @@ class RunOptions:
 
 
 class RunConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """What holds for a whole run: the campaign in the events, and what the runner knows about the hook.
+    """What holds for a whole run: the campaign in the events, and what is known of the hook.
 
     knows_decisions  the hook reports every decision; if not, the reason counts stay null
-    knows_drops      the hook also reports drops that modes annotate and shadow do not act on
-    has_log          the function's own log is available
+    in_process       the function runs in this process: its log and the batches' accounts are known,
+                     and so are the drops that modes annotate and shadow do not act on
     writes           people are written to files; False in a rehearsal
     tables           a table of the kept people is requested, so their columns must be counted
-    score_attribute  the attribute that holds the score, read if decisions are not reported; "" = none
+    score_attribute  attribute that holds the score, read if decisions are not reported; "" = none
     decimals         decimals of scores in files, if decisions are reported
     model, mode, threshold, keep, on_error   as in the summary and the policy; None = unknown
     """
@@ -72,8 +72,7 @@ class RunConfig(msgspec.Struct, frozen=True, kw_only=True):
     activity_id: str
     include_opted_out: bool = False
     knows_decisions: bool = False
-    knows_drops: bool = False
-    has_log: bool = False
+    in_process: bool = False
     writes: bool = True
     tables: bool = False
     metric: str = "Score"

@@ -1,30 +1,51 @@
-"""The books of a run: counts that add up, and the summary made of them. Every endpoint has exactly one outcome.
+"""What can happen to a person, and the summary of a run.
 
-Takes what each slice counted; gives `summary.json`'s content. Never guesses: what a hook does not show is null.
+Input: counts. Output: the content of `summary.json`. Values that the hook does not report are null.
 """
 
 from __future__ import annotations
 
 from collections import Counter
+from enum import StrEnum
 
 import msgspec
 
+from function.records import Reason
 from segment_scorer.runner.config import RunConfig
 
-# The policy's reason -> its count in the summary; the reason "score" needs none.
-REASON_COUNTS = {
-    "holdout": "held_out",
-    "unreadable": "unreadable",
-    "no_scores": "unscored",
-    "sparse": "sparse",
+
+class Status(StrEnum):
+    """What happened to one person of the segment: exactly one of these."""
+
+    KEPT = "kept"
+    FILTERED = "filtered"
+    FAILED = "failed"
+
+
+class UnsentReason(StrEnum):
+    """Why the runner did not send a person to the hook. The function's own reasons are `Reason`."""
+
+    OPTED_OUT = "opted_out"
+
+
+# reason -> its count in the summary; the other reasons are not counted there
+REASON_COUNTS: dict[Reason | UnsentReason, str] = {
+    Reason.HOLDOUT: "held_out",
+    Reason.UNREADABLE: "unreadable",
+    Reason.NO_SCORES: "unscored",
+    Reason.SPARSE: "sparse",
+    UnsentReason.OPTED_OUT: "opted_out",
+    Reason.SHADOW: "shadow",  # not in the summary: it says that the other counts are unknown
 }
 ONLY_FROM_DECISIONS = ("held_out", "unreadable", "unscored", "sparse")
-SHADOW = "shadow"  # Connect's reason in that mode: the function then tells nothing of its decisions
 CLEAN, INCOMPLETE = 0, 4
 
 
 class Summary(msgspec.Struct, frozen=True, kw_only=True):
-    """`summary.json`. received = kept + filtered + failed; `rejected` lines were never sent and are outside it; null = unknown."""
+    """`summary.json`. received = kept + filtered + failed; None (null) = unknown.
+
+    `rejected` counts lines that were never sent. They are not part of `received`.
+    """
 
     received: int
     kept: int
@@ -46,20 +67,24 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     host: str
 
     @property
-    def status(self) -> int:
-        """The exit status: 0 clean, 4 complete but with endpoints that failed or lines that were rejected."""
+    def exit_status(self) -> int:
+        """0: clean. 4: complete, but endpoints failed or lines were rejected."""
         return INCOMPLETE if self.failed or self.rejected else CLEAN
 
 
 def make_summary(counts: Counter[str], config: RunConfig, seconds: float) -> Summary:
-    """Make the summary of a whole run's counts. They are wrong only by a defect of ours, which must not be printed as a result."""
-    if counts["received"] != counts["kept"] + counts["filtered"] + counts["failed"]:
-        raise AssertionError("the books do not balance: received is not kept + filtered + failed")
+    """Make the summary of a whole run.
+
+    Raises AssertionError if the counts do not add up: a defect must not be printed as a result.
+    """
+    if counts["received"] != sum(counts[status] for status in Status):
+        raise AssertionError("the counts do not add up: received is not kept + filtered + failed")
+    knows_reasons = config.knows_decisions and not counts["shadow"]
     return Summary(
         received=counts["received"],
-        kept=counts["kept"],
-        filtered=counts["filtered"],
-        failed=counts["failed"],
+        kept=counts[Status.KEPT],
+        filtered=counts[Status.FILTERED],
+        failed=counts[Status.FAILED],
         opted_out=counts["opted_out"],
         rejected=counts["rejected"],
         batches=counts["batches"],
@@ -69,9 +94,6 @@ def make_summary(counts: Counter[str], config: RunConfig, seconds: float) -> Sum
         scheduled_time=config.scheduled_time,
         mode=config.mode,
         host=config.host,
-        would_filter=counts["would_filter"] if config.knows_drops else None,
-        **{
-            name: counts[name] if config.knows_decisions and not counts[SHADOW] else None
-            for name in ONLY_FROM_DECISIONS
-        },
+        would_filter=counts["would_filter"] if config.in_process else None,
+        **{name: counts[name] if knows_reasons else None for name in ONLY_FROM_DECISIONS},
     )

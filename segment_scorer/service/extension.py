@@ -1,8 +1,8 @@
 """The service as a Lambda external extension: a sidecar of the function.
 
-It listens on the Unix socket that the function's SCORER_TARGET names. Rules: AWS Lambda, "Extensions
-API". The sidecar listens before it asks for its first event, so Lambda's init phase ends only when
-it can score. It registers for SHUTDOWN only, so no invocation waits for it.
+It listens on the Unix socket that the function's SCORER_TARGET names. The sidecar listens before it
+asks for its first event, so Lambda's init phase ends only when it can score. It registers for
+SHUTDOWN only, so no invocation waits for it. Source of the rules: AWS Lambda, "Extensions API".
 """
 
 from __future__ import annotations

@@ -24,8 +24,9 @@ NEVER = {
     "rich",
     "tomlkit",
     "model.training",
-    "campaign",
-    "cli",
+    "model.people",
+    "segment_scorer",
+    "tools",
 }
 
 

@@ -1,4 +1,4 @@
-"""Both hosts through the same checks: what `pipeline`, `bootstrap` and the runner rely on, whichever host it is."""
+"""Every host through the same checks, on which the pipeline and the runner rely."""
 
 from __future__ import annotations
 

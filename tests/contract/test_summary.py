@@ -12,7 +12,7 @@ import pytest
 from segment_scorer.runner.config import RunConfig
 from segment_scorer.runner.summary import make_summary
 from segment_scorer.runner.writing.checkpoint import Checkpoint
-from segment_scorer.runner.writing.outputs import give_names, lock_folder, open_outputs
+from segment_scorer.runner.writing.outputs import lock_folder, move_files, open_outputs
 
 KEYS = (
     *("received", "kept", "filtered", "failed"),
@@ -30,7 +30,7 @@ def publish(folder: Path, config: RunConfig) -> dict[str, Any]:
     checkpoint = Checkpoint({}, [], [], config)
     checkpoint.summary = make_summary(counts, config, 1.23456)
     with lock_folder(folder), open_outputs(folder, {}) as outputs:
-        outputs.publish(checkpoint, give_names)
+        outputs.publish(checkpoint, move_files)
     summary: dict[str, Any] = json.loads((folder / "summary.json").read_text("utf-8"))
     return summary
 
@@ -40,7 +40,7 @@ def test_a_run_that_knows_everything_writes_every_key_with_a_value(tmp_path: Pat
         scheduled_time="2026-01-31T19:00:00.000Z",
         activity_id="a",
         knows_decisions=True,
-        knows_drops=True,
+        in_process=True,
         model="m@1",
         mode="filter",
     )
@@ -70,7 +70,7 @@ def test_each_value_has_its_type(name: str, tmp_path: Path) -> None:
             scheduled_time="t",
             activity_id="a",
             knows_decisions=True,
-            knows_drops=True,
+            in_process=True,
             model="m",
             mode="shadow",
         ),

@@ -163,7 +163,7 @@ def test_another_image_of_the_same_revision_is_refused_and_no_tag_moves(
     done = push(build("two"), repository)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith(
-        "push: the tag of this version and revision names another image there, and is never moved"
+        "push: the tag of this version and revision already names another image"
     )
     assert tags_of(repository) == before
 
@@ -216,7 +216,7 @@ def test_an_image_of_another_state_of_the_tree_is_not_pushed(registry: str, buil
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith(
-        "push: expected an image of the tree as it stands, and this one was built from another state of it"
+        "push: expected an image of the current tree, found one built from another state of it"
     )
 
 

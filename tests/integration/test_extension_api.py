@@ -1,4 +1,4 @@
-"""The sidecar's talk with Lambda's Extensions API, seen by a server that plays it. Rules: AWS Lambda, "Extensions API"."""
+"""The sidecar against a server that plays Lambda's Extensions API."""
 
 from __future__ import annotations
 

@@ -405,7 +405,7 @@ def test_a_drift_that_matters_is_told_in_the_headline(
     run: tuple[RunResult, Path], browser: Browser
 ) -> None:
     page, _ = open_report(browser, run[1])
-    assert page.inner_text("#warnings").startswith("Different: score")
+    assert page.inner_text("#warnings").startswith("Drift: 1 of 1 features and the scores differ")
     assert list(run[0].warnings) == [page.inner_text("#warnings").strip()]
     assert page.locator("#drift svg").count() == 1
     page.context.close()

@@ -1,4 +1,4 @@
-"""However a segment is walked, and however often it is stopped, the outputs are the same and nobody is lost or doubled."""
+"""With every engine, and however often a run is stopped, the outputs are the same."""
 
 from __future__ import annotations
 
@@ -82,24 +82,27 @@ def read_outputs(out: Path) -> dict[str, bytes]:
     return found
 
 
-def read_books(out: Path) -> dict[str, Any]:
+def read_summary(out: Path) -> dict[str, Any]:
     summary: dict[str, Any] = json.loads((out / "summary.json").read_text())
     return {name: value for name, value in summary.items() if name != "seconds"}
 
 
-def balance(out: Path) -> None:
-    """Everybody is in decisions.csv once, and the files agree with the books."""
-    books = read_books(out)
+def check_outputs(out: Path) -> None:
+    """Every person is in decisions.csv once, and the files agree with the summary."""
+    summary = read_summary(out)
     with (out / "decisions.csv").open(newline="") as file:
         ids = [row["Id"] for row in csv.DictReader(file)]
     assert ids == [f"person-{number}" for number in range(NUMBER)]
-    assert books["received"] == NUMBER == books["kept"] + books["filtered"] + books["failed"]
     assert (
-        len(gzip.decompress((out / "segment.jsonl.gz").read_bytes()).splitlines()) == books["kept"]
+        summary["received"] == NUMBER == summary["kept"] + summary["filtered"] + summary["failed"]
     )
-    assert len((out / "rejected.jsonl").read_bytes().splitlines()) == books["rejected"]
+    assert (
+        len(gzip.decompress((out / "segment.jsonl.gz").read_bytes()).splitlines())
+        == summary["kept"]
+    )
+    assert len((out / "rejected.jsonl").read_bytes().splitlines()) == summary["rejected"]
     lines = [json.loads(line) for line in (out / "batches.jsonl").read_text().splitlines()]
-    assert sum(line.get("message") == "batch" for line in lines) == books["batches"]
+    assert sum(line.get("message") == "batch" for line in lines) == summary["batches"]
 
 
 def test_two_processes_write_what_one_writes(
@@ -108,12 +111,12 @@ def test_two_processes_write_what_one_writes(
     run_segment(ask(segment, tmp_path / "one", bundle, processes=1), lambda *_: None)
     run_segment(ask(segment, tmp_path / "two", bundle, processes=2), lambda *_: None)
     assert read_outputs(tmp_path / "one") == read_outputs(tmp_path / "two")
-    assert read_books(tmp_path / "one") == read_books(tmp_path / "two")
-    balance(tmp_path / "two")
+    assert read_summary(tmp_path / "one") == read_summary(tmp_path / "two")
+    check_outputs(tmp_path / "two")
 
 
 @pytest.mark.parametrize("processes", [1, 2])
-def test_killed_again_and_again_and_resumed_nobody_is_lost_or_doubled(
+def test_a_run_killed_and_resumed_many_times_loses_and_doubles_nobody(
     processes: int, segment: list[Path], bundle: Path, tmp_path: Path
 ) -> None:
     run_segment(ask(segment, tmp_path / "whole", bundle, processes=1), lambda *_: None)
@@ -143,26 +146,26 @@ def test_killed_again_and_again_and_resumed_nobody_is_lost_or_doubled(
             command, cwd=ROOT, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
         )
     elif not (out / "summary.json").exists():
-        raise AssertionError("expected the last sitting to end the run")
-    assert kills >= 3  # of some thirty chunks, a sitting is let past six at most
-    balance(out)
+        raise AssertionError("expected the last session to complete the run")
+    assert kills >= 3  # of some thirty chunks, a session passes six at most
+    check_outputs(out)
     assert read_outputs(out) == read_outputs(tmp_path / "whole")
-    assert read_books(out) == read_books(tmp_path / "whole")
+    assert read_summary(out) == read_summary(tmp_path / "whole")
     assert not (out / ".unfinished").exists()
 
 
-def stop_after(pages: int) -> Any:
+def stop_after(chunks: int) -> Any:
     seen = Counter[str]()
 
     def progress(done: int, total: int) -> None:
-        seen["pages"] += 1
-        if seen["pages"] == pages:
+        seen["chunks"] += 1
+        if seen["chunks"] == chunks:
             raise KeyboardInterrupt
 
     return progress
 
 
-def test_a_run_goes_on_only_with_what_it_was_started_with(
+def test_a_run_is_resumed_only_with_the_options_and_files_that_it_was_started_with(
     segment: list[Path], bundle: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
@@ -171,15 +174,15 @@ def test_a_run_goes_on_only_with_what_it_was_started_with(
     assert {path.name for path in out.iterdir()} == {".unfinished"}
     with pytest.raises(
         OptionError,
-        match=r"^--resume: expected what the unfinished run was started with; different: --campaign-id$",
+        match=r"^--resume: .* different --campaign-id\. Use the same, or --force",
     ):
         run_segment(ask(segment, out, bundle, resume=True, campaign_id="another"), lambda *_: None)
-    with pytest.raises(OptionError, match=r"^--resume: expected the same segment files"):
+    with pytest.raises(OptionError, match=r"^--resume: .* different segment files"):
         run_segment(ask(segment[:1], out, bundle, resume=True), lambda *_: None)
-    with pytest.raises(OutputError, match="go on with it by --resume"):
+    with pytest.raises(OutputError, match="continue it with --resume"):
         run_segment(ask(segment, out, bundle), lambda *_: None)
     run_segment(ask(segment, out, bundle, resume=True), lambda *_: None)
-    balance(out)
+    check_outputs(out)
 
 
 def test_the_shipped_policy_is_the_same_policy_when_it_is_named(
@@ -190,7 +193,7 @@ def test_the_shipped_policy_is_the_same_policy_when_it_is_named(
     with pytest.raises(KeyboardInterrupt):
         run_segment(ask(segment, out, bundle, checkpoint_seconds=0.0), stop_after(3))
     (tmp_path / "edited.toml").write_bytes((ROOT / "function" / "policy.toml").read_bytes() + b"\n")
-    with pytest.raises(OptionError, match=r"different: --policy$"):
+    with pytest.raises(OptionError, match=r"different --policy\."):
         run_segment(
             ask(segment, out, bundle, resume=True, policy=tmp_path / "edited.toml"), lambda *_: None
         )
@@ -198,12 +201,12 @@ def test_the_shipped_policy_is_the_same_policy_when_it_is_named(
         ask(segment, out, bundle, resume=True, policy=ROOT / "function" / "policy.toml"),
         lambda *_: None,
     )
-    balance(out)
+    check_outputs(out)
 
 
 @contextmanager
 def no_file_beyond(size: int) -> Iterator[None]:
-    """As on a full disk: whoever writes more than so many bytes into a file is told an error."""
+    """As on a full disk: writing more bytes than this into a file is an error."""
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
     try:
@@ -233,10 +236,10 @@ def test_a_disk_that_is_full_at_any_point_loses_nobody(
         assert {path.name for path in out.iterdir()} <= {".unfinished"}
         run_segment(ask(segment, out, bundle, processes=1, resume=True), lambda *_: None)
         assert read_outputs(out) == read_outputs(tmp_path / "whole")
-        assert read_books(out) == read_books(tmp_path / "whole")
+        assert read_summary(out) == read_summary(tmp_path / "whole")
 
 
-def test_a_run_does_not_go_on_over_a_file_that_was_changed_in_its_middle(
+def test_a_run_is_not_resumed_if_a_file_was_changed_in_its_middle(
     bundle: Path, tmp_path: Path
 ) -> None:
     path, out = (
@@ -248,7 +251,7 @@ def test_a_run_does_not_go_on_over_a_file_that_was_changed_in_its_middle(
     data, was = path.read_bytes(), path.stat()
     path.write_bytes(data.replace(b'"person-1000"', b'"another1000"'))
     os.utime(path, ns=(was.st_atime_ns, was.st_mtime_ns + 1))  # a clock may be coarse
-    with pytest.raises(OptionError, match=r"^--resume: expected the same segment files"):
+    with pytest.raises(OptionError, match=r"^--resume: .* different segment files"):
         run_segment(ask([path], out, bundle, resume=True), lambda *_: None)
     path.write_bytes(data)
     os.utime(path, ns=(was.st_atime_ns, was.st_mtime_ns))
@@ -258,21 +261,21 @@ def test_a_run_does_not_go_on_over_a_file_that_was_changed_in_its_middle(
     )
 
 
-def test_a_segment_of_nobody_leaves_nothing_behind_not_even_to_go_on_with(
+def test_a_segment_without_people_leaves_nothing_and_cannot_be_resumed(
     bundle: Path, tmp_path: Path
 ) -> None:
     path = tmp_path / "people.jsonl"
     path.write_text('{"id": "a"}\n' * 500)
     with pytest.raises(
         DataError,
-        match=r"^expected people, one a line, found none in 500 lines; .*line 1: \$.Id: expected",
+        match=r"^expected people, one per line, found no readable person in 500 lines; .*line 1: \$.Id: ",
     ):
         run_segment(ask([path], tmp_path / "out", bundle, checkpoint_seconds=0.0), lambda *_: None)
     assert list((tmp_path / "out").iterdir()) == []
 
 
 @pytest.mark.parametrize("processes", [1, 2])
-def test_a_table_with_quotes_astray_is_the_same_in_one_piece_in_many_and_gone_on_with(
+def test_a_table_with_unbalanced_quotes_gives_the_same_in_one_process_in_two_and_resumed(
     processes: int, bundle: Path, tmp_path: Path
 ) -> None:
     rows = [
@@ -319,13 +322,13 @@ def test_a_resumed_run_keeps_the_time_it_was_started_at(
     assert report.summary.scheduled_time == checkpoint["config"]["scheduled_time"]
 
 
-def test_the_ledger_holds_nobody(segment: list[Path], bundle: Path, tmp_path: Path) -> None:
+def test_no_person_is_in_the_checkpoint(segment: list[Path], bundle: Path, tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         run_segment(ask(segment, tmp_path / "out", bundle, checkpoint_seconds=0.0), stop_after(4))
     assert "person-" not in (tmp_path / "out" / ".unfinished" / "checkpoint.json").read_text()
 
 
-def test_a_worker_that_is_killed_ends_the_run_in_one_sentence_and_the_run_goes_on_later(
+def test_a_killed_worker_ends_the_run_in_one_sentence_and_the_run_can_be_resumed(
     segment: list[Path], bundle: Path, tmp_path: Path
 ) -> None:
     def kill_a_worker(done: int, total: int) -> None:
@@ -335,13 +338,13 @@ def test_a_worker_that_is_killed_ends_the_run_in_one_sentence_and_the_run_goes_o
                 if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes():
                     os.kill(child, signal.SIGKILL)
 
-    with pytest.raises(EngineError, match=r"^--processes: expected every process to live"):
+    with pytest.raises(EngineError, match=r"^--processes: a worker process ended"):
         run_segment(
             ask(segment, tmp_path / "out", bundle, processes=2, checkpoint_seconds=0.0),
             kill_a_worker,
         )
     run_segment(ask(segment, tmp_path / "out", bundle, processes=2, resume=True), lambda *_: None)
-    balance(tmp_path / "out")
+    check_outputs(tmp_path / "out")
 
 
 def test_workers_end_with_the_run_that_is_killed(
@@ -369,7 +372,7 @@ def test_workers_end_with_the_run_that_is_killed(
 
 
 def runs(worker: str) -> bool:
-    """Whether a process is there, and no zombie: who takes our orphans over may be slow to bury them."""
+    """Whether a process runs. A zombie does not; the parent of orphans may be slow to reap them."""
     try:
         return Path(f"/proc/{worker}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:

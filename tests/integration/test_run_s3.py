@@ -90,7 +90,7 @@ def test_writes_into_s3_the_summary_last_and_an_earlier_run_only_with_force(
     assert store.changes[-1].endswith("/summary.json")
     assert list(state.iterdir()) == []
     with pytest.raises(
-        OutputTaken, match=r"^--out s3://exports/runs/one: expected no earlier run's outputs there"
+        OutputTaken, match=r"^--out s3://exports/runs/one: found the outputs of an earlier run"
     ):
         run(request_)
     run(replace(request_, force=True, also=()))
@@ -104,7 +104,7 @@ def test_a_bucket_that_is_not_there_is_said_before_anybody_is_asked(
 ) -> None:
     with pytest.raises(
         OutputError,
-        match=r"^--out s3://nowhere/x: expected a bucket that these AWS credentials can",
+        match=r"^--out s3://nowhere/x: (expected a bucket that can be written|S3 refused the request)",
     ):
         run(replace(request_, out="s3://nowhere/x"))
 
@@ -114,13 +114,11 @@ def test_a_complete_run_that_could_not_be_copied_is_not_taken_for_another(
 ) -> None:
     fail_to_copy(request_, store)
     other = write_segment(tmp_path / "others.jsonl", [person(1, 0.5), person(2, 0.5)])
-    with pytest.raises(OptionError, match=r"^--resume: expected the same segment files"):
+    with pytest.raises(OptionError, match=r"^--resume: .* different segment files"):
         run(replace(request_, segment=[other], resume=True))
-    with pytest.raises(OptionError, match=r"different: --campaign-id$"):
+    with pytest.raises(OptionError, match=r"different --campaign-id\."):
         run(replace(request_, campaign_id="another", resume=True))
-    with pytest.raises(
-        OutputTaken, match=r"expected no unfinished run there; go on with it by --resume"
-    ):
+    with pytest.raises(OutputTaken, match=r"found an unfinished run; continue it with --resume"):
         run(request_)
     assert store.names(PREFIX) == set()
     assert run(replace(request_, segment=[other], force=True)) == 2
@@ -197,7 +195,7 @@ def test_outputs_of_a_run_elsewhere_that_ended_meanwhile_stay(
     fail_to_copy(request_, store)
     store.client.put_object(Bucket="exports", Key=f"{PREFIX}/summary.json", Body=b"{}")
     with pytest.raises(
-        OutputTaken, match=r"expected no other run's outputs there; the complete run is kept in "
+        OutputTaken, match=r"found the outputs of another run; the complete run is kept in "
     ):
         run(replace(request_, resume=True))
     assert (store.names(PREFIX), store.read(f"{PREFIX}/summary.json")) == ({"summary.json"}, b"{}")
@@ -239,9 +237,7 @@ def test_a_rehearsal_copies_its_report_and_touches_nothing_else(
 ) -> None:
     rehearsal = replace(request_, rehearse=True, also=())
     store.before = lambda _: False
-    with pytest.raises(
-        OutputError, match=r"expected a bucket that these AWS credentials can write$"
-    ):
+    with pytest.raises(OutputError, match=r"S3 refused the request \(access denied\)"):
         run(rehearsal)
     store.before = lambda _: True
     store.client.put_object(Bucket="exports", Key=f"{PREFIX}/notes.txt", Body=b"")
@@ -292,7 +288,7 @@ def test_people_on_their_way_are_for_their_users_eyes_alone(
 def test_a_folder_that_others_could_have_made_or_look_into_is_refused(
     store: Store, request_: RunOptions, state: Path, tmp_path: Path
 ) -> None:
-    expected = rf"^{re.escape(str(state))}: expected a folder of this user, closed to all others \(chmod 700\)$"
+    expected = rf"^{re.escape(str(state))}: expected a folder that only this user .* \(chmod 700\)$"
     state.mkdir(parents=True)
     state.chmod(0o750)
     with pytest.raises(OutputError, match=expected):
@@ -322,15 +318,16 @@ def test_the_command_says_how_to_go_on_after_an_upload_that_failed(
     done = subprocess.run(command, check=False, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 1
     first, second = done.stderr.splitlines()
-    assert first == "what is done so far is kept: the same command with --resume goes on"
+    assert first == "The work so far is saved: the same command with --resume continues."
     assert second.startswith(
-        f"segment-scorer run: --out {OUT}: expected a bucket that these AWS credentials can write; the complete run is"
+        f"segment-scorer run: --out {OUT}: S3 refused the request (access denied)"
     )
+    assert "the complete run is kept in" in second
     store.before = lambda _: True
     again = subprocess.run(command, check=False, cwd=ROOT, capture_output=True, text=True)
     assert again.returncode == 1
     assert again.stderr.endswith(
-        "expected no unfinished run there; go on with it by --resume, or drop it by --force\n"
+        "found an unfinished run; continue it with --resume, or replace it with --force\n"
     )
     assert len(again.stderr.splitlines()) == 1
     assert (

@@ -1,4 +1,4 @@
-"""The service as a process: what it listens on, how it ends, what it says when it cannot start."""
+"""The service as a process: its addresses, how it ends, its message when it cannot start."""
 
 from __future__ import annotations
 
@@ -246,7 +246,7 @@ def probe(*address: str, environ: Mapping[str, str] | None = None) -> int:
 
 
 def wait_until_ready(*address: str, environ: Mapping[str, str] | None = None) -> bool:
-    """Whether a probe says so in the end; each gives up after seconds, which a busy machine may need."""
+    """Whether a probe succeeds in the end; a busy machine may need more than one."""
     deadline = time.monotonic() + PATIENCE
     while probe(*address, environ=environ) != 0:
         if time.monotonic() > deadline:
@@ -278,10 +278,8 @@ def test_is_probed_at_a_socket_of_its_own_whatever_its_other_addresses_need(
 def test_listens_where_the_environment_says_unless_told_otherwise(
     bundle: Path, tmp_path: Path
 ) -> None:
-    there = {
-        "SERVE_LISTEN": f"unix:{tmp_path}/a.sock unix:{tmp_path}/b.sock",
-        "SERVE_PROBE": "",
-    }  # empty: no probe's socket
+    listen = f"unix:{tmp_path}/a.sock unix:{tmp_path}/b.sock"
+    there = {"SERVE_LISTEN": listen, "SERVE_PROBE": ""}  # empty: no socket for the probe
     with run_process(
         [sys.executable, "-m", "segment_scorer.cli.main", "serve", "--bundle", str(bundle)], there
     ) as process:

@@ -1,4 +1,7 @@
-"""Law: any JSON value as event gives a reply or an EventError and nothing else (on_error keep or drop). `make fuzz` runs it at length."""
+"""Law: any JSON value as event gives a reply or an EventError (on_error keep or drop).
+
+`make fuzz` runs it at length.
+"""
 
 from __future__ import annotations
 
@@ -86,6 +89,7 @@ def test_any_hook_event_gives_a_reply_that_can_be_decoded_and_loses_nobody(
     tally: Counter[str],
 ) -> None:
     tally[check_event(event, policy, working)] += 1
-    # To make an event costs hypothesis ten times what it costs the handler to answer it, so each is sent spoilt in many ways as well.
+    # hypothesis takes ten times as long to make an event as the handler to answer it. So each event
+    # is also sent spoilt in many ways.
     for _ in range(VARIANTS):
         tally[check_event(spoil(event, random, parts), policy, working)] += 1

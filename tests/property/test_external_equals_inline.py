@@ -1,4 +1,4 @@
-"""Law: where a value lies, on the endpoint or in an external store, changes no decision, and the store changes nothing else."""
+"""Law: a value decides the same on the endpoint and in a store, which changes nothing else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whatever a server answers, or a client asks: scores or a ScorerRejected there, a task or a Refusal here, and nothing else."""
+"""Any answer gives scores or a ScorerRejected; any request gives a task or a Refusal."""
 
 from __future__ import annotations
 

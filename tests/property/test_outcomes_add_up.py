@@ -1,4 +1,4 @@
-"""Law: received = the sum of outcomes; every received endpoint has exactly one, and the counts are those of the reply."""
+"""Law: every received endpoint has exactly one outcome, and the counts are those of the reply."""
 
 from __future__ import annotations
 

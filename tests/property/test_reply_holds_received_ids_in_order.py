@@ -1,4 +1,4 @@
-"""Law: reply ids are a subset of the event's, in order; each with its whole received definition and the policy's additions only."""
+"""Law: reply ids are a subset of the event's, in order, each with its whole definition."""
 
 from __future__ import annotations
 

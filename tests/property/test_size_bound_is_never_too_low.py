@@ -1,4 +1,4 @@
-"""Law: the cheap bound on a reply's size is never below the true one, so a reply that is not measured always fits."""
+"""Law: the bound on a reply's size is never too low, so a reply that is not measured fits."""
 
 from __future__ import annotations
 

@@ -15,10 +15,11 @@ from hypothesis import strategies as st
 from function.hosts.pinpoint import LARGEST_BATCH
 from model.people.columns import RecordError
 from model.people.records import make_decoder
+from segment_scorer.runner.chunks import Chunk
 from segment_scorer.runner.config import RunConfig
 from segment_scorer.runner.reading.batches import cut_slices, make_finder
 from segment_scorer.runner.summary import make_summary
-from segment_scorer.runner.worker import Chunk, process_chunk
+from segment_scorer.runner.worker import process_chunk
 from tests.fake_hooks import DecidingHook
 
 IDS = st.sampled_from([*"abcdefgh", "a/b", "", 'q"u,o\nte'])
@@ -81,8 +82,8 @@ def test_every_line_has_exactly_one_outcome(lines: list[bytes], include: bool, s
             csv.reader(io.StringIO(result.parts["decisions.csv"].decode(), newline=""))
         )
         assert [row[0] for row in decisions] == [id_ for id_, *_ in readable]
-        statistics = Counter(row[1] for row in decisions)
-        assert (statistics["keep"], statistics["drop"], statistics["failed"]) == (
+        written = Counter(row[1] for row in decisions)
+        assert (written["keep"], written["drop"], written["failed"]) == (
             summary.kept,
             summary.filtered,
             summary.failed,

@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 
 from function.hosts.pinpoint import LARGEST_BATCH
 from segment_scorer.runner.asking.host_rules import Attempt
+from segment_scorer.runner.chunks import Chunk
 from segment_scorer.runner.config import RunConfig
 from segment_scorer.runner.reading.batches import cut_slices, make_finder
 from segment_scorer.runner.summary import make_summary
-from segment_scorer.runner.worker import Chunk, process_chunk
+from segment_scorer.runner.worker import process_chunk
 
 CONFIG = RunConfig(
     host="connect", scheduled_time="2026-07-03T10:04:00.000Z", activity_id="a", knows_decisions=True
@@ -74,8 +75,8 @@ def test_every_profile_has_exactly_one_outcome(lines: list[bytes]) -> None:
     assert summary.received + summary.rejected == len(lines)
     assert all(len(event["Items"]["CustomerProfiles"]) <= LARGEST_BATCH for event in hook.events)
     rows = list(csv.reader(io.StringIO(result.parts["decisions.csv"].decode(), newline="")))
-    statistics = Counter(row[1] for row in rows)
-    assert (statistics["keep"], statistics["drop"], statistics["failed"]) == (
+    written = Counter(row[1] for row in rows)
+    assert (written["keep"], written["drop"], written["failed"]) == (
         summary.kept,
         summary.filtered,
         summary.failed,

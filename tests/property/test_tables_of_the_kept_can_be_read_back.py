@@ -50,7 +50,7 @@ def test_everybody_is_read_back(key: str, form: str, documents: list[dict[str, A
         segment.write_bytes(
             gzip.compress("".join(json.dumps(person) + "\n" for person in people).encode())
         )
-        FORMATS[form][2](segment, find_columns(people), path)
+        FORMATS[form].write(segment, find_columns(people), path)
         with open_people(path) as file:
             decode = make_decoder(file.header)
             assert [decode(raw).document["Id"] for _, raw in file] == [

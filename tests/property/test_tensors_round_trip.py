@@ -1,4 +1,4 @@
-"""A matrix that goes through a message, in either encoding and datatype, comes back as it was, bit for bit where it is a number."""
+"""A matrix comes back from a message bit for bit, in either encoding and datatype."""
 
 from __future__ import annotations
 

@@ -113,7 +113,7 @@ def test_only_the_first_event_pays_for_the_cold_start(tmp_path: Path) -> None:
     handle = build_handler(environ, scorer=scorer, stream=log, clock=FakeClock())
     for _ in range(2):
         handle(make_event({"a": make_endpoint(0.5)}), None)
-    # This test process has lived for a while already, which is what a cold start looks like to the first event.
+    # This process has run for a while, which looks like a cold start to the first event.
     assert 14.5 - LONGEST_INIT <= scorer.timeouts[0] < scorer.timeouts[1] == 14.5
     assert [
         line["cold_start"] for line in read_log(log.getvalue()) if line.get("message") == "batch"

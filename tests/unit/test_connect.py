@@ -177,8 +177,13 @@ def test_customer_data_that_is_no_object_is_dropped_whatever_the_policy(data: An
 def test_an_unreadable_profile_gets_the_policys_outcome_and_a_reason(data: str) -> None:
     for unreadable in ("keep", "drop"):
         assert result({"ProfileId": "p", "CustomerData": data}, unreadable=unreadable) == {
-            "score": None, "decision": unreadable, "band": None, "holdout": False, "reason": "unreadable", "model": LABEL,
-        }  # fmt: skip
+            "score": None,
+            "decision": unreadable,
+            "band": None,
+            "holdout": False,
+            "reason": "unreadable",
+            "model": LABEL,
+        }
 
 
 def test_the_control_group_is_dropped_and_marked() -> None:

@@ -1,4 +1,4 @@
-"""Assign and unassign against moto's application settings, and against botocore's Stubber for campaigns, which moto does not know."""
+"""Assign and unassign: projects against moto, campaigns (which moto lacks) against a Stubber."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def application() -> Iterator[tuple[Any, str]]:
-    """Moto's Pinpoint with one application that has limits of its own, and the function `scorer`."""
+    """Moto's Pinpoint with an application that has limits, and the function `scorer`."""
     with mock_aws():
         role = boto3.client("iam").create_role(
             RoleName="role", AssumeRolePolicyDocument=json.dumps(ROLE)
@@ -247,7 +247,7 @@ def test_a_campaign_that_does_not_exist_is_one_sentence(stubbed: tuple[Any, Stub
     stubber.add_client_error("get_campaign", "NotFoundException")
     with pytest.raises(
         MissingResource,
-        match="expected a campaign of this id in the application in this account and region, found none",
+        match=r"expected a campaign of this id in the application in this account .* found none",
     ):
         change_hook(client, TARGET, HOOK)
 

@@ -1,4 +1,4 @@
-"""Grant and revoke against moto's Lambda, and against botocore's Stubber for what moto does not tell apart (qualifiers, failures)."""
+"""Grant and revoke: against moto's Lambda, and against a Stubber for qualifiers and failures."""
 
 from __future__ import annotations
 

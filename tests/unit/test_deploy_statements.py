@@ -1,4 +1,4 @@
-"""Statements equal the contract's, field by field; whatever is of another account, region or form is refused."""
+"""Statements equal the contract's, field by field; other accounts and forms are refused."""
 
 from __future__ import annotations
 
@@ -35,7 +35,8 @@ def test_the_pinpoint_statement_equals_the_contracts_field_by_field() -> None:
         "Condition": {
             "StringEquals": {"AWS:SourceAccount": "123456789012"},
             "ArnLike": {
-                "AWS:SourceArn": f"arn:aws:mobiletargeting:us-east-1:123456789012:apps/{APPLICATION}/campaigns/{CAMPAIGN}"
+                "AWS:SourceArn": "arn:aws:mobiletargeting:us-east-1:123456789012:"
+                f"apps/{APPLICATION}/campaigns/{CAMPAIGN}"
             },
         },
     }

@@ -1,4 +1,4 @@
-"""The template's rules that no linter sees: the hosts' 15 s, one form of cold start, permissions on the alias, least privilege."""
+"""Rules of the template that no linter knows: time limits, cold starts, permissions."""
 
 from __future__ import annotations
 
@@ -319,9 +319,8 @@ def test_the_alarm_on_a_log_metric_reads_what_its_filter_writes() -> None:
 
 
 def test_the_functions_environment_holds_only_settings_that_the_function_knows() -> None:
-    assert (
-        with_parameters(SCORER)["Environment"]["Variables"] == {}
-    )  # the image's own ENV stands, such as the sidecar's SCORER_TARGET
+    # Without parameters the image's own ENV applies, such as the sidecar's SCORER_TARGET.
+    assert with_parameters(SCORER)["Environment"]["Variables"] == {}
     given = {
         "ScorerTarget": "dns:///scoring.example.com:8081",
         "ScorerTls": "true",
@@ -463,17 +462,14 @@ def test_a_list_of_ids_is_ids_with_commas_between(name: str, text: str, taken: b
     assert bool(re.fullmatch(TEMPLATE["Parameters"][name]["AllowedPattern"], text)) is taken
 
 
-def test_a_new_revision_always_changes_the_function_since_lambda_publishes_no_version_of_an_unchanged_one() -> (
-    None
-):
+def test_a_new_revision_changes_the_function_so_that_lambda_publishes_a_version() -> None:
     described = {
         with_parameters(SCORER, Revision=revision)["Description"]
         for revision in ("a" * 32, "b" * 32)
     }
     assert len(described) == 2
-    assert (
-        max(map(len, described)) <= 256 - 32
-    )  # Lambda's limit, and a Revision may have 64 characters
+    # Lambda's limit is 256, and a Revision may have 64 characters instead of 32.
+    assert max(map(len, described)) <= 256 - 32
 
 
 def test_a_table_of_profiles_is_a_setting_and_a_permission_only_when_it_is_named() -> None:
@@ -497,6 +493,5 @@ def test_logs_are_kept_for_a_stated_time_in_a_group_that_the_stack_owns() -> Non
 
 
 def test_the_template_is_small_enough_to_be_deployed_without_a_bucket() -> None:
-    assert (
-        FILE.stat().st_size < 51_200
-    )  # CloudFormation's limit for a template in the request itself
+    # CloudFormation's limit for a template inside a request.
+    assert FILE.stat().st_size < 51_200

@@ -11,7 +11,7 @@ from function.external.lookup import ExternalSource, enrich_documents
 from model.features import FeatureSpec
 from model.kinds import Feature
 from model.training.datasets import OutcomeTable
-from model.training.people import gather_people
+from model.training.gather import gather_people
 from segment_scorer.cli.main import main
 from tests.fake_external import FakeStore, make_store
 

@@ -56,7 +56,7 @@ def answer_slowly(
     cold: float | None = None,
     **more: Any,
 ) -> list[float]:
-    """Answer with a scorer that takes all the time it is given, of which none is real; give the times it was given."""
+    """Answer with a scorer that takes all its time on a fake clock; give the times it was given."""
     bundle, _ = load_tiny()
     scorer = FakeScorer(error=LATE, takes=float("inf"), clock=clock)
     end = clock() + left

@@ -203,7 +203,8 @@ def test_the_control_group_is_left_out_whatever_the_score_and_needs_none() -> No
     )
 
 
-# First 8 bytes, big-endian, of BLAKE2b(salt + NUL + key): computed once with b2sum (coreutils), and so by no Python at all.
+# First 8 bytes, big-endian, of BLAKE2b(salt + NUL + key): computed once with b2sum (coreutils), so
+# without Python.
 VECTORS = [
     ("", "user-1", 0xCFCA4D2AA98C0096),
     ("", "Grüße/😀", 0xCA551AA2E4CB4033),
@@ -250,7 +251,8 @@ def test_the_holdout_is_uniform_to_within_sampling_error_over_a_million_ids() ->
         fraction = holdout.draw(Endpoint(id=f"endpoint-{number}", document=None))
         counts[int(fraction * bins)] += 1
         held += fraction < 0.1
-    # Four standard deviations of a binomial, and the 1 - 1e-5 quantile of chi squared with 99 degrees of freedom.
+    # Four standard deviations of a binomial, and the 1 - 1e-5 quantile of chi squared with 99
+    # degrees of freedom.
     assert abs(held - 100_000) < 4 * (people * 0.1 * 0.9) ** 0.5
     assert ((counts - people / bins) ** 2 / (people / bins)).sum() < 170
 
@@ -361,5 +363,12 @@ def test_counts_every_outcome_once() -> None:
         decide_for(0.9, holdout={"percent": 100}),
     ]
     assert count_outcomes(decisions) == {
-        "received": 4, "kept": 1, "filtered": 3, "held_out": 1, "unreadable": 1, "unscored": 0, "sparse": 0, "would_filter": 0,
-    }  # fmt: skip
+        "received": 4,
+        "kept": 1,
+        "filtered": 3,
+        "held_out": 1,
+        "unreadable": 1,
+        "unscored": 0,
+        "sparse": 0,
+        "would_filter": 0,
+    }

@@ -1,4 +1,4 @@
-"""The bytes that foreign servers and a foreign client really sent, replayed. Made by `INTEROP_RECORD=1 make interop`."""
+"""Replays the bytes of foreign servers and a client. `INTEROP_RECORD=1 make interop` makes them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""function/scorers/remote.py: what needs no server to be seen. Calls and faults are in tests/integration/test_remote_*.py."""
+"""function/scorers/remote.py without a server; tests/integration/test_remote_*.py have calls."""
 
 from __future__ import annotations
 

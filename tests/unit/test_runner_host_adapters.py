@@ -1,4 +1,4 @@
-"""What becomes of a person by each host's answer."""
+"""The event of each host, and the outcome of a person by its reply."""
 
 from __future__ import annotations
 
@@ -9,16 +9,11 @@ import numpy as np
 import pytest
 
 from function.errors import ReplyError
-from function.records import Decision
+from function.records import Decision, Reason
 from model.people.records import Record
-from segment_scorer.runner.asking.host_adapters import (
-    FAILED,
-    FILTERED,
-    HOST_ADAPTERS,
-    KEPT,
-    read_result,
-)
+from segment_scorer.runner.asking.host_adapters import HOST_ADAPTERS, read_result
 from segment_scorer.runner.config import RunConfig
+from segment_scorer.runner.summary import Status
 
 CONFIG = RunConfig(
     host="connect",
@@ -48,24 +43,24 @@ def test_a_runs_id_ends_in_its_start_as_connect_writes_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("result", "outcome"),
+    ("result", "status"),
     [
-        ({"decision": "keep", "reason": "score", "score": 0.75}, KEPT),
-        ({"decision": "drop", "reason": "score", "score": 0.25}, FILTERED),
-        ({"decision": "perhaps"}, FAILED),
-        ({"score": 0.75}, FAILED),
-        ({}, FAILED),
-        (None, FAILED),
+        ({"decision": "keep", "reason": "score", "score": 0.75}, Status.KEPT),
+        ({"decision": "drop", "reason": "score", "score": 0.25}, Status.FILTERED),
+        ({"decision": "perhaps"}, Status.FAILED),
+        ({"score": 0.75}, Status.FAILED),
+        ({}, Status.FAILED),
+        (None, Status.FAILED),
     ],
 )
-def test_a_profile_without_a_decision_has_failed_and_only_that_profile(
-    result: dict[str, Any] | None, outcome: str
+def test_a_profile_without_a_valid_decision_has_failed(
+    result: dict[str, Any] | None, status: Status
 ) -> None:
-    outcome_ = CONNECT.classify("p", PROFILE, result, None)
-    assert outcome_[:2] == (outcome, PROFILE.profile if outcome == KEPT else None)
+    outcome = CONNECT.classify("p", PROFILE, result, None)
+    assert outcome[:2] == (status, PROFILE.profile if status == Status.KEPT else None)
 
 
-def test_on_connect_the_kept_are_as_they_came() -> None:
+def test_on_connect_the_kept_record_is_unchanged() -> None:
     assert CONNECT.classify("a", ENDPOINT, {"decision": "keep"}, None)[1] == {
         "Id": "a",
         "Metrics": {"score": 0.5},
@@ -73,16 +68,16 @@ def test_on_connect_the_kept_are_as_they_came() -> None:
 
 
 @pytest.mark.parametrize("score", [None, True, "0.5", math.nan, math.inf, -0.1, 1.1, [0.5]])
-def test_what_is_no_score_is_not_read_as_one(score: object) -> None:
+def test_a_value_that_is_not_a_score_is_not_read(score: object) -> None:
     assert read_result({"decision": "keep", "score": score}).score is None
 
 
-def test_a_decision_that_was_seen_counts_more_than_what_the_answer_tells() -> None:
-    seen = Decision(keep=False, stays=True, reason="holdout", holdout=True)
+def test_a_decision_from_the_account_replaces_the_one_in_the_reply() -> None:
+    seen = Decision(keep=False, stays=True, reason=Reason.HOLDOUT, holdout=True)
     assert CONNECT.classify("p", PROFILE, {"decision": "keep", "reason": "score"}, seen)[2] is seen
 
 
-def test_a_reply_in_this_process_that_json_cannot_carry_is_no_reply() -> None:
+def test_a_reply_that_json_cannot_hold_is_refused() -> None:
     odd = {
         "Items": {
             "CustomerProfiles": [
@@ -97,6 +92,13 @@ def test_a_reply_in_this_process_that_json_cannot_carry_is_no_reply() -> None:
         CONNECT.read_reply(odd, ["p"])
 
 
-def test_on_pinpoint_whoever_is_not_in_the_answer_is_left_out() -> None:
-    assert PINPOINT.classify("a", ENDPOINT, None, None)[0] == FILTERED
+def test_on_pinpoint_an_id_that_is_not_in_the_reply_is_filtered() -> None:
+    assert PINPOINT.classify("a", ENDPOINT, None, None)[0] == Status.FILTERED
     assert PINPOINT.classify("a", ENDPOINT, {"Metrics": {}}, None)[1] == {"Id": "a", "Metrics": {}}
+
+
+@pytest.mark.parametrize(
+    ("reason", "read"), [("sparse", Reason.SPARSE), ("x", Reason.UNKNOWN), (7, Reason.UNKNOWN)]
+)
+def test_a_reason_outside_the_enum_is_unknown(reason: object, read: Reason) -> None:
+    assert read_result({"decision": "drop", "reason": reason}).reason is read

@@ -1,4 +1,4 @@
-"""Slices through a hook, into pages of finished output."""
+"""Processing a chunk: from slices to the bytes of the outputs."""
 
 from __future__ import annotations
 
@@ -13,32 +13,26 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from function.records import Band, Decision
+from function.records import Band, Decision, Reason
 from segment_scorer.runner.asking.host_rules import Attempt, Hook
+from segment_scorer.runner.chunks import Chunk, ChunkResult
 from segment_scorer.runner.config import RunConfig
 from segment_scorer.runner.reading.batches import cut_slices, make_finder
-from segment_scorer.runner.worker import (
-    Chunk,
-    ChunkResult,
-    begin_outputs,
-    end_outputs,
-    process_chunk,
-    read_score,
-    write_rows,
-)
-from tests.fake_hooks import DecidingHook, ScriptedHook, person
+from segment_scorer.runner.worker import process_chunk, read_score
+from segment_scorer.runner.writing.rows import begin_outputs, end_outputs, write_rows
+from tests.fake_hooks import DecidingHook, ScriptedHook, account_of, person
 
 CONFIG = RunConfig(
     scheduled_time="2026-01-31T19:00:00.000Z",
     activity_id="run-1",
     campaign_id="spring",
     knows_decisions=True,
-    has_log=True,
+    in_process=True,
 )
 BLIND = RunConfig(scheduled_time="2026-01-31T19:00:00.000Z", activity_id="run-1")
 
 
-def walk(hook: Hook, lines: Sequence[object], config: RunConfig = CONFIG) -> ChunkResult:
+def process(hook: Hook, lines: Sequence[object], config: RunConfig = CONFIG) -> ChunkResult:
     texts = [
         line if isinstance(line, bytes) else json.dumps(line).encode() + b"\n" for line in lines
     ]
@@ -60,7 +54,7 @@ def rows_of(result: ChunkResult, name: str) -> list[list[str]]:
 
 def test_sends_definitions_without_their_id_in_an_event_as_the_host_would() -> None:
     hook = DecidingHook(lambda document: True)
-    walk(hook, [person(1), person(2)])
+    process(hook, [person(1), person(2)])
     (event,) = hook.events
     assert list(event["Endpoints"]) == ["person-1", "person-2"]
     assert event["Endpoints"]["person-1"] == {
@@ -80,7 +74,9 @@ def test_sends_definitions_without_their_id_in_an_event_as_the_host_would() -> N
 
 def test_writes_the_kept_as_returned_each_with_its_id_in_input_order() -> None:
     returned = {"person-2": {"Id": "not its own", "New": True}, "person-1": {"Metrics": {}}}
-    result = walk(ScriptedHook(Attempt(reply=returned)), [person(1), person(2), person(3)], BLIND)
+    result = process(
+        ScriptedHook(Attempt(reply=returned)), [person(1), person(2), person(3)], BLIND
+    )
     assert kept_of(result) == [{"Id": "person-1", "Metrics": {}}, {"Id": "person-2", "New": True}]
     assert (
         result.counts["received"],
@@ -90,9 +86,9 @@ def test_writes_the_kept_as_returned_each_with_its_id_in_input_order() -> None:
     ) == (3, 2, 1, 0)
 
 
-def test_writes_a_decision_for_everybody_in_input_order() -> None:
+def test_writes_a_decision_for_everyone_in_input_order() -> None:
     hook = DecidingHook(lambda document: document["Metrics"].get("score", 0) > 0.5)
-    result = walk(hook, [person(1, 0.9), person(2, OptOut="ALL"), person(3, 0.1)])
+    result = process(hook, [person(1, 0.9), person(2, OptOut="ALL"), person(3, 0.1)])
     assert rows_of(result, "decisions.csv") == [
         ["person-1", "keep", "score", "0.5000", ""],
         ["person-2", "drop", "opted_out", "", ""],
@@ -107,7 +103,7 @@ def test_writes_a_decision_for_everybody_in_input_order() -> None:
 def test_sends_people_who_opted_out_when_told_to() -> None:
     hook = DecidingHook(lambda document: True)
     config = RunConfig(scheduled_time="", activity_id="", include_opted_out=True)
-    result = walk(hook, [person(1, OptOut="ALL"), person(2, EndpointStatus="INACTIVE")], config)
+    result = process(hook, [person(1, OptOut="ALL"), person(2, EndpointStatus="INACTIVE")], config)
     assert (
         result.counts["kept"],
         result.counts["opted_out"],
@@ -121,13 +117,13 @@ def test_sends_people_who_opted_out_when_told_to() -> None:
 
 def test_quotes_ids_that_need_it() -> None:
     odd = 'a,"b"\nc'
-    result = walk(DecidingHook(lambda document: True), [{"Id": odd}])
+    result = process(DecidingHook(lambda document: True), [{"Id": odd}])
     assert rows_of(result, "decisions.csv")[0][0] == odd
 
 
-def test_a_batch_without_a_valid_answer_fails_whole_and_the_next_goes_on() -> None:
+def test_a_batch_without_a_valid_reply_fails_and_the_next_continues() -> None:
     hook = DecidingHook(lambda document: None if document["Metrics"] else True)
-    result = walk(hook, [*(person(i, 0.5) for i in range(50)), person(50)])
+    result = process(hook, [*(person(i, 0.5) for i in range(50)), person(50)])
     assert result.counts["failed"] == 50
     assert result.counts["kept"] == 1
     assert (result.counts["batches"], result.counts["attempts"]) == (2, 4)
@@ -135,8 +131,8 @@ def test_a_batch_without_a_valid_answer_fails_whole_and_the_next_goes_on() -> No
     assert rows_of(result, "decisions.csv")[0] == ["person-0", "failed", "", "", ""]
 
 
-def test_a_broken_line_is_named_counted_and_kept_aside_while_the_rest_goes_on() -> None:
-    result = walk(
+def test_a_broken_line_is_rejected_and_the_next_continues() -> None:
+    result = process(
         DecidingHook(lambda document: True), [person(1), b"\n", b'{"Id": \xff}\r\n', person(2)]
     )
     (rejected,) = [json.loads(line) for line in result.parts["rejected.jsonl"].splitlines()]
@@ -145,7 +141,7 @@ def test_a_broken_line_is_named_counted_and_kept_aside_while_the_rest_goes_on() 
         3,
         '{"Id": \ufffd}',
     )
-    assert result.complaints == [f"people.jsonl, line 3: {rejected['problem']}"]
+    assert result.rejections == [f"people.jsonl, line 3: {rejected['problem']}"]
     assert (result.counts["received"], result.counts["rejected"]) == (2, 1)
 
 
@@ -153,14 +149,14 @@ def test_counts_reasons_whatever_the_outcome_and_drops_not_acted_on() -> None:
     band = Band(name="high", at_least=0.5)
     decisions = {
         "a": Decision(
-            keep=False, stays=True, reason="holdout", holdout=True, score=0.75, band=band
+            keep=False, stays=True, reason=Reason.HOLDOUT, holdout=True, score=0.75, band=band
         ),
-        "b": Decision(keep=True, stays=True, reason="no_scores"),
-        "c": Decision(keep=False, stays=False, reason="sparse"),
-        "d": Decision(keep=True, stays=True, reason="unreadable"),
+        "b": Decision(keep=True, stays=True, reason=Reason.NO_SCORES),
+        "c": Decision(keep=False, stays=False, reason=Reason.SPARSE),
+        "d": Decision(keep=True, stays=True, reason=Reason.UNREADABLE),
     }
-    hook = ScriptedHook(Attempt(reply={"a": {}, "b": {}, "d": {}}, decisions=decisions))
-    result = walk(hook, [{"Id": id_} for id_ in decisions])
+    hook = ScriptedHook(Attempt(reply={"a": {}, "b": {}, "d": {}}, account=account_of(decisions)))
+    result = process(hook, [{"Id": id_} for id_ in decisions])
     expected = {
         "held_out": 1,
         "unscored": 1,
@@ -181,7 +177,7 @@ def test_without_decisions_only_scores_of_the_kept_are_known() -> None:
         "b": {"Attributes": {"Score": "0.25"}},
         "c": {"Attributes": None},
     }
-    result = walk(ScriptedHook(Attempt(reply=reply)), [{"Id": id_} for id_ in "abcd"], BLIND)
+    result = process(ScriptedHook(Attempt(reply=reply)), [{"Id": id_} for id_ in "abcd"], BLIND)
     assert rows_of(result, "scores.csv") == [["a", "0.8"], ["b", "0.25"]]
     assert set(result.parts) == {"segment.jsonl.gz", "scores.csv", "rejected.jsonl"}
 
@@ -189,12 +185,12 @@ def test_without_decisions_only_scores_of_the_kept_are_known() -> None:
 @pytest.mark.parametrize(
     "value", [[], "", ["much"], ["nan"], ["inf"], ["-0.1"], ["1.1"], 0.5, [0.5], None, {}]
 )
-def test_what_is_no_score_is_not_read_as_one(value: object) -> None:
+def test_a_value_that_is_not_a_score_is_not_read(value: object) -> None:
     assert read_score({"Attributes": {"Score": value}}, "Score") is None
 
 
-def test_an_output_in_which_nobody_was_kept_is_still_gzip() -> None:
-    result = walk(DecidingHook(lambda document: False), [person(1)])
+def test_the_output_is_gzip_even_if_nobody_was_kept() -> None:
+    result = process(DecidingHook(lambda document: False), [person(1)])
     whole = (
         begin_outputs(CONFIG)["segment.jsonl.gz"]
         + result.parts["segment.jsonl.gz"]
@@ -204,20 +200,20 @@ def test_an_output_in_which_nobody_was_kept_is_still_gzip() -> None:
     assert whole
 
 
-def test_an_answer_in_this_process_that_json_cannot_carry_fails_its_batch() -> None:
+def test_a_reply_that_json_cannot_hold_fails_its_batch() -> None:
     hook = ScriptedHook(
         Attempt(
             reply={"a": {"Metrics": {"m": object()}}},
-            decisions={"a": Decision(keep=True, stays=True, reason="score")},
+            account=account_of({"a": Decision(keep=True, stays=True, reason=Reason.SCORE)}),
         )
     )
-    result = walk(hook, [{"Id": "a"}, {"Id": "b"}])
+    result = process(hook, [{"Id": "a"}, {"Id": "b"}])
     assert (result.counts["failed"], result.counts["kept"], result.counts["attempts"]) == (2, 0, 3)
-    assert result.problems == {"answered with what is no JSON": 3}
+    assert result.problems == {"answered with something other than JSON": 3}
 
 
 def test_the_same_id_once_opted_out_and_once_not_has_both_outcomes() -> None:
-    result = walk(DecidingHook(lambda document: True), [person(1, OptOut="ALL"), person(1)])
+    result = process(DecidingHook(lambda document: True), [person(1, OptOut="ALL"), person(1)])
     assert [row[:3] for row in rows_of(result, "decisions.csv")] == [
         ["person-1", "drop", "opted_out"],
         ["person-1", "keep", "score"],

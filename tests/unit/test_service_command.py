@@ -1,4 +1,4 @@
-"""The service's command line: options, environment, exit statuses and messages, without a server."""
+"""The service's command line, without a server: options, environment, statuses, messages."""
 
 from __future__ import annotations
 

@@ -18,7 +18,14 @@ from function.settings import (
     read_settings,
 )
 
-METADATA_SENTENCE = "SCORER_METADATA: expected name=value pairs with commas between, names in lower case, no -bin names, values printable ASCII"
+METADATA_SENTENCE = (
+    "SCORER_METADATA: expected name=value pairs with commas between, names in lower case, "
+    "no -bin names, values printable ASCII"
+)
+KEY_SENTENCE = (
+    "SCORER_EXTERNAL_KEY: expected user_id, endpoint_id or a path below the endpoint document "
+    "such as Attributes.CustomerNumber"
+)
 
 
 def list_fields(kind: type[Any], prefix: str) -> list[str]:
@@ -151,17 +158,20 @@ def test_the_key_of_a_profile_becomes_steps_through_the_endpoint_document() -> N
         (
             "SCORER_EXTERNAL_KEY",
             "External.id",
-            "SCORER_EXTERNAL_KEY: expected user_id, endpoint_id or a path below the endpoint document such as Attributes.CustomerNumber",
+            KEY_SENTENCE,
         ),
         (
             "SCORER_EXTERNAL_KEY",
             "UserId",
-            "SCORER_EXTERNAL_KEY: expected user_id, endpoint_id or a path below the endpoint document such as Attributes.CustomerNumber",
+            KEY_SENTENCE,
         ),
         (
             "SCORER_EXTERNAL_PARTITION_KEY",
             "",
-            "SCORER_EXTERNAL_PARTITION_KEY: expected text of one character or more, found empty text",
+            (
+                "SCORER_EXTERNAL_PARTITION_KEY: expected text of one character or more, "
+                "found empty text"
+            ),
         ),
         (
             "SCORER_EXTERNAL_TIMEOUT_MS",

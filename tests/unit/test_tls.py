@@ -1,4 +1,4 @@
-"""The TLS files of client and service: usable ones give credentials, others are named with the reason."""
+"""TLS files: usable ones give credentials, others an error with the reason."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from model.errors import DataError
 from model.training.datasets import read_lines, read_outcomes
 from tests.training_people import make_people, stay_silent, to_csv, to_lines, write
 
-HEADER = "expected outcomes: a CSV file whose first line is Id,outcome or Id,outcome,date (or UserId or ProfileId for Id)"
+HEADER = "expected a CSV file with the header Id,outcome or Id,outcome,date"
 
 
 def test_reads_gzip_by_its_content_and_several_files_as_one(tmp_path: Path) -> None:
@@ -29,44 +29,53 @@ def test_reads_outcomes_as_data_frames_write_them(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "sentence"),
+    ("content", "words"),
     [
-        ("", HEADER),
-        ("id,Outcome\na,1\n", HEADER),
-        ("Id,outcome,value\na,1,2\n", HEADER),
-        ("Id;outcome\na;1\n", f"{HEADER}; its columns are separated by ;"),
-        ('Id,outcome\n"a,1\nb,0\nc",1\n', "expected an Id and an outcome of 0 or 1 in line 4"),
-        ("Id,outcome\n", "expected an outcome in each line, found no line after the header"),
+        ("", [HEADER, "found an empty file"]),
+        ("id,Outcome\na,1\n", [HEADER, "found other columns"]),
+        ("Id,outcome,value\na,1,2\n", [HEADER, "found other columns"]),
+        ("Id;outcome\na;1\n", [HEADER, "found columns separated by ;"]),
+        ('Id,outcome\n"a,1\nb,0\nc",1\n', ["line 4: expected an Id, found a line break"]),
+        ("Id,outcome\n", ["found only the header"]),
         (
-            "Id,outcome\na,1\nb,yes\nc\n,1\n",
-            "expected an Id and an outcome of 0 or 1 in lines 3, 4, 5",
+            "Id,outcome\na,1\nb,yes\nc\n,1\nd,\n",
+            [
+                "line 3: expected the outcome 0 or 1, found text",
+                "line 4: expected 2 cells, found 1",
+                "line 5: expected an Id, found an empty cell",
+                "line 6: expected the outcome 0 or 1, found an empty cell",
+            ],
         ),
         (
             "Id,outcome\n" + "a,2\n" * 8,
-            "expected an Id and an outcome of 0 or 1 in lines 2, 3, 4, 5, 6 and 3 more",
+            ["lines 2, 3, 4, 5, 6 and 3 more: expected the outcome 0 or 1, found another number"],
         ),
-        (
-            "UserId,outcome\na,1\nb,0\na,0\n",
-            "expected every UserId once; it stands a second time in line 4",
-        ),
+        ("UserId,outcome\na,1\nb,0\na,0\n", ["line 4: expected each UserId once"]),
         (
             "Id,outcome,date\na,1,2026-01-31\nb,0,soon\nc,1\n",
-            "expected an Id and an outcome of 0 or 1 and a date in ISO 8601 in lines 3, 4",
+            [
+                "line 3: expected a date in ISO 8601, found text",
+                "line 4: expected 3 cells, found 2",
+            ],
         ),
-        (b"Id,outcome\n\xff,1\n", "expected UTF-8"),
         (
-            gzip.compress(b"Id,outcome\na,1\n" * 99)[:-9],
-            "expected a whole gzip file, found a damaged one",
+            "Id,outcome\n" + "".join(f"a{',' * cells}\n" for cells in range(2, 9)),
+            ["line 6: expected 2 cells, found 7", "2 more kinds of problems"],
         ),
+        (b"Id,outcome\n\xff,1\n", ["expected UTF-8"]),
+        (gzip.compress(b"Id,outcome\na,1\n" * 99)[:-9], ["gzip"]),
     ],
 )
-def test_refuses_outcomes_in_one_sentence_without_a_value(
-    tmp_path: Path, content: str | bytes, sentence: str
+def test_refuses_outcomes_and_says_what_was_found_where_without_a_value(
+    tmp_path: Path, content: str | bytes, words: list[str]
 ) -> None:
     path = write(tmp_path / "outcomes.csv", content)
     with pytest.raises(DataError) as caught:
         read_outcomes(path)
-    assert str(caught.value) == f"{path}: {sentence}"
+    message = str(caught.value)
+    assert message.startswith(f"{path}: ")
+    assert [word for word in words if word not in message] == []
+    assert not {"yes", "soon"} & set(message.split())
 
 
 def test_reads_outcomes_with_a_byte_order_mark_and_windows_line_ends(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ from function.settings import read_settings
 from model.bundle import load_bundle
 from model.features import Matrix, build_matrix
 from model.kinds import split_path
-from model.training.fit import ModelChoice, ModelSettings, make_model
+from model.training.models import ModelChoice, ModelSettings, make_model
 from model.training.people import hash_to_fraction, name_user
 
 ROOT = Path(__file__).parents[2]
@@ -178,10 +178,11 @@ def make_segment(count: int) -> Path:
     """A segment of so many invented people, each with a CDNOW customer's history."""
     file = PLACE / f"synthetic-{count}.jsonl.gz"
     if not file.exists():
-        script = ROOT / "examples" / "cdnow" / "make_synthetic.py"
+        maker = [sys.executable, "-m", "examples.cdnow.make_synthetic"]
         subprocess.run(
-            [sys.executable, str(script), str(count), "--out", str(file)],
+            [*maker, str(count), "--out", str(file)],
             check=True,
+            cwd=ROOT,
             stdout=subprocess.DEVNULL,
         )
     return file

@@ -95,9 +95,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         segment = options.segment or Path(folder) / "segment.jsonl.gz"
         if options.segment is None:
-            maker = ROOT / "examples" / "cdnow" / "make_synthetic.py"
+            maker = [sys.executable, "-m", "examples.cdnow.make_synthetic"]
             subprocess.run(
-                [sys.executable, str(maker), str(options.count), "--out", str(segment)], check=True
+                [*maker, str(options.count), "--out", str(segment)], check=True, cwd=ROOT
             )
         for processes in (1, 2):
             seconds, most, summary = run_once(segment, Path(folder) / str(processes), processes)

@@ -18,8 +18,9 @@ import numpy as np
 
 from examples.cdnow.make_endpoints import HERE, make_people, read_purchases
 from model.features import build_matrix, load_spec
+from model.training.config import TrainingConfig
 from model.training.datasets import read_lines
-from model.training.train import TrainingConfig, train_bundle
+from model.training.train import train_bundle
 
 EXTRA = 6  # invented metrics, so that there are 20 features
 BLOCK = 10_000

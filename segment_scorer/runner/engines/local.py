@@ -1,6 +1,7 @@
-"""Engines: how chunks are walked, here or in other processes. Blocks in, their pages out in the same order, whoever was faster.
+"""Engines of this machine: process chunks here, in threads, or in worker processes.
 
-Takes a WorkerSetup, from which every process builds its own hook; holds a few chunks at a time. Every engine makes the same pages.
+Input: chunks. Output: their results in the order of the chunks. A few chunks are held at a time.
+Every engine gives the same results.
 """
 
 from __future__ import annotations
@@ -23,34 +24,36 @@ import msgspec
 from segment_scorer.runner.asking.hooks import open_hook
 from segment_scorer.runner.asking.host_adapters import HOST_ADAPTERS
 from segment_scorer.runner.asking.host_rules import Hook
+from segment_scorer.runner.chunks import Chunk, ChunkResult
 from segment_scorer.runner.config import RunConfig
 from segment_scorer.runner.errors import EngineError
-from segment_scorer.runner.worker import Chunk, ChunkResult, process_chunk
+from segment_scorer.runner.worker import process_chunk
 
-# What is worth starting processes for, each of which takes most of a second to load a model; below it one process is done sooner.
-WORTH_PROCESSES = 8
-# Chunk by chunk: bytes of the segment read when it was cut, and its page.
+# A worker process takes most of a second to load a model. With fewer chunks, one process is faster.
+FEWEST_CHUNKS = 8
+# For each chunk: bytes of the segment read up to its end, and its result.
 ChunkResults: TypeAlias = Iterator[tuple[int, ChunkResult]]
 
 
 class WorkerSetup(msgspec.Struct, frozen=True, kw_only=True):
-    """All that a process needs to walk chunks: the hook's address, the settings for one in process, and the run's config."""
+    """What a worker process needs. `settings` are for a local hook."""
 
     hook: str
-    environ: dict[str, str]
+    settings: dict[str, str]
     config: RunConfig
 
 
 def open_worker_hook(setup: WorkerSetup) -> Hook:
-    """The hook of a setup. What it logs while it starts is taken away: the process that began the run has it."""
-    hook = open_hook(setup.hook, setup.environ, HOST_ADAPTERS[setup.config.host].limit_seconds)
+    """Open a worker's hook. Its start-up log is dropped: the parent process has the same."""
+    limit_seconds = HOST_ADAPTERS[setup.config.host].host.limit_seconds
+    hook = open_hook(setup.hook, setup.settings, limit_seconds)
     hook.take_log()
-    gc.freeze()  # what has been imported by now lives on: the collector need not walk it again and again
+    gc.freeze()  # imported modules live on; the collector need not scan them again and again
     return hook
 
 
 def process_here(chunks: Iterable[Chunk], hook: Hook, config: RunConfig) -> ChunkResults:
-    """In this process, one chunk after another."""
+    """Process one chunk after another in this process."""
     for chunk in chunks:
         yield chunk.position, process_chunk(chunk, hook, config)
 
@@ -58,7 +61,7 @@ def process_here(chunks: Iterable[Chunk], hook: Hook, config: RunConfig) -> Chun
 def process_in_threads(
     chunks: Iterable[Chunk], hook: Hook, config: RunConfig, threads: int
 ) -> ChunkResults:
-    """In threads of this process, which all call one hook: for one that is waited for."""
+    """Process chunks in threads that share a hook: for hooks that mostly wait."""
     with ThreadPoolExecutor(threads) as pool:
         try:
             yield from process_in_order(
@@ -72,14 +75,16 @@ def process_in_threads(
 def process_in_processes(
     chunks: Iterable[Chunk], hook: Hook, setup: WorkerSetup, processes: int
 ) -> ChunkResults:
-    """In so many processes, each with a function of its own; a short segment in this one, with `hook`."""
+    """Process chunks in worker processes, each with its own function.
+
+    A short segment is processed in this process, with `hook`.
+    """
     chunks = iter(chunks)
-    first = list(itertools.islice(chunks, WORTH_PROCESSES if processes > 1 else 0))
-    if len(first) < WORTH_PROCESSES:
+    first = list(itertools.islice(chunks, FEWEST_CHUNKS if processes > 1 else 0))
+    if len(first) < FEWEST_CHUNKS:
         yield from process_here(itertools.chain(first, chunks), hook, setup.config)
         return
-    # Spawned, not forked: this process has threads.
-    context = multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("spawn")  # not fork: this process has threads
     with ProcessPoolExecutor(
         processes, mp_context=context, initializer=begin_worker, initargs=(setup,)
     ) as pool:
@@ -91,7 +96,7 @@ def process_in_processes(
             )
         except BrokenProcessPool as error:
             raise EngineError(
-                "--processes: expected every process to live; one ended, or was ended for want of memory"
+                "--processes: a worker process ended, or was killed, perhaps for lack of memory"
             ) from error
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
@@ -101,7 +106,7 @@ def process_in_processes(
 def process_in_order(
     chunks: Iterable[Chunk], submit: Callable[[Chunk], Future[ChunkResult]], window: int
 ) -> ChunkResults:
-    """Submit chunks, at most `window` of them ahead, and give their pages in the order of the chunks."""
+    """Submit chunks, at most `window` ahead, and yield their results in the order of the chunks."""
     pending: deque[tuple[int, Future[ChunkResult]]] = deque()
     for chunk in chunks:
         pending.append((chunk.position, submit(chunk)))
@@ -116,7 +121,10 @@ _worker: dict[str, Any] = {}
 
 
 def begin_worker(setup: WorkerSetup) -> None:
-    """Make this process a worker: it builds its function, leaves Ctrl-C to its parent, and ends when that does."""
+    """Turn this process into a worker.
+
+    It opens its hook, leaves Ctrl-C to the parent process, and ends with it.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
     if parent is not None:
@@ -125,11 +133,11 @@ def begin_worker(setup: WorkerSetup) -> None:
 
 
 def end_with(sentinel: int) -> None:
-    """End this process when the other does, however that ended."""
+    """End this process when another one ends."""
     connection.wait([sentinel])
     os._exit(1)
 
 
 def process_in_worker(chunk: Chunk) -> ChunkResult:
-    """One chunk, in a worker."""
+    """Process a chunk in a worker process."""
     return process_chunk(chunk, _worker["hook"], _worker["config"])

@@ -1,6 +1,7 @@
-"""The checkpoint of a run: how far it has come, kept beside the growing outputs, so that a killed run goes on where it was.
+"""The checkpoint of a run: how far it has come, so that a stopped run can continue.
 
-Takes pages in order, gives sums; written whole at checkpoints and read back. Holds no person: sizes, counts and the run's config.
+Input: chunk results in order. Output: sums, written at intervals and read back. No person is in it,
+only sizes, counts and the run's configuration.
 """
 
 from __future__ import annotations
@@ -13,30 +14,31 @@ from typing import Any, Literal
 import msgspec
 
 from model.atomic import write_atomically
+from segment_scorer.runner.chunks import MOST_REJECTIONS, ChunkResult
 from segment_scorer.runner.config import RunConfig
-from segment_scorer.runner.errors import OutputTaken
+from segment_scorer.runner.errors import OptionError, OutputTaken
 from segment_scorer.runner.reading.segments import SegmentFile
 from segment_scorer.runner.reporting.statistics import Statistics
 from segment_scorer.runner.summary import Summary
-from segment_scorer.runner.worker import MOST_COMPLAINTS, ChunkResult
+from segment_scorer.runner.writing.names import CHECKPOINT
 
-FILE = "checkpoint.json"
+FORMER_CHECKPOINT = "ledger.json"  # as releases before 2 called it
 
 
-class Entry(msgspec.Struct, frozen=True, kw_only=True):
-    """What `checkpoint.json` holds.
+class CheckpointEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """The content of `checkpoint.json`.
 
-    asked     what decides the outputs: a run that is continued has to have asked for the same
-    force     whether it may replace the outputs of an earlier run
-    files     names of all the files that the run writes
-    chunks    how many chunks, from the first on, are in the outputs, and no byte of any other
-    sizes     bytes of each output file at that moment
-    seconds   spent until then, over all sittings
-    summary   set when everything is in the outputs and only names are left to be given
+    fingerprint  what decides the outputs; a resumed run must have the same
+    force        whether the run may replace the outputs of an earlier run
+    files        names of all files that the run writes
+    chunks       number of chunks in the outputs, which hold no byte of a later chunk
+    sizes        output file -> bytes at this checkpoint
+    seconds      duration so far, over all sessions
+    summary      set when the outputs are complete and only have to be renamed
     """
 
-    format: Literal[2] = 2
-    asked: dict[str, str]
+    format: Literal[3] = 3
+    fingerprint: dict[str, str]
     force: bool
     files: list[str]
     segment_files: list[SegmentFile]
@@ -45,26 +47,26 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     sizes: dict[str, int]
     counts: dict[str, int]
     problems: dict[str, int]
-    complaints: list[str]
+    rejections: list[str]
     statistics: dict[str, Any]
     seconds: float
     summary: Summary | None = None
 
 
 class Checkpoint:
-    """The sums of the pages so far. `sizes`: bytes of each output file at the last checkpoint of an earlier sitting."""
+    """The sums over the chunks so far. Attributes as in `CheckpointEntry`."""
 
     def __init__(
         self,
-        asked: Mapping[str, str],
+        fingerprint: Mapping[str, str],
         files: Sequence[str],
         segment_files: list[SegmentFile],
         config: RunConfig,
         *,
         force: bool = False,
     ) -> None:
-        """A run that begins."""
-        self.asked = dict(asked)
+        """Start a run."""
+        self.fingerprint = dict(fingerprint)
         self.force = force
         self.files = list(files)
         self.segment_files = segment_files
@@ -73,23 +75,23 @@ class Checkpoint:
         self.sizes: dict[str, int] = {}
         self.counts: Counter[str] = Counter()
         self.problems: Counter[str] = Counter()
-        self.complaints: list[str] = []
+        self.rejections: list[str] = []
         self.statistics = Statistics()
         self.seconds = 0.0
         self.summary: Summary | None = None
 
-    def add(self, page: ChunkResult) -> None:
-        """Add the next chunk's page."""
+    def add(self, result: ChunkResult) -> None:
+        """Add the result of the next chunk."""
         self.chunks += 1
-        self.counts.update(page.counts)
-        self.problems.update(page.problems)
-        self.complaints += page.complaints[: MOST_COMPLAINTS - len(self.complaints)]
-        self.statistics.add(page.statistics)
+        self.counts.update(result.counts)
+        self.problems.update(result.problems)
+        self.rejections += result.rejections[: MOST_REJECTIONS - len(self.rejections)]
+        self.statistics.add(result.statistics)
 
-    def to_entry(self, sizes: Mapping[str, int], seconds: float) -> Entry:
-        """The checkpoint as it is written; `seconds` are of this sitting."""
-        return Entry(
-            asked=self.asked,
+    def to_entry(self, sizes: Mapping[str, int], seconds: float) -> CheckpointEntry:
+        """Convert to the form that is written. `seconds` is the duration of this session."""
+        return CheckpointEntry(
+            fingerprint=self.fingerprint,
             force=self.force,
             files=self.files,
             segment_files=self.segment_files,
@@ -98,43 +100,79 @@ class Checkpoint:
             sizes=dict(sizes),
             counts=dict(self.counts),
             problems=dict(self.problems),
-            complaints=self.complaints,
+            rejections=self.rejections,
             statistics=self.statistics.to_data(),
             seconds=self.seconds + seconds,
             summary=self.summary,
         )
 
     @classmethod
-    def from_entry(cls, entry: Entry) -> Checkpoint:
-        """The checkpoint of a run that goes on."""
+    def from_entry(cls, entry: CheckpointEntry) -> Checkpoint:
+        """Continue a run."""
         checkpoint = cls(
-            entry.asked, entry.files, entry.segment_files, entry.config, force=entry.force
+            entry.fingerprint, entry.files, entry.segment_files, entry.config, force=entry.force
         )
-        checkpoint.chunks, checkpoint.complaints, checkpoint.seconds, checkpoint.summary = (
-            entry.chunks,
-            entry.complaints,
-            entry.seconds,
-            entry.summary,
-        )
+        checkpoint.chunks = entry.chunks
         checkpoint.sizes = entry.sizes
         checkpoint.counts.update(entry.counts)
         checkpoint.problems.update(entry.problems)
+        checkpoint.rejections = entry.rejections
         checkpoint.statistics = Statistics.from_data(entry.statistics)
+        checkpoint.seconds = entry.seconds
+        checkpoint.summary = entry.summary
         return checkpoint
 
 
-def write_entry(folder: Path, entry: Entry) -> None:
-    """Replace the checkpoint in `folder`, so that whenever the machine stops there is the old one or the new one."""
-    write_atomically(folder / FILE, msgspec.json.encode(entry))
+def write_entry(folder: Path, entry: CheckpointEntry) -> None:
+    """Replace the checkpoint in `folder` atomically."""
+    write_atomically(folder / CHECKPOINT, msgspec.json.encode(entry))
 
 
 def read_checkpoint(folder: Path) -> Checkpoint | None:
-    """The checkpoint in `folder`; None when there is none. Raises OutputTaken for one of another release, or one that is damaged."""
+    """Read the checkpoint in `folder`; None if there is none.
+
+    Raises OutputTaken if the checkpoint is damaged or from another release.
+    """
+    path = folder / CHECKPOINT
     try:
-        return Checkpoint.from_entry(msgspec.json.decode((folder / FILE).read_bytes(), type=Entry))
+        entry = msgspec.json.decode(path.read_bytes(), type=CheckpointEntry)
+        return Checkpoint.from_entry(entry)
     except FileNotFoundError:
+        former = folder / FORMER_CHECKPOINT
+        if former.exists():
+            raise OutputTaken(
+                f"{former}: the unfinished run is from an earlier release and cannot be continued; "
+                "start over with --force"
+            ) from None
         return None
     except (OSError, msgspec.DecodeError, LookupError, TypeError, ValueError) as error:
         raise OutputTaken(
-            f"{folder / FILE}: expected the checkpoint that this release writes; begin anew with --force"
+            f"{path}: expected a checkpoint of this release, found one that it cannot read; "
+            "start over with --force"
         ) from error
+
+
+def check_same(
+    checkpoint: Checkpoint, fingerprint: Mapping[str, str], segment_files: Sequence[SegmentFile]
+) -> None:
+    """Check that a resumed run has the options and files that it was started with.
+
+    Raises OptionError: half of its outputs would be different from the other half.
+    """
+    started_with = checkpoint.fingerprint
+    different = sorted(
+        name
+        for name in fingerprint.keys() | started_with.keys()
+        if fingerprint.get(name) != started_with.get(name)
+    )
+    cure = "Use the same, or --force to start over"
+    if different:
+        raise OptionError(
+            f"--resume: the unfinished run was started with a different {', '.join(different)}. "
+            f"{cure}"
+        )
+    if list(segment_files) != checkpoint.segment_files:
+        raise OptionError(
+            "--resume: the unfinished run was started with different segment files, "
+            f"or they have changed. {cure}"
+        )

@@ -1,7 +1,9 @@
-"""The kept segment in further forms: an import-ready CSV, Parquet, and customer profiles, each made from `segment.jsonl.gz`.
+"""The kept people in further formats, made from `segment.jsonl.gz`.
 
-Takes the finished file and the columns that were counted while it was written; reads one person at a time, holds a few thousand rows.
-What a table has no place for is left out, so that `segment-scorer run` and Pinpoint can read it, and the people who lose by it are counted.
+The formats are a CSV for Pinpoint's imports, Parquet, and customer profiles.
+Input: the finished file, and its columns. Reads one person at a time; holds a few thousand rows.
+A table omits what it cannot represent, so that Pinpoint and `segment-scorer run` can read it. The
+people affected are counted.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ import gzip
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -20,7 +22,8 @@ from model.customer_profile import document_to_profile, write_number
 ROWS_AT_A_TIME = 5_000
 LISTS = ("Attributes.", "User.UserAttributes.")
 NUMBERS = ("Metrics.", "Location.Latitude", "Location.Longitude")
-# What stands here itself, and not below, is no endpoint's: the function calls such a one unreadable, and a policy may keep it.
+# An endpoint with a value at one of these paths, instead of below it, is unreadable. A policy may
+# keep it nevertheless.
 GROUPS = frozenset(
     {"Attributes", "Metrics", "Demographic", "Location", "User", "User.UserAttributes"}
 )
@@ -28,7 +31,7 @@ _encoder = msgspec.json.Encoder()
 
 
 def flatten(document: Mapping[str, Any]) -> Iterator[tuple[str, list[Any]]]:
-    """Dotted path and values of everything in a document that is there, as Pinpoint's imports name it."""
+    """Yield the dotted path and the values of every field, named as in Pinpoint's imports."""
     for name, value in document.items():
         if name == "User" and isinstance(value, Mapping):
             for below, inner in value.items():
@@ -46,12 +49,12 @@ def flatten(document: Mapping[str, Any]) -> Iterator[tuple[str, list[Any]]]:
 
 
 def list_values(value: Any) -> list[Any]:
-    """The values at a path, those that are there."""
+    """The values at a path, without nulls."""
     return [item for item in (value if isinstance(value, list) else [value]) if item is not None]
 
 
 def find_columns(documents: Iterable[Mapping[str, Any]]) -> dict[str, int]:
-    """The paths that occur, each with the most values that one document has there."""
+    """Find all paths, each with the most values that one document has there."""
     columns: dict[str, int] = {}
     for document in documents:
         for path, values in flatten(document):
@@ -61,10 +64,11 @@ def find_columns(documents: Iterable[Mapping[str, Any]]) -> dict[str, int]:
 
 
 def choose_columns(columns: Mapping[str, int]) -> dict[str, int]:
-    """The columns of a table, each as often as it is repeated: ids first, then by name, whatever the order in which they were met.
+    """Choose the columns of a table: name -> repetitions. Ids come first, then all others by name.
 
-    A name is a value or a group, never both: where both were met, a group that is known stays, and so does any of a profile; else the
-    value stays. Only attributes of an endpoint are repeated. A name has to survive as one cell of a header.
+    A name is either a value or a group. If documents use it as both, known groups win, and so do
+    all groups of profiles; otherwise the value wins. Only an endpoint's attributes are repeated. A
+    name that does not fit into one header cell is omitted.
     """
     endpoints = "Id" in columns
     above = {path: find_groups(path) for path in columns}
@@ -86,7 +90,7 @@ def choose_columns(columns: Mapping[str, int]) -> dict[str, int]:
 
 
 def find_groups(path: str) -> tuple[str, ...]:
-    """The groups that a column stands in, as it will be read."""
+    """Find the groups that a column belongs to when it is read."""
     if path.startswith("User.UserAttributes."):
         return "User", "User.UserAttributes"
     group, dot, _ = path.partition(".")
@@ -96,7 +100,10 @@ def find_groups(path: str) -> tuple[str, ...]:
 def lay_out(
     document: Mapping[str, Any], columns: Mapping[str, int]
 ) -> tuple[dict[str, list[Any]], bool]:
-    """What of a document goes into which columns, and whether something goes nowhere. Several values where one belongs are one, as JSON."""
+    """Assign a document's values to columns, and say whether any value has no column.
+
+    Several values in a column for one value are written as JSON.
+    """
     cells: dict[str, list[Any]] = {}
     lost = False
     for path, values in flatten(document):
@@ -110,7 +117,7 @@ def lay_out(
 
 
 def write_text(value: Any) -> str:
-    """A value as a cell."""
+    """Write a value as the text of a cell."""
     if isinstance(value, str):
         return value
     if isinstance(value, bool):
@@ -121,7 +128,7 @@ def write_text(value: Any) -> str:
 
 
 def read_kept(segment: Path) -> Iterator[dict[str, Any]]:
-    """The kept, one at a time."""
+    """Read the kept people, one at a time."""
     decode = msgspec.json.Decoder().decode
     with gzip.open(segment, "rb") as file:
         for line in file:
@@ -129,35 +136,40 @@ def read_kept(segment: Path) -> Iterator[dict[str, Any]]:
 
 
 def write_csv(segment: Path, columns: Mapping[str, int], path: Path) -> int:
-    """A CSV as Pinpoint and Customer Profiles import it: UTF-8, dotted headers, one repeated for each further value. Gives who lost."""
+    """Write a CSV for Pinpoint's and Customer Profiles' imports: UTF-8, dotted headers.
+
+    A header is repeated for each further value. Returns the number of people with omitted values.
+    """
     chosen = choose_columns(columns)
     starts = dict(zip(chosen, itertools.accumulate(chosen.values(), initial=0), strict=False))
-    width, losers = sum(chosen.values()), 0
+    width, affected = sum(chosen.values()), 0
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow([name for name, most in chosen.items() for _ in range(most)])
         for document in read_kept(segment):
             row = [""] * width
             cells, lost = lay_out(document, chosen)
-            losers += lost
+            affected += lost
             for name, values in cells.items():
                 row[starts[name] : starts[name] + len(values)] = map(write_text, values)
             writer.writerow(row)
-    return losers
+    return affected
 
 
 def write_parquet(segment: Path, columns: Mapping[str, int], path: Path) -> int:
-    """Parquet with the same columns; an endpoint's attributes are lists of text, its metrics and coordinates numbers, all else is text.
+    """Write Parquet with the same columns. Returns the number of people with omitted values.
 
-    Gives how many people lost something by it: a number's column has no place for what is no number.
+    An endpoint's attributes are lists of text, its metrics and coordinates are numbers, and all
+    other columns are text. A value in a column of numbers that is not a number is omitted.
     """
-    import pyarrow as pa  # noqa: PLC0415  # slow to import
+    import pyarrow as pa  # noqa: PLC0415  # an extra, slow to import
     from pyarrow import parquet  # noqa: PLC0415
 
-    chosen, losers = choose_columns(columns), 0
+    chosen, affected = choose_columns(columns), 0
     lists, numbers = (LISTS, NUMBERS) if "Id" in chosen else ((), ())
-    kinds = {name: pa.list_(pa.string()) if name.startswith(lists) else pa.float64() if name.startswith(numbers) else pa.string()
-             for name in chosen}  # fmt: skip
+    kinds = dict.fromkeys(chosen, pa.string())
+    kinds |= {name: pa.list_(pa.string()) for name in chosen if name.startswith(lists)}
+    kinds |= {name: pa.float64() for name in chosen if name.startswith(numbers)}
     people = read_kept(segment)
     with parquet.ParquetWriter(path, pa.schema(kinds.items()), compression="zstd") as writer:
         while rows := list(itertools.islice(people, ROWS_AT_A_TIME)):
@@ -174,34 +186,38 @@ def write_parquet(segment: Path, columns: Mapping[str, int], path: Path) -> int:
                         )
                     )
                     lost = lost or (bool(values) and column[-1] is None)
-                losers += lost
+                affected += lost
             arrays = [pa.array(column, kinds[name]) for name, column in held.items()]
             writer.write_table(pa.Table.from_arrays(arrays, schema=pa.schema(kinds.items())))
-    return losers
+    return affected
 
 
 def make_cell(values: list[Any] | None, *, is_list: bool, is_number: bool) -> Any:
-    """The cell of a Parquet column; None where nothing is there, or what is there is no number in a column of numbers."""
+    """Make the cell of a Parquet column. None: no value, or not a number in a column of numbers."""
     if not values:
         return None
     if is_list:
         return [write_text(value) for value in values]
     if is_number:
-        return (
-            float(values[0])
-            if isinstance(values[0], int | float) and not isinstance(values[0], bool)
-            else None
-        )
+        is_plain = isinstance(values[0], int | float) and not isinstance(values[0], bool)
+        return float(values[0]) if is_plain else None
     return write_text(values[0])
 
 
-def write_profiles(segment: Path, columns: Mapping[str, int], path: Path) -> int:  # noqa: ARG001  # the port of `FORMATS`
-    """Customer profiles, JSON lines, gzip: what came as a profile as it came, an endpoint as AWS's migration maps it. Gives who lost."""
-    losers = 0
+def write_profiles(
+    segment: Path,
+    columns: Mapping[str, int],  # noqa: ARG001  # as in every format
+    path: Path,
+) -> int:
+    """Write customer profiles as JSON lines, gzip. Returns how many people have omitted values.
+
+    A profile is written as it was read. An endpoint becomes the profile that AWS's migration makes.
+    """
+    affected = 0
     with gzip.open(path, "wb", compresslevel=1) as file:
         people = read_kept(segment)
         while rows := list(itertools.islice(people, ROWS_AT_A_TIME)):
-            losers += sum(
+            affected += sum(
                 "Id" in row and any(name in GROUPS and values for name, values in flatten(row))
                 for row in rows
             )
@@ -210,12 +226,25 @@ def write_profiles(segment: Path, columns: Mapping[str, int], path: Path) -> int
                     [row if "Id" not in row else document_to_profile(row) for row in rows]
                 )
             )
-    return losers
+    return affected
 
 
-# --also NAME -> file it writes, whether it needs the columns counted, and how it is written, which gives how many people lost something
-FORMATS: dict[str, tuple[str, bool, Callable[[Path, Mapping[str, int], Path], int]]] = {
-    "csv": ("segment.csv", True, write_csv),
-    "parquet": ("segment.parquet", True, write_parquet),
-    "profiles": ("profiles.jsonl.gz", False, write_profiles),
+class Format(NamedTuple):
+    """A further format of the kept people.
+
+    file           the file to write
+    needs_columns  whether `write` needs the columns, which are counted during the run
+    write          writes the file; returns the number of people with omitted values
+    """
+
+    file: str
+    needs_columns: bool
+    write: Callable[[Path, Mapping[str, int], Path], int]
+
+
+# --also NAME -> format
+FORMATS = {
+    "csv": Format("segment.csv", True, write_csv),
+    "parquet": Format("segment.parquet", True, write_parquet),
+    "profiles": Format("profiles.jsonl.gz", False, write_profiles),
 }
