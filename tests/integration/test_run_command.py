@@ -405,14 +405,9 @@ BAD = {
     empty: "empty.jsonl: expected people, one per line, found an empty file",
     blank: "blank.jsonl: expected people, one per line, found only empty lines",
     gzip_of_nothing: "nothing.jsonl.gz: expected people, one per line, found only empty lines",
-    semicolons: (
-        "people.csv: expected a comma between the columns of the header; they are separated by ;"
-    ),
+    semicolons: "people.csv: expected a comma between the columns of the header, found ;",
     an_array: "expected people, one per line, found no readable person in 3 lines; ",
-    cut_off: (
-        "people.jsonl.gz: expected whole, undamaged data; "
-        "it breaks off or cannot be read after line"
-    ),
+    cut_off: "people.jsonl.gz: expected a whole, undamaged file, found an end or damage after line",
     no_bundle: "absent: expected a bundle: a directory with manifest.json and model.onnx",
     other_model: "model.onnx: expected the SHA-256 that manifest.json names",
     other_columns: "manifest.json: expected columns to be the 1 that its spec makes",
