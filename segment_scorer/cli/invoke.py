@@ -20,7 +20,6 @@ from function.hosts.pinpoint import PINPOINT
 from function.records import Account
 from model.errors import DataError, SegmentScorerError, name_failure
 
-
 YES_NO = {True: "yes", False: "no"}
 
 
