@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from model.document import compile_paths
 from model.errors import DataError
 from model.features import FeatureSpec, Matrix, build_matrix
 from model.kinds import KINDS, split_path
@@ -65,6 +66,7 @@ def gather_people(
         stage="reading endpoints",
         enrich=enrich,
         counts=counts,
+        read=compile_paths(spec.paths),
     )
     while chunk := list(islice(matches, CHUNK)):
         rows.add(chunk)
@@ -223,7 +225,12 @@ def learn_options(
         return spec
     steps = {feature: [split_path(path) for path in feature.paths] for feature in learners}
     matches = match_endpoints(
-        paths, outcome_table, progress, stage="learning vocabularies", enrich=enrich
+        paths,
+        outcome_table,
+        progress,
+        stage="learning vocabularies",
+        enrich=enrich,
+        read=compile_paths(spec.paths),
     )
     for document, name in matches:
         for feature, learner in learners.items():

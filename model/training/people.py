@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from model.document import find_user
 from model.errors import DataError
 from model.features import FeatureSpec, Matrix
 
@@ -86,7 +87,7 @@ class People:
 
 def name_user(document: Mapping[str, Any], name: str) -> str:
     """The user an endpoint belongs to. Without a UserId the endpoint, called `name`, is a user."""
-    user = find_value(document, ("User", "UserId"))
+    user = find_user(document)
     return f"user {user}" if user else f"endpoint {name}"
 
 
