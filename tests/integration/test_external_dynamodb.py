@@ -47,8 +47,8 @@ PEOPLE = {
 
 
 LONG = 30.0  # seconds for a look-up that ends by itself
-# Seconds for look-ups that end with their time. They are tried one after the other, until the machine
-# was fast enough for the store to fail in its own way. The settings allow up to 10.
+# Seconds for look-ups that end with their time, tried one after the other until the machine was
+# fast enough for the store to fail in its own way. The settings allow up to 10.
 SHORT = (0.5, 1.0, 2.0, 4.0, 8.0)
 
 

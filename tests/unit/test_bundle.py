@@ -40,8 +40,10 @@ def test_a_bundle_that_was_written_is_read_back_whole(tmp_path: Path) -> None:
         ({"columns": ["other"]}, "expected columns to be the 1 that its spec makes, in order"),
         (
             {"columns": ..., "name": 5},
-            "expected name to be text, found a number; "
-            "expected columns to be a list, found nothing",
+            (
+                "expected name to be text, found a number; "
+                "expected columns to be a list, found nothing"
+            ),
         ),
         ({"threshold": 2.0}, "expected threshold to be from 0 to 1"),
         ({"threshold": True}, "expected threshold to be a number, found true or false"),

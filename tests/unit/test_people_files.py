@@ -143,7 +143,7 @@ def test_a_cell_longer_than_any_is_no_cell(tmp_path: Path) -> None:
 def test_lines_that_all_open_a_quote_are_read_in_a_time_that_grows_as_they_do(
     tmp_path: Path,
 ) -> None:
-    """As a row, each line opens a quote. As the rest of a cell, it closes one and opens the next."""
+    """As a row, each line opens a quote. As the rest of a cell, it closes and opens one."""
     path = write(tmp_path / "p.csv", "Id,x,y\n" + 'x",y,"z\n' * 20_000)
     with open_people(path) as file:
         assert sum(1 for _ in file) == 20_000
