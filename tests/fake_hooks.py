@@ -51,7 +51,7 @@ class DecidingHook:
             return Attempt(problem="raised OnPurpose")
         reply = {id_: document for id_, document in event["Endpoints"].items() if verdicts[id_]}
         decisions = {
-            id_: Decision(keep=bool(keep), stays=bool(keep), reason=Reason.SCORE, score=0.5)
+            id_: Decision(selected=bool(keep), sent=bool(keep), reason=Reason.SCORE, score=0.5)
             for id_, keep in verdicts.items()
         }
         return Attempt(reply=reply, account=account_of(decisions) if self.shows else None)
@@ -68,7 +68,7 @@ def account_of(decisions: Mapping[str, Decision], **changes: Any) -> Account:
 
 
 def write_segment(path: Path, lines: Iterable[object]) -> Path:
-    """Write lines as an export: bytes and text unchanged, all else as JSON; gzip if the name ends so."""
+    """Write lines as an export: bytes and text unchanged, all else as JSON. `.gz` is gzip."""
     texts = [
         line
         if isinstance(line, bytes)
