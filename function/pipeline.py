@@ -28,8 +28,8 @@ from function.policy import Policy, Rules, decide
 from function.records import Account, Batch, Decision, Endpoint, Observer, Scored, Scorer
 from function.scorers.fallback import score_in_order
 from function.telemetry import Telemetry
-from model.document import ReadPath, compile_paths
 from model.features import FeatureSpec, Matrix, build_matrix, share_present
+from model.paths import ReadPath, compile_paths
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,8 @@ from typing import Literal
 import msgspec
 
 from function.records import Band, Context, Decision, Endpoint, Reason
-from model.document import find_user, is_encodable
+from model.document import is_encodable
+from model.paths import find_user
 from model.values import read_texts
 
 TWO_TO_THE_64 = float(1 << 64)

@@ -1,33 +1,28 @@
-"""The endpoint document: what every host's record becomes before the model sees it.
+"""The endpoint document: the form that every host's record takes before the model reads it.
 
-Takes any JSON value. Gives the part that can be sent back, and says which of the paths that are
-read cannot be used. Never raises for content.
+Says whether a JSON value has the documented types, and makes a copy that can be sent back. Never
+raises for content. `model.paths` judges the fields that are read.
 """
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Annotated, Any, NamedTuple, TypeAlias
 
 import msgspec
 
-from model.errors import name_kind
-from model.kinds import split_path
-from model.missing import is_null_marker
-from model.values import is_whole, parse_number
-
-# Field names and types: Amazon Pinpoint API reference, "Endpoint" resource (EndpointResponse).
-# Every field may be missing or null, a scalar may stand where a list of one belongs, and attribute
-# values may be numbers (AWS's own sample sends them).
+# Field names and types: Amazon Pinpoint API reference, "Endpoint" resource (EndpointResponse). They
+# are read tolerantly: every field may be missing or null, a scalar may replace a list of one, and
+# attribute values may be numbers, as in AWS's own sample.
 LARGEST = 1.7976931348623157e308
 # Neither infinity nor NaN
 Finite: TypeAlias = Annotated[float, msgspec.Meta(ge=-LARGEST, le=LARGEST)]
 Scalar: TypeAlias = str | int | Finite | bool | None
 Attributes: TypeAlias = dict[str, list[Scalar] | Scalar]
 MOST_DEPTH = 32
-# An integer beyond it is no finite float. Python refuses to write one far beyond it.
+# A larger integer is not a finite float, and Python refuses to write a much larger one.
 LARGEST_INTEGER_BITS = 1024
 
 
@@ -45,7 +40,7 @@ class Demographic(msgspec.Struct, frozen=True):
 
 
 class Location(msgspec.Struct, frozen=True):
-    """Place: text, and two numbers."""
+    """Where a device is: text, and two numbers."""
 
     City: str | None = None
     Country: str | None = None
@@ -96,10 +91,6 @@ KNOWN_FIELDS: dict[str | None, frozenset[str]] = {
 }
 DOCUMENT_FIELDS = KNOWN_FIELDS[None]
 GROUP_FIELDS = tuple((group, known) for group, known in KNOWN_FIELDS.items() if group is not None)
-
-
-GROUPS = frozenset({"Attributes", "Metrics", "Demographic", "Location", "User"})
-COORDINATES = frozenset({"Location.Latitude", "Location.Longitude"})
 
 
 class Inspection(NamedTuple):
@@ -157,104 +148,11 @@ def measure_documents(documents: Mapping[str, Any]) -> int | None:
     return size
 
 
-class ReadPath(NamedTuple):
-    """A path below the document that is read, and what can be used there besides null.
-
-    usable    whether a value can be used
-    expected  what that is, in words
-    """
-
-    names: tuple[str, ...]
-    usable: Callable[[Any], bool]
-    expected: str
-
-
-def compile_paths(paths: Iterable[str]) -> tuple[ReadPath, ...]:
-    """The paths that are read, each once, with what can be used at each.
-
-    A path that names a whole group, such as `Attributes`, is read as an object. What an external
-    store gives has no documented type, so paths below `External` are left out.
-    """
-    return tuple(
-        compile_path(path) for path in dict.fromkeys(paths) if path.partition(".")[0] != "External"
-    )
-
-
-def compile_path(path: str) -> ReadPath:
-    """One path that is read. The type follows from its group: see `Document`."""
-    names = split_path(path)
-    if path in GROUPS:
-        return ReadPath(names, lambda value: isinstance(value, dict), "an object")
-    if names[0] == "Metrics" or path in COORDINATES:
-        return ReadPath(names, is_number, "a number")
-    if names[0] == "Attributes" or names[:2] == ("User", "UserAttributes"):
-        return ReadPath(names, is_attribute, "text, a number, true, false, or a list of them")
-    return ReadPath(names, is_text, "text")
-
-
-def is_number(value: Any) -> bool:
-    """Whether a value is a number, text that reads as one, or text that says it is missing.
-
-    A number that is not finite, or beyond float32, is missing: it can be used.
-    """
-    if isinstance(value, str):
-        return is_null_marker(value) or parse_number(value) is not None
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def is_text(value: Any) -> bool:
-    """Whether a value is text, or a whole number, which is read as text."""
-    return isinstance(value, str) or (is_number(value) and is_whole(value))
-
-
-def is_attribute(value: Any) -> bool:
-    """Whether a value is what an attribute may be: a scalar, or a list of scalars."""
-    if isinstance(value, list):
-        return not any(isinstance(item, dict | list) for item in value)
-    return not isinstance(value, dict)
-
-
-def find_problem(document: object, paths: Sequence[ReadPath]) -> str | None:
-    """Why a document cannot be used, by the first of `paths` at which it cannot; else None.
-
-    A sentence such as `$.Metrics.Purchases: expected a number, found text`. It never holds a value.
-    What is not read does not matter.
-    """
-    if not isinstance(document, dict):
-        return f"$: expected an object, found {name_kind(document)}"
-    for path in paths:
-        value: Any = document
-        for depth, name in enumerate(path.names):
-            if not isinstance(value, dict):
-                where = ".".join(path.names[:depth])
-                return f"$.{where}: expected an object, found {name_kind(value)}"
-            value = value.get(name)
-            if value is None:
-                break
-        if value is not None and not path.usable(value):
-            where = ".".join(path.names)
-            return f"$.{where}: expected {path.expected}, found {name_kind(value)}"
-    return None
-
-
-def find_user(document: object) -> str | None:
-    """The UserId of any JSON value, as text; None if there is none.
-
-    Data platforms write ids as numbers: the user 101 is the same person as "101" and 101.0.
-    """
-    user = document.get("User") if isinstance(document, dict) else None
-    user_id = user.get("UserId") if isinstance(user, dict) else None
-    if isinstance(user_id, str):
-        return user_id or None
-    return str(int(user_id)) if user_id is not None and is_text(user_id) else None
-
-
 def clean_value(value: object, depth: int = 0) -> tuple[Any, int]:
-    """Copy a JSON value without what no JSON text in UTF-8 can carry; and count what is left out.
+    """Copy a JSON value without the parts that JSON in UTF-8 cannot carry.
 
-    Left out: numbers that are not finite, strings and names that UTF-8 cannot encode, anything
-    nested deeper than 32 levels, and anything that is no JSON value. In a mapping its name goes
-    with it; in a list the item goes.
+    Gives the copy, and how many parts were left out: numbers that are not finite, text and names
+    that UTF-8 cannot encode, anything nested deeper than 32 levels, and values of other types.
     """
     if isinstance(value, Mapping):
         kept: dict[str, Any] = {}
@@ -276,7 +174,7 @@ def clean_value(value: object, depth: int = 0) -> tuple[Any, int]:
 
 
 def is_encodable(text: str) -> bool:
-    """Whether UTF-8 can encode `text`, which it cannot where a surrogate stands alone."""
+    """Whether UTF-8 can encode `text`. It cannot encode a lone surrogate."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -285,7 +183,7 @@ def is_encodable(text: str) -> bool:
 
 
 def is_sendable(value: object) -> bool:
-    """Whether `value`, looked at without what is inside it, may stand in a JSON text."""
+    """Whether JSON can carry `value`, apart from its content."""
     if isinstance(value, str):
         return is_encodable(value)
     if isinstance(value, float):

@@ -19,8 +19,9 @@ from function.hosts.host import Host
 from function.hosts.reading import LARGEST_REPLY, read_text
 from function.policy import Rules, attributes_for, leave_out
 from function.records import Batch, Campaign, Context, Decision, Endpoint, HostName, Reply
-from model.document import find_user, inspect_document, is_encodable, measure_documents
+from model.document import inspect_document, is_encodable, measure_documents
 from model.errors import name_kind
+from model.paths import find_user
 from model.values import parse_time
 
 LARGEST_BATCH = 50

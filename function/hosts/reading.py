@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from function.records import Batch
-from model.document import ReadPath, find_problem
+from model.paths import ReadPath, find_problem
 
 # 6 MB a synchronous invocation. Beyond this many bytes the runtime interface emulator refuses the
 # reply, and its process ends.

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from model.document import ReadPath, find_problem, is_typed
+from model.document import is_typed
 from model.errors import DataError
+from model.paths import ReadPath, find_problem
 from model.people.columns import RecordError
 from model.people.files import open_people, open_unpacked
 from model.people.headers import find_separator

@@ -17,10 +17,10 @@ from typing import Any
 
 import numpy as np
 
-from model.document import compile_paths
 from model.errors import DataError
 from model.features import FeatureSpec, Matrix, build_matrix
 from model.kinds import KINDS, split_path
+from model.paths import compile_paths
 from model.people.progress import Progress
 from model.training.datasets import OutcomeTable
 from model.training.join import CHUNK, Document, Enrich, JoinCounts, Match, match_endpoints

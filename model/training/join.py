@@ -11,7 +11,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
-from model.document import ReadPath, find_user
+from model.paths import ReadPath, find_user
 from model.people.progress import Progress
 from model.training.datasets import NAMED_LINES, OutcomeTable, read_lines
 
@@ -55,7 +55,8 @@ def match_endpoints(
 ) -> Iterator[Match]:
     """Yield each endpoint that has an outcome, once; with `enrich`, plus its external attributes.
 
-    Refuses an endpoint that cannot be used at one of the paths that are `read`. Adds to `counts`. Raises DataError for a file that cannot be read.
+    Refuses an endpoint that cannot be used at one of the paths that are `read`. Adds to `counts`.
+    Raises DataError for a file that cannot be read.
     """
     lines = read_lines(paths, progress, stage, id_needed=outcome_table.key == "Id", read=read)
     matched = _match(lines, outcome_table, counts)

@@ -13,9 +13,9 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from model.document import find_user
 from model.errors import DataError
 from model.features import FeatureSpec, Matrix
+from model.paths import find_user
 
 Outcomes: TypeAlias = npt.NDArray[np.int64]
 
