@@ -22,6 +22,7 @@ EXTRAS = {
     **dict.fromkeys(("altair", "vl_convert"), ("run",)),
     "pyarrow": ("run", "train"),
     **dict.fromkeys(("grpc_health", "grpc_reflection"), ("service",)),
+    "scipy": ("lift", "train"),
     "boto3": ("aws",),
     "ray": ("ray",),
 }
@@ -39,6 +40,14 @@ VERBS: dict[str, tuple[str, str]] = {
     "run": (
         "segment_scorer.cli.run",
         "walk a segment through the hook as a campaign's host does, and keep the books",
+    ),
+    "lift": (
+        "segment_scorer.cli.lift",
+        "measure what a campaign changed: the people messaged against the control group",
+    ),
+    "outcomes": (
+        "segment_scorer.cli.outcomes",
+        "make an outcomes file of Pinpoint's or Amazon Connect's event records",
     ),
     "invoke": (
         "segment_scorer.cli.invoke",
