@@ -11,6 +11,7 @@ from scipy import stats
 
 from segment_scorer.lift.checks import LEAST
 from segment_scorer.lift.estimate import CONFIDENCE, Interval, estimate_effect
+from segment_scorer.lift.phrases import say_level
 from segment_scorer.lift.users import SEVERAL, SelectedUsers
 
 DECILES = 10
@@ -47,7 +48,7 @@ class Breakdown(msgspec.Struct, frozen=True, kw_only=True):
 def break_down(users: SelectedUsers, *, binary: bool) -> dict[str, Breakdown]:
     """By band, decile and treatment; what the decisions do not hold is left out."""
     found = {
-        "band": _list_groups(users.bands.names, users.bands.codes),
+        "band": _order_by_score(_list_groups(users.bands.names, users.bands.codes), users),
         "decile": _list_deciles(users.scores),
         "treatment": [
             (name, rows | ~users.messaged)
@@ -140,10 +141,10 @@ def _warn(comparisons: int, confidence: float, chance: float | None) -> str:
     """The warning that many comparisons need."""
     if comparisons < 2:
         return ""
-    level = f"{100 * confidence:.2f}".rstrip("0").rstrip(".")
     text = (
         f"{comparisons} comparisons: the largest of many effects is partly luck. Each interval is "
-        f"therefore wider ({level} %), so that all of them hold together with 95 % (Bonferroni)."
+        f"therefore wider ({say_level(confidence)}), so that all of them hold together with "
+        "95 % (Bonferroni)."
     )
     if chance is None:
         return text
@@ -165,6 +166,17 @@ def _list_groups(names: tuple[str, ...], codes: npt.NDArray[np.int32]) -> list[t
     groups = [(names[code], codes == code) for code in order]
     rest = (codes == -1) | (codes == SEVERAL)
     return [*groups, (NONE, rest)] if groups and bool((codes == -1).any()) else groups
+
+
+def _order_by_score(groups: list[tuple[str, Rows]], users: SelectedUsers) -> list[tuple[str, Rows]]:
+    """The groups with the highest scores first; those without scores last."""
+
+    def rank(group: tuple[str, Rows]) -> float:
+        scores = users.scores[group[1]]
+        known = scores[~np.isnan(scores)]
+        return -float(known.mean()) if len(known) else np.inf
+
+    return sorted(groups, key=rank)
 
 
 def _list_deciles(scores: npt.NDArray[np.float64]) -> list[tuple[str, Rows]]:

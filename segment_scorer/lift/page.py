@@ -11,7 +11,7 @@ from segment_scorer.lift.breakdown import Breakdown, EffectRow
 from segment_scorer.lift.checks import Check
 from segment_scorer.lift.estimate import CONFIDENCE, Interval
 from segment_scorer.lift.measure import LiftResult
-from segment_scorer.lift.phrases import find_decimals, say_rate, say_share
+from segment_scorer.lift.phrases import find_decimals, say_level, say_rate
 from segment_scorer.lift.picture import IntervalRow, draw_intervals
 
 PAGE = Path(__file__).with_name("lift_page.html")
@@ -31,11 +31,12 @@ def make_page(result: LiftResult) -> str:
         *(_make_breakdown(result, name, TITLES[name]) for name in TITLES if name in result.by),
         _make_checks(result.checks),
     ]
-    return Template(PAGE.read_text("utf-8")).substitute(
+    page = Template(PAGE.read_text("utf-8")).substitute(
         headline=escape(headline),
         story="\n".join(f"<p>{escape(text)}</p>" for text in story),
         sections="\n".join(sections),
     )
+    return page.replace(" %", "\u00a0%")  # a number and its sign stay on one line
 
 
 def _make_overview(result: LiftResult) -> str:
@@ -66,7 +67,7 @@ def _make_breakdown(result: LiftResult, name: str, title: str) -> str:
         for row in found.rows
     ]
     picture = draw_intervals(f"by-{name}", _caption(result.name, found.confidence), rows)
-    head = (name, "messaged", "held out", "messaged: rate", "held out: rate", "per 1,000 people")
+    head = (name, "messaged (people)", "held out (people)", f"more {result.name} per 1,000")
     table = _make_table(head, [_list_cells(row, binary=result.binary) for row in found.rows])
     warning = f"<p>{escape(found.warning)}</p>\n" if found.warning else ""
     return f"<section><h2>{escape(title)}</h2>\n{warning}{picture}\n{table}</section>"
@@ -74,12 +75,13 @@ def _make_breakdown(result: LiftResult, name: str, title: str) -> str:
 
 def _list_cells(row: EffectRow, *, binary: bool) -> tuple[str, ...]:
     """The cells of one group."""
-    rates = (
-        "too few" if rate is None else say_rate(rate, binary=binary)
-        for rate in (row.messaged_rate, row.control_rate)
+    groups = ((row.messaged_rate, row.messaged), (row.control_rate, row.control))
+    sides = (
+        f"{'too few' if rate is None else say_rate(rate, binary=binary)} ({people:,})"
+        for rate, people in groups
     )
     effect = "too few" if row.difference is None else _say_interval(row.difference.scale(1000.0))
-    return (row.name, f"{row.messaged:,}", f"{row.control:,}", *rates, effect)
+    return (row.name, *sides, effect)
 
 
 def _say_interval(interval: Interval) -> str:
@@ -112,5 +114,7 @@ def _make_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 def _caption(name: str, confidence: float) -> str:
     """What a picture shows."""
-    level = say_share(confidence).replace(".0 %", " %")
-    return f"More {name} per 1,000 people messaged, with {level} intervals"
+    return (
+        f"More {name} per 1,000 people messaged, with {say_level(confidence)} intervals. The "
+        "dotted line is no effect."
+    )

@@ -17,6 +17,11 @@ def say_share(share: float) -> str:
     return f"{100 * share:.{1 if share >= 0.01 or share == 0.0 else 2}f} %"
 
 
+def say_level(confidence: float) -> str:
+    """A confidence level: `95 %`, `98.33 %`."""
+    return f"{100 * confidence:.2f}".rstrip("0").rstrip(".") + " %"
+
+
 def say_rate(rate: float, *, binary: bool) -> str:
     """What a group did: `16.7 %`, or a mean amount."""
     return say_share(rate) if binary else f"{rate:,.{find_decimals(rate / 100)}f}"

@@ -1,5 +1,6 @@
-"""Intervals in, a picture as HTML with inline SVG out. Positions are in percent: text stays legible.
+"""Intervals in, a picture as HTML with inline SVG out.
 
+Positions are percentages, so text stays legible.
 A filled dot is an effect that the interval tells from none, an open dot one that it does not:
 the picture needs no colour.
 """
@@ -15,7 +16,7 @@ from segment_scorer.lift.estimate import Interval
 from segment_scorer.lift.phrases import find_decimals
 
 TICKS = 5
-LEFT, RIGHT = 4.0, 96.0  # where the axis begins and ends, in percent of the width
+LEFT, RIGHT = 7.0, 93.0  # where the axis begins and ends, in percent of the width
 STEPS = (1.0, 2.0, 5.0, 10.0)
 
 
@@ -87,9 +88,12 @@ def _draw_axis(axis: Axis) -> str:
     decimals = find_decimals(axis.ticks[1] - axis.ticks[0])
     ticks = "".join(
         f'<line class="tick" x1="{axis.place(tick)}" x2="{axis.place(tick)}" y1="0" y2="8"/>'
-        f'<text x="{axis.place(tick)}" y="24">{tick:+,.{decimals}f}</text>'
-        if abs(tick) > 1e-12
-        else f'<text x="{axis.place(tick)}" y="24">no effect</text>'
+        f'<text x="{axis.place(tick)}" y="24">{_say_tick(tick, decimals)}</text>'
         for tick in axis.ticks
     )
     return f'<div class="row axis"><span></span><svg>{ticks}</svg></div>'
+
+
+def _say_tick(tick: float, decimals: int) -> str:
+    """A tick's number, with its sign."""
+    return "0" if abs(tick) < 1e-12 else f"{tick:+,.{decimals}f}"
