@@ -23,6 +23,7 @@ SETS: dict[str, list[str]] = {
         "--extra=cli",
         "--extra=train",
         "--extra=run",
+        "--extra=lift",
         "--extra=service",
         "--extra=aws",
         "--group=dev",
@@ -32,6 +33,7 @@ SETS: dict[str, list[str]] = {
     "service": ["--extra=service"],
     "train": ["--extra=cli", "--extra=train"],
     "run": ["--extra=cli", "--extra=run", "--extra=aws"],
+    "lift": ["--extra=cli", "--extra=lift"],
     "ray": ["--extra=cli", "--extra=run", "--extra=ray"],
 }
 # Dependency groups compiled under their own names, for environments of their own: nothing of the project is in them, and but for the

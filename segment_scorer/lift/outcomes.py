@@ -153,7 +153,7 @@ class _Found:
 def _list_people(
     query: EventQuery, people: Path, responders: Hashes, date: str, progress: Progress | None
 ) -> Iterator[tuple[str, str, str]]:
-    """A row for everybody in the campaign, once. Reads the file twice: to find repeated ids first."""
+    """A row for everybody in the campaign, once. Reads the file twice: first for repeated ids."""
     needed = ("Id", "sent") if query.only_sent else ("Id",)
     parts = [
         hash_texts(chunk["Id"], len(chunk["Id"]))
