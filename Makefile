@@ -6,7 +6,7 @@ ARGS ?=
 # Each round of fuzz is about 107,000 events.
 ROUNDS ?= 10
 
-.PHONY: demo test ray fuzz check lock stubs image image-test emulate pin-base fetch interop push deploy redeploy retrain clean bench
+.PHONY: demo test ray fuzz check lock stubs image image-test emulate pin-base fetch interop push deploy redeploy retrain clean bench demo-lift prove-lift
 
 demo: .venv/ready ## one real segment through the hook: who was kept, who was not, and how they really behaved
 	$(BIN)/python examples/cdnow/demo.py --out out/demo
@@ -98,3 +98,9 @@ retrain: .venv/ready ## train on ENDPOINTS and OUTCOMES behind the gate, write t
 
 clean: ## everything that can be made again
 	rm -rf .venv .cache build dist out .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
+
+demo-lift: .venv/ready ## the whole circle on a real campaign: policy, run with a control group, outcomes, what the message changed
+	$(BIN)/python -m examples.hillstrom.demo --out out/demo-lift
+
+prove-lift: .venv/ready ## 2,000 campaigns simulated for each claim of lift, and docs/lift-simulations.json from them (minutes)
+	$(BIN)/python -m tools.prove_lift $(ARGS)

@@ -7,7 +7,13 @@ import numpy as np
 from scipy import stats
 
 from segment_scorer.lift.errors import LiftRefused
-from segment_scorer.lift.estimate import FEW, Amounts, Effect, find_detectable
+from segment_scorer.lift.estimate import (
+    FEW,
+    MOST_SKEW,
+    Amounts,
+    Effect,
+    find_detectable,
+)
 from segment_scorer.lift.phrases import say_people, say_share, say_threshold
 from segment_scorer.lift.users import JoinCounts, SelectedUsers
 
@@ -168,6 +174,13 @@ def check_effect(effect: Effect, responders: tuple[int, int], *, binary: bool) -
     elif not binary and min(responders) < FEW:
         text = f"Fewer than {FEW} people of a group have an amount: the interval may be too narrow."
         checks.append(Check("few responses", False, text))
+    elif effect.skew > MOST_SKEW:
+        text = (
+            "The amounts are very uneven: a few people have most of them, and the control group "
+            "is small for that. An effect that is not there is shown more often than in 5 % of "
+            "campaigns. A larger control group, or a 0/1 outcome, is safer."
+        )
+        checks.append(Check("uneven amounts", False, text))
     if responders[1] == 0 and responders[0] >= FEW:
         text = (
             "No one in the control group responded. If the outcome can only follow a message (an "

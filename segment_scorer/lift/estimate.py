@@ -19,6 +19,7 @@ CONFIDENCE = 0.95
 POWER = 0.8
 # With fewer responses, or fewer people without one, the normal approximation is poor.
 FEW = 10
+MOST_SKEW = 0.1
 
 
 class Interval(msgspec.Struct, frozen=True):
@@ -45,6 +46,7 @@ class Effect:
     relative             difference / control_rate; None where that cannot be estimated
     detectable           the difference that this many people would show in 80 % of campaigns
     approximate          whether there were too few responses, and Newcombe's method was used
+    skew                 see `measure_skew`; 0 for 0/1
     """
 
     messaged: int
@@ -55,6 +57,7 @@ class Effect:
     relative: Interval | None
     detectable: float
     approximate: bool = False
+    skew: float = 0.0
 
 
 def estimate_effect(
@@ -78,6 +81,7 @@ def estimate_effect(
         relative=compare_ratio(messaged, control, confidence),
         detectable=find_detectable(messaged, control, binary=binary),
         approximate=few,
+        skew=0.0 if binary else measure_skew(messaged, control),
     )
 
 
@@ -144,6 +148,20 @@ def find_detectable(messaged: Amounts, control: Amounts, *, binary: bool) -> flo
         spreads = [float(group.var(ddof=1)) for group in groups]
     error = math.sqrt(sum(s / len(group) for s, group in zip(spreads, groups, strict=True)))
     return sum_quantiles() * error
+
+
+def measure_skew(messaged: Amounts, control: Amounts) -> float:
+    """Skewness of the estimated difference: 0 = symmetric, as Welch's interval takes it to be.
+
+    The first term of its Edgeworth expansion (P. Hall, "The bootstrap and Edgeworth expansion",
+    1992). Above 0.1 a nominal 5 % of false alarms was 5.5 to 7 % (docs/lift-simulations.json).
+    """
+    third = variance = 0.0
+    for group, sign in ((messaged, 1.0), (control, -1.0)):
+        if (spread := float(group.std())) > 0.0:
+            third += sign * float(stats.skew(group)) * spread**3 / len(group) ** 2
+            variance += spread**2 / len(group)
+    return abs(third) / variance**1.5 if variance else 0.0
 
 
 def sum_quantiles(alpha: float = 1.0 - CONFIDENCE, power: float = POWER) -> float:
