@@ -155,10 +155,12 @@ def _add_outcomes(
     """Each user's outcome, NaN where no id of theirs has one; and how many outcomes were used."""
     if outcomes.key == "UserId":
         found, positions = match_hashes(keys, outcomes.ids)
-        return np.where(found, outcomes.values[positions], np.nan), int(found.sum())
+        totals = np.full(count, np.nan)
+        totals[found] = outcomes.values[positions[found]]
+        return totals, int(found.sum())
     ids, first = np.unique(decisions.ids, return_index=True)  # an id counts once, in many runs too
     found, positions = match_hashes(ids, outcomes.ids)
-    owner, values = user[first][found], outcomes.values[positions][found]
+    owner, values = user[first][found], outcomes.values[positions[found]]
     totals = np.bincount(owner, weights=values, minlength=count)
     if outcomes.binary:
         totals = np.minimum(totals, 1.0)
