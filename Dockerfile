@@ -39,7 +39,7 @@ RUN /build/compile.sh "$(python -c 'import sysconfig; print(sysconfig.get_path("
 FROM builder AS function-dependencies
 # The architecture of the image, not of the builder: the engine sets it.
 ARG TARGETARCH
-# `function`, or `function-dynamodb`: the same with boto3, for profiles in DynamoDB (docs/external.md).
+# `function`, or `function-dynamodb`: the same with boto3, for an external store in DynamoDB (docs/external.md).
 ARG FUNCTION_SET=function
 COPY requirements/${FUNCTION_SET}.txt /build/function.txt
 RUN --mount=type=secret,id=ca-bundle,target=/run/secrets/ca-bundle,required=false \
@@ -59,7 +59,10 @@ COPY requirements/service.txt /build/
 RUN --mount=type=secret,id=ca-bundle,target=/run/secrets/ca-bundle,required=false \
     /build/install.sh /build/service.txt "$TARGETARCH" && /build/compile.sh /opt/venv/lib
 
-FROM code AS service-code
+FROM builder AS service-code
+WORKDIR /var/task
+COPY model/ model/
+COPY protos/ protos/
 COPY segment_scorer/ segment_scorer/
 RUN chmod -R a=rX,u+w . && chmod 755 segment_scorer/service/extensions/segment-scorer && /build/compile.sh .
 
@@ -101,9 +104,11 @@ ENV PATH=/opt/venv/bin:$PATH \
 WORKDIR /var/task
 COPY --from=service-dependencies /opt/venv/ /opt/venv/
 COPY --from=service-dependencies /opt/bytecode/ /opt/bytecode/
-COPY --from=service-code /opt/entrypoint.sh /opt/
-COPY --from=service-code /opt/bytecode/var/ /opt/bytecode/var/
-COPY --from=service-code /var/task/ /var/task/
+COPY --from=code /opt/entrypoint.sh /opt/
+COPY --from=code /opt/bytecode/var/ /opt/bytecode/var/
+COPY --from=code /var/task/ /var/task/
+COPY --from=service-code /opt/bytecode/var/task/segment_scorer/ /opt/bytecode/var/task/segment_scorer/
+COPY --from=service-code /var/task/segment_scorer/ /var/task/segment_scorer/
 COPY --from=service-code /var/task/segment_scorer/service/extensions/ /opt/extensions/
 ENTRYPOINT ["/opt/entrypoint.sh"]
 CMD ["function.handler.handle"]

@@ -1,21 +1,25 @@
-# Few targets, no logic: each names a command that can also be typed. Needs python3 (3.11+), make and a package index.
+# Few targets, no logic: each names a command that can also be typed.
+# Needs python3 (3.11 or newer), make and a package index.
 PYTHON ?= python3
 BIN := .venv/bin
-# A make target that runs tests may take more of them or fewer: make test ARGS="-k policy -x"
+PIP = $(BIN)/python -m pip --disable-pip-version-check install
+# Handed to pytest: make test ARGS="-k policy -x"
 ARGS ?=
-# Each round of fuzz is about 107,000 events.
+# A round of fuzz is about 107,000 events.
 ROUNDS ?= 10
 
-.PHONY: demo test ray fuzz check lock stubs image image-test emulate pin-base fetch interop push deploy redeploy retrain clean bench demo-lift prove-lift
+.PHONY: demo test verbs ray fuzz check lock stubs picture image image-test emulate pin-base fetch interop push deploy redeploy retrain clean bench demo-lift prove-lift
 
-demo: .venv/ready ## one real segment through the hook: who was kept, who was not, and how they really behaved
+demo: .venv/run.ready ## one real segment through the hook: who is kept, and how they really behaved
 	$(BIN)/python examples/cdnow/demo.py --out out/demo
 
-test: .venv/ready ## the tests (none needs a container engine or an AWS account)
+test: .venv/ready ## the tests; they need no container engine and no AWS account
 	$(BIN)/python -m pytest $(ARGS)
 
-ray: .venv/ready requirements/ray.txt ## Ray beside everything else in .venv, for run --engine ray and its tests
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/ray.txt
+verbs: .venv/verbs.ready ## into .venv, everything that the verbs of segment-scorer need
+
+ray: .venv/ready requirements/ray.txt ## Ray into .venv, for run --engine ray and its tests
+	$(PIP) --quiet --require-hashes -r requirements/ray.txt
 
 fuzz: .venv/ready ## about a million events of arbitrary JSON through the handler (some twenty minutes)
 	FUZZ_ROUNDS=$(ROUNDS) $(BIN)/python -m pytest tests/property/test_any_event_gets_a_reply_or_an_event_error.py --hypothesis-profile=fuzz $(ARGS)
@@ -33,11 +37,15 @@ check: .venv/ready .cache/cfn-lint/ready .cache/audit/ready ## format, lint, typ
 lock: .venv/ready ## compile requirements/*.txt again from pyproject.toml
 	$(BIN)/python -m tools.locks
 
-stubs: .venv/ready ## make the Python of protos/open_inference.proto again
+stubs: .venv/ready ## generate the Python of protos/open_inference.proto again
 	$(BIN)/python -m tools.stubs
 
-# Which image is meant, here and in emulate, push and redeploy: TARGET (function, service, function-sidecar), FUNCTION_SET and ARCH, given
-# to make or to the shell. image-test builds and tests all three targets of that set and architecture.
+picture: .venv/ready ## docs/report.png again, from a run of the demo (needs chromium)
+	$(BIN)/python -m tools.picture
+
+# TARGET (function, service, function-sidecar), FUNCTION_SET and ARCH choose the image, here and in
+# emulate, push and redeploy. Give them to make or set them in the shell.
+# image-test builds and tests all three targets of that set and architecture.
 image: ## the container image, with docker or podman (TARGET, FUNCTION_SET, ARCH, ENGINE, BASE_IMAGE, CA_BUNDLE: docs/image.md)
 	$(PYTHON) -m tools.image.build
 
@@ -50,57 +58,71 @@ image-test: .venv/ready .cache/image-tools/ready ## the tests of the built conta
 emulate: .venv/ready image ## the image under AWS's emulator: the example events and their replies
 	$(BIN)/python -m tools.image.emulate
 
-pin-base: ## write the base's digest, asked of its registry, into the Dockerfile
+pin-base: ## the base image's digest, asked of its registry, into the Dockerfile
 	$(PYTHON) -m tools.image.build --pin-base
 
 # UV_OFFLINE=1 make check then takes the locks from uv's cache.
-fetch: .venv/ready .cache/cfn-lint/ready .cache/audit/ready .cache/sam/ready .cache/image-tools/ready ## what check, test and image-test take from the package index, so that they need it no more
+fetch: .venv/ready .cache/cfn-lint/ready .cache/audit/ready .cache/sam/ready .cache/image-tools/ready ## everything that check, test and image-test take from the package index
 	$(BIN)/python -m tools.locks --fetch
 	$(BIN)/python -m tools.image.emulator --fetch
 
-interop: .venv/ready ## our client against foreign servers and a foreign client against ours, each in its own environment
+interop: .venv/ready ## our client against foreign servers, and a foreign client against ours
 	$(BIN)/python -m tests.interop.prepare
 	$(BIN)/python -m pytest -m interop tests/interop $(ARGS)
 
-bench: .venv/ready .cache/function/ready .cache/usual/ready ## figures side by side with the limit and the usual way, and docs/benchmarks.md from them (minutes)
+bench: .venv/ready .cache/function/ready .cache/usual/ready ## measure beside the limit and the usual way; write docs/benchmarks.md (minutes)
 	$(BIN)/python -m tests.interop.prepare mlserver kserve
 	$(BIN)/python -m tools.benchmarks $(ARGS)
 
-.venv/ready: requirements/all.txt pyproject.toml
+# One environment, .venv: each set adds the packages that are missing. All sets hold the same versions.
+.venv/run.ready: requirements/run.txt pyproject.toml
+	@echo "Installing the packages of the demo into .venv: about 150 MB to download, 510 MB on disk"
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/all.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	$(PIP) --require-hashes -r $<
+	$(PIP) --quiet --no-deps --no-build-isolation -e .
 	touch $@
 
-# A program with an environment of its own, from the requirement set of its name (--no-deps: the set is whole, and pip in hash mode
-# stumbles over extras, which the set names as plain packages).
+.venv/verbs.ready: requirements/verbs.txt .venv/run.ready
+	@echo "Adding the packages of every verb to .venv: about 100 MB more to download, 870 MB on disk"
+	$(PIP) --require-hashes -r $<
+	touch $@
+
+.venv/ready: requirements/all.txt pyproject.toml
+	@echo "Installing the packages of tests and checks into .venv: about 390 MB to download, 1.4 GB on disk"
+	$(PYTHON) -m venv .venv
+	$(PIP) --require-hashes -r $<
+	$(PIP) --quiet --no-deps --no-build-isolation -e .
+	touch .venv/run.ready .venv/verbs.ready $@
+
+# A program with an environment of its own, from the requirement set of its name.
+# --no-deps: the set is complete, and pip with hashes rejects the extras that the set lists as plain packages.
 .cache/%/ready: requirements/%.txt
 	$(PYTHON) -m venv .cache/$*
 	.cache/$*/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $<
 	touch $@
 
 # Deployment: docs/deploy.md. PARAMETERS are those of segment_scorer/deploy/template.yaml, as Name=value.
-push: .venv/ready ## the image built from this tree to REPOSITORY (TARGET, FUNCTION_SET, ARCH), under tags that are never moved; prints its digest
+push: .venv/ready ## the image built from this tree to REPOSITORY (TARGET, FUNCTION_SET, ARCH), under tags that never move; prints its digest
 	$(BIN)/python -m tools.release.push --repository "$(REPOSITORY)"
 
 deploy: .venv/ready .cache/sam/ready ## the stack STACK with IMAGE (REPOSITORY@sha256:DIGEST): forward, or back to an earlier one
 	$(BIN)/python -m tools.release.stack --stack "$(STACK)" --image "$(IMAGE)" $(PARAMETERS:%=--parameter "%") $(ARGS)
 
-redeploy: .venv/ready .cache/sam/ready ## retrain on ENDPOINTS and OUTCOMES behind the gate, image, image test, push, deploy by digest; ARGS=--dry-run shows it
+redeploy: .venv/ready .cache/sam/ready ## retrain on ENDPOINTS and OUTCOMES behind the gate, then image, image test, push and deploy; ARGS=--dry-run shows it
 	$(BIN)/python -m tools.release.redeploy --stack "$(STACK)" --repository "$(REPOSITORY)" \
 	  $(if $(ENDPOINTS),--endpoints $(ENDPOINTS)) $(if $(OUTCOMES),--outcomes "$(OUTCOMES)") $(PARAMETERS:%=--parameter "%") $(ARGS)
 
-retrain: .venv/ready ## train on ENDPOINTS and OUTCOMES behind the gate, write the bundle that ships, image, image test (docs/training.md)
-	$(if $(and $(ENDPOINTS),$(OUTCOMES)),,$(error expected ENDPOINTS="file ..." and OUTCOMES=file, what to train on: docs/training.md))
+retrain: .venv/ready ## train on ENDPOINTS and OUTCOMES behind the gate, write the shipped bundle, image, image test (docs/training.md)
+	$(if $(and $(ENDPOINTS),$(OUTCOMES)),,$(error expected ENDPOINTS="file ..." and OUTCOMES=file, the training data: docs/training.md))
 	$(BIN)/segment-scorer train --endpoints $(ENDPOINTS) --outcomes "$(OUTCOMES)" \
 	  --out model/artifact --against model/artifact --reserve 0.2 $(ARGS)
 	$(MAKE) image-test ARGS=
 
-clean: ## everything that can be made again
+clean: ## remove everything that can be made again
 	rm -rf .venv .cache build dist out .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
 
-demo-lift: .venv/ready ## the whole circle on a real campaign: policy, run with a control group, outcomes, what the message changed
+demo-lift: .venv/verbs.ready ## the whole circle on a real campaign: policy, run, outcomes, what the message changed
 	$(BIN)/python -m examples.hillstrom.demo --out out/demo-lift
 
-prove-lift: .venv/ready ## 2,000 campaigns simulated for each claim of lift, and docs/lift-simulations.json from them (minutes)
+prove-lift: .venv/verbs.ready ## simulate 2,000 campaigns for each claim of lift; write docs/lift-simulations.json (minutes)
 	$(BIN)/python -m tools.prove_lift $(ARGS)

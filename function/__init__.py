@@ -1,1 +1,1 @@
-"""What Lambda runs: an event in, the host's reply out. `handler.py` is the entrance, `pipeline.py` the line of rooms."""
+"""The function that Lambda runs: `handler.py` is the entry, `pipeline.py` the line of rooms."""

@@ -1,6 +1,7 @@
-"""The composition root: reads the environment once, loads bundle and policy, imports only the chosen scorer, gives the handler.
+"""The composition root: reads the environment once, loads bundle and policy, and makes the handler.
 
-Never acts at import. Raises SettingsError or BundleError, in one sentence, when the function cannot serve.
+Imports only the chosen scorer and store. Does nothing at import. Raises SettingsError or
+BundleError if the function cannot serve.
 """
 
 from __future__ import annotations
@@ -9,49 +10,81 @@ import os
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, TextIO, TypeAlias
+from typing import Any, TextIO
 
 from function.errors import SettingsError
-from function.external.lookup import GROUP, Source
-from function.hosts import connect, pinpoint
+from function.external.lookup import GROUP, ExternalSource
+from function.hosts import HOSTS
 from function.pipeline import Pipeline
 from function.policy import Policy
 from function.policy_file import load_policy
-from function.records import Observer, Profiles, Scorer
-from function.settings import Settings, read_settings
+from function.records import ExternalStore, Observer, Scorer
+from function.settings import (
+    BUNDLED,
+    ExternalSettings,
+    RemoteSettings,
+    Settings,
+    read_settings,
+)
 from function.telemetry import Telemetry
 from model.bundle import Bundle, load_bundle
 
-Handler: TypeAlias = Callable[[Any, Any], dict[str, Any]]
-# Lambda's init phase ends after 10 s; what takes longer is done again inside the first invocation and its own time.
+# Lambda's init phase ends after 10 s. Lambda repeats a longer one inside the first invocation.
 LONGEST_INIT = 10.0
+
+
+class Handler:
+    """What Lambda calls: `handler(event, context) -> reply`. Built by `build_handler`."""
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        bundle: Bundle,
+        policy: Policy,
+        pipeline: Pipeline,
+        cold_start: float,
+    ) -> None:
+        """`cold_start`: seconds that the host of the first event has already waited."""
+        self.settings = settings
+        self.bundle = bundle
+        self.policy = policy
+        self._pipeline = pipeline
+        self._cold_start: float | None = cold_start
+
+    def __call__(self, event: Any, context: Any) -> dict[str, Any]:
+        """Answer one hook event. See `Pipeline.answer` for what it raises."""
+        cold, self._cold_start = self._cold_start, None
+        return self._pipeline.answer(event, watch_remaining(context), cold)
 
 
 def build_handler(
     environ: Mapping[str, str],
     *,
     scorer: Scorer | None = None,
-    profiles: Profiles | None = None,
+    external: ExternalStore | None = None,
     observer: Observer | None = None,
     stream: TextIO | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> Handler:
-    """Build `handle(event, context) -> reply`.
+    """Build the handler: read the settings, load bundle and policy, import the chosen scorer.
 
     environ   `SCORER_*` settings and Lambda's own variables
     scorer    asked instead of the configured ones (tests)
-    profiles  asked instead of the configured store (tests)
-    observer  called with each batch and its decisions (the runner)
-    stream    where log lines and metrics go; default stdout, which is what CloudWatch reads
+    external  asked instead of the configured store (tests)
+    observer  called with the account of each batch (the runner)
+    stream    where log lines and metrics go; default stdout, which CloudWatch reads
     clock     seconds that never go backwards (tests)
+    Raises SettingsError or BundleError.
     """
     settings = read_settings(environ)
     bundle = load_bundle(settings.bundle)
     policy = load_policy(settings.policy, threshold=bundle.threshold, quantiles=bundle.quantiles)
     telemetry = Telemetry(bundle=bundle, stream=stream or sys.stdout, level=settings.log_level)
     pipeline = Pipeline(
-        hosts=(pinpoint, connect),
+        hosts=tuple(HOSTS.values()),
         spec=bundle.spec,
         scorers=choose_scorers(settings, bundle) if scorer is None else (scorer,),
         policy=policy,
@@ -59,133 +92,109 @@ def build_handler(
         label=bundle.label,
         reserve=settings.reserve,
         observer=observer,
-        profiles=choose_profiles(settings, bundle, policy, profiles),
+        external=choose_external(settings.external, bundle, policy, external),
         clock=clock,
     )
-    idle = (
-        "SCORER_PROFILES is set, but neither the model nor the policy reads External attributes",
+    warnings = list(policy.warnings)
+    if settings.external.store and pipeline.external is None:
+        warnings.append(
+            "SCORER_EXTERNAL is set, but neither the model nor the policy reads External attributes"
+        )
+    telemetry.introduce(warnings)
+    return Handler(
+        settings=settings,
+        bundle=bundle,
+        policy=policy,
+        pipeline=pipeline,
+        cold_start=measure_cold_start(environ),
     )
-    telemetry.introduce(
-        (*policy.warnings, *(idle if settings.profiles and pipeline.profiles is None else ()))
-    )
-    cold_starts = [measure_cold_start(environ)]  # popped by the first invocation
-
-    def handle(event: Any, context: Any) -> dict[str, Any]:
-        """Answer one hook event. See `Pipeline.answer` for what it raises."""
-        cold = cold_starts.pop() if cold_starts else None
-        return pipeline.answer(event, watch_remaining(context), cold)
-
-    return handle
 
 
 def choose_scorers(settings: Settings, bundle: Bundle) -> Sequence[Scorer]:
-    """The scorers in their order of resort, each imported only when chosen."""
+    """The scorers in the order in which they are asked. Each is imported only if chosen."""
     scorers: list[Scorer] = []
-    if settings.target != "bundled":
-        scorers.append(connect_scorer(settings, bundle))
-    if settings.target == "bundled" or settings.fallback == "bundled":
-        from function.scorers.bundled import BundledScorer  # noqa: PLC0415  # costs what importing onnxruntime costs
+    if settings.remote is not None:
+        scorers.append(make_remote_scorer(settings.remote, bundle))
+    if settings.remote is None or settings.fallback == BUNDLED:
+        from function.scorers.bundled import BundledScorer  # noqa: PLC0415  # loads ONNX Runtime
 
         scorers.append(BundledScorer(bundle))
     return scorers
 
 
-def connect_scorer(settings: Settings, bundle: Bundle) -> Scorer:
-    """The remote scorer; nothing is connected yet. Where no model is named, the bundle's name is the served model's too."""
-    from function.scorers.remote import RemoteScorer, RemoteSettings  # noqa: PLC0415  # costs what importing gRPC costs
-    from function.scorers.tensors import Dialect  # noqa: PLC0415
+def make_remote_scorer(settings: RemoteSettings, bundle: Bundle) -> Scorer:
+    """The remote scorer, which connects at its first call. The default model is the bundle's."""
+    from function.scorers.remote import RemoteScorer  # noqa: PLC0415  # loads gRPC
 
-    dialect = Dialect(
-        model=settings.model or bundle.name,
-        version=settings.model_version,
-        input_name=settings.input_name,
-        datatype=settings.datatype,
-        encoding=settings.encoding,
-        output_name=settings.output_name,
-        positive_column=settings.positive_column,
-    )
-    return RemoteScorer(
-        RemoteSettings(
-            target=settings.target,
-            dialect=dialect,
-            tls=settings.tls,
-            tls_ca=settings.tls_ca,
-            tls_cert=settings.tls_cert,
-            tls_key=settings.tls_key,
-            authority=settings.authority,
-            metadata=settings.metadata,
-            call_cap=settings.call_cap,
-            idle=settings.idle,
-            breaker=settings.breaker,
-        )
-    )
+    dialect = replace(settings.dialect, model=settings.dialect.model or bundle.name)
+    return RemoteScorer(replace(settings, dialect=dialect))
 
 
-def choose_profiles(
-    settings: Settings, bundle: Bundle, policy: Policy, given: Profiles | None = None
-) -> Source | None:
-    """Where profiles come from, the store imported only when chosen; None when neither the model nor the policy reads any.
+def choose_external(
+    settings: ExternalSettings, bundle: Bundle, policy: Policy, given: ExternalStore | None = None
+) -> ExternalSource | None:
+    """Where external attributes come from; None if neither the model nor the policy reads any.
 
-    Raises SettingsError when one does and no store is set: without it every such feature would be missing for everybody.
+    Raises SettingsError if one reads them and no store is set: every such feature would be missing.
     """
-    scored = [feature.keys[1] for feature in bundle.spec.features if feature.keys[0] == GROUP]
+    scored = [
+        path.removeprefix(f"{GROUP}.")
+        for feature in bundle.spec.features
+        for path in feature.paths
+        if path.startswith(f"{GROUP}.")
+    ]
     wanted = list(dict.fromkeys((*scored, *policy.external)))
     if not wanted:
         return None
-    store = given or open_profiles(settings, wanted)
-    return Source(
-        store=store,
-        key=settings.profiles_key,
-        patience=settings.profiles_patience,
+    return ExternalSource(
+        store=given or open_store(settings, wanted),
+        key=settings.key,
+        patience=settings.timeout,
         scored=bool(scored),
     )
 
 
-def open_profiles(settings: Settings, wanted: Sequence[str]) -> Profiles:
-    """The store that `SCORER_PROFILES` names, for the attributes `wanted`."""
-    kind, _, where = settings.profiles.partition(":")
+def open_store(settings: ExternalSettings, wanted: Sequence[str]) -> ExternalStore:
+    """The store that `SCORER_EXTERNAL` names, for the attributes `wanted`."""
+    kind, _, location = settings.store.partition(":")
     if kind == "sqlite":
-        from function.external.sqlite import SqliteProfiles  # noqa: PLC0415  # only the chosen store is loaded
+        from function.external.sqlite import SqliteStore  # noqa: PLC0415  # loads sqlite3
 
-        return SqliteProfiles(Path(where))
+        return SqliteStore(Path(location))
     if kind == "dynamodb":
         try:
-            from function.external.dynamodb import DynamoProfiles  # noqa: PLC0415  # costs what importing boto3 costs
+            from function.external.dynamodb import DynamoStore  # noqa: PLC0415  # loads boto3
         except ModuleNotFoundError as error:
             raise SettingsError(
-                "SCORER_PROFILES: dynamodb needs boto3 (the extra `aws`), which is not installed"
+                "SCORER_EXTERNAL: dynamodb needs boto3 (the extra `aws`), which is not installed"
             ) from error
-        return DynamoProfiles(
-            where, settings.profiles_partition_key, wanted, settings.profiles_patience
-        )
+        return DynamoStore(location, settings.partition_key, wanted, settings.timeout)
     raise SettingsError(
-        "SCORER_PROFILES: expected a store, sqlite:PATH or dynamodb:TABLE; the model or the policy reads External attributes"
+        "SCORER_EXTERNAL: expected a store, sqlite:PATH or dynamodb:TABLE, found none; the model "
+        "or the policy reads External attributes"
     )
 
 
 def watch_remaining(context: Any) -> Callable[[], float]:
-    """A clock of the seconds left to this invocation; without Lambda's context, never-ending."""
+    """A clock of the seconds left to this invocation; infinite without Lambda's context."""
     ask = getattr(context, "get_remaining_time_in_millis", None)
     return (lambda: float("inf")) if ask is None else (lambda: ask() / 1000.0)
 
 
 def measure_cold_start(environ: Mapping[str, str]) -> float:
-    """Seconds from this process's start until now, at most 10, where a host is waiting for them; else 0.
+    """Seconds since this process started, at most 10, if a host is waiting for them; else 0.
 
-    A host waits for them only in Lambda, and not when the environment was initialised ahead of time (provisioned concurrency, SnapStart).
+    A host waits only in Lambda, and only if the environment was not initialised ahead of time
+    (provisioned concurrency, SnapStart).
     """
-    if (
-        "AWS_LAMBDA_RUNTIME_API" not in environ
-        or environ.get("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand") != "on-demand"
-    ):
+    on_demand = environ.get("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand") == "on-demand"
+    if "AWS_LAMBDA_RUNTIME_API" not in environ or not on_demand:
         return 0.0
     try:
-        ticks = int(
-            Path("/proc/self/stat").read_text("ascii").rpartition(")")[2].split()[19]
-        )  # proc(5): field 22, ticks since boot
-        return min(
-            max(0.0, time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")),
-            LONGEST_INIT,
-        )
+        # proc(5): field 22 is the process's start, in ticks since boot. Field 2, in parentheses,
+        # may hold spaces.
+        fields = Path("/proc/self/stat").read_text("ascii").rpartition(")")[2].split()
+        started = int(fields[19]) / os.sysconf("SC_CLK_TCK")
+        return min(max(0.0, time.clock_gettime(time.CLOCK_BOOTTIME) - started), LONGEST_INIT)
     except (OSError, ValueError, IndexError):
-        return LONGEST_INIT  # the safe side: the host may have waited as long as an init can take
+        return LONGEST_INIT  # the host may have waited as long as an init can take

@@ -1,20 +1,21 @@
-"""Every error the function raises on purpose. The class name says who must act; the message says what was expected and where.
+"""Every error that the function raises on purpose. The class names who must act.
 
-    SegmentScorerError          (model.errors) anything this project raises on purpose
-    ├── BundleError             (model.errors) whoever ships the bundle
-    ├── SettingsError           whoever deploys: environment, policy file
-    ├── EventError              whoever calls: the event is no hook event at all
-    ├── ReplyError              whoever wrote the hook: its answer is not what the host accepts (seen by the runner)
-    ├── ProfilesError           nobody yet: the pipeline turns it into the policy's `on_missing_profiles`
-    │   ├── ProfilesUnavailable the store cannot be reached, refuses work, or gives what is no answer
-    │   ├── ProfilesTimeout     no complete answer within the time budget
-    │   └── ProfilesRejected    the store refuses what was asked: retrying will not help
-    └── ScorerError             nobody yet: the pipeline turns it into the policy's `on_error`
+    SegmentScorerError          (model.errors) any error that this project raises on purpose
+    ├── BundleError             (model.errors) the bundle's author
+    ├── SettingsError           the deployer: environment, policy file
+    ├── EventError              the caller: the event is not a hook event
+    ├── ReplyError              the hook's author: the host does not accept the reply
+    ├── ExternalError           the pipeline applies the policy's `on_missing_external`
+    │   ├── ExternalUnavailable the store cannot be reached, refuses work, or answers unreadably
+    │   ├── ExternalTimeout     no complete answer within the time budget
+    │   └── ExternalRejected    the store refuses the request: retrying will not help
+    └── ScorerError             the pipeline applies the policy's `on_error`
         ├── ScorerUnavailable   the scoring service cannot be reached, or refuses work
-        ├── ScorerTimeout       no answer within the time budget
-        └── ScorerRejected      the service, or we, refuse what was sent or answered: retrying will not help
+        ├── ScorerTimeout       no scores within the time budget
+        └── ScorerRejected      the request or the answer is not acceptable: retrying will not help
 
-A message never holds a value, an id or an address: Lambda shows it to the caller and writes it to the log.
+A message says what was expected, where, and what was found. It never holds a value, an id or an
+address: Lambda shows it to the caller and writes it to the log.
 """
 
 from model.errors import BundleError, SegmentScorerError
@@ -22,10 +23,10 @@ from model.errors import BundleError, SegmentScorerError
 __all__ = [
     "BundleError",
     "EventError",
-    "ProfilesError",
-    "ProfilesRejected",
-    "ProfilesTimeout",
-    "ProfilesUnavailable",
+    "ExternalError",
+    "ExternalRejected",
+    "ExternalTimeout",
+    "ExternalUnavailable",
     "ReplyError",
     "ScorerError",
     "ScorerRejected",
@@ -37,31 +38,31 @@ __all__ = [
 
 
 class SettingsError(SegmentScorerError):
-    """The environment or the policy cannot be used; one sentence a problem, all problems at once."""
+    """The environment or the policy cannot be used. The message lists every problem."""
 
 
 class EventError(SegmentScorerError):
-    """The event is no hook event of any host this function serves."""
+    """The event is not a hook event of any host that this function serves."""
 
 
 class ReplyError(SegmentScorerError):
-    """A hook's answer is not what its host accepts."""
+    """The host does not accept the reply."""
 
 
-class ProfilesError(SegmentScorerError):
-    """A batch has no profiles."""
+class ExternalError(SegmentScorerError):
+    """A batch has no external attributes."""
 
 
-class ProfilesUnavailable(ProfilesError):
-    """The store of profiles cannot be reached, refuses work for now, or gives what is no answer."""
+class ExternalUnavailable(ExternalError):
+    """The store cannot be reached, refuses work for now, or gives an unreadable answer."""
 
 
-class ProfilesTimeout(ProfilesError):
-    """No complete answer of the store of profiles within the time budget."""
+class ExternalTimeout(ExternalError):
+    """The store gave no complete answer within the time budget."""
 
 
-class ProfilesRejected(ProfilesError):
-    """The store of profiles refuses what was asked: no such table, no permission, another key. The same look-up will fail again."""
+class ExternalRejected(ExternalError):
+    """The store refuses the request: no such table, no permission, another key."""
 
 
 class ScorerError(SegmentScorerError):
@@ -77,4 +78,4 @@ class ScorerTimeout(ScorerError):
 
 
 class ScorerRejected(ScorerError):
-    """What was sent or answered is not acceptable; the same call will fail again."""
+    """The request or the answer is not acceptable. The same call will fail again."""

@@ -1,4 +1,7 @@
-"""The entrance that Lambda calls: `function.handler.handle(event, context)`. The only line that acts at import is the last."""
+"""The entry that Lambda calls: `function.handler.handle(event, context)`.
+
+The only module that acts at import: it builds the handler.
+"""
 
 import os
 

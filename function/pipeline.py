@@ -1,7 +1,7 @@
-"""The line of rooms: event -> hosts (parse) -> profiles -> features -> scorers -> policy -> hosts (reply), each gone through once.
+"""The line of rooms: hosts (parse) -> external -> features -> scorers -> policy -> hosts (reply).
 
-Holds the only two `try`s of the line, around profiles and around scoring; a bad endpoint is a value, not an exception. Keeps nothing
-between events.
+Each event goes through each room once. The only two `try`s are here, around the look-up and around
+scoring: a bad endpoint is a value, not an exception. Keeps nothing between events.
 """
 
 from __future__ import annotations
@@ -9,23 +9,24 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from types import ModuleType
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from function.errors import EventError, ProfilesError, ScorerError
+from function.errors import EventError, ExternalError, ScorerError
 from function.external.lookup import (
-    LookUp,
-    Source,
-    describe_look_up,
-    do_without_profiles,
-    look_up_profiles,
+    ExternalSource,
+    LookupResult,
+    describe_lookup,
+    do_without_external,
+    look_up_external,
 )
+from function.hosts import Host, find_host
 from function.policy import Policy, Rules, decide
-from function.records import Batch, Decision, Endpoint, Observer, Scored, Scorer
+from function.records import Account, Batch, Decision, Endpoint, Observer, Scored, Scorer
 from function.scorers.fallback import score_in_order
-from function.telemetry import Account, Telemetry
+from function.telemetry import Telemetry
 from model.features import FeatureSpec, Matrix, build_matrix, share_present
 
 
@@ -33,14 +34,14 @@ from model.features import FeatureSpec, Matrix, build_matrix, share_present
 class Pipeline:
     """The rooms, put together by `bootstrap`.
 
-    hosts    modules with NAME, LIMIT_SECONDS, is_event, parse_event and build_reply
-    scorers  in the order of resort; label is the bundle's, for logs and replies when nobody scored
-    reserve  seconds held back from every budget for the last resort and the reply
-    profiles where endpoints are enriched from; None when nothing of profiles is used
-    clock    seconds that never go backwards
+    scorers   in the order in which they are asked
+    label     the bundle's `name@version`, for logs and for replies without scores
+    reserve   seconds held back from every budget for the fallback and the reply
+    external  where endpoints are enriched from; None if no external attribute is used
+    clock     seconds that never go backwards
     """
 
-    hosts: Sequence[ModuleType]
+    hosts: Sequence[Host]
     spec: FeatureSpec
     scorers: Sequence[Scorer]
     policy: Policy
@@ -48,7 +49,7 @@ class Pipeline:
     label: str
     reserve: float
     observer: Observer | None = None
-    profiles: Source | None = None
+    external: ExternalSource | None = None
     clock: Callable[[], float] = time.monotonic
 
     def answer(
@@ -56,87 +57,88 @@ class Pipeline:
     ) -> dict[str, Any]:
         """Answer one event.
 
-        remaining  seconds until Lambda ends this invocation; cold  seconds of a cold start that the host has waited
-                   already, None when this is not the first event.
-        Raises EventError for what is no hook event, and what the policy's `on_error = "raise"` asks for.
+        remaining  seconds until Lambda ends this invocation
+        cold       seconds of a cold start that the host has already waited; None after the first
+                   event
+        Raises EventError for anything but a hook event, and the errors that the policy's
+        `on_error = "raise"` asks for.
         """
-        host = self._recognise(event)
-        budget = min(remaining(), host.LIMIT_SECONDS - (cold or 0.0)) - self.reserve
+        if not isinstance(event, Mapping) or (host := find_host(event, self.hosts)) is None:
+            raise EventError(
+                "expected a campaign hook event: an object with $.Endpoints, an object "
+                "(Amazon Pinpoint), or $.Items.CustomerProfiles, a list (Amazon Connect)"
+            )
+        budget = min(remaining(), host.limit_seconds - (cold or 0.0)) - self.reserve
         deadline = self.clock() + budget
-        batch: Batch = host.parse_event(event)
+        batch = host.parse_event(event)
         rules = self.policy.rules_for(batch.context)
         asked = self.clock()
-        look_up = self._enrich(batch, deadline - asked, rules)
+        looked_up = self._enrich(batch, deadline - asked, rules)
         looking_up = self.clock() - asked
         matrix = build_matrix(
-            [e.document for e in look_up.endpoints if e.document is not None and e.problem is None],
+            [
+                endpoint.document
+                for endpoint in looked_up.endpoints
+                if endpoint.document is not None and endpoint.problem is None
+            ],
             self.spec,
             batch.context.reference,
         )
         present = share_present(matrix, self.spec)
         scorable = present >= rules.min_present
         started = self.clock()
-        scored, error = self._score(matrix[scorable], deadline - started, rules, look_up.error)
+        scored, error = self._score(matrix[scorable], deadline - started, rules, looked_up.error)
         scoring = self.clock() - started
-        decisions = self._decide(look_up.endpoints, scored, present, scorable, rules)
+        decisions = self._decide(looked_up.endpoints, scored, present, scorable, rules)
         reply = host.build_reply(batch, decisions, rules, scored.label if scored else self.label)
-        if self.observer is not None:
-            self.observer(batch, reply.decisions)
-        self.telemetry.record(
-            Account(
-                batch=batch,
-                reply=reply,
-                mode=rules.mode,
-                scored=scored,
-                error=error,
-                matrix=matrix,
-                missing=1.0 - float(present.mean()) if len(present) else 0.0,
-                scoring=scoring,
-                remaining=remaining(),
-                cold=cold,
-                label=self.label,
-                profiles=describe_look_up(
-                    look_up, looking_up, sum(d.external_dropped for d in decisions)
-                )
-                if self.profiles
-                else {},
-                profiles_error=look_up.error,
+        feature_bins, score_bins = self.telemetry.count_bins(matrix, scored)
+        account = Account(
+            batch=batch,
+            reply=reply,
+            mode=rules.mode,
+            label=self.label,
+            scored=scored,
+            matrix=matrix,
+            present=present,
+            feature_bins=feature_bins,
+            score_bins=score_bins,
+            error=error,
+            external=describe_lookup(
+                looked_up, looking_up, sum(decision.external_dropped for decision in decisions)
             )
+            if self.external
+            else {},
+            external_error=looked_up.error,
+            scoring=scoring,
+            remaining=remaining(),
+            cold=cold,
         )
-        body: dict[str, Any] = reply.body
-        return body
+        if self.observer is not None:
+            self.observer(account)
+        self.telemetry.record(account)
+        return reply.body
 
-    def _recognise(self, event: object) -> ModuleType:
-        if isinstance(event, Mapping):
-            for host in self.hosts:
-                if host.is_event(event):
-                    return host
-        raise EventError(
-            "expected a campaign hook event: an object with $.Endpoints, an object (Amazon Pinpoint), "
-            "or $.Items.CustomerProfiles, a list (Amazon Connect)"
-        )
-
-    def _enrich(self, batch: Batch, timeout: float, rules: Rules) -> LookUp:
-        if self.profiles is None:
-            return LookUp(endpoints=batch.endpoints)
+    def _enrich(self, batch: Batch, timeout: float, rules: Rules) -> LookupResult:
+        if self.external is None:
+            return LookupResult(endpoints=batch.endpoints)
         try:
-            return look_up_profiles(batch.endpoints, self.profiles, timeout)
-        except ProfilesError as error:
-            if self._needs_profiles(rules) and rules.on_error == "raise" and rules.mode != "shadow":
+            return look_up_external(batch.endpoints, self.external, timeout)
+        except ExternalError as error:
+            if self._needs_external(rules) and rules.on_error == "raise" and rules.mode != "shadow":
                 raise
-            return do_without_profiles(batch.endpoints, error)
+            return do_without_external(batch.endpoints, error)
 
-    def _needs_profiles(self, rules: Rules) -> bool:
+    def _needs_external(self, rules: Rules) -> bool:
         return (
-            self.profiles is not None
-            and self.profiles.scored
-            and rules.on_missing_profiles == "on_error"
+            self.external is not None
+            and self.external.scored
+            and rules.on_missing_external == "on_error"
         )
 
     def _score(
-        self, matrix: Matrix, timeout: float, rules: Rules, lacking: ProfilesError | None
-    ) -> tuple[Scored | None, ScorerError | ProfilesError | None]:
-        if lacking is not None and self._needs_profiles(rules):
+        self, matrix: Matrix, timeout: float, rules: Rules, lacking: ExternalError | None
+    ) -> tuple[Scored | None, ScorerError | ExternalError | None]:
+        if lacking is not None and self._needs_external(rules):
             return None, lacking
         if not len(matrix):
             return Scored(scores=np.empty(0), label=self.label), None
@@ -151,11 +153,11 @@ class Pipeline:
         self,
         endpoints: Sequence[Endpoint],
         scored: Scored | None,
-        present: Any,
-        scorable: Any,
+        present: npt.NDArray[np.float64],
+        scorable: npt.NDArray[np.bool_],
         rules: Rules,
     ) -> list[Decision]:
-        """Lay the rows that were scored over the endpoints of the batch, row for row, and let the policy decide."""
+        """Assign the scored rows to the endpoints of the batch, and let the policy decide."""
         shares, masks = iter(present.tolist()), iter(scorable.tolist())
         scores = iter(scored.scores.tolist() if scored else ())
         full_scores: list[float | None] = []

@@ -1,6 +1,7 @@
-"""Scores in, decisions out: one for each endpoint, with the reason. The only place that knows a threshold.
+"""Turns scores into decisions, one per endpoint, with the reason. Only here a threshold is known.
 
-Takes rules that `policy_file` has read and checked; never sees an event, never raises for what a person's document holds.
+Takes rules that `policy_file` has read and checked. Never sees an event, and never raises because
+of what a document holds.
 """
 
 from __future__ import annotations
@@ -8,51 +9,81 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 
-from function.records import Band, Context, Decision, Endpoint
+from function.records import Band, Context, Decision, Endpoint, Reason
 from model.document import is_encodable
-from model.features import read_texts
+from model.values import read_texts
 
-REASONS = ("unreadable", "holdout", "no_scores", "sparse", "score")
 TWO_TO_THE_64 = float(1 << 64)
 MATCHED = ("application_id", "campaign_id", "treatment_id")
 
 
 class Holdout(msgspec.Struct, frozen=True, kw_only=True):
-    """A control group that is not messaged: `percent` of people, the same ones for the same salt."""
+    """A control group that is not messaged: `percent` of users, the same ones for one salt."""
 
     percent: float = 0.0
     salt: str = ""
     attribute: str = ""
 
     def holds(self, endpoint: Endpoint) -> bool:
-        """Whether this endpoint's user (or, without a UserId, the endpoint) is in the control group: its place is below percent/100."""
-        return self.percent > 0.0 and self.place(endpoint) < self.percent / 100.0
+        """Whether the endpoint's user is in the control group. Needs an id, and nothing else."""
+        return (
+            self.percent > 0.0
+            and find_unit(endpoint) != ""
+            and self.draw(endpoint) < self.percent / 100.0
+        )
 
-    def place(self, endpoint: Endpoint) -> float:
-        """Where from 0 to 1 the endpoint's user (or, without a UserId, the endpoint) stands, by lot.
+    def draw(self, endpoint: Endpoint) -> float:
+        """A number from 0 to 1 for the endpoint's user, or for the endpoint if it has no UserId.
 
-        It is the first 8 bytes, big-endian, of BLAKE2b(salt + NUL + key), as a share of 2^64: uniform, the same on every machine,
-        and all endpoints of one user have the same.
+        The first 8 bytes, big-endian, of BLAKE2b(salt + NUL + id), divided by 2^64: uniform, the
+        same on every machine, and the same for all endpoints of one user.
         """
-        user = (endpoint.document or {}).get("User")
-        key = (user.get("UserId") if isinstance(user, dict) else None) or endpoint.id
-        digest = hashlib.blake2b(f"{self.salt}\0{key}".encode("utf-8", "surrogatepass")).digest()
+        key = f"{self.salt}\0{find_unit(endpoint)}"
+        digest = hashlib.blake2b(key.encode("utf-8", "surrogatepass")).digest()
         return int.from_bytes(digest[:8], "big") / TWO_TO_THE_64
 
 
+def find_user(document: object) -> str | None:
+    """The UserId of any JSON value, as text; None if there is none.
+
+    Data platforms write ids as numbers: the user 101 is the same person as "101" and 101.0.
+    """
+    user = document.get("User") if isinstance(document, dict) else None
+    user_id = user.get("UserId") if isinstance(user, dict) else None
+    if isinstance(user_id, str):
+        return user_id or None
+    if isinstance(user_id, bool) or not isinstance(user_id, int | float):
+        return None
+    return str(int(user_id)) if is_whole(user_id) else None
+
+
+def is_whole(number: float) -> bool:
+    """Whether a number is a whole one that can be an id: at most 2^64."""
+    return abs(number) <= TWO_TO_THE_64 and number == int(number)
+
+
+def find_unit(endpoint: Endpoint) -> str:
+    """The id by which an endpoint is drawn: its UserId, else its own id; "" if it has neither."""
+    return endpoint.user or find_user(endpoint.document) or endpoint.id
+
+
 class Rules(msgspec.Struct, frozen=True, kw_only=True):
-    """One complete set of rules: the policy's own, or with the overrides that a campaign matches. See README, "Policy"."""
+    """One complete set of rules, for all campaigns or for those that an override matches.
+
+    docs/policy.md explains each rule. `bands` are sorted, the highest first; `external` maps the
+    attribute to write to the external attribute that it copies.
+    """
 
     mode: Literal["filter", "annotate", "shadow"] = "filter"
     threshold: float
     keep: Literal["at_least", "below"] = "at_least"
     decimals: int = 4
     on_error: Literal["keep", "drop", "raise"] = "keep"
-    on_missing_profiles: Literal["on_error", "score"] = "on_error"
+    on_missing_external: Literal["on_error", "score"] = "on_error"
     unreadable: Literal["keep", "drop"] = "keep"
     min_present: float = 0.0
     sparse: Literal["keep", "drop"] = "keep"
@@ -60,38 +91,43 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     band_attribute: str = ""
     metric: str = "Score"
     holdout: Holdout = Holdout()
-    bands: tuple[Band, ...] = ()  # highest `at_least` first
-    external: Mapping[str, str] = {}  # attribute to write -> attribute of the person's profile
+    bands: tuple[Band, ...] = ()
+    external: Mapping[str, str] = {}
 
     def band_for(self, score: float) -> Band | None:
         """The highest band that the rounded score reaches, or None."""
-        for band in self.bands:  # a generator here would cost more than the rest of the decision
+        # A generator would cost more than the rest of the decision.
+        for band in self.bands:
             if score >= band.at_least:
                 return band
         return None
 
 
 class Override(msgspec.Struct, frozen=True, kw_only=True):
-    """Rules for the events whose ids are all of `ids`."""
+    """Rules for events that carry all of `ids`."""
 
     ids: Mapping[str, str]
     rules: Rules
 
     def matches(self, context: Context) -> bool:
-        """Whether every id given here is the event's."""
+        """Whether the event carries all of `ids`."""
         return all(getattr(context, key) == value for key, value in self.ids.items())
 
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
-    """The policy: its rules, and overrides, the one with most ids first. `warnings` are sentences for whoever deploys it."""
+    """Rules, and overrides, the most specific first. `warnings` are for the deployer.
+
+    digest  SHA-256 of the file, by which the runner compares policies; "" without a file
+    """
 
     rules: Rules
     overrides: tuple[Override, ...] = ()
     warnings: tuple[str, ...] = ()
+    digest: str = ""
 
     @property
     def external(self) -> list[str]:
-        """Every attribute of profiles that some rules write."""
+        """Every external attribute that some rules copy."""
         return [
             name
             for rules in (self.rules, *(override.rules for override in self.overrides))
@@ -99,12 +135,12 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
         ]
 
     def rules_for(self, context: Context) -> Rules:
-        """The rules that an event's context falls under."""
+        """The rules for an event."""
         override = self.override_for(context)
         return self.rules if override is None else override.rules
 
     def override_for(self, context: Context) -> Override | None:
-        """The override that an event's context falls under, or None where the policy's own rules hold."""
+        """The most specific override that matches an event; None if none does."""
         return next((override for override in self.overrides if override.matches(context)), None)
 
 
@@ -116,15 +152,15 @@ def decide(
 ) -> list[Decision]:
     """Decide for each endpoint, in order.
 
-    scores   a score from 0 to 1 for each endpoint, None for one that was not scored; or None when the batch has no scores
-    present  for each endpoint the share of features that are there, 0 to 1 (unreadable ones: any number)
+    scores   per endpoint a score from 0 to 1, None if it was not scored; or None if the batch has
+             no scores
+    present  per endpoint the share of features present, 0 to 1; any number if it is unreadable
     """
-    unscored = [None] * len(endpoints)
+    batch_scored = scores is not None
+    each = [None] * len(endpoints) if scores is None else scores
     decisions = [
-        decide_one(endpoint, score, share, rules, batch_scored=scores is not None)
-        for endpoint, score, share in zip(
-            endpoints, unscored if scores is None else scores, present, strict=True
-        )
+        decide_one(endpoint, score, share, rules, batch_scored=batch_scored)
+        for endpoint, score, share in zip(endpoints, each, present, strict=True)
     ]
     if not rules.external:
         return decisions
@@ -137,40 +173,59 @@ def decide(
 def decide_one(
     endpoint: Endpoint, score: float | None, share: float, rules: Rules, *, batch_scored: bool
 ) -> Decision:
-    """Decide for one endpoint. The first of these that applies is the reason: unreadable, holdout, no_scores, sparse, score."""
-    stays_anyway = rules.mode != "filter" and endpoint.document is not None
-    if endpoint.problem is not None:
-        keep = rules.unreadable == "keep" and endpoint.document is not None
-        return Decision(keep=keep, stays=keep or stays_anyway, reason="unreadable")
+    """Decide for one endpoint. The reason is the first of `Reason` that applies."""
+    is_sparse = share < rules.min_present
+    rounded = None if score is None or is_sparse else round(score, rules.decimals)
+    selected, reason = select(endpoint, rounded, rules, batch_scored=batch_scored)
     held = rules.holdout.percent > 0.0 and rules.holdout.holds(endpoint)
-    rounded = None if score is None or share < rules.min_present else round(score, rules.decimals)
-    band = None if rounded is None or not rules.bands else rules.band_for(rounded)
-    if held:
-        return Decision(
-            keep=False, stays=stays_anyway, reason="holdout", score=rounded, band=band, holdout=True
-        )
+    return Decision(
+        selected=selected,
+        holdout=held,
+        # What is no JSON object cannot be sent back, whatever the mode.
+        sent=endpoint.document is not None and (rules.mode != "filter" or (selected and not held)),
+        reason=Reason.HOLDOUT if held else reason,
+        score=rounded,
+        band=None if rounded is None or not rules.bands else rules.band_for(rounded),
+    )
+
+
+def select(
+    endpoint: Endpoint, score: float | None, rules: Rules, *, batch_scored: bool
+) -> tuple[bool, Reason]:
+    """Whether the rules would message an endpoint, and by which rule. The holdout plays no part."""
+    if endpoint.problem is not None:
+        return rules.unreadable == "keep" and endpoint.document is not None, Reason.UNREADABLE
     if not batch_scored:
-        keep = rules.on_error != "drop"
-        return Decision(keep=keep, stays=keep or stays_anyway, reason="no_scores")
-    if rounded is None:
-        keep = rules.sparse == "keep"
-        return Decision(keep=keep, stays=keep or stays_anyway, reason="sparse")
-    keep = rounded >= rules.threshold if rules.keep == "at_least" else rounded < rules.threshold
-    return Decision(keep=keep, stays=keep or stays_anyway, reason="score", score=rounded, band=band)
+        return rules.on_error != "drop", Reason.NO_SCORES
+    if score is None:
+        return rules.sparse == "keep", Reason.SPARSE
+    if rules.keep == "at_least":
+        return score >= rules.threshold, Reason.SCORE
+    return score < rules.threshold, Reason.SCORE
+
+
+def leave_out(decision: Decision) -> Decision:
+    """The decision on an endpoint that a limit of the reply's size leaves out.
+
+    `selected` stays what the rules say: it must not depend on who else is in the reply.
+    """
+    reason = Reason.HOLDOUT if decision.holdout else Reason.NO_SCORES
+    return Decision(selected=decision.selected, holdout=decision.holdout, sent=False, reason=reason)
 
 
 def copy_external(decision: Decision, endpoint: Endpoint, rules: Rules) -> Decision:
-    """A decision with the attributes that `[external]` copies from the endpoint's profile, as lists of texts.
+    """Add the attributes that `[external]` copies from the store, as lists of texts.
 
-    What the profile has not, or has only as null or empty text, is not written; what can be no text is left out and counted.
+    Absent, null and empty values are not copied. Values that cannot be text are left out and
+    counted. An unreadable endpoint was not enriched: an `External` in it is the sender's.
     """
     if endpoint.problem is not None:
-        return decision  # it has not been enriched: what it calls External is the sender's
-    profile = (endpoint.document or {}).get("External") or {}
+        return decision
+    attributes = (endpoint.document or {}).get("External") or {}
     written: dict[str, list[str]] = {}
     dropped = 0
     for name, field in rules.external.items():
-        value = profile.get(field)
+        value = attributes.get(field)
         values = value if isinstance(value, list) else [value]
         readable = [
             text for item in values if not isinstance(item, list) for text in read_texts(item)
@@ -183,7 +238,10 @@ def copy_external(decision: Decision, endpoint: Endpoint, rules: Rules) -> Decis
 
 
 def threshold_for_reach(reach: float, quantiles: Sequence[float], keep: str) -> float:
-    """The score at which `reach` (0 to 1) of the people the model was evaluated on would stay, read off its quantiles linearly."""
+    """The threshold that keeps the share `reach` (0 to 1) of the people the model was evaluated on.
+
+    Interpolated linearly between the bundle's score quantiles.
+    """
     share = 1.0 - reach if keep == "at_least" else reach
     position = share * (len(quantiles) - 1)
     for index, (low, high) in enumerate(pairwise(quantiles)):
@@ -192,9 +250,15 @@ def threshold_for_reach(reach: float, quantiles: Sequence[float], keep: str) -> 
     return quantiles[-1]
 
 
-def attributes_for(decision: Decision, rules: Rules) -> dict[str, list[str]]:
-    """The attributes the policy writes on an endpoint that stays: name -> list of one text, as Pinpoint's API has them."""
-    if rules.mode == "shadow" or decision.reason == "unreadable":
+def attributes_for(endpoint: Endpoint, decision: Decision, rules: Rules) -> dict[str, list[str]]:
+    """The attributes to write on an endpoint: name -> list of texts, as in Pinpoint.
+
+    An unreadable endpoint has no score and nothing of the store, but belongs to the control group
+    or not. It is marked if its own `Attributes` are an object, or absent.
+    """
+    if rules.mode == "shadow" or not isinstance(
+        (endpoint.document or {}).get("Attributes"), dict | None
+    ):
         return {}
     written: dict[str, list[str]] = {**decision.external}
     if decision.score is not None and rules.score_attribute:
@@ -207,21 +271,21 @@ def attributes_for(decision: Decision, rules: Rules) -> dict[str, list[str]]:
 
 
 def format_score(score: float, decimals: int) -> str:
-    """A rounded score as text with the policy's number of decimals, the same in attributes, files and sentences."""
+    """A score with the policy's number of decimals: the same in attributes, files and sentences."""
     return f"{score:.{decimals}f}"
 
 
-def count_outcomes(decisions: Sequence[Decision]) -> dict[str, Any]:
-    """How a batch ended: received = kept + filtered, each reason, and drops that the mode did not act on."""
+def count_outcomes(decisions: Sequence[Decision]) -> dict[str, int]:
+    """Count a batch: received = kept + filtered, each reason, and drops that the mode ignores."""
     reasons = [decision.reason for decision in decisions]
-    kept = sum(decision.stays for decision in decisions)
+    kept = sum(decision.sent for decision in decisions)
     return {
         "received": len(decisions),
         "kept": kept,
         "filtered": len(decisions) - kept,
-        "held_out": reasons.count("holdout"),
-        "unreadable": reasons.count("unreadable"),
-        "unscored": reasons.count("no_scores"),
-        "sparse": reasons.count("sparse"),
-        "would_filter": sum(decision.stays and not decision.keep for decision in decisions),
+        "held_out": reasons.count(Reason.HOLDOUT),
+        "unreadable": reasons.count(Reason.UNREADABLE),
+        "unscored": reasons.count(Reason.NO_SCORES),
+        "sparse": reasons.count(Reason.SPARSE),
+        "would_filter": sum(decision.sent and decision.dropped for decision in decisions),
     }

@@ -1,36 +1,55 @@
-"""The frozen values that pass through the doorways between rooms. A value that exists is valid; row i is endpoint i everywhere."""
+"""The frozen values that pass between rooms. A value that exists is valid; row i is endpoint i."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from enum import StrEnum
 from typing import Any, Literal, Protocol, TypeAlias
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from function.errors import ExternalError, ScorerError
 from model.features import Matrix
 
 HostName: TypeAlias = Literal["pinpoint", "connect"]
 Scores: TypeAlias = npt.NDArray[np.float64]
 
 
+class Reason(StrEnum):
+    """Why the policy decided as it did: the first of the first five that applies."""
+
+    HOLDOUT = "holdout"
+    UNREADABLE = "unreadable"
+    NO_SCORES = "no_scores"
+    SPARSE = "sparse"
+    SCORE = "score"
+    SHADOW = "shadow"  # only in replies to Amazon Connect: mode shadow does not tell the reason
+    UNKNOWN = ""  # only where a deployed function's reply is read: it does not tell the reason
+
+
 class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     """One person of a batch.
 
     id        as the host sent it (Pinpoint: the key in `Endpoints`; Connect: `ProfileId`)
-    document  the endpoint document (a plain dict, never changed), or for an unreadable one what of it can be sent back;
-              None when what came is no JSON object
-    problem   why it cannot be scored, as a sentence naming the place and no value; None when it can
+    document  the endpoint document, a plain dict that is never changed. Of an unreadable endpoint:
+              the part that can be sent back. None if the host sent no JSON object
+    user      of an unreadable endpoint: its UserId, which `document` may lack. None if unknown
+    problem   why the endpoint cannot be scored: a sentence with a path and no value. None if it can
     """
 
     id: str
     document: dict[str, Any] | None
+    user: str | None = None
     problem: str | None = None
 
 
 class Context(msgspec.Struct, frozen=True, kw_only=True):
-    """What the host says about the campaign. `reference` is the time ages are measured against, in seconds since 1970 UTC."""
+    """The campaign that an event belongs to.
+
+    reference  the time that ages are measured against, in seconds since 1970 UTC
+    """
 
     application_id: str | None = None
     campaign_id: str | None = None
@@ -41,8 +60,8 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
 class Batch(msgspec.Struct, frozen=True, kw_only=True):
     """A parsed event.
 
-    unencodable  how many things were left out of unreadable endpoints so that a reply can carry them
-    size         bytes of compact UTF-8 JSON that the endpoints take, from which a bound on the reply follows
+    unencodable  values left out of unreadable endpoints so that a reply can carry them
+    size         bytes of compact UTF-8 JSON that the endpoints take; bounds the size of the reply
     """
 
     host: HostName
@@ -52,8 +71,24 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
     size: int = 0
 
 
+class Campaign(msgspec.Struct, frozen=True, kw_only=True):
+    """The campaign that the runner names in the events it sends.
+
+    scheduled_time  ISO 8601 with milliseconds and Z
+    """
+
+    application_id: str
+    campaign_id: str
+    treatment_id: str
+    activity_id: str
+    scheduled_time: str
+
+
 class Band(msgspec.Struct, frozen=True, kw_only=True):
-    """A named range of scores, from `at_least` (inclusive) up to the next band; overrides are texts for the message."""
+    """A named range of scores, from `at_least` (inclusive) up to the next band.
+
+    title_override, body_override  texts for the message; "" leaves the message as it is
+    """
 
     name: str
     at_least: float
@@ -62,31 +97,40 @@ class Band(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True):
-    """What the policy says of one endpoint.
+    """The policy's decision on one endpoint.
 
-    keep      what the rules say; stays is what the reply does, which differs in modes annotate and shadow
-    reason    unreadable, holdout, no_scores, sparse or score: the first that applies
-    score     rounded as the policy says; None when there is none
-    external  attributes to write that `[external]` copies from the person's profile: name -> texts
-    external_dropped  how many values of the profile `[external]` could not make text of
+    selected          whether the rules would message the endpoint, the holdout aside. None only
+                      where the reply of a deployed function is read that does not tell it
+    holdout           whether the endpoint's user is in the control group
+    sent              whether the reply holds it (Amazon Connect: says keep). In mode filter:
+                      selected and not in the holdout
+    score             rounded to the policy's decimals; None if the endpoint was not scored
+    external          attributes that `[external]` copies from the store: name -> texts
+    external_dropped  how many values of the store `[external]` could not turn into text
     """
 
-    keep: bool
-    stays: bool
-    reason: str
+    selected: bool | None
+    holdout: bool = False
+    sent: bool
+    reason: Reason
     score: float | None = None
     band: Band | None = None
-    holdout: bool = False
     external: Mapping[str, list[str]] = {}
     external_dropped: int = 0
 
+    @property
+    def dropped(self) -> bool:
+        """Whether mode filter leaves the endpoint out. Modes annotate and shadow send it."""
+        return self.holdout or not self.selected
+
 
 class Reply(msgspec.Struct, frozen=True, kw_only=True):
-    """What goes back to the host, and what became of the decisions on the way.
+    """The reply to the host.
 
-    decisions            row for row, changed only where a limit of the host left an endpoint out
-    overrides_skipped    endpoints whose channel does not honour the message override their band has
-    annotations_dropped  whether the reply had to be sent without annotations to fit the host's limit
+    decisions            one per endpoint of the batch, in order; changed only if a size limit left
+                         an endpoint out
+    overrides_skipped    endpoints whose channel does not honour the message override of their band
+    annotations_dropped  whether the annotations were left out so that the reply fits the size limit
     """
 
     body: dict[str, Any]
@@ -101,32 +145,87 @@ class Scorer(Protocol):
     label: str
 
     def score_batch(self, matrix: Matrix, timeout: float) -> Scores:
-        """Score float32 [n, f] (NaN = missing) within `timeout` seconds: float64 [n], each from 0 to 1.
+        """Score float32 [n, f] (NaN = missing) within `timeout` seconds: float64 [n], from 0 to 1.
 
         Raises ScorerUnavailable, ScorerTimeout or ScorerRejected, and nothing else.
         """
         ...
 
 
-class Profiles(Protocol):
-    """Looks up what is known about people elsewhere. Implementations: `profiles.sqlite` (a file), `profiles.dynamodb`."""
+class ExternalStore(Protocol):
+    """Looks up external attributes. Implementations: `external.sqlite`, `external.dynamodb`."""
 
     def fetch(self, keys: Sequence[str], timeout: float) -> Mapping[str, Mapping[str, Any] | None]:
-        """The profiles of `keys`, each given once, within `timeout` seconds: key -> attributes, plain JSON values.
+        """Look up `keys`, each given once, within `timeout` seconds: key -> attributes (JSON).
 
-        A key without a profile is not in the result; a profile that cannot be read is None. All of them are looked up or none:
-        raises ProfilesUnavailable, ProfilesTimeout or ProfilesRejected, and nothing else.
+        An unknown key is not in the result; a record that cannot be read is None. All keys are
+        looked up or none: raises ExternalUnavailable, ExternalTimeout or ExternalRejected, and
+        nothing else.
         """
         ...
 
 
 class Scored(msgspec.Struct, frozen=True, kw_only=True):
-    """Scores float64 [n] and the label of the model that gave them. `resorted` names the error that led past the first scorer, or ""."""
+    """Scores float64 [n], and the label of the model that gave them.
+
+    first_error  class name of the error by which the first scorer failed; "" if it answered
+    """
 
     scores: Scores
     label: str
-    resorted: str = ""
+    first_error: str = ""
 
 
-# Called by the pipeline with each batch and its decisions, row for row: how the runner learns what a bare map does not say.
-Observer: TypeAlias = Callable[[Batch, Sequence[Decision]], None]
+class Account(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything about one answered batch, for the log and for observers. Times in seconds.
+
+    label           `name@version` of the bundle, whoever scored
+    scored          None if the batch has no scores
+    matrix          float32 [r, f]: a row for each of the r readable endpoints, in order
+    present         float64 [r]: the share of features present in each row
+    feature_bins    column -> people in each drift bin; None if the bundle has no drift reference
+    score_bins      the same for the scores; None also if the batch has no scores
+    error           why the batch has no scores
+    external        numbers of the look-up; empty if nothing is looked up
+    external_error  why the look-up failed
+    scoring         duration of scoring
+    remaining       time left to the invocation; infinite outside Lambda
+    cold            duration of a cold start that the host waited for; None after the first event
+    """
+
+    batch: Batch
+    reply: Reply
+    mode: str
+    label: str
+    scored: Scored | None
+    matrix: Matrix
+    present: npt.NDArray[np.float64]
+    feature_bins: dict[str, list[int]] | None = None
+    score_bins: list[int] | None = None
+    error: ScorerError | ExternalError | None = None
+    external: Mapping[str, float] = {}
+    external_error: ExternalError | None = None
+    scoring: float
+    remaining: float
+    cold: float | None
+
+    @property
+    def decisions(self) -> Sequence[Decision]:
+        """The decisions, one per endpoint of the batch."""
+        return self.reply.decisions
+
+    @property
+    def error_name(self) -> str | None:
+        """Class name of the first error while scoring, even if the fallback scored; else None."""
+        if self.error is not None:
+            return type(self.error).__name__
+        return (self.scored.first_error or None) if self.scored else None
+
+    @property
+    def fallback_used(self) -> bool:
+        """Whether the fallback scored instead of the configured target."""
+        return self.scored is not None and bool(self.scored.first_error)
+
+
+# Called by the pipeline with each batch's account, before it is logged.
+Observer: TypeAlias = Callable[[Account], None]

@@ -1,4 +1,7 @@
-"""The environment in, one frozen Settings out, or one SettingsError that lists every problem. Reads no file and no clock."""
+"""Reads the environment into one frozen Settings, or raises one SettingsError with every problem.
+
+Reads no file and no clock. Each setting has one field here, and the field has its only default.
+"""
 
 from __future__ import annotations
 
@@ -6,78 +9,165 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from function.errors import SettingsError
+from function.renamed import explain_rename
 from model.bundle import SHIPPED
 from model.document import is_encodable
-from model.features import Feature, find_feature_problems
+from model.features import find_path_problem
+from model.kinds import split_path
 
 PREFIX = "SCORER_"
 ROOT = Path(__file__).parent.parent
+SHIPPED_POLICY = ROOT / "function" / "policy.toml"
+BUNDLED = "bundled"
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
-TABLE_NAME = re.compile(
-    r"[A-Za-z0-9_.-]{3,255}", re.ASCII
-)  # DynamoDB developer guide, "Naming rules"
+# A bare `host:port`, `dns:///host:port` or `unix:/path`.
+TARGET = re.compile(r"unix:/.+|(dns:///)?([\w.-]+|\[[0-9a-fA-F:.]+\]):[0-9]{1,5}", re.ASCII)
+# gRPC takes a larger port modulo 65,536, and so asks another service.
+LARGEST_PORT = 65_535
+# gRPC over HTTP/2, "Custom-Metadata".
+METADATA_NAME = re.compile(r"(?!grpc-)(?!.*-bin$)[0-9a-z_.-]+")
+# DynamoDB developer guide, "Naming rules".
+TABLE_NAME = re.compile(r"[A-Za-z0-9_.-]{3,255}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dialect:
+    """The names and types that a scoring service expects. The defaults are those of our service.
+
+    model            name of the model; "" is the bundle's name
+    version          "": the service picks one
+    input_name       name of the one input tensor
+    datatype         of the values sent: FP32 or FP64
+    encoding         raw: little-endian bytes; contents: typed fields
+    output_name      the output with the probabilities; "": the only output
+    positive_column  the column of [n, k] that is the score; None: the last of [n], [n, 1] or [n, 2]
+    """
+
+    model: str = ""
+    version: str = ""
+    input_name: str = "input"
+    datatype: str = "FP32"
+    encoding: str = "raw"
+    output_name: str = "probabilities"
+    positive_column: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoteSettings:
+    """A scoring service: its address, and how to call it. Times in seconds.
+
+    target     `dns:///host:port`, `host:port` or `unix:/path`
+    tls        use TLS, with the certificate authorities that gRPC ships or with those in `tls_ca`
+    tls_cert   with `tls_key`: PEM files for mutual TLS
+    authority  the name that the server's certificate must carry, if it is not the target's host
+    metadata   sent with each call: lower-case names and their values, such as an API key
+    call_cap   the longest that one call may take, retries included
+    idle       a connection without a call for so long is replaced: it may have been dropped
+               silently while Lambda kept the process frozen
+    breaker    pause after a missed deadline, in which the service is not called
+    """
+
+    target: str
+    dialect: Dialect
+    tls: bool = False
+    tls_ca: Path | None = None
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+    authority: str = ""
+    metadata: tuple[tuple[str, str], ...] = ()
+    call_cap: float = 2.0
+    idle: float = 240.0
+    breaker: float = 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExternalSettings:
+    """The store of external attributes. `timeout` in seconds.
+
+    store          "" (none), `sqlite:PATH` or `dynamodb:TABLE`
+    key            steps through the endpoint document to the key of a person's attributes; no
+                   steps: the endpoint's id
+    partition_key  name of the table's partition key (DynamoDB)
+    """
+
+    store: str = ""
+    key: tuple[str, ...] = ("User", "UserId")
+    partition_key: str = "id"
+    timeout: float = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What the environment says. README, "Settings", explains each for its user."""
+    """The function's settings. README, "Settings", explains each for its user.
 
-    bundle: Path
-    policy: Path
-    target: str
-    fallback: str
-    reserve: float  # seconds
-    log_level: str
-    # How a remote scorer is asked; None where the bundle or the server decides. Times in seconds.
-    model: str
-    model_version: str
-    input_name: str
-    datatype: str
-    encoding: str
-    output_name: str
-    positive_column: int | None
-    tls: bool
-    tls_ca: Path | None
-    tls_cert: Path | None
-    tls_key: Path | None
-    authority: str
-    metadata: tuple[tuple[str, str], ...]
-    call_cap: float
-    idle: float
-    breaker: float
-    profiles: str  # "", sqlite:PATH or dynamodb:TABLE
-    profiles_key: tuple[str, ...]  # steps through the endpoint document; none: the endpoint's id
-    profiles_partition_key: str
-    profiles_patience: float  # seconds
+    remote    the scoring service that is asked; None: the bundled model scores
+    fallback  `bundled` or `none`: what scores if the service fails
+    reserve   seconds held back from every budget
+    """
+
+    bundle: Path = SHIPPED
+    policy: Path = SHIPPED_POLICY
+    fallback: str = BUNDLED
+    reserve: float = 0.5
+    log_level: str = "INFO"
+    remote: RemoteSettings | None = None
+    external: ExternalSettings = ExternalSettings()
 
 
 def read_settings(environ: Mapping[str, str]) -> Settings:
-    """Read every `SCORER_*` variable. Raises SettingsError for an unknown name or a value outside its range, all problems at once."""
+    """Read every `SCORER_*` variable.
+
+    Raises SettingsError for unknown names and for values outside their range, all problems at once.
+    """
     problems = [
-        f"{name}: unknown setting"
+        explain_rename("setting", name) or f"{name}: unknown setting"
         for name in environ
         if name.startswith(PREFIX) and name not in READERS
     ]
-    values: dict[str, Any] = {}
-    for name, (field, default, read) in READERS.items():
-        try:
-            values[field] = read(environ.get(name, default))
-        except ValueError as error:
-            problems.append(f"{name}: expected {error}")
+    found: dict[str, dict[str, Any]] = {"": {}, "remote": {}, "remote.dialect": {}, "external": {}}
+    for name, (path, read) in READERS.items():
+        if name in environ:
+            group, _, field = path.rpartition(".")
+            try:
+                found[group][field] = read(environ[name])
+            except ValueError as error:
+                problems.append(f"{name}: expected {error}")
     if bool(environ.get("SCORER_TLS_CERT")) != bool(environ.get("SCORER_TLS_KEY")):
         problems.append("SCORER_TLS_CERT, SCORER_TLS_KEY: expected both or neither")
     if problems:
         raise SettingsError("; ".join(problems))
-    return Settings(**values)
+    remote = None
+    if found["remote"].get("target", BUNDLED) != BUNDLED:
+        remote = RemoteSettings(dialect=Dialect(**found["remote.dialect"]), **found["remote"])
+    external = ExternalSettings(**found["external"])
+    return Settings(remote=remote, external=external, **found[""])
+
+
+def read_external_key(text: str) -> tuple[str, ...]:
+    """Read SCORER_EXTERNAL_KEY into steps through an endpoint document. Raises ValueError.
+
+    No steps stand for the endpoint's own id.
+    """
+    path = {"user_id": "User.UserId", "endpoint_id": ""}.get(text, text)
+    if path == text and (text.startswith("External.") or find_path_problem(text)):
+        raise ValueError(
+            "user_id, endpoint_id or a path below the endpoint document such as "
+            "Attributes.CustomerNumber"
+        )
+    return split_path(path) if path else ()
 
 
 def _path(text: str) -> Path:
     if not text:
-        raise ValueError("a path")
+        raise ValueError("a path, found empty text")
     return Path(text)
+
+
+def _optional_path(text: str) -> Path | None:
+    return Path(text) if text else None
 
 
 def _choice(*allowed: str) -> Callable[[str], str]:
@@ -99,54 +189,35 @@ def _milliseconds(lowest: int, highest: int) -> Callable[[str], float]:
 
 
 def _target(text: str) -> str:
-    if text != "bundled" and (
+    is_socket = text.startswith("unix:")
+    if text != BUNDLED and (
         not TARGET.fullmatch(text)
-        or (not text.startswith("unix:") and int(text.rpartition(":")[2]) > LARGEST_PORT)
+        or (not is_socket and int(text.rpartition(":")[2]) > LARGEST_PORT)
     ):
         raise ValueError("bundled, host:port, dns:///host:port or unix:/path")
     return text
 
 
-def _profiles(text: str) -> str:
-    kind, _, where = text.partition(":")
-    if (
-        text
-        and not (kind == "sqlite" and where)
-        and not (kind == "dynamodb" and TABLE_NAME.fullmatch(where))
-    ):
+def _store(text: str) -> str:
+    kind, _, location = text.partition(":")
+    known = {"sqlite": bool(location), "dynamodb": bool(TABLE_NAME.fullmatch(location))}
+    if text and not known.get(kind):
         raise ValueError("nothing, sqlite:PATH or dynamodb:TABLE")
     return text
 
 
-def read_profile_key(text: str) -> tuple[str, ...]:
-    """The steps through an endpoint document to the key of a person's profile; none for the endpoint's own id. Raises ValueError."""
-    path = {"user_id": "User.UserId", "endpoint_id": ""}.get(text, text)
-    if path == text and (
-        text.startswith("External.")
-        or find_feature_problems({"name": "key", "path": text, "kind": "category"})
-    ):
-        raise ValueError(
-            "user_id, endpoint_id or a path below the endpoint document such as Attributes.CustomerNumber"
-        )
-    return Feature(name="key", path=path, kind="category").keys if path else ()
-
-
 def _text(text: str) -> str:
-    if not is_encodable(
-        text
-    ):  # bytes of the environment that are no UTF-8 arrive as lone surrogates; gRPC would refuse every call
+    # Bytes of the environment that are not UTF-8 arrive as lone surrogates. gRPC would refuse every
+    # call with them.
+    if not is_encodable(text):
         raise ValueError("text in UTF-8")
     return text
 
 
 def _named(text: str) -> str:
     if not text:
-        raise ValueError("text of one character or more")
+        raise ValueError("text of one character or more, found empty text")
     return _text(text)
-
-
-def _optional_path(text: str) -> Path | None:
-    return Path(text) if text else None
 
 
 def _column(text: str) -> int | None:
@@ -166,40 +237,39 @@ def _metadata(text: str) -> tuple[tuple[str, str], ...]:
         for name, _, value in pairs
     ):
         raise ValueError(
-            "name=value pairs with commas between, names in lower case, no -bin names, values printable ASCII"
+            "name=value pairs with commas between, names in lower case, no -bin names, values "
+            "printable ASCII"
         )
     return tuple((name, value) for name, _, value in pairs)
 
 
-TARGET = re.compile(r"unix:/.+|(dns:///)?([\w.-]+|\[[0-9a-fA-F:.]+\]):[0-9]{1,5}", re.ASCII)
-LARGEST_PORT = 65_535  # gRPC takes a larger one modulo 65,536, which is somebody else's
-METADATA_NAME = re.compile(r"(?!grpc-)(?!.*-bin$)[0-9a-z_.-]+")  # gRPC over HTTP/2: Custom-Metadata
-# variable -> field of Settings, default, reader
-READERS: dict[str, tuple[str, str, Callable[[str], Any]]] = {
-    "SCORER_BUNDLE": ("bundle", str(SHIPPED), _path),
-    "SCORER_POLICY": ("policy", str(ROOT / "function" / "policy.toml"), _path),
-    "SCORER_TARGET": ("target", "bundled", _target),
-    "SCORER_FALLBACK": ("fallback", "bundled", _choice("bundled", "none")),
-    "SCORER_RESERVE_MS": ("reserve", "500", _milliseconds(0, 10_000)),
-    "SCORER_LOG_LEVEL": ("log_level", "INFO", _choice(*LEVELS)),
-    "SCORER_MODEL": ("model", "", _text),
-    "SCORER_MODEL_VERSION": ("model_version", "", _text),
-    "SCORER_INPUT": ("input_name", "input", _named),
-    "SCORER_DATATYPE": ("datatype", "FP32", _choice("FP32", "FP64")),
-    "SCORER_ENCODING": ("encoding", "raw", _choice("raw", "contents")),
-    "SCORER_OUTPUT": ("output_name", "probabilities", _text),
-    "SCORER_POSITIVE_COLUMN": ("positive_column", "", _column),
-    "SCORER_TLS": ("tls", "false", _yes_or_no),
-    "SCORER_TLS_CA": ("tls_ca", "", _optional_path),
-    "SCORER_TLS_CERT": ("tls_cert", "", _optional_path),
-    "SCORER_TLS_KEY": ("tls_key", "", _optional_path),
-    "SCORER_AUTHORITY": ("authority", "", _text),
-    "SCORER_METADATA": ("metadata", "", _metadata),
-    "SCORER_CALL_MS": ("call_cap", "2000", _milliseconds(1, 30_000)),
-    "SCORER_IDLE_MS": ("idle", "240000", _milliseconds(1_000, 3_600_000)),
-    "SCORER_BREAKER_MS": ("breaker", "10000", _milliseconds(0, 3_600_000)),
-    "SCORER_PROFILES": ("profiles", "", _profiles),
-    "SCORER_PROFILES_KEY": ("profiles_key", "user_id", read_profile_key),
-    "SCORER_PROFILES_PARTITION_KEY": ("profiles_partition_key", "id", _named),
-    "SCORER_PROFILES_TIMEOUT_MS": ("profiles_patience", "2000", _milliseconds(10, 10_000)),
+Read: TypeAlias = Callable[[str], Any]
+# variable -> field of Settings, by its path, and how the text is read
+READERS: Mapping[str, tuple[str, Read]] = {
+    "SCORER_BUNDLE": ("bundle", _path),
+    "SCORER_POLICY": ("policy", _path),
+    "SCORER_FALLBACK": ("fallback", _choice(BUNDLED, "none")),
+    "SCORER_RESERVE_MS": ("reserve", _milliseconds(0, 10_000)),
+    "SCORER_LOG_LEVEL": ("log_level", _choice(*LEVELS)),
+    "SCORER_TARGET": ("remote.target", _target),
+    "SCORER_MODEL": ("remote.dialect.model", _text),
+    "SCORER_MODEL_VERSION": ("remote.dialect.version", _text),
+    "SCORER_INPUT": ("remote.dialect.input_name", _named),
+    "SCORER_DATATYPE": ("remote.dialect.datatype", _choice("FP32", "FP64")),
+    "SCORER_ENCODING": ("remote.dialect.encoding", _choice("raw", "contents")),
+    "SCORER_OUTPUT": ("remote.dialect.output_name", _text),
+    "SCORER_POSITIVE_COLUMN": ("remote.dialect.positive_column", _column),
+    "SCORER_TLS": ("remote.tls", _yes_or_no),
+    "SCORER_TLS_CA": ("remote.tls_ca", _optional_path),
+    "SCORER_TLS_CERT": ("remote.tls_cert", _optional_path),
+    "SCORER_TLS_KEY": ("remote.tls_key", _optional_path),
+    "SCORER_AUTHORITY": ("remote.authority", _text),
+    "SCORER_METADATA": ("remote.metadata", _metadata),
+    "SCORER_CALL_MS": ("remote.call_cap", _milliseconds(1, 30_000)),
+    "SCORER_IDLE_MS": ("remote.idle", _milliseconds(1_000, 3_600_000)),
+    "SCORER_BREAKER_MS": ("remote.breaker", _milliseconds(0, 3_600_000)),
+    "SCORER_EXTERNAL": ("external.store", _store),
+    "SCORER_EXTERNAL_KEY": ("external.key", read_external_key),
+    "SCORER_EXTERNAL_PARTITION_KEY": ("external.partition_key", _named),
+    "SCORER_EXTERNAL_TIMEOUT_MS": ("external.timeout", _milliseconds(10, 10_000)),
 }

@@ -1,6 +1,6 @@
-"""One structured log line and one metrics blob (CloudWatch embedded metric format) a batch, to the stream it is given.
+"""Writes one log line and one metrics blob (CloudWatch embedded metric format) per batch.
 
-Takes counts, never a document: no address, id of a person or attribute value can be in what it writes.
+Writes counts, never a part of a document: no address, no id of a person, no attribute value.
 """
 
 from __future__ import annotations
@@ -8,7 +8,8 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
-from collections.abc import Iterable, Mapping
+import math
+from collections.abc import Iterable
 from typing import Any, TextIO
 
 import msgspec
@@ -18,23 +19,22 @@ from aws_lambda_powertools.metrics.provider.cloudwatch_emf.cloudwatch import (
     AmazonCloudWatchEMFProvider,
 )
 
-from function.errors import ProfilesError, ScorerError
 from function.policy import count_outcomes
-from function.records import Batch, Reply, Scored
+from function.records import Account, Scored
 from model.bins import BinCounter, read_references
 from model.bundle import Bundle
 from model.features import Matrix
 
 NAMESPACE = "SegmentScorer"
 SERVICE = "segment-scorer"
-# Every other metric is a count. A share has no unit in CloudWatch.
+# The unit of each metric that is not a count. A share has none in CloudWatch.
 UNITS = {
     "scoring_ms": "Milliseconds",
     "remaining_ms": "Milliseconds",
-    "profiles_ms": "Milliseconds",
+    "external_ms": "Milliseconds",
     "missing_share": "None",
 }
-# The messages of log lines that `segment-scorer drift` reads.
+# The `message` of the log lines that `segment-scorer drift` reads.
 BATCH = "batch"
 MODEL = "model"
 _write_ascii = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
@@ -42,7 +42,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 def write_json(value: Any) -> str:
-    """A line in ASCII, which any stream can carry whatever its encoding; a NaN becomes null instead of spoiling it."""
+    """JSON in ASCII, which a stream of any encoding can carry. NaN becomes null."""
     try:
         text = _encode(value)
     except UnicodeEncodeError:  # a lone surrogate in a campaign's id
@@ -50,36 +50,15 @@ def write_json(value: Any) -> str:
     return text.decode() if text.isascii() else _write_ascii(value)
 
 
-class Account(msgspec.Struct, frozen=True, kw_only=True):
-    """What happened to one batch. Times in seconds; `missing` is the share of features, from 0 to 1, that readable endpoints lack.
-
-    `profiles` are the look-up's numbers, none where nothing is looked up.
-    """
-
-    batch: Batch
-    reply: Reply
-    mode: str
-    scored: Scored | None
-    error: ScorerError | ProfilesError | None
-    matrix: Matrix
-    missing: float
-    scoring: float
-    remaining: float
-    cold: float | None
-    label: str
-    profiles: Mapping[str, float] = {}
-    profiles_error: ProfilesError | None = None
-
-
 class Telemetry:
-    """Writes a batch's account.
+    """Writes the account of each batch to a stream.
 
-    Powertools gives the form of both lines. Its Logger and Metrics are not used: both keep state for the whole process, the Logger even
-    the first stream it was given, and a process may hold several handlers (the runner, the tests).
+    Powertools formats both lines. Its Logger and Metrics are not used: they keep state for the
+    whole process, and a process may hold several handlers (the runner, the tests).
     """
 
     def __init__(self, *, bundle: Bundle, stream: TextIO, level: str) -> None:
-        """Raises BundleError when the bundle's `drift` has not the form that the trainer writes."""
+        """Raises BundleError if the bundle's `drift` does not have the form the trainer writes."""
         self._stream = stream
         self._bundle = bundle
         references = read_references(bundle.manifest.get("drift"), bundle.spec.columns)
@@ -92,12 +71,13 @@ class Telemetry:
                 utc=True, json_serializer=write_json, service=SERVICE, location=None
             )
         )
-        self._logger = logging.Logger(SERVICE, level)  # noqa: LOG001  # outside the registry: nothing shared, nothing propagated
+        # Outside logging's registry, so that handlers in one process share nothing.
+        self._logger = logging.Logger(SERVICE, level)  # noqa: LOG001
         self._logger.addHandler(handler)
         self._emf = AmazonCloudWatchEMFProvider(namespace=NAMESPACE)
 
     def introduce(self, warnings: Iterable[str]) -> None:
-        """Log, once a process, each warning and what the model learnt from, against which `segment-scorer drift` holds the batches."""
+        """Log each warning, and the drift reference that `segment-scorer drift` compares with."""
         for sentence in warnings:
             self._logger.warning(sentence)
         if self._bins is not None:
@@ -106,40 +86,30 @@ class Telemetry:
                 extra={"model": self._bundle.label, "reference": self._bundle.manifest["drift"]},
             )
 
+    def count_bins(
+        self, matrix: Matrix, scored: Scored | None
+    ) -> tuple[dict[str, list[int]] | None, list[int] | None]:
+        """Count people in each drift bin: column -> counts, and the counts of the scores.
+
+        Both are None if the bundle has no drift reference; the second also without scores.
+        """
+        if self._bins is None:
+            return None, None
+        features, score = self._bins
+        counted = dict(zip(self._bundle.spec.columns, features.count(matrix), strict=True))
+        if scored is None:
+            return counted, None
+        return counted, score.count(scored.scores[:, np.newaxis])[0]
+
     def record(self, account: Account) -> None:
-        """Write one log line and one metrics blob for a batch; at level DEBUG also a line for each unreadable endpoint, saying why."""
+        """Write a log line and a metrics blob; at DEBUG also each unreadable endpoint's problem."""
         if self._logger.isEnabledFor(logging.DEBUG):
             for endpoint in account.batch.endpoints:
                 if endpoint.problem is not None:
                     self._logger.debug("unreadable", extra={"problem": endpoint.problem})
         facts = gather_facts(account)
-        bins: dict[str, Any] = {}
-        if self._bins is not None:
-            features, score = self._bins
-            bins["feature_bins"] = dict(
-                zip(self._bundle.spec.columns, features.count(account.matrix), strict=True)
-            )
-            if account.scored is not None:
-                bins["score_bins"] = score.count(account.scored.scores[:, np.newaxis])[0]
         if self._logger.isEnabledFor(logging.INFO):
-            self._logger.info(
-                BATCH,
-                extra={
-                    "host": account.batch.host,
-                    "mode": account.mode,
-                    "model": account.label,
-                    "scored_by": account.scored.label if account.scored else None,
-                    "error": describe_error(account),
-                    "campaign_id": account.batch.context.campaign_id,
-                    **(
-                        {"profiles_error": type(account.profiles_error).__name__}
-                        if account.profiles_error
-                        else {}
-                    ),
-                    **facts,
-                    **bins,
-                },
-            )
+            self._logger.info(BATCH, extra={**describe_batch(account), **facts})
         blob = self._emf.serialize_metric_set(
             metrics={
                 name: {"Unit": UNITS.get(name, "Count"), "Value": value}
@@ -149,36 +119,45 @@ class Telemetry:
             dimensions={"model": account.label, "mode": account.mode},
             metadata={
                 "campaign_id": account.batch.context.campaign_id,
-                "score_bins": bins.get("score_bins"),
+                "score_bins": account.score_bins,
             },
         )
         line = write_json(blob) + "\n"
-        with contextlib.suppress(
-            OSError, ValueError
-        ):  # a full or closed stream must not cost 50 people their message; nor does the log line
+        # A full or closed stream must not cost 50 people their message. `logging` ignores it, too.
+        with contextlib.suppress(OSError, ValueError):
             self._stream.write(line)
 
 
+def describe_batch(account: Account) -> dict[str, Any]:
+    """The fields of a batch's log line that are not metrics."""
+    described = {
+        "host": account.batch.host,
+        "mode": account.mode,
+        "model": account.label,
+        "scored_by": account.scored.label if account.scored else None,
+        "error": account.error_name,
+        "campaign_id": account.batch.context.campaign_id,
+    }
+    optional = {
+        "external_error": type(account.external_error).__name__ if account.external_error else None,
+        "feature_bins": account.feature_bins,
+        "score_bins": account.score_bins,
+    }
+    return described | {name: value for name, value in optional.items() if value is not None}
+
+
 def gather_facts(account: Account) -> dict[str, float | None]:
-    """The numbers of one batch, as the log line and the metrics both have them."""
+    """The numbers of a batch, for the log line and the metrics."""
+    remaining, present = account.remaining, account.present
     return {
-        **count_outcomes(account.reply.decisions),
+        **count_outcomes(account.decisions),
         "unencodable": account.batch.unencodable,
         "overrides_skipped": account.reply.overrides_skipped,
         "annotations_dropped": int(account.reply.annotations_dropped),
-        "fallback_used": int(account.scored is not None and bool(account.scored.resorted)),
+        "fallback_used": int(account.fallback_used),
         "scoring_ms": round(account.scoring * 1000, 3),
-        "remaining_ms": round(account.remaining * 1000)
-        if account.remaining != float("inf")
-        else None,
-        "missing_share": round(account.missing, 4),
+        "remaining_ms": None if math.isinf(remaining) else round(remaining * 1000),
+        "missing_share": round(1.0 - float(present.mean()), 4) if len(present) else 0.0,
         "cold_start": int(account.cold is not None),
-        **account.profiles,
+        **account.external,
     }
-
-
-def describe_error(account: Account) -> str | None:
-    """The class of what went wrong while scoring, or None."""
-    if account.error is not None:
-        return type(account.error).__name__
-    return (account.scored.resorted or None) if account.scored else None

@@ -1,105 +1,84 @@
-"""Endpoint documents and a feature spec in; a float32 matrix [n, f] out. The same code trains and serves.
+"""Builds a float32 matrix [n, f] of endpoint documents by a feature spec, for training and serving.
 
-Missing is NaN, always. Never raises for what a document holds, never reads a clock, never changes a document.
+Missing is NaN. Never raises for a document's content, reads no clock, changes no document.
 """
 
 from __future__ import annotations
 
-import re
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from functools import cached_property
 from math import nan
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from model.errors import SpecError
+from model.errors import SpecError, name_failure
+from model.kinds import KINDS, Feature, Reference, split_path
+from model.values import LARGEST_FLOAT32
 
 Matrix: TypeAlias = npt.NDArray[np.float32]
 
-# kind -> what it makes of the value at the path. A category makes one column a value and one for all others; the rest make one column.
-KINDS = {
-    "number": "a metric, or text that reads as a number",
-    "category": "text, or a list of texts, one column a value of `values` and one, `other`, for any value not in it",
-    "count": "how many values the list at the path has",
-    "flag": "text or boolean that means yes or no",
-    "age": "days between the date at the path and the reference time",
-}
 GROUPS = {"Attributes", "Metrics", "Demographic", "Location", "User", "External"}
 TOP_LEVEL = {"ChannelType", "EndpointStatus", "OptOut", "EffectiveDate", "CreationDate", "CohortId"}
+USER_FIELDS = ("UserId", "UserAttributes.")
+NEEDED_KEYS = ("name", "path", "kind")
 DIRECTIONS = {"increasing": 1, "decreasing": -1}
-YES = frozenset({"true", "yes", "y", "on", "1"})
-NO = frozenset({"false", "no", "n", "off", "0"})
-OTHER = "(other)"
-PLAIN_NUMBERS = frozenset({float, int, type(None)})
-SECONDS_PER_DAY = 86_400.0
 NOTHING: Mapping[str, Any] = {}
-LARGEST_FLOAT32 = float(np.finfo(np.float32).max)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Feature:
-    """One feature of a spec: where its value lies in the endpoint document and what is made of it.
+class Step(NamedTuple):
+    """One feature's part of the work: its columns of the matrix, and the paths that it reads.
 
-    name       unique in the spec; its column has this name, a category's columns are `name=value`
-    path       dotted, below the endpoint document: `Metrics.X`, `Attributes.X`, `User.UserAttributes.X`, `External.X`, `ChannelType` ...
-    kind       a key of `KINDS`
-    values     the vocabulary of a category, in column order; empty until the trainer has learnt it
-    monotonic  "", "increasing" or "decreasing": what the trainer holds the score to (number, count and age only)
+    Each path is the names to go through, and the last name.
     """
 
-    name: str
-    path: str
-    kind: str
-    values: tuple[str, ...] = ()
-    monotonic: str = ""
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """Names of the columns this feature fills, in matrix order."""
-        if self.kind == "category":
-            return (*(f"{self.name}={value}" for value in self.values), f"{self.name}={OTHER}")
-        return (self.name,)
-
-    @property
-    def keys(self) -> tuple[str, ...]:
-        """The path as the steps to take; a name may itself contain dots (`Attributes.a.b` is the attribute `a.b`)."""
-        if self.path.startswith("User.UserAttributes."):
-            return ("User", "UserAttributes", self.path.removeprefix("User.UserAttributes."))
-        return tuple(self.path.split(".", 1))
+    feature: Feature
+    columns: slice
+    paths: tuple[tuple[tuple[str, ...], str], ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class FeatureSpec:
-    """The features in order. `columns` is the model's contract: what is trained on and what is served have the same."""
+    """The features, in order.
+
+    `columns` is the model's contract: the same columns are trained on and served.
+    """
 
     features: tuple[Feature, ...]
 
-    @property
+    @cached_property
     def columns(self) -> tuple[str, ...]:
         """Names of all columns, in matrix order."""
         return tuple(column for feature in self.features for column in feature.columns)
 
-    @property
+    @cached_property
     def starts(self) -> tuple[int, ...]:
-        """Index of each feature's first column: a feature is missing exactly where this column is NaN."""
-        starts, at = [], 0
+        """Index of each feature's first column. A feature is missing where this column is NaN."""
+        return tuple(step.columns.start for step in self.steps)
+
+    @cached_property
+    def steps(self) -> tuple[Step, ...]:
+        """How to build a matrix, feature by feature."""
+        steps, start = [], 0
         for feature in self.features:
-            starts.append(at)
-            at += len(feature.columns)
-        return tuple(starts)
+            end = start + len(feature.columns)
+            names = [split_path(path) for path in feature.paths]
+            paths = tuple((each[:-1], each[-1]) for each in names)
+            steps.append(Step(feature, slice(start, end), paths))
+            start = end
+        return tuple(steps)
 
     def to_mapping(self) -> dict[str, Any]:
         """The spec as plain data, as `read_spec` takes it."""
         rows: list[dict[str, Any]] = []
         for feature in self.features:
             row: dict[str, Any] = {"name": feature.name, "path": feature.path, "kind": feature.kind}
-            if feature.values:
-                row["values"] = list(feature.values)
+            for key, value in feature.options.items():
+                row[key] = list(value) if isinstance(value, tuple) else value
             if feature.monotonic:
                 row["monotonic"] = feature.monotonic
             rows.append(row)
@@ -112,14 +91,21 @@ def load_spec(path: Path) -> FeatureSpec:
         return read_spec(tomllib.loads(path.read_text("utf-8-sig")))
     except FileNotFoundError as error:
         raise SpecError(f"{path}: expected a feature spec (TOML), found no file") from error
-    except (OSError, ValueError, RecursionError) as error:
-        raise SpecError(f"{path}: expected a readable TOML file in UTF-8: {error}") from error
+    except OSError as error:
+        raise SpecError(
+            f"{path}: expected a feature spec (TOML), found {name_failure(error)}"
+        ) from error
+    except (ValueError, RecursionError) as error:
+        raise SpecError(f"{path}: expected TOML in UTF-8: {error}") from error
     except SpecError as error:
         raise SpecError(f"{path}: {error}") from error
 
 
 def read_spec(mapping: Mapping[str, Any]) -> FeatureSpec:
-    """Make a spec of plain data: `{"feature": [{name, path, kind, values?, monotonic?}, ...]}`. Raises SpecError naming every problem."""
+    """Make a spec of plain data: `{"feature": [{name, path, kind, monotonic?, ...}, ...]}`.
+
+    Raises SpecError naming every problem.
+    """
     rows = mapping.get("feature")
     if set(mapping) != {"feature"} or not isinstance(rows, list) or not rows:
         raise SpecError("expected one or more [[feature]] tables and nothing else")
@@ -129,212 +115,127 @@ def read_spec(mapping: Mapping[str, Any]) -> FeatureSpec:
         found = find_feature_problems(row)
         problems += [f"feature[{index}]: {problem}" for problem in found]
         if not found:
-            features.append(Feature(**{**row, "values": tuple(row.get("values", ()))}))
-    for what, names in (
-        ("name", [f.name for f in features]),
-        ("column", [c for f in features for c in f.columns]),
-    ):
-        repeated = sorted({name for name in names if names.count(name) > 1})
-        problems += [f"expected every {what} once, found {name!r} twice" for name in repeated]
-        if repeated:
-            break
+            features.append(make_feature(row))
+    problems += find_repeated("name", [feature.name for feature in features]) or find_repeated(
+        "column", [column for feature in features for column in feature.columns]
+    )
     if problems:
         raise SpecError("; ".join(problems))
     return FeatureSpec(tuple(features))
 
 
+def make_feature(row: Mapping[str, Any]) -> Feature:
+    """The feature of a `[[feature]]` table without problems."""
+    options = {
+        key: read(row[key]) for key, read in KINDS[row["kind"]].options.items() if key in row
+    }
+    return Feature(
+        name=row["name"],
+        path=row["path"],
+        kind=row["kind"],
+        options={key: value for key, value in options.items() if value != ()},
+        monotonic=row.get("monotonic", ""),
+    )
+
+
 def find_feature_problems(row: object) -> list[str]:
-    """Every reason why one `[[feature]]` table is none, as sentences that say what was expected."""
+    """Every problem of one `[[feature]]` table, as sentences that say what was expected."""
     if not isinstance(row, dict):
         return ["expected a table"]
-    problems = [
-        f"unknown key {key!r}"
-        for key in row
-        if key not in {"name", "path", "kind", "values", "monotonic"}
-    ]
+    optional = {key for kind in KINDS.values() for key in kind.options}
+    known = {*NEEDED_KEYS, "monotonic", *optional}
+    problems = [f"unknown key {key!r}" for key in row if key not in known]
     problems += [
         f"expected {key} to be text of one character or more"
-        for key in ("name", "path", "kind")
+        for key in NEEDED_KEYS
         if not isinstance(row.get(key), str) or not row[key]
     ]
     if problems:
         return problems
-    kind, path, values, monotonic = (
-        row["kind"],
-        row["path"],
-        row.get("values", []),
-        row.get("monotonic", ""),
-    )
-    if kind not in KINDS:
+    if row["kind"] not in KINDS:
         problems.append(f"expected kind to be one of {', '.join(KINDS)}")
-    head, _, rest = path.partition(".")
-    user_fields = ("UserId", "UserAttributes.")
-    if path not in TOP_LEVEL and (
-        head not in GROUPS or not rest or (head == "User" and not rest.startswith(user_fields))
-    ):
+    problem = find_path_problem(row["path"])
+    problems += [] if problem is None else [problem]
+    problems += find_option_problems(row, sorted(optional & row.keys()))
+    monotonic = row.get("monotonic", "")
+    allowed = [name for name, kind in KINDS.items() if kind.rises_with]
+    if monotonic not in {"", *DIRECTIONS} or (monotonic and row["kind"] not in allowed):
         problems.append(
-            f"expected path to be one of {', '.join(sorted(TOP_LEVEL))}, or below {', '.join(sorted(GROUPS))}"
-        )
-    if not isinstance(values, list) or any(
-        not isinstance(value, str) or value == OTHER for value in values
-    ):
-        problems.append(f"expected values to be a list of texts other than {OTHER}")
-    elif values and (kind != "category" or len(set(values)) != len(values)):
-        problems.append("expected values only for a category, and each once")
-    if monotonic not in {"", *DIRECTIONS} or (monotonic and kind not in {"number", "count", "age"}):
-        problems.append(
-            "expected monotonic to be increasing or decreasing, for a number, count or age"
+            f"expected monotonic to be increasing or decreasing, for kind {', '.join(allowed)}"
         )
     return problems
 
 
-def build_matrix(
-    documents: Sequence[Mapping[str, Any]],
-    spec: FeatureSpec,
-    reference: float | npt.NDArray[np.float64] | None = None,
-) -> Matrix:
-    """Turn n endpoint documents into a C-contiguous float32 matrix [n, f], row i for document i, columns as `spec.columns`.
-
-    `reference` is the time that ages are measured against, in seconds since 1970 UTC, one for all or one for each; without one every
-    age is NaN.
-    Whatever a path does not lead to, or leads to in a form its kind cannot use, is NaN (for a category in all its columns).
-    """
-    width = len(spec.columns)
-    columns = np.full((width, len(documents)), nan)
-    groups: dict[tuple[str, ...], list[Mapping[str, Any]]] = {(): list(documents)}
-    at = 0
-    for feature in spec.features:
-        *parents, last = feature.keys
-        found = [group.get(last) for group in _descend(groups, tuple(parents))]
-        if feature.kind == "category":
-            _fill_category(columns[at : at + len(feature.values) + 1], found, feature.values)
-        elif feature.kind == "age":
-            if reference is not None:
-                columns[at] = (
-                    reference - np.array([_read_time(value) for value in found])
-                ) / SECONDS_PER_DAY
-        elif feature.kind != "number" or not _fill_numbers(columns[at], found):
-            columns[at] = [_READERS[feature.kind](value) for value in found]
-        at += len(feature.values) + 1 if feature.kind == "category" else 1
-    columns[np.abs(columns) > LARGEST_FLOAT32] = (
-        nan  # a number beyond float32 is missing rather than infinite
+def find_path_problem(path: str) -> str | None:
+    """Why a path cannot be read; None if it can."""
+    group, _, rest = path.partition(".")
+    is_below = group in GROUPS and rest and (group != "User" or rest.startswith(USER_FIELDS))
+    if path in TOP_LEVEL or is_below:
+        return None
+    return (
+        f"expected path to be one of {', '.join(sorted(TOP_LEVEL))}, "
+        f"or below {', '.join(sorted(GROUPS))}"
     )
+
+
+def find_option_problems(row: Mapping[str, Any], keys: Sequence[str]) -> list[str]:
+    """The problems of the keys that only some kinds have."""
+    problems = []
+    for key in keys:
+        owners = [name for name, kind in KINDS.items() if key in kind.options]
+        if row["kind"] not in owners:
+            problems.append(f"expected {key} only for kind {', '.join(owners)}")
+            continue
+        try:
+            KINDS[row["kind"]].options[key](row[key])
+        except ValueError as error:
+            problems.append(f"expected {key} to be {error}")
+    return problems
+
+
+def find_repeated(what: str, names: Sequence[str]) -> list[str]:
+    """A sentence for each name that is there more than once."""
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    return [f"expected every {what} once, found {name!r} twice" for name in repeated]
+
+
+def build_matrix(
+    documents: Sequence[Mapping[str, Any]], spec: FeatureSpec, reference: Reference = None
+) -> Matrix:
+    """Turn n endpoint documents into a C-contiguous float32 matrix [n, f].
+
+    Row i is document i, columns are `spec.columns`. A feature is NaN, in all its columns, where its
+    path leads nowhere or its kind cannot use the value. Features that need a time are NaN without
+    `reference`.
+    """
+    columns = np.full((len(spec.columns), len(documents)), nan)
+    groups: dict[tuple[str, ...], list[Mapping[str, Any]]] = {(): list(documents)}
+    for feature, place, paths in spec.steps:
+        found = [
+            [group.get(last) for group in _descend(groups, parents)] for parents, last in paths
+        ]
+        KINDS[feature.kind].fill(columns[place], found, feature, reference)
+    # A number beyond float32 is missing, not infinite.
+    columns[np.abs(columns) > LARGEST_FLOAT32] = nan
     return np.ascontiguousarray(columns.T, dtype=np.float32)
 
 
 def share_present(matrix: Matrix, spec: FeatureSpec) -> npt.NDArray[np.float64]:
-    """For each row of `matrix` [n, f] the share of features (not columns) that are present: float64 [n], 0 to 1."""
-    starts = list(spec.starts)
-    # Not 1 minus the share that is missing: 1 - 0.9 is less than 0.1, so that 1 of 10 would fall below `min_present = 0.1`.
-    present: npt.NDArray[np.float64] = (~np.isnan(matrix[:, starts])).mean(axis=1, dtype=np.float64)
+    """For each row of `matrix` [n, f], the share of features that are present.
+
+    float64 [n], 0 to 1. Counts features, not columns.
+    """
+    # Not 1 minus the missing share: 1 - 0.9 < 0.1, so 1 of 10 would fail `min_present = 0.1`.
+    missing = np.isnan(matrix[:, list(spec.starts)])
+    present: npt.NDArray[np.float64] = (~missing).mean(axis=1, dtype=np.float64)
     return present
-
-
-def read_texts(value: object) -> list[str]:
-    """The texts at a path, tolerantly: a scalar counts as a list of one; null, empty text and what is no scalar do not count."""
-    if isinstance(value, str):
-        return [value] if value else []
-    if isinstance(value, bool):
-        return ["true" if value else "false"]
-    if isinstance(value, int | float):
-        return [f"{value:.15g}"] if -LARGEST_FLOAT32 <= value <= LARGEST_FLOAT32 else []
-    if isinstance(value, list | tuple):
-        return [
-            text
-            for item in value
-            if not isinstance(item, list | tuple)
-            for text in read_texts(item)
-        ]
-    return []
 
 
 def _descend(
     groups: dict[tuple[str, ...], list[Mapping[str, Any]]], path: tuple[str, ...]
 ) -> list[Mapping[str, Any]]:
-    """The maps at `path` for every document, an empty one where there is none, each group looked up once a batch."""
+    """The objects at `path`, one per document, else an empty one. Looked up once a batch."""
     if path not in groups:
         found = [group.get(path[-1]) for group in _descend(groups, path[:-1])]
         groups[path] = [value if isinstance(value, dict) else NOTHING for value in found]
     return groups[path]
-
-
-def _fill_numbers(column: npt.NDArray[np.float64], found: Sequence[Any]) -> bool:
-    """Fill a column with plain numbers, all at once; False where one of them has to be read by itself."""
-    if not PLAIN_NUMBERS.issuperset(map(type, found)):
-        return False
-    try:
-        column[:] = found  # numpy reads None as NaN
-    except OverflowError:  # an integer beyond every float
-        return False
-    return True
-
-
-def _read_number(value: Any) -> float:
-    kind = type(value)
-    if kind is float:
-        return value  # type: ignore[no-any-return]
-    if kind is int:
-        return float(value) if -LARGEST_FLOAT32 <= value <= LARGEST_FLOAT32 else nan
-    if kind is list and value:
-        return _read_number(value[0]) if type(value[0]) is not list else nan
-    if kind is str and NUMBER.fullmatch(value):
-        return float(value)
-    return nan
-
-
-def _read_count(value: Any) -> float:
-    if isinstance(value, list | tuple):
-        return float(len(value))
-    return nan if value is None or isinstance(value, dict) else 1.0
-
-
-def _read_flag(value: Any) -> float:
-    texts = read_texts(value)
-    text = texts[0].strip().lower() if texts else ""
-    return 1.0 if text in YES else 0.0 if text in NO else nan
-
-
-def _read_time(value: Any) -> float:
-    """Seconds since 1970 UTC of the first ISO 8601 text at a path; NaN for anything else."""
-    if type(value) is str:
-        return parse_time(value)
-    texts = read_texts(value)
-    return parse_time(texts[0]) if texts else nan
-
-
-def parse_time(text: str) -> float:
-    """Seconds since 1970 UTC of an ISO 8601 text; without a zone it is UTC (Pinpoint writes Z). NaN when it is none."""
-    try:
-        moment = datetime.fromisoformat(text)
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-    except (ValueError, OverflowError):
-        return nan
-
-
-def _fill_category(
-    block: npt.NDArray[np.float64], found: Sequence[Any], values: tuple[str, ...]
-) -> None:
-    """Fill a category's rows of the transposed matrix: 1 where a value is among a person's, 0 where it is not."""
-    places = {value: index for index, value in enumerate(values)}
-    other = len(values)
-    rows, columns = [], []
-    for row, value in enumerate(found):
-        texts = (
-            value
-            if type(value) is list and len(value) == 1 and type(value[0]) is str and value[0]
-            else read_texts(value)
-        )
-        for text in texts:
-            rows.append(row)
-            columns.append(places.get(text, other))
-    block[:, rows] = 0.0
-    block[columns, rows] = 1.0
-
-
-# Decimal numbers only: float() would also take "nan", "infinity" and "1_000", none of which is a measurement.
-NUMBER = re.compile(r"\s*[+-]?(\d{1,400}\.?\d{0,400}|\.\d{1,400})([eE][+-]?\d{1,4})?\s*", re.ASCII)
-_READERS: dict[str, Callable[[Any], float]] = {
-    "number": _read_number,
-    "count": _read_count,
-    "flag": _read_flag,
-}

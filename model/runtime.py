@@ -1,22 +1,32 @@
-"""The one place that imports ONNX Runtime: with its usage telemetry off, and its errors gathered. Takes a model, gives a session.
+"""A bundle's ONNX model, loaded and checked: takes a float32 matrix, gives scores or all of the model's outputs.
 
-Never imported by what does not score: importing it costs what importing ONNX Runtime costs.
+The only module that imports ONNX Runtime, which takes a while: import it only where a model is run.
 """
 
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-# Its Linux wheels report usage to their maker unless told not to before they are loaded (onnxruntime, Privacy.md).
+# ONNX Runtime's Linux wheels report usage to their maker unless this is set before the import
+# (onnxruntime, Privacy.md).
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
+import numpy as np
+import numpy.typing as npt
 import onnxruntime
 from onnxruntime.capi import onnxruntime_pybind11_state as errors
 
+from model.bundle import Bundle, check_golden
+from model.errors import BundleError
+from model.features import Matrix
+
 INPUT, LABEL, PROBABILITIES = "input", "label", "probabilities"
-# Every way in which ONNX Runtime refuses a model or a tensor; it has no common base class for them.
+# ONNX Runtime's errors for a model or a tensor that it refuses. They have no common base class.
 REFUSALS = (
     errors.EPFail,
     errors.Fail,
@@ -27,14 +37,148 @@ REFUSALS = (
     errors.NotImplemented,
     errors.RuntimeException,
 )
+# ONNX element type -> datatype as the Open Inference Protocol names it
+DATATYPES = {"tensor(float)": "FP32", "tensor(double)": "FP64", "tensor(int64)": "INT64"}
+
+
+class ModelFailure(Exception):
+    """ONNX Runtime could not compute, or a score is not finite."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TensorFacts:
+    """Name, datatype and shape of a tensor, as the Open Inference Protocol states them.
+
+    A length of -1 means any length.
+    """
+
+    name: str
+    datatype: str
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelFacts:
+    """Name, version, input and outputs of a model.
+
+    takes_missing  whether the model scores a row that holds NaN
+    """
+
+    name: str
+    version: str
+    input: TensorFacts
+    outputs: tuple[TensorFacts, ...]
+    takes_missing: bool
+
+    @property
+    def width(self) -> int:
+        """Number of columns of the input."""
+        return self.input.shape[1]
+
+
+class OnnxModel:
+    """The ONNX model of a bundle, in this process. Several threads may compute at once."""
+
+    def __init__(self, bundle: Bundle) -> None:
+        """Load the model and score the golden rows.
+
+        Raises BundleError when ONNX Runtime refuses the model, when the model's input or outputs
+        differ from what the manifest needs, or when it scores the golden rows differently.
+        """
+        self._bundle = bundle
+        try:
+            self._session = open_session(bundle.model_file)
+        except REFUSALS as error:
+            raise BundleError(
+                f"{bundle.model_file}: expected an ONNX model, "
+                f"found a file that ONNX Runtime refuses ({type(error).__name__})"
+            ) from error
+        self._inputs = tuple(_read_facts(node) for node in self._session.get_inputs())
+        self._outputs = tuple(_read_facts(node) for node in self._session.get_outputs())
+        self._check_tensors()
+        try:
+            scores = self.score(bundle.golden_rows)
+        except ModelFailure as error:
+            raise BundleError(
+                f"{bundle.model_file}: expected a model that scores its golden rows: {error}"
+            ) from error
+        check_golden(bundle, scores)
+
+    @cached_property
+    def facts(self) -> ModelFacts:
+        """Facts of the loaded model. The first use scores one row, to find `takes_missing`."""
+        missing = np.full((1, len(self._bundle.spec.columns)), np.nan, dtype=np.float32)
+        try:
+            self.score(missing)
+            takes_missing = True
+        except ModelFailure:
+            takes_missing = False
+        return ModelFacts(
+            name=self._bundle.name,
+            version=self._bundle.version,
+            input=self._inputs[0],
+            outputs=self._outputs,
+            takes_missing=takes_missing,
+        )
+
+    def compute(self, matrix: Matrix) -> Mapping[str, npt.NDArray[Any]]:
+        """Every output by name, row i for row i of float32 [n, f]. Raises ModelFailure."""
+        values = self._run(None, matrix)
+        return {facts.name: value for facts, value in zip(self._outputs, values, strict=True)}
+
+    def score(self, matrix: Matrix) -> npt.NDArray[np.float64]:
+        """Probabilities of the positive class for float32 [n, f]: finite float64 [n].
+
+        Raises ModelFailure.
+        """
+        (probabilities,) = self._run([PROBABILITIES], matrix)
+        scores: npt.NDArray[np.float64] = probabilities[:, -1].astype(np.float64)
+        if not np.isfinite(scores).all():
+            raise ModelFailure("expected finite scores, found NaN or infinity")
+        return scores
+
+    def _run(self, outputs: Sequence[str] | None, matrix: Matrix) -> list[npt.NDArray[Any]]:
+        try:
+            values: list[npt.NDArray[Any]] = self._session.run(outputs, {INPUT: matrix})
+        except REFUSALS as error:
+            raise ModelFailure(f"ONNX Runtime failed with {type(error).__name__}") from error
+        return values
+
+    def _check_tensors(self) -> None:
+        path, width = self._bundle.model_file, len(self._bundle.spec.columns)
+        wanted = TensorFacts(name=INPUT, datatype="FP32", shape=(-1, width))
+        if self._inputs != (wanted,):
+            raise BundleError(
+                f"{path}: expected one input, {_describe(wanted)}; "
+                f"found {', '.join(map(_describe, self._inputs)) or 'none'}"
+            )
+        needed = (
+            TensorFacts(name=LABEL, datatype="INT64", shape=(-1,)),
+            TensorFacts(name=PROBABILITIES, datatype="FP32", shape=(-1, 2)),
+        )
+        if not set(needed) <= set(self._outputs):
+            raise BundleError(
+                f"{path}: expected the outputs {' and '.join(map(_describe, needed))}; "
+                f"found {', '.join(map(_describe, self._outputs)) or 'none'}"
+            )
 
 
 def open_session(model: Path | bytes) -> Any:
-    """Load an ONNX model from a file or its bytes into an InferenceSession of one thread. Raises one of REFUSALS.
+    """Load an ONNX model, given as a file or as bytes, into an InferenceSession of one thread.
 
-    One thread: Lambda gives a fraction of a core at small sizes, the service runs calls side by side, and 50 rows take microseconds.
+    One thread is enough: 50 rows take microseconds, a small Lambda function has a fraction of a
+    core, and the service runs calls side by side. Raises one of REFUSALS.
     """
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 3
     return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+
+def _read_facts(node: Any) -> TensorFacts:
+    shape = tuple(length if isinstance(length, int) else -1 for length in node.shape)
+    return TensorFacts(name=node.name, datatype=DATATYPES.get(node.type, node.type), shape=shape)
+
+
+def _describe(facts: TensorFacts) -> str:
+    return f"{facts.name}: {facts.datatype} [{', '.join(map(str, facts.shape))}]"

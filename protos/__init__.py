@@ -1,1 +1,1 @@
-"""The Open Inference Protocol over gRPC: `open_inference.proto`, what `generate.py` makes of it, and its tensors."""
+"""The Open Inference Protocol over gRPC: definition, generated stubs, tensors, TLS files."""

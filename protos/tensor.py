@@ -1,6 +1,7 @@
-"""One tensor of the Open Inference Protocol: numpy array <-> its datatype, shape and either wire form (raw bytes or typed contents).
+"""Convert a tensor of the Open Inference Protocol to and from a numpy array.
 
-Every rule about datatypes and lengths lives here, for the client and for the service. Raises TensorError, whose sentence names no value.
+A tensor has a datatype, a shape and one of two encodings: raw bytes or typed contents. Every rule
+about datatypes and lengths is here, for the client and for the service. Raises TensorError.
 """
 
 from __future__ import annotations
@@ -16,8 +17,9 @@ from protos.open_inference_pb2 import InferTensorContents
 
 Array: TypeAlias = npt.NDArray[Any]
 
-# datatype -> numpy's, little-endian as raw contents are, and the field of InferTensorContents that carries it ("" = raw only).
-# Source: the protocol's "Tensor Data Types" and InferTensorContents. BF16 and BYTES have no numbers that numpy knows: not read here.
+# datatype -> numpy's dtype, little-endian like raw contents, and the field of InferTensorContents
+# (empty: raw only). Source: the protocol's "Tensor Data Types" and InferTensorContents. BF16 and
+# BYTES are not supported: numpy has no dtype for them.
 DATATYPES: dict[str, tuple[np.dtype[Any], str]] = {
     "BOOL": (np.dtype("?"), "bool_contents"),
     "UINT8": (np.dtype("u1"), "uint_contents"),
@@ -36,11 +38,11 @@ NAMES: dict[np.dtype[Any], str] = {dtype: name for name, (dtype, _) in DATATYPES
 
 
 class TensorError(ValueError):
-    """A tensor is not what its datatype and shape say; the message is one sentence without values."""
+    """A tensor does not match its datatype and shape. The message holds no values."""
 
 
 def name_datatype(array: Array) -> str:
-    """The protocol's name of an array's dtype. Raises TensorError for one that it does not have."""
+    """The protocol's name of an array's dtype. Raises TensorError for a dtype without one."""
     try:
         return NAMES[array.dtype.newbyteorder("<")]
     except KeyError as error:
@@ -48,12 +50,12 @@ def name_datatype(array: Array) -> str:
 
 
 def write_raw(array: Array) -> bytes:
-    """The array's values as one entry of raw contents: row-major, little-endian."""
+    """Encode an array as one entry of raw contents: row-major, little-endian."""
     return array.astype(array.dtype.newbyteorder("<"), order="C", copy=False).tobytes()
 
 
 def write_contents(array: Array) -> InferTensorContents:
-    """The array's values as typed contents, flat and row-major. Raises TensorError for FP16, which travels only raw."""
+    """Encode an array as typed contents, row-major. Raises TensorError for FP16: raw only."""
     name = name_datatype(array)
     field = DATATYPES[name][1]
     if not field:
@@ -62,17 +64,25 @@ def write_contents(array: Array) -> InferTensorContents:
 
 
 def read_raw(datatype: str, shape: Sequence[int], raw: bytes) -> Array:
-    """One entry of raw contents as an array of `shape`. Raises TensorError unless its length is exactly what the shape takes."""
+    """Decode one entry of raw contents into an array of `shape`.
+
+    Raises TensorError unless the length is exactly that of the shape.
+    """
     dtype, count = _expect(datatype, shape)
     if len(raw) != count * dtype.itemsize:
         raise TensorError(
-            f"expected raw contents of {count} x {dtype.itemsize} bytes for this datatype and shape, got {len(raw)} bytes"
+            f"expected raw contents of {count} x {dtype.itemsize} bytes for this datatype and "
+            f"shape, found {len(raw)} bytes"
         )
     return _shape(np.frombuffer(raw, dtype=dtype), shape)
 
 
 def read_contents(datatype: str, shape: Sequence[int], contents: InferTensorContents) -> Array:
-    """Typed contents as an array of `shape`. Raises TensorError for a wrong count, another datatype's field, or a number out of range."""
+    """Decode typed contents into an array of `shape`.
+
+    Raises TensorError for a wrong count, values in another datatype's field, and numbers out of
+    range.
+    """
     dtype, count = _expect(datatype, shape)
     field = DATATYPES[datatype][1]
     if not field:
@@ -81,7 +91,7 @@ def read_contents(datatype: str, shape: Sequence[int], contents: InferTensorCont
         raise TensorError(f"expected values only in {field}, the field of {datatype}")
     values = getattr(contents, field)
     if len(values) != count:
-        raise TensorError(f"expected {count} values in {field} for this shape, got {len(values)}")
+        raise TensorError(f"expected {count} values in {field} for this shape, found {len(values)}")
     try:
         flat = np.fromiter(values, dtype=dtype, count=count)
     except OverflowError as error:
@@ -92,7 +102,7 @@ def read_contents(datatype: str, shape: Sequence[int], contents: InferTensorCont
 def _shape(flat: Array, shape: Sequence[int]) -> Array:
     try:
         return flat.reshape(shape)
-    except ValueError as error:  # no values, or one, in more or longer dimensions than numpy has
+    except ValueError as error:  # more or longer dimensions than numpy supports
         raise TensorError("expected a shape of fewer and shorter dimensions") from error
 
 

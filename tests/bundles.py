@@ -79,7 +79,7 @@ def make_model(
     probabilities: str = "probabilities",
     width: int = 4,
 ) -> bytes:
-    """The model as ONNX, with the inputs and outputs that skl2onnx gives a classifier without ZipMap."""
+    """The model as ONNX, with the inputs and outputs of a classifier of skl2onnx (no ZipMap)."""
     constants = [
         numpy_helper.from_array(np.resize(WEIGHTS, (width, 1)), "w"),
         numpy_helper.from_array(np.array(0, np.float32), "zero"),

@@ -1,4 +1,4 @@
-"""Certificates for tests: an authority, and what it signs for 127.0.0.1 and localhost; all in a directory, as PEM files."""
+"""Certificates for tests: an authority, and certificates it signs for 127.0.0.1 and localhost."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Pair:
 
 
 class Authority:
-    """An authority of its own; `certificate` is what whoever trusts it needs."""
+    """A test's own authority. Clients that trust it read the file `certificate`."""
 
     def __init__(self, directory: Path, name: str = "authority") -> None:
         self._directory = directory
@@ -41,7 +41,7 @@ class Authority:
     def sign(
         self, name: str, *, hosts: tuple[str, ...] = ("127.0.0.1", "localhost"), days: int = 1
     ) -> Pair:
-        """Make a pair of files for `name`; negative `days` makes a certificate that ran out."""
+        """Make a pair of files for `name`; with negative `days` the certificate has expired."""
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
         names = x509.SubjectAlternativeName([_to_name(host) for host in hosts])

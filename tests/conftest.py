@@ -1,4 +1,4 @@
-"""How hypothesis runs here: the same examples every time in the tests; as many new ones as wished in `make fuzz`."""
+"""Hypothesis's profiles: the same examples in every test run, new ones in `make fuzz`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections import Counter
 import pytest
 from hypothesis import HealthCheck, settings
 
-# No deadline: a test asserts what comes out, never how long it took.
+# No deadline: no test asserts how long something took.
 settings.register_profile(
     "tests",
     max_examples=100,
@@ -17,7 +17,7 @@ settings.register_profile(
     derandomize=True,
     suppress_health_check=[HealthCheck.too_slow],
 )
-# Rounds of 2,000 keep hypothesis's memory of what it tried small; every round starts from another seed.
+# Hypothesis remembers its examples: rounds of 2,000 keep that small. Each round has its own seed.
 FUZZ_ROUND = 2_000
 settings.register_profile(
     "fuzz",
@@ -43,7 +43,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture(scope="session")
 def tally(request: pytest.FixtureRequest) -> Counter[str]:
-    """Counts what the fuzz tests saw; told at the end of `make fuzz`."""
+    """Counts of the fuzz tests, printed at the end of `make fuzz`."""
     return request.config.stash[TALLY]
 
 
@@ -57,6 +57,7 @@ def pytest_terminal_summary(
         )
 
 
-# A shell that runs the tests in the background hands down an ignored SIGINT, and children would inherit it; a person's terminal does not.
+# A shell that runs the tests in the background passes on an ignored SIGINT, and children inherit
+# it. A terminal does not.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -1,4 +1,4 @@
-"""Stores of profiles for tests: one that answers from memory or fails, and files as `profiles build` makes them. Everybody is invented."""
+"""External stores for tests: one that answers from memory or fails, and files as `external build` makes them. Everybody is invented."""
 
 from __future__ import annotations
 
@@ -6,28 +6,28 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from function.errors import ProfilesError
+from function.errors import ExternalError
 from model.features import read_spec
-from segment_scorer.external_store.build import write_file
-from segment_scorer.external_store.sources import Row
+from segment_scorer.external_store.rows import Row
+from segment_scorer.external_store.sqlite import write_file
 from tests.fakes import FakeClock, make_bundle
 
-# The tiny model scores by its first column; here it reads it from the person's profile.
+# The tiny model scores by its first column; here it reads it from the person's external attributes.
 EXTERNAL_SPEC = {"feature": [{"name": "score", "path": "External.score", "kind": "number"}]}
 
 
-class FakeProfiles:
-    """Answers from `profiles`, or fails with `error`, after `takes` seconds of `clock`; remembers what it was asked."""
+class FakeStore:
+    """Answers from `people`, or fails with `error`, after `takes` seconds of `clock`; remembers what it was asked."""
 
     def __init__(
         self,
-        profiles: Mapping[str, Mapping[str, Any] | None] | None = None,
-        error: ProfilesError | None = None,
+        people: Mapping[str, Mapping[str, Any] | None] | None = None,
+        error: ExternalError | None = None,
         *,
         takes: float = 0.0,
         clock: FakeClock | None = None,
     ) -> None:
-        self.profiles = profiles or {}
+        self.people = people or {}
         self.error = error
         self.takes = takes
         self.clock = clock or FakeClock()
@@ -40,18 +40,18 @@ class FakeProfiles:
         self.clock.pass_by(min(self.takes, timeout))
         if self.error is not None:
             raise self.error
-        return {key: self.profiles[key] for key in keys if key in self.profiles}
+        return {key: self.people[key] for key in keys if key in self.people}
 
 
 def make_external_bundle(directory: Path) -> Path:
     return make_bundle(directory, read_spec(EXTERNAL_SPEC))
 
 
-def make_store(path: Path, profiles: Mapping[str, dict[str, Any]]) -> Path:
+def make_store(path: Path, people: Mapping[str, dict[str, Any]]) -> Path:
     write_file(
         [
             Row(f"row {index}", key, dict(attributes))
-            for index, (key, attributes) in enumerate(profiles.items())
+            for index, (key, attributes) in enumerate(people.items())
         ],
         path,
     )

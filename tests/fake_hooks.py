@@ -1,4 +1,4 @@
-"""Hooks for the runner's tests: scripted ones, and a tiny handler that decides by a metric. Every person in here is invented."""
+"""Hooks for the runner's tests. Every person in here is invented."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from function.records import Decision
+from function.records import Account, Batch, Context, Decision, Endpoint, Reason
 from segment_scorer.runner.asking.host_rules import Attempt
+from tests.fakes import make_account
 
 
 class ScriptedHook:
-    """Plays one result after another, the last one for ever; an exception among them is raised."""
+    """Returns the results in order, and the last one from then on. An exception is raised."""
 
     def __init__(self, *results: Attempt | Exception) -> None:
         self.results = list(results)
@@ -31,7 +32,10 @@ class ScriptedHook:
 
 
 class DecidingHook:
-    """Asks `decide` about each endpoint, fails the batches in which it answers None, and shows its decisions if told to."""
+    """Keeps the endpoints that `decide` accepts; fails the batch if it returns None.
+
+    `shows`: whether the decisions are reported.
+    """
 
     def __init__(
         self, decide: Callable[[Mapping[str, Any]], bool | None], *, shows: bool = True
@@ -47,17 +51,24 @@ class DecidingHook:
             return Attempt(problem="raised OnPurpose")
         reply = {id_: document for id_, document in event["Endpoints"].items() if verdicts[id_]}
         decisions = {
-            id_: Decision(keep=bool(keep), stays=bool(keep), reason="score", score=0.5)
+            id_: Decision(selected=bool(keep), sent=bool(keep), reason=Reason.SCORE, score=0.5)
             for id_, keep in verdicts.items()
         }
-        return Attempt(reply=reply, decisions=decisions if self.shows else None)
+        return Attempt(reply=reply, account=account_of(decisions) if self.shows else None)
 
     def take_log(self) -> str:
         return '{"batch":1}\n'
 
 
+def account_of(decisions: Mapping[str, Decision], **changes: Any) -> Account:
+    """The account of a batch with these decisions."""
+    endpoints = tuple(Endpoint(id=id_, document={}) for id_ in decisions)
+    batch = Batch(host="pinpoint", context=Context(), endpoints=endpoints)
+    return make_account(batch, list(decisions.values()), **changes)
+
+
 def write_segment(path: Path, lines: Iterable[object]) -> Path:
-    """Write lines as an export: bytes and text as they are, anything else as JSON; gzip by the name's ending."""
+    """Write lines as an export: bytes and text unchanged, all else as JSON. `.gz` is gzip."""
     texts = [
         line
         if isinstance(line, bytes)
@@ -70,7 +81,7 @@ def write_segment(path: Path, lines: Iterable[object]) -> Path:
 
 
 def person(number: int, score: float | None = None, **more: Any) -> dict[str, Any]:
-    """An exported endpoint whose tiny model's score is `score`."""
+    """An exported endpoint that the tiny model scores with `score`."""
     metrics = {} if score is None else {"score": score}
     return {
         "Id": f"person-{number}",

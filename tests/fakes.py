@@ -1,4 +1,4 @@
-"""Fakes for unit tests, and a bundle small enough to reason about. Every person in here is invented."""
+"""Fakes for unit tests, and a bundle small enough to reason about. Every person is invented."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from function.errors import ScorerError
-from function.records import Batch, Decision, Scores
+from function.records import Account, Batch, Decision, Reply, Scores
 from model.bundle import golden_as_data, write_bundle
 from model.features import FeatureSpec, Matrix, read_spec
 
@@ -34,7 +34,7 @@ class FakeClock:
 
 
 class FakeScorer:
-    """Scores a row by its first column, or fails; takes `takes` seconds of `clock`, but never more than it is let."""
+    """Scores a row by its first column, or fails. Takes `takes` seconds, or its timeout."""
 
     label = "fake@1"
 
@@ -61,7 +61,7 @@ class FakeScorer:
 
 
 class FakeContext:
-    """Lambda's context, as far as the function looks at it: a clock that runs down from `seconds`."""
+    """The part of Lambda's context that the function uses: a clock that runs down."""
 
     def __init__(self, seconds: float = 15.0, clock: Callable[[], float] = time.monotonic) -> None:
         self.clock = clock
@@ -71,22 +71,40 @@ class FakeContext:
         return max(0, int((self.end - self.clock()) * 1000))
 
 
+def make_account(batch: Batch, decisions: Sequence[Decision], **changes: Any) -> Account:
+    """The account of a batch that was answered without scores, or as `changes` say."""
+    empty = np.empty((0, 1), dtype=np.float32)
+    values: dict[str, Any] = {
+        "batch": batch,
+        "reply": Reply(body={}, decisions=decisions),
+        "mode": "filter",
+        "label": "tiny@1",
+        "scored": None,
+        "matrix": empty,
+        "present": np.empty(0),
+        "scoring": 0.0,
+        "remaining": 15.0,
+        "cold": None,
+    }
+    return Account(**{**values, **changes})
+
+
 class Watcher:
     """An observer that remembers what it was shown."""
 
     def __init__(self) -> None:
-        self.batches: list[tuple[Batch, Sequence[Decision]]] = []
+        self.accounts: list[Account] = []
 
-    def __call__(self, batch: Batch, decisions: Sequence[Decision]) -> None:
-        self.batches.append((batch, decisions))
+    def __call__(self, account: Account) -> None:
+        self.accounts.append(account)
 
     @property
     def decisions(self) -> list[Decision]:
-        return [decision for _, decisions in self.batches for decision in decisions]
+        return [decision for account in self.accounts for decision in account.decisions]
 
 
 def make_bundle(directory: Path, spec: FeatureSpec | None = None, **changes: Any) -> Path:
-    """Write a bundle whose model scores a row by its first column clipped to 0..1 (missing: 0), so that tests choose their scores."""
+    """Write a bundle whose model scores a row by its first column, clipped to 0..1 (missing: 0)."""
     spec = spec or read_spec(TINY_SPEC)
     width = len(spec.columns)
     rows = np.zeros((3, width), dtype=np.float32)

@@ -1,4 +1,7 @@
-"""The real service, admitting one inference at a time, over a model that waits until a file exists. Started as a process: BUNDLE GATE."""
+"""The real service, one inference at a time, over a model that waits until a file exists.
+
+Started as a process with the arguments BUNDLE GATE.
+"""
 
 from __future__ import annotations
 
@@ -33,6 +36,6 @@ if __name__ == "__main__":
     start_log("info")
     place, gate = Path(sys.argv[1]), Path(sys.argv[2])
     serve(
-        ServiceSettings(bundle=place, listen=("127.0.0.1:0",), most_calls=1),
+        ServiceSettings(bundle=place, listen=("127.0.0.1:0",), max_calls=1),
         load=lambda bundle: Held(bundle, gate),
     )

@@ -1,4 +1,6 @@
-"""A scoring server that misbehaves as the word in a file says, read anew at each call. Started as a process: BUNDLE MODE_FILE.
+"""A scoring server that misbehaves as the word in a file says, which it reads at each call.
+
+Started as a process with the arguments BUNDLE MODE_FILE.
 
 right   answers as the service does
 slow    answers long after everybody has gone
@@ -54,7 +56,7 @@ def distort(mode: str, response: ModelInferResponse) -> ModelInferResponse:
 
 
 def main(bundle: Path, mode_file: Path) -> None:
-    servicer = InferenceServicer(load_model(bundle), most_rows=100, most_calls=50)
+    servicer = InferenceServicer(load_model(bundle), max_rows=100, max_calls=50)
 
     def infer(request: Any, context: Any) -> bytes:
         mode = mode_file.read_text().strip()

@@ -1,4 +1,4 @@
-"""Real server processes for tests: started, waited for until they listen, and ended whatever happens."""
+"""Server processes for tests: started, awaited until they listen, and always ended."""
 
 from __future__ import annotations
 
@@ -55,9 +55,8 @@ class Process:
 
     def signal(self, number: int) -> None:
         self.child.send_signal(number)
-        if (
-            number == signal.SIGSTOP
-        ):  # on a busy machine a process may run on for a while after it was told to stop
+        if number == signal.SIGSTOP:
+            # On a busy machine a process may run on for a while after the signal.
             deadline = time.monotonic() + PATIENCE
             while time.monotonic() < deadline and not self._is_stopped():
                 time.sleep(0.005)
@@ -100,7 +99,7 @@ def run_process(
 
 
 class Server(Process):
-    """`segment-scorer serve` over a bundle; `address` is where it listens, before the one of --probe."""
+    """`segment-scorer serve` over a bundle. `address` is the first it listens on, not --probe's."""
 
     def __init__(
         self,
@@ -145,14 +144,14 @@ def run_server(
 
 
 def start_runner(command: Sequence[str]) -> subprocess.Popen[str]:
-    """A run that says after each block how far it is, and goes on when it hears a line, or when nobody is left to say one."""
+    """A run that reports each chunk, then waits for a line on stdin or for its end."""
     return subprocess.Popen(
         command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
 
 
 def let_go_on(process: subprocess.Popen[str]) -> None:
-    """Wait for the runner's next block, and let it begin another; nothing when it has ended."""
+    """Wait for the runner's next chunk and let it begin another; nothing if it has ended."""
     assert process.stdin
     assert process.stdout
     if process.stdout.readline():

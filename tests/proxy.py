@@ -1,4 +1,4 @@
-"""A TCP proxy in front of a server, for faults of the network that no server can show: silence, a cut in the middle of an answer."""
+"""A TCP proxy for network faults that a server cannot show: silence, a cut within an answer."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Proxy:
         threading.Thread(target=self._accept, daemon=True).start()
 
     def swallow(self, *, new_too: bool) -> None:
-        """From now on open connections carry nothing any more, as if a firewall had forgotten them; with `new_too`, later ones neither."""
+        """Silence open connections, as a firewall without state would; `new_too`: new ones too."""
         self._swallow_new = new_too
         for pair in self._open:
             self._silent.update(pair)

@@ -1,4 +1,4 @@
-"""The line of rooms over the tiny bundle, without files or environment: what the property tests send their events through."""
+"""The pipeline over the tiny bundle, without files or environment, for the property tests."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from function.errors import ScorerUnavailable
-from function.hosts import connect, pinpoint
+from function.hosts import HOSTS
 from function.pipeline import Pipeline
 from function.policy_file import read_policy
 from function.records import Observer, Scorer
@@ -31,7 +31,7 @@ class Drain(io.TextIOBase):
 
 @cache
 def load_tiny() -> tuple[Bundle, Scorer]:
-    """The bundle whose model gives a person's `Metrics.score` back, with drift bins, and its scorer; loaded once."""
+    """The bundle that scores a person by `Metrics.score`, with drift bins; and its scorer."""
     with TemporaryDirectory() as folder:
         bundle = load_bundle(
             make_bundle(Path(folder) / "tiny", drift={"features": {"score": DRIFT}, "score": DRIFT})
@@ -48,10 +48,10 @@ def make_handler(
     level: str = "INFO",
     asked: Scorer | None = None,
 ) -> Callable[[Any], dict[str, Any]]:
-    """A handler of events under a policy given as plain data; its scorer is the tiny model, one that is down, or `asked`."""
+    """A handler under a policy (plain data). The tiny model scores, or `asked`, or nothing."""
     bundle, scorer = load_tiny()
     pipeline = Pipeline(
-        hosts=(pinpoint, connect),
+        hosts=tuple(HOSTS.values()),
         spec=bundle.spec,
         scorers=(
             asked

@@ -10,6 +10,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from function.records import HostName
 from tests.fakes import make_event
 
 # Text as JSON can carry it: lone surrogates, NUL, DEL and astral characters included.
@@ -146,7 +147,11 @@ def make_connect_event(items: list[Any], campaign: Any = None) -> dict[str, Any]
 CONNECT_EVENTS = st.builds(
     make_connect_event, st.lists(ITEMS, max_size=8), st.one_of(st.none(), st.none(), ANY_JSON)
 )
-HOOK_EVENTS = st.one_of(PINPOINT_EVENTS, CONNECT_EVENTS)
+EVENTS_OF: dict[HostName, st.SearchStrategy[dict[str, Any]]] = {
+    "pinpoint": PINPOINT_EVENTS,
+    "connect": CONNECT_EVENTS,
+}
+HOOK_EVENTS = st.one_of(*EVENTS_OF.values())
 
 BANDS = st.sampled_from([
     [],

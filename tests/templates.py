@@ -1,4 +1,4 @@
-"""segment_scorer/deploy/template.yaml as tests read it: intrinsic functions as mappings, and the state machine inside with its substitutions made."""
+"""template.yaml for tests: intrinsic functions as mappings, and its state machine."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def load_template() -> dict[str, Any]:
 
 
 def load_definition() -> dict[str, Any]:
-    """The state machine's definition, with its `${...}` replaced as CloudFormation replaces them."""
+    """The state machine's definition, with its `${...}` substituted as by CloudFormation."""
     properties = load_template()["Resources"]["SegmentWalk"]["Properties"]
     assert set(properties["DefinitionSubstitutions"]) == set(SUBSTITUTIONS)
     text = json.dumps(properties["Definition"])
@@ -63,7 +63,7 @@ NO_VALUE = {"Ref": "AWS::NoValue"}
 
 
 def resolve(value: Any, parameters: dict[str, str]) -> Any:
-    """`value` with Ref, conditions, Fn::If, Equals, Not, And, Sub and Split worked out for these parameters; unknown names stay."""
+    """Evaluate Ref, conditions, Fn::If, Equals, Not, And, Sub and Split; unknown names stay."""
     conditions = load_template()["Conditions"]
 
     def substitute(text: str) -> str:
@@ -97,7 +97,7 @@ def resolve(value: Any, parameters: dict[str, str]) -> Any:
 
 
 def program(name: str, set_name: str | None = None) -> str:
-    """The path of a program in an environment of its own under .cache/, made by the Makefile when it is not there."""
+    """The path of a program in its own environment under .cache/, which make creates if missing."""
     folder = f".cache/{set_name or name}"
     done = subprocess.run(
         ["make", f"PYTHON={sys.executable}", f"{folder}/ready"],

@@ -1,4 +1,7 @@
-"""Made-up people for the tests of training: endpoints whose metrics say something about the outcome, with gaps and categories."""
+"""Invented people for the tests of training, with gaps and categories.
+
+Their metrics predict the outcome to some degree.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +35,7 @@ kind = "category"
 
 
 def make_people(count: int = 400, seed: int = 0) -> tuple[list[dict[str, Any]], list[int]]:
-    """`count` endpoint documents and their outcomes; a third have no spend."""
+    """`count` endpoint documents and their outcomes; a third have no `Metrics.Spend`."""
     random = np.random.default_rng(seed)
     documents, outcomes = [], []
     for index in range(count):
@@ -62,8 +65,10 @@ def to_csv(documents: Sequence[dict[str, Any]], outcomes: Sequence[int]) -> str:
     return "Id,outcome\n" + "".join(rows)
 
 
-def write_people(directory: Path, count: int = 400, seed: int = 0) -> list[str]:
-    """Write endpoints.jsonl, outcomes.csv and features.toml; give the arguments of `train` that name them."""
+def write_people(
+    directory: Path, count: int = 400, seed: int = 0, model: str = "logistic"
+) -> list[str]:
+    """Write endpoints.jsonl, outcomes.csv and features.toml; give the arguments for `train`."""
     documents, outcomes = make_people(count, seed)
     files = {
         "endpoints.jsonl": to_lines(documents),
@@ -77,7 +82,7 @@ def write_people(directory: Path, count: int = 400, seed: int = 0) -> list[str]:
         for option, name in zip(("--endpoints", "--outcomes", "--features"), files, strict=True)
         for word in (option, str(directory / name))
     ]
-    return [*named, "--model", "boosting"]
+    return [*named, "--model", model]
 
 
 def write(path: Path, content: str | bytes) -> Path:
@@ -87,7 +92,7 @@ def write(path: Path, content: str | bytes) -> Path:
 
 
 def stay_silent(stage: str, done: int, total: int) -> None:
-    """Report no progress."""
+    """Progress no progress."""
 
 
 def make_scored(
@@ -98,7 +103,7 @@ def make_scored(
     groups: npt.NDArray[np.int64] | None = None,
     dates: npt.NDArray[np.float64] | None = None,
 ) -> People:
-    """People made of a matrix, each a user of their own unless `groups` says otherwise."""
+    """People made of a matrix; without `groups` each row is a user."""
     join = Join(
         endpoints=len(outcomes),
         matched=len(outcomes),

@@ -1,7 +1,9 @@
-"""Asks a vulnerability service about every pin of `requirements/*.txt`, after seeing that the service knows a version that is known bad.
+"""Asks a vulnerability service about every pin of `requirements/*.txt`.
 
-A service that cannot be reached, or answers "nothing known" to everything, would pass any pin: then this says that it did not run.
-Exit status: 0 nothing known, or did not run (1 with --strict); 1 a pin with a known vulnerability. Needs the set `audit` under .cache/.
+A service that cannot be reached, or knows nothing, would pass any pin. So it is first asked about a
+version that is known to be bad; if it does not know that one, the check says that it did not run.
+Exit status: 0 nothing known, or did not run (1 with --strict); 1 a pin with a known vulnerability.
+Needs the set `audit` under .cache/.
 """
 
 from __future__ import annotations
@@ -18,32 +20,29 @@ from typing import Any
 
 HERE = Path(__file__).parents[1] / "requirements"
 PROGRAM = HERE.parent / ".cache" / "audit" / "bin" / "pip-audit"
-# Has been in every database for ten years (CVE-2014-1402, CVE-2016-10745 and later).
+# Every database has had this one for ten years (CVE-2014-1402, CVE-2016-10745 and later).
 KNOWN_BAD = "jinja2==2.4.1"
-# Vulnerability -> why it does not concern us, in one sentence. Each entry is a debt: look at it again with every `make lock`.
+# Vulnerability -> why it does not concern us, in one sentence. Review each with every `make lock`.
 ACCEPTED: dict[str, str] = {}
 PIN = re.compile(r"^([A-Za-z0-9._-]+)==([^\s;\\]+)", re.MULTILINE)
 SECONDS = 600
 
 
 class DidNotRun(Exception):
-    """No service gave answers that can be believed; the message says why, as the end of a sentence."""
+    """No service gave reliable answers. The message is the end of a sentence that says why."""
 
 
 def ask(pins: Sequence[str], service: Sequence[str]) -> list[dict[str, Any]]:
-    """What pip-audit says of each pin: name, version, vulns, or a skip_reason. Raises DidNotRun when it says nothing readable."""
+    """Answers of pip-audit, one for each pin: name, version, and vulns or skip_reason.
+
+    Raises DidNotRun if it gives no readable answer.
+    """
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "pins.txt"
         file.write_text("\n".join(pins) + "\n")
         command = [
-            str(PROGRAM),
-            "--requirement",
-            str(file),
-            "--no-deps",
-            "--disable-pip",
-            "--progress-spinner=off",
-            "--format=json",
-            *service,
+            *(str(PROGRAM), "--requirement", str(file), "--no-deps", "--disable-pip"),
+            *("--progress-spinner=off", "--format=json", *service),
         ]
         try:
             done = subprocess.run(
@@ -58,14 +57,15 @@ def ask(pins: Sequence[str], service: Sequence[str]) -> list[dict[str, Any]]:
 
 
 def choose_service(services: Sequence[Sequence[str]]) -> Sequence[str]:
-    """The first service that knows the known-bad version. Raises DidNotRun when none does."""
+    """The first service that knows the known-bad version. Raises DidNotRun if none does."""
     reasons = []
     for service in services:
         try:
             if any(each.get("vulns") for each in ask([KNOWN_BAD], service)):
                 return service
             reasons.append(
-                "the service does not know a version that is known to be bad, so its silence means nothing"
+                "the service does not know a version that is known to be bad, "
+                "so its silence means nothing"
             )
         except DidNotRun as error:
             reasons.append(str(error))
@@ -73,7 +73,7 @@ def choose_service(services: Sequence[Sequence[str]]) -> Sequence[str]:
 
 
 def read_pins(files: Sequence[Path]) -> list[str]:
-    """Every `name==version` of the sets, once."""
+    """Every `name==version` of the sets, without repetitions."""
     return sorted(
         {
             f"{name}=={version}"
@@ -84,7 +84,7 @@ def read_pins(files: Sequence[Path]) -> list[str]:
 
 
 def report(found: Sequence[dict[str, Any]]) -> int:
-    """Print one line a vulnerability and one for the whole; the number of vulnerabilities that nobody has accepted."""
+    """Print a line for each open vulnerability and a closing line; give how many are open."""
     known = [
         (each["name"], each["version"], vulnerability)
         for each in found
@@ -99,11 +99,13 @@ def report(found: Sequence[dict[str, Any]]) -> int:
         )
     skipped = [each["name"] for each in found if "skip_reason" in each]
     print(
-        f"vulnerabilities: {len(found) - len(skipped)} pins checked, {len(open_)} vulnerabilities known, {len(known) - len(open_)} accepted"
+        f"vulnerabilities: {len(found) - len(skipped)} pins checked, "
+        f"{len(open_)} vulnerabilities known, {len(known) - len(open_)} accepted"
     )
     if skipped:
         print(
-            f"vulnerabilities: not checked, since the service does not know them: {', '.join(skipped)}"
+            "vulnerabilities: not checked, because the service does not know them: "
+            + ", ".join(skipped)
         )
     return len(open_)
 
@@ -116,7 +118,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--osv-url", help="ask this service (OSV's query interface) instead of PyPI's and OSV's own"
     )
-    parser.add_argument("--strict", action="store_true", help="fail when the check cannot run")
+    parser.add_argument("--strict", action="store_true", help="fail if the check cannot run")
     parser.add_argument(
         "files",
         nargs="*",

@@ -1,7 +1,7 @@
-"""Compiles the hash-pinned requirement sets from pyproject.toml: `all.txt` first, every other set constrained by it.
+"""Compiles the hash-pinned requirement sets from pyproject.toml: `all.txt` first, then the others.
 
-Takes no input but pyproject.toml and the sets already here (their pins are preferred, so a release upstream changes nothing);
-gives `requirements/*.txt`, or with `--check` a failure when one of them is stale. Never upgrades unless told `--upgrade`.
+Input: pyproject.toml and the sets that exist. Their pins are preferred, so a new release upstream
+changes nothing without `--upgrade`. Output: `requirements/*.txt`, or with `--check` an exit status.
 """
 
 from __future__ import annotations
@@ -17,27 +17,23 @@ HERE = ROOT / "requirements"
 PYPROJECT = ROOT / "pyproject.toml"
 LOWEST_PYTHON = "3.11"
 
-# name -> what of pyproject.toml is in it. Order matters: all.txt constrains the rest, so that the image runs what the tests ran.
+EVERY_VERB = [
+    *(f"--extra={name}" for name in ("cli", "train", "run", "lift", "service", "aws")),
+    "--group=build",
+]
+# Set -> its extras and groups of pyproject.toml. all.txt comes first and constrains the others, so
+# that the image runs the versions that the tests ran.
 SETS: dict[str, list[str]] = {
-    "all": [
-        "--extra=cli",
-        "--extra=train",
-        "--extra=run",
-        "--extra=lift",
-        "--extra=service",
-        "--extra=aws",
-        "--group=dev",
-    ],
+    "all": [*EVERY_VERB, "--group=dev"],
     "function": [],
     "function-dynamodb": ["--extra=aws"],
     "service": ["--extra=service"],
-    "train": ["--extra=cli", "--extra=train"],
-    "run": ["--extra=cli", "--extra=run", "--extra=aws"],
-    "lift": ["--extra=cli", "--extra=lift"],
+    "run": ["--extra=cli", "--extra=run", "--group=build"],
+    "verbs": EVERY_VERB,
     "ray": ["--extra=cli", "--extra=run", "--extra=ray"],
 }
-# Dependency groups compiled under their own names, for environments of their own: nothing of the project is in them, and but for the
-# installer, which the tests also run, all.txt's pins would only age them.
+# Dependency groups for environments of their own. They hold nothing of the project, so the pins of
+# all.txt would only force older versions. The exception is uv, which the tests also run.
 APART = (
     *("uv", "image-tools", "cfn-lint", "sam", "audit", "usual"),
     *("interop-mlserver", "interop-kserve", "interop-triton", "interop-tritonclient"),
@@ -45,7 +41,10 @@ APART = (
 
 
 def compile_set(name: str, folder: Path, *, upgrade: bool) -> None:
-    """Write `folder/name.txt`, taking the pins that are already there and, for what is not apart, those of `folder/all.txt`."""
+    """Write `folder/name.txt`.
+
+    Keeps the pins of an existing file, and those of `folder/all.txt` for sets that are not apart.
+    """
     wanted = ["--group", f"{PYPROJECT}:{name}"] if name in APART else [*SETS[name], str(PYPROJECT)]
     constraint = (
         []
@@ -53,25 +52,9 @@ def compile_set(name: str, folder: Path, *, upgrade: bool) -> None:
         else ["--constraint", str(folder / "all.txt")]
     )
     command = [
-        *(
-            sys.executable,
-            "-m",
-            "uv",
-            "pip",
-            "compile",
-            "--quiet",
-            "--universal",
-            "--generate-hashes",
-            "--no-annotate",
-        ),
-        *(
-            "--python-version",
-            LOWEST_PYTHON,
-            "--custom-compile-command",
-            "make lock",
-            *wanted,
-            *constraint,
-        ),
+        *(sys.executable, "-m", "uv", "pip", "compile", "--quiet", "--universal"),
+        *("--generate-hashes", "--no-annotate", "--python-version", LOWEST_PYTHON),
+        *("--custom-compile-command", "make lock", *wanted, *constraint),
         *(["--upgrade"] if upgrade and not constraint else []),
         *("--output-file", str(folder / f"{name}.txt")),
     ]
@@ -79,7 +62,7 @@ def compile_set(name: str, folder: Path, *, upgrade: bool) -> None:
 
 
 def stale_sets() -> list[str]:
-    """Names of the sets that compile to something else than what is committed."""
+    """Names of the sets whose committed file differs from a fresh compilation."""
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         for name in (*SETS, *APART):
@@ -89,25 +72,22 @@ def stale_sets() -> list[str]:
         stale = []
         for name in (*SETS, *APART):
             compile_set(name, folder, upgrade=False)
-            committed = HERE / f"{name}.txt"
-            if (
-                not committed.exists()
-                or committed.read_bytes() != (folder / committed.name).read_bytes()
-            ):
+            committed, fresh = HERE / f"{name}.txt", folder / f"{name}.txt"
+            if not committed.exists() or committed.read_bytes() != fresh.read_bytes():
                 stale.append(name)
         return stale
 
 
 def main() -> int:
-    """Run the command; the exit status is 1 when a set is stale or cannot be compiled."""
+    """Run the command. Exit status 1: a set is stale or cannot be compiled."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument(
-        "--check", action="store_true", help="write nothing; fail when a set is stale"
+        "--check", action="store_true", help="write nothing; fail if a set is stale"
     )
     parser.add_argument(
         "--fetch",
         action="store_true",
-        help="write nothing; leave in uv's cache what a check asks the index for",
+        help="write nothing; only fill uv's cache with everything that --check needs",
     )
     parser.add_argument(
         "--upgrade", action="store_true", help="take the newest releases that pyproject.toml allows"
@@ -117,10 +97,10 @@ def main() -> int:
         if options.check or options.fetch:
             stale = stale_sets()
             if options.fetch:
-                return 0  # stale or not is for the check to say
+                return 0  # --check reports stale sets
             if stale:
                 print(
-                    f"requirements/: stale: {', '.join(stale)}; run `make lock` and commit the result",
+                    f"requirements/: stale: {', '.join(stale)}; run `make lock` and commit it",
                     file=sys.stderr,
                 )
             return 1 if stale else 0
@@ -128,7 +108,8 @@ def main() -> int:
             compile_set(name, HERE, upgrade=options.upgrade)
     except subprocess.CalledProcessError as error:
         print(
-            f"requirements/: uv could not compile the sets (its message is above; status {error.returncode})",
+            "requirements/: uv could not compile the sets "
+            f"(its message is above; status {error.returncode})",
             file=sys.stderr,
         )
         return 1

@@ -1,6 +1,6 @@
-"""Makes the Python of `open_inference.proto`: messages, stubs and types, beside it; `--check` only compares.
+"""Generates the Python of `open_inference.proto`: messages, stubs and types. `--check` compares.
 
-Run it as `python -m tools.stubs` from the root of the project. Needs the development set (grpcio-tools, mypy-protobuf).
+Run it as `python -m tools.stubs` from the root of the project. Needs grpcio-tools, mypy-protobuf.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ MADE = (
 
 
 def generate_stubs(folder: Path) -> None:
-    """Write the four files of `MADE` to `folder/protos/`. Raises CalledProcessError when protoc refuses."""
+    """Write the four files of `MADE` to `folder/protos/`. Raises CalledProcessError."""
     beside = Path(sys.executable).parent
     plugins = [
         f"--plugin=protoc-gen-{name}={beside / f'protoc-gen-{name}'}"
@@ -32,7 +32,7 @@ def generate_stubs(folder: Path) -> None:
     outputs = [f"--{kind}_out={folder}" for kind in ("python", "grpc_python")] + [
         f"--{kind}_out=quiet:{folder}" for kind in ("mypy", "mypy_grpc")
     ]
-    # From the root and by this path, so that the stubs import each other as `protos.…`.
+    # From the root and by this path, so that the stubs import each other as `protos.*`.
     subprocess.run(
         [sys.executable, "-m", "grpc_tools.protoc", "-I.", *plugins, *outputs, SOURCE],
         cwd=ROOT,
@@ -41,7 +41,7 @@ def generate_stubs(folder: Path) -> None:
 
 
 def find_drift(folder: Path) -> list[str]:
-    """Names of the committed files that are not what was made in `folder/protos/`."""
+    """Names of the committed files that differ from those in `folder/protos/`."""
     return [
         name
         for name in MADE
@@ -51,10 +51,10 @@ def find_drift(folder: Path) -> list[str]:
 
 
 def main() -> int:
-    """Run the command; the exit status is 1 when a committed file is not what the definition makes, or cannot be made."""
+    """Run the command. Exit status 1: a committed file is stale, or protoc failed."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument(
-        "--check", action="store_true", help="write nothing; fail when a committed file differs"
+        "--check", action="store_true", help="write nothing; fail if a committed file differs"
     )
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:

@@ -1,6 +1,6 @@
-"""The CDNOW campaign twice: once with each customer's metrics on the endpoint, once with the metrics in a store of profiles.
+"""The CDNOW campaign twice: once with each customer's metrics on the endpoint, once with the metrics in an external store.
 
-Makes both segments, the store, and a bundle whose features are read from profiles; runs both campaigns and compares every decision.
+Makes both segments, the store, and a bundle whose features are read from the store; runs both campaigns and compares every decision.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from rich.progress import Progress
 
 from model.bundle import load_bundle, write_bundle
 from model.errors import SegmentScorerError
-from segment_scorer.external_store.build import write_file
-from segment_scorer.external_store.sources import read_rows
-from segment_scorer.runner.config import Request
-from segment_scorer.runner.run import Report, run_segment
+from segment_scorer.external_store.rows import read_rows
+from segment_scorer.external_store.sqlite import write_file
+from segment_scorer.runner.config import RunOptions
+from segment_scorer.runner.run import RunResult, run_segment
 
 ARTIFACT = Path(__file__).resolve().parents[2] / "model" / "artifact"
 AS_OF = "1997-10-01T00:00:00Z"
-INLINE, BARE, PROFILES, STORE, BUNDLE = (
+INLINE, BARE, EXTERNAL, STORE, BUNDLE = (
     "endpoints.jsonl.gz",
     "bare.jsonl.gz",
-    "profiles.jsonl",
-    "profiles.sqlite",
+    "external.jsonl",
+    "external.sqlite",
     "bundle",
 )
 
@@ -40,14 +40,14 @@ INLINE, BARE, PROFILES, STORE, BUNDLE = (
 def make_data(folder: Path) -> int:
     """The segment with metrics, the same without, the metrics by UserId, and the bundle that reads them there; give how many people."""
     count = write_example(folder)
-    bare, profiles = [], []
+    bare, external = [], []
     with gzip.open(folder / INLINE, "rt", encoding="utf-8") as lines:
         for line in lines:
             endpoint = json.loads(line)
-            profiles.append({"id": endpoint["User"]["UserId"], **endpoint.pop("Metrics")})
+            external.append({"id": endpoint["User"]["UserId"], **endpoint.pop("Metrics")})
             bare.append(endpoint)
     (folder / BARE).write_bytes(compress(write_lines(bare)))
-    (folder / PROFILES).write_text(write_lines(profiles), "utf-8")
+    (folder / EXTERNAL).write_text(write_lines(external), "utf-8")
     make_bundle(folder / BUNDLE)
     return count
 
@@ -70,12 +70,12 @@ def make_bundle(folder: Path) -> None:
     )
 
 
-def run_campaign(out: Path, segment: Path, environ: Mapping[str, str]) -> Report:
+def run_campaign(out: Path, segment: Path, environ: Mapping[str, str]) -> RunResult:
     """One campaign over everybody; its outputs lie in `out`."""
     settings = {
         name: value for name, value in os.environ.items() if not name.startswith("SCORER_")
     } | environ
-    request = Request(
+    request = RunOptions(
         segment=(segment,), out=out, scheduled_time=AS_OF, force=True, environ=settings
     )
     with Progress(console=Console(stderr=True), transient=True) as progress:
@@ -89,22 +89,22 @@ def main() -> int:
     """Run as a script: exit status 0 when both campaigns decide the same for everybody."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument(
-        "--out", type=Path, default=Path("out/profiles"), help="folder for data and outputs"
+        "--out", type=Path, default=Path("out/external"), help="folder for data and outputs"
     )
     parser.add_argument(
-        "--profiles",
+        "--external",
         default="",
-        help="another store than the SQLite file the demo builds: a value of SCORER_PROFILES",
+        help="another store than the SQLite file the demo builds: a value of SCORER_EXTERNAL",
     )
     options = parser.parse_args()
     folder: Path = options.out
     try:
         make_data(folder)
-        write_file(read_rows([folder / PROFILES], "id", lambda *_: None), folder / STORE)
+        write_file(read_rows([folder / EXTERNAL], "id", lambda *_: None), folder / STORE)
         inline = run_campaign(folder / "inline", folder / INLINE, {}).summary
         store = {
             "SCORER_BUNDLE": str(folder / BUNDLE),
-            "SCORER_PROFILES": options.profiles or f"sqlite:{folder / STORE}",
+            "SCORER_EXTERNAL": options.external or f"sqlite:{folder / STORE}",
         }
         looked_up = run_campaign(folder / "looked-up", folder / BARE, store).summary
     except SegmentScorerError as error:

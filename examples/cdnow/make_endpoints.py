@@ -1,6 +1,7 @@
-"""Turn the CDNOW transactions beside this file into endpoints in Pinpoint's export form, and outcomes.
+"""Turn the CDNOW transactions beside this file into endpoints and outcomes.
 
-Takes transactions.csv.gz; writes endpoints.jsonl.gz and outcomes.csv, the same bytes every time. SOURCE.md says what is invented.
+Takes transactions.csv.gz; writes endpoints.jsonl.gz (Pinpoint's export format) and outcomes.csv,
+the same bytes every time. SOURCE.md lists what is invented.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from itertools import groupby, pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from model.atomic import write_atomically
+
 HERE = Path(__file__).resolve().parent
 AS_OF = date(1997, 9, 30)
 UNTIL = date(1998, 6, 30)
@@ -23,7 +26,7 @@ INVENTED = ["ChannelType", "Address", "EndpointStatus", "OptOut"]
 
 
 class Purchase(NamedTuple):
-    """One row of the transactions; spend in whole cents, so that sums are exact."""
+    """One row of the transactions. Spend is in whole cents, so that sums are exact."""
 
     customer: str
     day: date
@@ -32,7 +35,7 @@ class Purchase(NamedTuple):
 
 
 def read_purchases(path: Path) -> list[Purchase]:
-    """All purchases, by customer, then by day."""
+    """All purchases, sorted by customer, then by day."""
     days: dict[str, date] = {}
     with gzip.open(path, "rt", encoding="utf-8", newline="") as file:
         purchases = [
@@ -48,7 +51,10 @@ def read_purchases(path: Path) -> list[Purchase]:
 
 
 def measure_customer(purchases: list[Purchase]) -> dict[str, float]:
-    """What one customer's purchases up to AS_OF, in order of time, say about the customer. A gap needs two purchase days."""
+    """The metrics of one customer, from the purchases up to AS_OF in order of time.
+
+    Gaps need two purchase days.
+    """
     days = sorted({purchase.day for purchase in purchases})
     gaps = [(later - earlier).days for earlier, later in pairwise(days)]
     cents = [purchase.cents for purchase in purchases]
@@ -91,7 +97,7 @@ def make_endpoint(customer: str, purchases: list[Purchase]) -> dict[str, Any]:
 
 
 def make_people(purchases: Iterable[Purchase]) -> list[tuple[dict[str, Any], int]]:
-    """Each customer's endpoint, and 1 for who buys again after AS_OF and up to UNTIL, else 0."""
+    """Each customer's endpoint, and 1 for a purchase after AS_OF and up to UNTIL, else 0."""
     people = []
     for customer, group in groupby(purchases, key=lambda purchase: purchase.customer):
         bought = list(group)
@@ -103,16 +109,6 @@ def make_people(purchases: Iterable[Purchase]) -> list[tuple[dict[str, Any], int
             )
         )
     return people
-
-
-def replace_file(path: Path, content: bytes) -> None:
-    """Write `content` beside `path`, then rename it into place."""
-    fresh = path.with_name(f".{path.name}.new")
-    try:
-        fresh.write_bytes(content)
-        fresh.replace(path)
-    finally:
-        fresh.unlink(missing_ok=True)
 
 
 def compress(text: str) -> bytes:
@@ -129,8 +125,8 @@ def write_example(out: Path, transactions: Path = HERE / "transactions.csv.gz") 
     out.mkdir(parents=True, exist_ok=True)
     lines = "".join(json.dumps(endpoint, separators=(",", ":")) + "\n" for endpoint, _ in people)
     rows = "".join(f"{endpoint['Id']},{outcome}\n" for endpoint, outcome in people)
-    replace_file(out / "endpoints.jsonl.gz", compress(lines))
-    replace_file(out / "outcomes.csv", f"Id,outcome\n{rows}".encode())
+    write_atomically(out / "endpoints.jsonl.gz", compress(lines))
+    write_atomically(out / "outcomes.csv", f"Id,outcome\n{rows}".encode())
     return len(people)
 
 

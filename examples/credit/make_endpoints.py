@@ -1,6 +1,7 @@
-"""Turn the credit data beside this file into endpoints in Pinpoint's export form, and outcomes.
+"""Turn the credit data beside this file into endpoints and outcomes.
 
-Takes credit_data.csv.gz; writes endpoints.jsonl.gz and outcomes.csv, the same bytes every time. SOURCE.md says what is invented.
+Takes credit_data.csv.gz; writes endpoints.jsonl.gz (Pinpoint's export format) and outcomes.csv, the
+same bytes every time. SOURCE.md lists what is invented.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from examples.cdnow.make_endpoints import compress, replace_file
+from examples.cdnow.make_endpoints import compress
+from model.atomic import write_atomically
 
 HERE = Path(__file__).resolve().parent
 INVENTED = ["Id", "ChannelType", "Address", "EndpointStatus", "OptOut"]
@@ -21,7 +23,7 @@ NUMBERS = ("Seniority", "Time", "Age", "Expenses", "Income", "Assets", "Debt", "
 
 
 def make_endpoint(number: int, row: dict[str, str]) -> dict[str, Any]:
-    """One applicant as Pinpoint exports an endpoint; what is empty in the data is missing."""
+    """One applicant as Pinpoint exports an endpoint. Empty cells of the data are missing."""
     return {
         "Id": f"credit-{number:04}",
         "ChannelType": "EMAIL",
@@ -34,7 +36,7 @@ def make_endpoint(number: int, row: dict[str, str]) -> dict[str, Any]:
 
 
 def read_people(path: Path = HERE / "credit_data.csv.gz") -> list[tuple[dict[str, Any], int]]:
-    """Each applicant's endpoint, and 1 for who is called good, else 0."""
+    """Each applicant's endpoint, and 1 if the applicant is rated good, else 0."""
     with gzip.open(path, "rt", encoding="utf-8", newline="") as file:
         return [
             (make_endpoint(number, row), int(row["Status"] == "good"))
@@ -48,8 +50,8 @@ def write_example(out: Path) -> int:
     out.mkdir(parents=True, exist_ok=True)
     lines = "".join(json.dumps(endpoint, separators=(",", ":")) + "\n" for endpoint, _ in people)
     rows = "".join(f"{endpoint['Id']},{outcome}\n" for endpoint, outcome in people)
-    replace_file(out / "endpoints.jsonl.gz", compress(lines))
-    replace_file(out / "outcomes.csv", f"Id,outcome\n{rows}".encode())
+    write_atomically(out / "endpoints.jsonl.gz", compress(lines))
+    write_atomically(out / "outcomes.csv", f"Id,outcome\n{rows}".encode())
     return len(people)
 
 

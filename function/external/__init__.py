@@ -1,1 +1,1 @@
-"""Profiles: what is known about a person in a store other than the host. Only the chosen store is imported."""
+"""External attributes: what a store knows about people. Only the chosen store is imported."""

@@ -1,23 +1,22 @@
-"""Profiles in a DynamoDB table with a partition key of text and no sort key: BatchGetItem, only the attributes that are used.
+"""External attributes in a DynamoDB table with a partition key of text and no sort key.
 
-Rule 1: an answer comes within the time handed down, whatever the network does: calls are made in threads that may be left behind.
-Rule 2: what may pass (throttling, unprocessed keys, a broken connection) is asked again while there is time; nothing else is.
-Rule 3: all keys are answered, or none: half an answer would make the other half look like people without a profile.
+Rule 1: an answer comes within the time handed down, whatever the network does. Calls therefore run
+        in threads that can be left behind.
+Rule 2: temporary failures (throttling, unprocessed keys, a broken connection) are retried while
+        there is time. Others are not.
+Rule 3: every key is answered, or the look-up fails. In half an answer, the other half would look
+        like people about whom nothing is stored.
 """
 
 from __future__ import annotations
 
-import os
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from concurrent.futures import TimeoutError as WaitedTooLong
-from contextlib import contextmanager
+from concurrent.futures import TimeoutError as WaitTimeout
 from typing import Any, NoReturn
 
-import boto3
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, NoCredentialsError
 from botocore.exceptions import ConnectionError as NoConnection
 from botocore.exceptions import ConnectTimeoutError as ConnectTimedOut
@@ -25,22 +24,21 @@ from botocore.exceptions import ReadTimeoutError as ReadTimedOut
 from botocore.parsers import ResponseParserError
 
 from function.errors import (
-    ProfilesError,
-    ProfilesRejected,
-    ProfilesTimeout,
-    ProfilesUnavailable,
+    ExternalError,
+    ExternalRejected,
+    ExternalTimeout,
+    ExternalUnavailable,
     SettingsError,
 )
+from model.aws import open_client
 
 MOST_KEYS = 100  # of one BatchGetItem
-FIRST_PAUSE, LONGEST_PAUSE = (
-    0.02,
-    0.4,
-)  # seconds between attempts, doubled each time, and shortened by chance so that functions spread
-LONGEST_KEY = 2048  # bytes of a partition key; nobody can have a longer one, and DynamoDB would refuse the whole look-up
-MOST_CALLS = 4  # under way at once; more than one only when earlier ones were left behind
-# Errors that DynamoDB's developer guide, "Error handling", says may be retried, besides every 5xx.
-PASSING = frozenset(
+# Seconds between attempts: doubled each time, and shortened at random so that functions spread.
+FIRST_PAUSE, LONGEST_PAUSE = 0.02, 0.4
+LONGEST_KEY = 2048  # bytes of a partition key; DynamoDB would refuse the whole look-up
+MOST_CALLS = 4  # at once; more than one only when earlier calls were left behind
+# Retryable errors besides every 5xx. Source: DynamoDB developer guide, "Error handling".
+RETRYABLE = frozenset(
     {
         "InternalServerError",
         "LimitExceededException",
@@ -50,63 +48,82 @@ PASSING = frozenset(
         "ThrottlingException",
     }
 )
+# Errors of botocore, and of reading what it parsed, when the answer is not BatchGetItem's.
+MALFORMED = (
+    ResponseParserError,
+    KeyError,
+    TypeError,
+    AttributeError,
+    ValueError,
+    RecursionError,
+)
 
 
-class LookUp:
-    """One look-up: when its time is over, and why its latest attempt gave nothing (None: it gave some, or there was none)."""
+class PendingLookup:
+    """A look-up under way: its deadline, and the error of its latest attempt, if that failed."""
 
     def __init__(self, timeout: float) -> None:
         self.deadline = time.monotonic() + timeout
-        self.error: ProfilesError | None = None
+        self.error: ExternalError | None = None
 
     def give_up(self) -> NoReturn:
-        """Say what stood in the way; that an attempt was still under way when time was over says less than why the one before failed."""
-        raise self.error or ProfilesTimeout(
-            "profiles: expected DynamoDB to process every key within the time budget"
+        """Raise the error of the latest failed attempt, or ExternalTimeout without one.
+
+        An attempt that is cut off by the deadline says less than the failure before it.
+        """
+        raise self.error or ExternalTimeout(
+            "external store: expected DynamoDB to process every key within the time budget"
         )
 
 
-class DynamoProfiles:
-    """Looks profiles up in one table."""
+class DynamoStore:
+    """Reads one table."""
 
     def __init__(
         self, table: str, partition_key: str, attributes: Sequence[str], patience: float
     ) -> None:
         """Make a client; nothing is connected yet. Raises SettingsError when no region is set.
 
-        attributes  the top-level attributes that are asked for; patience  the longest wait, in seconds, for a connection and for an answer
-                    (half of it each, so that one silent connection leaves time for another)
+        attributes  names of the top-level attributes to ask for
+        patience    longest wait in seconds for a connection plus an answer. Each gets half, so
+                    that one silent connection leaves time for another.
         """
         self._table = table
         self._partition_key = partition_key
-        names = {
-            f"#n{index}": name
-            for index, name in enumerate(dict.fromkeys((partition_key, *attributes)))
-        }
+        names = dict.fromkeys((partition_key, *attributes))
+        placeholders = {f"#n{index}": name for index, name in enumerate(names)}
         self._projection = {
-            "ProjectionExpression": ", ".join(names),
-            "ExpressionAttributeNames": names,
+            "ProjectionExpression": ", ".join(placeholders),
+            "ExpressionAttributeNames": placeholders,
         }
         try:
-            self._client = boto3.session.Session().client("dynamodb", config=make_config(patience))
+            self._client = open_client(
+                "dynamodb",
+                connect_timeout=patience / 2,
+                read_timeout=patience / 2,
+                # One attempt per call: the retries here know the time budget.
+                retries={"total_max_attempts": 1},
+                tcp_keepalive=True,
+            )
         except (BotoCoreError, ValueError) as error:
             raise SettingsError(
-                "SCORER_PROFILES: expected a region for DynamoDB (AWS_DEFAULT_REGION) and a readable AWS configuration"
+                "SCORER_EXTERNAL: expected a region for DynamoDB (AWS_REGION) and a usable AWS "
+                f"configuration; opening a client failed with {type(error).__name__}"
             ) from error
-        self._threads = ThreadPoolExecutor(MOST_CALLS, thread_name_prefix="profiles")
+        self._threads = ThreadPoolExecutor(MOST_CALLS, thread_name_prefix="external")
 
     def fetch(self, keys: Sequence[str], timeout: float) -> dict[str, Mapping[str, Any] | None]:
-        """See `records.Profiles`."""
-        look_up = LookUp(timeout)
-        call = self._threads.submit(self._fetch_all, keys, look_up)
+        """See `records.ExternalStore`."""
+        pending = PendingLookup(timeout)
+        call = self._threads.submit(self._fetch_all, keys, pending)
         try:
             return call.result(max(0.0, timeout))
-        except WaitedTooLong:
+        except WaitTimeout:
             call.cancel()
-            look_up.give_up()
+            pending.give_up()
 
     def _fetch_all(
-        self, keys: Sequence[str], look_up: LookUp
+        self, keys: Sequence[str], pending: PendingLookup
     ) -> dict[str, Mapping[str, Any] | None]:
         found: dict[str, Mapping[str, Any] | None] = {}
         possible = [
@@ -117,44 +134,37 @@ class DynamoProfiles:
         for start in range(0, len(possible), MOST_KEYS):
             wanted = possible[start : start + MOST_KEYS]
             for pause in pauses():
-                some, wanted, look_up.error = self._ask(wanted)
+                some, wanted, pending.error = self._ask(wanted)
                 found |= some
                 if not wanted:
                     break
-                if time.monotonic() + pause >= look_up.deadline:
-                    look_up.give_up()
+                if time.monotonic() + pause >= pending.deadline:
+                    pending.give_up()
                 time.sleep(pause)
         return found
 
     def _ask(
         self, wanted: list[Any]
-    ) -> tuple[dict[str, dict[str, Any]], list[Any], ProfilesError | None]:
-        """One call: the profiles it gave, the keys that are still wanted, and why none came. Raises what will not pass."""
+    ) -> tuple[dict[str, dict[str, Any]], list[Any], ExternalError | None]:
+        """Make one call.
+
+        Gives the attributes by key, the keys to ask for again, and the error if it is temporary.
+        Raises ExternalRejected for other errors.
+        """
         try:
             answer = self._client.batch_get_item(
                 RequestItems={self._table: {"Keys": wanted, **self._projection}}
             )
-            # What is no JSON parses as an answer without anything in it.
+            # botocore parses an answer that is not JSON as one without any field.
             some = dict(self._read(item) for item in answer["Responses"].get(self._table, []))
             left = (answer.get("UnprocessedKeys") or {}).get(self._table, {}).get("Keys", [])
         except (ClientError, BotoCoreError) as error:
             return {}, wanted, translate_error(error)
-        except (
-            ResponseParserError,
-            KeyError,
-            TypeError,
-            AttributeError,
-            ValueError,
-            RecursionError,
-        ) as error:
-            return (
-                {},
-                wanted,
-                chain(
-                    ProfilesUnavailable("profiles: expected an answer of DynamoDB's BatchGetItem"),
-                    error,
-                ),
+        except MALFORMED as error:
+            malformed = ExternalUnavailable(
+                "external store: expected an answer of DynamoDB's BatchGetItem, found another form"
             )
+            return {}, wanted, chain(malformed, error)
         return some, left, None
 
     def _read(self, item: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
@@ -162,84 +172,67 @@ class DynamoProfiles:
         return str(attributes.pop(self._partition_key)), attributes
 
 
-def make_config(patience: float) -> Config:
-    """One attempt a call, since retries here know the time budget, and no wait longer than half of `patience` seconds."""
-    return Config(
-        connect_timeout=patience / 2,
-        read_timeout=patience / 2,
-        retries={"total_max_attempts": 1},
-        tcp_keepalive=True,
-    )
-
-
-@contextmanager
-def open_client(region: str | None, endpoint_url: str | None) -> Iterator[Any]:
-    """A client for whoever loads a table: patient, with AWS's own retries. What AWS refuses becomes a SettingsError."""
-    config = Config(retries={"mode": "standard", "total_max_attempts": 10})
-    try:
-        region = (
-            region or os.environ.get("AWS_REGION") or None
-        )  # as for AWS's command line; boto3 reads AWS_DEFAULT_REGION alone
-        yield boto3.session.Session().client(
-            "dynamodb", region_name=region, endpoint_url=endpoint_url, config=config
-        )
-    except ClientError as error:
-        code = error.response.get("Error", {}).get("Code", "an unknown error")
-        raise SettingsError(
-            f"--dynamodb: expected DynamoDB to accept the table, its items and our permission; it says {code}"
-        ) from error
-    except (BotoCoreError, ValueError) as error:
-        raise SettingsError(
-            "--dynamodb: expected a reachable DynamoDB, a region (AWS_REGION or --region) and credentials"
-        ) from error
-    except (ResponseParserError, LookupError) as error:
-        raise SettingsError(
-            "--dynamodb: what answered is not DynamoDB: check --endpoint-url and proxies"
-        ) from error
-
-
 def pauses() -> Iterator[float]:
-    """How long to wait after each attempt, endlessly."""
-    chance = random.SystemRandom()  # a generator seeded at import would be the same one in every environment restored from a snapshot
+    """Seconds to wait after each attempt, endlessly."""
+    # Not the `random` module's own generator: in every environment that is restored from the same
+    # snapshot it would continue alike.
+    chance = random.SystemRandom()
     pause = FIRST_PAUSE
     while True:
         yield pause * chance.uniform(0.5, 1.0)
         pause = min(pause * 2, LONGEST_PAUSE)
 
 
-def translate_error(error: ClientError | BotoCoreError) -> ProfilesError:
-    """What may pass, to be returned to whoever may ask again. Raises ProfilesRejected for what will not."""
+def translate_error(error: ClientError | BotoCoreError) -> ExternalError:
+    """Return the error for a temporary failure. Raises ExternalRejected for any other."""
     if isinstance(error, ClientError):
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        if status < 500 and error.response.get("Error", {}).get("Code") not in PASSING:
-            raise ProfilesRejected(
-                "profiles: expected DynamoDB to accept the look-up; check table, partition key and permission"
+        code = str(error.response.get("Error", {}).get("Code"))
+        found = code if code.isalnum() else f"status {status}"  # never text from an unknown server
+        if status < 500 and code not in RETRYABLE:
+            raise ExternalRejected(
+                "external store: expected DynamoDB to accept the look-up, "
+                f"found {found}; check table, partition key and permission"
             ) from error
         return chain(
-            ProfilesUnavailable("profiles: expected DynamoDB to have room for the look-up"), error
+            ExternalUnavailable(
+                f"external store: expected DynamoDB to have room for the look-up, found {found}"
+            ),
+            error,
         )
+    found = type(error).__name__
     if isinstance(error, ReadTimedOut | ConnectTimedOut):
-        return chain(ProfilesTimeout("profiles: expected DynamoDB's answer in time"), error)
+        return chain(
+            ExternalTimeout(f"external store: expected DynamoDB's answer in time, found {found}"),
+            error,
+        )
     if isinstance(error, HTTPClientError | NoConnection):
-        return chain(ProfilesUnavailable("profiles: expected DynamoDB to be reachable"), error)
-    what = (
-        "credentials for DynamoDB"
-        if isinstance(error, NoCredentialsError)
-        else "a usable AWS configuration"
-    )
-    raise ProfilesRejected(f"profiles: expected {what}") from error
+        return chain(
+            ExternalUnavailable(
+                f"external store: expected DynamoDB to be reachable, found {found}"
+            ),
+            error,
+        )
+    if isinstance(error, NoCredentialsError):
+        raise ExternalRejected(
+            "external store: expected credentials for DynamoDB, found none"
+        ) from error
+    raise ExternalRejected(
+        f"external store: expected a usable AWS configuration, found {found}"
+    ) from error
 
 
-def chain(error: ProfilesError, cause: Exception) -> ProfilesError:
-    """`error` with its cause, as `raise ... from` would leave it."""
+def chain(error: ExternalError, cause: Exception) -> ExternalError:
+    """`error` with its cause, as `raise ... from` sets it."""
     error.__cause__ = cause
     return error
 
 
 def read_value(value: Any) -> Any:
-    """DynamoDB's form of a value ({"N": "1.5"}) as a plain JSON value; None for null, binary, and what is no value.
+    """Turn DynamoDB's form of a value (`{"N": "1.5"}`) into a plain JSON value.
 
-    Numbers become int or float, sets lists in order of their texts.
+    Numbers become int or float, sets become lists ordered by their texts. Null, binary and
+    malformed values become None.
     """
     if not isinstance(value, dict) or len(value) != 1:
         return None

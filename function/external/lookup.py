@@ -1,6 +1,7 @@
-"""The room between parse and features: a batch's endpoints in, the same endpoints with the person's profile under `External` out.
+"""Looks up external attributes: a batch's endpoints in, the same endpoints with `External` out.
 
-One look-up a batch, each key once. Never changes a document: an enriched one is a new dict, for features and policy, never for the reply.
+One look-up per batch, each key once. A document is never changed: an enriched document is a new
+dict, which features and policy read. The reply never holds it.
 """
 
 from __future__ import annotations
@@ -10,28 +11,29 @@ from typing import Any
 
 import msgspec
 
-from function.errors import ProfilesError
-from function.records import Endpoint, Profiles
-from model.features import read_texts
+from function.errors import ExternalError
+from function.records import Endpoint, ExternalStore
+from model.values import read_texts
 
 GROUP = "External"
 
 
-class Source(msgspec.Struct, frozen=True, kw_only=True):
-    """Where profiles come from.
+class ExternalSource(msgspec.Struct, frozen=True, kw_only=True):
+    """A store, and how to find each person in it.
 
-    key       the steps through an endpoint document to the key of the person's profile; no steps mean the endpoint's own id
-    patience  the longest look-up in seconds, however much time is left
-    scored    whether the model reads profiles; where only the policy does, a failed look-up keeps nobody from being scored
+    key       steps through an endpoint document to the person's key; empty: the endpoint's own id
+    patience  longest look-up in seconds, however much time the batch has left
+    scored    whether the model reads external attributes; if only the policy does, people are
+              scored even when the look-up fails
     """
 
-    store: Profiles
+    store: ExternalStore
     key: tuple[str, ...]
     patience: float
     scored: bool
 
     def find_key(self, endpoint: Endpoint) -> str | None:
-        """The key of a readable endpoint's profile: the first text at its place. None when there is none."""
+        """The first text at the key's path. None for an unreadable endpoint, or without text."""
         value: Any = endpoint.document if self.key else endpoint.id
         for step in self.key:
             value = value.get(step) if isinstance(value, dict) else None
@@ -39,35 +41,42 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
         return texts[0] if texts and endpoint.problem is None else None
 
 
-class LookUp(msgspec.Struct, frozen=True, kw_only=True):
-    """What a batch's look-up came to.
+class LookupResult(msgspec.Struct, frozen=True, kw_only=True):
+    """The result of one batch's look-up.
 
-    endpoints   row for row those of the batch; the readable ones have `External`, empty where there is no profile
-    found       readable endpoints with a profile, `missing` without one or without a key, `unreadable` with one that is no JSON object
-    error       why nobody's was looked up; None when everybody's was
+    endpoints   in the batch's order; readable ones have `External`, empty where nothing is stored
+    found       readable endpoints with external attributes
+    missing     readable endpoints without a key, or whose key is not in the store
+    unreadable  readable endpoints whose stored attributes are not a JSON object
+    error       why the look-up failed; None when it succeeded
     """
 
     endpoints: tuple[Endpoint, ...]
     found: int = 0
     missing: int = 0
     unreadable: int = 0
-    error: ProfilesError | None = None
+    error: ExternalError | None = None
 
 
-def look_up_profiles(endpoints: Sequence[Endpoint], source: Source, timeout: float) -> LookUp:
-    """Enrich every readable endpoint, within `timeout` seconds or the source's patience. Raises ProfilesError."""
+def look_up_external(
+    endpoints: Sequence[Endpoint], source: ExternalSource, timeout: float
+) -> LookupResult:
+    """Enrich every readable endpoint, within `timeout` seconds or the source's patience.
+
+    Raises ExternalError.
+    """
     keys = [source.find_key(endpoint) for endpoint in endpoints]
     wanted = list(dict.fromkeys(key for key in keys if key is not None))
-    profiles = source.store.fetch(wanted, min(timeout, source.patience)) if wanted else {}
+    stored = source.store.fetch(wanted, min(timeout, source.patience)) if wanted else {}
     enriched, found, unreadable = [], 0, 0
     for endpoint, key in zip(endpoints, keys, strict=True):
-        known = key is not None and key in profiles
-        profile = profiles[key] if key is not None and known else None
-        found += profile is not None
-        unreadable += known and profile is None
-        enriched.append(enrich_endpoint(endpoint, profile or {}))
+        is_stored = key is not None and key in stored
+        attributes = stored[key] if key is not None and is_stored else None
+        found += attributes is not None
+        unreadable += is_stored and attributes is None
+        enriched.append(enrich_endpoint(endpoint, attributes or {}))
     readable = sum(endpoint.problem is None for endpoint in endpoints)
-    return LookUp(
+    return LookupResult(
         endpoints=tuple(enriched),
         found=found,
         missing=readable - found - unreadable,
@@ -75,39 +84,45 @@ def look_up_profiles(endpoints: Sequence[Endpoint], source: Source, timeout: flo
     )
 
 
-def enrich_documents(documents: Sequence[dict[str, Any]], source: Source) -> list[dict[str, Any]]:
-    """Exported endpoint documents with the profiles that the function would see: what a model learns from.
+def enrich_documents(
+    documents: Sequence[dict[str, Any]], source: ExternalSource
+) -> list[dict[str, Any]]:
+    """Add to exported documents the external attributes that the function would see. For training.
 
-    One without an Id, which outcomes by user allow, has no profile where the key is the endpoint's id.
+    A document may lack an Id if outcomes go by user. Where the endpoint's id is the key, such a
+    document gets no external attributes.
     """
     endpoints = [Endpoint(id=document.get("Id") or "", document=document) for document in documents]
     return [
         endpoint.document or {}
-        for endpoint in look_up_profiles(endpoints, source, source.patience).endpoints
+        for endpoint in look_up_external(endpoints, source, source.patience).endpoints
     ]
 
 
-def do_without_profiles(endpoints: Sequence[Endpoint], error: ProfilesError) -> LookUp:
-    """What is left when the look-up fails: everybody, with an empty profile."""
-    return LookUp(
+def do_without_external(endpoints: Sequence[Endpoint], error: ExternalError) -> LookupResult:
+    """The result of a failed look-up: every endpoint, without external attributes."""
+    return LookupResult(
         endpoints=tuple(enrich_endpoint(endpoint, {}) for endpoint in endpoints), error=error
     )
 
 
-def enrich_endpoint(endpoint: Endpoint, profile: Mapping[str, Any]) -> Endpoint:
-    """A readable endpoint with its profile, in place of an `External` it may have come with; an unreadable one as it is."""
+def enrich_endpoint(endpoint: Endpoint, attributes: Mapping[str, Any]) -> Endpoint:
+    """Replace `External` of a readable endpoint. An unreadable endpoint is given back unchanged."""
     if endpoint.problem is not None:
         return endpoint
-    return Endpoint(id=endpoint.id, document={**(endpoint.document or {}), GROUP: profile})
+    return Endpoint(id=endpoint.id, document={**(endpoint.document or {}), GROUP: attributes})
 
 
-def describe_look_up(look_up: LookUp, seconds: float, dropped: int) -> dict[str, float]:
-    """The counts for log line and metrics; `dropped` values of profiles could not be written as attributes."""
+def describe_lookup(result: LookupResult, seconds: float, dropped: int) -> dict[str, float]:
+    """The counts for log line and metrics.
+
+    dropped  external attributes that the policy copies and that could not be made text
+    """
     return {
-        "profiles_found": look_up.found,
-        "profiles_missing": look_up.missing,
-        "profiles_unreadable": look_up.unreadable,
-        "profiles_failed": int(look_up.error is not None),
-        "profiles_ms": round(seconds * 1000, 3),
+        "external_found": result.found,
+        "external_missing": result.missing,
+        "external_unreadable": result.unreadable,
+        "external_failed": int(result.error is not None),
+        "external_ms": round(seconds * 1000, 3),
         "external_dropped": dropped,
     }

@@ -1,1 +1,23 @@
-"""The hosts: the only modules that know a host's vocabulary."""
+"""The campaign hosts that the function answers, by name. Each hook event belongs to one of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from function.hosts.connect import CONNECT
+from function.hosts.host import Host
+from function.hosts.pinpoint import PINPOINT
+from function.records import HostName
+
+__all__ = ["HOSTS", "Host", "find_host"]
+
+HOSTS: Mapping[HostName, Host] = {host.name: host for host in (PINPOINT, CONNECT)}
+
+
+def find_host(event: Mapping[str, Any], hosts: Iterable[Host] = HOSTS.values()) -> Host | None:
+    """The host that sends events of this shape, or None."""
+    for host in hosts:
+        if host.is_event(event):
+            return host
+    return None

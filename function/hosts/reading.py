@@ -1,11 +1,12 @@
-"""What both hosts share: Lambda's limit of a reply, and small readers of untrusted mappings, which never raise."""
+"""Small readers of untrusted JSON that both hosts share, and Lambda's limit of a reply."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-# 6 MB a synchronous invocation; the runtime interface emulator refuses beyond this many bytes and the process dies with it.
+# 6 MB a synchronous invocation. Beyond this many bytes the runtime interface emulator refuses the
+# reply, and its process ends.
 LARGEST_REPLY = 6_291_556
 
 

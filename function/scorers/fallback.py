@@ -1,4 +1,4 @@
-"""The order of resort: the first scorer that answers within the time budget. Takes scorers, a matrix and a budget; keeps nothing."""
+"""Asks scorers in order until one answers within the time budget. Keeps nothing."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ def score_in_order(
     timeout: float,
     clock: Callable[[], float] = time.monotonic,
 ) -> Scored:
-    """Score float32 [n, f] with the first scorer that can, all of them within `timeout` seconds.
+    """Score float32 [n, f] with the first scorer that can, within `timeout` seconds for all.
 
-    The last scorer is asked even when nothing of the budget is left: it is in process, and the budget holds back a reserve for it.
-    Raises the first scorer's ScorerError when none can: it is the one somebody has to mend.
+    The last scorer is asked even if no time is left: it runs in process, and the budget holds back
+    a reserve for it. If none can, raises the first scorer's ScorerError: that is the one to fix.
     """
     deadline = clock() + timeout
     first: ScorerError | None = None
@@ -29,7 +29,6 @@ def score_in_order(
         except ScorerError as error:
             first = first or error
         else:
-            return Scored(
-                scores=scores, label=scorer.label, resorted=type(first).__name__ if first else ""
-            )
+            name = type(first).__name__ if first else ""
+            return Scored(scores=scores, label=scorer.label, first_error=name)
     raise first or ScorerUnavailable("expected a scorer, none is configured")

@@ -1,20 +1,19 @@
-"""Scores a matrix over gRPC, in any server that speaks the Open Inference Protocol. Takes settings, gives scores or a ScorerError in time.
+"""Scores a matrix over gRPC, in any server of the Open Inference Protocol.
 
-Rule 1: every call has a deadline, the smaller of its cap and the time handed down; retries happen inside it, by service config.
-Rule 2: no channel before the first call (a fork or a snapshot would break it), none kept beyond idleness or a missed deadline.
-Rule 3: a service that has just missed a deadline is not asked again until the breaker's pause is over.
-Not for two threads at once.
+Rule 1: every call has a deadline, the smaller of its cap and the time handed down. Retries happen
+inside the deadline, by gRPC's service config.
+Rule 2: no channel exists before the first call (a fork or a snapshot would break it), and none is
+kept after a long idle time or a missed deadline.
+Rule 3: a service that missed a deadline is not called again until the breaker's pause is over.
+Not for use by two threads at once.
 """
 
 from __future__ import annotations
 
 import json
 import re
-import ssl
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
 from typing import cast
 
 import grpc
@@ -28,15 +27,18 @@ from function.errors import (
     SettingsError,
 )
 from function.records import Scores
-from function.scorers.tensors import Dialect, build_request, read_scores
+from function.scorers.tensors import build_request, read_scores
+from function.settings import RemoteSettings
 from model.features import Matrix
 from protos.open_inference_pb2_grpc import GRPCInferenceServiceStub
+from protos.tls import TlsFileError, TlsFiles
 
-# Every gRPC status but OK, and whose turn it is. INTERNAL includes an answer that is no message of the protocol, UNKNOWN a server whose
-# own code failed: the same batch would meet the same end.
+# Every gRPC status but OK -> the error to raise, and its sentence. INTERNAL includes an answer that
+# is not a message of the protocol, UNKNOWN a failure of the server's own code: the same batch would
+# fail again.
 STATUSES: dict[grpc.StatusCode, tuple[type[ScorerError], str]] = {
     grpc.StatusCode.CANCELLED: (ScorerUnavailable, "the call to the scoring service was cancelled"),
-    grpc.StatusCode.UNKNOWN: (ScorerRejected, "the scoring service failed without saying how"),
+    grpc.StatusCode.UNKNOWN: (ScorerRejected, "the scoring service failed for an unknown reason"),
     grpc.StatusCode.INVALID_ARGUMENT: (
         ScorerRejected,
         "the scoring service refused the batch as malformed; check columns, names and datatype",
@@ -62,7 +64,7 @@ STATUSES: dict[grpc.StatusCode, tuple[type[ScorerError], str]] = {
         ScorerRejected,
         "the scoring service is not in a state to score",
     ),
-    grpc.StatusCode.ABORTED: (ScorerUnavailable, "the scoring service gave the call up"),
+    grpc.StatusCode.ABORTED: (ScorerUnavailable, "the scoring service aborted the call"),
     grpc.StatusCode.OUT_OF_RANGE: (
         ScorerRejected,
         "the scoring service refused the batch as out of range",
@@ -81,8 +83,8 @@ STATUSES: dict[grpc.StatusCode, tuple[type[ScorerError], str]] = {
 }
 
 SERVICE = "inference.GRPCInferenceService"
-# Retried inside the call's deadline, and only what did not get as far as the model. When more than half of the last calls failed so,
-# gRPC stops retrying: a service in trouble is not asked three times for everything.
+# Only calls that did not reach the model are retried, inside the call's deadline. gRPC stops
+# retrying while more than half of the latest calls fail, so as not to load a failing service.
 SERVICE_CONFIG = {
     "methodConfig": [
         {
@@ -100,51 +102,30 @@ SERVICE_CONFIG = {
 }
 OPTIONS: dict[str, int | str] = {
     "grpc.service_config": json.dumps(SERVICE_CONFIG),
-    # A new channel gets a connection of its own. From the process's pool it would now and then be given the dead one it is to replace:
-    # closing a channel returns before its connection is gone.
+    # A new channel gets a connection of its own. The process's pool could hand out the dead one
+    # that it replaces, since closing a channel returns before its connection is gone.
     "grpc.use_local_subchannel_pool": 1,
-    # A connection that went silent while a call is under way: ping it, and give it up when no answer comes. All three are needed: in
-    # grpcio 1.85 keepalive_timeout_ms alone does nothing.
+    # Ping a connection that is silent during a call, and drop it if no answer comes. All three are
+    # needed: in grpcio 1.85 keepalive_timeout_ms alone does nothing.
     "grpc.keepalive_time_ms": 10_000,
     "grpc.keepalive_timeout_ms": 3_000,
     "grpc.http2.ping_timeout_ms": 3_000,
-    # A service that comes back is found again within seconds; gRPC's own default grows to two minutes.
+    # Reconnect within seconds to a service that is back. gRPC's default pause grows to two minutes.
     "grpc.initial_reconnect_backoff_ms": 100,
     "grpc.min_reconnect_backoff_ms": 1_000,
     "grpc.max_reconnect_backoff_ms": 2_000,
 }
+# The setting that names each file of TlsFiles.
+TLS_SETTINGS = {
+    "authority": "SCORER_TLS_CA",
+    "certificate": "SCORER_TLS_CERT",
+    "key": "SCORER_TLS_KEY",
+}
 LOOPBACK = re.compile(r"(.*/)?(localhost|127(\.\d+){3}|\[::1\]):\d+", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RemoteSettings:
-    """Where a scoring service is and how it wants to be called.
-
-    target       `dns:///host:port`, `host:port` or `unix:/path`
-    dialect      how it wants to be asked: model, tensor names, datatype, encoding
-    tls          TLS with the authorities that gRPC ships, or with those in `tls_ca`; `tls_cert` and `tls_key` for mutual TLS (PEM files)
-    authority    the name the server's certificate must carry (and the :authority sent), where it is not the target's host
-    metadata     sent with each call: lower-case names and their values, such as an API key
-    call_cap     seconds one call may take at most, retries included
-    idle         seconds without a call after which a connection is not trusted: it may have been dropped silently while we were frozen
-    breaker      seconds without a call to a service that has just missed a deadline
-    """
-
-    target: str
-    dialect: Dialect
-    tls: bool = False
-    tls_ca: Path | None = None
-    tls_cert: Path | None = None
-    tls_key: Path | None = None
-    authority: str = ""
-    metadata: tuple[tuple[str, str], ...] = ()
-    call_cap: float = 2.0
-    idle: float = 240.0
-    breaker: float = 10.0
-
-
 def read_clock() -> float:
-    """Seconds that never go backwards and, where the system says so, go on while it is suspended."""
+    """Seconds that never go backwards, and that pass during a suspension if the system can tell."""
     return (
         time.clock_gettime(time.CLOCK_BOOTTIME)
         if hasattr(time, "CLOCK_BOOTTIME")
@@ -158,7 +139,7 @@ class RemoteScorer:
     def __init__(
         self, settings: RemoteSettings, *, clock: Callable[[], float] = read_clock
     ) -> None:
-        """Read the TLS files; connect to nothing. Raises SettingsError for a file that cannot be used."""
+        """Read the TLS files; connect to nothing. Raises SettingsError for an unusable file."""
         self.label = name_label(settings.dialect.model, settings.dialect.version)
         self._settings = settings
         self._clock = clock
@@ -167,18 +148,22 @@ class RemoteScorer:
         self._stub: GRPCInferenceServiceStub | None = None
         self._last_call = 0.0
         self._closed_until = -1.0
-        # A sidecar may be starting beside us: until it has answered once, a call waits for its socket, within its deadline.
+        # A sidecar may still be starting. Until it has answered once, a call waits for its socket,
+        # within the call's deadline.
         self._wait = settings.target.startswith("unix:")
 
     def score_batch(self, matrix: Matrix, timeout: float) -> Scores:
-        """Score float32 [n, f] within `timeout` seconds: float64 [n]. Raises ScorerUnavailable, ScorerTimeout or ScorerRejected."""
+        """Score float32 [n, f] within `timeout` seconds: float64 [n].
+
+        Raises ScorerUnavailable, ScorerTimeout or ScorerRejected.
+        """
         if not len(matrix):
             return np.empty(0)
         if timeout <= 0:
             raise ScorerTimeout("no time is left to ask the scoring service")
         if self._clock() < self._closed_until:
             raise ScorerUnavailable(
-                "the scoring service missed a deadline a moment ago and is not asked again yet"
+                "the scoring service missed a deadline a moment ago and is not called again yet"
             )
         dialect = self._settings.dialect
         try:
@@ -197,33 +182,33 @@ class RemoteScorer:
         return read_scores(response, len(matrix), dialect)
 
     def close(self) -> None:
-        """Give the connection up; the next call makes another."""
+        """Close the connection. The next call opens another."""
         if self._channel is not None:
             self._channel.close()
         self._channel = self._stub = None
 
     def _get_stub(self) -> GRPCInferenceServiceStub:
+        # The old channel is closed first: while open, it would share its dead connection.
         if self._clock() - self._last_call > self._settings.idle:
-            self.close()  # before the next is made: an open old channel would share its dead connection with it
+            self.close()
         if self._stub is None:
             self._channel = open_channel(self._settings, self._credentials)
             self._stub = GRPCInferenceServiceStub(self._channel)
         return self._stub
 
     def _translate(self, error: grpc.RpcError) -> ScorerError:
-        status = cast(
-            "grpc.Call", error
-        ).code()  # what a blocking call raises is both, which RpcError's type does not say
+        # A blocking call raises an RpcError that is also a Call. The stubs do not say so.
+        status = cast("grpc.Call", error).code()
         kind, sentence = STATUSES[status]
         if kind is ScorerTimeout:
-            # A dead connection times out for ever, so it goes; a hung service is left alone for a while.
+            # A dead connection would time out again, and a hung service needs a pause.
             self.close()
             self._closed_until = self._clock() + self._settings.breaker
         return kind(f"{sentence} (gRPC {status.name})")
 
 
 def name_label(model: str, version: str) -> str:
-    """`name@version`; the name alone where a server tells no version."""
+    """`name@version`; the name alone if the server tells no version."""
     return f"{model}@{version[:64]}" if version else model
 
 
@@ -235,35 +220,23 @@ def open_channel(
     if is_local(settings.target):
         options["grpc.enable_http_proxy"] = 0
     if settings.authority:
-        options["grpc.default_authority"] = (
-            settings.authority
-        )  # under TLS also the name that the certificate must carry
+        options["grpc.default_authority"] = settings.authority
     if credentials:
         return grpc.secure_channel(settings.target, credentials, list(options.items()))
     return grpc.insecure_channel(settings.target, list(options.items()))
 
 
 def is_local(target: str) -> bool:
-    """Whether a target is on this machine, where no proxy belongs in between."""
+    """Whether a target is on this machine, so that no proxy may be used."""
     return target.startswith("unix:") or LOOPBACK.fullmatch(target) is not None
 
 
 def load_credentials(settings: RemoteSettings) -> grpc.ChannelCredentials | None:
-    """Read the TLS files; None without TLS. Checked here, since gRPC itself would only say that it cannot connect."""
+    """Read the TLS files; None without TLS. Raises SettingsError for a file that cannot be used."""
     if not (settings.tls or settings.tls_ca or settings.tls_cert):
         return None
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    files = TlsFiles(authority=settings.tls_ca, certificate=settings.tls_cert, key=settings.tls_key)
     try:
-        if settings.tls_ca:
-            context.load_verify_locations(settings.tls_ca)
-        if settings.tls_cert:
-            context.load_cert_chain(settings.tls_cert, settings.tls_key, password=lambda: b"")
-        root, key, chain = (
-            path.read_bytes() if path else None
-            for path in (settings.tls_ca, settings.tls_key, settings.tls_cert)
-        )
-    except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
-        raise SettingsError(
-            "expected the scoring service's TLS files to be readable PEM, the key unencrypted and the certificate's own"
-        ) from error
-    return grpc.ssl_channel_credentials(root, key, chain)
+        return files.open_channel_credentials()
+    except TlsFileError as error:
+        raise SettingsError(f"{TLS_SETTINGS[error.part]}: {error}") from error

@@ -1,49 +1,41 @@
-"""Matrix [n, f] -> Open Inference request; Open Inference answer -> scores [n]. Pure: knows messages, no channel and no clock.
+"""Matrix [n, f] -> Open Inference request; Open Inference answer -> scores [n].
 
-Rule 1: everything that differs between servers in the messages themselves is a field of `Dialect`, never an `if` on a server's name.
-Rule 2: an answer is scores only when it has one row for each of ours, floating point, finite, and from 0 to 1.
+Knows messages, no channel and no clock.
+Rule 1: each difference between servers in the messages is a field of `Dialect`, never an `if` on a
+server's name.
+Rule 2: an answer is accepted only if it has one row for each row sent, in floating point, finite,
+and from 0 to 1.
 """
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 import numpy as np
 
 from function.errors import ScorerRejected
 from function.records import Scores
+from function.settings import Dialect
 from model.features import Matrix
 from protos.open_inference_pb2 import ModelInferRequest, ModelInferResponse
-from protos.tensor import Array, TensorError, read_contents, read_raw, write_contents, write_raw
+from protos.tensor import (
+    DATATYPES,
+    Array,
+    TensorError,
+    read_contents,
+    read_raw,
+    write_contents,
+    write_raw,
+)
 
 PROBABILITY_DATATYPES = ("FP32", "FP64")
-# A probability computed in float32 may miss 0 or 1 by its rounding; anything further out is no probability.
+# A probability computed in float32 may miss 0 or 1 by its rounding error.
 ROUNDING = 1e-6
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Dialect:
-    """How one server wants to be asked. The defaults are those of our own service.
-
-    model, version   as the server names them; version "" lets it pick
-    input_name       name of the one input tensor
-    datatype         FP32 or FP64: what the values are sent as
-    encoding         raw: little-endian bytes; contents: typed fields
-    output_name      which output holds the probabilities; "" asks for none by name and takes the only one
-    positive_column  which column of [n, k] is the class that is scored; None: the last of [n], [n, 1] or [n, 2]
-    """
-
-    model: str
-    version: str = ""
-    input_name: str = "input"
-    datatype: str = "FP32"
-    encoding: str = "raw"
-    output_name: str = "probabilities"
-    positive_column: int | None = None
-
-
 def build_request(matrix: Matrix, dialect: Dialect) -> ModelInferRequest:
-    """Put float32 [n, f] into one input tensor, columns in the matrix's order, NaN as NaN. FP64 holds the same numbers exactly."""
+    """Put float32 [n, f] into one input tensor, columns in the matrix's order, NaN as NaN.
+
+    FP64 holds the same numbers exactly.
+    """
     values: Array = matrix.astype(np.float64) if dialect.datatype == "FP64" else matrix
     request = ModelInferRequest(model_name=dialect.model, model_version=dialect.version)
     tensor = request.inputs.add(
@@ -59,17 +51,23 @@ def build_request(matrix: Matrix, dialect: Dialect) -> ModelInferRequest:
 
 
 def read_scores(response: ModelInferResponse, rows: int, dialect: Dialect) -> Scores:
-    """Take float64 [rows] from an answer, raw or contents whatever was asked. Raises ScorerRejected, a sentence for each wrong."""
+    """Take float64 [rows] from an answer, raw or contents whichever was asked for.
+
+    Raises ScorerRejected, with a sentence of its own for each problem.
+    """
     index = _find_output(response, dialect)
     output = response.outputs[index]
     if output.datatype not in PROBABILITY_DATATYPES:
+        found = output.datatype if output.datatype in DATATYPES else "another datatype"
         raise ScorerRejected(
-            "the scoring service answered with labels or other values; expected probabilities, FP32 or FP64"
+            "the scoring service answered with labels or other values; expected probabilities, "
+            f"FP32 or FP64, found {found}"
         )
     raws = response.raw_output_contents
     if raws and len(raws) != len(response.outputs):
         raise ScorerRejected(
-            "the scoring service's answer is incomplete; expected raw contents for each of its outputs"
+            "the scoring service's answer is incomplete; expected raw contents for each of its "
+            f"{len(response.outputs)} outputs, found {len(raws)}"
         )
     try:
         if raws:
@@ -80,14 +78,20 @@ def read_scores(response: ModelInferResponse, rows: int, dialect: Dialect) -> Sc
         raise ScorerRejected(f"the scoring service's answer cannot be read: {error}") from error
     if values.ndim not in {1, 2} or len(values) != rows:
         raise ScorerRejected(
-            "the scoring service answered for another number of rows; expected one score for each row sent"
+            "the scoring service answered for another number of rows; expected one score for each "
+            f"of {rows} rows, found shape {list(values.shape)}"
         )
     scores = _pick_column(values, dialect.positive_column).astype(np.float64)
     if not np.isfinite(scores).all():
-        raise ScorerRejected("the scoring service answered with scores that are no finite numbers")
-    if ((scores < -ROUNDING) | (scores > 1 + ROUNDING)).any():
         raise ScorerRejected(
-            "the scoring service answered with scores that are no probabilities; expected each from 0 to 1"
+            "the scoring service answered with scores that are no finite numbers; found "
+            f"{int((~np.isfinite(scores)).sum())} in {rows} rows"
+        )
+    outside = (scores < -ROUNDING) | (scores > 1 + ROUNDING)
+    if outside.any():
+        raise ScorerRejected(
+            "the scoring service answered with scores that are no probabilities; expected each "
+            f"from 0 to 1, found {int(outside.sum())} of {rows} outside"
         )
     clipped: Scores = np.clip(scores, 0.0, 1.0)
     return clipped
@@ -98,11 +102,15 @@ def _find_output(response: ModelInferResponse, dialect: Dialect) -> int:
     if not dialect.output_name:
         if len(names) != 1:
             raise ScorerRejected(
-                "the scoring service did not answer with one output; name the one that holds the probabilities"
+                f"the scoring service answered with {len(names)} outputs; name the one that holds "
+                "the probabilities (SCORER_OUTPUT)"
             )
         return 0
     if names.count(dialect.output_name) != 1:
-        raise ScorerRejected("the scoring service's answer lacks the output that was asked for")
+        raise ScorerRejected(
+            "the scoring service's answer lacks the output that was asked for (SCORER_OUTPUT), "
+            f"found {len(names)} outputs"
+        )
     return names.index(dialect.output_name)
 
 
@@ -112,6 +120,7 @@ def _pick_column(values: Array, column: int | None) -> Array:
         column = width - 1
     if column is None or not 0 <= column < width:
         raise ScorerRejected(
-            "the scoring service's answer has other columns than expected; say which one is the positive class"
+            f"the scoring service's answer has {width} columns; say which one is the positive "
+            "class (SCORER_POSITIVE_COLUMN)"
         )
     return values[:, column] if values.ndim == 2 else values

@@ -1,1 +1,1 @@
-"""People and outcomes in, a bundle out. Needs the extra `train`; never in the image, never imported by the serving half."""
+"""Train a bundle from people and their outcomes. Needs the extra `train`; never in an image."""

@@ -1,105 +1,115 @@
-"""What a manifest says in, the model card that people read out: Markdown and its pictures. Never writes a file, never reads a clock."""
+"""The entries of a manifest in; the model card that people read, in Markdown with pictures, out.
+
+Never writes a file, never reads a clock.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from model.training.phrases import say_kept, say_profit, say_score, say_share
+from model.training.folds import SCHEMES
+from model.training.models import MODELS
+from model.training.phrases import (
+    describe_kept,
+    describe_profit,
+    format_count,
+    format_score,
+    format_share,
+)
 from model.training.plots import draw_pictures
+from model.training.threshold import RULES
 
 CARD = "MODEL_CARD.md"
-KINDS = {
-    "boosting": "Boosted trees",
-    "logistic": "A logistic regression",
-    "forest": "A random forest",
-    "blend": "Boosted trees blended with a logistic regression",
-}
-RULES = {
-    "base_rate": "the response rate: whoever is at least as likely to respond as people on average is kept",
-    "profit": "the highest expected profit: whoever is worth the message is kept",
-    "reach": "the share of people that was asked for",
-    "precision": "the lowest score at which those kept respond at the rate that was asked for",
-}
-HELD_OUT = {
-    "shuffled": "people held out: drawn at random, each scored by a model fitted on the others",
-    "by user": "people held out: users drawn at random, each scored by a model fitted on other users",
-    "by time": "people held out: later ones, each scored by a model fitted on earlier ones",
-    "given": "the people given; those among them that the model was trained on make it look better than it is",
+# `metrics.held_out` of an evaluation: the people given, not held out.
+GIVEN = "given"
+JUDGED_ON: dict[str, str] = {
+    **{scheme.value: entry.sentence for scheme, entry in SCHEMES.items()},
+    GIVEN: "the people given; if the model was trained on some of them, it looks better than it is",
 }
 MOST_FEATURES = 20
+ABOUT_FIGURES = (
+    "ROC AUC is the probability that a person who responds has a higher score than a person who "
+    "does not: 0.5 is chance, 1 is perfect. The Brier score is the mean squared difference between "
+    "score and outcome: lower is better."
+)
+ABOUT_FEATURES = (
+    "Importance is the fall of ROC AUC when the feature is permuted among people. Alone is the ROC "
+    "AUC of the feature by itself. Correlated features split their importance."
+)
+LIMITS = (
+    "- The model ranks people by data from the time of training. If people or campaigns change, "
+    "train again.\n"
+    "- The score predicts who responds, not who responds because of the message. To measure the "
+    "effect of the message, set a holdout group in the policy.\n"
+    "- If this card has figures by channel or country, compare them. Consider whether excluding "
+    "people by this score is fair to each group."
+)
 
 
-def draw_card(facts: Mapping[str, Any], file: str = CARD) -> dict[str, bytes]:
-    """File name -> content: the card named `file`, and the pictures it shows."""
+def make_card(facts: Mapping[str, Any], file: str = CARD) -> dict[str, bytes]:
+    """File name -> content: the card, called `file`, and the pictures that it shows."""
     return {file: write_card(facts).encode(), **draw_pictures(facts)}
 
 
 def write_card(facts: Mapping[str, Any]) -> str:
     """The card in Markdown."""
+    metrics, evaluation = facts["metrics"], facts["evaluation"]
     parts = [
         f"# {facts['name']}@{facts['version']}",
         describe_briefly(facts),
-        "![Gains](gains.png)",
-        "## How good it is",
-        "All figures are of " + HELD_OUT[facts["metrics"]["held_out"]] + ".",
-        table_figures(facts["metrics"]),
-        (
-            "ROC AUC is the chance that somebody who responds has a higher score than somebody who does not: 0.5 is a guess, 1 is perfect. "
-            "The Brier score is the mean squared difference between score and outcome: lower is better."
-        ),
-        "## Tenths of people, highest scores first",
-        table_deciles(facts["evaluation"]["deciles"]),
-        "## Do the scores mean what they say?",
+        "![Cumulative gains](gains.png)",
+        "## Accuracy",
+        f"All figures are of {JUDGED_ON[metrics['held_out']]}.",
+        table_figures(metrics),
+        ABOUT_FIGURES,
+        "## Response by decile",
+        "Decile 1 is the tenth of people with the highest scores.",
+        table_deciles(evaluation["deciles"]),
+        "## Calibration",
+        "In a calibrated model, people respond as often as their scores say.",
         "![Calibration](calibration.png)",
         "![Scores](scores.png)",
-        "## Where to cut",
+        "## Threshold",
         describe_threshold(facts),
         "![Threshold](threshold.png)",
-        *describe_features(facts["evaluation"].get("features", [])),
-        *describe_apart(facts["evaluation"]["by"]),
-        "## The data",
-        list_data(facts),
+        *describe_features(evaluation.get("features", [])),
+        *describe_subgroups(evaluation["by"]),
+        "## Data",
+        list_data(facts["data"]),
         "## Limits",
-        (
-            "- It ranks people by what was known about them when the data were taken. When people or campaigns change, train again.\n"
-            "- It says who responds, not who responds because of the message. A holdout group, which the policy can set aside, does.\n"
-            "- Where figures by channel or country stand above, look at them, and ask whether leaving people out by this score is fair "
-            "to them."
-        ),
+        LIMITS,
     ]
     return "\n\n".join(parts) + "\n"
 
 
 def describe_briefly(facts: Mapping[str, Any]) -> str:
-    """What it is, in three sentences."""
+    """The model and its best decile, in three sentences."""
     metrics, best = facts["metrics"], facts["evaluation"]["deciles"][0]
-    who = (
-        f"the {metrics['n']:,} people given"
-        if metrics["held_out"] == "given"
-        else f"{metrics['n']:,} people held out"
-    )
-    kind = KINDS.get(facts.get("model", {}).get("kind", ""), "A model")
+    where = "given" if metrics["held_out"] == GIVEN else "held out"
+    entry = MODELS.get(facts.get("model", {}).get("kind", ""))
     return (
-        f"{kind}: the score says how likely somebody responds. Of {who}, {say_share(metrics['base_rate'])} responded; "
-        f"of the tenth with the highest scores, {say_share(best['rate'])} did, {best['lift']:.1f} times as many."
+        f"{entry.title if entry else 'A model'}. The score says how likely a person is to respond. "
+        f"Of the {metrics['n']:,} people {where}, {format_share(metrics['base_rate'])} responded. "
+        f"Of the decile with the highest scores, {format_share(best['rate'])} responded, "
+        f"{best['lift']:.1f} times the average."
     )
 
 
 def table_figures(metrics: Mapping[str, Any]) -> str:
-    """Figures and their intervals."""
-    alone = metrics["base_rate"] * (1 - metrics["base_rate"])
+    """Each figure with its interval, and its value without a model."""
+    rate = metrics["base_rate"]
     names = {
         "roc_auc": ("ROC AUC", "0.5"),
-        "average_precision": ("Average precision", say_score(metrics["base_rate"])),
-        "brier": ("Brier score", say_score(alone)),
+        "average_precision": ("Average precision", format_score(rate)),
+        "brier": ("Brier score", format_score(rate * (1 - rate))),
         "log_loss": ("Log loss", ""),
     }
     rows = [
         [
             title,
-            say_score(metrics[name]),
-            " to ".join(map(say_score, metrics["intervals"][name])),
+            format_score(metrics[name]),
+            " to ".join(map(format_score, metrics["intervals"][name])),
             without,
         ]
         for name, (title, without) in names.items()
@@ -108,40 +118,39 @@ def table_figures(metrics: Mapping[str, Any]) -> str:
 
 
 def table_deciles(deciles: Sequence[Mapping[str, Any]]) -> str:
-    """Lift and gain."""
+    """Response rate and cumulative gains."""
     rows = [
         [
             str(row["decile"]),
             f"{row['people']:,}",
             f"{row['responders']:,}",
-            say_share(row["rate"]),
+            format_share(row["rate"]),
             f"{row['lift']:.2f}",
-            say_share(row["gain"]),
+            format_share(row["gain"]),
         ]
         for row in deciles
     ]
     return write_table(
-        ["tenth", "people", "responded", "rate", "times the average", "of all responders so far"],
-        rows,
+        ["decile", "people", "responded", "rate", "times the average", "cumulative gains"], rows
     )
 
 
 def describe_threshold(facts: Mapping[str, Any]) -> str:
-    """The recommended threshold, and what it does."""
-    profit = facts["evaluation"].get("profit")
+    """The recommended threshold, why, and what it keeps and earns."""
+    profit, rule = facts["evaluation"].get("profit"), facts.get("threshold_rule")
     asked = ", ".join(
         f"{name} {number:g}" for name, number in facts.get("threshold_for", {}).items()
     )
-    rule = (
-        RULES[facts["threshold_rule"]]
-        if facts.get("threshold_rule") in RULES
-        else "as the bundle recommends"
-    )
-    return (
-        f"Recommended: {say_score(facts['threshold'])}, by {rule}{f' ({asked})' if asked else ''}. "
-        f"It {say_kept(facts['metrics']['at_threshold'])}. The policy may set another."
-        + (f" {say_profit(profit, facts['threshold'])}" if profit else "")
-    )
+    reasons = {str(known): entry.reason for known, entry in RULES.items()}
+    threshold = f"{format_score(facts['threshold'])}{f' ({asked})' if asked else ''}"
+    reason = reasons.get(str(rule), "as the bundle recommends")
+    parts = [
+        f"Recommended: {threshold}, {reason}.",
+        f"It {describe_kept(facts['metrics']['at_threshold'])}.",
+        "A policy can set another threshold.",
+        *([describe_profit(profit, facts["threshold"])] if profit else []),
+    ]
+    return " ".join(parts)
 
 
 def describe_features(features: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -157,19 +166,12 @@ def describe_features(features: Sequence[Mapping[str, Any]]) -> list[str]:
         for row in features[:MOST_FEATURES]
     ]
     more = len(features) - MOST_FEATURES
-    return [
-        "## What it looks at",
-        (
-            "How far ROC AUC falls when a feature is shuffled among people, and the ROC AUC of the feature alone. Those that say the same "
-            "share their importance."
-        ),
-        write_table(["feature", "importance", "alone"], rows)
-        + (f"\n\nand {more} more." if more > 0 else ""),
-    ]
+    table = write_table(["feature", "importance", "alone"], rows)
+    return ["## Features", ABOUT_FEATURES, f"{table}\n\nand {more} more." if more > 0 else table]
 
 
-def describe_apart(tables: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[str]:
-    """By channel and by country, where there are several."""
+def describe_subgroups(tables: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[str]:
+    """A table by channel and by country, if there are several."""
     parts = []
     for label, rows in tables.items():
         if len(rows) > 1:
@@ -177,47 +179,55 @@ def describe_apart(tables: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[st
                 [
                     row["value"],
                     f"{row['people']:,}",
-                    say_share(row["rate"]),
-                    say_share(row["mean_score"]),
+                    format_share(row["rate"]),
+                    format_share(row["mean_score"]),
                     f"{row['roc_auc']:.3f}",
                 ]
                 for row in rows
             ]
-            parts += [
-                f"## By {label}",
-                write_table([label, "people", "responded", "mean score", "ROC AUC"], cells),
-            ]
+            header = [label, "people", "responded", "mean score", "ROC AUC"]
+            parts += [f"## By {label}", write_table(header, cells)]
     return parts
 
 
-def list_data(facts: Mapping[str, Any]) -> str:
-    """What it was made from, what was left out, what was noticed."""
-    data = facts["data"]
+def list_data(data: Mapping[str, Any]) -> str:
+    """What the model learnt from, what was left out, and the notices."""
+    several, reserved = data["users_with_several_endpoints"], data["reserved"]
     lines = [
-        f"{data['matched']:,} endpoints with an outcome, of {data['users']:,} people"
-        + (
-            f"; {data['users_with_several_endpoints']:,} of them have several"
-            if data["users_with_several_endpoints"]
-            else ""
-        ),
-        f"{data['responded']:,} responded, {say_share(data['responded'] / data['matched'])}",
-        *(
-            [f"{data['reserved']:,} of the endpoints were set aside and never learnt from"]
-            if data["reserved"]
-            else []
-        ),
-        (
-            f"left aside: {data['without_outcome']:,} endpoints without outcome, {data['without_endpoint']:,} outcomes without endpoint, "
-            f"{data['repeated']:,} endpoints seen before, {data['refused']:,} lines refused"
-        ),
-        *(f"left out: {sentence}" for sentence in data["left_out"]),
-        *(f"noticed: {sentence}" for sentence in data["remarks"]),
+        f"{format_count(data['matched'], 'endpoint')} with an outcome, of "
+        f"{format_count(data['users'], 'user')}"
+        + (f"; {several:,} of the users have several endpoints" if several else ""),
+        f"{data['responded']:,} responded, {format_share(data['responded'] / data['matched'])}",
+        *([f"{reserved:,} of the endpoints are reserved, never learnt from"] if reserved else []),
+        f"Not used: {describe_unused(data)}",
+        *(f"Left out: {sentence}" for sentence in data["left_out"]),
+        *(f"Notice: {sentence}" for sentence in data["remarks"]),
     ]
     return "\n".join(f"- {line}" for line in lines)
 
 
+def describe_unused(data: Mapping[str, Any]) -> str:
+    """The endpoints, outcomes and lines that the join did not use."""
+    return ", ".join(
+        [
+            format_count(
+                data["without_outcome"],
+                "endpoint without an outcome",
+                "endpoints without an outcome",
+            ),
+            format_count(
+                data["without_endpoint"],
+                "outcome without an endpoint",
+                "outcomes without an endpoint",
+            ),
+            format_count(data["repeated"], "repeated endpoint"),
+            format_count(data["refused"], "unreadable line"),
+        ]
+    )
+
+
 def write_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table; all columns but the first to the right."""
+    """A Markdown table; all columns but the first are aligned right."""
     lines = [header, ["---", *["---:"] * (len(header) - 1)], *rows]
     return "\n".join(
         "| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines

@@ -1,4 +1,4 @@
-"""A fitted classifier in, ONNX bytes out, proved on hard rows to score as scikit-learn does. Never writes a file."""
+"""A fitted classifier in, ONNX bytes out, checked on hard rows to score as scikit-learn does."""
 
 from __future__ import annotations
 
@@ -20,22 +20,28 @@ from sklearn.pipeline import Pipeline
 
 from model.errors import BundleError
 from model.features import FeatureSpec, Matrix
+from model.kinds import KINDS
 from model.runtime import INPUT, PROBABILITIES, open_session
 
-# Older than the newest on purpose: every ONNX Runtime that pyproject.toml allows, and Triton's, reads them.
+# Deliberately not the newest: every ONNX Runtime that pyproject.toml allows, and Triton's, can read
+# these.
 OPSETS = {"": 17, "ai.onnx.ml": 3}
-# float32 sums of a hundred trees differ from float64 sums by about 1e-7; a wrong branch moves a score by 1e-3 and more.
+# float32 sums of a hundred trees differ from float64 sums by about 1e-7; a wrong branch changes a
+# score by at least 1e-3.
 PARITY_TOLERANCE = 1e-5
 PARITY_ROWS = 2_000
 GOLDEN_ROWS = 20
 
 
 def convert_model(model: Any, width: int) -> bytes:
-    """ONNX with input `input` FP32 [-1, width], outputs `label` INT64 [-1] and `probabilities` FP32 [-1, 2]; the same bytes every time."""
+    """Convert to ONNX, the same bytes every time.
+
+    Input `input` FP32 [-1, width]; outputs `label` INT64 [-1] and `probabilities` FP32 [-1, 2].
+    """
     model = copy.deepcopy(model)
     round_thresholds(model)
     with warnings.catch_warnings():
-        # skl2onnx writes booleans into an integer field; protobuf, held below 7, only warns.
+        # skl2onnx writes booleans into an integer field. protobuf before 7 only warns.
         warnings.filterwarnings("ignore", "Field onnx.AttributeProto.ints", DeprecationWarning)
         proto = convert_sklearn(
             model,
@@ -46,22 +52,21 @@ def convert_model(model: Any, width: int) -> bytes:
         )
     proto.graph.doc_string = ""
     used = {name for node in proto.graph.node for name in node.input}
-    for unused in [
-        initializer for initializer in proto.graph.initializer if initializer.name not in used
-    ]:
-        proto.graph.initializer.remove(
-            unused
-        )  # ONNX Runtime warns of each whenever it loads the model
+    # ONNX Runtime warns about each unused initializer whenever it loads the model.
+    for initializer in list(proto.graph.initializer):
+        if initializer.name not in used:
+            proto.graph.initializer.remove(initializer)
     onnx: bytes = proto.SerializeToString(deterministic=True)
     return onnx
 
 
 def round_thresholds(model: Any) -> None:
-    """Move every threshold of trees down to a float32, in place; no float32 input is scored differently. Other models have none.
+    """Round each threshold of a tree down to a float32, in place; changes no float32 input's score.
 
-    A threshold lies halfway between two values of a column. skl2onnx 1.20 rounds it to the nearest float32, which for two
-    neighbouring float32 (seconds since 1970, large counts) can be the upper one: then the upper value goes down the wrong branch,
-    and scores moved by up to 0.23 in our tests. Rounded down, `x <= threshold` stays true for the same x.
+    A threshold lies halfway between two values of a column. skl2onnx 1.20 rounds it to the nearest
+    float32. For neighbouring float32 values (seconds since 1970, large counts) that can be the
+    upper value, which then takes the wrong branch: scores changed by up to 0.23 in our tests.
+    Rounded down, `x <= threshold` stays true for the same x.
     """
     if isinstance(model, Pipeline):
         round_thresholds(model[-1])
@@ -72,7 +77,8 @@ def round_thresholds(model: Any) -> None:
         for part in model.calibrated_classifiers_:
             round_thresholds(part.estimator)
     elif isinstance(model, HistGradientBoostingClassifier):
-        for predictor in (predictor for trees in model._predictors for predictor in trees):  # noqa: SLF001  # no public way
+        trees = model._predictors  # noqa: SLF001  # scikit-learn has no public way
+        for predictor in (predictor for stage in trees for predictor in stage):
             predictor.nodes["num_threshold"] = round_down(predictor.nodes["num_threshold"])
     elif isinstance(model, RandomForestClassifier):
         for tree in model.estimators_:
@@ -80,52 +86,60 @@ def round_thresholds(model: Any) -> None:
 
 
 def round_down(exact: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Each number, or the next float32 below it."""
+    """The largest float32 that is not above each number."""
     with np.errstate(over="ignore"):
         near = exact.astype(np.float32)
     return np.where(near > exact, np.nextafter(near, np.float32(-np.inf)), near).astype(np.float64)
 
 
 def score_onnx(onnx: bytes, matrix: Matrix) -> npt.NDArray[np.float64]:
-    """What ONNX Runtime makes of `matrix` [n, f]: the probability of outcome 1, float64 [n]."""
-    scores: npt.NDArray[np.float64] = (
-        open_session(onnx).run([PROBABILITIES], {INPUT: matrix})[0][:, 1].astype(np.float64)
-    )
+    """Score `matrix` [n, f] with ONNX Runtime: the probability of outcome 1, float64 [n]."""
+    (probabilities,) = open_session(onnx).run([PROBABILITIES], {INPUT: matrix})
+    scores: npt.NDArray[np.float64] = probabilities[:, 1].astype(np.float64)
     return scores
 
 
 def check_parity(model: Any, onnx: bytes, rows: Matrix) -> float:
-    """The largest difference between ONNX Runtime and scikit-learn over `rows`. Raises BundleError above 1e-5."""
+    """The largest difference between ONNX Runtime and scikit-learn over `rows`.
+
+    Raises BundleError above 1e-5.
+    """
     difference = float(np.abs(score_onnx(onnx, rows) - model.predict_proba(rows)[:, 1]).max())
     if not difference <= PARITY_TOLERANCE:
         raise BundleError(
-            f"expected the exported model to score as the trained one within {PARITY_TOLERANCE:g}, found a difference of {difference:.2g}; "
-            "nothing was written"
+            "expected the exported model to score as the trained one within "
+            f"{PARITY_TOLERANCE:g}, found a difference of {difference:.2g}; nothing was written"
         )
     return difference
 
 
 def make_parity_rows(matrix: Matrix, spec: FeatureSpec, seed: int) -> Matrix:
-    """Rows to compare on: people, people with gaps, with unknown categories, with extreme numbers, and one of whom nothing is known."""
+    """Rows to compare on: people as they are, and the same people with changes.
+
+    The changes: missing values, unknown categories, extreme numbers. The last row is all missing.
+    """
     random = np.random.default_rng(seed)
     rows = matrix[np.sort(random.choice(len(matrix), min(PARITY_ROWS, len(matrix)), replace=False))]
     gaps = np.where(random.random(rows.shape) < 0.3, np.float32(np.nan), rows)
     unknown, extreme = rows.copy(), rows.copy()
     for feature, start in zip(spec.features, spec.starts, strict=True):
         end = start + len(feature.columns)
-        if feature.kind == "category":
+        if KINDS[feature.kind].one_hot:
             unknown[:, start:end] = 0
             unknown[:, end - 1] = 1
         else:
-            extreme[:, start] = random.choice(
-                np.array([-1e30, -1, 0, 1e30], dtype=np.float32), len(rows)
+            extreme[:, start:end] = random.choice(
+                np.array([-1e30, -1, 0, 1e30], dtype=np.float32), (len(rows), end - start)
             )
     nothing = np.full((1, rows.shape[1]), np.nan, dtype=np.float32)
     return np.concatenate([rows, gaps, unknown, extreme, nothing])
 
 
 def make_golden_rows(matrix: Matrix, seed: int) -> Matrix:
-    """Twenty rows that stand in the manifest. Columns are drawn apart, so that no row is a person; every fourth has gaps, one is empty."""
+    """Twenty rows for the manifest. Every fourth has missing values; the last has no value at all.
+
+    Each column is drawn on its own, so that no row is a person.
+    """
     random = np.random.default_rng(seed)
     levels = (np.arange(GOLDEN_ROWS) + 0.5) / GOLDEN_ROWS
     rows = np.full((GOLDEN_ROWS, matrix.shape[1]), np.nan, dtype=np.float32)

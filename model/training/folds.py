@@ -1,8 +1,11 @@
-"""Who is fitted on and who is scored: pairs of rows, never a person on both sides. Knows no model."""
+"""Split people into rows to fit on and rows to score, with no user on both sides."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from enum import StrEnum
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -11,27 +14,48 @@ from sklearn.model_selection import GroupKFold, StratifiedGroupKFold, Stratified
 from model.errors import DataError
 from model.training.people import Outcomes
 
-Rows = npt.NDArray[np.int64]
+Rows: TypeAlias = npt.NDArray[np.int64]
+Pair: TypeAlias = tuple[Rows, Rows]
+
 FOLDS = 5
-LEAST_IN_FOLD = 5  # people of either outcome on either side: below it a fold says nothing
+LEAST_IN_FOLD = 5  # people with either outcome, on either side: with fewer a fold means nothing
 USERS_NEEDED = 50  # with either outcome: users do not divide as evenly as people
-# Stratifying groups takes time for each group; among so many, chance alone stratifies.
+# Stratifying takes time for each group. Among so many groups, random folds are balanced anyway.
 MOST_STRATIFIED_GROUPS = 20_000
-# People of either outcome that a sample holds, where there are so many: responders are often one in a thousand.
-LEAST_DRAWN = 200
+# People with either outcome in a sample, if there are so many: often one in a thousand responds.
+LEAST_SAMPLED = 200
+
+
+class Scheme(StrEnum):
+    """How people were held out; `metrics.held_out` of a manifest."""
+
+    SHUFFLED = "shuffled"
+    BY_USER = "by user"
+    BY_TIME = "by time"
 
 
 @dataclass(frozen=True, slots=True)
 class Folds:
-    """`scheme`: "shuffled", "by user" or "by time"; `pairs`: rows to fit on, rows to score. By time the earliest are never scored."""
+    """Pairs of rows, to fit on and to score. By time, the earliest people are never scored."""
 
-    scheme: str
-    pairs: tuple[tuple[Rows, Rows], ...]
+    scheme: Scheme
+    pairs: tuple[Pair, ...]
 
     @property
     def scored(self) -> Rows:
         """The rows that are scored, ascending."""
         return np.sort(np.concatenate([test for _, test in self.pairs]))
+
+
+class FoldTask(NamedTuple):
+    """What a splitter needs: `least` people with either outcome on either side of `parts` folds."""
+
+    outcomes: Outcomes
+    groups: npt.NDArray[np.int64]
+    dates: npt.NDArray[np.float64] | None
+    seed: int
+    least: int
+    parts: int
 
 
 def make_folds(
@@ -43,68 +67,110 @@ def make_folds(
     least: int = LEAST_IN_FOLD,
     parts: int = FOLDS,
 ) -> Folds:
-    """Split people, five times or as often as `parts` says.
+    """Split people by the scheme that fits them.
 
-    By time where outcomes are dated: always fitted on what was known before. Else shuffled, because files are often in the order in which
-    people joined, and stratified, because responders are few; endpoints of one user stay together. Raises DataError where
-    users do not make five folds with `least` endpoints of either outcome on either side.
+    Raises DataError if users, or dates, do not make folds with `least` people of either outcome.
     """
+    scheme = choose_scheme(groups, dates)
+    task = FoldTask(outcomes, groups, dates, seed, least, parts)
+    return Folds(scheme, SCHEMES[scheme].split(task))
+
+
+def choose_scheme(groups: npt.NDArray[np.int64], dates: npt.NDArray[np.float64] | None) -> Scheme:
+    """By time if outcomes have different dates, else by user if users have several endpoints."""
     if dates is not None and len(np.unique(dates)) > 1:
-        return Folds("by time", split_by_time(outcomes, groups, dates))
-    count = int(groups.max()) + 1
-    nobody = np.zeros((len(outcomes), 1))
-    if count == len(outcomes):
-        return Folds(
-            "shuffled",
-            tuple(StratifiedKFold(parts, shuffle=True, random_state=seed).split(nobody, outcomes)),
-        )
-    splitter = StratifiedGroupKFold if count <= MOST_STRATIFIED_GROUPS else GroupKFold
-    pairs = tuple(splitter(parts, shuffle=True, random_state=seed).split(nobody, outcomes, groups))
-    if not all(_has_both(outcomes, rows, least) for pair in pairs for rows in pair):
+        return Scheme.BY_TIME
+    return Scheme.SHUFFLED if int(groups.max()) + 1 == len(groups) else Scheme.BY_USER
+
+
+def split_shuffled(task: FoldTask) -> tuple[Pair, ...]:
+    """Shuffle, because files are often in the order in which people joined; stratify by outcome."""
+    folds = StratifiedKFold(task.parts, shuffle=True, random_state=task.seed)
+    return tuple(folds.split(np.zeros((len(task.outcomes), 1)), task.outcomes))
+
+
+def split_by_user(task: FoldTask) -> tuple[Pair, ...]:
+    """Shuffle users, each with all endpoints. Raises DataError for folds without both outcomes."""
+    outcomes, groups = task.outcomes, task.groups
+    stratified = int(groups.max()) < MOST_STRATIFIED_GROUPS
+    splitter = StratifiedGroupKFold if stratified else GroupKFold
+    folds = splitter(task.parts, shuffle=True, random_state=task.seed)
+    pairs = tuple(folds.split(np.zeros((len(outcomes), 1)), outcomes, groups))
+    if not all(_has_both(outcomes, rows, task.least) for pair in pairs for rows in pair):
         ones, zeros = (len(np.unique(groups[outcomes == outcome])) for outcome in (1, 0))
         raise DataError(
-            f"expected users enough for five folds with both outcomes in each, {least} times or more: "
-            f"usually {USERS_NEEDED} users with each outcome, found {ones} with 1 and {zeros} with 0"
+            f"expected enough users for {task.parts} folds, each with at least {task.least} "
+            f"endpoints of either outcome (usually {USERS_NEEDED} users with each outcome), found "
+            f"{ones} users with outcome 1 and {zeros} with outcome 0"
         )
-    return Folds("by user", pairs)
+    return pairs
 
 
-def split_by_time(
-    outcomes: Outcomes, groups: npt.NDArray[np.int64], dates: npt.NDArray[np.float64]
-) -> tuple[tuple[Rows, Rows], ...]:
-    """Six stretches of about equal size; each but the first is scored by what was fitted on all before it, without its users.
+def split_by_time(task: FoldTask) -> tuple[Pair, ...]:
+    """Six periods with about as many people; each after the first is scored from all before it.
 
-    A day is never cut. Where few days make fewer stretches there are fewer folds. Raises DataError where none has both outcomes.
+    A date is never divided, so few dates make fewer folds. A user who is scored is not fitted on.
+    Raises DataError if no period has both outcomes before and in it.
     """
-    order = np.sort(dates)
-    edges = np.unique([order[len(order) * cut // (FOLDS + 1)] for cut in range(1, FOLDS + 1)])
-    stretch = np.searchsorted(edges, dates, side="right")
-    pairs: list[tuple[Rows, Rows]] = []
-    for number in range(1, len(edges) + 1):
-        test = np.flatnonzero(stretch == number)
-        train = np.flatnonzero((stretch < number) & ~np.isin(groups, groups[test]))
+    outcomes, groups, dates = task.outcomes, task.groups, task.dates
+    if dates is None:
+        raise ValueError("expected dates")
+    ordered = np.sort(dates)
+    edges = np.unique([ordered[len(ordered) * cut // (FOLDS + 1)] for cut in range(1, FOLDS + 1)])
+    periods = np.searchsorted(edges, dates, side="right")
+    pairs: list[Pair] = []
+    for period in range(1, len(edges) + 1):
+        test = np.flatnonzero(periods == period)
+        train = np.flatnonzero((periods < period) & ~np.isin(groups, groups[test]))
         if _has_both(outcomes, train) and _has_both(outcomes, test):
             pairs.append((train, test))
     if not pairs:
         raise DataError(
-            f"expected {LEAST_IN_FOLD} people or more with each outcome before and after some date, to judge later outcomes "
-            "by earlier ones; leave the dates out to split at random"
+            f"expected at least {LEAST_IN_FOLD} people with each outcome before and after some "
+            "date, found no such date; remove the date column to split at random"
         )
     return tuple(pairs)
 
 
-def draw_rows(
-    outcomes: Outcomes, groups: npt.NDArray[np.int64], rows: Rows, most: int, seed: int
-) -> tuple[Rows, tuple[tuple[Rows, Rows], ...]]:
-    """At most so many of the rows, ascending, and folds of them, to compare on: they may be thinner than those that figures are told from.
+class SchemeEntry(NamedTuple):
+    """The function that splits; who was held out, for the model card and for the terminal."""
 
-    Drawn at random, but so that 200 of either outcome are among them, or all there are.
+    split: Callable[[FoldTask], tuple[Pair, ...]]
+    sentence: str
+    brief: str
+
+
+SCHEMES: dict[Scheme, SchemeEntry] = {
+    Scheme.SHUFFLED: SchemeEntry(
+        split_shuffled,
+        "people held out at random, each scored by a model fitted on the others",
+        "{:,} people held out at random",
+    ),
+    Scheme.BY_USER: SchemeEntry(
+        split_by_user,
+        "people held out by user, each scored by a model fitted on other users",
+        "{:,} people held out by user",
+    ),
+    Scheme.BY_TIME: SchemeEntry(
+        split_by_time,
+        "people held out by time, each scored by a model fitted on earlier people",
+        "{:,} later people held out by time",
+    ),
+}
+
+
+def sample_rows(
+    outcomes: Outcomes, groups: npt.NDArray[np.int64], rows: Rows, most: int, seed: int
+) -> tuple[Rows, tuple[Pair, ...]]:
+    """A random sample of at most `most` rows, ascending, and folds of it, for comparisons only.
+
+    Holds at least 200 people with each outcome, or all there are.
     """
     random = np.random.default_rng(seed)
     drawn = random.choice(rows, min(most, len(rows)), replace=False)
     for outcome in (0, 1):
         those = rows[outcomes[rows] == outcome]
-        needed = min(LEAST_DRAWN, len(those), most // 2)
+        needed = min(LEAST_SAMPLED, len(those), most // 2)
         if (outcomes[drawn] == outcome).sum() < needed:
             others = drawn[outcomes[drawn] != outcome]
             drawn = np.concatenate(
@@ -116,10 +182,11 @@ def draw_rows(
 
 def split_rows(
     outcomes: Outcomes, groups: npt.NDArray[np.int64], rows: Rows, seed: int, parts: int = FOLDS
-) -> tuple[tuple[Rows, Rows], ...]:
-    """Folds of these rows, shuffled, told by their place in `rows`.
+) -> tuple[Pair, ...]:
+    """Folds of these rows, as indexes into `rows`, never by time.
 
-    They may be thinner than those that figures are told from. Raises DataError as `make_folds` does.
+    A fold may hold fewer people with either outcome than a fold of the evaluation. Raises DataError
+    as `make_folds` does.
     """
     numbered = np.unique(groups[rows], return_inverse=True)[1]
     return make_folds(outcomes[rows], numbered, None, seed, least=1, parts=parts).pairs

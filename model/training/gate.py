@@ -1,4 +1,4 @@
-"""The bundle in use and a new model's scores in; whether the new model may take its place, and why, out. Never writes."""
+"""Compare a new model with the bundle in use, and decide whether it may replace it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from model.bundle import Bundle, check_golden
 from model.features import Matrix
 from model.people.naming import name_some
 from model.training.export import score_onnx
-from model.training.measures import FIGURES, Ranking, Scores, draw_difference
+from model.training.measures import FIGURES, Ranking, Scores, bootstrap_difference
 from model.training.people import LEAST_WITH_FEATURE, People
 
 MARGIN = 0.005
@@ -19,7 +19,7 @@ MARGIN = 0.005
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """Whether the new model may replace `against`; the figures of both on the same people; a sentence why."""
+    """Whether the new model may replace `against`, why in a sentence, and the figures of both."""
 
     passed: bool
     against: str
@@ -27,15 +27,18 @@ class Verdict:
     figures: dict[str, Any]
 
 
-def prove_bundle(bundle: Bundle) -> bytes:
-    """The bundle's model, after it has scored the golden rows as its trainer wrote. Raises BundleError."""
+def check_bundle(bundle: Bundle) -> bytes:
+    """Read the bundle's model and score its golden rows. Raises BundleError if they differ."""
     onnx = bundle.model_file.read_bytes()
     check_golden(bundle, score_onnx(onnx, bundle.golden_rows))
     return onnx
 
 
 def describe_coverage(bundle: Bundle, matrix: Matrix) -> list[str]:
-    """A sentence where these people, as the bundle's spec sees them, have not all of its features: its scores are guesses there."""
+    """A sentence if fewer than 20 of these people have some feature of the bundle.
+
+    `matrix` holds the people by the bundle's spec.
+    """
     features = bundle.spec.features
     holders = (~np.isnan(matrix[:, list(bundle.spec.starts)])).sum(axis=0)
     missing = [
@@ -45,52 +48,54 @@ def describe_coverage(bundle: Bundle, matrix: Matrix) -> list[str]:
     ]
     if not missing:
         return []
-    there = len(features) - len(missing)
-    verdict = (
-        "it knows less of them than it learnt" if there else "its scores say nothing about them"
+    found = len(features) - len(missing)
+    effect = "its scores are less accurate" if found else "its scores mean nothing"
+    sentence = (
+        f"{found} of the {len(features)} features of {bundle.label} occur in at least "
+        f"{LEAST_WITH_FEATURE} of these people, so {effect} for them; missing: {name_some(missing)}"
     )
-    found = f"{bundle.label} finds {there} of its {len(features)} features in {LEAST_WITH_FEATURE} or more of these people"
-    return [f"{found}, so {verdict}; missing: {name_some(missing)}"]
+    return [sentence]
 
 
-def judge_against(
-    rival: Bundle, mine: Scores, people: People, margin: float, seed: int, *, unseen: bool
+def compare_with_incumbent(
+    incumbent: Bundle, scores: Scores, people: People, margin: float, seed: int, *, unseen: bool
 ) -> Verdict:
-    """Compare `mine` with the rival's scores of the same people: ROC AUC must not be lower, nor the Brier score higher, beyond `margin`.
+    """Compare `scores` of the new model with the incumbent's scores of the same people.
 
-    `mine` is of a model that has not seen these people. `unseen`: nor has the rival; where it may have, that speaks for the rival.
+    The new model fails if its ROC AUC is lower, or its Brier score higher, by more than `margin`.
+    It has not seen these people. `unseen`: neither has the incumbent; if it has, it looks better
+    than it is.
     """
-    if people.rival is None:
-        raise ValueError("people were gathered without the rival's spec")
-    theirs, outcomes = score_onnx(prove_bundle(rival), people.rival), people.outcomes
-    mine_figures, their_figures = (
-        Ranking(mine, outcomes).measure(),
-        Ranking(theirs, outcomes).measure(),
-    )
-    low, high = draw_difference(mine, theirs, outcomes, people.groups, seed)
-    area, brier = mine_figures[0] - their_figures[0], mine_figures[2] - their_figures[2]
+    if people.incumbent_matrix is None:
+        raise ValueError("people were gathered without the incumbent's spec")
+    outcomes = people.outcomes
+    old_scores = score_onnx(check_bundle(incumbent), people.incumbent_matrix)
+    new, old = Ranking(scores, outcomes).measure(), Ranking(old_scores, outcomes).measure()
+    low, high = bootstrap_difference(scores, old_scores, outcomes, people.groups, seed)
+    area, brier = new[0] - old[0], new[2] - old[2]
     reasons = []
     if area < -margin:
         reasons.append(f"its ROC AUC is lower by {-area:.4f}")
     if brier > margin:
         reasons.append(f"its Brier score is higher by {brier:.4f}")
-    words = (
-        f"ROC AUC {mine_figures[0]:.4f} against {their_figures[0]:.4f} (difference {area:+.4f}, 95 % interval {low:+.4f} to {high:+.4f}), "
-        f"Brier score {mine_figures[2]:.4f} against {their_figures[2]:.4f}, on the same {len(outcomes):,} people"
-        f"{'' if unseen else ', some of whom the old bundle may have learnt from'}; margin {margin:g}"
+    seen = "" if unseen else ", some of whom the old bundle may have learnt from"
+    comparison = (
+        f"ROC AUC {new[0]:.4f}, before {old[0]:.4f} (difference {area:+.4f}, 95 % interval "
+        f"{low:+.4f} to {high:+.4f}); Brier score {new[2]:.4f}, before {old[2]:.4f}; margin "
+        f"{margin:g}; on the same {len(outcomes):,} people{seen}"
     )
-    words = "; ".join([words, *describe_coverage(rival, people.rival)])
+    coverage = describe_coverage(incumbent, people.incumbent_matrix)
     return Verdict(
         passed=not reasons,
-        against=rival.label,
-        sentence=f"{'; '.join(reasons)}: {words}" if reasons else words,
+        against=incumbent.label,
+        sentence="; ".join([*reasons, comparison, *coverage]),
         figures={
-            "against": rival.label,
+            "against": incumbent.label,
             "margin": margin,
             "people": len(outcomes),
             "unseen_by_both": unseen,
-            "new": _name_figures(mine_figures),
-            "old": _name_figures(their_figures),
+            "new": _name_figures(new),
+            "old": _name_figures(old),
             "roc_auc_difference": [low, high],
         },
     )

@@ -1,49 +1,41 @@
-"""Endpoint documents, outcomes and a feature spec in; a float32 matrix, outcomes row for row and a report of the join out.
+"""The people to learn from as arrays, one row per endpoint, and the counts of their join.
 
-Holds no more than a chunk of documents. Lines that cannot be used are counted, never guessed at.
+Values only: reads no file and fits nothing.
 """
 
 from __future__ import annotations
 
 import hashlib
-import random
-from array import array
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import islice
-from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from model.errors import DataError
-from model.features import OTHER, FeatureSpec, Matrix, build_matrix, read_texts
-from model.training.datasets import NAMED_LINES, Answers, Line, Report, read_lines
+from model.features import FeatureSpec, Matrix
 
 Outcomes: TypeAlias = npt.NDArray[np.int64]
-Document: TypeAlias = dict[str, Any]
-Enrich: TypeAlias = Callable[[Sequence[Document]], Sequence[Document]]
 
-CHUNK = 500  # documents held at a time: few, because Python looks through all that it holds again and again (10,000 take 1.5 times as long)
-# Five folds need some people of both kinds in each; below 25 of a kind no figure of the evaluation would mean anything.
+# Five folds need people with both outcomes in each; below 25 of either, no figure means anything.
 LEAST_OF_EACH = 25
-LEAST_OF_A_VALUE = (
-    20  # a category's value that fewer people have teaches nothing and may name a person
-)
-MOST_VALUES = 50
-LEAST_WITH_FEATURE = 20
-SAMPLE = 20_000  # people that a spec is inferred from
-BROKEN_DOWN_BY = {"channel": ("ChannelType",), "country": ("Location", "Country")}
+LEAST_WITH_FEATURE = 20  # people; a feature of fewer teaches nothing and may identify a person
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Join:
-    """What became of every line. `refusals` describes the first refused lines: file, line number, sentence.
+    """Counts of a join of endpoints with outcomes.
 
-    nearly: of those without outcome, how many would have one if neither capitals nor blanks around an id counted.
-    users, shared: how many different people the matched endpoints belong to, and how many of these have several endpoints.
+    endpoints         readable endpoints
+    matched           endpoints with an outcome, each Id once
+    without_outcome   endpoints without an outcome
+    without_endpoint  outcomes without an endpoint
+    repeated          endpoints whose Id came before
+    refused           unreadable lines
+    refusals          the first of them: file, line number, reason
+    nearly            of `without_outcome`, how many match if case and outer spaces are ignored
+    users, shared     users of the matched endpoints, and how many of them have several endpoints
     """
 
     endpoints: int
@@ -58,8 +50,8 @@ class Join:
     shared: int = 0
 
 
-class Labels(NamedTuple):
-    """A text a person, told by number: `names[codes[i]]`."""
+class Subgroups(NamedTuple):
+    """A text for each person, as a code: `names[codes[i]]`."""
 
     names: tuple[str, ...]
     codes: npt.NDArray[np.int64]
@@ -67,15 +59,17 @@ class Labels(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class People:
-    """What to learn from, row for row; columns as `spec` says.
+    """What to learn from, row by row; columns as in `spec`.
 
-    matrix     float32 [n, f]; `rival` the same people as another spec sees them, where one was given
-    outcomes   int64 [n], 0 or 1
-    groups     int64 [n]: endpoints of the same user have the same number; never on both sides of a split
-    dates      float64 [n], seconds since 1970 UTC: when each outcome counts from; None without dates
-    labels     channel and country, to tell results apart by
-    draws      float64 [n], 0 to 1: the same for a user in every file and at every training, so that some can be set aside for good
-    left_out   the features of the spec given that nobody, or hardly anybody, has, with the reason
+    matrix            float32 [n, f]
+    outcomes          int64 [n], 0 or 1
+    join              how the rows came about
+    groups            int64 [n], the number of the user: no split puts a user on both sides
+    dates             float64 [n], seconds since 1970 UTC, when each outcome counts from; or None
+    subgroups         the channel and country of each person
+    fractions         float64 [n], a hash of the user from 0 to 1: the same in every training
+    left_out          features of the given spec that hardly anyone has, with the reason
+    incumbent_matrix  float32 [n, g]: the same people by the spec of the bundle in use, if given
     """
 
     spec: FeatureSpec
@@ -84,190 +78,81 @@ class People:
     join: Join
     groups: npt.NDArray[np.int64]
     dates: npt.NDArray[np.float64] | None = None
-    labels: Mapping[str, Labels] = field(default_factory=dict)
-    draws: npt.NDArray[np.float64] | None = None
+    subgroups: Mapping[str, Subgroups] = field(default_factory=dict)
+    fractions: npt.NDArray[np.float64] | None = None
     left_out: tuple[str, ...] = ()
-    rival: Matrix | None = None
-
-
-class Match(NamedTuple):
-    """A document with an outcome, and the name under which its outcome was found."""
-
-    document: dict[str, Any]
-    name: str
-
-
-def gather_people(
-    paths: Sequence[Path],
-    answers: Answers,
-    spec: FeatureSpec,
-    reference: float | None,
-    report: Report,
-    *,
-    enrich: Enrich | None = None,
-    rival: FeatureSpec | None = None,
-    whole: bool = False,
-) -> People:
-    """Join endpoints with outcomes and build the matrix. Categories without a vocabulary learn theirs in a pass of their own.
-
-    `enrich` adds to documents what is known about people elsewhere. Ages are measured against `reference`, or where it is None against
-    each outcome's date. `whole`: every feature stays, as a model that is already trained needs it. Raises DataError when nothing matches,
-    or when fewer than 25 people have either outcome.
-    """
-    counts: Counter[str] = Counter()
-    refusals: list[str] = []
-    found: list[str] = []
-    spec = learn_vocabularies(paths, answers, spec, report, enrich)
-    matrices, rivals = [], []
-    outcomes, groups, dates, draws = array("q"), array("q"), array("d"), array("d")
-    users: dict[str, int] = {}
-    names: dict[str, dict[str, int]] = {label: {} for label in BROKEN_DOWN_BY}
-    codes = {label: array("q") for label in BROKEN_DOWN_BY}
-    matched = _enrich(
-        _match(
-            read_lines(paths, report, id_needed=answers.key == "Id"),
-            answers,
-            counts,
-            refusals,
-            _find_loose(answers),
-        ),
-        enrich,
-    )
-    while chunk := list(islice(matched, CHUNK)):
-        documents = [match.document for match in chunk]
-        moments = (
-            [answers.dates[match.name] for match in chunk] if answers.dates is not None else None
-        )
-        against = reference if reference is not None or moments is None else np.array(moments)
-        matrices.append(build_matrix(documents, spec, against))
-        if rival is not None:
-            rivals.append(build_matrix(documents, rival, against))
-        dates.extend(moments or ())
-        outcomes.extend(answers.outcomes[match.name] for match in chunk)
-        names_here = [name_user(match.document, match.name) for match in chunk]
-        groups.extend(users.setdefault(user, len(users)) for user in names_here)
-        draws.extend(map(draw_number, names_here))
-        for label, keys in BROKEN_DOWN_BY.items():
-            codes[label].extend(
-                names[label].setdefault(_find_text(document, keys), len(names[label]))
-                for document in documents
-            )
-        found.extend(match.name for match in chunk if answers.key != "Id")
-    people = Counter(groups)
-    join = Join(
-        endpoints=counts["endpoints"],
-        matched=counts["matched"],
-        without_outcome=counts["without_outcome"],
-        without_endpoint=len(answers.outcomes)
-        - (counts["matched"] if answers.key == "Id" else len(set(found))),
-        repeated=counts["repeated"],
-        refused=counts["refused"],
-        refusals=tuple(refusals),
-        nearly=counts["nearly"],
-        users=len(people),
-        shared=sum(count > 1 for count in people.values()),
-    )
-    _check_enough(join, answers.key, outcomes)
-    matrix = np.concatenate(matrices)
-    left_out: tuple[str, ...] = ()
-    if not whole:
-        spec, matrix, left_out = drop_absent(spec, matrix)
-    return People(
-        spec=spec,
-        matrix=matrix,
-        outcomes=np.array(outcomes, dtype=np.int64),
-        join=join,
-        groups=np.array(groups, dtype=np.int64),
-        dates=np.array(dates, dtype=np.float64) if answers.dates is not None else None,
-        labels={
-            label: Labels(tuple(names[label]), np.array(codes[label], dtype=np.int64))
-            for label in BROKEN_DOWN_BY
-        },
-        draws=np.array(draws, dtype=np.float64),
-        left_out=left_out,
-        rival=np.concatenate(rivals) if rivals else None,
-    )
+    incumbent_matrix: Matrix | None = None
 
 
 def name_user(document: Mapping[str, Any], name: str) -> str:
-    """Whom an endpoint belongs to: the user, else the endpoint alone, by its own name."""
-    user = _find(document, ("User", "UserId"))
+    """The user an endpoint belongs to. Without a UserId the endpoint, called `name`, is a user."""
+    user = find_value(document, ("User", "UserId"))
     return f"user {user}" if user else f"endpoint {name}"
 
 
-def draw_number(user: str) -> float:
+def hash_to_fraction(user: str) -> float:
     """A number from 0 to 1 that depends on the user alone."""
-    return (
-        int.from_bytes(
-            hashlib.blake2b(user.encode(), digest_size=8, person=b"reserve").digest(), "big"
+    digest = hashlib.blake2b(user.encode(), digest_size=8, person=b"reserve").digest()
+    return int.from_bytes(digest, "big") / 2**64
+
+
+def reserve_users(people: People, share: float) -> tuple[People, People]:
+    """Split into people to learn from and reserved people, about `share` of the users.
+
+    A user is reserved in every training or in none. Raises DataError if fewer than 25 reserved
+    people have either outcome.
+    """
+    if people.fractions is None:
+        raise ValueError("people were gathered without fractions")
+    reserved = people.fractions < share
+    ones, count = int(people.outcomes[reserved].sum()), int(reserved.sum())
+    if min(ones, count - ones) < LEAST_OF_EACH:
+        raise DataError(
+            f"--reserve: expected at least {LEAST_OF_EACH} reserved people with each outcome, "
+            f"found {ones} with outcome 1 and {count - ones} with outcome 0; "
+            "reserve a larger share, or no one"
         )
-        / 2**64
+    return (
+        take_rows(people, np.flatnonzero(~reserved)),
+        take_rows(people, np.flatnonzero(reserved)),
     )
 
 
-def set_aside(people: People, share: float) -> tuple[People, People]:
-    """Two parts: those to learn from, and those set aside, about this share of users, the same ones whenever they come.
-
-    Raises DataError where too few of either outcome are set aside to judge by.
-    """
-    if people.draws is None:
-        raise ValueError("people were gathered without draws")
-    aside = people.draws < share
-    ones, count = int(people.outcomes[aside].sum()), int(aside.sum())
-    if min(ones, count - ones) < LEAST_OF_EACH:
-        raise DataError(
-            f"expected {LEAST_OF_EACH} people or more with each outcome among those set aside, "
-            f"found {ones} with 1 and {count - ones} with 0; set more aside, or nobody"
-        )
-    return take_rows(people, np.flatnonzero(~aside)), take_rows(people, np.flatnonzero(aside))
-
-
 def take_rows(people: People, rows: npt.NDArray[np.int64]) -> People:
-    """These rows of people; the report of the join stays that of all."""
+    """These rows of people. The join still describes all of them."""
     return replace(
         people,
         matrix=people.matrix[rows],
         outcomes=people.outcomes[rows],
         groups=np.unique(people.groups[rows], return_inverse=True)[1].astype(np.int64),
         dates=None if people.dates is None else people.dates[rows],
-        labels={
-            label: Labels(labels.names, labels.codes[rows])
-            for label, labels in people.labels.items()
+        subgroups={
+            name: Subgroups(column.names, column.codes[rows])
+            for name, column in people.subgroups.items()
         },
-        draws=None if people.draws is None else people.draws[rows],
-        rival=None if people.rival is None else people.rival[rows],
+        fractions=None if people.fractions is None else people.fractions[rows],
+        incumbent_matrix=(
+            None if people.incumbent_matrix is None else people.incumbent_matrix[rows]
+        ),
     )
 
 
-def sample_people(
-    paths: Sequence[Path], answers: Answers, seed: int, report: Report, enrich: Enrich | None = None
-) -> list[Document]:
-    """Up to 20,000 documents that have an outcome, each as likely as any other: what a spec is inferred from."""
-    draw = random.Random(seed)  # noqa: S311  # a sample, not a secret
-    held: list[dict[str, Any]] = []
-    lines = read_lines(paths, report, "looking at people", id_needed=answers.key == "Id")
-    for index, match in enumerate(_enrich(_match(lines, answers, Counter(), []), enrich)):
-        if index < SAMPLE:
-            held.append(match.document)
-        elif (place := draw.randrange(index + 1)) < SAMPLE:
-            held[place] = match.document
-    return held
-
-
 def drop_absent(spec: FeatureSpec, matrix: Matrix) -> tuple[FeatureSpec, Matrix, tuple[str, ...]]:
-    """Leave out the features that fewer than 20 people have, and say so: nothing can be learnt from a path that leads nowhere.
+    """Leave out the features that fewer than 20 people have; give a reason for each.
 
-    Raises DataError when none is left. Boosting cannot be fitted on a column that is missing throughout, in any fold either.
+    Boosted trees cannot be fitted on a column without any value, in any fold. Raises DataError if
+    no feature remains.
     """
     present = (~np.isnan(matrix[:, list(spec.starts)])).sum(axis=0) >= LEAST_WITH_FEATURE
     if not present.any():
         raise DataError(
-            f"expected a feature that {LEAST_WITH_FEATURE} people or more have, found none; see the paths of the feature spec"
+            f"expected a feature that at least {LEAST_WITH_FEATURE} people have, found no such "
+            "feature; check the paths in the feature spec"
         )
     left_out = tuple(
         f"{feature.name}: fewer than {LEAST_WITH_FEATURE} people have it"
-        for feature, there in zip(spec.features, present, strict=True)
-        if not there
+        for feature, kept in zip(spec.features, present, strict=True)
+        if not kept
     )
     return (*keep_features(spec, matrix, present.tolist()), left_out)
 
@@ -275,7 +160,7 @@ def drop_absent(spec: FeatureSpec, matrix: Matrix) -> tuple[FeatureSpec, Matrix,
 def keep_features(
     spec: FeatureSpec, matrix: Matrix, keep: Sequence[bool]
 ) -> tuple[FeatureSpec, Matrix]:
-    """The features, and their columns, whose place in `keep` is true."""
+    """The features i whose `keep[i]` is true, and their columns."""
     if all(keep):
         return spec, matrix
     kept = FeatureSpec(
@@ -285,132 +170,8 @@ def keep_features(
     return kept, np.ascontiguousarray(matrix[:, np.repeat(np.array(keep), widths)])
 
 
-def learn_vocabularies(
-    paths: Sequence[Path],
-    answers: Answers,
-    spec: FeatureSpec,
-    report: Report,
-    enrich: Enrich | None = None,
-) -> FeatureSpec:
-    """Give each category without values those that 20 people or more have, at most 50, the most frequent first."""
-    counters = {
-        feature: Counter[str]()
-        for feature in spec.features
-        if feature.kind == "category" and not feature.values
-    }
-    if not counters:
-        return spec
-    lines = read_lines(paths, report, "learning vocabularies", id_needed=answers.key == "Id")
-    for document, _ in _enrich(_match(lines, answers, Counter(), []), enrich):
-        for feature, counter in counters.items():
-            counter.update(set(read_texts(_find(document, feature.keys))) - {OTHER})
-    learnt = {
-        feature: tuple(
-            value
-            for value, count in sorted(counter.items(), key=lambda pair: (-pair[1], pair[0]))[
-                :MOST_VALUES
-            ]
-            if count >= LEAST_OF_A_VALUE
-        )
-        for feature, counter in counters.items()
-    }
-    return FeatureSpec(
-        tuple(
-            replace(feature, values=learnt.get(feature, feature.values))
-            for feature in spec.features
-        )
-    )
-
-
-def _find_loose(answers: Answers) -> frozenset[str]:
-    """The names of the outcomes without capitals and blanks around them, where that changes them: no UUID's, as ids usually are."""
-    return frozenset(
-        loose for name in answers.outcomes if (loose := name.strip().casefold()) != name
-    )
-
-
-def _match(
-    lines: Iterator[Line],
-    answers: Answers,
-    counts: Counter[str],
-    refusals: list[str],
-    loosely: frozenset[str] | None = None,
-) -> Iterator[Match]:
-    """The documents that have an outcome, each Id once; what became of the others goes into `counts` and `refusals`.
-
-    `loosely` is what `_find_loose` gives, where it is to be counted who has an outcome but for capitals and blanks.
-    """
-    seen: set[str] = set()
-    by_user = answers.key == "UserId"
-    for document, refusal in lines:
-        if document is None:
-            counts["refused"] += 1
-            if len(refusals) < NAMED_LINES:
-                refusals.append(refusal)
-            continue
-        counts["endpoints"] += 1
-        id_ = document.get("Id")
-        name = _find(document, ("User", "UserId")) if by_user else id_
-        if name not in answers.outcomes:
-            counts["without_outcome"] += 1
-            if loosely is not None and isinstance(name, str):
-                loose = name.strip().casefold()
-                counts["nearly"] += loose in loosely or loose in answers.outcomes
-        elif id_ is not None and id_ in seen:
-            counts["repeated"] += 1
-        else:
-            if id_ is not None:
-                seen.add(id_)
-            counts["matched"] += 1
-            yield Match(document, name)
-
-
-def _enrich(matched: Iterator[Match], enrich: Enrich | None) -> Iterator[Match]:
-    """The same, but with what is known about people elsewhere, asked for a chunk at a time."""
-    if enrich is None:
-        yield from matched
-        return
-    while chunk := list(islice(matched, CHUNK)):
-        documents = enrich([match.document for match in chunk])
-        yield from (
-            Match(document, match.name) for document, match in zip(documents, chunk, strict=True)
-        )
-
-
-def _find_text(document: Mapping[str, Any], keys: Sequence[str]) -> str:
-    value = _find(document, keys)
-    return value if isinstance(value, str) else ""
-
-
-def _find(document: Any, keys: Sequence[str]) -> Any:
+def find_value(document: Any, keys: Sequence[str]) -> Any:
+    """The value at the end of these steps through a document; None if a step leads nowhere."""
     for key in keys:
         document = document.get(key) if isinstance(document, dict) else None
     return document
-
-
-def _check_enough(join: Join, key: str, outcomes: Sequence[int]) -> None:
-    if not join.endpoints:
-        raise DataError(
-            f"expected an endpoint in each line, found none in {join.refused} lines; {join.refusals[0]}"
-        )
-    if join.refused > join.endpoints:
-        lines = join.refused + join.endpoints
-        raise DataError(
-            f"expected most lines to be endpoints, found {join.refused} of {lines} that are none; {join.refusals[0]}"
-        )
-    if not join.matched:
-        nearly = (
-            f"; {join.nearly} would, if capitals and blanks around ids did not count"
-            if join.nearly
-            else ""
-        )
-        raise DataError(
-            f"expected endpoints and outcomes to share {key}s, found none shared by {join.endpoints} endpoints and "
-            f"{join.without_endpoint} outcomes{nearly}"
-        )
-    ones = sum(outcomes)
-    if min(ones, len(outcomes) - ones) < LEAST_OF_EACH:
-        raise DataError(
-            f"expected {LEAST_OF_EACH} people or more with each outcome, found {ones} with 1 and {len(outcomes) - ones} with 0 "
-            "among those whose endpoint is known"
-        )

@@ -1,32 +1,44 @@
-"""What a threshold is for, and scores of people with known outcomes, in; the recommended threshold out. Never fits anything."""
+"""A threshold goal, and scores of people with known outcomes, in; the recommended threshold out."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from enum import StrEnum
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from model.errors import DataError
 from model.training.measures import Scores
 from model.training.people import Outcomes
-from model.training.phrases import find_decimals, say_score, say_share
+from model.training.phrases import find_decimals, format_score, format_share
 
-LEAST_KEPT = 50  # a precision of fewer people is luck
+LEAST_KEPT = 50  # people; the precision of fewer is luck
 STEPS = 20
 USUAL_DECIMALS, MOST_DECIMALS = 4, 15  # of a policy
-COARSE = 0.02  # of those kept,
-FEW = 2.5  # people
+# Rounding matters if it moves more than this share of the people kept, and more than this many.
+COARSE = 0.02
+FEW = 2.5
+
+
+class Rule(StrEnum):
+    """How a threshold was recommended; `threshold_rule` of a manifest."""
+
+    BASE_RATE = "base_rate"
+    PROFIT = "profit"
+    REACH = "reach"
+    PRECISION = "precision"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Purpose:
-    """What the recommended threshold is to reach; at most one of the three, none for the base rate.
+class ThresholdGoal:
+    """What the recommended threshold should achieve: at most one of three; without any, base rate.
 
-    value, cost  what a response is worth and what a message costs, in the same money: the highest expected profit
+    value, cost  of a response and of a message, in the same money: the highest expected profit
     reach        the share of people to keep, 0 to 1
-    precision    the least share of those kept that is to respond, 0 to 1
+    precision    the least share of the people kept who respond, 0 to 1
     """
 
     value: float | None = None
@@ -35,20 +47,18 @@ class Purpose:
     precision: float | None = None
 
     @property
-    def rule(self) -> str:
-        """The manifest's `threshold_rule`."""
-        if self.value is not None:
-            return "profit"
-        return (
-            "reach"
-            if self.reach is not None
-            else "precision"
-            if self.precision is not None
-            else "base_rate"
-        )
+    def rule(self) -> Rule:
+        """The rule that these numbers ask for."""
+        asked = {Rule.PROFIT: self.value, Rule.REACH: self.reach, Rule.PRECISION: self.precision}
+        return next((rule for rule, number in asked.items() if number is not None), Rule.BASE_RATE)
+
+    @property
+    def money(self) -> tuple[float, float] | None:
+        """Value and cost, if both are known."""
+        return None if self.value is None or self.cost is None else (self.value, self.cost)
 
     def to_mapping(self) -> dict[str, float]:
-        """What was asked for, for the manifest."""
+        """The numbers given, for the manifest."""
         fields = {
             "value": self.value,
             "cost": self.cost,
@@ -58,50 +68,99 @@ class Purpose:
         return {name: number for name, number in fields.items() if number is not None}
 
 
-def choose_threshold(purpose: Purpose, scores: Scores, outcomes: Outcomes) -> float:
-    """The recommended threshold, six decimals or more.
+class RuleEntry(NamedTuple):
+    """The function that finds the threshold; the rule in a sentence, and in a few words."""
 
-    base_rate   whoever is at least as likely to respond as people on average stays. For scores that mean what they say this maximises
-                Youden's J (share of responders kept minus share of the others kept), and it does not move with the noise of a small sample
-    profit      whoever is worth the message stays: score x value >= cost. For scores that mean what they say no other earns more
-    reach       the score that keeps this share of people
-    precision   the lowest score from which on those kept respond at this rate. Raises DataError where no 50 people do
+    find: Callable[[ThresholdGoal, Scores, Outcomes], float]
+    reason: str
+    brief: str
+
+
+def choose_threshold(goal: ThresholdGoal, scores: Scores, outcomes: Outcomes) -> float:
+    """The recommended threshold, with six decimals or more. Raises DataError as its rule does."""
+    return RULES[goal.rule].find(goal, scores, outcomes)
+
+
+def find_base_rate(goal: ThresholdGoal, scores: Scores, outcomes: Outcomes) -> float:  # noqa: ARG001  # a rule
+    """The response rate: keeps people at least as likely to respond as the average.
+
+    For calibrated scores it maximises Youden's J, the share of responders kept minus the share of
+    others kept. It does not move with the noise of a small sample.
     """
-    if purpose.value is not None and purpose.cost is not None:
-        return round_near(min(1.0, purpose.cost / purpose.value))
-    if purpose.reach is not None:
-        return round_down(float(np.quantile(scores, 1 - purpose.reach, method="higher")))
-    if purpose.precision is not None:
-        return find_precise(purpose.precision, scores, outcomes)
     return round_near(float(outcomes.mean()))
 
 
-def find_precise(precision: float, scores: Scores, outcomes: Outcomes) -> float:
-    """The lowest score that keeps people of whom this share responds."""
+def find_break_even(goal: ThresholdGoal, scores: Scores, outcomes: Outcomes) -> float:  # noqa: ARG001  # a rule
+    """Cost / value: keeps people with score x value >= cost. Best for calibrated scores."""
+    if goal.money is None:
+        raise ValueError("expected a value and a cost")
+    value, cost = goal.money
+    return round_near(min(1.0, cost / value))
+
+
+def find_reach(goal: ThresholdGoal, scores: Scores, outcomes: Outcomes) -> float:  # noqa: ARG001  # a rule
+    """The score that keeps the requested share of people."""
+    if goal.reach is None:
+        raise ValueError("expected a reach")
+    return round_down(float(np.quantile(scores, 1 - goal.reach, method="higher")))
+
+
+def find_precision(goal: ThresholdGoal, scores: Scores, outcomes: Outcomes) -> float:
+    """The lowest score from which on people respond at the requested rate.
+
+    Raises DataError if no 50 people or more do.
+    """
+    if goal.precision is None:
+        raise ValueError("expected a precision")
     order = np.argsort(-scores, kind="stable")
     ordered = scores[order]
     last = np.append(np.diff(ordered) < 0, True)  # people with the same score are kept together
-    rates = np.cumsum(outcomes[order]) / np.arange(1, len(order) + 1)
-    possible = last & (np.arange(1, len(order) + 1) >= LEAST_KEPT)
-    good = np.flatnonzero(possible & (rates >= precision))
+    kept = np.arange(1, len(order) + 1)
+    rates = np.cumsum(outcomes[order]) / kept
+    possible = last & (kept >= LEAST_KEPT)
+    good = np.flatnonzero(possible & (rates >= goal.precision))
     if not len(good):
         best = float(rates[possible].max()) if possible.any() else 0.0
         raise DataError(
-            f"expected a precision that this model reaches for {LEAST_KEPT} people or more: at most {best:.4f}"
+            f"--precision: expected a precision that this model reaches for at least {LEAST_KEPT} "
+            f"people, which is at most {best:.4f}"
         )
     return round_down(float(ordered[good[-1]]))
 
 
-def draw_curve(purpose: Purpose, scores: Scores, outcomes: Outcomes) -> list[dict[str, Any]]:
-    """For each twentieth of people kept: the threshold, who of them responds, and the profit a thousand people bring.
+RULES: dict[Rule, RuleEntry] = {
+    Rule.BASE_RATE: RuleEntry(
+        find_base_rate,
+        "the response rate: people at least as likely to respond as the average are kept",
+        "the response rate",
+    ),
+    Rule.PROFIT: RuleEntry(
+        find_break_even,
+        "the highest expected profit: people whose expected response is worth the message are kept",
+        "for the highest expected profit",
+    ),
+    Rule.REACH: RuleEntry(
+        find_reach, "the requested share of people to keep", "for the requested reach"
+    ),
+    Rule.PRECISION: RuleEntry(
+        find_precision,
+        "the lowest at which the people kept respond at the requested rate",
+        "for the requested precision",
+    ),
+}
 
-    People with the same score are kept together, so a row keeps more than its twentieth where a threshold cannot keep just that.
+
+def tabulate_thresholds(
+    goal: ThresholdGoal, scores: Scores, outcomes: Outcomes
+) -> list[dict[str, Any]]:
+    """For each twentieth of people kept: threshold, precision, recall, and profit per 1,000 people.
+
+    People with the same score are kept together, so a row may keep more than its twentieth.
     """
     order = np.argsort(-scores, kind="stable")
     ordered, found = scores[order], np.cumsum(outcomes[order])
-    ends = (
-        np.flatnonzero(np.append(np.diff(ordered) < 0, True)) + 1
-    )  # how many are kept where a run of equal scores ends
+    # How many people are kept at the end of each run of equal scores.
+    ends = np.flatnonzero(np.append(np.diff(ordered) < 0, True)) + 1
     steps = [max(1, round(len(scores) * step / STEPS)) for step in range(1, STEPS + 1)]
     rows = []
     for kept in np.unique(ends[np.searchsorted(ends, steps)]).tolist():
@@ -111,23 +170,24 @@ def draw_curve(purpose: Purpose, scores: Scores, outcomes: Outcomes) -> list[dic
             "precision": round(float(found[kept - 1] / kept), 6),
             "recall": round(float(found[kept - 1] / found[-1]), 6),
         }
-        if purpose.value is not None and purpose.cost is not None:
+        if goal.money is not None:
+            value, cost = goal.money
             row["profit"] = round(
-                1000 * float(found[kept - 1] * purpose.value - kept * purpose.cost) / len(scores), 4
+                1000 * float(found[kept - 1] * value - kept * cost) / len(scores), 4
             )
         rows.append(row)
     return rows
 
 
-def weigh_profit(
-    purpose: Purpose, scores: Scores, outcomes: Outcomes, threshold: float
+def compute_profit(
+    goal: ThresholdGoal, scores: Scores, outcomes: Outcomes, threshold: float
 ) -> dict[str, float]:
-    """What a thousand people bring: by this threshold, by messaging everybody, by the threshold cost / value; empty without money."""
-    value, cost = purpose.value, purpose.cost
-    if value is None or cost is None:
+    """Profit per 1,000 people at this threshold, for everyone, and at cost / value; or empty."""
+    if goal.money is None:
         return {}
+    value, cost = goal.money
     each = 1000 * (outcomes * value - cost) / len(scores)
-    best = choose_threshold(purpose, scores, outcomes)
+    best = find_break_even(goal, scores, outcomes)
     return {
         "value": value,
         "cost": cost,
@@ -139,7 +199,7 @@ def weigh_profit(
 
 
 def describe_rounding(scores: Scores, threshold: float) -> tuple[str, ...]:
-    """A sentence where a policy that rounds scores to its usual four decimals would keep other people than this threshold does."""
+    """A sentence if a policy's usual four decimals would keep other people than the threshold."""
     meant = float((scores >= threshold).mean())
 
     def keep(decimals: int) -> float:
@@ -150,25 +210,22 @@ def describe_rounding(scores: Scores, threshold: float) -> tuple[str, ...]:
 
     if not differs(USUAL_DECIMALS):
         return ()
-    enough = next(
-        (
-            decimals
-            for decimals in range(USUAL_DECIMALS + 2, MOST_DECIMALS)
-            if not differs(decimals)
-        ),
-        MOST_DECIMALS,
+    finer = range(USUAL_DECIMALS + 2, MOST_DECIMALS)
+    enough = next((decimals for decimals in finer if not differs(decimals)), MOST_DECIMALS)
+    sentence = (
+        f"a policy rounds scores to {USUAL_DECIMALS} decimals by default, too coarse for the "
+        f"threshold {format_score(threshold)}: it would keep {format_share(keep(USUAL_DECIMALS))} "
+        f"of people instead of {format_share(meant)}; set decimals = {enough} in the policy"
     )
-    words = f"scores are rounded to {USUAL_DECIMALS} decimals unless the policy says otherwise, too coarse for {say_score(threshold)}"
-    shares = f"it would keep {say_share(keep(USUAL_DECIMALS))} of people where {say_share(meant)} are meant"
-    return (f"{words}: {shares}; set decimals = {enough} in the policy",)
+    return (sentence,)
 
 
 def round_near(threshold: float) -> float:
-    """Six decimals, or four digits that count where the threshold is small."""
+    """Round to six decimals, or to four significant digits if the threshold is small."""
     return round(threshold, find_decimals(threshold, 6, 4))
 
 
 def round_down(score: float) -> float:
-    """As many digits, of a threshold that this score still reaches."""
+    """Round down to as many digits, so that the score still reaches the threshold."""
     scale = 10.0 ** find_decimals(score, 6, 4)
     return float(math.floor(score * scale) / scale)

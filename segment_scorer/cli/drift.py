@@ -1,4 +1,4 @@
-"""`segment-scorer drift`: logs in, a table and a verdict out. No logic of its own."""
+"""`segment-scorer drift`: compares the people in the function's logs with the training data."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from model.bundle import SHIPPED, load_bundle
-from model.errors import DataError
+from model.errors import DataError, name_failure
 from segment_scorer.monitoring.drift import Comparison, compare_logs
 
 
@@ -25,8 +25,8 @@ def command(
     logs: Annotated[
         list[Path],
         typer.Argument(
-            metavar="LOGFILE...",
-            help="What the function logged, or OUT/batches.jsonl; gzip or not.",
+            metavar="LOGFILE",
+            help="Logs of the function, or OUT/batches.jsonl of a run; gzip or not.",
         ),
     ],
     *,
@@ -34,16 +34,20 @@ def command(
         Path,
         typer.Option(
             metavar="DIR",
-            help="The model's bundle, for logs that do not hold the line a starting function writes.",
+            show_default="the shipped bundle",
+            help="The model's bundle, for logs without the line that a starting function writes.",
         ),
     ] = SHIPPED,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="JSON on stdout instead of a table.")
-    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
-    """Compare the people in the logs with those the model learnt from: the population stability index (PSI) of each feature and the score.
+    """Compare the people in the logs with the people the model was trained on.
 
-    Below 0.1 a column is stable, from 0.25 it is different. Nothing about a single person is in the logs, nor needed.
+    Prints the population stability index (PSI) of each feature and of the score. Below 0.1 a
+    column is stable, from 0.25 it is different. The logs hold counts only, nothing about a person.
+
+    Exit status: 0 a comparison; 1 an error; 2 wrong usage.
+
+    Example: segment-scorer drift out/demo/batches.jsonl
     """
     loaded = load_bundle(bundle)
     described = loaded.manifest.get("drift")
@@ -58,7 +62,7 @@ def command(
 
 
 def read_lines(paths: Sequence[Path]) -> Iterator[str]:
-    """The lines of all files, with a progress bar on stderr. Raises DataError for a file that cannot be read."""
+    """The lines of all files, with a progress bar on stderr. Raises DataError."""
     for path in paths:
         try:
             bar = Console(stderr=True)
@@ -73,13 +77,17 @@ def read_lines(paths: Sequence[Path]) -> Iterator[str]:
                 unpacked = gzip.GzipFile(fileobj=raw) if path.suffix == ".gz" else raw
                 yield from io.TextIOWrapper(unpacked, "utf-8", errors="replace")
         except FileNotFoundError as error:
-            raise DataError(f"{path}: expected a log file, found none") from error
-        except (OSError, EOFError, zlib.error) as error:
-            raise DataError(f"{path}: expected a readable log file") from error
+            raise DataError(f"{path}: expected a log file, found no file") from error
+        except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+            raise DataError(f"{path}: expected a log file, found damaged gzip") from error
+        except OSError as error:
+            raise DataError(
+                f"{path}: expected a readable log file, found: {name_failure(error)}"
+            ) from error
 
 
 def print_comparison(comparison: Comparison) -> None:
-    """One model's table, and its verdict."""
+    """Print one model's table and its verdict."""
     table = Table(box=None, pad_edge=False)
     for heading in ("column", "PSI", "by chance", "missing", "in training", "verdict"):
         table.add_column(

@@ -1,8 +1,7 @@
-"""`segment-scorer profiles build`: options in, one store of profiles out. No logic of its own."""
+"""`segment-scorer external build`: options in, one external store out. No logic of its own."""
 
 from __future__ import annotations
 
-from enum import Enum
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated
@@ -12,14 +11,7 @@ import typer
 from segment_scorer.cli.progress import show_progress
 
 
-class Action(Enum):
-    """What can be done with profiles."""
-
-    BUILD = "build"
-
-
-def command(
-    action: Annotated[Action, typer.Argument(help="build: make a store of profiles.")],  # noqa: ARG001  # there is one so far
+def build(
     files: Annotated[
         list[Path],
         typer.Argument(metavar="FILE...", help="Profiles: .csv, .jsonl (both also .gz), .parquet."),
@@ -30,20 +22,20 @@ def command(
     ] = "id",
     out: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="SQLite file to write, for SCORER_PROFILES=sqlite:FILE."),
+        typer.Option(metavar="FILE", help="SQLite file to write, for SCORER_EXTERNAL=sqlite:FILE."),
     ] = None,
     dynamodb: Annotated[
         str | None,
         typer.Option(
             metavar="TABLE",
-            help="DynamoDB table to put the profiles into; it must exist, and its other items stay.",
+            help="DynamoDB table to put the people into; it must exist, and its other items stay.",
         ),
     ] = None,
     partition_key: Annotated[
         str,
         typer.Option(
             metavar="NAME",
-            help="The table's partition key (SCORER_PROFILES_PARTITION_KEY), text, without a sort key.",
+            help="The table's partition key (SCORER_EXTERNAL_PARTITION_KEY), text, without a sort key.",
         ),
     ] = "id",
     region: Annotated[
@@ -54,24 +46,28 @@ def command(
         str | None, typer.Option(metavar="URL", help="Another DynamoDB than the region's.")
     ] = None,
 ) -> None:
-    """Make a store of profiles from files of people: one row a person, a column with the key, the other columns attributes.
+    """Make an external store from files of people: one row a person, a column with the key, the other columns attributes.
 
     The whole input is checked first: a key that stands twice, or a row that cannot be read, and nothing is written anywhere.
     """
-    from segment_scorer.external_store.build import load_table, write_file  # noqa: PLC0415
-    from segment_scorer.external_store.sources import read_rows  # noqa: PLC0415
+    from segment_scorer.external_store.rows import read_rows  # noqa: PLC0415
+    from segment_scorer.external_store.sqlite import write_file  # noqa: PLC0415
 
     if out is None and dynamodb is None:
         raise typer.BadParameter(
             "expected a store: --out FILE, --dynamodb TABLE, or both", param_hint="--out"
         )
-    with TemporaryDirectory() as folder, show_progress() as report:
-        file = out or Path(folder, "profiles.sqlite")
-        count = write_file(read_rows(files, key, report), file)
+    with TemporaryDirectory() as folder, show_progress() as progress:
+        file = out or Path(folder, "external.sqlite")
+        count = write_file(read_rows(files, key, progress), file)
         if dynamodb is not None:
-            from function.external.dynamodb import open_client  # noqa: PLC0415
+            from segment_scorer.external_store.dynamodb import load_table  # noqa: PLC0415
 
-            with open_client(region, endpoint_url) as client:
-                load_table(file, client, dynamodb, partition_key, report)
+            load_table(
+                file, dynamodb, partition_key, progress, region=region, endpoint_url=endpoint_url
+            )
     where = [str(out)] * (out is not None) + [f"the table {dynamodb}"] * (dynamodb is not None)
-    print(f"{count:,} profiles in {' and in '.join(where)}")
+    print(f"{count:,} people in {' and in '.join(where)}")
+
+
+COMMANDS = {"build": build}

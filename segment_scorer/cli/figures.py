@@ -1,93 +1,97 @@
-"""What a training run or an evaluation says at its end: figures in, lines for a terminal out."""
+"""The closing lines of a training run or an evaluation: entries of a manifest in, lines out."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
 
-from model.training.phrases import say_kept, say_profit, say_score, say_share
+from model.training.card import GIVEN, describe_unused
+from model.training.folds import SCHEMES
+from model.training.phrases import describe_kept, describe_profit, format_score, format_share
+from model.training.threshold import RULES
 
-RULES = {
-    "base_rate": "the base rate",
-    "profit": "for the highest expected profit",
-    "reach": "for the reach asked for",
-    "precision": "for the precision asked for",
+Row: TypeAlias = tuple[str, str]
+
+JUDGED_ON: dict[str, str] = {
+    **{scheme.value: entry.brief for scheme, entry in SCHEMES.items()},
+    GIVEN: "the {:,} people given",
 }
-HELD_OUT = {
-    "shuffled": "{:,} people held out at random",
-    "by user": "{:,} people held out by user",
-    "by time": "{:,} later people held out by time",
-    "given": "the {:,} people given",
-}
+REASONS: dict[str, str] = {rule.value: entry.brief for rule, entry in RULES.items()}
 
 
-def describe_join(data: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """What was read, and what became of it."""
-    several, aside = data["users_with_several_endpoints"], data["reserved"]
-    return [
-        (
-            "people",
-            f"{data['matched']:,} with endpoint and outcome; {say_share(data['responded'] / data['matched'])} responded",
-        ),
-        *([("set aside", f"{aside:,} of them, never learnt from")] if aside else []),
-        *(
-            [
-                (
-                    "users",
-                    f"{data['users']:,}; {several:,} of them have several endpoints, never on both sides of a split",
-                )
-            ]
-            if several
-            else []
-        ),
-        (
-            "left aside",
-            (
-                f"{data['without_outcome']:,} endpoints without outcome, {data['without_endpoint']:,} outcomes without endpoint, "
-                f"{data['repeated']:,} endpoints seen before, {data['refused']:,} lines refused"
-            ),
-        ),
-    ]
+def describe_join(data: Mapping[str, Any]) -> list[Row]:
+    """What was read, and what was not used."""
+    several, reserved = data["users_with_several_endpoints"], data["reserved"]
+    rate = format_share(data["responded"] / data["matched"])
+    rows = [("people", f"{data['matched']:,} with endpoint and outcome; {rate} responded")]
+    if reserved:
+        rows.append(("reserved", f"{reserved:,} of them, never learnt from"))
+    if several:
+        rows.append(
+            ("users", f"{data['users']:,}; {several:,} have several endpoints, never split up")
+        )
+    return [*rows, ("not used", describe_unused(data))]
 
 
-def describe_figures(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """How good the scores are, and what the recommended threshold does."""
-    metrics, at, best = (
-        facts["metrics"],
-        facts["metrics"]["at_threshold"],
-        facts["evaluation"]["deciles"][0],
+def describe_figures(facts: Mapping[str, Any]) -> list[Row]:
+    """How good the scores are, and what the recommended threshold keeps and earns."""
+    metrics, evaluation = facts["metrics"], facts["evaluation"]
+    rate, best, profit = metrics["base_rate"], evaluation["deciles"][0], evaluation["profit"]
+    judged_on = JUDGED_ON[metrics["held_out"]].format(metrics["n"])
+    reason = REASONS.get(facts["threshold_rule"], "of the bundle")
+
+    def show(name: str) -> str:
+        low, high = map(format_score, metrics["intervals"][name])
+        return f"{format_score(metrics[name])} ({low} to {high})"
+
+    best_text = (
+        f"{format_share(best['rate'])} respond, {best['lift']:.1f} times the average; "
+        f"{format_share(best['gain'])} of all responders"
     )
-    between = {
-        name: " to ".join(map(say_score, edges)) for name, edges in metrics["intervals"].items()
-    }
-    judged = HELD_OUT[metrics["held_out"]].format(metrics["n"])
-    profit = facts["evaluation"]["profit"]
-    alone = metrics["base_rate"] * (1 - metrics["base_rate"])
-    rule = RULES.get(facts["threshold_rule"], "the bundle's")
+    kept = describe_kept(metrics["at_threshold"])
+    rows = [
+        ("measured on", f"{judged_on}; {format_share(rate)} responded; 95 % intervals in brackets"),
+        ("ROC AUC", show("roc_auc")),
+        ("average precision", show("average_precision")),
+        ("Brier score", f"{show('brier')}; without a model {format_score(rate * (1 - rate))}"),
+        ("log loss", show("log_loss")),
+        ("best decile", best_text),
+        ("threshold", f"{format_score(facts['threshold'])}, {reason}: {kept}"),
+    ]
+    if profit:
+        rows.append(("profit", describe_profit(profit, facts["threshold"])))
+    return rows
+
+
+def describe_deciles(deciles: Sequence[Mapping[str, Any]]) -> list[Row]:
+    """Response rate and cumulative gains of each decile, the highest scores first."""
     return [
         (
-            "judged on",
-            f"{judged}, of whom {say_share(metrics['base_rate'])} responded; 95 % intervals in brackets",
-        ),
-        ("ROC AUC", f"{say_score(metrics['roc_auc'])} ({between['roc_auc']})"),
-        (
-            "average precision",
-            f"{say_score(metrics['average_precision'])} ({between['average_precision']})",
-        ),
-        (
-            "Brier score",
-            f"{say_score(metrics['brier'])} ({between['brier']}); {say_score(alone)} for the base rate alone",
-        ),
-        ("log loss", f"{say_score(metrics['log_loss'])} ({between['log_loss']})"),
-        (
-            "best tenth",
-            f"{say_share(best['rate'])} respond, {best['lift']:.1f} times the average; {say_share(best['gain'])} of all who respond",
-        ),
-        ("threshold", f"{say_score(facts['threshold'])}, {rule}: {say_kept(at)}"),
-        *([("profit", say_profit(profit, facts["threshold"]))] if profit else []),
+            f"decile {row['decile']}",
+            (
+                f"{format_share(row['rate']):>6} respond, {row['lift']:5.2f} times the average; "
+                f"cumulative gains {row['gain']:6.1%}"
+            ),
+        )
+        for row in deciles
     ]
 
 
-def lay_out(rows: list[tuple[str, str]]) -> str:
+def describe_subgroups(tables: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[Row]:
+    """Figures by channel and by country."""
+    return [
+        (
+            f"{label} {row['value']}",
+            (
+                f"{row['people']:,} people, {format_share(row['rate'])} responded, "
+                f"ROC AUC {row['roc_auc']:.4f}"
+            ),
+        )
+        for label, table in tables.items()
+        for row in table
+    ]
+
+
+def lay_out(rows: Sequence[Row]) -> str:
     """Two columns."""
     return "\n".join(f"{name:<18} {text}" for name, text in rows)

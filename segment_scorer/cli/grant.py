@@ -1,4 +1,4 @@
-"""`segment-scorer grant`: lets a host call the function, or shows the statements and calls that would."""
+"""`segment-scorer grant`: let a host call the function, or show the calls that would do it."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import typer
 
 from segment_scorer.deploy.errors import DeployError
 from segment_scorer.deploy.statements import (
-    Function,
-    Place,
+    AwsAccount,
+    LambdaFunction,
     Statement,
     allow_connect,
     allow_pinpoint,
@@ -20,17 +20,26 @@ FunctionOption = Annotated[
     str,
     typer.Option(
         "--function",
-        help="Name or ARN of the function (the stack's output FunctionName, or HookArn).",
+        metavar="FUNCTION",
+        help="Name or ARN of the function: the stack's output HookArn, or FunctionName.",
     ),
 ]
 QualifierOption = Annotated[
-    str | None, typer.Option(help="Alias or version, such as live, if the host is to call that.")
+    str | None,
+    typer.Option(
+        metavar="ALIAS", help="Alias or version that the host calls, unless the ARN names it."
+    ),
 ]
 ApplicationOption = Annotated[
     str | None,
-    typer.Option(help="Pinpoint application (project): all its campaigns and its default hook."),
+    typer.Option(
+        metavar="ID",
+        help="Pinpoint application (project): its default hook and all its campaigns.",
+    ),
 ]
-CampaignOption = Annotated[str | None, typer.Option(help="Only this campaign of the application.")]
+CampaignOption = Annotated[
+    str | None, typer.Option(metavar="ID", help="Only this campaign of the application.")
+]
 AllOption = Annotated[
     bool, typer.Option("--all-applications", help="Every Pinpoint application of the account.")
 ]
@@ -38,20 +47,26 @@ ConnectOption = Annotated[
     str | None,
     typer.Option(
         "--connect-instance",
+        metavar="ID",
         help="Id or ARN of an Amazon Connect instance: its outbound campaigns.",
     ),
 ]
 RegionOption = Annotated[
-    str | None, typer.Option(help="AWS region; default: the ARN's, else as AWS tools find it.")
+    str | None,
+    typer.Option(
+        metavar="REGION",
+        help="AWS region. Default: the ARN's, else the one that AWS tools would use.",
+    ),
 ]
 EndpointOption = Annotated[
-    str | None, typer.Option(help="Address of a compatible service, in place of AWS.")
+    str | None, typer.Option(metavar="URL", help="Address of a compatible service instead of AWS.")
 ]
 DryRunOption = Annotated[
     bool,
     typer.Option(
         "--dry-run",
-        help="Change nothing: show the calls and the policy. Needs no credentials when --function is an ARN.",
+        help="Show the calls and the policy, change nothing. "
+        "Needs no credentials if --function is an ARN.",
     ),
 ]
 
@@ -68,7 +83,13 @@ def command(
     endpoint_url: EndpointOption = None,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Let a host call the function: one campaign, an application, the account, or a Connect instance. Doing it twice changes nothing."""
+    """Let a host call the function, for the scope that the options name.
+
+    The scope is one of: a Pinpoint campaign, an application, every application of the account, or
+    an Amazon Connect instance. A second run changes nothing. Prints the statements of the policy.
+
+    Example: segment-scorer grant --function HOOK_ARN --connect-instance INSTANCE_ID
+    """
     from segment_scorer.deploy.aws import open_client  # noqa: PLC0415
     from segment_scorer.deploy.grant import find_function, grant  # noqa: PLC0415
 
@@ -76,58 +97,57 @@ def command(
     found = find_function(
         function, qualifier, region=region, endpoint_url=endpoint_url, offline=dry_run
     )
-    statements = choose_statements(found.place, application_id, campaign_id, connect_instance)
+    statements = choose_statements(found.account, application_id, campaign_id, connect_instance)
     if dry_run:
         show_calls("AddPermission", found, statements)
         return
-    change = grant(
-        open_client("lambda", region=found.place.region, endpoint_url=endpoint_url),
-        found,
-        statements,
-    )
-    show_policy(found, statements)
+    client = open_client("lambda", region=found.account.region, endpoint_url=endpoint_url)
+    change = grant(client, found, statements)
+    typer.echo(json.dumps(make_policy(found, statements), indent=2))
     for warning in change.warnings:
-        typer.echo(f"segment-scorer grant: {warning}", err=True)
+        typer.echo(f"segment-scorer grant: warning: {warning}", err=True)
     typer.echo(
-        f"segment-scorer grant: {len(change.done)} added, {len(change.unchanged)} there already",
+        f"segment-scorer grant: {len(change.done)} added, {len(change.unchanged)} already there",
         err=True,
     )
 
 
-def require_one_scope(*given: object) -> None:
-    """Raise DeployError unless just one scope is given, before anything is asked of AWS."""
-    if [bool(each) for each in given].count(True) != 1:
+def require_one_scope(*scopes: object) -> None:
+    """Raise DeployError unless exactly one scope is given. AWS is not asked anything before."""
+    given = sum(map(bool, scopes))
+    if given != 1:
         raise DeployError(
-            "expected one of --application-id (with or without --campaign-id), --all-applications and --connect-instance"
+            "expected one of --application-id (with or without --campaign-id), "
+            f"--all-applications and --connect-instance, found {given or 'none'} of them"
         )
 
 
 def choose_statements(
-    place: Place, application_id: str | None, campaign_id: str | None, connect_instance: str | None
+    account: AwsAccount,
+    application_id: str | None,
+    campaign_id: str | None,
+    connect_instance: str | None,
 ) -> tuple[Statement, ...]:
-    """The statements of the scope that the options name; with none of them, every application of the account."""
-    return (
-        allow_connect(place, connect_instance)
-        if connect_instance
-        else allow_pinpoint(place, application_id, campaign_id)
-    )
+    """The statements of the scope that is given; without one, every application's."""
+    if connect_instance:
+        return allow_connect(account, connect_instance)
+    return allow_pinpoint(account, application_id, campaign_id)
 
 
-def show_policy(function: Function, statements: tuple[Statement, ...]) -> None:
-    """Print the statements, decoded, as the policy that holds them."""
-    policy = {"Version": "2012-10-17", "Statement": [one.decode(function) for one in statements]}
-    typer.echo(json.dumps(policy, indent=2))
+def make_policy(function: LambdaFunction, statements: tuple[Statement, ...]) -> dict[str, object]:
+    """The policy document that holds the statements."""
+    return {"Version": "2012-10-17", "Statement": [one.decode(function) for one in statements]}
 
 
-def show_calls(operation: str, function: Function, statements: tuple[Statement, ...]) -> None:
-    """Print the calls that would be made, and the statements they are about, as one JSON object."""
-    remove = operation == "RemovePermission"
+def show_calls(operation: str, function: LambdaFunction, statements: tuple[Statement, ...]) -> None:
+    """Print, as one JSON object, the calls that would be made and the policy they concern."""
     parameters = [
-        {**function.parameters(), "StatementId": one.sid} if remove else one.parameters(function)
+        {**function.parameters(), "StatementId": one.sid}
+        if operation == "RemovePermission"
+        else one.parameters(function)
         for one in statements
     ]
     calls = [
         {"service": "lambda", "operation": operation, "parameters": each} for each in parameters
     ]
-    policy = {"Version": "2012-10-17", "Statement": [one.decode(function) for one in statements]}
-    typer.echo(json.dumps({"calls": calls, "policy": policy}, indent=2))
+    typer.echo(json.dumps({"calls": calls, "policy": make_policy(function, statements)}, indent=2))

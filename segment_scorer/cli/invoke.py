@@ -1,4 +1,4 @@
-"""`segment-scorer invoke`: one event through the hook; the reply on stdout and, in process, each decision with its reason on stderr."""
+"""`segment-scorer invoke`: sends one event through the hook; prints the reply and each decision."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,82 +15,100 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from function.records import Batch, Decision
-from model.errors import DataError, SegmentScorerError
+from function.hosts import find_host
+from function.hosts.pinpoint import PINPOINT
+from function.records import Account
+from model.errors import DataError, SegmentScorerError, name_failure
+
+YES_NO = {True: "yes", False: "no"}
 
 
 def command(
     event: Annotated[
-        Path, typer.Argument(help="A file with one hook event (JSON); - for standard input.")
+        Path,
+        typer.Argument(metavar="FILE", help="One hook event (JSON); - reads standard input."),
     ],
     *,
     hook: Annotated[
         str,
         typer.Option(
-            help="local: the function in this process. http://host:port: a runtime interface emulator."
+            metavar="local|URL",
+            help="local: the function in this process. http://host:port: a runtime interface "
+            "emulator.",
         ),
     ] = "local",
 ) -> None:
-    """Send one event to the hook and print its reply.
+    """Send one event through the hook and print its reply as JSON.
 
-    In this process (--hook local) each decision and its reason follow on standard error, under the settings of this shell (SCORER_*).
+    With --hook local, the function runs in this process under the settings of this shell
+    (SCORER_*), and a table on standard error shows each decision and its reason. The function has
+    as long as the event's host waits: 15 s for Pinpoint, 30 s for Amazon Connect.
 
     Exit status: 0 a reply; 1 an error; 2 wrong usage.
 
     Example: segment-scorer invoke examples/events/cdnow-five-customers.json
     """
     document = read_event(event)
-    reply = ask_locally(document) if hook == "local" else ask_over_http(document, hook)
+    limit = find_limit(document)
+    if hook == "local":
+        reply = ask_locally(document, limit)
+    else:
+        reply = ask_over_http(document, hook, limit)
     json.dump(reply, sys.stdout, indent=2, ensure_ascii=False)
     print()
 
 
 def read_event(path: Path) -> Any:
-    """The event in a file, or on standard input. Raises DataError."""
+    """Read the event from a file or from standard input. Raises DataError."""
     try:
         return json.loads(sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes())
     except OSError as error:
-        raise DataError(f"{path}: expected a readable file") from error
+        raise DataError(
+            f"{path}: expected a readable file, found: {name_failure(error)}"
+        ) from error
     except (ValueError, RecursionError) as error:
-        raise DataError(f"{path}: expected one event, JSON in UTF-8") from error
+        raise DataError(f"{path}: expected one event, JSON in UTF-8; found other text") from error
 
 
-def ask_locally(event: Any) -> Any:
-    """The reply of the function in this process; its decisions are printed on the way."""
+def find_limit(event: object) -> float:
+    """Seconds that the event's host waits; Pinpoint's for an event of no host."""
+    host = find_host(event) if isinstance(event, Mapping) else None
+    return (host or PINPOINT).limit_seconds
+
+
+def ask_locally(event: Any, limit: float) -> Any:
+    """The reply of the function in this process. Prints its decisions."""
+    # Each hook loads its own packages.
     from function.bootstrap import build_handler  # noqa: PLC0415
-    from segment_scorer.runner.asking.hooks import LocalContext  # noqa: PLC0415  # here and below: only the chosen hook is loaded
-    from segment_scorer.runner.asking.host_rules import LIMIT_SECONDS  # noqa: PLC0415
+    from segment_scorer.runner.asking.local_hook import LocalContext  # noqa: PLC0415
 
-    handle = build_handler(os.environ, observer=print_decisions, stream=io.StringIO())
-    return handle(event, LocalContext(time.monotonic() + LIMIT_SECONDS))
+    handler = build_handler(os.environ, observer=print_decisions, stream=io.StringIO())
+    return handler(event, LocalContext(time.monotonic() + limit))
 
 
-def ask_over_http(event: Any, address: str) -> Any:
-    """The reply of the function behind an emulator. Raises SegmentScorerError for whatever a host would not take as a reply."""
-    from segment_scorer.runner.asking.hooks import HttpHook  # noqa: PLC0415
+def ask_over_http(event: Any, address: str, limit: float) -> Any:
+    """The reply of the function behind an emulator. Raises SegmentScorerError."""
     from segment_scorer.runner.asking.host_rules import find_error  # noqa: PLC0415
+    from segment_scorer.runner.asking.http_hook import HttpHook  # noqa: PLC0415
 
-    attempt = HttpHook(address).call(event)
+    attempt = HttpHook(address, limit=limit).call(event)
     problem = attempt.problem or find_error(attempt.reply)
     if problem:
         raise SegmentScorerError(f"--hook: expected a reply; the function {problem}")
     return attempt.reply
 
 
-def print_decisions(batch: Batch, decisions: Sequence[Decision]) -> None:
-    """One line an endpoint: its id, what becomes of it, why, its score and band."""
+def print_decisions(account: Account) -> None:
+    """Print one line per endpoint: its id, the decision, the reason, score and band."""
     table = Table(box=None, pad_edge=False)
-    for column in ("endpoint", "decision", "reason", "score", "band"):
+    columns = ("endpoint", "selected", "holdout", "sent", "reason", "score", "band")
+    for column in columns:
         table.add_column(column, justify="right" if column == "score" else "left", overflow="fold")
-    for endpoint, decision in zip(batch.endpoints, decisions, strict=True):
+    for endpoint, decision in zip(account.batch.endpoints, account.decisions, strict=True):
+        answers = (decision.selected, decision.holdout, decision.sent)
+        problem = endpoint.problem
+        reason = f"{decision.reason}: {problem}" if problem else str(decision.reason)
         score = "" if decision.score is None else f"{decision.score:g}"
-        verdict = ("keep" if decision.keep else "drop") + (
-            "" if decision.keep == decision.stays else " (stays)"
-        )
-        why = (
-            decision.reason
-            if endpoint.problem is None
-            else f"{decision.reason}: {endpoint.problem}"
-        )
-        table.add_row(endpoint.id, verdict, why, score, decision.band.name if decision.band else "")
+        band = decision.band.name if decision.band else ""
+        table.add_row(endpoint.id, *(YES_NO[bool(it)] for it in answers), reason, score, band)
     Console(stderr=True, markup=False, highlight=False).print(table)

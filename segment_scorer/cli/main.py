@@ -1,107 +1,55 @@
-"""The command `segment-scorer`: finds the verb, imports only its module, turns our errors into one sentence and a status.
+"""The command `segment-scorer`: finds the verb, imports only its module, and gives an exit status.
 
-Exit status: 0 done; 1 an error, said in one sentence; 2 wrong usage; 130 interrupted. A verb's own statuses are in its `--help`.
+Exit status: 0 done; 1 an error, in one sentence; 2 wrong usage; 130 interrupted.
+A verb's own statuses are in its `--help`.
 """
 
 from __future__ import annotations
 
-import functools
 import importlib
 import itertools
-import os
 import sys
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
+from importlib import metadata
 
-from model.errors import SegmentScorerError
-
-# What an extra of pyproject.toml brings: package as it is imported -> the extras that have it. One that a verb is named after goes first.
-EXTRAS = {
-    **dict.fromkeys(("typer", "rich", "tomlkit"), ("cli",)),
-    **dict.fromkeys(("sklearn", "skl2onnx", "onnx", "matplotlib"), ("train",)),
-    **dict.fromkeys(("altair", "vl_convert"), ("run",)),
-    "pyarrow": ("run", "train"),
-    **dict.fromkeys(("grpc_health", "grpc_reflection"), ("service",)),
-    "scipy": ("lift", "train"),
-    "boto3": ("aws",),
-    "ray": ("ray",),
-}
-# verb -> (module with a function `command`, or a table `COMMANDS` of them by name, and one line for the overview). Typer reads options
-# from the function's signature.
-VERBS: dict[str, tuple[str, str]] = {
-    "train": (
-        "segment_scorer.cli.train",
-        "make a bundle from exported endpoints and a list of who responded",
-    ),
-    "evaluate": (
-        "segment_scorer.cli.evaluate",
-        "say how good a bundle's scores are on people whose outcomes are known",
-    ),
-    "run": (
-        "segment_scorer.cli.run",
-        "walk a segment through the hook as a campaign's host does, and keep the books",
-    ),
-    "lift": (
-        "segment_scorer.cli.lift",
-        "measure what a campaign changed: the people messaged against the control group",
-    ),
-    "outcomes": (
-        "segment_scorer.cli.outcomes",
-        "make an outcomes file of Pinpoint's or Amazon Connect's event records",
-    ),
-    "invoke": (
-        "segment_scorer.cli.invoke",
-        "send one event to the hook; show the reply and each decision with its reason",
-    ),
-    "policy": (
-        "segment_scorer.cli.policy",
-        "check a policy file, or explain what it decides for an endpoint",
-    ),
-    "drift": (
-        "segment_scorer.cli.drift",
-        "compare the people in the logs with those the model learnt from",
-    ),
-    "profiles": (
-        "segment_scorer.cli.external",
-        "make a store of what is known about people elsewhere: a SQLite file, a DynamoDB table",
-    ),
-    "serve": (
-        "segment_scorer.cli.serve",
-        "serve a bundle over gRPC, for a function or any client of the Open Inference Protocol",
-    ),
-    "grant": ("segment_scorer.cli.grant", "let Pinpoint or Amazon Connect call the function"),
-    "revoke": ("segment_scorer.cli.revoke", "take back what grant gave"),
-    "assign": (
-        "segment_scorer.cli.assign",
-        "make the function the hook of a campaign or a project, or list where it is",
-    ),
-    "unassign": ("segment_scorer.cli.unassign", "clear the hook of a campaign or a project"),
-}
+from segment_scorer.cli.packages import find_foreign_package
+from segment_scorer.cli.verbs import VERBS
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line. Gives the exit status; never a traceback for an error raised on purpose."""
+    """Run the command line and give the exit status."""
     given = list(sys.argv[1:] if arguments is None else arguments)
-    if not given or given[0] in {"-h", "--help", "help"}:
-        print(overview())
-        return 0 if given else 2
-    verb = given[0]
-    if verb not in VERBS:
-        print(
-            f"segment-scorer: expected a verb, one of {', '.join(VERBS)}; see segment-scorer --help",
-            file=sys.stderr,
-        )
-        return 2
-    try:
-        return run_verb(verb, given[1:])
-    except ModuleNotFoundError as error:
-        package = (error.name or "").partition(".")[0]
-        if package not in EXTRAS:
-            raise  # ours, or what every installation has: nobody chose to leave it out
-        extra = verb if verb in EXTRAS[package] else EXTRAS[package][0]
-        sentence = f"expected {package}, of the extra `{extra}`: pip install '.[{extra}]' in a clone of the project"
-        print(f"segment-scorer {verb}: {sentence}", file=sys.stderr)
+    foreign = find_foreign_package()
+    if foreign:
+        print(f"segment-scorer: {foreign}", file=sys.stderr)
         return 1
+    # Imports our own packages, which are known to be ours only now.
+    from segment_scorer.cli.endings import end_in_a_sentence  # noqa: PLC0415
+
+    try:
+        with end_in_a_sentence(given[0] if given[:1] and given[0] in VERBS else "--help"):
+            return dispatch(given)
+    except SystemExit as stop:
+        return stop.code if isinstance(stop.code, int) else int(stop.code is not None)
+
+
+def dispatch(given: list[str]) -> int:
+    """Run the verb, or answer what can be answered without one. Gives the exit status."""
+    match given:
+        case []:
+            print(overview())
+            return 2
+        case ["-h" | "--help" | "help", *_]:
+            print(overview())
+            return 0
+        case ["--version", *_]:
+            print(f"segment-scorer {read_version()}")
+            return 0
+        case [verb, *rest] if verb in VERBS:
+            return run_verb(verb, rest)
+        case _:
+            print(f"segment-scorer: {explain_unknown(given[0])}", file=sys.stderr)
+            return 2
 
 
 def run_verb(verb: str, arguments: list[str]) -> int:
@@ -110,26 +58,24 @@ def run_verb(verb: str, arguments: list[str]) -> int:
     if empty:
         print(f"segment-scorer {verb}: expected text after {empty}, found nothing", file=sys.stderr)
         return 2
-    module = importlib.import_module(VERBS[verb][0])
-    if hasattr(module, "main"):  # a verb with a parser of its own
+    renamed = find_renamed(verb, arguments)
+    if renamed:
+        print(f"segment-scorer {verb}: {renamed}", file=sys.stderr)
+        return 2
+    module = importlib.import_module(VERBS[verb].module)
+    if hasattr(module, "main"):  # has a parser of its own
         return int(module.main(arguments))
-    import typer  # noqa: PLC0415  # the overview needs none of it
+    from segment_scorer.cli.parsing import make_parser  # noqa: PLC0415  # --help needs no package
 
-    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
-    if hasattr(module, "COMMANDS"):
-        for name, command in module.COMMANDS.items():
-            app.command(name)(end_in_a_sentence(f"{verb} {name}", command))
-    else:
-        app.command()(end_in_a_sentence(verb, module.command))
-    try:
-        app(arguments, prog_name=f"segment-scorer {verb}")
-    except SystemExit as error:
-        return error.code if isinstance(error.code, int) else int(error.code is not None)
+    make_parser(verb, module)(arguments, prog_name=f"segment-scorer {verb}")
     return 0
 
 
 def find_empty(words: Sequence[str]) -> str | None:
-    """The word that an empty one follows, as of a variable that is not set: an empty path would be the folder one happens to be in."""
+    """The word that an empty one follows: a shell variable that is not set, most of the time.
+
+    An empty path would otherwise mean the current folder.
+    """
     for before, word in itertools.pairwise(words):
         option, equals, value = word.partition("=")
         if not word or (option.startswith("--") and equals and not value):
@@ -137,34 +83,40 @@ def find_empty(words: Sequence[str]) -> str | None:
     return None
 
 
-def end_in_a_sentence(verb: str, command: Callable[..., None]) -> Callable[..., None]:
-    """`command`, but an error raised on purpose, an interrupt or a reader that left ends in one sentence at most, and a status."""
+def explain_unknown(word: str) -> str:
+    """The sentence for a first word that is no verb."""
+    from function.renamed import explain_rename  # noqa: PLC0415
 
-    @functools.wraps(command)  # Typer reads the options from the signature behind this
-    def run(*given: Any, **options: Any) -> None:
-        try:
-            command(*given, **options)
-        except SegmentScorerError as error:
-            print(f"segment-scorer {verb}: {error}", file=sys.stderr)
-            raise SystemExit(1) from error
-        except KeyboardInterrupt as error:
-            print(f"segment-scorer {verb}: interrupted", file=sys.stderr)
-            raise SystemExit(130) from error
-        except BrokenPipeError as error:
-            os.dup2(
-                os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
-            )  # nothing more to say at exit either
-            raise SystemExit(0) from error
+    renamed = explain_rename("verb", word)
+    sentence = renamed or f"expected a verb, one of {', '.join(VERBS)}"
+    return f"{sentence}; see segment-scorer --help"
 
-    return run
+
+def find_renamed(verb: str, arguments: Sequence[str]) -> str | None:
+    """A sentence about the first option that has a new name, or None."""
+    from function.renamed import explain_rename  # noqa: PLC0415
+
+    options = (word.partition("=")[0] for word in arguments if word.startswith("--"))
+    return next(
+        filter(None, (explain_rename("option", f"{verb} {name}") for name in options)), None
+    )
+
+
+def read_version() -> str:
+    """The installed version."""
+    try:
+        return metadata.version("segment-scorer")
+    except metadata.PackageNotFoundError:
+        return "unknown (not installed)"
 
 
 def overview() -> str:
     """The text of `segment-scorer --help`."""
     width = max(map(len, VERBS))
-    verbs = "\n".join(f"  {verb:<{width}}  {line}" for verb, (_, line) in VERBS.items())
+    verbs = "\n".join(f"  {name:<{width}}  {verb.summary}" for name, verb in VERBS.items())
     return (
-        "Usage: segment-scorer VERB [OPTIONS]\n\n"
+        "Usage: segment-scorer VERB [OPTIONS]\n"
+        "       segment-scorer --version\n\n"
         "Scores the people a campaign is about to message, and keeps, drops or annotates them.\n\n"
         f"Verbs (each explains itself with --help):\n{verbs}"
     )

@@ -1,4 +1,4 @@
-"""`segment-scorer policy check` and `policy explain`: a policy file in, what it says out. No logic of its own."""
+"""`segment-scorer policy`: checks a policy file, or explains its decision for an endpoint."""
 
 from __future__ import annotations
 
@@ -14,35 +14,39 @@ import typer
 
 from function.policy import Rules
 from function.policy_file import describe_rules, load_policy
+from function.records import Campaign
 from model.bundle import SHIPPED, load_bundle
-from model.errors import DataError
+from model.errors import DataError, name_failure, name_kind
 from segment_scorer.monitoring.explain import Explanation, explain_event, wrap_endpoint
 
 
 def check(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="The policy, TOML.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The policy (TOML).")],
     *,
     bundle: Annotated[
         Path | None,
         typer.Option(
             metavar="DIR",
-            help="Whose threshold and score quantiles the policy may name. Default: SCORER_BUNDLE, else the shipped one.",
+            help="The bundle whose threshold and score quantiles apply. Default: SCORER_BUNDLE, "
+            "else the shipped bundle.",
         ),
     ] = None,
 ) -> None:
-    """Say everything that is wrong with a policy, or print the rules it comes to, every default filled in (TOML)."""
+    """List every problem of a policy, or print its rules as TOML with every default filled in.
+
+    Exit status: 0 a valid policy; 1 an error; 2 wrong usage.
+
+    Example: segment-scorer policy check function/policy.toml
+    """
     loaded = load_bundle(bundle or Path(os.environ.get("SCORER_BUNDLE") or SHIPPED))
     policy = load_policy(file, threshold=loaded.threshold, quantiles=loaded.quantiles)
     for warning in policy.warnings:
         print(f"segment-scorer policy check: warning: {file}: {warning}", file=sys.stderr)
-    print(f"# {file} is a valid policy. With {loaded.label} it comes to:")
+    print(f"# {file} is a valid policy. Its rules with {loaded.label}:")
     print(write_rules(policy.rules), end="")
     for override in policy.overrides:
-        print(
-            "\n# For "
-            + ", ".join(f"{key} = {value}" for key, value in override.ids.items())
-            + " it comes to:"
-        )
+        ids = ", ".join(f"{key} = {value}" for key, value in override.ids.items())
+        print(f"\n# Its rules for {ids}:")
         print(write_rules(override.rules), end="")
 
 
@@ -57,35 +61,49 @@ def explain(
     ],
     policy: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Default: SCORER_POLICY, else the shipped one."),
+        typer.Option(
+            metavar="FILE", help="The policy. Default: SCORER_POLICY, else the shipped policy."
+        ),
     ] = None,
     bundle: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Default: SCORER_BUNDLE, else the shipped one."),
+        typer.Option(
+            metavar="DIR", help="The bundle. Default: SCORER_BUNDLE, else the shipped bundle."
+        ),
     ] = None,
     campaign_id: Annotated[
-        str, typer.Option(metavar="ID", help="As if this campaign had asked.")
+        str, typer.Option(metavar="ID", help="Explain as if this campaign sent the event.")
     ] = "",
     application_id: Annotated[
-        str, typer.Option(metavar="ID", help="As if this application had asked.")
+        str, typer.Option(metavar="ID", help="Explain as if this application sent the event.")
     ] = "",
     treatment_id: Annotated[
-        str, typer.Option(metavar="ID", help="As if this treatment had asked.")
+        str, typer.Option(metavar="ID", help="Explain as if this treatment sent the event.")
     ] = "0",
     scheduled_time: Annotated[
-        str, typer.Option(metavar="TIME", help="Time that ages are measured against (ISO 8601).")
+        str, typer.Option(metavar="TIME", help="Measure ages against this time (ISO 8601).")
     ] = "",
     as_json: Annotated[
-        bool, typer.Option("--json", help="JSON on stdout instead of sentences.")
+        bool, typer.Option("--json", help="Print JSON instead of sentences.")
     ] = False,
 ) -> None:
-    """Say which rule of the policy decides for an endpoint, and with which numbers. The very handler that Lambda runs is asked."""
+    """Explain the policy's decision for an endpoint, with the numbers that it used.
+
+    The handler that Lambda runs makes the decision, under the settings of this shell (SCORER_*).
+
+    Exit status: 0 an explanation; 1 an error; 2 wrong usage.
+
+    Example: segment-scorer policy explain --endpoint examples/cdnow/endpoint.json
+    """
     event = wrap_endpoint(
         read_object(endpoint),
-        application_id=application_id,
-        campaign_id=campaign_id,
-        treatment_id=treatment_id,
-        time=scheduled_time,
+        Campaign(
+            application_id=application_id,
+            campaign_id=campaign_id,
+            treatment_id=treatment_id,
+            activity_id="",
+            scheduled_time=scheduled_time,
+        ),
     )
     chosen = {"SCORER_POLICY": policy, "SCORER_BUNDLE": bundle}
     explanations = explain_event(
@@ -103,31 +121,35 @@ COMMANDS = {"check": check, "explain": explain}
 
 
 def read_object(path: Path) -> dict[str, Any]:
-    """The JSON object in a file. Raises DataError."""
+    """Read the JSON object in a file. Raises DataError."""
     try:
         value = json.loads(path.read_text("utf-8"))
     except FileNotFoundError as error:
         raise DataError(f"{path}: expected a JSON object, found no file") from error
-    except (OSError, ValueError, RecursionError) as error:
-        raise DataError(f"{path}: expected one readable JSON object in UTF-8") from error
+    except OSError as error:
+        raise DataError(f"{path}: expected a JSON object, found: {name_failure(error)}") from error
+    except (ValueError, RecursionError) as error:
+        raise DataError(
+            f"{path}: expected one readable JSON object in UTF-8, found other text"
+        ) from error
     if not isinstance(value, dict):
-        raise DataError(f"{path}: expected a JSON object")
+        raise DataError(f"{path}: expected a JSON object, found {name_kind(value)}")
     return value
 
 
 def write_rules(rules: Rules) -> str:
-    """Rules as the policy file would say them."""
+    """Rules as a policy file would have them."""
     described = describe_rules(rules)
     bands = described.pop("bands")
     return tomlkit.dumps({**described, **({"band": bands} if bands else {})})
 
 
-def describe(explanation: Explanation, place: str) -> str:
-    """One explanation, a sentence a line."""
-    outcome = "kept" if explanation.stays else "left out"
+def describe(explanation: Explanation, heading: str) -> str:
+    """One explanation, a sentence per line."""
+    outcome = "kept" if explanation.sent else "left out"
     return "\n".join(
         [
-            f"{place}{outcome}: {explanation.reason}: {explanation.because}",
+            f"{heading}{outcome}: {explanation.reason}: {explanation.because}",
             *(f"  {note}" for note in explanation.notes),
         ]
     )

@@ -1,4 +1,4 @@
-"""Progress on stderr: a bar for each stage on a terminal, a line for each stage anywhere else."""
+"""Progress on stderr: a bar per stage on a terminal, otherwise a line per stage."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 
 @contextmanager
 def show_progress() -> Iterator[Callable[[str, int, int], None]]:
-    """Give a function to call with a stage, how much of it is done, and how much there is."""
+    """Yield a function that takes a stage, how much of it is done, and how much it is in all."""
     console = Console(stderr=True)
     if not console.is_terminal:
-        told: set[str] = set()
+        printed: set[str] = set()
 
-        def tell(stage: str, done: int, total: int) -> None:  # noqa: ARG001  # a log gets no bar
-            if stage not in told:
-                told.add(stage)
+        def print_stage(stage: str, done: int, total: int) -> None:  # noqa: ARG001  # no bar
+            if stage not in printed:
+                printed.add(stage)
                 print(f"{stage} ...", file=sys.stderr, flush=True)
 
-        yield tell
+        yield print_stage
         return
     with Progress(
         TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), console=console
     ) as progress:
         tasks: dict[str, TaskID] = {}
 
-        def show(stage: str, done: int, total: int) -> None:
+        def show_stage(stage: str, done: int, total: int) -> None:
             if stage not in tasks:
                 tasks[stage] = progress.add_task(stage)
             progress.update(tasks[stage], completed=done, total=total)
 
-        yield show
+        yield show_stage

@@ -1,4 +1,4 @@
-"""`segment-scorer revoke`: takes back what `grant` gave."""
+"""`segment-scorer revoke`: remove the statements that `grant` added."""
 
 from __future__ import annotations
 
@@ -32,7 +32,12 @@ def command(
     endpoint_url: EndpointOption = None,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Take back a grant of the same scope. A campaign whose hook may not be called sends nothing: unassign first."""
+    """Remove a grant of the same scope. A second run changes nothing.
+
+    Run unassign first: Pinpoint sends nothing for a campaign whose hook it may not call.
+
+    Example: segment-scorer revoke --function HOOK_ARN --connect-instance INSTANCE_ID
+    """
     from segment_scorer.deploy.aws import open_client  # noqa: PLC0415
     from segment_scorer.deploy.grant import find_function, revoke  # noqa: PLC0415
 
@@ -40,17 +45,14 @@ def command(
     found = find_function(
         function, qualifier, region=region, endpoint_url=endpoint_url, offline=dry_run
     )
-    statements = choose_statements(found.place, application_id, campaign_id, connect_instance)
+    statements = choose_statements(found.account, application_id, campaign_id, connect_instance)
     if dry_run:
         show_calls("RemovePermission", found, statements)
         return
-    change = revoke(
-        open_client("lambda", region=found.place.region, endpoint_url=endpoint_url),
-        found,
-        statements,
-    )
+    client = open_client("lambda", region=found.account.region, endpoint_url=endpoint_url)
+    change = revoke(client, found, statements)
     for warning in change.warnings:
-        typer.echo(f"segment-scorer revoke: {warning}", err=True)
+        typer.echo(f"segment-scorer revoke: warning: {warning}", err=True)
     typer.echo(
         f"segment-scorer revoke: {len(change.done)} removed, {len(change.unchanged)} not there",
         err=True,

@@ -1,4 +1,7 @@
-"""`segment-scorer run`: options in, one run by `segment_scorer.runner.run`, a progress bar and a closing table on stderr, an exit status out."""
+"""`segment-scorer run`: options in; outputs, a closing table on stderr and an exit status out.
+
+`segment_scorer.runner.run` does the work.
+"""
 
 from __future__ import annotations
 
@@ -8,150 +11,181 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from segment_scorer.runner.config import Request
+from segment_scorer.runner.config import RunOptions
 from segment_scorer.runner.errors import EngineError, HookUnreachable, OutputError, OutputTaken
-from segment_scorer.runner.run import Report, run_segment
-from segment_scorer.runner.writing.checkpoint import FILE as LEDGER
-from segment_scorer.runner.writing.outputs import UNFINISHED
+from segment_scorer.runner.run import RunResult, run_segment
+from segment_scorer.runner.writing.names import CHECKPOINT, UNFINISHED
 from segment_scorer.runner.writing.remote_folder import find_folder
 
-# count in the summary -> what it says to a reader; indented ones are part of, or a note on, those above
+# count of the summary -> its words; indented counts are part of those above, or a note on them
 LINES = {
     "received": "people in the segment",
     "kept": "kept: will be messaged",
-    "filtered": "filtered: left out",
-    "failed": "failed: no valid answer in 3 attempts, not messaged",
+    "filtered": "filtered: will not be messaged",
+    "failed": "failed: no valid reply in 3 attempts, will not be messaged",
     "opted_out": "  opted out or inactive, not sent to the hook",
     "held_out": "  in the control group (holdout)",
-    "unreadable": "  with unusable content",
+    "unreadable": "  unreadable",
     "unscored": "  without a score",
     "sparse": "  with too little data to score",
-    "would_filter": "  would be left out, but the policy only annotates or watches",
-    "rejected": "lines that are no endpoint, never sent",
+    "would_filter": "  kept, but mode filter would filter them",
+    "rejected": "lines rejected: no person with an id, never sent",
     "batches": "batches",
     "attempts": "calls of the hook",
 }
+ALWAYS_SHOWN = frozenset(("received", "kept", "filtered", "batches"))
+MOST_PROBLEMS = 5
 
 
 def command(
     segment: Annotated[
         list[str],
         typer.Argument(
-            help="Files of people: paths, globs in quotes, s3:// addresses. JSON lines or CSV (gzip or not) or Parquet, as Pinpoint "
-            "exported or imported them, or as Customer Profiles exports them."
+            metavar="SEGMENT",
+            help="Files of people: paths, globs in quotes, s3:// addresses. Formats: JSON lines or "
+            "CSV (gzip or not) or Parquet, as exported from or imported into Pinpoint, or exported "
+            "from Customer Profiles.",
         ),
     ],
     *,
     out: Annotated[
-        str, typer.Option(help="Folder for the outputs, made if absent; or s3://bucket/prefix.")
+        str,
+        typer.Option(
+            metavar="FOLDER",
+            help="Folder for the outputs, created if missing; or s3://bucket/prefix.",
+        ),
     ],
     hook: Annotated[
         str,
         typer.Option(
-            help="local: the function in this process. lambda:NAME: deployed, by name, name:alias or ARN. "
-            "http://host:port: a runtime interface emulator, one call at a time."
+            metavar="HOOK",
+            help="local: the function in this process. lambda:NAME: a deployed function, by name, "
+            "name:alias or ARN. http://host:port: a runtime interface emulator, one call at once.",
         ),
     ] = "local",
     host: Annotated[
-        str, typer.Option(help="Whose events and rules to use: pinpoint or connect.")
+        str,
+        typer.Option(
+            metavar="HOST", help="Send the events, and apply the rules, of pinpoint or connect."
+        ),
     ] = "pinpoint",
     engine: Annotated[
         str,
         typer.Option(
-            help="What walks the segment: local, or ray (a Ray cluster; needs the extra ray)."
+            metavar="ENGINE", help="local: this machine. ray: a Ray cluster (needs the extra ray)."
         ),
     ] = "local",
     processes: Annotated[
-        int | None, typer.Option(help="With --hook local: how many processes. Default: one a core.")
+        int | None,
+        typer.Option(
+            metavar="N", help="With --hook local: number of processes. Default: one per core."
+        ),
     ] = None,
-    concurrency: Annotated[int, typer.Option(help="With --hook lambda: most calls at once.")] = 10,
+    concurrency: Annotated[
+        int, typer.Option(metavar="N", help="With --hook lambda: maximum number of parallel calls.")
+    ] = 10,
     scheduled_time: Annotated[
         str | None,
         typer.Option(
             metavar="TIME",
-            help="The campaign's time (ISO 8601; UTC without a zone). Ages are measured against it. Default: now.",
+            help="The campaign's time (ISO 8601; UTC without a zone), which ages are measured "
+            "against. Default: now.",
         ),
     ] = None,
     include_opted_out: Annotated[
         bool,
         typer.Option(
             "--include-opted-out",
-            help="Send endpoints with OptOut ALL or EndpointStatus INACTIVE to the hook as well.",
+            help="Also send endpoints with OptOut ALL or EndpointStatus INACTIVE to the hook.",
         ),
     ] = False,
     policy: Annotated[
         Path | None,
         typer.Option(
-            help="Policy file. local: what decides (default: SCORER_POLICY, else the shipped one). Else: which attribute holds scores."
+            metavar="FILE",
+            help="Policy file. With --hook local: the policy to apply (default: SCORER_POLICY, "
+            "else the shipped one). With other hooks: only says which attribute holds the score.",
         ),
     ] = None,
     bundle: Annotated[
         Path | None,
         typer.Option(
-            help="Directory of the model, with --hook local (default: SCORER_BUNDLE, else the shipped one)."
+            metavar="DIRECTORY",
+            help="With --hook local: directory of the model (default: SCORER_BUNDLE, else the "
+            "shipped one).",
         ),
     ] = None,
     application_id: Annotated[
         str,
-        typer.Option(help="ApplicationId of the events, which the policy's overrides may match."),
+        typer.Option(
+            metavar="ID", help="ApplicationId of the events; the policy's overrides may match it."
+        ),
     ] = "segment-scorer",
     campaign_id: Annotated[
-        str, typer.Option(help="CampaignId of the events, likewise.")
+        str,
+        typer.Option(
+            metavar="ID", help="CampaignId of the events; the policy's overrides may match it."
+        ),
     ] = "segment-scorer",
-    treatment_id: Annotated[str, typer.Option(help="TreatmentId of the events, likewise.")] = "0",
+    treatment_id: Annotated[
+        str,
+        typer.Option(
+            metavar="ID", help="TreatmentId of the events; the policy's overrides may match it."
+        ),
+    ] = "0",
     also: Annotated[
         list[str] | None,
         typer.Option(
-            help="Write the kept in a further form: csv (import-ready), parquet, profiles. May be repeated."
+            metavar="FORMAT",
+            help="Write the kept people in a further format: csv (for imports), parquet, profiles. "
+            "May be repeated.",
         ),
     ] = None,
     rehearse: Annotated[
         bool,
-        typer.Option(
-            "--rehearse", help="Write nothing but report.html: what this policy would do."
-        ),
+        typer.Option("--rehearse", help="Write only report.html: what this policy would do."),
     ] = False,
     resume: Annotated[
         bool,
         typer.Option(
-            "--resume",
-            help="Go on with a run in the folder that was stopped; begin one where there is none.",
+            "--resume", help="Continue a stopped run in the folder; start one if there is none."
         ),
     ] = False,
     force: Annotated[
         bool,
         typer.Option(
-            "--force",
-            help="Replace the outputs of an earlier run in the folder; without it they stop this one.",
+            "--force", help="Replace an earlier run in the folder. Without it, that is an error."
         ),
     ] = False,
 ) -> None:
-    """Walk a segment through the hook as a campaign's host does, and write who is kept.
+    """Send a segment to the hook as a campaign's host does, and write the people that it keeps.
 
-    Sends events of up to 50 people. The host's rules hold: 15 seconds a call (Connect: 30), 3 attempts, then the whole batch gets
-    nothing.
+    Events hold up to 50 people. The host's rules apply: 15 seconds per call (Connect: 30) and 3
+    attempts. A batch without a valid reply fails as a whole.
 
     \b
-    Writes into the folder, when the run is complete and not before:
+    Writes these files into the folder when the run is complete, and not before:
       segment.jsonl.gz  the kept endpoints as the hook returned them
       scores.csv        scores, ready to import as a metric
-      decisions.csv     everybody: decision, reason, score, band (local, or Connect)
-      rejected.jsonl    lines that are no endpoint, with their numbers
-      batches.jsonl     the function's own log (local only)
-      report.html       what the policy did, to look at and to try other thresholds in
-      summary.json      the books: received = kept + filtered + failed
+      decisions.csv     all people: decision, reason, score, band (local hook, or Connect)
+      rejected.jsonl    rejected lines, with their numbers
+      batches.jsonl     the function's own log (local hook only)
+      report.html       what the policy did, with a threshold to move
+      summary.json      counts: received = kept + filtered + failed
 
-    Over http and lambda only the hook's answer is known: who was kept, and their scores. What cannot be known is null in summary.json.
-    A run that was stopped, however, goes on with --resume: nobody is lost, nobody twice.
+    With --hook http: and lambda: on host pinpoint, only the reply is known: the kept people and
+    their scores. Unknown counts are null in summary.json. A stopped run continues with --resume.
 
-    Exit status: 0 clean; 4 complete, but with failed endpoints or rejected lines; 1 an error, nothing written; 2 wrong usage.
+    Exit status: 0 clean; 4 complete, but endpoints failed or lines were rejected; 1 error, nothing
+    written; 2 wrong usage.
 
     Example: segment-scorer run examples/cdnow/endpoints.jsonl.gz --out out/run
     """
-    request = Request(
+    options = RunOptions(
         segment=segment,
         out=out,
         hook=hook,
@@ -172,69 +206,73 @@ def command(
         force=force,
         environ=os.environ,
     )
-    console = Console(stderr=True)
+    raise SystemExit(run_and_print(options))
+
+
+def run_and_print(options: RunOptions) -> int:
+    """Run, print the result on stderr, and return the exit status."""
+    console, out = Console(stderr=True), str(options.out)
     try:
-        report = run_with_bar(request, console)
+        result = run_with_bar(options, console)
     except OutputTaken:
         raise
     except (KeyboardInterrupt, HookUnreachable, EngineError, OutputError):
-        if (find_folder(out) / UNFINISHED / LEDGER).exists():
-            console.print(
-                "what is done so far is kept: the same command with --resume goes on",
-                highlight=False,
-                soft_wrap=True,
+        if (find_folder(out) / UNFINISHED / CHECKPOINT).exists():
+            print_line(
+                console, "The work so far is saved: the same command with --resume continues."
             )
         raise
-    print_report(report, out, console)
-    raise typer.Exit(report.summary.status)
+    print_result(result, out, console)
+    return result.summary.exit_status
 
 
-def run_with_bar(request: Request, console: Console) -> Report:
-    """Run with a bar that follows the bytes read and vanishes at the end; where stderr is no terminal there is none."""
+def run_with_bar(options: RunOptions, console: Console) -> RunResult:
+    """Run with a progress bar that follows the bytes read. It is shown only on a terminal."""
     columns = (TextColumn("scoring"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
     with Progress(
         *columns, console=console, transient=True, disable=not console.is_terminal
     ) as bar:
         task = bar.add_task("scoring", total=None)
         return run_segment(
-            request,
+            options,
             lambda done, total: bar.update(task, completed=done, total=total),
-            lambda sentence: console.print(sentence, highlight=False, soft_wrap=True, markup=False),
+            lambda sentence: print_line(console, sentence),
         )
 
 
-def print_report(report: Report, out: str, console: Console) -> None:
-    """What spoils the figures, then the closing table with every outcome, then what went wrong, then where the outputs are."""
-    summary = report.summary
-    for warning in report.warnings:
-        console.print(warning, highlight=False, soft_wrap=True, markup=False, style="yellow")
+def print_line(console: Console, text: str, style: str | None = None) -> None:
+    """Print text as it is: no markup, no wrapping."""
+    console.print(text, highlight=False, soft_wrap=True, markup=False, style=style)
+
+
+def print_result(result: RunResult, out: str, console: Console) -> None:
+    """Print the warnings, the table of outcomes, the problems, and the folder."""
+    summary = result.summary
+    for warning in result.warnings:
+        print_line(console, warning, style="yellow")
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(justify="right", no_wrap=True)
     table.add_column()
-    for name, line in LINES.items():
+    for name, words in LINES.items():
         count: int | None = getattr(summary, name)
-        if count or name in {"received", "kept", "filtered", "batches"}:
-            table.add_row(f"{count:,}", line)
+        if count or name in ALWAYS_SHOWN:
+            more = result.unreadable if name == "unreadable" else ""
+            table.add_row(f"{count:,}", escape(words + more))
     console.print(table)
-    if report.expected:
-        console.print(report.expected, highlight=False, soft_wrap=True, markup=False)
-    known = (
-        f"model {summary.model}, mode {summary.mode}"
-        if summary.model
-        else "model and reasons unknown, as they are to a host"
+    if result.expected:
+        print_line(console, result.expected)
+    known = "model and reasons unknown, as they are to a host"
+    if summary.model:
+        known = f"model {summary.model}, mode {summary.mode}"
+    print_line(
+        console, f"{summary.seconds:,.1f} s; {known}; campaign time {summary.scheduled_time}"
     )
-    console.print(
-        f"{summary.seconds:,.1f} s; {known}; campaign time {summary.scheduled_time}",
-        highlight=False,
-        soft_wrap=True,
-        markup=False,
-    )
-    for problem, times in sorted(report.problems.items(), key=lambda pair: -pair[1])[:5]:
-        console.print(
-            f"{times:,} x the hook {problem}", highlight=False, soft_wrap=True, markup=False
-        )
-    for complaint in report.complaints:
-        console.print(complaint, highlight=False, soft_wrap=True, markup=False)
-    if summary.rejected > len(report.complaints):
-        console.print("... and more of these in rejected.jsonl", highlight=False)
-    console.print(f"written to {out}", highlight=False, soft_wrap=True, markup=False)
+    for problem, times in sorted(result.problems.items(), key=lambda pair: -pair[1])[
+        :MOST_PROBLEMS
+    ]:
+        print_line(console, f"{times:,} x the hook {problem}")
+    for rejection in result.rejections:
+        print_line(console, rejection)
+    if summary.rejected > len(result.rejections):
+        print_line(console, "All rejected lines are in rejected.jsonl.")
+    print_line(console, f"written to {out}")

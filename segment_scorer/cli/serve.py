@@ -1,4 +1,4 @@
-"""`segment-scorer serve`: the scoring service, whose options are its own (`segment_scorer.service.command`)."""
+"""`segment-scorer serve`: the service, with the options of `segment_scorer.service.command`."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ from segment_scorer.service.command import main as serve
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Serve until told to stop; give the exit status."""
+    """Serve until a signal stops it; give the exit status."""
     return serve(arguments, "segment-scorer serve")

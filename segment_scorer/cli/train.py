@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 import sys
 from pathlib import Path
@@ -10,72 +9,51 @@ from typing import Annotated
 
 import typer
 
-from model.features import parse_time
-from model.training.fit import AUTO, MODELS, Recipe
+from model.training.config import TrainingConfig
 from model.training.gate import MARGIN
-from model.training.people import Enrich
-from model.training.threshold import Purpose
-from model.training.train import Order, Result, train_bundle
+from model.training.models import AUTO, MODELS, ModelSettings
+from model.training.train import TrainingResult, train_bundle
 from segment_scorer.cli.figures import describe_figures, describe_join, lay_out
 from segment_scorer.cli.progress import show_progress
+from segment_scorer.cli.training_options import (
+    LARGEST_SEED,
+    AsOf,
+    Endpoints,
+    External,
+    ExternalKey,
+    MoreEndpoints,
+    Outcomes,
+    open_external,
+    read_as_of,
+    read_goal,
+)
 
-KEPT_BACK = 3
-MODEL_HELP = f"{', '.join(MODELS)}; {AUTO} is boosting, unless a blend or larger trees rank these people better."
+REJECTED = 3
+MODEL_HELP = (
+    f"{', '.join((AUTO, *MODELS))}; {AUTO} compares boosting, blend and larger trees on these "
+    "people."
+)
 
 
 def read_name(text: str) -> str:
-    """A name fit for a log line, a metric and a model server."""
+    """A name that fits a log line, a metric and a model server."""
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", text):
         raise typer.BadParameter(
-            "expected 1 to 100 letters, digits, dots, dashes and underscores, a letter or digit first"
+            "expected 1 to 100 letters, digits, dots, dashes and underscores, starting with a "
+            "letter or digit"
         )
     return text
 
 
-def read_as_of(text: str | None) -> float | None:
-    """Seconds since 1970 UTC."""
-    if text is None:
-        return None
-    reference = parse_time(text)
-    if math.isnan(reference):
-        raise typer.BadParameter(
-            "expected ISO 8601, such as 2026-01-31 or 2026-01-31T19:00:00Z", param_hint="--as-of"
-        )
-    return reference
-
-
-def read_purpose(
-    value: float | None, cost: float | None, reach: float | None, precision: float | None
-) -> Purpose:
-    """What the threshold is for: one thing at most."""
-    if (value is None) != (cost is None):
-        raise typer.BadParameter(
-            "expected both, what a response is worth and what a message costs",
-            param_hint="--value, --cost",
-        )
-    if sum(number is not None for number in (value, reach, precision)) > 1:
-        raise typer.BadParameter(
-            "expected one of them at most: the threshold has one purpose",
-            param_hint="--value, --reach, --precision",
-        )
-    if (value is not None and not 0 < value < math.inf) or (
-        cost is not None and not 0 <= cost < math.inf
-    ):
-        raise typer.BadParameter(
-            "expected a value above 0 and a cost of 0 or more", param_hint="--value, --cost"
-        )
-    return Purpose(value=value, cost=cost, reach=reach, precision=precision)
-
-
 def read_model(text: str) -> str:
-    """One of the models known."""
+    """A known model."""
     if text not in {AUTO, *MODELS}:
         raise typer.BadParameter(f"expected one of {', '.join((AUTO, *MODELS))}")
     return text
 
 
 def read_margin(number: float) -> float:
-    """A difference of figures that are from 0 to 1."""
+    """A difference between figures that range from 0 to 1."""
     if not 0 <= number <= 1:
         raise typer.BadParameter("expected a number from 0 to 1")
     return number
@@ -83,77 +61,58 @@ def read_margin(number: float) -> float:
 
 def command(
     *,
-    endpoints: Annotated[
-        list[Path],
-        typer.Option(
-            "--endpoints",
-            metavar="FILE...",
-            help="Endpoints or profiles: JSON lines or CSV, gzip or not, or Parquet.",
-        ),
-    ],
-    outcomes: Annotated[
-        Path,
-        typer.Option(
-            metavar="FILE",
-            help="CSV: Id,outcome[,date]; 1 = responded, 0 = did not. Id may be UserId or ProfileId.",
-        ),
-    ],
+    endpoints: Endpoints,
+    outcomes: Outcomes,
     out: Annotated[
         Path,
-        typer.Option(metavar="DIR", help="Where the bundle goes; an older one there is replaced."),
+        typer.Option(metavar="DIR", help="Write the bundle there, replacing an older bundle."),
     ],
-    more: Annotated[
-        list[Path] | None,
-        typer.Argument(metavar="FILE", help="Further endpoints, so that --endpoints *.gz works."),
-    ] = None,
+    more: MoreEndpoints = None,
     features: Annotated[
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Feature spec in TOML; without one it is inferred and written as DIR/features.toml.",
+            help="Feature spec (TOML). Default: infer one and write it to DIR/features.toml.",
         ),
     ] = None,
-    as_of: Annotated[
-        str | None,
-        typer.Option(
-            metavar="TIME",
-            help="Time that ages are measured against, ISO 8601, UTC. Default: the outcomes' dates.",
-        ),
-    ] = None,
+    as_of: AsOf = None,
     model: Annotated[
         str, typer.Option(metavar="NAME", callback=read_model, help=MODEL_HELP)
     ] = AUTO,
     search: Annotated[
-        bool, typer.Option("--search", help="Try ten settings of the model on up to 20,000 people.")
+        bool, typer.Option("--search", help="Try ten parameter sets on up to 20,000 people.")
     ] = False,
     balanced: Annotated[
-        bool, typer.Option("--balanced", help="Let both outcomes weigh the same in fitting.")
+        bool, typer.Option("--balanced", help="Weigh both outcomes the same in fitting.")
     ] = False,
     value: Annotated[
         float | None,
-        typer.Option(metavar="MONEY", help="Threshold for profit: what a response is worth."),
+        typer.Option(metavar="MONEY", help="Threshold for profit: the value of a response."),
     ] = None,
     cost: Annotated[
         float | None,
-        typer.Option(metavar="MONEY", help="Threshold for profit: what a message costs."),
+        typer.Option(metavar="MONEY", help="Threshold for profit: the cost of a message."),
     ] = None,
     reach: Annotated[
         float | None,
         typer.Option(
-            metavar="SHARE", min=0, max=1, help="Threshold for a share of people to keep."
+            metavar="SHARE", min=0, max=1, help="Threshold that keeps this share of people."
         ),
     ] = None,
     precision: Annotated[
         float | None,
         typer.Option(
-            metavar="SHARE", min=0, max=1, help="Threshold for a share of those kept who respond."
+            metavar="SHARE",
+            min=0,
+            max=1,
+            help="Threshold at which this share of the people kept respond.",
         ),
     ] = None,
     against: Annotated[
         Path | None,
         typer.Option(
             metavar="DIR",
-            help="The bundle in use: keep a new one back that is worse, and exit with 3.",
+            help="Compare with this bundle and reject the new model if it scores worse.",
         ),
     ] = None,
     margin: Annotated[
@@ -161,7 +120,7 @@ def command(
         typer.Option(
             metavar="X",
             callback=read_margin,
-            help="How much worse it may be, in ROC AUC and Brier score.",
+            help="How much worse is allowed, in ROC AUC and in Brier score.",
         ),
     ] = MARGIN,
     reserve: Annotated[
@@ -170,38 +129,34 @@ def command(
             metavar="SHARE",
             min=0,
             max=0.5,
-            help="Never learn from this share of users: the gate judges by them.",
+            help="Never learn from this share of users; --against compares on them.",
         ),
     ] = 0.0,
     name: Annotated[
-        str, typer.Option(metavar="NAME", callback=read_name, help="The model's name.")
+        str, typer.Option(metavar="NAME", callback=read_name, help="Name of the model.")
     ] = "segment-scorer",
-    profiles: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="SQLite file that `profiles build` made: what External features are read from.",
-        ),
-    ] = None,
-    profiles_key: Annotated[
-        str,
-        typer.Option(
-            metavar="KEY",
-            help="As SCORER_PROFILES_KEY: user_id, endpoint_id or a path in the endpoint.",
-        ),
-    ] = "user_id",
+    external: External = None,
+    external_key: ExternalKey = "user_id",
     seed: Annotated[
         int,
         typer.Option(
-            metavar="N", min=0, max=2**32 - 1, help="The same files and seed give the same bundle."
+            metavar="N",
+            min=0,
+            max=LARGEST_SEED,
+            help="The same files and seed give the same bundle.",
         ),
     ] = 0,
 ) -> None:
-    """Make a bundle (model, manifest, model card) from exported endpoints and a list of who responded.
+    """Train a model on exported endpoints and their outcomes; write a bundle.
 
-    Exit status 3: the new model is worse than the one of --against by more than the margin; nothing was written.
+    The bundle holds the model, its manifest and a model card.
+
+    Exit status: 0 done; 1 an error, nothing written; 2 wrong usage; 3 nothing written, because the
+    new model is worse than the bundle of --against by more than the margin.
+
+    Example: segment-scorer train --endpoints people.jsonl.gz --outcomes outcomes.csv --out bundle
     """
-    order = Order(
+    config = TrainingConfig(
         endpoints=(*endpoints, *(more or ())),
         outcomes=outcomes,
         out=out,
@@ -209,55 +164,39 @@ def command(
         as_of=read_as_of(as_of),
         name=name,
         seed=seed,
-        recipe=Recipe(model=model, balanced=balanced, search=search),
-        purpose=read_purpose(value, cost, reach, precision),
+        settings=ModelSettings(model=model, balanced=balanced, search=search),
+        goal=read_goal(value, cost, reach, precision),
         against=against,
         margin=margin,
         reserve=reserve,
-        enrich=None if profiles is None else open_profiles(profiles, profiles_key),
+        enrich=open_external(external, external_key),
     )
-    with show_progress() as report:
-        result = train_bundle(order, report)
+    with show_progress() as progress:
+        result = train_bundle(config, progress)
     print(summarise(result))
-    if result.verdict is not None and not result.verdict.passed:
+    verdict = result.verdict
+    if verdict is not None and not verdict.passed:
         print(
-            f"segment-scorer train: kept back, {result.verdict.against} stays: {result.verdict.sentence}",
+            f"segment-scorer train: new model rejected, {verdict.against} is not replaced: "
+            f"{verdict.sentence}",
             file=sys.stderr,
         )
-        raise typer.Exit(KEPT_BACK)
+        raise SystemExit(REJECTED)
 
 
-def open_profiles(file: Path, key: str) -> Enrich:
-    """What adds the profiles of `file` to documents, as the function does."""
-    from function.external.lookup import Source, enrich_documents  # noqa: PLC0415  # only for who has profiles
-    from function.external.sqlite import SqliteProfiles  # noqa: PLC0415
-    from function.settings import read_profile_key  # noqa: PLC0415
-
-    try:
-        steps = read_profile_key(key)
-    except ValueError as error:
-        raise typer.BadParameter(f"expected {error}", param_hint="--profiles-key") from error
-    source = Source(store=SqliteProfiles(file), key=steps, patience=60.0, scored=True)
-    return lambda documents: enrich_documents(documents, source)
-
-
-def summarise(result: Result) -> str:
-    """The closing lines: what was read, how good the model is on people held out, where it is."""
-    facts = result.manifest
+def summarise(result: TrainingResult) -> str:
+    """The closing lines: the data, the figures, where the bundle is, and the notices."""
+    facts, verdict, bundle = result.manifest, result.verdict, result.bundle
     rows = [*describe_join(facts["data"]), *describe_figures(facts)]
-    if result.verdict is not None and result.verdict.passed:
-        rows.append(("gate", f"passed against {result.verdict.against}: {result.verdict.sentence}"))
-    if result.bundle is not None:
+    if verdict is not None and verdict.passed:
+        rows.append(("comparison", f"passed against {verdict.against}: {verdict.sentence}"))
+    if bundle is not None:
         rows += [
             ("model", f"{facts['model']['kind']}, calibration: {facts['calibration']}"),
-            ("ONNX", f"scores as scikit-learn does within {facts['parity']:g}"),
-            (
-                "bundle",
-                f"{result.bundle.label} in {result.bundle.directory}; see its MODEL_CARD.md",
-            ),
+            ("ONNX", f"scores differ from scikit-learn's by at most {facts['parity']:g}"),
+            ("bundle", f"{bundle.label} in {bundle.directory}; see its MODEL_CARD.md"),
         ]
-    notes = [("refused", refusal) for refusal in result.join.refusals]
-    notes += [("left out", feature) for feature in result.left_out] + [
-        ("notice", remark) for remark in result.remarks
-    ]
-    return lay_out(rows + notes)
+    rows += [("unreadable", refusal) for refusal in result.join.refusals]
+    rows += [("left out", feature) for feature in result.left_out]
+    rows += [("notice", notice) for notice in result.notices]
+    return lay_out(rows)

@@ -1,4 +1,4 @@
-"""`segment-scorer unassign`: clears the hook of a campaign or a project."""
+"""`segment-scorer unassign`: clear the hook of a campaign or a project."""
 
 from __future__ import annotations
 
@@ -22,17 +22,20 @@ def command(
     endpoint_url: EndpointOption = None,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Clear the hook of a campaign, or of a project; whatever function it named. Doing it twice changes nothing."""
-    from segment_scorer.deploy.assign import Target, change_hook  # noqa: PLC0415
+    """Clear the hook of a Pinpoint campaign or project, whichever function it names.
+
+    A second run changes nothing.
+
+    Example: segment-scorer unassign --application-id APPLICATION_ID
+    """
+    from segment_scorer.deploy.assign import HookTarget, change_hook  # noqa: PLC0415
     from segment_scorer.deploy.aws import open_client  # noqa: PLC0415
 
     client = open_client("pinpoint", region=region, endpoint_url=endpoint_url)
-    target = Target(application_id=application_id, campaign_id=campaign_id)
+    target = HookTarget(application_id=application_id, campaign_id=campaign_id)
     if dry_run:
         show_plan(client, target, None, replace=True)
         return
     done = change_hook(client, target, None)
-    typer.echo(
-        f"segment-scorer unassign: {'the hook is cleared' if done else 'there was no hook'}",
-        err=True,
-    )
+    result = "the hook is cleared" if done else "no hook was set"
+    typer.echo(f"segment-scorer unassign: {result}", err=True)

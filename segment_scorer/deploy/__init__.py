@@ -1,1 +1,4 @@
-"""Deployment: push the image, deploy the stack, authorise the hosts, assign the hook. Never part of the image; boto3 only when called."""
+"""Deployment: let a host call the function, assign it as a hook, and try a deployed function.
+
+Imports nothing that it deploys; boto3 only when a client is opened.
+"""

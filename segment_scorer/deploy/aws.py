@@ -1,112 +1,118 @@
-"""The one door to AWS: opens clients, and turns what botocore raises into one sentence that names what to change.
+"""Open AWS clients, and turn botocore's exceptions into one sentence that says what to change.
 
-Never imported by the function; boto3 is imported only when a client is opened. Messages hold no value, id or address.
+boto3 is imported only when a client is opened. Messages hold no value, id or address.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from model import aws
 from segment_scorer.deploy.errors import DeployError, MissingResource
 
 CREDENTIALS = (
     "expected valid AWS credentials (environment variables, a profile or a role): sign in again"
 )
-THROTTLED = "AWS asks for fewer calls: wait a minute and run the same command again"
 REACH = "cannot reach AWS: check the network, --region and --endpoint-url"
-BUSY = "somebody else is changing it at this moment: run the same command again"
-SERVICE = "AWS had an error of its own: run the same command again later"
-INVALID = "AWS refuses a parameter: check names and ids for typing errors, and that all are of this account and region"
-
-# error code -> what to change. {doing} is the verb's own phrase, such as "read the function's policy".
-CODES: dict[str, str] = {
-    **dict.fromkeys(
-        ["AccessDenied", "AccessDeniedException", "ForbiddenException"],
-        "these credentials may not {doing}: ask for that permission",
+INVALID = (
+    "AWS refuses a parameter: check names and ids for typing errors, and that all are of this "
+    "account and region"
+)
+WRONG_SERVICE = (
+    "expected an answer of this AWS service, found another one: check --endpoint-url, "
+    "AWS_ENDPOINT_URL and proxies"
+)
+# What to change -> the error codes. {doing} is what was attempted: "read the function's policy".
+SENTENCES: dict[str, tuple[str, ...]] = {
+    "these credentials may not {doing}: ask for that permission": (
+        "AccessDenied",
+        "AccessDeniedException",
+        "ForbiddenException",
     ),
-    **dict.fromkeys(
-        [
-            "ExpiredToken",
-            "ExpiredTokenException",
-            "InvalidClientTokenId",
-            "UnrecognizedClientException",
-            "InvalidSignatureException",
-        ],
-        CREDENTIALS,
+    CREDENTIALS: (
+        "AuthFailure",
+        "ExpiredToken",
+        "ExpiredTokenException",
+        "IncompleteSignature",
+        "InvalidClientTokenId",
+        "InvalidSignatureException",
+        "MissingAuthenticationToken",
+        "SignatureDoesNotMatch",
+        "UnrecognizedClientException",
     ),
-    **dict.fromkeys(
-        [
-            "SignatureDoesNotMatch",
-            "MissingAuthenticationToken",
-            "IncompleteSignature",
-            "AuthFailure",
-        ],
-        CREDENTIALS,
+    "AWS limits the rate of calls: wait a minute and run the same command again": (
+        "RequestLimitExceeded",
+        "Throttling",
+        "ThrottlingException",
+        "TooManyRequestsException",
     ),
-    **dict.fromkeys(
-        ["TooManyRequestsException", "Throttling", "ThrottlingException", "RequestLimitExceeded"],
-        THROTTLED,
+    "the resource is being changed by someone else: run the same command again": (
+        "ConflictException",
+        "PreconditionFailedException",
+        "ResourceConflictException",
     ),
-    **dict.fromkeys(
-        ["ResourceConflictException", "PreconditionFailedException", "ConflictException"], BUSY
+    "AWS reports an internal error: run the same command again later": (
+        "InternalServerErrorException",
+        "InternalServiceError",
+        "ServerException",
+        "ServiceException",
     ),
-    **dict.fromkeys(
-        [
-            "ServiceException",
-            "InternalServerErrorException",
-            "InternalServiceError",
-            "ServerException",
-        ],
-        SERVICE,
+    INVALID: (
+        "BadRequestException",
+        "InvalidParameterException",
+        "InvalidParameterValueException",
+        "ValidationError",
     ),
-    **dict.fromkeys(
-        [
-            "InvalidParameterValueException",
-            "InvalidParameterException",
-            "BadRequestException",
-            "ValidationError",
-        ],
-        INVALID,
+    "the function's policy is full: revoke campaigns that are over, or grant the application": (
+        "PolicyLengthExceededException",
     ),
-    "PolicyLengthExceededException": "the function's policy is full: revoke campaigns that are over, or grant the application",
-    "PublicPolicyException": "the account takes this for a policy that opens the function to everybody: check the scope",
-    "MethodNotAllowedException": "the service no longer offers this call in this region: see docs/deploy.md on Pinpoint's end",
-    "PayloadTooLargeException": "the request is larger than the service takes: shorten names and messages of the campaign",
+    "the account's settings block this permission as public access: check its scope": (
+        "PublicPolicyException",
+    ),
+    "this region no longer offers the call: see docs/deploy.md on Pinpoint's end": (
+        "MethodNotAllowedException",
+    ),
+    "the request is too large: shorten names and messages of the campaign": (
+        "PayloadTooLargeException",
+    ),
 }
+CODES = {code: sentence for sentence, codes in SENTENCES.items() for code in codes}
 MISSING = {"ResourceNotFoundException", "NotFoundException", "RepositoryNotFoundException"}
 
 
-def open_client(service: str, *, region: str | None, endpoint_url: str | None) -> Any:
-    """Open a boto3 client that tries a throttled call up to five times. `endpoint_url` serves compatible services.
+def open_client(
+    service: str, *, region: str | None, endpoint_url: str | None, attempts: int = 5
+) -> Any:
+    """Open a boto3 client that makes a throttled call up to `attempts` times.
 
-    Without a region it is AWS_REGION, as for AWS's command line; boto3 itself reads AWS_DEFAULT_REGION alone.
-
-    Raises DeployError when boto3 is not installed, or when no region or an impossible one is set.
+    `endpoint_url` is the address of a compatible service. Raises DeployError when boto3 is not
+    installed, and without a usable region.
     """
     try:
-        import boto3  # noqa: PLC0415  # an extra
-        from botocore.config import Config  # noqa: PLC0415
+        with translate_errors(f"open a client for {service}"):
+            return aws.open_client(
+                service,
+                region=region,
+                endpoint_url=endpoint_url,
+                connect_timeout=10,
+                read_timeout=30,
+                retries={"mode": "standard", "max_attempts": attempts},
+            )
     except ImportError as error:
         raise DeployError(
-            "expected boto3, of the extra `aws`: pip install '.[aws]' in a clone of the project"
+            "expected boto3, of the extra `aws`: pip install '.[aws]' in a source checkout"
         ) from error
-    with translated(f"open a client for {service}"):
-        return boto3.Session().client(  # not the shared session, which keeps the first credentials it found
-            service,  # type: ignore[call-overload,unused-ignore]  # chosen at run time
-            region_name=region or os.environ.get("AWS_REGION") or None,
-            endpoint_url=endpoint_url,
-            config=Config(
-                retries={"mode": "standard", "max_attempts": 5}, connect_timeout=10, read_timeout=30
-            ),
-        )
 
 
 @contextmanager
-def translated(doing: str, *, missing: str = "") -> Iterator[None]:
-    """Turn what botocore raises inside into DeployError. `missing` says what was looked for, as in "a function of this name"."""
+def translate_errors(doing: str, *, missing: str = "the named resource") -> Iterator[None]:
+    """Turn botocore's exceptions inside into DeployError.
+
+    doing    what is attempted, as in "these credentials may not ..."
+    missing  what is looked for, as in "a function of this name"; its absence is MissingResource
+    """
     from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
     from botocore.parsers import ResponseParserError  # noqa: PLC0415
 
@@ -116,30 +122,23 @@ def translated(doing: str, *, missing: str = "") -> Iterator[None]:
         code = str(error.response.get("Error", {}).get("Code", "")).split("#")[-1]
         if code in MISSING:
             raise MissingResource(
-                f"expected {missing or 'what was named'} in this account and region, found none: check the name and --region"
+                f"expected {missing} in this account and region, found none: "
+                "check the name and --region"
             ) from error
-        raise DeployError(
-            CODES.get(code, f"AWS would not {{doing}} and says {code or 'nothing more'}").format(
-                doing=doing
-            )
-        ) from error
+        unknown = f"AWS refused to {{doing}}: {code or 'no reason given'}"
+        raise DeployError(CODES.get(code, unknown).format(doing=doing)) from error
     except BotoCoreError as error:
         raise DeployError(describe(error)) from error
-    except (
-        ResponseParserError,
-        LookupError,
-    ) as error:  # what cannot be parsed, or parses as an answer without what it must have
+    except (ResponseParserError, LookupError) as error:  # LookupError: a required field is absent
+        raise DeployError(WRONG_SERVICE) from error
+    except ValueError as error:  # botocore: an endpoint that is no URL
         raise DeployError(
-            "what answered is not the AWS service that was asked: check --endpoint-url, AWS_ENDPOINT_URL and proxies"
-        ) from error
-    except ValueError as error:  # botocore's own for an endpoint that is no URL
-        raise DeployError(
-            "expected --endpoint-url to be a URL such as http://localhost:5000"
+            "--endpoint-url: expected a URL such as http://localhost:5000, found another text"
         ) from error
 
 
 def describe(error: Exception) -> str:
-    """The sentence for an error that arose before AWS answered."""
+    """The sentence for an error that occurred before AWS answered."""
     from botocore import exceptions  # noqa: PLC0415
 
     table: list[tuple[tuple[type[Exception], ...], str]] = [
@@ -148,13 +147,14 @@ def describe(error: Exception) -> str:
                 exceptions.NoCredentialsError,
                 exceptions.PartialCredentialsError,
                 exceptions.CredentialRetrievalError,
+                exceptions.SSOError,
+                exceptions.TokenRetrievalError,
             ),
             CREDENTIALS,
         ),
-        ((exceptions.SSOError, exceptions.TokenRetrievalError), CREDENTIALS),
         (
             (exceptions.ProfileNotFound,),
-            "expected AWS_PROFILE to name a profile of the AWS configuration",
+            "AWS_PROFILE: expected a profile of the AWS configuration, found an unknown name",
         ),
         (
             (exceptions.NoRegionError, exceptions.InvalidRegionError),

@@ -1,8 +1,8 @@
-"""The errors that deployment raises on purpose. A message says what to change; it never holds a value, an id or an address.
+"""Errors of deployment. A message says what to change; it never holds a value, an id or an address.
 
 SegmentScorerError          (model.errors) anything this project raises on purpose
-└── DeployError             whoever deploys must act
-    └── MissingResource     what was named does not exist in this account and region
+└── DeployError             the person who deploys must act
+    └── MissingResource     the named resource does not exist in this account and region
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ __all__ = ["DeployError", "MissingResource"]
 
 
 class DeployError(SegmentScorerError):
-    """A step of the deployment cannot be done; the message says what to change and what stands."""
+    """A step of the deployment failed. The message says what to change and what was changed."""
 
 
 class MissingResource(DeployError):
-    """What was named does not exist in this account and region."""
+    """The named resource does not exist in this account and region."""

@@ -1,6 +1,7 @@
-"""Adds statements to a function's policy and takes them away. What cannot be finished is undone, or the error says what stands.
+"""Add statements to a function's policy, and remove them again.
 
-Takes a Lambda client and values of `segment_scorer.deploy.statements`; gives what changed. Never touches a statement of another name.
+A change that fails half-way is undone; if that fails too, the error says which statements changed.
+Takes a Lambda client and values of `statements`. Never touches a statement with another Sid.
 """
 
 from __future__ import annotations
@@ -9,16 +10,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from segment_scorer.deploy.aws import open_client, translated
+from segment_scorer.deploy.aws import open_client, translate_errors
 from segment_scorer.deploy.errors import DeployError, MissingResource
-from segment_scorer.deploy.policies import Call, permits
 from segment_scorer.deploy.statements import (
-    Function,
-    Place,
+    AwsAccount,
+    LambdaFunction,
     Statement,
     decode_policy,
+    list_sufficient,
+    locate_function,
     parse_function_arn,
-    place_function,
     says_the_same,
 )
 
@@ -26,8 +27,13 @@ HOST_LIMIT = 15  # seconds that Pinpoint waits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
-    """What a grant or a revocation found and did: statements written now, those that needed nothing, and what a person should know."""
+class PolicyChange:
+    """The result of a grant or a revocation.
+
+    done       statements that were added or removed
+    unchanged  statements that needed no change
+    warnings   sentences for the user
+    """
 
     done: tuple[Statement, ...]
     unchanged: tuple[Statement, ...]
@@ -41,136 +47,137 @@ def find_function(
     region: str | None,
     endpoint_url: str | None,
     offline: bool = False,
-) -> Function:
-    """Find the function's place: `offline` from its ARN alone, otherwise from the credentials in use, which must be of that account.
+) -> LambdaFunction:
+    """Find the account and region of a function given by its name or ARN.
 
-    Raises DeployError for an ARN of another account or region, and when there are no credentials.
+    `offline` takes them from the ARN alone. Otherwise AWS is asked whose credentials are in use,
+    and the function must be of that account. Raises DeployError for an ARN of another account or
+    region, and without credentials.
     """
     given = parse_function_arn(text)
     if offline and given is not None:
-        return place_function(
-            text, replace(given.place, region=region or given.place.region), qualifier
-        )
-    region = region or (given.place.region if given else None)
-    # Lambda's client knows the region: STS without one would call itself "aws-global".
+        account = replace(given.account, region=region or given.account.region)
+        return locate_function(text, account, qualifier)
+    region = region or (given.account.region if given else None)
+    # Resolved by a Lambda client: without a region an STS client reports "aws-global".
     region = str(open_client("lambda", region=region, endpoint_url=endpoint_url).meta.region_name)
     client = open_client("sts", region=region, endpoint_url=endpoint_url)
-    with translated("ask whose credentials these are"):
+    with translate_errors("find out whose credentials are in use"):
         identity = client.get_caller_identity()
-        place = Place(
+        account = AwsAccount(
             partition=str(identity["Arn"]).split(":")[1],
             region=region,
-            account=str(identity["Account"]),
+            number=str(identity["Account"]),
         )
-    return place_function(text, place, qualifier)
+    return locate_function(text, account, qualifier)
 
 
-def read_policy(client: Any, function: Function) -> list[dict[str, Any]]:
-    """The statements of the function's policy; none when it has no policy. Raises MissingResource when there is no such function."""
+def read_policy(client: Any, function: LambdaFunction) -> list[dict[str, Any]]:
+    """The statements of the function's policy. Raises MissingResource if there is no function."""
     try:
-        with translated("read the function's policy"):
+        with translate_errors("read the function's policy"):
             return decode_policy(client.get_policy(**function.parameters())["Policy"])
     except MissingResource:
-        read_timeout(
-            client, function
-        )  # Lambda answers the same for a function without a policy and for no function at all
+        # Lambda gives the same error for a function without a policy; this call tells them apart.
+        read_timeout(client, function)
         return []
 
 
-def read_timeout(client: Any, function: Function) -> int:
-    """The function's timeout in seconds. Raises MissingResource when there is no such function, or no such alias or version."""
-    with translated(
-        "read the function's configuration",
-        missing="a function of this name, with this alias or version,",
+def read_timeout(client: Any, function: LambdaFunction) -> int:
+    """The function's timeout in seconds.
+
+    Raises MissingResource if there is no such function, alias or version.
+    """
+    with translate_errors(
+        "read the function's configuration", missing="a function of this name, alias or version"
     ):
         return int(client.get_function_configuration(**function.parameters())["Timeout"])
 
 
-def grant(client: Any, function: Function, statements: Sequence[Statement]) -> Change:
-    """Add those statements that the policy does not hold yet.
+def grant(client: Any, function: LambdaFunction, statements: Sequence[Statement]) -> PolicyChange:
+    """Add the statements that the policy does not hold yet.
 
-    Raises DeployError; then either nothing has changed, or the message says which statements stand.
+    Raises DeployError. Then nothing has changed, or the message says which statements did.
     """
     timeout = read_timeout(client, function)
     policy = read_policy(client, function)
-    unchanged = [
-        wanted
-        for wanted in statements
-        if any(says_the_same(wanted, found, function) for found in policy)
-    ]
-    missing = [wanted for wanted in statements if wanted not in unchanged]
+    missing = find_missing(statements, policy, function)
     if {wanted.sid for wanted in missing} & {found.get("Sid") for found in policy}:
         raise DeployError(
-            "the policy has a statement of our name that says something else; revoke it first, then grant again"
+            "the policy already has a statement with this name but other content; "
+            "run segment-scorer revoke first, then grant again"
         )
     apply_all(
         missing, lambda one: add(client, function, one), lambda one: remove(client, function, one)
     )
-    warnings = (
-        (f"the function's Timeout is above {HOST_LIMIT} s, at which Pinpoint gives up: lower it",)
-        if timeout > HOST_LIMIT
-        else ()
+    too_long = f"the function's Timeout exceeds {HOST_LIMIT} s, after which Pinpoint gives up"
+    return PolicyChange(
+        done=tuple(missing),
+        unchanged=tuple(one for one in statements if one not in missing),
+        warnings=(f"{too_long}: lower it",) if timeout > HOST_LIMIT else (),
     )
-    return Change(done=tuple(missing), unchanged=tuple(unchanged), warnings=warnings)
 
 
-def revoke(client: Any, function: Function, statements: Sequence[Statement]) -> Change:
-    """Take those statements away that `grant` added. Others that say the same stay, and a warning tells of them."""
+def revoke(client: Any, function: LambdaFunction, statements: Sequence[Statement]) -> PolicyChange:
+    """Remove the statements that `grant` added.
+
+    Statements with the same content and another Sid stay, with a warning.
+    """
     policy = read_policy(client, function)
     names = {found.get("Sid") for found in policy}
     present = [wanted for wanted in statements if wanted.sid in names]
-    others = [
-        found
-        for found in policy
-        if any(
-            says_the_same(one, found, function) and found.get("Sid") != one.sid
-            for one in statements
-        )
-    ]
+    others = [found for found in policy if found.get("Sid") not in {one.sid for one in statements}]
+    still_allowed = any(
+        says_the_same(one, found, function) for one in statements for found in others
+    )
     apply_all(
         present, lambda one: remove(client, function, one), lambda one: add(client, function, one)
     )
-    warnings = (
-        ("a statement of another name, perhaps a stack's, still allows it and was left alone",)
-        if others
-        else ()
-    )
-    return Change(
+    warning = "the host may still call: a statement with another name, perhaps a stack's, allows it"
+    return PolicyChange(
         done=tuple(present),
         unchanged=tuple(one for one in statements if one not in present),
-        warnings=warnings,
+        warnings=(warning,) if still_allowed else (),
     )
 
 
-def require_grant(client: Any, function: Function, sources: Sequence[str]) -> None:
-    """Raise DeployError unless Pinpoint may call the function for each of `sources`: the campaign would send nothing."""
-    policy, place = read_policy(client, function), function.place
-    principal = f"pinpoint.{place.region}.amazonaws.com"
-    for source in sources:
-        source_arn = place.arn("mobiletargeting", source)
-        if not permits(
-            policy,
-            Call(
-                principal=principal,
-                resource=function.arn,
-                source_account=place.account,
-                source_arn=source_arn,
-            ),
-        ):
-            raise DeployError(
-                "Pinpoint may not call this function for it, and would send nothing; run segment-scorer grant for it first"
-            )
+def require_grant(
+    client: Any, function: LambdaFunction, application_id: str, campaign_id: str | None
+) -> None:
+    """Raise DeployError unless the policy holds a grant for this campaign or project.
+
+    Statements are compared with those that `grant` and the stack write; see
+    docs/decisions on judging a function's policy.
+    """
+    policy = read_policy(client, function)
+    sufficient = list_sufficient(function.account, application_id, campaign_id)
+    if all(find_missing(statements, policy, function) for statements in sufficient):
+        raise DeployError(
+            "the function's policy has no grant for this campaign or project, so Pinpoint would "
+            "send nothing; run segment-scorer grant first"
+        )
 
 
-def add(client: Any, function: Function, statement: Statement) -> None:
+def find_missing(
+    statements: Sequence[Statement], policy: Sequence[Any], function: LambdaFunction
+) -> list[Statement]:
+    """The statements whose content is not in the policy."""
+    return [
+        wanted
+        for wanted in statements
+        if not any(says_the_same(wanted, found, function) for found in policy)
+    ]
+
+
+def add(client: Any, function: LambdaFunction, statement: Statement) -> None:
     """Add one statement."""
-    with translated("change the function's policy"):
+    with translate_errors("change the function's policy"):
         client.add_permission(**statement.parameters(function))
 
 
-def remove(client: Any, function: Function, statement: Statement) -> None:
+def remove(client: Any, function: LambdaFunction, statement: Statement) -> None:
     """Remove one statement."""
-    with translated("change the function's policy"):
+    with translate_errors("change the function's policy"):
         client.remove_permission(**function.parameters(), StatementId=statement.sid)
 
 
@@ -179,22 +186,25 @@ def apply_all(
     do: Callable[[Statement], None],
     undo: Callable[[Statement], None],
 ) -> None:
-    """Do every one or none: when one fails, those done are undone; the error says so, or how many stand changed."""
+    """Apply every statement or none.
+
+    Raises DeployError when one fails: those done before it are undone, or the message counts
+    those that stay changed because undoing failed too.
+    """
     done: list[Statement] = []
     try:
         for statement in statements:
             do(statement)
             done.append(statement)
     except DeployError as error:
-        total = len(done)
+        result = "the statements changed before it were restored" if done else "nothing was changed"
         try:
             while done:
                 undo(done[-1])
                 done.pop()
         except DeployError:
-            raise DeployError(
-                f"{error}; undoing failed too: {len(done)} of {len(statements)} statements stand changed, the first ones"
-            ) from error
-        raise DeployError(
-            f"{error}; {'the part that was done is undone' if total else 'nothing was changed'}"
-        ) from error
+            result = (
+                "restoring failed too: "
+                f"the first {len(done)} of {len(statements)} statements stay changed"
+            )
+        raise DeployError(f"{error}; {result}") from error

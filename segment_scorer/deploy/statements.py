@@ -1,7 +1,8 @@
-"""Who may call the function, as values: a function's ARN, the statements of its policy, and the calls that write them. Pure.
+"""Functions, and the policy statements that let a host call them, as values. Pure.
 
-The forms are AWS's: Pinpoint's developer guide ("customize segments using a Lambda function"; SourceAccount is required since
-2021-10) and Connect's administrator guide ("custom action"). Takes ids, gives statements; never calls AWS.
+Takes ids, gives statements and the parameters of AWS calls; never calls AWS. Sources: Amazon
+Pinpoint developer guide, "Customizing segments with AWS Lambda" (SourceAccount is required since
+2021-10); Amazon Connect administrator guide, "Custom action".
 """
 
 from __future__ import annotations
@@ -13,13 +14,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from segment_scorer.deploy.errors import DeployError
-from segment_scorer.deploy.policies import ACTION
 
+ACTION = "lambda:InvokeFunction"
 FUNCTION_ARN = re.compile(
-    r"arn:(?P<partition>aws[a-z-]*):lambda:(?P<region>[a-z0-9-]+):(?P<account>\d{12}):function:(?P<name>[\w-]+)(:(?P<qualifier>[\w-]+))?"
+    r"arn:(?P<partition>aws[a-z-]*):lambda:(?P<region>[a-z0-9-]+):(?P<account>\d{12})"
+    r":function:(?P<name>[\w-]+)(:(?P<qualifier>[\w-]+))?"
 )
 INSTANCE_ARN = re.compile(
-    r"arn:aws[a-z-]*:connect:(?P<region>[a-z0-9-]+):(?P<account>\d{12}):instance/(?P<id>[0-9a-f-]+)"
+    r"arn:aws[a-z-]*:connect:(?P<region>[a-z0-9-]+):(?P<account>\d{12})"
+    r":instance/(?P<id>[0-9a-f-]+)"
 )
 NAME = re.compile(r"(?P<name>[\w-]{1,64})(:(?P<qualifier>[\w-]{1,128}))?")
 HEX_ID = re.compile(r"[0-9a-f]{32}")
@@ -27,53 +30,49 @@ UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """Where things are: partition, region, account."""
+class AwsAccount:
+    """An account in one region. `number` has 12 digits; `partition` is `aws`, `aws-cn`, ..."""
 
     partition: str
     region: str
-    account: str
+    number: str
 
     def arn(self, service: str, resource: str) -> str:
-        """The ARN of a resource at this place."""
-        return f"arn:{self.partition}:{service}:{self.region}:{self.account}:{resource}"
+        """The ARN of a resource in this account and region."""
+        return f"arn:{self.partition}:{service}:{self.region}:{self.number}:{resource}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Function:
-    """A function at a place, with the alias or version that is meant, if one is."""
+class LambdaFunction:
+    """A function in an account. `qualifier` is an alias or a version."""
 
-    place: Place
+    account: AwsAccount
     name: str
     qualifier: str | None = None
 
     @property
     def arn(self) -> str:
-        """The ARN that a host would be given: qualified when there is a qualifier."""
-        return self.place.arn(
-            "lambda",
-            ":".join(["function", self.name, *([self.qualifier] if self.qualifier else [])]),
-        )
+        """The ARN to give to a host, with the qualifier if there is one."""
+        suffix = f":{self.qualifier}" if self.qualifier else ""
+        return self.account.arn("lambda", f"function:{self.name}{suffix}")
 
     def parameters(self) -> dict[str, str]:
-        """The parameters that name it in Lambda's calls."""
-        return {
-            "FunctionName": self.name,
-            **({"Qualifier": self.qualifier} if self.qualifier else {}),
-        }
+        """The parameters that name the function in Lambda's calls."""
+        qualifier = {"Qualifier": self.qualifier} if self.qualifier else {}
+        return {"FunctionName": self.name, **qualifier}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Statement:
-    """One permission: `principal` may call, on behalf of what `source_arn` names in `source_account`."""
+    """One permission: `principal` may call for the resources that `source_arn` names."""
 
     sid: str
     principal: str
     source_account: str
     source_arn: str
 
-    def decode(self, function: Function) -> dict[str, Any]:
-        """The statement as Lambda's GetPolicy shows it: both conditions in one Condition object."""
+    def decode(self, function: LambdaFunction) -> dict[str, Any]:
+        """The statement as Lambda's GetPolicy returns it."""
         return {
             "Sid": self.sid,
             "Effect": "Allow",
@@ -86,7 +85,7 @@ class Statement:
             },
         }
 
-    def parameters(self, function: Function) -> dict[str, str]:
+    def parameters(self, function: LambdaFunction) -> dict[str, str]:
         """The parameters of Lambda's AddPermission."""
         return {
             **function.parameters(),
@@ -98,112 +97,152 @@ class Statement:
         }
 
 
-def parse_function_arn(text: str) -> Function | None:
-    """Read a function's ARN, qualified or not; None when the text is no ARN (it may be a name)."""
+def parse_function_arn(text: str) -> LambdaFunction | None:
+    """Read a function's ARN, with or without a qualifier; None when the text is no ARN.
+
+    Raises DeployError for an ARN of something else.
+    """
     if not text.startswith("arn:"):
         return None
     found = FUNCTION_ARN.fullmatch(text)
     if found is None:
         raise DeployError(
-            "expected --function to be a function's name or ARN, and it is the ARN of something else"
+            "--function: expected a function's name or ARN, found an ARN of something else"
         )
-    place = Place(partition=found["partition"], region=found["region"], account=found["account"])
-    return Function(place=place, name=found["name"], qualifier=found["qualifier"])
+    account = AwsAccount(
+        partition=found["partition"], region=found["region"], number=found["account"]
+    )
+    return LambdaFunction(account=account, name=found["name"], qualifier=found["qualifier"])
 
 
-def place_function(text: str, place: Place, qualifier: str | None = None) -> Function:
-    """Read a function's name or ARN as one at `place`; an ARN of another account or region is refused."""
+def locate_function(text: str, account: AwsAccount, qualifier: str | None = None) -> LambdaFunction:
+    """Read a function's name or ARN as a function of `account`.
+
+    Raises DeployError for an ARN of another account or region, and for two different qualifiers.
+    """
     function = parse_function_arn(text)
     if function is None:
         found = NAME.fullmatch(text)
         if found is None:
-            raise DeployError("expected --function to be a function's name or ARN")
-        function = Function(place=place, name=found["name"], qualifier=found["qualifier"])
-    if function.place.account != place.account:
+            raise DeployError("--function: expected a function's name or ARN, found another text")
+        function = LambdaFunction(account=account, name=found["name"], qualifier=found["qualifier"])
+    if function.account.number != account.number:
         raise DeployError(
-            "expected a function of the account whose credentials are in use: --function is an ARN of another account"
+            "--function: expected a function of the account whose credentials are in use, "
+            "found an ARN of another account"
         )
-    if function.place.region != place.region:
+    if function.account.region != account.region:
         raise DeployError(
-            "expected a function of the region in use: --function is an ARN of another region; set --region to match"
+            "--function: expected a function of the region in use, found an ARN of another "
+            "region; set --region to match"
         )
     if qualifier and function.qualifier and qualifier != function.qualifier:
         raise DeployError(
-            "--function names one alias or version and --qualifier another: give one of them"
+            "--function and --qualifier name different aliases or versions; give one of them"
         )
-    return Function(
-        place=function.place, name=function.name, qualifier=qualifier or function.qualifier
+    return LambdaFunction(
+        account=function.account, name=function.name, qualifier=qualifier or function.qualifier
     )
 
 
 def allow_pinpoint(
-    place: Place, application_id: str | None = None, campaign_id: str | None = None
+    account: AwsAccount, application_id: str | None = None, campaign_id: str | None = None
 ) -> tuple[Statement, ...]:
-    """Statements that let Pinpoint call: for one campaign, for an application (its default hook included), or for the account.
+    """The statements that let Pinpoint call for a campaign, an application or the whole account.
 
-    A project's default hook needs two: the application itself, and what lies within it.
+    An application takes two statements, because Pinpoint checks the project's default hook against
+    the application itself and a campaign's hook against the campaign in it.
+    Raises DeployError for a malformed id, and for a campaign without its application.
     """
     if application_id is None and campaign_id is not None:
-        raise DeployError(
-            "expected --application-id beside --campaign-id: a campaign belongs to an application"
-        )
+        raise DeployError("--campaign-id: expected --application-id with it, found none")
     for name, value in (("--application-id", application_id), ("--campaign-id", campaign_id)):
         if value is not None and not HEX_ID.fullmatch(value):
-            raise DeployError(f"expected {name} to be 32 hexadecimal digits, as Pinpoint shows it")
+            raise DeployError(
+                f"{name}: expected 32 hexadecimal digits in lower case, as Pinpoint shows them, "
+                "found another text"
+            )
+    application = f"apps/{application_id}"
     if application_id is None:
         resources = {"account": "apps/*"}
     elif campaign_id is None:
         resources = {
-            f"app-{application_id}": f"apps/{application_id}",
-            f"app-{application_id}-within": f"apps/{application_id}/*",
+            f"app-{application_id}": application,
+            f"app-{application_id}-within": f"{application}/*",
         }
     else:
         resources = {
-            f"campaign-{application_id}-{campaign_id}": f"apps/{application_id}/campaigns/{campaign_id}"
+            f"campaign-{application_id}-{campaign_id}": f"{application}/campaigns/{campaign_id}"
         }
     return tuple(
         Statement(
             sid=f"segment-scorer-{suffix}",
-            principal=f"pinpoint.{place.region}.amazonaws.com",
-            source_account=place.account,
-            source_arn=place.arn("mobiletargeting", resource),
+            principal=f"pinpoint.{account.region}.amazonaws.com",
+            source_account=account.number,
+            source_arn=account.arn("mobiletargeting", resource),
         )
         for suffix, resource in resources.items()
     )
 
 
-def allow_connect(place: Place, instance: str) -> tuple[Statement, ...]:
-    """The statement that lets the outbound campaigns of a Connect instance (its id, or its ARN) call."""
+def list_sufficient(
+    account: AwsAccount, application_id: str, campaign_id: str | None
+) -> list[tuple[Statement, ...]]:
+    """Every set of statements that is enough for one hook.
+
+    For a campaign: its own statement, the one for everything in its application, or the account's.
+    For a project's default hook: both of the application's, or the account's.
+    """
+    application, account_wide = allow_pinpoint(account, application_id), allow_pinpoint(account)
+    if campaign_id is None:
+        return [application, account_wide]
+    return [
+        allow_pinpoint(account, application_id, campaign_id),
+        application[1:],
+        account_wide,
+    ]
+
+
+def allow_connect(account: AwsAccount, instance: str) -> tuple[Statement, ...]:
+    """The statement that lets the outbound campaigns of a Connect instance call.
+
+    `instance` is an id or an ARN. Raises DeployError for another text, account or region.
+    """
     if instance.startswith("arn:"):
         found = INSTANCE_ARN.fullmatch(instance)
         if found is None:
             raise DeployError(
-                "expected --connect-instance to be an instance's id or ARN, and it is the ARN of something else"
+                "--connect-instance: expected an instance's id or ARN, "
+                "found an ARN of something else"
             )
-        if (found["account"], found["region"]) != (place.account, place.region):
+        if (found["account"], found["region"]) != (account.number, account.region):
             raise DeployError(
-                "expected a Connect instance of the function's account and region: --connect-instance is an ARN of another"
+                "--connect-instance: expected an instance of the function's account and region, "
+                "found an ARN of another"
             )
         instance = found["id"]
     if not UUID.fullmatch(instance):
-        raise DeployError("expected --connect-instance to be an instance's id (a UUID) or its ARN")
-    sid, source = f"segment-scorer-connect-{instance}", place.arn("connect", f"instance/{instance}")
+        raise DeployError(
+            "--connect-instance: expected an instance's id (a UUID) or ARN, found another text"
+        )
     return (
         Statement(
-            sid=sid,
+            sid=f"segment-scorer-connect-{instance}",
             principal="connect-campaigns.amazonaws.com",
-            source_account=place.account,
-            source_arn=source,
+            source_account=account.number,
+            source_arn=account.arn("connect", f"instance/{instance}"),
         ),
     )
 
 
-def says_the_same(wanted: Statement, found: Mapping[str, Any], function: Function) -> bool:
-    """Whether a statement of a policy gives just what is wanted, whatever its name."""
+def says_the_same(wanted: Statement, found: Mapping[str, Any], function: LambdaFunction) -> bool:
+    """Whether a statement of a policy equals the wanted one, apart from its Sid."""
     return {**wanted.decode(function), "Sid": None} == {**found, "Sid": None}
 
 
 def decode_policy(text: str) -> list[dict[str, Any]]:
-    """The statements of a policy, which Lambda gives as a JSON string inside JSON."""
-    statements = json.loads(text).get("Statement", [])
-    return [statements] if isinstance(statements, dict) else list(statements)
+    """The statements of a policy, which Lambda returns as JSON text."""
+    document = json.loads(text)
+    found = document.get("Statement", []) if isinstance(document, dict) else []
+    statements = found if isinstance(found, list) else [found]
+    return [statement for statement in statements if isinstance(statement, dict)]

@@ -1,6 +1,6 @@
-"""Asks the function that was just deployed an example event, and plans the way back when it does not answer as the hook does.
+"""Try a deployed function with an example event, and plan the rollback if it fails.
 
-Takes clients of CloudFormation and Lambda. Reads, and calls the function; never changes anything.
+Takes clients of CloudFormation and Lambda. Reads and invokes; never changes anything.
 """
 
 from __future__ import annotations
@@ -11,96 +11,103 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from segment_scorer.deploy.aws import open_client, translated
+from segment_scorer.deploy.aws import open_client, translate_errors
 from segment_scorer.deploy.errors import DeployError
 
-ATTEMPTS = 3  # as Pinpoint makes
+ATTEMPTS = 3  # as many as Pinpoint makes
 EVENT = Path(__file__).parents[2] / "examples" / "events" / "pinpoint-two-endpoints.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Clients:
-    """The two services that a trial asks."""
+class TrialClients:
+    """boto3 clients of CloudFormation and Lambda."""
 
     cloudformation: Any
     functions: Any
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
-    """What a stack holds: the ARN of its hook, and its parameters with their values."""
+class StackState:
+    """A deployed stack: the ARN of its hook, and its parameters with their values."""
 
     hook: str
     parameters: Mapping[str, str]
 
 
-def open_clients(region: str) -> Clients:
+def open_clients(region: str) -> TrialClients:
     """Open both clients. Raises DeployError when boto3 is not installed."""
     cloudformation, functions = (
         open_client(name, region=region, endpoint_url=None) for name in ("cloudformation", "lambda")
     )
-    return Clients(cloudformation=cloudformation, functions=functions)
+    return TrialClients(cloudformation=cloudformation, functions=functions)
 
 
-def read_stack(client: Any, stack: str) -> Standing | None:
-    """What the stack holds; None when there is none, or one that has no hook yet."""
-    with translated("read the stack"):
+def read_stack(client: Any, stack: str) -> StackState | None:
+    """The stack's state; None if it does not exist or has no hook yet."""
+    with translate_errors("read the stack"):
         try:
             (found,) = client.describe_stacks(StackName=stack)["Stacks"]
         except client.exceptions.ClientError as error:
-            if "does not exist" in str(error):  # CloudFormation has no code of its own for it
+            if "does not exist" in str(error):  # CloudFormation has no error code for it
                 return None
             raise
     outputs = {each["OutputKey"]: each["OutputValue"] for each in found.get("Outputs", [])}
+    if "HookArn" not in outputs:
+        return None
     parameters = {
         each["ParameterKey"]: each.get("ParameterValue", "") for each in found.get("Parameters", [])
     }
-    return (
-        Standing(hook=outputs["HookArn"], parameters=parameters) if "HookArn" in outputs else None
-    )
+    return StackState(hook=outputs["HookArn"], parameters=parameters)
 
 
-def ask(client: Any, hook: str) -> str | None:
-    """Call the hook with the example event, as often as a host would; what is wrong with the last answer, or None.
+def try_hook(client: Any, hook: str) -> str | None:
+    """Invoke the hook with the example event, as often as a host would.
 
-    Raises DeployError when it cannot be asked.
+    Gives the problem of the last answer, or None. Raises DeployError when it cannot be invoked.
     """
+    event = EVENT.read_bytes()
     problem = None
     for _ in range(ATTEMPTS):
-        problem = ask_once(client, hook, EVENT.read_bytes())
+        problem = invoke_hook(client, hook, event)
         if problem is None:
             break
     return problem
 
 
-def ask_once(client: Any, hook: str, event: bytes) -> str | None:
-    """What is wrong with one answer to the event, or None."""
+def invoke_hook(client: Any, hook: str, event: bytes) -> str | None:
+    """Invoke once. Gives the problem of the answer, as a predicate, or None."""
     try:
-        with translated("invoke the new version"):
+        with translate_errors("invoke the new version"):
             answer = client.invoke(FunctionName=hook, Payload=event)
             failed, payload = "FunctionError" in answer, answer["Payload"].read()
     except DeployError as error:
         raise DeployError(f"deployed, but not tried: {error}") from error
     if failed:
-        return "fails on the example event, as its log says"
+        return "fails on the example event; its log says why"
     try:
         reply = json.loads(payload)
     except ValueError:
-        reply = None
-    if not (isinstance(reply, dict) and reply.keys() <= json.loads(event)["Endpoints"].keys()):
-        return "answers the example event with something else than endpoints of it"
+        return "answers the example event with something other than JSON"
+    if not isinstance(reply, dict):
+        return "answers the example event with something other than an object of endpoints"
+    if not reply.keys() <= json.loads(event)["Endpoints"].keys():
+        return "answers the example event with endpoints that are not in it"
     return None
 
 
-def plan_return(
-    former: Standing | None, image: str, parameters: Mapping[str, str]
+def plan_rollback(
+    previous: StackState | None, image: str, parameters: Mapping[str, str]
 ) -> tuple[str, dict[str, str]] | None:
-    """The former image, and the former values of the parameters that were given; None when they are not known or no others."""
+    """The previous image, and the previous values of the parameters that were given.
+
+    None when they are unknown, or the same as the new ones.
+    """
     if (
-        former is None
-        or "ImageUri" not in former.parameters
-        or not parameters.keys() <= former.parameters.keys()
+        previous is None
+        or "ImageUri" not in previous.parameters
+        or not parameters.keys() <= previous.parameters.keys()
     ):
         return None
-    back = former.parameters["ImageUri"], {name: former.parameters[name] for name in parameters}
-    return None if back == (image, dict(parameters)) else back
+    values = {name: previous.parameters[name] for name in parameters}
+    rollback = previous.parameters["ImageUri"], values
+    return None if rollback == (image, dict(parameters)) else rollback

@@ -1,1 +1,1 @@
-"""Reads what the function logged and decided: drift of logs, and the explanation of one decision."""
+"""Reads what the function logged and decided: drift of logs, and explanations of decisions."""

@@ -1,11 +1,12 @@
-"""Log lines in, a comparison with what the model learnt from out: the population stability index of each feature and of the score.
+"""Compares the people in the function's logs with the people the model was trained on.
 
-Reads what `telemetry` wrote, wherever it lay since. Never part of the function's own work.
+Takes log lines, gives the population stability index (PSI) of each feature and of the score.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -19,10 +20,12 @@ from model.people.naming import name_some
 SHIFTED = 0.1
 DIFFERENT = 0.25
 SCORE = "(score)"
+# People after which chance alone rarely moves a column of ten bins by 0.1.
+PEOPLE_NEEDED = 220
 
 
-class Line(msgspec.Struct, frozen=True):
-    """What this module reads of a log line; everything else in it is ignored."""
+class LogLine(msgspec.Struct, frozen=True):
+    """The fields of a log line that are read; a line may have others."""
 
     message: str
     model: str
@@ -31,8 +34,14 @@ class Line(msgspec.Struct, frozen=True):
     reference: dict[str, Any] | None = None
 
 
-class Column(msgspec.Struct, frozen=True, kw_only=True):
-    """One feature's drift, or the score's. `noise` is the index that chance alone exceeds once in a hundred times."""
+class ColumnDrift(msgspec.Struct, frozen=True, kw_only=True):
+    """The drift of one feature column, or of the score.
+
+    index         the PSI
+    noise         the PSI that chance alone exceeds once in a hundred times
+    missing       share of people without a value now, `missing_then` in training
+    verdict       stable, shifted, different or too few
+    """
 
     name: str
     index: float
@@ -44,37 +53,38 @@ class Column(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Comparison(msgspec.Struct, frozen=True, kw_only=True):
-    """The drift of all that one model saw, the largest first; the verdict is a sentence."""
+    """The drift of one model's columns, the largest first, and a verdict as a sentence."""
 
     model: str
     batches: int
     people: int
-    columns: tuple[Column, ...]
+    columns: tuple[ColumnDrift, ...]
     verdict: str
 
 
-class Counts:
-    """The bins of all batches of one model, added up."""
+@dataclass
+class BinSums:
+    """The bins of all batches of one model, added up: column -> people in each bin."""
 
-    def __init__(self) -> None:
-        self.batches = 0
-        self.bins: dict[str, list[int]] = {}
+    batches: int = 0
+    bins: dict[str, list[int]] = field(default_factory=dict)
 
-    def add(self, line: Line) -> None:
-        """Add one batch; one without scores has no bins of them. Raises DataError when its bins are not those of earlier batches."""
+    def add(self, line: LogLine) -> None:
+        """Add one batch. Raises DataError if its bins do not fit those of earlier batches."""
         self.batches += 1
         try:
             add_bins(self.bins, {**(line.feature_bins or {}), SCORE: line.score_bins or []})
         except ValueError as error:
             raise DataError(
-                f"{line.model}: expected all batches of one model to have the same bins"
+                f"{line.model}: expected all batches of one model to have the same bins, found "
+                "another number of them"
             ) from error
 
 
 def add_bins(sums: dict[str, list[int]], bins: Mapping[str, Sequence[int]]) -> None:
-    """Add bins to `sums`, column by column; a column without bins, as of scores that there are none of, adds nothing.
+    """Add bins to `sums`, column by column. A column without bins adds nothing.
 
-    Raises ValueError for a column that has as many bins as none before.
+    Raises ValueError for a number of bins that differs from earlier batches.
     """
     for name, counts in bins.items():
         held = sums.get(name)
@@ -87,65 +97,73 @@ def add_bins(sums: dict[str, list[int]], bins: Mapping[str, Sequence[int]]) -> N
 def compare_logs(
     lines: Iterable[str], references: Mapping[str, Mapping[str, Any]]
 ) -> list[Comparison]:
-    """Compare every model's batches with what it learnt from, one comparison a model, in order of appearance.
+    """Compare each model's batches with its training data, in order of appearance.
 
-    lines       log lines; what stands before the first brace (a time, a stream's name) and lines of other kinds are passed over
-    references  label of a model -> its manifest's `drift`, for logs that do not hold the line a starting function writes
-    Raises DataError when no line is a batch's, a model's reference is nowhere to be found, or bins do not fit each other.
+    lines       log lines. Text before the first brace (a time, the name of a stream) and lines of
+                other kinds are ignored
+    references  label of a model -> its manifest's `drift`, for logs without the line that a
+                starting function writes
+    Raises DataError if no line is a batch's, if a model has no reference, or if bins do not fit.
     """
     known: dict[str, Mapping[str, Any]] = dict(references)
-    found: dict[str, Counts] = {}
-    decoder = msgspec.json.Decoder(Line)
+    found: dict[str, BinSums] = {}
+    decoder = msgspec.json.Decoder(LogLine)
     for text in lines:
         if f'"{BATCH}"' not in text and f'"{MODEL}"' not in text:
             continue
         try:
             line = decoder.decode(text[text.index("{") :])
-        except ValueError:  # no brace, or no JSON of this form (msgspec's DecodeError is one)
+        except ValueError:  # no brace, or other JSON (msgspec's DecodeError is a ValueError)
             continue
         if line.message == MODEL and line.reference is not None:
             known[line.model] = line.reference
         elif line.message == BATCH and line.feature_bins is not None:
-            found.setdefault(line.model, Counts()).add(line)
+            found.setdefault(line.model, BinSums()).add(line)
     if not found:
         raise DataError(
-            "expected log lines of batches, as the function and the runner write them at SCORER_LOG_LEVEL=INFO; found none"
+            "expected log lines of batches, as the function and the runner write them at "
+            "SCORER_LOG_LEVEL=INFO; found none"
         )
     unknown = sorted(set(found) - set(known))
     if unknown:
         raise DataError(
-            f"expected --bundle to be the bundle of {', '.join(unknown)}, since the log does not hold that model's first line"
+            f"expected the drift reference of {', '.join(unknown)}, found none: the log lacks the "
+            "line that a starting function writes. Name that model's bundle with --bundle"
         )
-    return [compare_counts(model, counts, known[model]) for model, counts in found.items()]
+    return [compare_sums(model, sums, known[model]) for model, sums in found.items()]
 
 
-def compare_counts(model: str, counts: Counts, described: Mapping[str, Any]) -> Comparison:
-    """Compare one model's summed bins with its reference. Raises DataError when the two have not the same bins."""
+def compare_sums(model: str, sums: BinSums, described: Mapping[str, Any]) -> Comparison:
+    """Compare one model's bins with its reference. Raises DataError if they have other bins."""
     try:
         references = {
             name: read_reference(value)
             for name, value in {**described["features"], SCORE: described["score"]}.items()
         }
     except (KeyError, TypeError, BundleError) as error:
-        raise DataError(f"{model}: expected a reference as the trainer writes it") from error
+        raise DataError(
+            f"{model}: expected a drift reference as the trainer writes it, found another form"
+        ) from error
     columns = []
-    for name, bins in counts.bins.items():
+    for name, bins in sums.bins.items():
         if name not in references or len(bins) not in {0, len(references[name].shares)}:
-            raise DataError(f"{model}: expected the bins that the model's reference has")
+            raise DataError(
+                f"{model}: expected the bins of the model's drift reference, found others"
+            )
         if sum(bins):
             columns.append(compare_column(name, bins, references[name]))
     columns.sort(key=lambda column: -column.index)
     people = max((column.people for column in columns), default=0)
     return Comparison(
         model=model,
-        batches=counts.batches,
+        batches=sums.batches,
         people=people,
         columns=tuple(columns),
         verdict=judge(columns, people),
     )
 
 
-def compare_column(name: str, bins: Sequence[int], reference: Reference) -> Column:
+def compare_column(name: str, bins: Sequence[int], reference: Reference) -> ColumnDrift:
     """Compare one column's bins with its reference."""
     people = sum(bins)
     index, noise = measure_drift(reference.shares, bins), estimate_noise(reference.shares, people)
@@ -153,7 +171,7 @@ def compare_column(name: str, bins: Sequence[int], reference: Reference) -> Colu
         verdict = "too few"
     else:
         verdict = "stable" if index < SHIFTED else "shifted" if index < DIFFERENT else "different"
-    return Column(
+    return ColumnDrift(
         name=name,
         index=round(index, 4),
         noise=round(noise, 4),
@@ -164,14 +182,41 @@ def compare_column(name: str, bins: Sequence[int], reference: Reference) -> Colu
     )
 
 
-def judge(columns: Sequence[Column], people: int) -> str:
+def judge(columns: Sequence[ColumnDrift], people: int) -> str:
     """The verdict on all columns, the largest index first, as a sentence."""
-    different = [column.name for column in columns if column.verdict == "different"]
-    shifted = [column.name for column in columns if column.verdict == "shifted"]
-    if different:
-        return f"Different: {name_some(different)} no longer look as they did in training. Find out why; then train again on newer people."
-    if shifted:
-        return f"Shifted: {name_some(shifted)} moved since training. Watch it, and evaluate the model on newer outcomes."
-    if any(column.verdict == "stable" for column in columns):
-        return "Stable: nothing moved since training."
-    return f"Too few to tell: {people:,} people, where a column of ten bins needs about 220."
+    verdicts = {column.verdict for column in columns}
+    if "different" in verdicts:
+        return (
+            f"Drift: {count_columns(columns, 'different')} from training (PSI over {DIFFERENT:g})"
+            f"{name_first(columns, 'different')}. Check the data before sending; retrain if the "
+            "change is real."
+        )
+    if "shifted" in verdicts:
+        return (
+            f"Shift: {count_columns(columns, 'shifted')} from training (PSI over {SHIFTED:g})"
+            f"{name_first(columns, 'shifted')}. Watch it, and evaluate the model on newer outcomes."
+        )
+    if "stable" in verdicts:
+        return f"Stable: no feature differs from training (PSI below {SHIFTED:g})."
+    return f"Too few to tell: {people:,} people; a column of ten bins needs about {PEOPLE_NEEDED}."
+
+
+def count_columns(columns: Sequence[ColumnDrift], verdict: str) -> str:
+    """A phrase such as `9 of 14 features differ`, or `the scores differ`, or both."""
+    features = [column for column in columns if column.name != SCORE]
+    moved = sum(column.verdict == verdict for column in features)
+    scores = any(column.name == SCORE and column.verdict == verdict for column in columns)
+    if not moved:
+        return "the scores differ"
+    phrase = f"{moved} of {len(features)} features"
+    if scores:
+        return f"{phrase} and the scores differ"
+    return f"{phrase} {'differs' if moved == 1 else 'differ'}"
+
+
+def name_first(columns: Sequence[ColumnDrift], verdict: str) -> str:
+    """The features that moved most, as a clause; nothing if only the scores moved."""
+    moved = [
+        column.name for column in columns if column.verdict == verdict and column.name != SCORE
+    ]
+    return f", most of all {name_some(moved[:3])}" if moved else ""

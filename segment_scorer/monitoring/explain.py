@@ -1,157 +1,182 @@
-"""One event in, sentences out: which rule of the policy decided for each endpoint, and with which numbers.
+"""Explains how the policy decides for each endpoint of an event, with the numbers it used.
 
-Decides nothing itself: the very handler that Lambda runs is asked, and watched. Never imported by it.
+Decides nothing itself: it asks the handler that Lambda runs, and reads the account of the batch.
 """
 
 from __future__ import annotations
 
 import io
 import json
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple
 
 import msgspec
 
 from function.bootstrap import build_handler
 from function.errors import EventError
-from function.external.lookup import GROUP
-from function.hosts import connect, pinpoint
-from function.policy import Policy, Rules, attributes_for, format_score
-from function.policy_file import load_policy
-from function.records import Batch, Decision, Endpoint
-from function.settings import read_settings
-from model.bundle import load_bundle
+from function.hosts import find_host
+from function.hosts.connect import CONNECT
+from function.hosts.pinpoint import PINPOINT, opted_out
+from function.policy import Override, Rules, attributes_for, format_score, select
+from function.records import Account, Campaign, Decision, Endpoint, Reason
 from model.customer_profile import PROFILE_ID
-from model.features import FeatureSpec, build_matrix, share_present
 
 
 class Explanation(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of one endpoint. `because` says which rule decided; `notes` what else follows from the policy."""
+    """One endpoint's decision. `because` names the rule that decided; `notes` what else follows.
 
-    keep: bool
-    stays: bool
-    reason: str
+    selected, holdout, sent  as in `Decision`
+    """
+
+    selected: bool
+    holdout: bool
+    sent: bool
+    reason: Reason
     score: float | None
     because: str
     notes: tuple[str, ...]
 
 
-def wrap_endpoint(
-    document: Mapping[str, Any],
-    *,
-    application_id: str,
-    campaign_id: str,
-    treatment_id: str,
-    time: str,
-) -> dict[str, Any]:
-    """The hook event of one endpoint, or one customer profile, as exported; what is a hook event already is given back as it is.
+class Case(NamedTuple):
+    """One endpoint, its decision, and what the decision was made from.
 
-    As for the runner, an object with a ProfileId and no Id is a profile, which Connect would send.
+    present, features  how many of the model's features the endpoint has, looked-up ones included
     """
-    if pinpoint.is_event(document) or "Items" in document:
+
+    endpoint: Endpoint
+    decision: Decision
+    rules: Rules
+    present: int
+    features: int
+
+
+def wrap_endpoint(document: Mapping[str, Any], campaign: Campaign) -> dict[str, Any]:
+    """Make a hook event of one exported endpoint or customer profile. A hook event stays as it is.
+
+    As in the runner, an object with a ProfileId and no Id is a profile, and Connect would send it.
+    """
+    if find_host(document) is not None or "Items" in document:
         return dict(document)
     profile = next((document[name] for name in PROFILE_ID if document.get(name)), None)
     if profile is not None and not document.get("Id"):
-        run = f"{campaign_id}#{time[:19].replace(':', '-')}Z"
-        return connect.build_event(
-            {str(profile): json.dumps(document)}, campaign_id=campaign_id, run_id=run, action_id=""
-        )
-    return pinpoint.build_event(
-        {str(document.get("Id") or "endpoint"): document},
-        application_id=application_id,
-        campaign_id=campaign_id,
-        activity_id="",
-        treatment_id=treatment_id,
-        scheduled_time=time,
-    )
+        return CONNECT.build_event({str(profile): json.dumps(document)}, campaign)
+    return PINPOINT.build_event({str(document.get("Id") or "endpoint"): document}, campaign)
 
 
 def explain_event(event: Mapping[str, Any], environ: Mapping[str, str]) -> list[Explanation]:
-    """Let the handler answer `event` and explain every decision, in order. Raises what the handler does."""
-    settings = read_settings(environ)
-    bundle = load_bundle(settings.bundle)
-    policy = load_policy(settings.policy, threshold=bundle.threshold, quantiles=bundle.quantiles)
-    seen: list[tuple[Batch, Sequence[Decision]]] = []
-    build_handler(
-        environ,
-        observer=lambda batch, decisions: seen.append((batch, decisions)),
-        stream=io.StringIO(),
-    )(event, None)
-    if not seen:
-        raise EventError("expected the handler to answer the event")
-    batch, decisions = seen[0]
-    return [
-        explain_decision(endpoint, decision, policy, batch, bundle.spec)
-        for endpoint, decision in zip(batch.endpoints, decisions, strict=True)
-    ]
+    """Let the handler answer `event`, and explain each decision in order.
+
+    Raises what the handler raises.
+    """
+    accounts: list[Account] = []
+    handler = build_handler(environ, observer=accounts.append, stream=io.StringIO())
+    handler(event, None)
+    if not accounts:
+        raise EventError("expected the handler to answer the event, found no account of it")
+    (account,) = accounts
+    context = account.batch.context
+    override = handler.policy.override_for(context)
+    rules = handler.policy.rules_for(context)
+    features = len(handler.bundle.spec.features)
+    return [explain_case(case, account, override) for case in list_cases(account, rules, features)]
 
 
-def explain_decision(
-    endpoint: Endpoint, decision: Decision, policy: Policy, batch: Batch, spec: FeatureSpec
-) -> Explanation:
+def list_cases(account: Account, rules: Rules, features: int) -> Iterator[Case]:
+    """Each endpoint of the batch with its decision and its row of the matrix."""
+    shares = iter(account.present.tolist())
+    for endpoint, decision in zip(account.batch.endpoints, account.decisions, strict=True):
+        share = next(shares) if endpoint.problem is None else 0.0
+        yield Case(endpoint, decision, rules, round(share * features), features)
+
+
+def explain_case(case: Case, account: Account, override: Override | None) -> Explanation:
     """Say why one endpoint was decided on as it was."""
-    override = policy.override_for(batch.context)
-    rules = policy.rules if override is None else override.rules
-    reasons = {
-        "unreadable": lambda: f"{endpoint.problem}; unreadable = {rules.unreadable}",
-        "holdout": lambda: (
-            f"its place by lot, {100 * rules.holdout.place(endpoint):.4f} of 100, is below holdout.percent = {rules.holdout.percent:g}"
-        ),
-        "no_scores": lambda: (
-            f"the batch has no scores, or is too large to send back; on_error = {rules.on_error}"
-        ),
-        "sparse": lambda: (
-            f"{describe_presence(endpoint, batch, spec)}, which is below min_present = {rules.min_present:g}; sparse = {rules.sparse}"
-        ),
-        "score": lambda: (
-            f"{describe_comparison(decision, rules)}; {describe_presence(endpoint, batch, spec)}"
-        ),
-    }
-    notes = (
-        []
-        if override is None
-        else [
-            "override for " + ", ".join(f"{key} = {value}" for key, value in override.ids.items())
-        ]
-    )
-    if decision.stays and not decision.keep:
-        notes.append(f"stays all the same: mode = {rules.mode}")
-    if decision.keep is False and endpoint.document is None:
-        notes.append("left out whatever the policy says: it cannot be sent back")
-    if decision.band is not None:
-        notes.append(f"band {decision.band.name}, from {decision.band.at_least:g}")
-    if decision.stays and batch.host == "pinpoint":
-        notes += [
-            f"writes Attributes.{name} = {', '.join(values)}"
-            for name, values in attributes_for(decision, rules).items()
-        ]
-    document = endpoint.document or {}
-    if pinpoint.opted_out(document.get("OptOut"), document.get("EndpointStatus")):
-        notes.append("no host would ask: OptOut is ALL or EndpointStatus is INACTIVE")
+    decision = case.decision
     return Explanation(
-        keep=decision.keep,
-        stays=decision.stays,
+        selected=bool(decision.selected),
+        holdout=decision.holdout,
+        sent=decision.sent,
         reason=decision.reason,
         score=decision.score,
-        because=reasons[decision.reason](),
-        notes=tuple(notes),
+        because=BECAUSE[decision.reason](case),
+        notes=tuple(list_notes(case, account, override)),
     )
 
 
-def describe_comparison(decision: Decision, rules: Rules) -> str:
-    """How the rounded score stands to the threshold, and what that means."""
-    sign = ">=" if decision.score is not None and decision.score >= rules.threshold else "<"
-    score = "" if decision.score is None else format_score(decision.score, rules.decimals)
-    return f"score {score} {sign} threshold {rules.threshold:g}; keep = {rules.keep}"
+def list_notes(case: Case, account: Account, override: Override | None) -> Iterator[str]:
+    """What else the policy makes of an endpoint, beside the decision."""
+    endpoint, decision, rules = case.endpoint, case.decision, case.rules
+    if override is not None:
+        ids = ", ".join(f"{key} = {value}" for key, value in override.ids.items())
+        yield f"override for {ids}"
+    if decision.holdout:
+        yield explain_selected(case, batch_scored=account.scored is not None)
+    if decision.sent and decision.dropped:
+        yield f"sent all the same: mode = {rules.mode}"
+    if endpoint.document is None:
+        yield "left out whatever the policy says: it cannot be sent back"
+    if decision.band is not None:
+        yield f"band {decision.band.name}, from {decision.band.at_least:g}"
+    if decision.sent and account.batch.host == "pinpoint":
+        for name, values in attributes_for(endpoint, decision, rules).items():
+            yield f"writes Attributes.{name} = {', '.join(values)}"
+    document = endpoint.document or {}
+    if opted_out(document.get("OptOut"), document.get("EndpointStatus")):
+        yield "the host would not send it: OptOut is ALL or EndpointStatus is INACTIVE"
 
 
-def describe_presence(endpoint: Endpoint, batch: Batch, spec: FeatureSpec) -> str:
-    """How many of the model's features the endpoint itself has; what is looked up elsewhere is not seen from here."""
-    own = FeatureSpec(tuple(feature for feature in spec.features if feature.keys[0] != GROUP))
-    if not own.features:
-        return "all features are looked up elsewhere"
-    share = float(
-        share_present(build_matrix([endpoint.document or {}], own, batch.context.reference), own)[0]
+def explain_selected(case: Case, *, batch_scored: bool) -> str:
+    """What the rules say of an endpoint in the control group, and why."""
+    decision = case.decision
+    _, reason = select(case.endpoint, decision.score, case.rules, batch_scored=batch_scored)
+    verdict = "selected" if decision.selected else "not selected"
+    return f"without the holdout: {verdict}: {BECAUSE[reason](case)}"
+
+
+def explain_unreadable(case: Case) -> str:
+    """The problem of the endpoint, and the rule for unreadable ones."""
+    return f"{case.endpoint.problem}; unreadable = {case.rules.unreadable}"
+
+
+def explain_holdout(case: Case) -> str:
+    """The number drawn for the user, and the share of users that is held out."""
+    holdout = case.rules.holdout
+    draw = 100 * holdout.draw(case.endpoint)
+    return f"its random draw, {draw:.4f} of 100, is below holdout.percent = {holdout.percent:g}"
+
+
+def explain_no_scores(case: Case) -> str:
+    """The rule for a batch without scores."""
+    return f"the batch has no scores, or its reply is too large; on_error = {case.rules.on_error}"
+
+
+def explain_sparse(case: Case) -> str:
+    """How many features are present, and how many are needed."""
+    return (
+        f"{describe_presence(case)}, which is below min_present = {case.rules.min_present:g}; "
+        f"sparse = {case.rules.sparse}"
     )
-    whose = "features" if len(own.features) == len(spec.features) else "features of its own"
-    return f"{round(share * len(own.features))} of {len(own.features)} {whose} present"
+
+
+def explain_score(case: Case) -> str:
+    """The rounded score against the threshold, and the rule."""
+    decision, rules = case.decision, case.rules
+    score = decision.score
+    sign = ">=" if score is not None and score >= rules.threshold else "<"
+    text = "" if score is None else format_score(score, rules.decimals)
+    comparison = f"score {text} {sign} threshold {rules.threshold:g}"
+    return f"{comparison}; keep = {rules.keep}; {describe_presence(case)}"
+
+
+def describe_presence(case: Case) -> str:
+    """How many of the model's features the endpoint has."""
+    return f"{case.present} of {case.features} features present"
+
+
+BECAUSE: Mapping[Reason, Callable[[Case], str]] = {
+    Reason.UNREADABLE: explain_unreadable,
+    Reason.HOLDOUT: explain_holdout,
+    Reason.NO_SCORES: explain_no_scores,
+    Reason.SPARSE: explain_sparse,
+    Reason.SCORE: explain_score,
+}

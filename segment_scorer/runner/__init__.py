@@ -1,1 +1,1 @@
-"""The host side: walks a segment file as the host did, calls the hook, keeps the books."""
+"""The campaign runner: sends a segment to a hook as a host does, and writes the results."""

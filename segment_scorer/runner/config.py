@@ -1,4 +1,4 @@
-"""What somebody asked of the runner, as plain values. Checked by `run`, settled by `settling`; never changed."""
+"""A run's options as requested, and its configuration. Plain values; nothing is read here."""
 
 from __future__ import annotations
 
@@ -6,19 +6,26 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from segment_scorer.runner.writing.outputs import CHECKPOINT_SECONDS
+import msgspec
+
+CHECKPOINT_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
-    """What somebody asked for. `scheduled_time` is the campaign's, as text; None: the start of the run. `environ` sets up a local hook.
+class RunOptions:
+    """The options of a run, unchecked. The command line's options have the same names.
 
-    segment      paths, globs, s3:// addresses
-    out          a folder, or an s3:// address
-    also         further forms of the kept segment, keys of `forms.FORMS`
-    engine       local or ray; processes: how many, None: one a core
-    concurrency  calls at once of a function in AWS
-    slices       in a block, every: seconds between checkpoints; None: what suits the hook
+    segment             paths, globs, s3:// addresses
+    out                 a folder, or an s3:// address
+    hook                local, lambda:NAME, or http://host:port
+    scheduled_time      the campaign's time (ISO 8601); None: the start of the run
+    also                further formats of the kept segment, keys of `formats.FORMATS`
+    engine              local or ray
+    processes           number of worker processes; None: one per core
+    concurrency         number of parallel calls of a function in AWS
+    slices              slices in a chunk; None: a number that suits the hook
+    checkpoint_seconds  seconds between checkpoints
+    environ             `SCORER_*` settings of a local hook; other names are ignored
     """
 
     segment: Sequence[str | Path]
@@ -40,5 +47,39 @@ class Request:
     processes: int | None = None
     concurrency: int = 10
     slices: int | None = None
-    every: float = CHECKPOINT_SECONDS
+    checkpoint_seconds: float = CHECKPOINT_SECONDS
     environ: Mapping[str, str] = field(default_factory=dict)
+
+
+class RunConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """What holds for a whole run: the campaign in the events, and what is known of the hook.
+
+    knows_decisions  the hook reports every decision; if not, the reason counts stay null
+    in_process       the function runs in this process: its log and the batches' accounts are known,
+                     and so are the drops that modes annotate and shadow do not act on
+    writes           people are written to files; False in a rehearsal
+    tables           a table of the kept people is requested, so their columns must be counted
+    score_attribute  attribute that holds the score, read if decisions are not reported; "" = none
+    decimals         decimals of scores in files, if decisions are reported
+    model, mode, threshold, keep, on_error   as in the summary and the policy; None = unknown
+    """
+
+    host: str = "pinpoint"
+    scheduled_time: str
+    application_id: str = "segment-scorer"
+    campaign_id: str = "segment-scorer"
+    treatment_id: str = "0"
+    activity_id: str
+    include_opted_out: bool = False
+    knows_decisions: bool = False
+    in_process: bool = False
+    writes: bool = True
+    tables: bool = False
+    metric: str = "Score"
+    score_attribute: str = "Score"
+    decimals: int = 4
+    model: str | None = None
+    mode: str | None = None
+    threshold: float | None = None
+    keep: str | None = None
+    on_error: str | None = None

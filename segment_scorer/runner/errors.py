@@ -1,12 +1,14 @@
-"""Every error `campaign` raises on purpose. A message says what was expected and where, never an id or what a person's line holds.
+"""Every error that the runner raises on purpose.
 
-SegmentScorerError      (model.errors) anything this project raises on purpose
-├── DataError           (model.errors) whoever supplies the segment: no file, nothing in it, damaged gzip
-├── OptionError         whoever typed the command
-├── HookUnreachable     whoever runs the hook: nothing answers there, or AWS refuses
-├── EngineError         whoever runs the machines: a worker process ended, or Ray cannot be had
-└── OutputError         whoever chose the output folder: not writable, full, an upload that fails
-    └── OutputTaken     ... another run's outputs are there, or another run is at work: nothing was begun
+A message says what was expected and where. It never contains an id or the content of a line.
+
+SegmentScorerError      (model.errors) any error that this project raises on purpose
+├── DataError           (model.errors) the segment: missing file, no people, damaged gzip
+├── OptionError         an option of the command
+├── HookUnreachable     the hook: nothing listens there, or AWS refuses the call
+├── EngineError         the engine: a worker process ended, or Ray is missing
+└── OutputError         the output folder: not writable, full, failed upload
+    └── OutputTaken     ... it holds another run, or another run is writing to it
 """
 
 from model.errors import DataError, SegmentScorerError
@@ -23,15 +25,18 @@ __all__ = [
 
 
 class OptionError(SegmentScorerError):
-    """An option's value cannot be used."""
+    """The value of an option cannot be used."""
 
 
 class HookUnreachable(SegmentScorerError):
-    """Nothing answers at the hook's address: no failure of the function, so the run stops instead of counting everybody as failed."""
+    """The hook's address does not answer.
+
+    The function itself did not fail, so the run stops instead of counting everyone as failed.
+    """
 
 
 class EngineError(SegmentScorerError):
-    """The processes or machines that walk the blocks cannot be had, or one of them ended."""
+    """Worker processes or machines cannot be started, or one of them ended."""
 
 
 class OutputError(SegmentScorerError):
@@ -39,4 +44,7 @@ class OutputError(SegmentScorerError):
 
 
 class OutputTaken(OutputError):
-    """The output folder is another run's, finished, unfinished or at work; it has to be said what becomes of that."""
+    """The output folder holds a finished or unfinished run, or a run is writing to it.
+
+    Options such as --force or --resume say what to do with it.
+    """

@@ -1,136 +1,178 @@
-"""What a request comes to before anything is begun: the terms that hold for the whole run, and what tells it from another run.
+"""Prepare a run: open the hook, read model and policy once, and fix what holds for the whole run.
 
-Takes a Request; reads the policy and the model that will decide; gives values. Guesses nothing: what a hook does not show is None.
+Input: RunOptions. Output: a Preparation. Values that the hook does not show are None.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
+from importlib.util import find_spec
 from typing import Any
 
 from msgspec.structs import replace
 
-from function.policy import Rules
+from function.policy import Policy, Rules
 from function.policy_file import load_policy
 from function.records import Context
-from function.settings import PREFIX, read_settings
-from model.bundle import load_bundle
-from segment_scorer.runner.config import Request
+from function.settings import PREFIX
+from segment_scorer.runner.asking.hooks import LAMBDA, open_hook, open_local_hook
+from segment_scorer.runner.asking.host_adapters import HOST_ADAPTERS
+from segment_scorer.runner.asking.host_rules import Hook
+from segment_scorer.runner.config import RunConfig, RunOptions
 from segment_scorer.runner.errors import OptionError
-from segment_scorer.runner.summary import Terms
-from segment_scorer.runner.writing.forms import FORMS
+from segment_scorer.runner.writing.formats import FORMATS
+from segment_scorer.runner.writing.names import REPORT
+
+REPORT_PACKAGES = ("altair", "vl_convert")  # imported only after the last chunk
 
 
-def settle_terms(request: Request) -> tuple[Terms, dict[str, str]]:
-    """What holds for the whole run, fixed once; and the settings for a local hook. Raises SettingsError, BundleError, OptionError."""
-    scheduled = format_time(request.scheduled_time)
-    terms = Terms(
-        host=request.host,
-        scheduled_time=scheduled,
-        application_id=request.application_id,
-        campaign_id=request.campaign_id,
-        treatment_id=request.treatment_id,
-        activity_id=f"run-{scheduled}",
-        include_opted_out=request.include_opted_out,
-        knows_decisions=request.host == "connect",
-        writes=not request.rehearse,
-        tables=any(FORMS[name][1] for name in request.also),
-    )
-    if request.host == "connect":  # which has neither
-        context = Context(campaign_id=request.campaign_id)
-    else:
-        context = Context(
-            application_id=request.application_id,
-            campaign_id=request.campaign_id,
-            treatment_id=request.treatment_id,
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preparation:
+    """What a run needs before it starts.
+
+    settings     of a local hook, for worker processes that build their own
+    fingerprint  what decides the outputs, as text by option: a resumed run must have the same
+    reference    the manifest's `drift` of a local hook's model, if it has one
+    """
+
+    hook: Hook
+    config: RunConfig
+    settings: dict[str, str]
+    fingerprint: dict[str, str]
+    reference: Mapping[str, Any] | None = None
+
+
+def prepare_run(options: RunOptions) -> Preparation:
+    """Open the hook and fix the configuration.
+
+    Raises SettingsError, BundleError or OptionError.
+    """
+    config = make_config(options)
+    limit_seconds = HOST_ADAPTERS[options.host].host.limit_seconds
+    context = make_context(options)
+    if options.hook != "local":
+        policy = read_policy(options)
+        config = apply_rules(config, policy.rules_for(context)) if policy else config
+        return Preparation(
+            hook=open_hook(options.hook, {}, limit_seconds),
+            config=config,
+            settings={},
+            fingerprint=make_fingerprint(options, config, policy.digest if policy else "", {}),
         )
-    if request.hook != "local":
-        if request.bundle:
-            raise OptionError(
-                "--bundle: expected only with --hook local; a function behind an address has its own"
-            )
-        rules = (
-            load_policy(request.policy, threshold=0.5, quantiles=(0.0, 1.0)).rules_for(context)
-            if request.policy
-            else Rules(threshold=0.5)
-        )
-        return replace(
-            terms,
-            metric=rules.metric,
-            score_attribute=rules.score_attribute,
-            decimals=rules.decimals,
-        ), {}
-    settings = {name: value for name, value in request.environ.items() if name.startswith(PREFIX)}
-    settings |= {
-        name: str(path)
-        for name, path in (("SCORER_POLICY", request.policy), ("SCORER_BUNDLE", request.bundle))
-        if path
-    }
-    read = read_settings(settings)
-    bundle = load_bundle(read.bundle)
-    rules = load_policy(
-        read.policy, threshold=bundle.threshold, quantiles=bundle.quantiles
-    ).rules_for(context)
-    return replace(
-        terms,
+    settings = collect_settings(options)
+    hook = open_local_hook(settings, limit_seconds)
+    bundle, policy = hook.handler.bundle, hook.handler.policy
+    rules = policy.rules_for(context)
+    config = replace(
+        apply_rules(config, rules),
         knows_decisions=True,
-        knows_drops=True,
-        has_log=True,
-        metric=rules.metric,
-        score_attribute=rules.score_attribute,
-        decimals=rules.decimals,
+        in_process=True,
         model=bundle.label,
         mode=rules.mode,
         threshold=rules.threshold,
         keep=rules.keep,
         on_error=rules.on_error,
-    ), settings
+    )
+    reference = bundle.manifest.get("drift")
+    return Preparation(
+        hook=hook,
+        config=config,
+        settings=settings,
+        fingerprint=make_fingerprint(options, config, policy.digest, settings),
+        reference=reference if isinstance(reference, dict) else None,
+    )
 
 
-def find_reference(settings: Mapping[str, str]) -> Mapping[str, Any] | None:
-    """What the model of a local hook learnt from, its manifest's `drift`; None where it has none."""
-    reference = load_bundle(read_settings(settings).bundle).manifest.get("drift")
-    return reference if isinstance(reference, dict) else None
+def make_config(options: RunOptions) -> RunConfig:
+    """Make the part of the configuration that follows from the options alone."""
+    scheduled = format_time(options.scheduled_time)
+    return RunConfig(
+        host=options.host,
+        scheduled_time=scheduled,
+        application_id=options.application_id,
+        campaign_id=options.campaign_id,
+        treatment_id=options.treatment_id,
+        activity_id=f"run-{scheduled}",
+        include_opted_out=options.include_opted_out,
+        knows_decisions=options.host == "connect",
+        writes=not options.rehearse,
+        tables=any(FORMATS[name].needs_columns for name in options.also),
+    )
 
 
-def describe_request(request: Request, terms: Terms, settings: dict[str, str]) -> dict[str, str]:
-    """What decides the outputs, as text by the option that sets it. The time is not in it: a run that goes on keeps its own."""
-    policy = read_settings(settings).policy if request.hook == "local" else request.policy
-    asked = {
-        "--host": request.host,
-        "--hook": request.hook,
-        "--application-id": request.application_id,
-        "--campaign-id": request.campaign_id,
-        "--treatment-id": request.treatment_id,
-        "--include-opted-out": str(request.include_opted_out),
-        "--also": " ".join(request.also),
-        "--bundle": terms.model or "",
-        "--policy": digest(policy),
-        "slices": str(request.slices),
+def make_context(options: RunOptions) -> Context:
+    """Make the context that the policy's overrides are matched with."""
+    if options.host == "connect":  # has neither applications nor treatments
+        return Context(campaign_id=options.campaign_id)
+    return Context(
+        application_id=options.application_id,
+        campaign_id=options.campaign_id,
+        treatment_id=options.treatment_id,
+    )
+
+
+def apply_rules(config: RunConfig, rules: Rules) -> RunConfig:
+    """Add how the policy writes scores."""
+    return replace(
+        config,
+        metric=rules.metric,
+        score_attribute=rules.score_attribute,
+        decimals=rules.decimals,
+    )
+
+
+def read_policy(options: RunOptions) -> Policy | None:
+    """Read --policy for a hook at an address. Its thresholds are not used: the model is unknown."""
+    if options.policy is None:
+        return None
+    return load_policy(options.policy, threshold=0.5, quantiles=(0.0, 1.0))
+
+
+def collect_settings(options: RunOptions) -> dict[str, str]:
+    """Collect the settings of a local hook. --policy and --bundle come before the environment."""
+    settings = {name: value for name, value in options.environ.items() if name.startswith(PREFIX)}
+    paths = {"SCORER_POLICY": options.policy, "SCORER_BUNDLE": options.bundle}
+    return settings | {name: str(path) for name, path in paths.items() if path}
+
+
+def make_fingerprint(
+    options: RunOptions, config: RunConfig, policy_digest: str, settings: Mapping[str, str]
+) -> dict[str, str]:
+    """Describe what decides the outputs. Settings are hashed, because they may hold secrets.
+
+    The scheduled time is included only if it was given: a resumed run keeps its own.
+    """
+    described = {
+        "--host": options.host,
+        "--hook": options.hook,
+        "--application-id": options.application_id,
+        "--campaign-id": options.campaign_id,
+        "--treatment-id": options.treatment_id,
+        "--include-opted-out": str(options.include_opted_out),
+        "--also": " ".join(options.also),
+        "--bundle": config.model or "",
+        "--policy": policy_digest,
+        "slices": str(options.slices),
     }
-    if request.scheduled_time:
-        asked["--scheduled-time"] = terms.scheduled_time
-    hidden = {
-        name: value
-        for name, value in settings.items()
-        if name not in {"SCORER_POLICY", "SCORER_BUNDLE"}
-    }
-    return asked | {
-        name: hashlib.sha256(value.encode("utf-8", "surrogateescape")).hexdigest()[:16]
-        for name, value in hidden.items()
-    }
+    if options.scheduled_time:
+        described["--scheduled-time"] = config.scheduled_time
+    others = settings.keys() - {"SCORER_POLICY", "SCORER_BUNDLE"}
+    return described | {name: hash_text(settings[name]) for name in sorted(others)}
 
 
-def digest(path: Path | None) -> str:
-    """What tells a policy file from another."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()[:16] if path else ""
+def hash_text(text: str) -> str:
+    """The first 16 hexadecimal digits of the SHA-256."""
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:16]
 
 
 def format_time(text: str | None) -> str:
-    """A time as events carry it, ISO 8601 with milliseconds and Z; None is now. Without a zone it is UTC. Raises OptionError."""
+    """Format a time as events carry it: ISO 8601 with milliseconds and Z. None is now.
+
+    A time without a zone is UTC. Raises OptionError.
+    """
     try:
         time_ = datetime.fromisoformat(text) if text else datetime.now(UTC)
         time_ = (time_ if time_.tzinfo else time_.replace(tzinfo=UTC)).astimezone(UTC)
@@ -139,3 +181,40 @@ def format_time(text: str | None) -> str:
             "--scheduled-time: expected a time in ISO 8601, such as 2026-01-31T19:00:00Z"
         ) from error
     return time_.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def check_options(options: RunOptions) -> None:
+    """Check the options before anything is opened or written. Raises OptionError."""
+    if missing := [package for package in REPORT_PACKAGES if find_spec(package) is None]:
+        raise OptionError(
+            f"{REPORT}: needs the package {missing[0]}, which is not installed; "
+            "the extra `run` has it (pip install '.[run]' in a source checkout)"
+        )
+    local = options.hook == "local"
+    if options.host not in HOST_ADAPTERS:
+        raise OptionError(f"--host: expected one of {', '.join(HOST_ADAPTERS)}")
+    if options.engine not in {"local", "ray"}:
+        raise OptionError("--engine: expected local or ray")
+    if options.engine == "ray" and not local and not options.hook.startswith(LAMBDA):
+        raise OptionError(
+            "--engine ray: expected --hook local or lambda:NAME; "
+            "an emulator takes one call at a time"
+        )
+    if options.processes is not None and (options.processes < 1 or not local):
+        raise OptionError("--processes: expected 1 or more, with --hook local")
+    if not 1 <= options.concurrency <= 100:
+        raise OptionError("--concurrency: expected 1 to 100 calls at once")
+    if unknown := [name for name in options.also if name not in FORMATS]:
+        raise OptionError(f"--also {unknown[0]}: expected one of {', '.join(FORMATS)}")
+    if options.bundle and not local:
+        raise OptionError(
+            "--bundle: expected only with --hook local; a deployed function has its own bundle"
+        )
+    if options.rehearse and (options.resume or options.also):
+        raise OptionError(
+            "--rehearse: expected neither --resume nor --also; a rehearsal writes only its report"
+        )
+    if options.resume and options.force:
+        raise OptionError(
+            "--resume, --force: expected one of them, to continue an unfinished run or replace it"
+        )

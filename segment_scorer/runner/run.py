@@ -1,6 +1,7 @@
-"""One run: segment files through a hook into an output folder. Composes the rooms of `campaign`; decides nothing itself.
+"""One run: segment files through a hook into an output folder.
 
-Takes a Request, gives the Summary it has also written. Holds a few blocks of records at a time, whatever the segment's size.
+Input: RunOptions. Output: a RunResult, and the files. Composes the other modules of the runner.
+Holds a few chunks in memory at a time, whatever the size of the segment.
 """
 
 from __future__ import annotations
@@ -10,301 +11,234 @@ import itertools
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TypeAlias
 
-from segment_scorer.runner.asking.hooks import LAMBDA, open_hook
-from segment_scorer.runner.asking.host_adapters import SIDES
-from segment_scorer.runner.asking.host_rules import Hook
-from segment_scorer.runner.config import Request
+from segment_scorer.runner.asking.hooks import LAMBDA
+from segment_scorer.runner.chunks import Chunk, read_chunks
+from segment_scorer.runner.config import RunOptions
 from segment_scorer.runner.engines.local import (
-    Pages,
-    Recipe,
-    walk_here,
-    walk_in_processes,
-    walk_in_threads,
+    ChunkResults,
+    WorkerSetup,
+    process_here,
+    process_in_processes,
+    process_in_threads,
 )
-from segment_scorer.runner.errors import DataError, OptionError
-from segment_scorer.runner.preparation import describe_request, find_reference, settle_terms
-from segment_scorer.runner.reading.batches import cut_slices, make_finder
+from segment_scorer.runner.errors import DataError
+from segment_scorer.runner.preparation import Preparation, check_options, prepare_run
 from segment_scorer.runner.reading.segments import (
-    S3,
-    Source,
+    NO_PEOPLE,
+    SegmentFile,
     add_sizes,
-    find_sources,
-    open_source,
-    stay_silent,
+    find_segment_files,
+    ignore_warning,
 )
-from segment_scorer.runner.reporting.report import tell_run, write_report
-from segment_scorer.runner.summary import Summary, close_books
-from segment_scorer.runner.worker import LOG, Block, begin_page, end_page
-from segment_scorer.runner.writing.checkpoint import Ledger
-from segment_scorer.runner.writing.forms import FORMS
+from segment_scorer.runner.reporting.messages import describe_unreadable
+from segment_scorer.runner.reporting.report import summarize_report, write_report
+from segment_scorer.runner.s3 import S3
+from segment_scorer.runner.summary import Summary, make_summary
+from segment_scorer.runner.writing.checkpoint import Checkpoint, check_same
+from segment_scorer.runner.writing.formats import FORMATS
+from segment_scorer.runner.writing.names import LOG, REPORT
 from segment_scorer.runner.writing.outputs import (
-    REPORT,
     Outputs,
     Publish,
     find_unfinished,
-    give_names,
     lock_folder,
+    move_files,
     open_outputs,
 )
 from segment_scorer.runner.writing.remote_folder import (
     check_remote,
-    copy_out,
+    copy_files,
     find_folder,
-    keep_apart,
+    make_private,
 )
+from segment_scorer.runner.writing.rows import begin_outputs, end_outputs
 
-# Slices in a block: about 5,000 endpoints, 2 MB, where they are walked in no time; fewer where each is waited for, so that many can be
-# under way at once and little is lost when a run is stopped.
+# Slices in a chunk: about 5,000 endpoints, 2 MB. Fewer for hooks that mostly wait, so that many
+# calls run in parallel and little is lost when the run is stopped.
 SLICES = 100
-SLICES_AWAITED = 4
-REPORT_PACKAGES = ("altair", "vl_convert")  # loaded when everybody has been walked
+SLICES_IF_WAITING = 4
+# Receives the bytes processed so far, and the bytes of the whole segment.
+Progress: TypeAlias = Callable[[int, int], None]
+Warn: TypeAlias = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
-    """A finished run: its summary, why attempts failed and how often, and a sentence for each of the first rejected lines.
+class RunResult:
+    """A finished run.
 
-    warnings, expected  sentences of the report: what spoils the figures, and what the scores foretell ("" where that is unknown)
+    problems    problem of a failed attempt -> attempts
+    rejections  the first rejected lines, a sentence each
+    warnings    sentences on what makes the figures unreliable
+    expected    a sentence on what the scores predict; "" if unknown
+    unreadable  why endpoints were unreadable and what happened to them; "" if unknown
     """
 
     summary: Summary
     problems: Mapping[str, int]
-    complaints: Sequence[str]
-    warnings: Sequence[str] = ()
-    expected: str = ""
+    rejections: Sequence[str]
+    warnings: Sequence[str]
+    expected: str
+    unreadable: str
 
 
-def run_segment(
-    request: Request,
-    progress: Callable[[int, int], None],
-    warn: Callable[[str], None] = stay_silent,
-) -> Report:
-    """Walk the whole segment. `progress` hears bytes done and bytes in all, `warn` sentences on what may be wrong with the segment.
+def run_segment(options: RunOptions, progress: Progress, warn: Warn = ignore_warning) -> RunResult:
+    """Process a whole segment. `warn` receives sentences on what may be wrong with the segment.
 
-    Raises a SegmentScorerError when the segment, the hook, an option or the output folder cannot be used. Nothing is then written, but
-    for what a later run with `resume` goes on with.
+    Raises a SegmentScorerError if the segment, the hook, an option or the output folder cannot be
+    used. Nothing is written then, except what a later run with `resume` continues.
     """
-    check_request(request)
-    sources = find_sources([str(text) for text in request.segment], warn)
-    terms, settings = settle_terms(request)
-    asked = describe_request(request, terms, settings)
-    reference = find_reference(settings) if request.hook == "local" else None
-    out, folder = str(request.out), find_folder(request.out)
-    remote = out.startswith(S3)
-    if remote:
-        keep_apart(folder)
+    check_options(options)
+    segment_files = find_segment_files([str(text) for text in options.segment], warn)
+    preparation = prepare_run(options)
+    out, folder = str(options.out), find_folder(options.out)
+    is_remote = out.startswith(S3)
+    if is_remote:
+        make_private(folder)
     with lock_folder(folder):
-        unfinished = find_unfinished(folder, resume=request.resume, force=request.force)
-        if remote and unfinished is None:
-            check_remote(out, force=request.force)
-        if unfinished is not None:
-            check_same(unfinished, asked, sources)
-            terms = unfinished.terms
-        files = [*begin_page(terms), *(FORMS[name][0] for name in request.also), REPORT]
-        ledger = unfinished or Ledger(asked, files, sources, terms, force=request.force)
-        publish: Publish = (
-            functools.partial(copy_out, out=out, force=ledger.force) if remote else give_names
-        )
-        if ledger.summary is not None:
-            publish(folder, ledger.files)
+        checkpoint = find_unfinished(folder, resume=options.resume, force=options.force)
+        if is_remote and checkpoint is None:
+            check_remote(out, force=options.force)
+        if checkpoint is None:
+            checkpoint = begin_checkpoint(options, preparation, segment_files)
         else:
-            recipe = Recipe(hook=request.hook, environ=settings, terms=terms)
-            hook = open_hook(request.hook, settings, SIDES[terms.host].limit_seconds)
+            check_same(checkpoint, preparation.fingerprint, segment_files)
+        publish: Publish = move_files
+        if is_remote:
+            publish = functools.partial(copy_files, out=out, force=checkpoint.force)
+        if checkpoint.summary is not None:
+            publish(folder, checkpoint.files)
+            summary = checkpoint.summary
+        else:
             with open_outputs(
-                folder, begin_page(terms), sizes=ledger.sizes, every=request.every
+                folder,
+                begin_outputs(checkpoint.config),
+                sizes=checkpoint.sizes,
+                checkpoint_seconds=options.checkpoint_seconds,
             ) as outputs:
-                walk_all(request, recipe, hook, outputs, ledger, progress=progress, warn=warn)
-                finish(request, reference, outputs, ledger, publish=publish, warn=warn)
-    if ledger.summary is None:
-        raise AssertionError("a run that ended without an error has a summary")
-    warnings, expected = tell_run(ledger.summary, ledger, reference)
-    return Report(
-        summary=ledger.summary,
-        problems=ledger.problems,
-        complaints=ledger.complaints,
+                process_all(options, preparation, outputs, checkpoint, progress=progress, warn=warn)
+                summary = finish(options, preparation.reference, outputs, checkpoint, warn)
+                outputs.publish(checkpoint, publish, report_only=options.rehearse)
+    warnings, expected = summarize_report(summary, checkpoint, preparation.reference)
+    return RunResult(
+        summary=summary,
+        problems=checkpoint.problems,
+        rejections=checkpoint.rejections,
         warnings=warnings,
         expected=expected,
+        unreadable=describe_unreadable(checkpoint.config, checkpoint.statistics),
     )
 
 
-def walk_all(
-    request: Request,
-    recipe: Recipe,
-    hook: Hook,
+def begin_checkpoint(
+    options: RunOptions, preparation: Preparation, segment_files: list[SegmentFile]
+) -> Checkpoint:
+    """Make the checkpoint of a new run."""
+    files = [
+        *begin_outputs(preparation.config),
+        *(FORMATS[name].file for name in options.also),
+        REPORT,
+    ]
+    return Checkpoint(
+        preparation.fingerprint, files, segment_files, preparation.config, force=options.force
+    )
+
+
+def process_all(
+    options: RunOptions,
+    preparation: Preparation,
     outputs: Outputs,
-    ledger: Ledger,
+    checkpoint: Checkpoint,
     *,
-    progress: Callable[[int, int], None],
-    warn: Callable[[str], None],
+    progress: Progress,
+    warn: Warn,
 ) -> None:
-    """Walk every block that the ledger has not got yet. Raises DataError where nobody is in any."""
-    introduction = hook.take_log()
-    if recipe.terms.has_log and recipe.terms.writes and not ledger.blocks:
-        outputs.append({LOG: introduction.encode()})
-    total = add_sizes(ledger.sources)
-    size = request.slices or (SLICES if request.hook == "local" else SLICES_AWAITED)
-    blocks = read_blocks(
-        ledger.sources,
-        size,
-        host=recipe.terms.host,
-        include_opted_out=request.include_opted_out,
-        warn=warn,
-    )
-    for position, page in choose_engine(
-        request, recipe, hook, itertools.islice(blocks, ledger.blocks, None)
-    ):
-        outputs.append(page.parts)
-        ledger.add(page)
-        outputs.checkpoint(ledger)
+    """Process every chunk after the checkpoint. Raises DataError if the segment holds no people."""
+    config, hook = checkpoint.config, preparation.hook
+    start_log = hook.take_log()
+    if config.in_process and config.writes and not checkpoint.chunks:
+        outputs.append({LOG: start_log.encode()})
+    total = add_sizes(checkpoint.segment_files)
+    slices = options.slices or (SLICES if options.hook == "local" else SLICES_IF_WAITING)
+    chunks = read_chunks(checkpoint.segment_files, config, slices, warn)
+    setup = WorkerSetup(hook=options.hook, settings=preparation.settings, config=config)
+    remaining = itertools.islice(chunks, checkpoint.chunks, None)
+    for position, result in choose_engine(options, preparation, setup, remaining):
+        outputs.append(result.parts)
+        checkpoint.add(result)
+        outputs.save(checkpoint)
         progress(position, total)
-    if not ledger.counts["received"]:
+    if not checkpoint.counts["received"]:
         outputs.forget()
-        if not ledger.counts["rejected"]:
-            raise DataError(
-                f"{ledger.sources[0].name}: expected people, one a line, found no line with anything on it"
-            )
-        lines = f"{ledger.counts['rejected']:,} line{'s' if ledger.counts['rejected'] > 1 else ''}"
-        raise DataError(
-            f"expected people, one a line, found none in {lines}; {ledger.complaints[0]}"
-        )
+        raise DataError(explain_no_people(checkpoint))
 
 
-def choose_engine(request: Request, recipe: Recipe, hook: Hook, blocks: Iterator[Block]) -> Pages:
-    """The pages of the blocks, by the engine that was asked for and suits the hook."""
-    if request.engine == "ray":
-        from segment_scorer.runner.engines.ray import walk_on_ray  # noqa: PLC0415  # an extra
+def explain_no_people(checkpoint: Checkpoint) -> str:
+    """Say what a segment without people holds."""
+    name, rejected = checkpoint.segment_files[0].name, checkpoint.counts["rejected"]
+    if not rejected:
+        return f"{name}: {NO_PEOPLE}, found only empty lines"
+    lines = "1 line" if rejected == 1 else f"{rejected:,} lines"
+    return f"{NO_PEOPLE}, found no readable person in {lines}; {checkpoint.rejections[0]}"
 
-        return walk_on_ray(
-            blocks,
-            recipe,
-            request.concurrency if request.hook.startswith(LAMBDA) else request.processes,
-        )
-    if request.hook.startswith(LAMBDA):
-        return walk_in_threads(blocks, hook, recipe.terms, request.concurrency)
-    if request.hook == "local":
-        return walk_in_processes(blocks, hook, recipe, request.processes or count_cores())
-    return walk_here(blocks, hook, recipe.terms)
+
+def choose_engine(
+    options: RunOptions, preparation: Preparation, setup: WorkerSetup, chunks: Iterator[Chunk]
+) -> ChunkResults:
+    """Process the chunks with the engine that was chosen and that suits the hook."""
+    hook, config = preparation.hook, setup.config
+    is_lambda = options.hook.startswith(LAMBDA)
+    if options.engine == "ray":
+        from segment_scorer.runner.engines.ray import process_on_ray  # noqa: PLC0415  # an extra
+
+        most_actors = options.concurrency if is_lambda else options.processes
+        return process_on_ray(chunks, setup, most_actors)
+    if is_lambda:
+        return process_in_threads(chunks, hook, config, options.concurrency)
+    if options.hook == "local":
+        return process_in_processes(chunks, hook, setup, options.processes or count_cores())
+    return process_here(chunks, hook, config)
 
 
 def finish(
-    request: Request,
-    reference: Mapping[str, Any] | None,
+    options: RunOptions,
+    reference: Mapping[str, object] | None,
     outputs: Outputs,
-    ledger: Ledger,
-    *,
-    publish: Publish,
-    warn: Callable[[str], None],
-) -> None:
-    """Close the books, write what is made of the whole, and give everything its name."""
-    outputs.append(end_page(ledger.counts, ledger.terms))
-    for name in request.also:
-        outputs.make(
-            FORMS[name][0], functools.partial(write_form, name, ledger.tally.columns, warn)
-        )
-    summary = close_books(ledger.counts, ledger.terms, ledger.seconds + outputs.seconds)
+    checkpoint: Checkpoint,
+    warn: Warn,
+) -> Summary:
+    """Make the summary, and the files that need the whole run. Returns the summary."""
+    outputs.append(end_outputs(checkpoint.counts, checkpoint.config))
+    for name in options.also:
+        columns = checkpoint.statistics.columns
+        outputs.make(FORMATS[name].file, functools.partial(write_format, name, columns, warn))
+    seconds = checkpoint.seconds + outputs.seconds
+    summary = make_summary(checkpoint.counts, checkpoint.config, seconds)
     outputs.make(
         REPORT,
         lambda _, path: write_report(
-            path, summary, ledger, reference=reference, rehearsal=request.rehearse
+            path, summary, checkpoint, reference=reference, rehearsal=options.rehearse
         ),
     )
-    ledger.summary = summary
-    outputs.publish(ledger, publish, alone=request.rehearse)
+    checkpoint.summary = summary
+    return summary
 
 
-def write_form(
-    name: str, columns: Mapping[str, int], warn: Callable[[str], None], segment: Path, path: Path
+def write_format(
+    name: str, columns: Mapping[str, int], warn: Warn, segment: Path, path: Path
 ) -> None:
-    """Write the kept in a further form, and say what did not go into it."""
-    file, _, write = FORMS[name]
-    if losers := write(segment, columns, path):
-        people = "1 person has" if losers == 1 else f"{losers:,} people have"
+    """Write the kept people in a further format, and warn about omitted values."""
+    format_ = FORMATS[name]
+    if affected := format_.write(segment, columns, path):
+        people = "1 person" if affected == 1 else f"{affected:,} people"
         warn(
-            f"{file}: left out what {people} where the form has no place for it, such as text where metrics belong"
-        )
-
-
-def read_blocks(
-    sources: Sequence[Source],
-    slices: int,
-    *,
-    host: str,
-    include_opted_out: bool,
-    warn: Callable[[str], None],
-) -> Iterator[Block]:
-    """Cut the files into blocks, in order. A file's end closes its last batch. `warn` hears of rows of many lines."""
-    before = 0
-    for source in sources:
-        with open_source(source.name) as file:
-            finder = make_finder(file.header, include_opted_out=include_opted_out)
-            pieces = cut_slices(file, finder, most_bytes=SIDES[host].most_bytes)
-            while held := list(itertools.islice(pieces, slices)):
-                yield Block(
-                    file=source.name,
-                    header=file.header,
-                    slices=held,
-                    position=before + file.position,
-                )
-            if joined := file.joined.rows:
-                longest = f"the longest over lines {file.joined.first} to {file.joined.last}"
-                warn(
-                    f"{source.name}: {joined:,} row{'s' if joined > 1 else ''} of more than one line, {longest}"
-                )
-            before += source.size
-
-
-def check_request(request: Request) -> None:
-    """Refuse what does not go together, or could not be finished, before anything is begun. Raises OptionError."""
-    if missing := [package for package in REPORT_PACKAGES if find_spec(package) is None]:
-        raise OptionError(
-            f"{REPORT}: expected {missing[0]}, of the extra `run`: pip install '.[run]' in a clone of the project"
-        )
-    local = request.hook == "local"
-    if request.host not in SIDES:
-        raise OptionError(f"--host: expected one of {', '.join(SIDES)}")
-    if request.engine not in {"local", "ray"}:
-        raise OptionError("--engine: expected local or ray")
-    if request.engine == "ray" and not local and not request.hook.startswith(LAMBDA):
-        raise OptionError(
-            "--engine ray: expected --hook local or lambda:NAME; an emulator takes one call at a time"
-        )
-    if request.processes is not None and (request.processes < 1 or not local):
-        raise OptionError("--processes: expected 1 or more, with --hook local")
-    if not 1 <= request.concurrency <= 100:
-        raise OptionError("--concurrency: expected 1 to 100 calls at once")
-    if unknown := [name for name in request.also if name not in FORMS]:
-        raise OptionError(f"--also {unknown[0]}: expected one of {', '.join(FORMS)}")
-    if request.rehearse and (request.resume or request.also):
-        raise OptionError(
-            "--rehearse: expected neither --resume nor --also, since a rehearsal writes nothing but its report"
-        )
-    if request.resume and request.force:
-        raise OptionError(
-            "--resume, --force: expected one of them, to go on with an unfinished run or to replace it"
-        )
-
-
-def check_same(unfinished: Ledger, asked: Mapping[str, str], sources: Sequence[Source]) -> None:
-    """Refuse to go on with a run that asked for something else: half its outputs would be of one kind, half of another."""
-    different = sorted(
-        name
-        for name in asked.keys() | unfinished.asked.keys()
-        if asked.get(name) != unfinished.asked.get(name)
-    )
-    if different:
-        raise OptionError(
-            f"--resume: expected what the unfinished run was started with; different: {', '.join(different)}"
-        )
-    if list(sources) != unfinished.sources:
-        raise OptionError(
-            "--resume: expected the same segment files, in the same order and unchanged, as the unfinished run had"
+            f"{format_.file}: values of {people} were omitted, because the format cannot hold them "
+            "(such as text in place of metrics)"
         )
 
 
 def count_cores() -> int:
-    """Cores that this process may use."""
+    """Number of cores that this process may use."""
     return len(os.sched_getaffinity(0))

@@ -1,64 +1,51 @@
-"""The books of a run: counts that add up, and the summary made of them. Every endpoint has exactly one outcome.
+"""What can happen to a person, and the summary of a run.
 
-Takes what each slice counted; gives `summary.json`'s content. Never guesses: what a hook does not show is null.
+Input: counts. Output: the content of `summary.json`. Values that the hook does not report are null.
 """
 
 from __future__ import annotations
 
 from collections import Counter
+from enum import StrEnum
 
 import msgspec
 
-# The policy's reason -> its count in the summary; the reason "score" needs none.
-REASON_COUNTS = {
-    "holdout": "held_out",
-    "unreadable": "unreadable",
-    "no_scores": "unscored",
-    "sparse": "sparse",
+from function.records import Reason
+from segment_scorer.runner.config import RunConfig
+
+
+class Status(StrEnum):
+    """What happened to one person of the segment: exactly one of these."""
+
+    KEPT = "kept"
+    FILTERED = "filtered"
+    FAILED = "failed"
+
+
+class UnsentReason(StrEnum):
+    """Why the runner did not send a person to the hook. The function's own reasons are `Reason`."""
+
+    OPTED_OUT = "opted_out"
+
+
+# reason -> its count in the summary; the other reasons are not counted there
+REASON_COUNTS: dict[Reason | UnsentReason, str] = {
+    Reason.HOLDOUT: "held_out",
+    Reason.UNREADABLE: "unreadable",
+    Reason.NO_SCORES: "unscored",
+    Reason.SPARSE: "sparse",
+    UnsentReason.OPTED_OUT: "opted_out",
+    Reason.SHADOW: "shadow",  # not in the summary: it says that the other counts are unknown
 }
 ONLY_FROM_DECISIONS = ("held_out", "unreadable", "unscored", "sparse")
-SHADOW = "shadow"  # Connect's reason in that mode: the function then tells nothing of its decisions
 CLEAN, INCOMPLETE = 0, 4
 
 
-class Terms(msgspec.Struct, frozen=True, kw_only=True):
-    """What holds for a whole run: the campaign that events speak of, and what is known of the hook.
-
-    knows_decisions   whether the hook shows every decision; if not, the counts of reasons stay null
-    knows_drops       whether it also shows what the rules say where the mode does not act on it
-    has_log           whether the function's own log can be seen
-    writes            whether people are written anywhere; a rehearsal writes nobody
-    tables            whether the kept are to be written as a table, whose columns have to be known
-    score_attribute   the attribute that carries the score, read where decisions are not shown; "" = none
-    decimals          of the scores in files, where decisions are shown
-    model, mode       as in the summary; None = unknown
-    threshold, keep, on_error   rules of the policy that the report speaks of; None = unknown
-    """
-
-    host: str = "pinpoint"
-    scheduled_time: str
-    application_id: str = "segment-scorer"
-    campaign_id: str = "segment-scorer"
-    treatment_id: str = "0"
-    activity_id: str
-    include_opted_out: bool = False
-    knows_decisions: bool = False
-    knows_drops: bool = False
-    has_log: bool = False
-    writes: bool = True
-    tables: bool = False
-    metric: str = "Score"
-    score_attribute: str = "Score"
-    decimals: int = 4
-    model: str | None = None
-    mode: str | None = None
-    threshold: float | None = None
-    keep: str | None = None
-    on_error: str | None = None
-
-
 class Summary(msgspec.Struct, frozen=True, kw_only=True):
-    """`summary.json`. received = kept + filtered + failed; `rejected` lines were never sent and are outside it; null = unknown."""
+    """`summary.json`. received = kept + filtered + failed; None (null) = unknown.
+
+    `rejected` counts lines that were never sent. They are not part of `received`.
+    """
 
     received: int
     kept: int
@@ -80,32 +67,33 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     host: str
 
     @property
-    def status(self) -> int:
-        """The exit status: 0 clean, 4 complete but with endpoints that failed or lines that were rejected."""
+    def exit_status(self) -> int:
+        """0: clean. 4: complete, but endpoints failed or lines were rejected."""
         return INCOMPLETE if self.failed or self.rejected else CLEAN
 
 
-def close_books(counts: Counter[str], terms: Terms, seconds: float) -> Summary:
-    """Make the summary of a whole run's counts. They are wrong only by a defect of ours, which must not be printed as a result."""
-    if counts["received"] != counts["kept"] + counts["filtered"] + counts["failed"]:
-        raise AssertionError("the books do not balance: received is not kept + filtered + failed")
+def make_summary(counts: Counter[str], config: RunConfig, seconds: float) -> Summary:
+    """Make the summary of a whole run.
+
+    Raises AssertionError if the counts do not add up: a defect must not be printed as a result.
+    """
+    if counts["received"] != sum(counts[status] for status in Status):
+        raise AssertionError("the counts do not add up: received is not kept + filtered + failed")
+    knows_reasons = config.knows_decisions and not counts["shadow"]
     return Summary(
         received=counts["received"],
-        kept=counts["kept"],
-        filtered=counts["filtered"],
-        failed=counts["failed"],
+        kept=counts[Status.KEPT],
+        filtered=counts[Status.FILTERED],
+        failed=counts[Status.FAILED],
         opted_out=counts["opted_out"],
         rejected=counts["rejected"],
         batches=counts["batches"],
         attempts=counts["attempts"],
         seconds=round(seconds, 3),
-        model=terms.model,
-        scheduled_time=terms.scheduled_time,
-        mode=terms.mode,
-        host=terms.host,
-        would_filter=counts["would_filter"] if terms.knows_drops else None,
-        **{
-            name: counts[name] if terms.knows_decisions and not counts[SHADOW] else None
-            for name in ONLY_FROM_DECISIONS
-        },
+        model=config.model,
+        scheduled_time=config.scheduled_time,
+        mode=config.mode,
+        host=config.host,
+        would_filter=counts["would_filter"] if config.in_process else None,
+        **{name: counts[name] if knows_reasons else None for name in ONLY_FROM_DECISIONS},
     )

@@ -1,143 +1,82 @@
-"""Walks slices of a segment through the hook: records in, pages of finished output and counts out.
+"""Process a chunk: send its slices to the hook, and collect the outputs.
 
-Takes a block of slices, gives one Page whose parts can be appended to the output files as they are. Keeps nothing between blocks, so
-that any process can walk any block, in any order.
+Input: a chunk, a hook and the run's configuration. Output: a ChunkResult, whose parts are appended
+to the output files. Nothing is kept between chunks, so any process can process any chunk, in any
+order.
 """
 
 from __future__ import annotations
 
 import contextlib
-import csv
 import gc
-import gzip
-import io
 import math
-import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from typing import Any, TypeAlias
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 import msgspec
 
 from function.hosts.pinpoint import opted_out
 from function.policy import format_score
-from model.people.records import Decoder, Record, RecordError, make_decoder
-from segment_scorer.runner.asking.host_adapters import FAILED, FILTERED, KEPT, SIDES, Fate
-from segment_scorer.runner.asking.host_rules import ATTEMPTS, NO_JSON, Hook, Outcome, ask_hook
+from function.records import Reason
+from model.people.columns import RecordError
+from model.people.records import Decoder, Record, make_decoder
+from segment_scorer.runner.asking.host_adapters import HOST_ADAPTERS, Outcome
+from segment_scorer.runner.asking.host_rules import ATTEMPTS, NOT_JSON, Hook, HookAnswer, ask_hook
+from segment_scorer.runner.chunks import MOST_REJECTIONS, Chunk, ChunkResult
+from segment_scorer.runner.config import RunConfig
 from segment_scorer.runner.reading.batches import Slice
-from segment_scorer.runner.reporting.statistics import Row, Tally
-from segment_scorer.runner.summary import REASON_COUNTS, Terms
-from segment_scorer.runner.writing.forms import find_columns
+from segment_scorer.runner.reporting.statistics import RawGroup, Statistics
+from segment_scorer.runner.summary import REASON_COUNTS, Status, UnsentReason
+from segment_scorer.runner.writing.formats import find_columns
+from segment_scorer.runner.writing.names import DECISIONS, LOG, REJECTED, SCORES, SEGMENT
+from segment_scorer.runner.writing.rows import compress, write_rows
 
-SEGMENT, SCORES, DECISIONS, REJECTED, LOG = (
-    "segment.jsonl.gz",
-    "scores.csv",
-    "decisions.csv",
-    "rejected.jsonl",
-    "batches.jsonl",
-)
-# Fast rather than small: level 1 takes a quarter of level 6's time, and the file is read once.
-COMPRESSION = 1
-MOST_COMPLAINTS = 5
-# Characters that no field should hold; where one does, csv.writer writes the rows.
-BETWEEN, END = "\x1f", "\x1e"
-NEEDS_QUOTES = re.compile('[",\r\n]')
-# The id of whom a record speaks, the record, and whether it is sent (else the person opted out).
-Person: TypeAlias = tuple[str, Record, bool]
-LEFT_OUT: Fate = (FILTERED, None, None)  # opted out: not sent
-LOST: Fate = (FAILED, None, None)  # of a batch without a valid answer
+UNSENT = Outcome(Status.FILTERED)
+FAILED = Outcome(Status.FAILED)
 _encoder = msgspec.json.Encoder()
 
 
-class Block(msgspec.Struct, frozen=True, kw_only=True):
-    """Some slices of one file, walked together.
+class Person(NamedTuple):
+    """A readable record of a slice, and whether it is sent to the hook."""
 
-    header    the columns of a CSV file; None where records are JSON objects
-    position  bytes of the whole segment read when the block was cut
-    """
-
-    file: str
-    header: tuple[str, ...] | None
-    slices: list[Slice]
-    position: int
+    id: str
+    record: Record
+    is_sent: bool
 
 
-class Page(msgspec.Struct, frozen=True, kw_only=True):
-    """What walking a block came to.
+class ChunkProcessor:
+    """Collects the outputs of one chunk. Rows are in the order of the records."""
 
-    parts       file name -> bytes to append
-    problems    why attempts failed, and how often
-    complaints  the first rejected lines, each a sentence that names file and line
-    """
-
-    parts: dict[str, bytes]
-    counts: Counter[str]
-    problems: Counter[str]
-    complaints: list[str]
-    tally: Any  # a Tally; msgspec knows only plain types
-
-
-class Walker:
-    """Collects one block's output. Rows are written in the order of the records."""
-
-    def __init__(self, hook: Hook, terms: Terms, file: str, decode: Decoder) -> None:
-        """`file` is how rejected lines name where they stood."""
+    def __init__(self, hook: Hook, config: RunConfig, file: str, decode: Decoder) -> None:
+        """`file` is the name of the file in rejected lines."""
         self._hook = hook
-        self._terms = terms
-        self._side = SIDES[terms.host]
+        self._config = config
+        self._adapter = HOST_ADAPTERS[config.host]
         self._file = file
         self._decode = decode
         self._counts: Counter[str] = Counter()
         self._problems: Counter[str] = Counter()
-        self._tally = Tally()
+        self._statistics = Statistics()
         self._segment: list[bytes] = []
         self._rejected: list[dict[str, Any]] = []
         self._scores: list[tuple[str, str]] = []
         self._decisions: list[tuple[str, str, str, str, str]] = []
-        self._groups: list[Row] = []
+        self._groups: list[RawGroup] = []
         self._values: list[float | None] = []
 
-    def walk(self, piece: Slice) -> None:
-        """Send what of the slice is to be sent, and enter every record's outcome."""
-        people, sent = self._read(piece)
+    def process(self, piece: Slice) -> None:
+        """Send the people of a slice, and record the outcome of each of them."""
+        people, entries = self._read(piece)
         self._counts["received"] += len(people)
-        fates = self._settle(people, sent) if sent else {}
-        for id_, record, is_sent in people:
-            self._enter(id_, record, fates[id_] if is_sent else LEFT_OUT)
-
-    def _settle(self, people: list[Person], sent: dict[str, Any]) -> dict[str, Fate]:
-        """Ask the hook about the batch; what became of everybody sent. Writes down the kept."""
-        outcome = self._ask(sent)
-        if outcome.reply is None:
-            return dict.fromkeys(sent, LOST)
-        reply, seen, settle = outcome.reply, outcome.decisions or {}, self._side.settle
-        fates = {
-            id_: settle(id_, record, reply.get(id_), seen.get(id_))
-            for id_, record, is_sent in people
-            if is_sent
-        }
-        kept = [document for _, document, _ in fates.values() if document is not None]
-        try:
-            segment = _encoder.encode_lines(kept)
-        except (
-            TypeError,
-            ValueError,
-            RecursionError,
-            OverflowError,
-        ):  # of a function in this process: no host could decode it
-            self._problems[NO_JSON] += ATTEMPTS
-            self._counts["attempts"] += ATTEMPTS - 1
-            return dict.fromkeys(sent, LOST)
-        self._segment.append(segment)
-        if self._terms.tables:
-            self._tally.add_columns(find_columns(kept))
-        return fates
+        outcomes = self._send(people, entries) if entries else {}
+        for person in people:
+            self._record(person, outcomes[person.id] if person.is_sent else UNSENT)
 
     def _read(self, piece: Slice) -> tuple[list[Person], dict[str, Any]]:
-        """Everybody readable in the slice, and of them those to be sent, each with its entry in the event."""
+        """Read a slice: its people, and the event's entry of each person to send."""
         people: list[Person] = []
-        sent: dict[str, Any] = {}
-        include, make_entry = self._terms.include_opted_out, self._side.make_entry
+        entries: dict[str, Any] = {}
         for number, raw in zip(piece.numbers, piece.records, strict=True):
             try:
                 record = self._decode(raw)
@@ -146,14 +85,19 @@ class Walker:
                 continue
             id_ = record.document["Id"]
             if not id_:
-                self._reject(number, raw, "$.ProfileId: expected text of one character or more")
+                self._reject(number, raw, "$.ProfileId: expected non-empty text, found empty text")
                 continue
-            choice, status = record.document.get("OptOut"), record.document.get("EndpointStatus")
-            is_sent = include or record.profile is not None or not opted_out(choice, status)
-            people.append((id_, record, is_sent))
-            if is_sent:
-                sent[id_] = make_entry(record)
-        return people, sent
+            person = Person(id_, record, self._is_sent(record))
+            people.append(person)
+            if person.is_sent:
+                entries[id_] = self._adapter.make_entry(record)
+        return people, entries
+
+    def _is_sent(self, record: Record) -> bool:
+        """Whether the record is sent. Profiles have no OptOut."""
+        if self._config.include_opted_out or record.profile is not None:
+            return True
+        return not opted_out(record.document.get("OptOut"), record.document.get("EndpointStatus"))
 
     def _reject(self, number: int, raw: bytes, problem: str) -> None:
         self._counts["rejected"] += 1
@@ -162,147 +106,145 @@ class Walker:
             {"file": self._file, "line": number, "problem": problem, "text": text}
         )
 
-    def _ask(self, sent: dict[str, Any]) -> Outcome:
-        event = self._side.build_event(sent, self._terms)
-        outcome = ask_hook(self._hook, event, sent.keys(), self._side.read_reply)
-        self._counts["batches"] += 1
-        self._counts["attempts"] += outcome.attempts
-        self._problems.update(outcome.problems)
-        self._tally.add_times(outcome.seconds)
-        return outcome
+    def _send(self, people: list[Person], entries: dict[str, Any]) -> dict[str, Outcome]:
+        """Send a batch and write the kept people. Returns the outcome of everyone sent."""
+        answer = self._ask(entries)
+        if answer.reply is None:
+            return dict.fromkeys(entries, FAILED)
+        decisions = {}
+        if answer.account is not None:
+            endpoints = answer.account.batch.endpoints
+            decided = zip(endpoints, answer.account.decisions, strict=True)
+            decisions = {endpoint.id: decision for endpoint, decision in decided}
+        reply, classify = answer.reply, self._adapter.classify
+        outcomes = {
+            id_: classify(id_, record, reply.get(id_), decisions.get(id_))
+            for id_, record, is_sent in people
+            if is_sent
+        }
+        kept = [outcome.record for outcome in outcomes.values() if outcome.record is not None]
+        try:
+            segment = _encoder.encode_lines(kept)
+        except (TypeError, ValueError, RecursionError, OverflowError):
+            # Only a function in this process can answer so. A host could not decode it, either.
+            self._problems[NOT_JSON] += ATTEMPTS
+            self._counts["attempts"] += ATTEMPTS - 1
+            return dict.fromkeys(entries, FAILED)
+        self._segment.append(segment)
+        if self._config.tables:
+            self._statistics.add_columns(find_columns(kept))
+        return outcomes
 
-    def _enter(self, id_: str, record: Record, fate: Fate) -> None:
-        """Enter one person into every book. Counts of outcomes and reasons are made of the groups, all at once, in `close`."""
-        outcome, kept, decision = fate
-        score, text, band, reason = None, "", "", ""
+    def _ask(self, entries: dict[str, Any]) -> HookAnswer:
+        event = self._adapter.build_event(entries, self._config)
+        answer = ask_hook(self._hook, event, entries.keys(), self._adapter.read_reply)
+        self._counts["batches"] += 1
+        self._counts["attempts"] += answer.attempts
+        self._problems.update(answer.problems)
+        self._statistics.add_times(answer.seconds)
+        for account in answer.accounts:
+            self._statistics.add_account(account)
+        return answer
+
+    def _record(self, person: Person, outcome: Outcome) -> None:
+        """Record one person's outcome. The groups are counted all at once, in `finish`."""
+        status, kept, decision = outcome
+        reason: Reason | UnsentReason = Reason.UNKNOWN
+        score, text, band = None, "", ""
         if decision is not None:
             reason, score = decision.reason, decision.score
             if score is not None:
-                text = format_score(score, self._terms.decimals)
-                self._scores.append((id_, text))
+                text = format_score(score, self._config.decimals)
+                self._scores.append((person.id, text))
             if decision.band is not None:
                 band = decision.band.name
-            if outcome == KEPT and not decision.keep:
+            if status == Status.KEPT and decision.dropped:
                 self._counts["would_filter"] += 1
-            self._decisions.append((id_, "keep" if decision.keep else "drop", reason, text, band))
-        elif fate is LEFT_OUT:
-            reason = "opted_out"
-            self._decisions.append((id_, "drop", reason, "", ""))
-        elif outcome == FAILED:
-            self._decisions.append((id_, FAILED, "", "", ""))
-        elif (
-            kept is not None and (read := read_score(kept, self._terms.score_attribute)) is not None
-        ):
+            chosen = "drop" if decision.dropped else "keep"
+            self._decisions.append((person.id, chosen, reason, text, band))
+        elif outcome is UNSENT:
+            reason = UnsentReason.OPTED_OUT
+            self._decisions.append((person.id, "drop", reason, "", ""))
+        elif status == Status.FAILED:
+            self._decisions.append((person.id, status, "", "", ""))
+        elif kept is not None and (read := read_score(kept, self._config.score_attribute)):
             score = float(read)
-            self._scores.append((id_, read))
-        document = record.document
-        place = document.get("Location")
-        country = place.get("Country") if isinstance(place, dict) else None
-        keep = outcome == KEPT if decision is None else decision.keep
-        self._groups.append((document.get("ChannelType"), country, band, reason, outcome, keep))
+            self._scores.append((person.id, read))
+        document = person.record.document
+        location = document.get("Location")
+        country = location.get("Country") if isinstance(location, dict) else None
+        selected = None if decision is None else decision.selected
+        if selected is None:
+            selected = status == Status.KEPT
+        self._groups.append((document.get("ChannelType"), country, band, reason, status, selected))
         self._values.append(score)
 
-    def close(self) -> Page:
-        """The page of everything entered."""
+    def finish(self) -> ChunkResult:
+        """Return the result of everything recorded."""
         log = self._hook.take_log()
-        self._tally.add_people(self._groups, self._values)
-        for group, count in self._tally.people.items():
-            self._counts[group.outcome] += count
-            if group.reason not in {"", "score"}:
-                self._counts[REASON_COUNTS.get(group.reason, group.reason)] += count
-        self._tally.add_log(log.splitlines())
+        self._statistics.add_people(self._groups, self._values)
+        for group, count in self._statistics.people.items():
+            self._counts[group.status] += count
+            if group.reason in REASON_COUNTS:
+                self._counts[REASON_COUNTS[group.reason]] += count
         parts: dict[str, bytes] = {}
-        if self._terms.writes:
-            segment = b"".join(self._segment)
+        if self._config.writes:
             parts = {
-                SEGMENT: gzip.compress(segment, COMPRESSION, mtime=0) if segment else b"",
+                SEGMENT: compress(b"".join(self._segment)),
                 SCORES: write_rows(self._scores),
                 REJECTED: _encoder.encode_lines(self._rejected),
             }
-            if self._terms.knows_decisions:
+            if self._config.knows_decisions:
                 parts[DECISIONS] = write_rows(self._decisions)
-            if self._terms.has_log:
+            if self._config.in_process:
                 parts[LOG] = log.encode()
-        complaints = [
+        rejections = [
             f"{row['file']}, line {row['line']}: {row['problem']}"
-            for row in self._rejected[:MOST_COMPLAINTS]
+            for row in self._rejected[:MOST_REJECTIONS]
         ]
-        return Page(
+        return ChunkResult(
             parts=parts,
             counts=self._counts,
             problems=self._problems,
-            complaints=complaints,
-            tally=self._tally,
+            rejections=rejections,
+            statistics=self._statistics,
         )
 
 
-def walk_block(block: Block, hook: Hook, terms: Terms) -> Page:
-    """Walk every slice of a block."""
-    with without_collecting():
-        walker = Walker(hook, terms, block.file, make_decoder(block.header))
-        for piece in block.slices:
-            walker.walk(piece)
-        return walker.close()
+def process_chunk(chunk: Chunk, hook: Hook, config: RunConfig) -> ChunkResult:
+    """Process every slice of a chunk."""
+    with paused_collector():
+        processor = ChunkProcessor(hook, config, chunk.file, make_decoder(chunk.header))
+        for piece in chunk.slices:
+            processor.process(piece)
+        return processor.finish()
 
 
 @contextlib.contextmanager
-def without_collecting() -> Iterator[None]:
-    """Hold back Python's cycle collector: it walks thousands of decoded people again and again, a fifth of the time, and finds nothing."""
-    was = gc.isenabled()
+def paused_collector() -> Iterator[None]:
+    """Pause Python's cycle collector.
+
+    It scans thousands of decoded records again and again, takes a fifth of the time, and finds
+    nothing.
+    """
+    was_enabled = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
-        if was:
+        if was_enabled:
             gc.enable()
 
 
-def begin_page(terms: Terms) -> dict[str, bytes]:
-    """What each output file of this run begins with; its keys are all the files that pages are appended to."""
-    if not terms.writes:
-        return {}
-    parts = {SEGMENT: b"", SCORES: write_rows([("Id", f"Metrics.{terms.metric}")]), REJECTED: b""}
-    if terms.knows_decisions:
-        parts[DECISIONS] = write_rows([("Id", "decision", "reason", "score", "band")])
-    if terms.has_log:
-        parts[LOG] = b""
-    return parts
-
-
-def end_page(counts: Counter[str], terms: Terms) -> dict[str, bytes]:
-    """What is appended last: an empty gzip member where nobody was kept, because no bytes at all are no gzip file."""
-    return (
-        {SEGMENT: gzip.compress(b"", COMPRESSION, mtime=0)}
-        if terms.writes and not counts["kept"]
-        else {}
-    )
-
-
-def write_rows(rows: Sequence[tuple[str, ...]]) -> bytes:
-    """Rows of CSV, two columns or more (RFC 4180 quoting, but lines end in a bare newline) in UTF-8.
-
-    Where no field needs a quote, which is nearly always, joining them is three times as fast as csv.writer, and comes to the same.
-    """
-    joined = END.join(map(BETWEEN.join, rows))
-    if not rows or (
-        NEEDS_QUOTES.search(joined) is None
-        and joined.count(END) == len(rows) - 1
-        and joined.count(BETWEEN) == len(rows) * (len(rows[0]) - 1)
-    ):
-        return (joined.replace(BETWEEN, ",").replace(END, "\n") + "\n").encode() if rows else b""
-    text = io.StringIO(newline="")
-    csv.writer(text, lineterminator="\n").writerows(rows)
-    return text.getvalue().encode()
-
-
 def read_score(definition: dict[str, Any], attribute: str) -> str | None:
-    """The score that the policy wrote on a kept endpoint, as it stands there; None where there is none from 0 to 1."""
+    """Read the score that the policy wrote on a kept endpoint; None if it is not from 0 to 1."""
     attributes = definition.get("Attributes")
     values = attributes.get(attribute) if attribute and isinstance(attributes, dict) else None
     text = values[0] if isinstance(values, list) and values else values
     if not isinstance(text, str):
         return None
     try:
-        return text if 0 <= float(text) <= 1 and math.isfinite(float(text)) else None
+        score = float(text)
     except ValueError:
         return None
+    return text if math.isfinite(score) and 0 <= score <= 1 else None

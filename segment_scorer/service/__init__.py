@@ -1,1 +1,4 @@
-"""The scoring service: Open Inference over gRPC, over a bundle. Imports `model` and `protos`, never `function`."""
+"""The scoring service: a bundle served over gRPC with the Open Inference Protocol.
+
+Imports `model` and `protos` only.
+"""

@@ -1,4 +1,7 @@
-"""An address as text -> a gRPC server that listens there. Never shares an address; removes nothing but a dead server's socket."""
+"""Make a gRPC server listen on an address given as text.
+
+An address in use is an error. Only the socket of a dead server is ever removed.
+"""
 
 from __future__ import annotations
 
@@ -11,70 +14,73 @@ import grpc
 
 from segment_scorer.service.errors import ServiceError
 
-# What gRPC would also take, such as a bare name, it understands in ways that nobody means.
+# gRPC accepts more forms, but interprets some of them unexpectedly, such as a bare host name.
 ADDRESS = re.compile(r"unix:/.+|([\w.-]+|\[[0-9a-fA-F:.]+\]):[0-9]{1,5}", re.ASCII)
-LARGEST_PORT = 65_535  # gRPC takes a larger one modulo 65,536
-ANSWER_SECONDS = 5.0  # for the owner of a socket to take a connection
+MAX_PORT = 65_535  # gRPC takes a larger number modulo 65,536
+CONNECT_SECONDS = 5.0  # limit for the test connection to a socket that exists already
 
 
 def listen(server: grpc.Server, address: str, credentials: grpc.ServerCredentials | None) -> str:
-    """Listen on `host:port`, `[host]:port` (TLS when there are credentials) or `unix:/path`, and give the address with its real port.
+    """Listen on `host:port`, `[host]:port` or `unix:/path`; give the address with its real port.
 
-    Raises ServiceError for an address that is none, or cannot be had.
+    Credentials turn TLS on for TCP addresses. Raises ServiceError for a malformed address and for
+    one that is not available.
     """
-    local = address.startswith("unix:")
+    is_socket = address.startswith("unix:")
     if not ADDRESS.fullmatch(address) or (
-        not local and int(address.rpartition(":")[2]) > LARGEST_PORT
+        not is_socket and int(address.rpartition(":")[2]) > MAX_PORT
     ):
-        raise ServiceError("expected each address to be host:port, [host]:port or unix:/path")
-    if local:
-        clear_socket(Path(address.removeprefix("unix:")))
+        raise ServiceError("--listen: expected host:port, [host]:port or unix:/path")
+    if is_socket:
+        remove_dead_socket(Path(address.removeprefix("unix:")))
     try:
-        port = (
-            server.add_secure_port(address, credentials)
-            if credentials and not local
-            else server.add_insecure_port(address)
-        )
+        if credentials and not is_socket:
+            port = server.add_secure_port(address, credentials)
+        else:
+            port = server.add_insecure_port(address)
     except RuntimeError as error:
-        expected = (
-            "a short path in a folder that may be written to"
-            if local
-            else "it to be free and this machine's"
-        )
-        raise ServiceError(f"cannot listen on {address}: expected {expected}") from error
-    return address if local else f"{address.rpartition(':')[0]}:{port}"
+        raise ServiceError(
+            f"cannot listen on {address}: "
+            + (
+                "the path is too long, or its folder is missing or not writable"
+                if is_socket
+                else "the port is in use or reserved, or the host is not this machine's"
+            )
+        ) from error
+    return address if is_socket else f"{address.rpartition(':')[0]}:{port}"
 
 
-def clear_socket(path: Path) -> None:
-    """Remove the socket that a killed server left at the path. Raises ServiceError when a server lives there, or it is something else.
+def remove_dead_socket(path: Path) -> None:
+    """Remove the socket that a killed server left at the path.
 
-    gRPC by itself would take the path from a living server, which would go on, reached by nobody, and remove the new one's at its end.
+    Raises ServiceError when a server still listens there, or when the path is no socket. gRPC
+    alone would take the path away from a running server, which would go on unreachable and at
+    its end remove the new server's socket.
     """
     try:
         mode = path.lstat().st_mode
     except OSError:
-        return  # nothing there, or not even a folder: gRPC will say
+        return  # nothing there; gRPC reports a folder that is missing or closed to us
+    where = f"cannot listen on unix:{path}"
     if not stat.S_ISSOCK(mode):
-        raise ServiceError(
-            f"cannot listen on unix:{path}: expected a socket or nothing there, not another file"
-        )
-    with socket.socket(socket.AF_UNIX) as caller:
-        caller.settimeout(ANSWER_SECONDS)
+        kinds = ((stat.S_ISDIR, "a directory"), (stat.S_ISLNK, "a symbolic link"))
+        found = next((name for is_kind, name in kinds if is_kind(mode)), "a file")
+        raise ServiceError(f"{where}: expected a socket or nothing, found {found}")
+    with socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(CONNECT_SECONDS)
         try:
-            caller.connect(str(path))
+            client.connect(str(path))
         except ConnectionRefusedError:
-            pass  # whoever made it is gone
-        except OSError as error:  # a server that takes no more, or another user's
+            pass  # the server that made it is gone
+        except OSError as error:
             raise ServiceError(
-                f"cannot listen on unix:{path}: expected the socket there to be a dead server's"
+                f"{where}: expected a dead server's socket, found one that does not answer "
+                f"({type(error).__name__}); it may be a busy server's or another user's"
             ) from error
         else:
-            raise ServiceError(
-                f"cannot listen on unix:{path}: expected it to be free, and a server answers there"
-            )
+            raise ServiceError(f"{where}: a server is already listening there")
     try:
         path.unlink(missing_ok=True)
     except OSError as error:
-        raise ServiceError(
-            f"cannot listen on unix:{path}: expected the dead server's socket there to be this user's"
-        ) from error
+        reason = (error.strerror or type(error).__name__).lower()
+        raise ServiceError(f"{where}: cannot remove a dead server's socket: {reason}") from error

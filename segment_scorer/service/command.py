@@ -1,7 +1,7 @@
-"""The service's command line: options in, a running server. Needs no package beyond the service's own set.
+"""The service's command line: options in, a running server. Needs only the service's own packages.
 
-Used by `python -m segment_scorer.service` (the image) and by `segment-scorer serve`.
-Exit status: 0 stopped by a signal; 1 an error, in one sentence; 2 wrong usage; 130 interrupted.
+Used by `python -m segment_scorer.service` (the image) and by `segment-scorer serve`. Exit status:
+0 stopped by a signal; 1 an error, in one sentence; 2 wrong usage; 130 interrupted.
 """
 
 from __future__ import annotations
@@ -9,33 +9,36 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from model.bundle import SHIPPED
 from model.errors import SegmentScorerError
 
+if TYPE_CHECKING:
+    from segment_scorer.service.server import ServiceSettings
+
 DEFAULT_LISTEN = "127.0.0.1:8081"
-EXAMPLE = "example: %(prog)s --listen 0.0.0.0:8081 --tls-cert server.pem --tls-key server.key"
+EXAMPLE = "Example: %(prog)s --listen 0.0.0.0:8081 --tls-cert server.pem --tls-key server.key"
 
 
 class UsageFormatter(argparse.HelpFormatter):
-    """Starts the usage line as the other verbs do."""
+    """Begins the usage line with "Usage: ", as the other verbs do."""
 
     def add_usage(self, usage: Any, actions: Any, groups: Any, prefix: str | None = None) -> None:
-        """Add the usage line, beginning "Usage: "."""
+        """Add the usage line."""
         super().add_usage(usage, actions, groups, prefix or "Usage: ")
 
 
 def make_parser(program: str) -> argparse.ArgumentParser:
-    """Build the parser of the service's options. `program` is the name shown in usage and errors."""
+    """The parser of the service's options. `program` is the name in usage and errors."""
     parser = argparse.ArgumentParser(
         prog=program,
         description=(
-            "Serve a bundle over gRPC (Open Inference Protocol), with health checks. SIGTERM drains "
-            "it; a new model is a new process. The log is JSON lines on stderr; the line that says "
-            '"listening" names the addresses.'
+            "Serve a bundle over gRPC (Open Inference Protocol), with health checks. SIGTERM "
+            "drains the service; a new model needs a new process. The log is JSON lines on "
+            'stderr; the line with the message "listening" has the addresses.'
         ),
         epilog=EXAMPLE,
         allow_abbrev=False,
@@ -44,57 +47,58 @@ def make_parser(program: str) -> argparse.ArgumentParser:
     add = parser.add_argument
     add(
         "--bundle",
-        type=Path,
+        type=read_path,
         default=SHIPPED,
         metavar="DIR",
-        help="directory with model.onnx and manifest.json (default: the shipped one)",
+        help="directory with model.onnx and manifest.json (default: the shipped bundle)",
     )
     add(
         "--listen",
         action="append",
         metavar="ADDRESS",
         help=(
-            f"host:port, [host]:port or unix:/path; can be repeated (default: $SERVE_LISTEN, else {DEFAULT_LISTEN})"
+            "host:port, [host]:port or unix:/path; can be repeated "
+            f"(default: $SERVE_LISTEN, else {DEFAULT_LISTEN})"
         ),
     )
     add(
         "--probe",
-        default=os.environ.get("SERVE_PROBE") or None,
         metavar="ADDRESS",
         help=(
-            "unix:/path to listen on as well, for python -m segment_scorer.service.probe (default: $SERVE_PROBE)"
+            "further address, unix:/path, for python -m segment_scorer.service.probe "
+            "(default: $SERVE_PROBE)"
         ),
     )
     add(
         "--tls-cert",
-        type=Path,
+        type=read_path,
         metavar="FILE",
-        help="certificate chain (PEM): TLS on every TCP address",
+        help="certificate chain (PEM): turns TLS on for every TCP address",
     )
-    add("--tls-key", type=Path, metavar="FILE", help="the certificate's key (PEM)")
+    add("--tls-key", type=read_path, metavar="FILE", help="the certificate's key (PEM)")
     add(
         "--tls-client-ca",
-        type=Path,
+        type=read_path,
         metavar="FILE",
-        help="mutual TLS: callers must show a certificate signed by this authority (PEM)",
+        help="mutual TLS: clients must show a certificate signed by this authority (PEM)",
     )
     add(
         "--max-rows",
-        type=number_in(1, 1_000_000),
+        type=number_in(int, 1, 1_000_000, "a whole number"),
         default=5_000,
         metavar="N",
-        help="most rows in one request; larger requests are refused (default: 5000)",
+        help="rows in one request; larger requests are refused (default: 5000)",
     )
     add(
         "--max-calls",
-        type=number_in(1, 1_000),
+        type=number_in(int, 1, 1_000, "a whole number"),
         default=16,
         metavar="N",
-        help="most inferences at once; further calls are refused (default: 16)",
+        help="inferences at once; further calls are refused (default: 16)",
     )
     add(
         "--grace",
-        type=seconds_in(0, 3_600),
+        type=number_in(float, 0, 3_600, "seconds"),
         default=10.0,
         metavar="SECONDS",
         help="time that calls in progress get after SIGTERM (default: 10)",
@@ -103,7 +107,7 @@ def make_parser(program: str) -> argparse.ArgumentParser:
         "--reflection",
         action=argparse.BooleanOptionalAction,
         default=True,
-        help="let grpcurl and similar tools ask what is served (default: yes)",
+        help="let grpcurl and similar tools read the service's description (default: yes)",
     )
     add(
         "--log-level",
@@ -114,46 +118,49 @@ def make_parser(program: str) -> argparse.ArgumentParser:
     return parser
 
 
-def number_in(low: int, high: int) -> Callable[[str], int]:
-    """An argparse type: a whole number from `low` to `high`."""
-
-    def read(text: str) -> int:
-        try:
-            number = int(text)
-        except ValueError:
-            number = low - 1
-        if not low <= number <= high:
-            raise argparse.ArgumentTypeError(f"expected a whole number from {low} to {high}")
-        return number
-
-    return read
+def read_path(text: str) -> Path:
+    """An argparse type: a path. Empty text, such as an unset variable's, would be the folder."""
+    if not text:
+        raise argparse.ArgumentTypeError("expected a path, found nothing")
+    return Path(text)
 
 
-def seconds_in(low: float, high: float) -> Callable[[str], float]:
-    """An argparse type: a number of seconds from `low` to `high`."""
+def number_in(
+    kind: Callable[[str], float], low: float, high: float, noun: str
+) -> Callable[[str], float]:
+    """An argparse type: a number of this kind (int or float) from `low` to `high`."""
+    expected = f"expected {noun} from {low:,} to {high:,}"
 
     def read(text: str) -> float:
         try:
-            number = float(text)
-        except ValueError:
-            number = low - 1
-        if not low <= number <= high:
-            raise argparse.ArgumentTypeError(f"expected seconds from {low:g} to {high:g}")
+            number = kind(text)
+        except ValueError as error:
+            found = "nothing" if not text else "something else"
+            raise argparse.ArgumentTypeError(f"{expected}, found {found}") from error
+        if not low <= number <= high:  # NaN is not in the range either
+            raise argparse.ArgumentTypeError(f"{expected}, found a number outside it")
         return number
 
     return read
 
 
 def main(
-    arguments: Sequence[str] | None = None, program: str = "python -m segment_scorer.service"
+    arguments: Sequence[str] | None = None,
+    program: str = "python -m segment_scorer.service",
+    *,
+    serve: Callable[[ServiceSettings], None] | None = None,
 ) -> int:
-    """Serve until told to stop; give the exit status. `arguments` default to the process's own."""
+    """Serve until a signal stops it; give the exit status.
+
+    arguments  default: the process's
+    serve      default: `segment_scorer.service.server.serve`
+    """
     try:
         options = make_parser(program).parse_args(arguments)
-    except SystemExit as stop:  # argparse's own: 0 after --help, 2 for wrong usage
+    except SystemExit as stop:  # argparse: 0 after --help, 2 for wrong usage
         return stop.code if isinstance(stop.code, int) else 2
     try:
-        run(options)
+        run(options, os.environ, serve)
     except SegmentScorerError as error:
         print(f"{program}: {error}", file=sys.stderr)
         return 1
@@ -163,32 +170,49 @@ def main(
     return 0
 
 
-def run(options: argparse.Namespace) -> None:
+def run(
+    options: argparse.Namespace,
+    environ: Mapping[str, str],
+    serve: Callable[[ServiceSettings], None] | None = None,
+) -> None:
     """Serve with parsed options. Raises SegmentScorerError when the service cannot start."""
-    from segment_scorer.service.log import start_log  # noqa: PLC0415  # --help needs no gRPC
-    from segment_scorer.service.server import ServiceSettings, serve  # noqa: PLC0415
-    from segment_scorer.service.tls import TlsFiles  # noqa: PLC0415
+    # Imported here, so that --help and wrong usage do not load gRPC and ONNX Runtime.
+    from protos.tls import TlsFiles  # noqa: PLC0415
+    from segment_scorer.service import server  # noqa: PLC0415
+    from segment_scorer.service.log import start_log  # noqa: PLC0415
 
-    certificate, key, client_ca = options.tls_cert, options.tls_key, options.tls_client_ca
-    if (certificate is None) != (key is None) or (client_ca and not certificate):
-        raise SegmentScorerError(
-            "expected --tls-cert and --tls-key together, and --tls-client-ca only with them"
-        )
-    if options.probe and not options.probe.startswith("unix:/"):
-        raise SegmentScorerError(
-            "--probe: expected unix:/path, which needs no TLS whatever the other addresses need"
-        )
-    listen = tuple(options.listen or os.environ.get("SERVE_LISTEN", "").split() or [DEFAULT_LISTEN])
-    tls = TlsFiles(certificate=certificate, key=key, client_ca=client_ca) if certificate else None
+    certificate, key, authority = options.tls_cert, options.tls_key, options.tls_client_ca
+    if (certificate is None) != (key is None):
+        raise SegmentScorerError("expected --tls-cert and --tls-key together, found one of them")
+    if authority and not certificate:
+        raise SegmentScorerError("--tls-client-ca: expected --tls-cert and --tls-key with it")
+    tls = TlsFiles(authority=authority, certificate=certificate, key=key) if certificate else None
+    addresses = choose_addresses(options, environ)
     start_log(options.log_level)
-    serve(
-        ServiceSettings(
+    (serve or server.serve)(
+        server.ServiceSettings(
             bundle=options.bundle,
-            listen=(*listen, *([options.probe] if options.probe else [])),
+            listen=addresses,
             tls=tls,
-            most_rows=options.max_rows,
-            most_calls=options.max_calls,
+            max_rows=options.max_rows,
+            max_calls=options.max_calls,
             grace=options.grace,
             reflection=options.reflection,
         )
     )
+
+
+def choose_addresses(options: argparse.Namespace, environ: Mapping[str, str]) -> tuple[str, ...]:
+    """The addresses to listen on; the probe's is last.
+
+    Options win over the environment (SERVE_LISTEN, SERVE_PROBE). Empty means no probe.
+    """
+    listen = options.listen or environ.get("SERVE_LISTEN", "").split() or [DEFAULT_LISTEN]
+    name, probe = "--probe", options.probe
+    if probe is None:
+        name, probe = "SERVE_PROBE", environ.get("SERVE_PROBE", "")
+    if probe and not probe.startswith("unix:/"):
+        raise SegmentScorerError(
+            f"{name}: expected unix:/path; the probe speaks no TLS, which a TCP address may need"
+        )
+    return (*listen, *([probe] if probe else []))

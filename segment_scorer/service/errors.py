@@ -1,4 +1,8 @@
-"""Errors of the scoring service. Its own: whoever starts it must act. The protocol's: whoever calls it must."""
+"""Errors of the scoring service.
+
+ServiceError  the person who starts the service must act
+Refusal       the client that made the call must act
+"""
 
 from __future__ import annotations
 
@@ -8,13 +12,13 @@ from model.errors import SegmentScorerError
 
 
 class ServiceError(SegmentScorerError):
-    """The service cannot start with what it was given; one sentence for the person who starts it."""
+    """The service cannot start with the options or settings it was given."""
 
 
 class Refusal(Exception):
-    """A call that is answered with a gRPC status and a sentence: what was expected and where, never a value."""
+    """A call is answered with this gRPC status and message. The message never holds a value."""
 
-    def __init__(self, code: grpc.StatusCode, sentence: str) -> None:
-        super().__init__(sentence)
+    def __init__(self, code: grpc.StatusCode, message: str) -> None:
+        super().__init__(message)
         self.code = code
-        self.sentence = sentence
+        self.message = message

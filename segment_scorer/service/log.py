@@ -1,4 +1,7 @@
-"""One JSON object a line on stderr: time, level, what happened, and its fields. Never a payload: callers pass counts and states only."""
+"""The service's log: JSON lines on stderr with time, level, message and fields.
+
+Callers pass counts and states only, never a payload.
+"""
 
 from __future__ import annotations
 
@@ -6,16 +9,17 @@ import json
 import logging
 import sys
 from datetime import UTC, datetime
-from typing import TextIO
+from typing import Any, TextIO
 
 NAME = "segment_scorer.service"
+LOG = logging.getLogger(NAME)
 
 
 class JsonLines(logging.Formatter):
-    """Formats a record, and the mapping in its `fields`, as one line."""
+    """Formats a record and its fields as one line of JSON."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """The line, without its end."""
+        """The line, without a newline."""
         line = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname,
@@ -23,17 +27,25 @@ class JsonLines(logging.Formatter):
             **getattr(record, "fields", {}),
         }
         if record.exc_info and record.exc_info[0]:
-            line["error"] = record.exc_info[0].__name__  # its message may quote what was sent
+            # The class only: an exception's message may quote the request.
+            line["error"] = record.exc_info[0].__name__
         return json.dumps(line)
 
 
+def write_log(
+    level: int, message: str, *, error: BaseException | None = None, **fields: Any
+) -> None:
+    """Log a message with fields, and the class of `error`."""
+    LOG.log(level, message, extra={"fields": fields}, exc_info=error)
+
+
 def start_log(level: str, stream: TextIO | None = None) -> None:
-    """Send the service's log, and no other's, to `stream` (stderr when not given) from `level` on."""
+    """Write the service's log from `level` on to `stream` (default: stderr)."""
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(JsonLines())
-    logger = logging.getLogger(NAME)
-    logger.handlers[:] = [handler]
-    logger.setLevel(level.upper())
-    logger.propagate = False
-    # grpc logs what a handler raised, message and all; ours raise nothing but what is answered, and the rest is counted by its status.
+    LOG.handlers[:] = [handler]
+    LOG.setLevel(level.upper())
+    LOG.propagate = False
+    # gRPC logs exceptions of a handler with their messages, which may quote the request. The
+    # service logs every refused and every failed call itself.
     logging.getLogger("grpc").addHandler(logging.NullHandler())

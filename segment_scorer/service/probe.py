@@ -1,6 +1,7 @@
-"""`python -m segment_scorer.service.probe [ADDRESS]`: status 0 when the server there says that it is ready, else 1. For health checks.
+"""`python -m segment_scorer.service.probe [ADDRESS]`: a health check without TLS.
 
-Without ADDRESS: the one in SERVE_PROBE, where `segment-scorer serve` listens for it; else port 8081 of this machine.
+Exit status 0 if the server at ADDRESS reports that it is ready, else 1. ADDRESS defaults to
+SERVE_PROBE, the probe address of `segment-scorer serve`, else to 127.0.0.1:8081.
 """
 
 from __future__ import annotations
@@ -17,21 +18,15 @@ SECONDS = 5.0
 
 
 def is_ready(address: str) -> bool:
-    """Ask ServerReady, which every Open Inference server answers (grpc.health.v1 only some do). Plain connections only."""
+    """Ask ServerReady, which every Open Inference server has (grpc.health.v1 is optional)."""
+    request = pb.ServerReadyRequest()
     with grpc.insecure_channel(address, [("grpc.enable_http_proxy", 0)]) as channel:
         try:
-            return (
-                GRPCInferenceServiceStub(channel)
-                .ServerReady(pb.ServerReadyRequest(), timeout=SECONDS)
-                .ready
-            )
+            return GRPCInferenceServiceStub(channel).ServerReady(request, timeout=SECONDS).ready
         except grpc.RpcError:
             return False
 
 
 if __name__ == "__main__":
-    raise SystemExit(
-        not is_ready(
-            sys.argv[1] if len(sys.argv) > 1 else os.environ.get("SERVE_PROBE") or "127.0.0.1:8081"
-        )
-    )
+    address = sys.argv[1] if len(sys.argv) > 1 else os.environ.get("SERVE_PROBE")
+    raise SystemExit(not is_ready(address or "127.0.0.1:8081"))

@@ -1,6 +1,6 @@
-"""A ModelInferRequest -> what is to be computed, or a Refusal that says what was expected; and the outputs -> the answer.
+"""Check a ModelInferRequest and build its response. Pure: no model, no clock, no channel.
 
-Every rule about what this service takes lives here. Pure: no model, no clock, no channel.
+Every rule about acceptable requests is in this module.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from model.features import Matrix
+from model.runtime import ModelFacts
 from protos.open_inference_pb2 import ModelInferRequest, ModelInferResponse
 from protos.tensor import (
     TensorError,
@@ -24,14 +25,18 @@ from protos.tensor import (
     write_raw,
 )
 from segment_scorer.service.errors import Refusal
-from segment_scorer.service.session import ModelFacts
 
 INPUT_DATATYPES = ("FP32", "FP64")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Task:
-    """A request that is wholly acceptable: float32 [n, f], the outputs asked for in order, and whether the answer goes raw."""
+class InferenceTask:
+    """A checked request.
+
+    matrix   float32 [n, f]
+    outputs  names of the requested outputs, in order
+    raw      whether the tensors of the response are raw bytes, as those of the request were
+    """
 
     matrix: Matrix
     outputs: tuple[str, ...]
@@ -39,7 +44,7 @@ class Task:
 
 
 def check_model(name: str, version: str, facts: ModelFacts) -> None:
-    """Refuse a model or version that is not served. An empty version is any."""
+    """Raise Refusal unless this model and version are served. An empty version matches any."""
     if name != facts.name:
         raise Refusal(grpc.StatusCode.NOT_FOUND, f"no such model; this server serves {facts.name}")
     if version not in {"", facts.version}:
@@ -49,46 +54,57 @@ def check_model(name: str, version: str, facts: ModelFacts) -> None:
         )
 
 
-def read_task(request: ModelInferRequest, facts: ModelFacts, most_rows: int) -> Task:
-    """Check a request whole. Raises Refusal: NOT_FOUND, RESOURCE_EXHAUSTED above `most_rows`, INVALID_ARGUMENT for everything else."""
+def read_task(request: ModelInferRequest, facts: ModelFacts, max_rows: int) -> InferenceTask:
+    """Check a whole request.
+
+    Raises Refusal: NOT_FOUND for another model, RESOURCE_EXHAUSTED for more than `max_rows` rows,
+    INVALID_ARGUMENT for everything else.
+    """
     check_model(request.model_name, request.model_version, facts)
+    outputs = read_outputs(request, facts)
+    check_input(request, facts, max_rows)
+    values = _read_values(request)
+    with np.errstate(over="ignore"):  # values beyond float32 become infinite, which is refused next
+        matrix: Matrix = np.ascontiguousarray(values, dtype=np.float32)
+    if np.isinf(matrix).any():
+        raise _invalid("inputs[0]: expected finite numbers in the range of float32, or NaN")
+    if not facts.takes_missing and np.isnan(matrix).any():
+        raise _invalid("inputs[0]: expected no missing values; this model takes no NaN")
+    return InferenceTask(matrix=matrix, outputs=outputs, raw=bool(request.raw_input_contents))
+
+
+def read_outputs(request: ModelInferRequest, facts: ModelFacts) -> tuple[str, ...]:
+    """The requested outputs in order, or all of them. Raises Refusal for one the model lacks."""
     known = tuple(output.name for output in facts.outputs)
     asked = tuple(output.name for output in request.outputs)
     if not set(asked) <= set(known) or len(set(asked)) != len(asked):
-        raise _invalid(
-            f"outputs: expected each of {', '.join(known)} at most once, and nothing else"
-        )
+        raise _invalid(f"outputs: expected each of {', '.join(known)} at most once")
+    return asked or known
+
+
+def check_input(request: ModelInferRequest, facts: ModelFacts, max_rows: int) -> None:
+    """Raise Refusal unless the request has one input of the model's name, width and datatype."""
     if len(request.inputs) != 1 or request.inputs[0].name != facts.input.name:
         raise _invalid(f"inputs: expected one tensor, named {facts.input.name}")
     tensor = request.inputs[0]
     if tensor.datatype not in INPUT_DATATYPES:
-        raise _invalid("inputs[0].datatype: expected FP32 or FP64")
+        raise _invalid(f"inputs[0].datatype: expected {' or '.join(INPUT_DATATYPES)}")
     if len(tensor.shape) != 2 or tensor.shape[1] != facts.width or tensor.shape[0] < 1:
         raise _invalid(f"inputs[0].shape: expected [n, {facts.width}], n at least 1")
-    if tensor.shape[0] > most_rows:
+    if tensor.shape[0] > max_rows:
         raise Refusal(
             grpc.StatusCode.RESOURCE_EXHAUSTED,
-            f"inputs[0].shape: expected at most {most_rows} rows a request",
+            f"inputs[0].shape: expected at most {max_rows} rows in one request",
         )
-    values = _read_values(request)
-    with np.errstate(
-        over="ignore"
-    ):  # what float32 cannot hold becomes infinite, and is refused as such
-        matrix: Matrix = np.ascontiguousarray(values, dtype=np.float32)
-    if np.isinf(matrix).any():
-        raise _invalid("inputs[0]: expected numbers that float32 can hold, no infinity")
-    if not facts.takes_missing and np.isnan(matrix).any():
-        raise _invalid("inputs[0]: expected numbers in every place; this model takes no NaN")
-    return Task(matrix=matrix, outputs=asked or known, raw=bool(request.raw_input_contents))
 
 
-def build_answer(
+def build_response(
     request: ModelInferRequest,
-    task: Task,
+    task: InferenceTask,
     values: Mapping[str, npt.NDArray[Any]],
     facts: ModelFacts,
 ) -> ModelInferResponse:
-    """Put the asked outputs into an answer, in the form the request came in: raw for raw, contents for contents."""
+    """Build the response with the requested outputs, encoded as the request's input was."""
     response = ModelInferResponse(model_name=facts.name, model_version=facts.version, id=request.id)
     for name in task.outputs:
         value = values[name]
@@ -111,10 +127,9 @@ def _read_values(request: ModelInferRequest) -> npt.NDArray[Any]:
             return read_raw(tensor.datatype, tensor.shape, raws[0])
         return read_contents(tensor.datatype, tensor.shape, tensor.contents)
     except TensorError as error:
-        raise _invalid(
-            f"{'raw_input_contents[0]' if raws else 'inputs[0].contents'}: {error}"
-        ) from error
+        field = "raw_input_contents[0]" if raws else "inputs[0].contents"
+        raise _invalid(f"{field}: {error}") from error
 
 
-def _invalid(sentence: str) -> Refusal:
-    return Refusal(grpc.StatusCode.INVALID_ARGUMENT, sentence)
+def _invalid(message: str) -> Refusal:
+    return Refusal(grpc.StatusCode.INVALID_ARGUMENT, message)

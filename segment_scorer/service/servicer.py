@@ -1,4 +1,7 @@
-"""The six calls of the Open Inference Protocol over one model. Admits a bounded number of inferences at once, refuses the rest at once."""
+"""The six calls of the Open Inference Protocol, for one model.
+
+At most a fixed number of inferences run at once; further ones are refused, not queued.
+"""
 
 from __future__ import annotations
 
@@ -9,61 +12,64 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, NoReturn
+from typing import Any
 
 import grpc
 
+from model.runtime import ModelFailure, TensorFacts
 from protos import open_inference_pb2 as pb
 from protos.open_inference_pb2_grpc import GRPCInferenceServiceServicer
 from segment_scorer.service.errors import Refusal
-from segment_scorer.service.requests import build_answer, check_model, read_task
-from segment_scorer.service.session import Model, ModelFailure, TensorFacts
+from segment_scorer.service.log import write_log
+from segment_scorer.service.requests import build_response, check_model, read_task
+from segment_scorer.service.session import Model
 
-LOG = logging.getLogger("segment_scorer.service")
 SERVER_NAME = "segment-scorer"
 PLATFORM = "onnxruntime_onnx"  # the protocol's name for an ONNX model under ONNX Runtime
 
 
+# The names of the methods, and `context` where it is unused, are the protocol's.
 class InferenceServicer(GRPCInferenceServiceServicer):
-    """Answers for one model.
+    """Answers calls for one model.
 
-    most_rows   rows of one request; more are RESOURCE_EXHAUSTED
-    most_calls  inferences at once; more are RESOURCE_EXHAUSTED at once, since a late answer is worth nothing to a campaign
+    max_rows   rows in one request; a larger request is RESOURCE_EXHAUSTED
+    max_calls  inferences at once; a further one is RESOURCE_EXHAUSTED without waiting, because a
+               campaign's host gives up before a queue would clear
     """
 
-    def __init__(self, model: Model, *, most_rows: int, most_calls: int) -> None:
+    def __init__(self, model: Model, *, max_rows: int, max_calls: int) -> None:
         self._model = model
-        self._most_rows = most_rows
-        self._admission = threading.BoundedSemaphore(most_calls)
+        self._max_rows = max_rows
+        self._admission = threading.BoundedSemaphore(max_calls)
 
-    def ServerLive(self, request: pb.ServerLiveRequest, context: Any) -> pb.ServerLiveResponse:  # noqa: ARG002, N802  # the protocol's
-        """Yes: it answers."""
+    def ServerLive(self, request: pb.ServerLiveRequest, context: Any) -> pb.ServerLiveResponse:  # noqa: ARG002, N802
+        """Always true: the process answers."""
         return pb.ServerLiveResponse(live=True)
 
     def ServerReady(self, request: pb.ServerReadyRequest, context: Any) -> pb.ServerReadyResponse:  # noqa: ARG002, N802
-        """Yes: it listens only once the model is loaded, and a draining server takes no call."""
+        """Always true: the model is loaded before the server listens, and draining ends it."""
         return pb.ServerReadyResponse(ready=True)
 
     def ModelReady(self, request: pb.ModelReadyRequest, context: Any) -> pb.ModelReadyResponse:  # noqa: N802
-        """Yes for the served model; NOT_FOUND for any other."""
-        with _translate("ModelReady", context):
+        """True for the served model; NOT_FOUND for any other."""
+        with _answer_refusals("ModelReady", context):
             check_model(request.name, request.version, self._model.facts)
         return pb.ModelReadyResponse(ready=True)
 
-    def ServerMetadata(  # noqa: N802  # the protocol's own name
+    def ServerMetadata(  # noqa: N802
         self,
-        request: pb.ServerMetadataRequest,
+        request: pb.ServerMetadataRequest,  # noqa: ARG002
         context: Any,  # noqa: ARG002
     ) -> pb.ServerMetadataResponse:
-        """Name and version of this project; it has no extensions of the protocol."""
+        """Name and version of this project. It supports no extension of the protocol."""
         return pb.ServerMetadataResponse(name=SERVER_NAME, version=read_version())
 
     def ModelMetadata(  # noqa: N802
         self, request: pb.ModelMetadataRequest, context: Any
     ) -> pb.ModelMetadataResponse:
-        """Names, datatypes and shapes as the loaded model has them."""
+        """Names, datatypes and shapes of the loaded model's tensors."""
         facts = self._model.facts
-        with _translate("ModelMetadata", context):
+        with _answer_refusals("ModelMetadata", context):
             check_model(request.name, request.version, facts)
         return pb.ModelMetadataResponse(
             name=facts.name,
@@ -76,32 +82,24 @@ class InferenceServicer(GRPCInferenceServiceServicer):
     def ModelInfer(self, request: pb.ModelInferRequest, context: Any) -> pb.ModelInferResponse:  # noqa: N802
         """Score the rows of a request."""
         began = time.monotonic()
-        with _translate("ModelInfer", context), self._admit():
+        with _answer_refusals("ModelInfer", context), self._admit():
             if not context.is_active():
                 raise Refusal(grpc.StatusCode.CANCELLED, "the caller no longer waits")
             facts = self._model.facts
-            task = read_task(request, facts, self._most_rows)
+            task = read_task(request, facts, self._max_rows)
+            rows = len(task.matrix)
             try:
-                answer = build_answer(request, task, self._model.compute(task.matrix), facts)
+                response = build_response(request, task, self._model.compute(task.matrix), facts)
             except ModelFailure as error:
-                LOG.error(
-                    "model failed", extra={"fields": {"rows": len(task.matrix)}}, exc_info=error
-                )
+                write_log(logging.ERROR, "model failed", error=error, rows=rows)
                 raise Refusal(
                     grpc.StatusCode.INTERNAL, "the model could not compute this batch"
                 ) from error
         milliseconds = round((time.monotonic() - began) * 1000, 3)
-        LOG.debug(
-            "answered",
-            extra={
-                "fields": {
-                    "call": "ModelInfer",
-                    "rows": len(task.matrix),
-                    "milliseconds": milliseconds,
-                }
-            },
+        write_log(
+            logging.DEBUG, "answered", call="ModelInfer", rows=rows, milliseconds=milliseconds
         )
-        return answer
+        return response
 
     @contextmanager
     def _admit(self) -> Iterator[None]:
@@ -117,7 +115,10 @@ class InferenceServicer(GRPCInferenceServiceServicer):
 
 
 def read_version() -> str:
-    """This project's version: as installed, or as the image says in SERVE_VERSION, where it is copied; else `unknown`."""
+    """This project's version, or `unknown`.
+
+    The image copies the code without installing it and sets SERVE_VERSION instead.
+    """
     try:
         return importlib.metadata.version(SERVER_NAME)
     except importlib.metadata.PackageNotFoundError:
@@ -125,23 +126,20 @@ def read_version() -> str:
 
 
 @contextmanager
-def _translate(call: str, context: Any) -> Iterator[None]:
-    """Turn a Refusal into the call's status. A refusal names no value, so it can be logged as it is."""
+def _answer_refusals(call: str, context: Any) -> Iterator[None]:
+    """Log a Refusal and end the call with its status."""
     try:
         yield
     except Refusal as refusal:
-        LOG.warning(
+        write_log(
+            logging.WARNING,
             "refused",
-            extra={
-                "fields": {"call": call, "status": refusal.code.name, "reason": refusal.sentence}
-            },
+            call=call,
+            status=refusal.code.name,
+            reason=refusal.message,
         )
-        _abort(context, refusal)
-
-
-def _abort(context: Any, refusal: Refusal) -> NoReturn:
-    context.abort(refusal.code, refusal.sentence)
-    raise AssertionError("grpc's abort always raises")
+        context.abort(refusal.code, refusal.message)
+        raise AssertionError("gRPC's abort always raises") from refusal
 
 
 def _to_metadata(facts: TensorFacts) -> pb.ModelMetadataResponse.TensorMetadata:

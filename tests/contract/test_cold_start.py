@@ -24,8 +24,9 @@ NEVER = {
     "rich",
     "tomlkit",
     "model.training",
-    "campaign",
-    "cli",
+    "model.people",
+    "segment_scorer",
+    "tools",
 }
 
 
@@ -66,12 +67,12 @@ def test_the_default_path_does_not_import_grpc() -> None:
     assert not {"grpc", "google.protobuf"} & modules_after("import function.handler")
 
 
-def test_the_default_path_opens_no_store_of_profiles() -> None:
+def test_the_default_path_opens_no_external_store() -> None:
     stores = {
         "function.external.sqlite",
         "function.external.dynamodb",
-        "segment_scorer.external_store.build",
-        "segment_scorer.external_store.sources",
+        "segment_scorer.external_store.sqlite",
+        "segment_scorer.external_store.rows",
         "sqlite3",
     }
     assert not (stores | {"boto3", "botocore.session"}) & modules_after("import function.handler")
@@ -80,7 +81,7 @@ def test_the_default_path_opens_no_store_of_profiles() -> None:
 def test_a_sqlite_store_loads_sqlite_and_no_client_of_aws(tmp_path: Path) -> None:
     environ = {
         "SCORER_BUNDLE": str(make_external_bundle(tmp_path / "bundle")),
-        "SCORER_PROFILES": f"sqlite:{make_store(tmp_path / 'profiles.sqlite', {})}",
+        "SCORER_EXTERNAL": f"sqlite:{make_store(tmp_path / 'external.sqlite', {})}",
     }
     loaded = modules_after(
         f"from function.bootstrap import build_handler; build_handler({environ!r})"
@@ -90,8 +91,8 @@ def test_a_sqlite_store_loads_sqlite_and_no_client_of_aws(tmp_path: Path) -> Non
         not {
             "boto3",
             "botocore.session",
-            "segment_scorer.external_store.build",
-            "segment_scorer.external_store.sources",
+            "segment_scorer.external_store.sqlite",
+            "segment_scorer.external_store.rows",
         }
         & loaded
     )

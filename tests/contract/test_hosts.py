@@ -1,4 +1,4 @@
-"""Both hosts through the same checks: what `pipeline`, `bootstrap` and the runner rely on, whichever host it is."""
+"""Every host through the same checks, on which the pipeline and the runner rely."""
 
 from __future__ import annotations
 
@@ -6,18 +6,19 @@ import json
 from collections.abc import Mapping
 from copy import deepcopy
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
 
-from function.hosts import connect, pinpoint
+from function.hosts import HOSTS, Host
+from function.hosts.pinpoint import PINPOINT
+from function.records import HostName
 from tests.fakes import Watcher, make_event
 from tests.rooms import make_handler
 from tests.strategies import make_connect_event
 
 EVENTS = Path(__file__).parents[1] / "events"
-SECONDS = {pinpoint: 15.0, connect: 30.0}
+SECONDS: dict[HostName, float] = {"pinpoint": 15.0, "connect": 30.0}
 
 
 def person(score: float, user: str) -> dict[str, Any]:
@@ -31,62 +32,60 @@ def profile(score: float, user: str) -> str:
 PEOPLE = {f"p{index}": (index / 20, f"user-{index}") for index in range(20)}
 
 
-def make_events(people: Mapping[str, tuple[float, str]]) -> dict[ModuleType, dict[str, Any]]:
+def make_events(people: Mapping[str, tuple[float, str]]) -> dict[HostName, dict[str, Any]]:
     """The same people as each host sends them."""
     return {
-        pinpoint: make_event({id_: person(*one) for id_, one in people.items()}),
-        connect: make_connect_event(
+        "pinpoint": make_event({id_: person(*one) for id_, one in people.items()}),
+        "connect": make_connect_event(
             [{"ProfileId": id_, "CustomerData": profile(*one)} for id_, one in people.items()]
         ),
     }
 
 
-def kept(host: ModuleType, reply: Any, sent: list[str]) -> list[str]:
+def kept(host: Host, reply: Any, sent: list[str]) -> list[str]:
     """Who is to be messaged, as the runner reads it."""
     read = host.read_reply(reply, sent)
     return (
         list(read)
-        if host is pinpoint
+        if host is PINPOINT
         else [id_ for id_, data in read.items() if data["decision"] == "keep"]
     )
 
 
-@pytest.fixture(params=[pinpoint, connect], ids=["pinpoint", "connect"])
-def host(request: pytest.FixtureRequest) -> ModuleType:
-    module: ModuleType = request.param
-    return module
+@pytest.fixture(params=HOSTS)
+def host(request: pytest.FixtureRequest) -> Host:
+    name: HostName = request.param
+    return HOSTS[name]
 
 
 @pytest.fixture
-def recorded(host: ModuleType) -> dict[str, Any]:
-    event: dict[str, Any] = json.loads((EVENTS / f"{host.NAME}.json").read_text("utf-8"))
+def recorded(host: Host) -> dict[str, Any]:
+    event: dict[str, Any] = json.loads((EVENTS / f"{host.name}.json").read_text("utf-8"))
     return event
 
 
-def test_a_host_has_what_the_pipeline_asks_of_it(host: ModuleType) -> None:
-    assert SECONDS[host] == host.LIMIT_SECONDS
-    for name in ("is_event", "parse_event", "build_reply", "build_event", "read_reply"):
-        assert callable(getattr(host, name))
+def test_a_host_has_its_documented_limit(host: Host) -> None:
+    assert SECONDS[host.name] == host.limit_seconds
 
 
 def test_a_host_recognises_its_own_event_by_its_shape_and_no_other(
-    host: ModuleType, recorded: dict[str, Any]
+    host: Host, recorded: dict[str, Any]
 ) -> None:
     assert host.is_event(recorded)
-    for other in (pinpoint, connect):
+    for other in HOSTS.values():
         assert other.is_event(recorded) == (other is host)
     assert not host.is_event({})
 
 
-def test_a_batch_names_its_host_and_keeps_the_order(host: ModuleType) -> None:
-    batch = host.parse_event(make_events(PEOPLE)[host])
-    assert batch.host == host.NAME
+def test_a_batch_names_its_host_and_keeps_the_order(host: Host) -> None:
+    batch = host.parse_event(make_events(PEOPLE)[host.name])
+    assert batch.host == host.name
     assert [endpoint.id for endpoint in batch.endpoints] == list(PEOPLE)
     assert all(endpoint.problem is None for endpoint in batch.endpoints)
 
 
 def test_the_recorded_event_is_answered_and_not_changed(
-    host: ModuleType, recorded: dict[str, Any]
+    host: Host, recorded: dict[str, Any]
 ) -> None:
     before = deepcopy(recorded)
     reply = make_handler({})(recorded)
@@ -113,34 +112,37 @@ def test_the_same_people_under_the_same_policy_and_model_get_the_same_decisions_
     policy: dict[str, Any],
 ) -> None:
     seen, replies = {}, {}
-    for host, event in make_events(PEOPLE).items():
+    for name, event in make_events(PEOPLE).items():
         watcher = Watcher()
-        replies[host] = kept(host, make_handler(policy, observer=watcher)(event), list(PEOPLE))
-        seen[host] = watcher.decisions
-    assert seen[pinpoint] == seen[connect]
-    assert replies[pinpoint] == replies[connect]
+        reply = make_handler(policy, observer=watcher)(event)
+        replies[name] = kept(HOSTS[name], reply, list(PEOPLE))
+        seen[name] = watcher.decisions
+    assert seen["pinpoint"] == seen["connect"]
+    assert replies["pinpoint"] == replies["connect"]
 
 
 @pytest.mark.parametrize("on_error", ["keep", "drop"])
 def test_a_batch_without_scores_ends_alike(on_error: str) -> None:
-    for host, event in make_events(PEOPLE).items():
+    for name, event in make_events(PEOPLE).items():
         reply = make_handler({"on_error": on_error}, working=False)(event)
-        assert kept(host, reply, list(PEOPLE)) == (list(PEOPLE) if on_error == "keep" else [])
+        assert kept(HOSTS[name], reply, list(PEOPLE)) == (
+            list(PEOPLE) if on_error == "keep" else []
+        )
 
 
-def test_zero_people_are_answered(host: ModuleType) -> None:
-    assert kept(host, make_handler({})(make_events({})[host]), []) == []
+def test_zero_people_are_answered(host: Host) -> None:
+    assert kept(host, make_handler({})(make_events({})[host.name]), []) == []
 
 
-def test_a_batch_larger_than_the_documented_one_is_accepted(host: ModuleType) -> None:
+def test_a_batch_larger_than_the_documented_one_is_accepted(host: Host) -> None:
     people = {f"p{index}": (0.9, "u") for index in range(120)}
-    assert len(kept(host, make_handler({})(make_events(people)[host]), list(people))) == 120
+    assert len(kept(host, make_handler({})(make_events(people)[host.name]), list(people))) == 120
 
 
-def test_one_bad_person_costs_nobody_else(host: ModuleType) -> None:
-    event = make_events(PEOPLE)[host]
+def test_one_bad_person_costs_nobody_else(host: Host) -> None:
+    event = make_events(PEOPLE)[host.name]
     expected = kept(host, make_handler({})(event), list(PEOPLE))
-    if host is pinpoint:
+    if host is PINPOINT:
         event["Endpoints"] = {"bad": {"Metrics": "none"}, **event["Endpoints"]}
     else:
         event["Items"]["CustomerProfiles"].insert(

@@ -1,4 +1,4 @@
-"""The numbers are the protocol: what goes over the wire, held against the protocol's own table, not against our file.
+"""Field numbers on the wire, compared with the protocol's own table and not with our file.
 
 Source: kserve/open-inference-protocol, specification/protocol/open_inference_grpc.proto.
 """

@@ -1,4 +1,7 @@
-"""Every scorer through the same checks: bundled in process, remote over TCP and over a Unix socket, in every encoding and datatype."""
+"""Every scorer through the same checks: bundled, and remote over TCP and over a Unix socket.
+
+The remote scorer is asked in every encoding and datatype.
+"""
 
 from __future__ import annotations
 
@@ -11,18 +14,22 @@ import pytest
 
 from function.records import Scorer
 from function.scorers.bundled import BundledScorer
-from function.scorers.remote import RemoteScorer, RemoteSettings
-from function.scorers.tensors import Dialect
+from function.scorers.remote import RemoteScorer
+from function.settings import Dialect, RemoteSettings
 from model.bundle import Bundle, load_bundle
 from model.features import Matrix
 from segment_scorer.service.server import Service, ServiceSettings, load_model
 from tests.bundles import make_bundle
 
 ROOT = Path(__file__).parents[2]
-KINDS = [
-    "bundled",
-    *map("-".join, itertools.product(("tcp", "unix"), ("FP32", "FP64"), ("raw", "contents"))),
-]
+# scorer -> the ways in which it is asked
+SCORERS: dict[type[Scorer], list[str]] = {
+    BundledScorer: ["bundled"],
+    RemoteScorer: list(
+        map("-".join, itertools.product(("tcp", "unix"), ("FP32", "FP64"), ("raw", "contents")))
+    ),
+}
+KINDS = [kind for kinds in SCORERS.values() for kind in kinds]
 
 
 @pytest.fixture(scope="module", params=["shipped", "tiny"])

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from segment_scorer.runner.summary import Terms, close_books
-from segment_scorer.runner.writing.checkpoint import Ledger
-from segment_scorer.runner.writing.outputs import give_names, lock_folder, open_outputs
+from segment_scorer.runner.config import RunConfig
+from segment_scorer.runner.summary import make_summary
+from segment_scorer.runner.writing.checkpoint import Checkpoint
+from segment_scorer.runner.writing.outputs import lock_folder, move_files, open_outputs
 
 KEYS = (
     *("received", "kept", "filtered", "failed"),
@@ -22,28 +23,28 @@ MAY_BE_UNKNOWN = {"held_out", "unreadable", "unscored", "sparse", "would_filter"
 TEXTS = {"model", "scheduled_time", "mode", "host"}
 
 
-def publish(folder: Path, terms: Terms) -> dict[str, Any]:
+def publish(folder: Path, config: RunConfig) -> dict[str, Any]:
     counts = Counter(
         {name: 2 for name in KEYS if name not in TEXTS | {"seconds"}} | {"received": 6}
     )
-    ledger = Ledger({}, [], [], terms)
-    ledger.summary = close_books(counts, terms, 1.23456)
+    checkpoint = Checkpoint({}, [], [], config)
+    checkpoint.summary = make_summary(counts, config, 1.23456)
     with lock_folder(folder), open_outputs(folder, {}) as outputs:
-        outputs.publish(ledger, give_names)
+        outputs.publish(checkpoint, move_files)
     summary: dict[str, Any] = json.loads((folder / "summary.json").read_text("utf-8"))
     return summary
 
 
 def test_a_run_that_knows_everything_writes_every_key_with_a_value(tmp_path: Path) -> None:
-    terms = Terms(
+    config = RunConfig(
         scheduled_time="2026-01-31T19:00:00.000Z",
         activity_id="a",
         knows_decisions=True,
-        knows_drops=True,
+        in_process=True,
         model="m@1",
         mode="filter",
     )
-    assert publish(tmp_path, terms) == {
+    assert publish(tmp_path, config) == {
         **{name: 2 for name in KEYS if name not in TEXTS},
         "received": 6,
         "seconds": 1.235,
@@ -56,7 +57,7 @@ def test_a_run_that_knows_everything_writes_every_key_with_a_value(tmp_path: Pat
 
 
 def test_what_is_unknown_is_null_and_never_left_out(tmp_path: Path) -> None:
-    summary = publish(tmp_path, Terms(scheduled_time="t", activity_id="a"))
+    summary = publish(tmp_path, RunConfig(scheduled_time="t", activity_id="a"))
     assert tuple(summary) == KEYS
     assert {name for name in KEYS if summary[name] is None} == MAY_BE_UNKNOWN
 
@@ -65,11 +66,11 @@ def test_what_is_unknown_is_null_and_never_left_out(tmp_path: Path) -> None:
 def test_each_value_has_its_type(name: str, tmp_path: Path) -> None:
     value = publish(
         tmp_path,
-        Terms(
+        RunConfig(
             scheduled_time="t",
             activity_id="a",
             knows_decisions=True,
-            knows_drops=True,
+            in_process=True,
             model="m",
             mode="shadow",
         ),

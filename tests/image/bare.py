@@ -1,8 +1,9 @@
-"""Run inside a base, as root: remove every program but a few that AWS's own base for Python 3.12 and later has for certain.
+"""Run inside a base, as root: remove every program except a few that AWS's base surely has.
 
-That base is Amazon Linux 2023, minimal: of what a build may want it has bash, coreutils-single, grep, sed and gawk; no findutils,
-shadow-utils or tar. Its list of packages: github.com/amazonlinux/amazon-linux-2023, issue 585; the missing find:
-aws/aws-lambda-base-images, issue 196.
+AWS's base for Python 3.12 and later is Amazon Linux 2023, minimal. It has bash, coreutils-single,
+grep, sed and gawk, but no findutils, shadow-utils or tar. Its list of packages:
+github.com/amazonlinux/amazon-linux-2023, issue 585. The missing find:
+github.com/aws/aws-lambda-base-images, issue 196.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-# A part of what is there: what a build may sensibly ask for. Python comes with its whole folder of programs.
+# The part of them that a build may need. Python keeps its whole folder of programs.
 KEPT = {
     "sh",
     "bash",

@@ -1,4 +1,7 @@
-"""The built image, and containers of it under Lambda's limits. Nothing here skips: without engine or image the tests fail and say why."""
+"""The built image, and containers of it under Lambda's limits.
+
+Nothing here skips: without engine or image the tests fail and say why.
+"""
 
 from __future__ import annotations
 
@@ -40,12 +43,12 @@ def engine() -> Engine:
 
 @pytest.fixture(scope="session")
 def image(engine: Engine) -> str:
-    """The name of the function's image under test; `make image-test` has just built it, of the same FUNCTION_SET and ARCH."""
+    """Name of the function's image. `make image-test` has built it, of FUNCTION_SET and ARCH."""
     return require_image(engine, "function")
 
 
 def require_image(engine: Engine, target: str) -> str:
-    """The name of a target's image, which is there."""
+    """The name of a target's image. Fails if it is not built."""
     name = name_image({**os.environ, "TARGET": target})
     assert engine.succeeds("image", "inspect", name), (
         f"expected the image {name}; run `make image-test`, which builds it"
@@ -61,7 +64,7 @@ def start(engine: Engine, image: str) -> Start:
 
 @pytest.fixture(scope="module")
 def idle(engine: Engine, image: str) -> Iterator[Container]:
-    """A container to look into, which no event has been sent to."""
+    """A container to inspect, which has had no event."""
     with run_container(engine, image, memory=512) as container:
         yield container
 
@@ -84,7 +87,7 @@ def answer_in_process() -> AnswerInProcess:
 
 @pytest.fixture(scope="session")
 def tool() -> Callable[[str], str]:
-    """The path of a program in the environment that the Makefile makes from requirements/image-tools.txt."""
+    """The path of a program of requirements/image-tools.txt, in its environment."""
 
     def find(name: str) -> str:
         path = ROOT / ".cache" / "image-tools" / "bin" / name

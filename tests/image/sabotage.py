@@ -1,4 +1,4 @@
-"""Mounted into the container: the image's own handler, but an event with `Sabotage` harms the process first."""
+"""Mounted into the container: the image's handler, which `Sabotage` in an event harms first."""
 
 import os
 import sys

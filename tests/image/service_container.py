@@ -1,4 +1,4 @@
-"""The scoring service's container under tight limits: started, waited for until it is healthy, surely removed."""
+"""The scoring service's container under tight limits: healthy before use, always removed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tools.image.emulator import find_free_port
 from tools.image.engine import Engine
 
 PATIENCE = 180.0
-# A read-only disk but /tmp, no rights beyond a plain process; the user is the image's own.
+# A read-only disk except /tmp, no rights beyond a plain process. The user is the image's own.
 LIMITS = (
     "--read-only",
     "--tmpfs=/tmp:size=16m,mode=1777",
@@ -24,17 +24,16 @@ LIMITS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceContainer:
-    """A running container; `address` is where its port answers on this machine."""
+    """A running container. Its port answers at `address` on this machine."""
 
     engine: Engine
     name: str
     address: str
 
     def is_healthy(self) -> bool:
-        """What the image's own health check says."""
-        if (
-            self.engine.program == "podman"
-        ):  # which leaves it to systemd to run it from time to time
+        """The result of the image's own health check."""
+        # podman leaves it to systemd to run the check regularly.
+        if self.engine.program == "podman":
             return self.engine.succeeds("healthcheck", "run", self.name)
         return (
             self.engine.ask("inspect", "--format", "{{.State.Health.Status}}", self.name).strip()
@@ -56,7 +55,10 @@ def run_service(
     port: int = 8081,
     mounts: Mapping[Path, str] | None = None,
 ) -> Iterator[ServiceContainer]:
-    """Start the image with `options` of `segment-scorer serve` and give it once it is healthy. `port` is the one inside."""
+    """Start the image with `options` of the service, and yield it once it is healthy.
+
+    port  the port inside the container
+    """
     outside = find_free_port()
     name = f"segment-scorer-service-{outside}"
     command = [

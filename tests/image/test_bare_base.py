@@ -1,4 +1,4 @@
-"""A base with hardly a program beside Python, as AWS's own is: all three targets are built on it and work."""
+"""All three targets work on a base with few programs beside Python, like AWS's own."""
 
 from __future__ import annotations
 

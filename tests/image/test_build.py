@@ -1,4 +1,4 @@
-"""Builds that must fail, with one sentence that says what to set; and the digest of a base, asked of a real registry."""
+"""Builds that must fail with one sentence, and the function's variant with boto3."""
 
 from __future__ import annotations
 
@@ -42,7 +42,8 @@ def test_says_what_to_set_for_a_base_of_another_python(old_python: str) -> None:
     )
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1] == (
-        "image: expected BASE_IMAGE to have Python 3.13, it has 3.9; set BASE_IMAGE to another, or BASE_PYTHON to 3.9"
+        "image: expected BASE_IMAGE to have Python 3.13, it has 3.9; "
+        "set BASE_IMAGE to another, or BASE_PYTHON to 3.9"
     )
 
 

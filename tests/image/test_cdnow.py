@@ -1,4 +1,4 @@
-"""The whole CDNOW segment, 23,570 people, through the container: the same files as from the same function in this process."""
+"""The CDNOW segment, 23,570 people, gives the same files through the container as in process."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_keeps_and_scores_the_whole_segment_as_the_function_does_in_process(
 
 
 def keep_scores_of_the_kept(out: Path) -> str:
-    """scores.csv as a host can know it: over HTTP the scores of those who were left out do not come back."""
+    """scores.csv as a host can know it: HTTP gives no scores of the people left out."""
     with gzip.open(out / "segment.jsonl.gz", "rt", encoding="utf-8") as file:
         kept = {json.loads(line)["Id"] for line in file}
     header, *rows = (out / "scores.csv").read_text("utf-8").splitlines(keepends=True)

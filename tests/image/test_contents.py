@@ -1,4 +1,4 @@
-"""What is in the image, and what is not: by hadolint, container-structure-test and syft, and by looking inside."""
+"""The image's contents, by hadolint, container-structure-test, syft and a look inside."""
 
 from __future__ import annotations
 
@@ -18,23 +18,27 @@ from tools.image.engine import Engine
 
 pytestmark = pytest.mark.image
 MOST_BEYOND_THE_BASE = 250_000_000
-# Where the bill of materials stays after the tests: a build output, not a committed file.
+# The bill of materials is kept here after the tests: a build output, not a committed file.
 SBOM = ROOT / "build" / "sbom" / "segment-scorer-function.cdx.json"
-# Prints the sources that had to be compiled while the modules that are its arguments were imported.
+# Prints the sources that were compiled while it imported the modules in its arguments.
 FIND_COMPILED = """
 import importlib, sys
 compiled = []
-sys.addaudithook(lambda name, given: compiled.append(given[1]) if name == "compile" and str(given[1]).endswith(".py") else None)
+def note(name, given):
+    if name == "compile" and str(given[1]).endswith(".py"):
+        compiled.append(given[1])
+sys.addaudithook(note)
 for module in sys.argv[1:]:
     importlib.import_module(module)
 print(*compiled, sep="\\n")
 """
-# Prints the files below its argument. Not `find`: a base need not have it.
+# Prints the files below its argument. Not `find`: a base may lack it.
 LIST_FILES = """
 import pathlib, sys
-print(*(path.relative_to(sys.argv[1]) for path in pathlib.Path(sys.argv[1]).rglob("*") if path.is_file()), sep="\\n")
+top = pathlib.Path(sys.argv[1])
+print(*(path.relative_to(top) for path in top.rglob("*") if path.is_file()), sep="\\n")
 """
-# Marker of a locked package -> whether it holds in the image.
+# Marker of a locked package -> whether it is true in the image.
 MARKERS = {
     None: True,
     "python_full_version >= '3.12'": True,
@@ -126,48 +130,29 @@ def test_adds_at_most_250_megabytes_to_the_base(engine: Engine, image: str) -> N
     assert sum(int(line.split()[0]) for line in added.splitlines()) <= MOST_BEYOND_THE_BASE
 
 
-# What of the folders in the image serves the command line or the build, never an event.
-COMMAND_LINE_ONLY = {
-    "segment_scorer/monitoring/drift.py",
-    "segment_scorer/monitoring/explain.py",
-    "segment_scorer/external_store/build.py",
-    "segment_scorer/external_store/sources.py",
-    "model/people/naming.py",
-    "model/people/files.py",
-    "model/people/parquet.py",
-    "model/people/records.py",
-    "model/people/tables.py",
-    "tools/stubs.py",
-}
+# Folders below those that an image copies which no image holds. The same rule as .dockerignore.
+NEVER_SERVED = ("model/people/", "model/training/")
 
 
-def test_holds_of_our_code_only_what_serves(idle: Container) -> None:
-    found = set(idle.ask("python", "-c", LIST_FILES, "/var/task").splitlines())
-    tracked = subprocess.run(
-        [
-            "git",
-            "-C",
-            str(ROOT),
-            "ls-files",
-            "--cached",
-            "--others",
-            "--exclude-standard",
-            "function",
-            "model",
-            "protos",
-        ],
+def list_serving_files(*copied: str) -> set[str]:
+    """Paths below `copied` that an image holds, chosen by folder and kind of file."""
+    listed = subprocess.run(
+        ["git", "-C", str(ROOT), "ls-files", "--cached", "--others", "--exclude-standard", *copied],
         capture_output=True,
         text=True,
         check=True,
     ).stdout.splitlines()
-    serving = {
+    return {
         path
-        for path in tracked
-        if not path.startswith("model/training/") and path not in COMMAND_LINE_ONLY
+        for path in listed
+        if not path.startswith(NEVER_SERVED)
+        and not path.endswith((".proto", ".pyi", "py.typed", ".md", ".png"))
     }
-    assert found == {
-        path for path in serving if not path.endswith((".proto", ".pyi", ".md", ".png"))
-    }
+
+
+def test_holds_exactly_the_serving_folders_of_our_code(idle: Container) -> None:
+    found = set(idle.ask("python", "-c", LIST_FILES, "/var/task").splitlines())
+    assert found == list_serving_files("function", "model", "protos")
 
 
 @pytest.mark.parametrize(
@@ -228,7 +213,9 @@ def test_would_compile_everything_without_its_bytecode(idle: Container) -> None:
         "onnx",
         "pytest",
         "typer",
+        "model.people",
         "model.training",
+        "segment_scorer",
     ],
 )
 def test_cannot_import_what_serves_no_event(

@@ -34,7 +34,8 @@ def test_says_what_it_expected_outside_lambda_without_an_emulator(
     assert done.returncode == 1
     (line,) = done.stderr.splitlines()
     assert line.startswith(
-        "segment-scorer: expected AWS_LAMBDA_RUNTIME_API, which Lambda sets, or AWS's runtime interface emulator at /"
+        "segment-scorer: expected AWS_LAMBDA_RUNTIME_API, which Lambda sets, "
+        "or AWS's runtime interface emulator at /"
     )
 
 
@@ -44,9 +45,8 @@ def test_runs_the_runtime_client_in_lambda_even_where_an_emulator_is_mounted(
     nobody_listens = "--env=AWS_LAMBDA_RUNTIME_API=127.0.0.1:1"
     done = run(engine, image, nobody_listens, f"--volume={fetch_emulator()}:{EMULATOR_PATH}:ro")
     assert done.returncode != 0
-    assert (
-        "Failed to get next" in done.stderr
-    )  # the client's words; the emulator would have listened, and waited
+    # The runtime client's words. The emulator would have listened and waited.
+    assert "Failed to get next" in done.stderr
 
 
 def test_a_person_sees_every_examples_reply(engine: Engine, image: str) -> None:

@@ -1,4 +1,4 @@
-"""Events through the real container under Lambda's limits, against the same function in this process."""
+"""Events through the container under Lambda's limits, compared with this process's function."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.image
 
 @pytest.fixture
 def container(start: Start, request: pytest.FixtureRequest) -> Iterator[Container]:
-    """A container of 128 MB whose handler does harm when an event says so. The parameter is a limit to an invocation's seconds."""
+    """A container of 128 MB whose handler does harm on request. Parameter: seconds per call."""
     with start(
         memory=128,
         environ={"AWS_LAMBDA_FUNCTION_TIMEOUT": str(getattr(request, "param", 300))},

@@ -1,4 +1,4 @@
-"""`make push` with the engine at hand and a real registry, Debian's docker-registry, on loopback."""
+"""`make push` to a real registry on loopback, Debian's docker-registry."""
 
 from __future__ import annotations
 
@@ -25,7 +25,11 @@ PATIENCE = 180.0  # seconds for what should take milliseconds
 DIRTY = f"{COMMIT}-dirty-0123456789ab"
 Build = Callable[..., str]
 # What `make push` starts, for a tree whose revision is the second argument.
-PUSH = "import sys; from tools.release.push import main; raise SystemExit(main(sys.argv[2:], revision=sys.argv[1]))"
+PUSH = """
+import sys
+from tools.release.push import main
+raise SystemExit(main(sys.argv[2:], revision=sys.argv[1]))
+"""
 pytestmark = pytest.mark.image
 
 
@@ -66,13 +70,16 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture
 def build(engine: Engine, image: str, tmp_path: Path) -> Iterator[Build]:
-    """Build an image on the one under test, with labels and content of the test's own; removed afterwards."""
+    """Build an image on the one under test, with its own labels and content; remove it later."""
     made: list[str] = []
 
     def build_variant(content: str, *, revision: str = COMMIT) -> str:
         folder = tmp_path / content
         folder.mkdir()
-        labels = f'org.opencontainers.image.version="9.9.9" org.opencontainers.image.revision="{revision}" content="{content}"'
+        labels = (
+            'org.opencontainers.image.version="9.9.9" '
+            f'org.opencontainers.image.revision="{revision}" content="{content}"'
+        )
         (folder / "Dockerfile").write_text(f"FROM {image}\nLABEL {labels}\n")
         name = f"segment-scorer-push-test:{content}"
         engine.ask(
@@ -115,7 +122,7 @@ def push(
 
 
 def tags_of(repository: str) -> dict[str, str]:
-    """What every tag names, asked of the registry without our own code."""
+    """The digest of every tag, asked of the registry without our own code."""
     host, _, name = repository.partition("/")
     with urllib.request.urlopen(f"http://{host}/v2/{name}/tags/list", timeout=PATIENCE) as answer:
         tags = json.load(answer)["tags"]
@@ -124,7 +131,8 @@ def tags_of(repository: str) -> dict[str, str]:
         request = urllib.request.Request(f"http://{host}/v2/{name}/manifests/{tag}", method="HEAD")
         request.add_header(
             "Accept",
-            "application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.v2+json",
+            "application/vnd.oci.image.manifest.v1+json, "
+            "application/vnd.docker.distribution.manifest.v2+json",
         )
         with urllib.request.urlopen(request, timeout=PATIENCE) as answer:  # noqa: S310
             digests[tag] = answer.headers["Docker-Content-Digest"]
@@ -215,9 +223,7 @@ def test_an_image_of_another_state_of_the_tree_is_not_pushed(registry: str, buil
     assert read_revision() != COMMIT
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.startswith(
-        "push: expected an image of the tree as it stands, and this one was built from another state of it"
-    )
+    assert done.stderr.startswith("push: expected an image of the current tree, found one built")
 
 
 def test_function_and_service_of_one_revision_go_to_one_repository_under_tags_of_their_own(

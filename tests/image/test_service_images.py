@@ -1,4 +1,4 @@
-"""The scoring service's image, and the function's with the service beside it, as real containers."""
+"""The images of the scoring service and of the function with its sidecar, as containers."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from function.scorers.bundled import BundledScorer
-from function.scorers.remote import RemoteScorer, RemoteSettings
-from function.scorers.tensors import Dialect
+from function.scorers.remote import RemoteScorer
+from function.settings import Dialect, RemoteSettings
 from model.bundle import load_bundle
 from protos import open_inference_pb2 as pb
 from protos.open_inference_pb2_grpc import GRPCInferenceServiceStub
@@ -30,8 +30,10 @@ from tests.image.service_container import PATIENCE, ServiceContainer, run_servic
 from tests.image.test_contents import (
     AT_A_COLD_START,
     FIND_COMPILED,
+    LIST_FILES,
     MOST_BEYOND_THE_BASE,
     SBOM,
+    list_serving_files,
     read_locked,
     write_bill,
 )
@@ -45,10 +47,9 @@ SERVICE, SIDECAR = "service", "function-sidecar"
 STARTS = {
     SERVICE: [
         (
-            "segment_scorer.cli.main",
-            "segment_scorer.cli.serve",
+            "segment_scorer.service.__main__",
             "segment_scorer.service.server",
-            "segment_scorer.service.tls",
+            "protos.tls",
         ),
         ("segment_scorer.service.probe",),
     ],
@@ -58,7 +59,7 @@ STARTS = {
 KILL = """
 import os, pathlib, signal
 for entry in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
-    if b"\\0service.extension\\0" in entry.read_bytes():
+    if b"\\0segment_scorer.service.extension\\0" in entry.read_bytes():
         os.kill(int(entry.parent.name), signal.SIGKILL)
 """
 
@@ -114,6 +115,18 @@ def test_leaves_behind_what_only_the_build_training_and_tests_need(
             ).strip()
             == "False"
         ), path
+
+
+@pytest.mark.parametrize(
+    ("name", "folders"),
+    [(SERVICE, ("model", "protos")), (SIDECAR, ("function", "model", "protos"))],
+)
+def test_holds_the_serving_folders_and_the_service_and_no_other_code(
+    name: str, folders: tuple[str, ...], engine: Engine
+) -> None:
+    listed = look_inside(engine, name, "python", "-c", LIST_FILES, "/var/task").splitlines()
+    expected = list_serving_files(*folders, "segment_scorer/__init__.py", "segment_scorer/service")
+    assert set(listed) == expected
 
 
 @pytest.mark.parametrize("name", STARTS)
@@ -222,8 +235,8 @@ def test_the_service_says_in_one_sentence_what_is_wrong_with_its_options(engine:
     )
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1].startswith(
-        "segment-scorer serve: /nowhere: expected a bundle"
-    )  # an engine may speak before
+        "python -m segment_scorer.service: /nowhere: expected a bundle"
+    )
     assert "Traceback" not in done.stderr
 
 

@@ -1,7 +1,8 @@
-"""Other people's judgement of the template and its state machine: cfn-lint, SAM, asl-validator, JSONata's reference implementation.
+"""The template and its state machine under cfn-lint, SAM, asl-validator and JSONata's reference.
 
-Each judge is seen to refuse something broken, since one that cannot is no judge. Neither cfn-lint nor SAM looks into a definition that
-SAM carries, so cfn-lint gets it as CloudFormation's own resource.
+Each tool must also reject something broken, or its approval would mean nothing. Neither cfn-lint
+nor SAM checks a state machine inside a SAM resource, so cfn-lint gets it as CloudFormation's own.
+cfn-lint and SAM's translator run once for all tests, since starting them takes seconds.
 """
 
 from __future__ import annotations
@@ -50,11 +51,6 @@ def run(
 
 
 @pytest.fixture(scope="session")
-def cfn_lint() -> str:
-    return program("cfn-lint")
-
-
-@pytest.fixture(scope="session")
 def sam() -> str:
     return program("sam")
 
@@ -64,7 +60,8 @@ def node_modules(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The npm packages of tests/integration/asl, by their lock."""
     if not (shutil.which("npm") and shutil.which("node")):
         pytest.skip(
-            "second opinions on the state machine: npm is not installed; cfn-lint's schema and jsonata-python have judged it"
+            "asl-validator and JSONata's reference need npm, which is not installed; "
+            "cfn-lint's schema and jsonata-python check the state machine"
         )
     folder = tmp_path_factory.mktemp("asl")
     for name in ("package.json", "package-lock.json"):
@@ -75,7 +72,10 @@ def node_modules(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def as_cloudformation(definition: dict[str, Any]) -> dict[str, Any]:
-    """The definition as CloudFormation's own resource. cfn-lint's schema takes no expression for numbers that AWS takes one for."""
+    """The definition as CloudFormation's own resource.
+
+    Two numbers replace expressions, which AWS accepts and cfn-lint's schema does not.
+    """
     walk = {
         **definition["States"]["WalkSegment"],
         "MaxConcurrency": 10,
@@ -113,34 +113,47 @@ def use_json_path(definition: dict[str, Any]) -> None:
 BREAKS = [break_item_processor, misspell_batcher, use_json_path]
 
 
+@pytest.fixture(scope="session")
+def lint_results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
+    """The rules that cfn-lint finds violated, by file: sound and broken ones."""
+    folder = tmp_path_factory.mktemp("lint")
+    template = TEMPLATE.read_text("utf-8")
+    misnamed = template.replace("MemorySize: !Ref MemorySize", "MemorySize: !Ref Memory")
+    assert misnamed != template
+    files = {
+        "template.yaml": template,
+        "misnamed.yaml": misnamed,
+        "walk.json": json.dumps(as_cloudformation(load_definition())),
+    }
+    for broken in BREAKS:
+        definition = load_definition()
+        broken(definition)
+        files[f"{broken.__name__}.json"] = json.dumps(as_cloudformation(definition))
+    for name, content in files.items():
+        (folder / name).write_text(content)
+    done = run(program("cfn-lint"), "--format", "json", *(folder / name for name in files))
+    results: dict[str, list[str]] = {name: [] for name in files}
+    for found in json.loads(done.stdout):
+        results[Path(found["Filename"]).name].append(found["Rule"]["Id"])
+    return results
+
+
 def test_cfn_lint_finds_nothing_in_the_template_and_something_in_a_broken_one(
-    cfn_lint: str, tmp_path: Path
+    lint_results: dict[str, list[str]],
 ) -> None:
-    done = run(cfn_lint, TEMPLATE)
-    assert done.returncode == 0, done.stdout
-    broken = tmp_path / "template.yaml"
-    broken.write_text(
-        TEMPLATE.read_text("utf-8").replace(
-            "MemorySize: !Ref MemorySize", "MemorySize: !Ref Memory"
-        )
-    )
-    assert run(cfn_lint, broken).returncode != 0
+    assert lint_results["template.yaml"] == []
+    assert lint_results["misnamed.yaml"] != []
 
 
-def test_cfn_lints_schema_accepts_the_state_machine(cfn_lint: str, tmp_path: Path) -> None:
-    (tmp_path / "walk.json").write_text(json.dumps(as_cloudformation(load_definition())))
-    done = run(cfn_lint, tmp_path / "walk.json")
-    assert done.returncode == 0, done.stdout
+def test_cfn_lints_schema_accepts_the_state_machine(lint_results: dict[str, list[str]]) -> None:
+    assert lint_results["walk.json"] == []
 
 
 @pytest.mark.parametrize("broken", BREAKS)
 def test_cfn_lints_schema_refuses_a_broken_state_machine(
-    cfn_lint: str, tmp_path: Path, broken: Callable[[dict[str, Any]], None]
+    lint_results: dict[str, list[str]], broken: Callable[[dict[str, Any]], None]
 ) -> None:
-    definition = load_definition()
-    broken(definition)
-    (tmp_path / "walk.json").write_text(json.dumps(as_cloudformation(definition)))
-    assert "E3601" in run(cfn_lint, tmp_path / "walk.json").stdout
+    assert "E3601" in lint_results[f"{broken.__name__}.json"]
 
 
 def test_asl_validator_accepts_the_state_machine(node_modules: Path, tmp_path: Path) -> None:
@@ -294,70 +307,79 @@ def test_a_deployment_that_sam_refuses_is_one_sentence_after_sams_own(
         f"{IMAGE}@sha256:{'0' * 64}",
         "--plan",
     ]
-    done = run(*command, **{**aws, "AWS_ENDPOINT_URL": "http://127.0.0.1:1"})
+    # One attempt: botocore would repeat the refused connection for seconds.
+    nowhere = {"AWS_ENDPOINT_URL": "http://127.0.0.1:1", "AWS_MAX_ATTEMPTS": "1"}
+    done = run(*command, **{**aws, **nowhere})
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1].startswith(
-        "deploy: sam could not deploy, and says why above"
+        "deploy: sam could not deploy (its message is above)"
     )
 
 
-def translate(parameters: dict[str, str], *, template: str | None = None) -> dict[str, Any]:
-    """The template as SAM's own translator makes it, with the resources that CloudFormation then sees."""
-    program_text = (
-        "import json, sys; from samtranslator.translator.transform import transform; from samtranslator.yaml_helper import yaml_parse\n"
-        "class Policies:\n    def load(self): return {}\n"
-        "given = json.load(sys.stdin); print(json.dumps(transform(yaml_parse(given['template']), given['parameters'], Policies())))"
-    )
+TRANSLATE = """
+import json, sys
+from samtranslator.translator.transform import transform
+from samtranslator.yaml_helper import yaml_parse
+
+class Policies:
+    def load(self):
+        return {}
+
+for given in json.load(sys.stdin):
+    print(json.dumps(transform(yaml_parse(given["template"]), given["parameters"], Policies())))
+"""
+SHORTER = TEMPLATE.read_text("utf-8").replace("Timeout: 15 #", "Timeout: 14 #")
+
+
+@pytest.fixture(scope="session")
+def translated() -> dict[str, Any]:
+    """The template as SAM's translator makes it, which is what CloudFormation sees, by case."""
+    image, source = f"{IMAGE}@sha256:{'0' * 64}", TEMPLATE.read_text("utf-8")
+    cases = {
+        "zero": (source, "0"),
+        "first": (source, "0123456789abcdef"),
+        "second": (source, "fedcba9876543210"),
+        "derived": (source, derive_revision(source.encode(), image, {})),
+        "shorter": (SHORTER, derive_revision(SHORTER.encode(), image, {})),
+    }
+    given = [
+        {"template": template, "parameters": {"ImageUri": image, "Revision": revision}}
+        for template, revision in cases.values()
+    ]
     python = Path(program("sam")).parent / "python"
-    done = run(
-        python,
-        "-c",
-        program_text,
-        given=json.dumps(
-            {"template": template or TEMPLATE.read_text("utf-8"), "parameters": parameters}
-        ),
-        AWS_DEFAULT_REGION="us-east-1",
-    )
+    done = run(python, "-c", TRANSLATE, given=json.dumps(given), AWS_DEFAULT_REGION="us-east-1")
     assert done.returncode == 0, done.stderr
-    translated: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return translated
+    lines = done.stdout.splitlines()[-len(cases) :]
+    return dict(zip(cases, map(json.loads, lines), strict=True))
 
 
 def versions_of(resources: dict[str, Any]) -> set[str]:
     return {name for name, each in resources.items() if each["Type"] == "AWS::Lambda::Version"}
 
 
-def test_a_template_that_changed_alone_makes_a_new_version_behind_the_alias() -> None:
-    image, source = f"{IMAGE}@sha256:{'0' * 64}", TEMPLATE.read_text("utf-8")
-    changed = source.replace("Timeout: 15 #", "Timeout: 14 #")
-    assert changed != source
-    found = [
-        translate(
-            {"ImageUri": image, "Revision": derive_revision(text.encode(), image, {})},
-            template=text,
-        )["Resources"]
-        for text in (source, changed)
-    ]
+def test_a_template_that_changed_alone_makes_a_new_version_behind_the_alias(
+    translated: dict[str, Any],
+) -> None:
+    assert TEMPLATE.read_text("utf-8") != SHORTER
+    found = [translated[name]["Resources"] for name in ("derived", "shorter")]
     assert versions_of(found[0]) != versions_of(found[1])
     assert found[0]["ScorerAliaslive"] != found[1]["ScorerAliaslive"]
 
 
-def test_sam_keeps_the_rules_and_the_networks_conditions() -> None:
-    translated = translate({"ImageUri": f"{IMAGE}@sha256:{'0' * 64}", "Revision": "0"})
-    assert set(translated["Rules"]) == {
+def test_sam_keeps_the_rules_and_the_networks_conditions(translated: dict[str, Any]) -> None:
+    assert set(translated["zero"]["Rules"]) == {
         "CampaignIsOfOneApplication",
         "SubnetsHaveSecurityGroups",
         "SecurityGroupsHaveSubnets",
     }
-    assert "Fn::If" in translated["Resources"]["Scorer"]["Properties"]["VpcConfig"]
+    properties = translated["zero"]["Resources"]["Scorer"]["Properties"]
+    assert "Fn::If" in properties["VpcConfig"]
 
 
-def test_a_new_revision_and_nothing_else_makes_a_new_version_behind_the_alias() -> None:
-    given = {"ImageUri": f"{IMAGE}@sha256:{'0' * 64}", "Revision": "0123456789abcdef"}
-    first, second = (
-        translate({**given, "Revision": revision})["Resources"]
-        for revision in ("0123456789abcdef", "fedcba9876543210")
-    )
+def test_a_new_revision_and_nothing_else_makes_a_new_version_behind_the_alias(
+    translated: dict[str, Any],
+) -> None:
+    first, second = (translated[name]["Resources"] for name in ("first", "second"))
     versions = [versions_of(resources) for resources in (first, second)]
     assert len(versions[0]) == len(versions[1]) == 1
     assert versions[0] != versions[1]

@@ -1,4 +1,4 @@
-"""docs/deploy.md, run: its `console` blocks as a reader would type them, against moto; of the others, that what they name exists."""
+"""docs/deploy.md: `console` blocks run as typed, against moto; the names in other blocks exist."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ import botocore.session
 import pytest
 from botocore import xform_name
 
-from segment_scorer.cli.main import VERBS, main
+from segment_scorer.cli.main import main
+from segment_scorer.cli.verbs import VERBS
 from segment_scorer.deploy.aws import open_client
 from segment_scorer.deploy.grant import read_policy
-from segment_scorer.deploy.statements import Function, Place
+from segment_scorer.deploy.statements import AwsAccount, LambdaFunction
 from tests.aws import run_moto
 from tests.templates import ROOT, load_template
 
@@ -34,12 +35,14 @@ ROLE = {
         }
     ]
 }
-# What the AWS command line takes beside an operation's own parameters.
+# Options of the AWS command line itself.
 GLOBAL = {"query", "output", "region", "cli-binary-format"}
+# Commands that the AWS command line makes of an operation.
+OF_THE_COMMAND_LINE = {"get-login-password": "get-authorization-token"}
 
 
 def commands_of(mark: str) -> list[str]:
-    """What stands after a `$` in the blocks of this mark."""
+    """The command lines in the blocks of this mark."""
     lines = [
         line
         for found, block in BLOCK.findall(PAGE)
@@ -56,7 +59,7 @@ def parameters_of(command: str) -> dict[str, str]:
 
 @pytest.fixture
 def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
-    """Moto's server with what the page has by then: the function behind its alias, and an application. Gives the page's variables."""
+    """Moto's server with a function behind its alias and an application; the page's variables."""
     with run_moto() as environ:
         for name, value in environ.items():
             monkeypatch.setenv(name, value)
@@ -97,7 +100,7 @@ def test_every_console_block_runs_as_written_from_top_to_bottom(aws: dict[str, s
             "set -euo pipefail",
             f'python() {{ {shlex.quote(sys.executable)} "$@"; }}',
             'segment-scorer() { python -m segment_scorer.cli.main "$@"; }',
-            # the environments are there already; what is asked for is the target's own command
+            # The environments exist; only the target's own command is tested.
             'make() { command make --old-file=.venv/ready --old-file=.cache/sam/ready "$@"; }',
             *(f"echo + {shlex.quote(line)}\n{line}" for line in commands),
         ]
@@ -112,8 +115,8 @@ def test_every_console_block_runs_as_written_from_top_to_bottom(aws: dict[str, s
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.count("\n+ ") + done.stdout.startswith("+ ") == len(commands) >= 15
-    function = Function(
-        place=Place(partition="aws", region="us-east-1", account="123456789012"),
+    function = LambdaFunction(
+        account=AwsAccount(partition="aws", region="us-east-1", number="123456789012"),
         name="scorer",
         qualifier="live",
     )
@@ -152,9 +155,8 @@ def test_every_make_target_and_parameter_of_the_page_exists() -> None:
     assert targets - {"image-test"} <= set(re.findall(r"^([a-z-]+):", makefile, re.MULTILINE))
     for line in named:
         given, target = parameters_of(line), shlex.split(line)[1]
-        told = re.search(
-            rf"^{target}:.*## (.*)$", makefile, re.MULTILINE
-        )  # what reaches the command by the environment is named here
+        # Variables that reach the command through the environment are named in the target's help.
+        told = re.search(rf"^{target}:.*## (.*)$", makefile, re.MULTILINE)
         assert told is not None
         assert {
             name
@@ -175,7 +177,7 @@ def test_every_parameter_and_output_that_the_page_names_is_the_templates() -> No
         <= set(template["Outputs"])
     )
     table = PAGE[
-        PAGE.index("| parameter | choose |") : PAGE.index("Ask the deployed function once")
+        PAGE.index("| parameter | choose |") : PAGE.index("Ask the deployed function yourself")
     ]
     assert set(re.findall(r"`([A-Z]\w+)`(?=,|\s\|)", table)) <= set(template["Parameters"])
 
@@ -201,7 +203,7 @@ def test_every_verb_and_option_that_needs_an_account_exists(line: str) -> None:
 @pytest.mark.parametrize(
     "line",
     [
-        line.partition("$(")[2].removesuffix(")") or line
+        (line.partition("$(")[2].removesuffix(")") or line).partition(" | ")[0]
         for line in commands_of("aws")
         if "aws " in line
     ],
@@ -212,7 +214,8 @@ def test_every_operation_and_option_of_the_aws_command_line_exists(line: str) ->
         {"s3api": "s3"}.get(words[1], words[1])
     )
     operations = {xform_name(name, "-"): name for name in model.operation_names}
-    shape = model.operation_model(operations[words[2]]).input_shape
+    operation = OF_THE_COMMAND_LINE.get(words[2], words[2])
+    shape = model.operation_model(operations[operation]).input_shape
     assert shape is not None
     known = {xform_name(name, "-"): name for name in shape.members}
     given = {word.removeprefix("--") for word in words if word.startswith("--")}
@@ -220,14 +223,14 @@ def test_every_operation_and_option_of_the_aws_command_line_exists(line: str) ->
     assert {xform_name(name, "-") for name in shape.required_members} <= given
 
 
-def test_every_sentence_in_the_table_of_errors_is_really_said() -> None:
+def test_every_message_in_the_table_of_errors_is_in_the_code() -> None:
     code = " ".join(
         path.read_text("utf-8")
         for folder in ("deploy", "cli")
         for path in (ROOT / "segment_scorer" / folder).glob("*.py")
     )
     said = re.sub(r"\s+", " ", re.sub(r'"\s*f?"', "", code))
-    table = PAGE[PAGE.index("| said | change |") :]
+    table = PAGE[PAGE.index("| message | what to do |") :]
     sentences = re.findall(r"^\| `([^`]+)` \|", table, re.MULTILINE)
-    assert len(sentences) >= 6
+    assert len(sentences) >= 9
     assert [sentence for sentence in sentences if sentence not in said] == []

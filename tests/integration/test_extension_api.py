@@ -1,4 +1,4 @@
-"""The sidecar's talk with Lambda's Extensions API, seen by a server that plays it. Rules: AWS Lambda, "Extensions API"."""
+"""The sidecar against a server that plays Lambda's Extensions API."""
 
 from __future__ import annotations
 
@@ -153,7 +153,7 @@ def test_says_why_it_cannot_start_even_where_lambda_takes_no_report(
 def test_ends_when_lambda_refuses_to_register_it(api: ExtensionsApi, tmp_path: Path) -> None:
     api.register_status = 403
     with run_process([str(SCRIPT)], environ(api, tmp_path, f"unix:{tmp_path}/s.sock")) as process:
-        process.wait_for("expected Lambda to register the extension, got HTTP status 403")
+        process.wait_for("expected Lambda to register the extension, found HTTP status 403")
         assert process.child.wait(PATIENCE) == 1
 
 
@@ -162,7 +162,5 @@ def test_says_that_it_runs_only_inside_lambda() -> None:
     with run_process(
         [str(SCRIPT)], {"SEGMENT_SCORER_HOME": str(ROOT), "PYTHON": sys.executable}
     ) as process:
-        process.wait_for(
-            "AWS_LAMBDA_RUNTIME_API: expected the Extensions API's address; this runs only inside Lambda"
-        )
+        process.wait_for("AWS_LAMBDA_RUNTIME_API is not set: the extension runs only inside Lambda")
         assert process.child.wait(PATIENCE) == 1

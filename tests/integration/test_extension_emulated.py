@@ -1,6 +1,7 @@
-"""The sidecar as AWS's emulator runs it: an executable in /opt/extensions, which here is a file system of the test's own.
+"""The sidecar under AWS's emulator, as an executable in /opt/extensions.
 
-Needs a private mount namespace; where the machine gives none, these tests are skipped and say so.
+/opt is a file system of the test's own. That needs a private mount namespace; without one the tests
+are skipped.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from segment_scorer.runner.config import Request
+from segment_scorer.runner.config import RunOptions
 from segment_scorer.runner.run import run_segment
 from tests.bundles import COLUMNS, expected_scores, make_bundle, make_rows
 from tests.fakes import make_endpoint, make_event
@@ -59,7 +60,8 @@ def run_with_sidecar(bundle: Path, folder: Path, **environ: str) -> Iterator[Emu
         "SCORER_TARGET": f"unix:{folder}/scorer.sock",
         "SCORER_BUNDLE": str(bundle),
         "SCORER_FALLBACK": "none",
-        "SCORER_CALL_MS": "14000",  # as long as a host waits: without a fallback a late score is none
+        # As long as a host waits: without a fallback a late score is lost.
+        "SCORER_CALL_MS": "14000",
         "SEGMENT_SCORER_HOME": str(ROOT),
         "PYTHON": sys.executable,
         **environ,
@@ -134,7 +136,7 @@ def test_is_ready_before_the_first_event_is_answered(bundle: Path, tmp_path: Pat
 
 def test_drains_when_lambda_shuts_down(bundle: Path, tmp_path: Path) -> None:
     said: list[str] = []
-    for _ in range(3):  # Lambda kills a sidecar after 2 s, which a machine may stand still for
+    for _ in range(3):  # Lambda kills a sidecar after 2 s, and a busy machine may pause that long
         with run_with_sidecar(bundle, tmp_path) as emulator:
             check_answer(emulator, 1)
             os.kill(emulator.pid, signal.SIGTERM)
@@ -158,9 +160,8 @@ def test_tells_lambda_why_it_cannot_start(bundle: Path, tmp_path: Path) -> None:
     (bundle / "model.onnx").write_bytes(b"no model")
     with run_with_sidecar(bundle, tmp_path) as emulator:
         answer = emulator.post(make_event({}))
-        assert (
-            answer.status == 502
-        )  # what was reported to Lambda is in test_extension_api.py; the emulator keeps it to itself
+        # test_extension_api.py reads the report to Lambda, which the emulator does not show.
+        assert answer.status == 502
         assert "expected the SHA-256 that manifest.json names" in emulator.stdout
 
 
@@ -172,7 +173,15 @@ def test_does_not_start_beside_a_function_that_looks_elsewhere(
     ) as emulator:
         answer = emulator.post(make_event({}))
         assert answer.status == 502
-        assert "SCORER_TARGET: expected unix:/path beside a sidecar" in emulator.stdout
+        assert (
+            "SCORER_TARGET: expected unix:/path, the socket between function and sidecar"
+            in emulator.stdout
+        )
+
+
+def count_deaths(emulator: Emulator) -> int:
+    """How often the emulator has reported that the sidecar was killed."""
+    return (emulator.stdout + emulator.stderr).count("exited: signal: killed")
 
 
 def write_segment(path: Path) -> tuple[Path, dict[str, float]]:
@@ -196,24 +205,17 @@ def test_a_campaign_stays_right_when_the_sidecar_is_killed_along_the_way(
         check_answer(emulator, 0)
 
         def kill(done: int, total: int) -> None:
-            """After a block of batches; never twice within one batch, to which the host gives three attempts."""
+            """Kill after a chunk of batches; never twice in a batch, which has three attempts."""
             if len(kills) < 3 and (pid := find_sidecar(emulator)):
                 kills.append(pid)
                 os.kill(pid, signal.SIGKILL)
-                if (
-                    fallback == "none"
-                ):  # a batch that comes before Lambda sees the sidecar dead would be kept without scores
-                    wait_for(
-                        lambda: (
-                            emulator.stdout.count("exited: signal: killed")
-                            + emulator.stderr.count("exited: signal: killed")
-                            >= len(kills)
-                        )
-                    )
+                if fallback == "none":
+                    # Without a wait the next batch could precede Lambda's restart, unscored.
+                    wait_for(lambda: count_deaths(emulator) >= len(kills))
 
-        books = run_segment(
-            Request(segment=[segment], out=tmp_path / "out", hook=emulator.url), kill
+        summary = run_segment(
+            RunOptions(segment=[segment], out=tmp_path / "out", hook=emulator.url), kill
         ).summary
     assert len(kills) == 3
-    assert (books.received, books.failed) == (len(scores), 0)
-    assert books.kept == sum(score >= 0.5 for score in scores.values())
+    assert (summary.received, summary.failed) == (len(scores), 0)
+    assert summary.kept == sum(score >= 0.5 for score in scores.values())

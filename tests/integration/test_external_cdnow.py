@@ -67,17 +67,17 @@ def test_sqlite_gives_every_customer_the_decision_that_inline_metrics_give(demo:
 
 def test_without_its_profiles_the_same_segment_is_decided_otherwise(demo: Path) -> None:
     lines = [
-        json.loads(line) for line in (demo / "profiles.jsonl").read_text("utf-8").splitlines()[:50]
+        json.loads(line) for line in (demo / "external.jsonl").read_text("utf-8").splitlines()[:50]
     ]
     strangers = {f"e{line['id']}": {"User": {"UserId": f"stranger-{line['id']}"}} for line in lines}
     log = io.StringIO()
     environ = {
         "SCORER_BUNDLE": str(demo / "bundle"),
-        "SCORER_PROFILES": f"sqlite:{demo / 'profiles.sqlite'}",
+        "SCORER_EXTERNAL": f"sqlite:{demo / 'external.sqlite'}",
     }
     build_handler(environ, stream=log)(make_event(strangers), None)
     (line,) = [line for line in read_log(log.getvalue()) if line.get("message") == "batch"]
-    assert (line["profiles_missing"], line["profiles_found"], line["missing_share"]) == (50, 0, 1.0)
+    assert (line["external_missing"], line["external_found"], line["missing_share"]) == (50, 0, 1.0)
 
 
 def test_dynamodb_gives_every_customer_the_decision_that_inline_metrics_give(
@@ -90,9 +90,9 @@ def test_dynamodb_gives_every_customer_the_decision_that_inline_metrics_give(
     ) as server:  # moto, tried as well, agrees but takes five times as long
         create_table(server.url, "customers")
         build = [
-            "profiles",
+            "external",
             "build",
-            str(demo / "profiles.jsonl"),
+            str(demo / "external.jsonl"),
             "--dynamodb",
             "customers",
             "--endpoint-url",
@@ -101,7 +101,7 @@ def test_dynamodb_gives_every_customer_the_decision_that_inline_metrics_give(
         assert main(build) == 0
         run_demo(
             tmp_path,
-            "--profiles",
+            "--external",
             "dynamodb:customers",
             **CREDENTIALS,
             AWS_ENDPOINT_URL_DYNAMODB=server.url,

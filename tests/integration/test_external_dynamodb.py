@@ -1,4 +1,4 @@
-"""DynamoDB as a store of profiles: against two real servers, and against one that fails in every way we could think of."""
+"""DynamoDB as an external store: against two real servers, and against one that fails in every way we could think of."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ import pytest
 
 from function.bootstrap import build_handler
 from function.errors import (
-    ProfilesError,
-    ProfilesRejected,
-    ProfilesTimeout,
-    ProfilesUnavailable,
+    ExternalError,
+    ExternalRejected,
+    ExternalTimeout,
+    ExternalUnavailable,
     SettingsError,
 )
-from function.external.dynamodb import DynamoProfiles
+from function.external.dynamodb import DynamoStore
 from segment_scorer.cli.main import main
 from tests.dynamo_servers import (
     CREDENTIALS,
@@ -77,7 +77,7 @@ def server(
             assert (
                 main(
                     [
-                        "profiles",
+                        "external",
                         "build",
                         str(file),
                         "--dynamodb",
@@ -97,17 +97,17 @@ def open_store(
     *attributes: str,
     patience: float = LONG,
     table: str = "people",
-) -> DynamoProfiles:
+) -> DynamoStore:
     monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", url)
-    return DynamoProfiles(table, "id", attributes or ("score",), patience)
+    return DynamoStore(table, "id", attributes or ("score",), patience)
 
 
-def fail_to_fetch(store: DynamoProfiles) -> ProfilesError:
+def fail_to_fetch(store: DynamoStore) -> ExternalError:
     """Why a look-up fails that never works: the first reason that is not merely that time was over."""
     for seconds in SHORT:
-        with pytest.raises(ProfilesError) as raised:
+        with pytest.raises(ExternalError) as raised:
             store.fetch(["u"], seconds)
-        if type(raised.value) is not ProfilesTimeout:
+        if type(raised.value) is not ExternalTimeout:
             break
     return raised.value
 
@@ -141,7 +141,7 @@ def test_a_key_that_no_table_can_hold_costs_the_others_nothing(
 def test_a_table_that_is_not_there_is_a_rejection(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(ProfilesRejected, match="check table, partition key and permission"):
+    with pytest.raises(ExternalRejected, match="check table, partition key and permission"):
         open_store(monkeypatch, server.url, table="nobody").fetch(["u1"], LONG)
 
 
@@ -149,8 +149,8 @@ def test_another_partition_key_is_a_rejection(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", server.url)
-    with pytest.raises(ProfilesRejected, match="check table, partition key and permission"):
-        DynamoProfiles("people", "user", ["score"], LONG).fetch(["u1"], LONG)
+    with pytest.raises(ExternalRejected, match="check table, partition key and permission"):
+        DynamoStore("people", "user", ["score"], LONG).fetch(["u1"], LONG)
 
 
 def test_loading_refuses_a_table_with_another_key_and_says_what_it_should_be(
@@ -159,7 +159,7 @@ def test_loading_refuses_a_table_with_another_key_and_says_what_it_should_be(
     create_table(server.url, "sorted", "id", "day")
     (tmp_path / "p.csv").write_text("id,n\nu,1\n")
     build = [
-        "profiles",
+        "external",
         "build",
         str(tmp_path / "p.csv"),
         "--endpoint-url",
@@ -168,12 +168,13 @@ def test_loading_refuses_a_table_with_another_key_and_says_what_it_should_be(
     ]
     assert main([*build, "sorted"]) == 1
     assert (
-        "--dynamodb: expected a table whose whole key is id, text (another name: --partition-key)"
-        in capsys.readouterr().err
-    )
+        "--dynamodb: expected a table whose whole key is id of type S (text), "
+        "found id of type S and day of type S; name another key with --partition-key"
+    ) in capsys.readouterr().err
     assert main([*build, "people", "--partition-key", "user"]) == 1
+    assert "whole key is user of type S (text), found id of type S;" in capsys.readouterr().err
     assert main([*build, "nobody"]) == 1
-    assert "it says ResourceNotFoundException" in capsys.readouterr().err
+    assert "expected a DynamoDB table of this name" in capsys.readouterr().err
 
 
 def test_loading_again_replaces_profiles_and_leaves_others(
@@ -181,7 +182,7 @@ def test_loading_again_replaces_profiles_and_leaves_others(
 ) -> None:
     create_table(server.url, "again")
     build = [
-        "profiles",
+        "external",
         "build",
         str(tmp_path / "p.csv"),
         "--endpoint-url",
@@ -209,7 +210,7 @@ def test_wrong_types_in_the_table_are_missing_values(
     monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", server.url)
     environ = {
         "SCORER_BUNDLE": str(make_external_bundle(tmp_path / "b")),
-        "SCORER_PROFILES": "dynamodb:odd",
+        "SCORER_EXTERNAL": "dynamodb:odd",
     }
     handle = build_handler(environ, stream=io.StringIO())
     assert list(
@@ -228,7 +229,7 @@ def test_a_server_that_is_killed_is_unavailable_and_found_again_when_it_is_back(
         store = open_store(monkeypatch, server.url)
         assert store.fetch(["u"], LONG) == {"u": {"score": 1}}
         server.kill()
-        with pytest.raises(ProfilesUnavailable, match="expected DynamoDB to be reachable"):
+        with pytest.raises(ExternalUnavailable, match="expected DynamoDB to be reachable"):
             raise fail_to_fetch(store)
         server.start()
         create_table(server.url, "people")
@@ -316,27 +317,27 @@ def test_what_may_pass_is_asked_again_within_the_time(
     assert len(faulty.calls) == 3
 
 
-FOR_EVER: dict[str, tuple[Act, type[ProfilesError]]] = {
-    **{fault: (act, ProfilesUnavailable) for fault, act in PASSING.items()},
-    "half the keys": (answer([item("a")], [{"id": {"S": "b"}}]), ProfilesTimeout),
-    "silent": (hang, ProfilesTimeout),
-    "dripping": (drip, ProfilesTimeout),
-    "denied": (fail(400, "AccessDeniedException"), ProfilesRejected),
-    "invalid": (fail(400, "ValidationException"), ProfilesRejected),
-    "expired": (fail(400, "ExpiredTokenException"), ProfilesRejected),
-    "no JSON": (say(b"<html>It works</html>"), ProfilesUnavailable),
-    "nothing": (say(b""), ProfilesUnavailable),
-    "no object": (say(b"[1, 2]"), ProfilesUnavailable),
-    "no responses": (say(b"{}"), ProfilesUnavailable),
+FOR_EVER: dict[str, tuple[Act, type[ExternalError]]] = {
+    **{fault: (act, ExternalUnavailable) for fault, act in PASSING.items()},
+    "half the keys": (answer([item("a")], [{"id": {"S": "b"}}]), ExternalTimeout),
+    "silent": (hang, ExternalTimeout),
+    "dripping": (drip, ExternalTimeout),
+    "denied": (fail(400, "AccessDeniedException"), ExternalRejected),
+    "invalid": (fail(400, "ValidationException"), ExternalRejected),
+    "expired": (fail(400, "ExpiredTokenException"), ExternalRejected),
+    "no JSON": (say(b"<html>It works</html>"), ExternalUnavailable),
+    "nothing": (say(b""), ExternalUnavailable),
+    "no object": (say(b"[1, 2]"), ExternalUnavailable),
+    "no responses": (say(b"{}"), ExternalUnavailable),
     "responses of another type": (
         say(b'{"Responses": [1], "UnprocessedKeys": {}}'),
-        ProfilesUnavailable,
+        ExternalUnavailable,
     ),
     "items of another type": (
         say(b'{"Responses": {"people": [1]}, "UnprocessedKeys": {}}'),
-        ProfilesUnavailable,
+        ExternalUnavailable,
     ),
-    "items without a key": (answer([{"score": {"N": "1"}}]), ProfilesUnavailable),
+    "items without a key": (answer([{"score": {"N": "1"}}]), ExternalUnavailable),
 }
 
 
@@ -353,30 +354,30 @@ def test_whatever_the_store_does_an_answer_comes_with_nobody_lost(
             monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", faulty.url)
             environ = {
                 "SCORER_BUNDLE": str(bundle),
-                "SCORER_PROFILES": "dynamodb:people",
-                "SCORER_PROFILES_TIMEOUT_MS": f"{seconds * 1000:.0f}",
+                "SCORER_EXTERNAL": "dynamodb:people",
+                "SCORER_EXTERNAL_TIMEOUT_MS": f"{seconds * 1000:.0f}",
             }
             assert build_handler(environ, stream=log)(make_event(event), None) == event
         (line,) = [line for line in read_log(log.getvalue()) if line.get("message") == "batch"]
-        assert (line["profiles_failed"], line["unscored"]) == (1, 2)
+        assert (line["external_failed"], line["unscored"]) == (1, 2)
         assert "127.0.0.1" not in log.getvalue()
-        if line["profiles_error"] != "ProfilesTimeout":
+        if line["external_error"] != "ExternalTimeout":
             break
-        if kind is ProfilesTimeout:
+        if kind is ExternalTimeout:
             return
-    assert line["profiles_error"] == kind.__name__
+    assert line["external_error"] == kind.__name__
 
 
 def test_an_attempt_cut_short_does_not_hide_why_the_one_before_failed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     for seconds in SHORT:
-        with run_faulty(PASSING["busy"], hang) as faulty, pytest.raises(ProfilesError) as raised:
+        with run_faulty(PASSING["busy"], hang) as faulty, pytest.raises(ExternalError) as raised:
             open_store(monkeypatch, faulty.url).fetch(["a"], seconds)
         if len(faulty.calls) == 2:
             break
     assert len(faulty.calls) == 2
-    with pytest.raises(ProfilesUnavailable, match="to have room"):
+    with pytest.raises(ExternalUnavailable, match="to have room"):
         raise raised.value
 
 
@@ -384,7 +385,7 @@ def test_look_ups_left_behind_do_not_pile_up(monkeypatch: pytest.MonkeyPatch) ->
     with run_faulty(drip) as faulty:
         store = open_store(monkeypatch, faulty.url)
         for _ in range(7):
-            with pytest.raises(ProfilesTimeout):
+            with pytest.raises(ExternalTimeout):
                 store.fetch(["a"], 0.05)
         assert len(faulty.calls) <= 4
 
@@ -392,7 +393,7 @@ def test_look_ups_left_behind_do_not_pile_up(monkeypatch: pytest.MonkeyPatch) ->
 def test_a_port_where_nobody_listens_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        with pytest.raises(ProfilesUnavailable, match="expected DynamoDB to be reachable"):
+        with pytest.raises(ExternalUnavailable, match="expected DynamoDB to be reachable"):
             raise fail_to_fetch(
                 open_store(monkeypatch, f"http://127.0.0.1:{probe.getsockname()[1]}")
             )
@@ -404,7 +405,7 @@ def test_without_credentials_the_look_up_is_rejected_and_without_a_region_the_st
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
-    with pytest.raises(ProfilesRejected, match="expected credentials for DynamoDB"):
+    with pytest.raises(ExternalRejected, match="expected credentials for DynamoDB"):
         open_store(monkeypatch, "http://127.0.0.1:9").fetch(["a"], 5.0)
     monkeypatch.delenv("AWS_DEFAULT_REGION")
     with pytest.raises(SettingsError, match="expected a region for DynamoDB"):

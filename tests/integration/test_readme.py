@@ -15,7 +15,7 @@ CONSOLE = re.compile(r"^```console\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
 def commands_of(text: str) -> list[list[str]]:
-    """What stands after a `$` in the console blocks, a line ending in a backslash going on in the next."""
+    """Every command after a `$` in the console blocks. A backslash continues a line."""
     lines = [
         line for block in CONSOLE.findall(text) for line in block.replace("\\\n", " ").splitlines()
     ]

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 from function.errors import ScorerRejected, ScorerTimeout, ScorerUnavailable
-from function.scorers.remote import RemoteScorer, RemoteSettings
-from function.scorers.tensors import Dialect
+from function.scorers.remote import RemoteScorer
+from function.settings import Dialect, RemoteSettings
 from protos.open_inference_pb2 import ModelInferRequest, ModelInferResponse
 from protos.open_inference_pb2_grpc import (
     GRPCInferenceServiceServicer,

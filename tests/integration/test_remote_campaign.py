@@ -1,4 +1,7 @@
-"""A whole campaign over the real customers while its scoring service is killed, hung and restarted: nobody is lost, no score differs."""
+"""A campaign while its scoring service is killed, hung and restarted.
+
+Nobody is lost, and no score differs.
+"""
 
 from __future__ import annotations
 
@@ -17,13 +20,14 @@ from pathlib import Path
 
 import pytest
 
-from segment_scorer.runner.config import Request
+from segment_scorer.runner.config import RunOptions
 from segment_scorer.runner.run import run_segment
 from tests.processes import ROOT, Server
 
 CUSTOMERS = 23_570
 BUNDLE = ROOT / "model" / "artifact"
-FILE_LINES = 2_000  # small files, since progress is heard after each: forty batches between two turns of fate
+# Progress is reported after each file: forty batches between two acts.
+FILE_LINES = 2_000
 
 
 @pytest.fixture(scope="module")
@@ -45,9 +49,10 @@ def segment(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 
 class Fate:
-    """A scoring service that is killed, hung or left in peace in a seeded order, each time somewhere in the middle of a file.
+    """A scoring service that is killed, hung or left alone, in a seeded order, amid a file.
 
-    Two acts come first and before their file begins, however slow the machine is: so that the service is surely met dead, and hung.
+    The first two acts come before their file begins, so that calls surely meet a dead and a hung
+    service, however slow the machine is.
     """
 
     def __init__(self, address: str) -> None:
@@ -60,7 +65,7 @@ class Fate:
         self.server: Server | None = Server(BUNDLE, listen=address)
 
     def turn(self, *_: int) -> None:
-        """Between two files: the last act is over, and the service has a moment to be found again; the next act comes soon."""
+        """Between two files: end the last act, let calls find the service, plan the next act."""
         self._settle()
         self.wake()
         time.sleep(0.5)
@@ -105,14 +110,14 @@ def fate(tmp_path: Path) -> Iterator[Fate]:
     fate.close()
 
 
-def run(segment: list[Path], out: Path, **environ: str) -> Request:
-    return Request(
+def run(segment: list[Path], out: Path, **environ: str) -> RunOptions:
+    return RunOptions(
         segment=segment,
         out=out,
         scheduled_time="1997-10-01T00:00:00Z",
         processes=1,
         environ=environ,
-    )  # fate turns between blocks
+    )  # fate turns between chunks
 
 
 def read_decisions(out: Path) -> list[dict[str, str]]:

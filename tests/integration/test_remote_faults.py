@@ -1,5 +1,7 @@
-"""Everything that can go wrong with a scoring service, each with a real server process: the function answers as the policy promises,
-loses nobody, and recovers without a restart."""
+"""Faults of a scoring service, each with a real server process.
+
+The function answers as the policy says, loses nobody, and recovers without a restart.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,8 @@ from pathlib import Path
 import grpc
 import pytest
 
-from function.scorers.tensors import Dialect, build_request
+from function.scorers.tensors import build_request
+from function.settings import Dialect
 from protos.open_inference_pb2_grpc import GRPCInferenceServiceStub
 from tests.bundles import make_bundle, make_rows
 from tests.certificates import Authority, Pair
@@ -20,7 +23,8 @@ from tests.functions import ANSWERED, SILENT, Function
 from tests.processes import PATIENCE, Process, Server, run_process, run_server
 from tests.proxy import Proxy
 
-BUNDLED = "tiny@3"  # the remote scorer's label is the same: it is the same model; `error` tells them apart
+# The remote scorer has the same label, since it has the same model. `error` tells them apart.
+BUNDLED = "tiny@3"
 
 
 @pytest.fixture(scope="module")
@@ -42,9 +46,10 @@ def proxy(server: Server) -> Iterator[Proxy]:
 
 
 def assert_none_is_wrong(act: Callable[[], str | None]) -> None:
-    """What `act` does comes out without an error: the first time, but for a machine that stands still while a connection is being made.
+    """Call `act` until it succeeds: at once, unless the machine stalls during a connection.
 
-    gRPC then gives the connection up after a second, so the call ends as ScorerUnavailable. Nothing else is forgiven, and not thrice.
+    gRPC then drops the connection after a second, and the call ends as ScorerUnavailable. No other
+    error is accepted, and this one at most twice.
     """
     for _ in range(3):
         if (error := act()) is None:
@@ -244,7 +249,7 @@ def tls_options(pair: Pair) -> list[str]:
 
 
 def check_tls(bundle: Path, authority: Authority, wrong: list[str], **settings: str) -> None:
-    """A function whose TLS fits the right certificate meets a server with a wrong one, and then the right one on the same address."""
+    """A server with a wrong certificate, and then the right one on the same address."""
     with run_server(bundle, *wrong) as server:
         function = Function(server.address, bundle, tls_ca=str(authority.certificate), **settings)
         line = function.ask()

@@ -1,4 +1,4 @@
-"""`segment-scorer run` as a person types it: outputs, exit statuses, and one sentence for everything that can be wrong."""
+"""`segment-scorer run` as a person types it: outputs, exit statuses, and errors in one sentence."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -57,7 +56,7 @@ def names(folder: Path) -> set[str]:
     return {path.name for path in folder.iterdir()} if folder.exists() else set()
 
 
-def test_a_clean_segment_ends_with_0_and_five_files_and_the_books(run: Run, tmp_path: Path) -> None:
+def test_a_clean_segment_ends_with_0_and_all_files(run: Run, tmp_path: Path) -> None:
     segment = write_segment(tmp_path / "people.jsonl.gz", PEOPLE)
     assert run(segment, "--scheduled-time", "2026-01-31T20:00:00+01:00") == 0
     out = tmp_path / "out"
@@ -133,7 +132,8 @@ def test_a_second_run_in_the_same_process_has_a_log_of_its_own(run: Run, tmp_pat
 def test_the_policy_of_the_campaign_decides(run: Run, tmp_path: Path) -> None:
     policy = tmp_path / "policy.toml"
     policy.write_text(
-        'threshold = 0.9\nmetric = "Buys"\n[[override]]\ncampaign_id = "spring"\nmode = "annotate"\ndecimals = 1\n'
+        'threshold = 0.9\nmetric = "Buys"\n'
+        '[[override]]\ncampaign_id = "spring"\nmode = "annotate"\ndecimals = 1\n'
     )
     segment = write_segment(tmp_path / "people.jsonl", PEOPLE)
     assert run(segment, "--policy", policy, out=tmp_path / "any") == 0
@@ -148,18 +148,18 @@ def test_the_policy_of_the_campaign_decides(run: Run, tmp_path: Path) -> None:
     ]
 
 
-def test_broken_lines_are_told_by_number_and_end_with_4(
+def test_rejected_lines_are_named_by_number_and_end_with_4(
     run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     segment = write_segment(
         tmp_path / "people.jsonl", [PEOPLE[0], "secret nonsense", "", '{"Id": ""}', PEOPLE[129]]
     )
     assert run(segment) == 4
-    told = capsys.readouterr().err
-    assert "people.jsonl, line 2: expected one JSON object" in told
-    assert "people.jsonl, line 4: $.Id: expected text of one character or more" in told
-    assert "secret" not in told
-    assert "person-" not in told
+    printed = capsys.readouterr().err
+    assert "people.jsonl, line 2: expected one JSON object" in printed
+    assert "people.jsonl, line 4: $.Id: expected" in printed
+    assert "secret" not in printed
+    assert "person-" not in printed
     summary = summary_of(tmp_path / "out")
     assert (summary["received"], summary["rejected"], summary["batches"]) == (2, 2, 1)
     assert [
@@ -168,18 +168,18 @@ def test_broken_lines_are_told_by_number_and_end_with_4(
     ] == [2, 4]
 
 
-def test_a_scorer_that_is_down_is_told_before_any_figure(
+def test_warns_of_a_scorer_that_is_down_before_any_figure(
     run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SCORER_TARGET", "127.0.0.1:9")
     monkeypatch.setenv("SCORER_FALLBACK", "none")
     segment = write_segment(tmp_path / "people.jsonl", PEOPLE)
-    assert run(segment, "--rehearse") == 0, "the policy has said what becomes of them"
-    told = capsys.readouterr().err
-    assert told.startswith(
+    assert run(segment, "--rehearse") == 0, "the policy decides about people without a score"
+    printed = capsys.readouterr().err
+    assert printed.startswith(
         "No score for 130 of 130 people: ScorerUnavailable; kept because on_error = keep.\n"
     )
-    assert "If the scores are calibrated" not in told
+    assert "If the scores are calibrated" not in printed
     monkeypatch.setenv("SCORER_FALLBACK", "bundled")
     assert run(segment, "--rehearse") == 0
     assert capsys.readouterr().err.startswith(
@@ -187,24 +187,27 @@ def test_a_scorer_that_is_down_is_told_before_any_figure(
     )
 
 
-def test_tells_responses_expected_and_unwanted_events_as_what_they_are(
+def test_calls_expected_responses_and_unwanted_events_by_their_names(
     run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     segment = write_segment(tmp_path / "people.jsonl", PEOPLE)
     policy = tmp_path / "policy.toml"
-    for text, told in (
+    for text, printed in (
         (
             "threshold = 0.5",
-            "49 of the 65 responses that messaging everybody scored would bring are expected",
+            "65 responses are expected of all people with a score, 49 of them from those messaged.",
         ),
         (
             'keep = "below"\nthreshold = 0.5',
-            "would bring 65 unwanted events; 16 are expected from those messaged, 49 are avoided.",
+            (
+                "65 unwanted events are expected of all people with a score: 16 of those messaged, "
+                "and 49 are avoided."
+            ),
         ),
     ):
         policy.write_text(text)
         assert run(segment, "--policy", policy, "--rehearse") == 0
-        assert told in capsys.readouterr().err
+        assert printed in capsys.readouterr().err
 
 
 def test_several_files_are_one_segment(run: Run, tmp_path: Path) -> None:
@@ -224,7 +227,7 @@ def test_an_earlier_run_is_replaced_only_with_force(
     before = (tmp_path / "out" / "summary.json").read_bytes()
     capsys.readouterr()
     assert run(segment) == 1
-    assert "expected no earlier run's outputs there" in capsys.readouterr().err
+    assert "found the outputs of an earlier run" in capsys.readouterr().err
     assert (tmp_path / "out" / "summary.json").read_bytes() == before
     assert run(segment, "--force") == 0
 
@@ -399,18 +402,20 @@ def nobody_listens(tmp_path: Path) -> list[object]:
 
 BAD = {
     absent: "absent.jsonl: expected a file of people, found none",
-    empty: "empty.jsonl: expected people, one a line, found an empty file",
-    blank: "blank.jsonl: expected people, one a line, found no line with anything on it",
-    gzip_of_nothing: "nothing.jsonl.gz: expected people, one a line, found no line with anything on it",
-    semicolons: "people.csv: expected a comma between the columns of the header; they are separated by ;",
-    an_array: "expected people, one a line, found none in 3 lines; ",
-    cut_off: "people.jsonl.gz: expected whole, undamaged data; it breaks off or cannot be read after line",
+    empty: "empty.jsonl: expected people, one per line, found an empty file",
+    blank: "blank.jsonl: expected people, one per line, found only empty lines",
+    gzip_of_nothing: "nothing.jsonl.gz: expected people, one per line, found only empty lines",
+    semicolons: "people.csv: expected a comma between the columns of the header, found ;",
+    an_array: "expected people, one per line, found no readable person in 3 lines; ",
+    cut_off: "people.jsonl.gz: expected a whole, undamaged file, found an end or damage after line",
     no_bundle: "absent: expected a bundle: a directory with manifest.json and model.onnx",
     other_model: "model.onnx: expected the SHA-256 that manifest.json names",
     other_columns: "manifest.json: expected columns to be the 1 that its spec makes",
     policy_with_a_typo: "policy.toml: treshold: unknown key; expected one of",
     out_below_a_file: "expected a folder that can be written (Not a directory)",
-    nobody_listens: "--hook: expected a runtime interface emulator to listen at that address",
+    nobody_listens: (
+        "--hook: no runtime interface emulator listens at that address (Connection refused)"
+    ),
     lambda tmp_path: people(
         tmp_path, "--hook", "carrier-pigeon"
     ): "--hook: expected local, lambda:NAME, or http://host:port",
@@ -460,10 +465,10 @@ def test_says_in_one_sentence_what_is_wrong_and_writes_nothing(
     assert (
         run(Path(str(segment)), *more, local="--hook" not in more and "--bundle" not in more) == 1
     )
-    told = capsys.readouterr().err
-    assert told.startswith("segment-scorer run: ")
-    assert sentence in told
-    assert told.count("\n") == 1
+    printed = capsys.readouterr().err
+    assert printed.startswith("segment-scorer run: ")
+    assert sentence in printed
+    assert printed.count("\n") == 1
     assert names(tmp_path / "out") == set()
 
 
@@ -482,7 +487,7 @@ def test_an_empty_path_is_wrong_usage_and_not_the_folder_one_is_in(
     assert names(tmp_path) == {"people.jsonl"}
 
 
-def test_warns_of_columns_that_nobody_reads_and_of_rows_of_many_lines(
+def test_warns_of_columns_that_are_not_read_and_of_rows_that_span_lines(
     run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "people.csv").write_text(
@@ -492,7 +497,7 @@ def test_warns_of_columns_that_nobody_reads_and_of_rows_of_many_lines(
     path = tmp_path / "people.csv"
     assert capsys.readouterr().err.splitlines()[:2] == [
         f"{path}: no model and no policy reads Metric.score (meant: Metrics.score?)",
-        f"{path}: 2 rows of more than one line, the longest over lines 5 to 7",
+        f"{path}: 2 rows span several lines, the longest lines 5 to 7",
     ]
     assert summary_of(tmp_path / "out")["received"] == 3
 
@@ -513,40 +518,40 @@ def test_an_unknown_setting_in_the_environment_is_an_error(tmp_path: Path, bundl
     )
 
 
-def test_control_c_after_a_checkpoint_says_how_to_go_on(tmp_path: Path, bundle: Path) -> None:
-    """Two people are answered and written down; over the third the hook never answers."""
+# `segment-scorer run`, with a checkpoint after each chunk.
+RUNNER = """
+import sys
+from segment_scorer.cli.endings import end_in_a_sentence
+from segment_scorer.cli.run import run_and_print
+from segment_scorer.runner.config import RunOptions
+out, hook, *segment = sys.argv[1:]
+with end_in_a_sentence("run"):
+    run_and_print(RunOptions(segment=segment, out=out, hook=hook, checkpoint_seconds=0.0))
+"""
+
+
+def test_control_c_after_a_checkpoint_says_how_to_continue(tmp_path: Path, bundle: Path) -> None:
+    """The hook answers for two people, and never for the third."""
     one, two = (
         write_segment(tmp_path / "one.jsonl", PEOPLE[:2]),
         write_segment(tmp_path / "two.jsonl", PEOPLE[2:3]),
     )
     with socket.create_server(("127.0.0.1", 0)) as server:
         url = f"http://127.0.0.1:{server.getsockname()[1]}"
-        command = [
-            sys.executable,
-            "-m",
-            "segment_scorer.cli.main",
-            "run",
-            str(one),
-            str(two),
-            "--out",
-            str(tmp_path / "out"),
-            "--hook",
-            url,
-        ]
+        command = [sys.executable, "-c", RUNNER, str(tmp_path / "out"), url, str(one), str(two)]
         with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
             server.settimeout(60)
             first, _ = server.accept()
             with first:
                 first.recv(1 << 16)
-                time.sleep(5.5)  # longer than between two checkpoints
                 first.sendall(b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\n{}")
             second, _ = server.accept()
             with second:
                 process.send_signal(signal.SIGINT)
-                _, told = process.communicate(timeout=60)
+                _, printed = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert told.splitlines()[-2:] == [
-        "what is done so far is kept: the same command with --resume goes on",
+    assert printed.splitlines()[-2:] == [
+        "The work so far is saved: the same command with --resume continues.",
         "segment-scorer run: interrupted",
     ]
 
@@ -573,8 +578,8 @@ def test_control_c_stops_the_run_and_leaves_nothing(tmp_path: Path) -> None:
                 assert connection.recv(1)
                 assert names(tmp_path / "out") == {".unfinished"}
                 process.send_signal(signal.SIGINT)
-                _, told = process.communicate(timeout=60)
-    assert (process.returncode, told) == (130, "segment-scorer run: interrupted\n")
+                _, printed = process.communicate(timeout=60)
+    assert (process.returncode, printed) == (130, "segment-scorer run: interrupted\n")
     assert names(tmp_path / "out") == set()
 
 

@@ -1,4 +1,4 @@
-"""However a segment is walked, and however often it is stopped, the outputs are the same and nobody is lost or doubled."""
+"""With every engine, and however often a run is stopped, the outputs are the same."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from typing import Any
 
 import pytest
 
-from segment_scorer.runner.config import Request
+from segment_scorer.runner.config import RunOptions
 from segment_scorer.runner.errors import DataError, EngineError, OptionError, OutputError
 from segment_scorer.runner.run import run_segment
 from tests.fake_hooks import person, write_segment
@@ -29,18 +29,20 @@ from tests.fakes import make_bundle
 from tests.processes import PATIENCE, let_go_on, start_runner
 from tools.image.emulator import ROOT
 
-NUMBER = 4_000
+NUMBER = 2_400
 SAME = ("segment.jsonl.gz", "scores.csv", "decisions.csv", "rejected.jsonl")
-# Waits after each block: see tests.processes.start_runner.
+# Waits after each chunk: see tests.processes.start_runner.
 RUNNER = """
 import sys
 from pathlib import Path
-from segment_scorer.runner.config import Request
+from segment_scorer.runner.config import RunOptions
 from segment_scorer.runner.run import run_segment
 if __name__ == "__main__":
     bundle, out, processes, *segment = sys.argv[1:]
-    run_segment(Request(segment=segment, out=Path(out), bundle=Path(bundle), processes=int(processes), slices=2, every=0.0, resume=True,
-                        scheduled_time="2026-01-31T19:00:00Z"), lambda done, total: (print(done, flush=True), sys.stdin.readline()))
+    options = RunOptions(segment=segment, out=Path(out), bundle=Path(bundle),
+                         processes=int(processes), slices=2, checkpoint_seconds=0.0, resume=True,
+                         scheduled_time="2026-01-31T19:00:00Z")
+    run_segment(options, lambda done, total: (print(done, flush=True), sys.stdin.readline()))
 """
 
 
@@ -60,13 +62,13 @@ def segment(tmp_path: Path) -> list[Path]:
         if chance.random() < 0.01:
             people.append("broken")
     return [
-        write_segment(tmp_path / "one.jsonl.gz", people[:1500]),
-        write_segment(tmp_path / "two.jsonl", people[1500:]),
+        write_segment(tmp_path / "one.jsonl.gz", people[:900]),
+        write_segment(tmp_path / "two.jsonl", people[900:]),
     ]
 
 
-def ask(segment: list[Path], out: Path, bundle: Path, **more: Any) -> Request:
-    return Request(
+def ask(segment: list[Path], out: Path, bundle: Path, **more: Any) -> RunOptions:
+    return RunOptions(
         segment=segment,
         out=out,
         bundle=bundle,
@@ -82,24 +84,27 @@ def read_outputs(out: Path) -> dict[str, bytes]:
     return found
 
 
-def read_books(out: Path) -> dict[str, Any]:
+def read_summary(out: Path) -> dict[str, Any]:
     summary: dict[str, Any] = json.loads((out / "summary.json").read_text())
     return {name: value for name, value in summary.items() if name != "seconds"}
 
 
-def balance(out: Path) -> None:
-    """Everybody is in decisions.csv once, and the files agree with the books."""
-    books = read_books(out)
+def check_outputs(out: Path) -> None:
+    """Every person is in decisions.csv once, and the files agree with the summary."""
+    summary = read_summary(out)
     with (out / "decisions.csv").open(newline="") as file:
         ids = [row["Id"] for row in csv.DictReader(file)]
     assert ids == [f"person-{number}" for number in range(NUMBER)]
-    assert books["received"] == NUMBER == books["kept"] + books["filtered"] + books["failed"]
     assert (
-        len(gzip.decompress((out / "segment.jsonl.gz").read_bytes()).splitlines()) == books["kept"]
+        summary["received"] == NUMBER == summary["kept"] + summary["filtered"] + summary["failed"]
     )
-    assert len((out / "rejected.jsonl").read_bytes().splitlines()) == books["rejected"]
+    assert (
+        len(gzip.decompress((out / "segment.jsonl.gz").read_bytes()).splitlines())
+        == summary["kept"]
+    )
+    assert len((out / "rejected.jsonl").read_bytes().splitlines()) == summary["rejected"]
     lines = [json.loads(line) for line in (out / "batches.jsonl").read_text().splitlines()]
-    assert sum(line.get("message") == "batch" for line in lines) == books["batches"]
+    assert sum(line.get("message") == "batch" for line in lines) == summary["batches"]
 
 
 def test_two_processes_write_what_one_writes(
@@ -108,12 +113,12 @@ def test_two_processes_write_what_one_writes(
     run_segment(ask(segment, tmp_path / "one", bundle, processes=1), lambda *_: None)
     run_segment(ask(segment, tmp_path / "two", bundle, processes=2), lambda *_: None)
     assert read_outputs(tmp_path / "one") == read_outputs(tmp_path / "two")
-    assert read_books(tmp_path / "one") == read_books(tmp_path / "two")
-    balance(tmp_path / "two")
+    assert read_summary(tmp_path / "one") == read_summary(tmp_path / "two")
+    check_outputs(tmp_path / "two")
 
 
 @pytest.mark.parametrize("processes", [1, 2])
-def test_killed_again_and_again_and_resumed_nobody_is_lost_or_doubled(
+def test_a_run_killed_and_resumed_many_times_loses_and_doubles_nobody(
     processes: int, segment: list[Path], bundle: Path, tmp_path: Path
 ) -> None:
     run_segment(ask(segment, tmp_path / "whole", bundle, processes=1), lambda *_: None)
@@ -143,54 +148,54 @@ def test_killed_again_and_again_and_resumed_nobody_is_lost_or_doubled(
             command, cwd=ROOT, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
         )
     elif not (out / "summary.json").exists():
-        raise AssertionError("expected the last sitting to end the run")
-    assert kills >= 3  # of some thirty blocks, a sitting is let past six at most
-    balance(out)
+        raise AssertionError("expected the last session to complete the run")
+    assert kills >= 3  # of 25 chunks, a session passes six at most
+    check_outputs(out)
     assert read_outputs(out) == read_outputs(tmp_path / "whole")
-    assert read_books(out) == read_books(tmp_path / "whole")
+    assert read_summary(out) == read_summary(tmp_path / "whole")
     assert not (out / ".unfinished").exists()
 
 
-def stop_after(pages: int) -> Any:
+def stop_after(chunks: int) -> Any:
     seen = Counter[str]()
 
     def progress(done: int, total: int) -> None:
-        seen["pages"] += 1
-        if seen["pages"] == pages:
+        seen["chunks"] += 1
+        if seen["chunks"] == chunks:
             raise KeyboardInterrupt
 
     return progress
 
 
-def test_a_run_goes_on_only_with_what_it_was_started_with(
+def test_a_run_is_resumed_only_with_the_options_and_files_that_it_was_started_with(
     segment: list[Path], bundle: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
     with pytest.raises(KeyboardInterrupt):
-        run_segment(ask(segment, out, bundle, every=0.0), stop_after(3))
+        run_segment(ask(segment, out, bundle, checkpoint_seconds=0.0), stop_after(3))
     assert {path.name for path in out.iterdir()} == {".unfinished"}
     with pytest.raises(
         OptionError,
-        match=r"^--resume: expected what the unfinished run was started with; different: --campaign-id$",
+        match=r"^--resume: .* different --campaign-id\. Use the same, or --force",
     ):
         run_segment(ask(segment, out, bundle, resume=True, campaign_id="another"), lambda *_: None)
-    with pytest.raises(OptionError, match=r"^--resume: expected the same segment files"):
+    with pytest.raises(OptionError, match=r"^--resume: .* different segment files"):
         run_segment(ask(segment[:1], out, bundle, resume=True), lambda *_: None)
-    with pytest.raises(OutputError, match="go on with it by --resume"):
+    with pytest.raises(OutputError, match="continue it with --resume"):
         run_segment(ask(segment, out, bundle), lambda *_: None)
     run_segment(ask(segment, out, bundle, resume=True), lambda *_: None)
-    balance(out)
+    check_outputs(out)
 
 
 def test_the_shipped_policy_is_the_same_policy_when_it_is_named(
     segment: list[Path], bundle: Path, tmp_path: Path
 ) -> None:
-    """And not another after it was edited: what tells policies apart is what they say, not how they were found."""
+    """An edited policy is a different one: policies are compared by content, not by path."""
     out = tmp_path / "out"
     with pytest.raises(KeyboardInterrupt):
-        run_segment(ask(segment, out, bundle, every=0.0), stop_after(3))
+        run_segment(ask(segment, out, bundle, checkpoint_seconds=0.0), stop_after(3))
     (tmp_path / "edited.toml").write_bytes((ROOT / "function" / "policy.toml").read_bytes() + b"\n")
-    with pytest.raises(OptionError, match=r"different: --policy$"):
+    with pytest.raises(OptionError, match=r"different --policy\."):
         run_segment(
             ask(segment, out, bundle, resume=True, policy=tmp_path / "edited.toml"), lambda *_: None
         )
@@ -198,12 +203,12 @@ def test_the_shipped_policy_is_the_same_policy_when_it_is_named(
         ask(segment, out, bundle, resume=True, policy=ROOT / "function" / "policy.toml"),
         lambda *_: None,
     )
-    balance(out)
+    check_outputs(out)
 
 
 @contextmanager
 def no_file_beyond(size: int) -> Iterator[None]:
-    """As on a full disk: whoever writes more than so many bytes into a file is told an error."""
+    """As on a full disk: writing more bytes than this into a file is an error."""
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
     try:
@@ -227,14 +232,16 @@ def test_a_disk_that_is_full_at_any_point_loses_nobody(
                 OutputError, match=r"expected a folder that can be written \(File too large\)$"
             ),
         ):
-            run_segment(ask(segment, out, bundle, processes=1, every=0.0), lambda *_: None)
+            run_segment(
+                ask(segment, out, bundle, processes=1, checkpoint_seconds=0.0), lambda *_: None
+            )
         assert {path.name for path in out.iterdir()} <= {".unfinished"}
         run_segment(ask(segment, out, bundle, processes=1, resume=True), lambda *_: None)
         assert read_outputs(out) == read_outputs(tmp_path / "whole")
-        assert read_books(out) == read_books(tmp_path / "whole")
+        assert read_summary(out) == read_summary(tmp_path / "whole")
 
 
-def test_a_run_does_not_go_on_over_a_file_that_was_changed_in_its_middle(
+def test_a_run_is_not_resumed_if_a_file_was_changed_in_its_middle(
     bundle: Path, tmp_path: Path
 ) -> None:
     path, out = (
@@ -242,11 +249,11 @@ def test_a_run_does_not_go_on_over_a_file_that_was_changed_in_its_middle(
         tmp_path / "out",
     )
     with pytest.raises(KeyboardInterrupt):
-        run_segment(ask([path], out, bundle, every=0.0), stop_after(3))
+        run_segment(ask([path], out, bundle, checkpoint_seconds=0.0), stop_after(3))
     data, was = path.read_bytes(), path.stat()
     path.write_bytes(data.replace(b'"person-1000"', b'"another1000"'))
     os.utime(path, ns=(was.st_atime_ns, was.st_mtime_ns + 1))  # a clock may be coarse
-    with pytest.raises(OptionError, match=r"^--resume: expected the same segment files"):
+    with pytest.raises(OptionError, match=r"^--resume: .* different segment files"):
         run_segment(ask([path], out, bundle, resume=True), lambda *_: None)
     path.write_bytes(data)
     os.utime(path, ns=(was.st_atime_ns, was.st_mtime_ns))
@@ -256,21 +263,21 @@ def test_a_run_does_not_go_on_over_a_file_that_was_changed_in_its_middle(
     )
 
 
-def test_a_segment_of_nobody_leaves_nothing_behind_not_even_to_go_on_with(
+def test_a_segment_without_people_leaves_nothing_and_cannot_be_resumed(
     bundle: Path, tmp_path: Path
 ) -> None:
     path = tmp_path / "people.jsonl"
     path.write_text('{"id": "a"}\n' * 500)
     with pytest.raises(
         DataError,
-        match=r"^expected people, one a line, found none in 500 lines; .*line 1: \$.Id: expected",
+        match=r"^expected people, .* no readable person in 500 lines; .*line 1: \$.Id: ",
     ):
-        run_segment(ask([path], tmp_path / "out", bundle, every=0.0), lambda *_: None)
+        run_segment(ask([path], tmp_path / "out", bundle, checkpoint_seconds=0.0), lambda *_: None)
     assert list((tmp_path / "out").iterdir()) == []
 
 
 @pytest.mark.parametrize("processes", [1, 2])
-def test_a_table_with_quotes_astray_is_the_same_in_one_piece_in_many_and_gone_on_with(
+def test_a_table_with_unbalanced_quotes_gives_the_same_in_one_process_in_two_and_resumed(
     processes: int, bundle: Path, tmp_path: Path
 ) -> None:
     rows = [
@@ -283,7 +290,8 @@ def test_a_table_with_quotes_astray_is_the_same_in_one_piece_in_many_and_gone_on
     run_segment(ask([path], tmp_path / "one", bundle, processes=1), lambda *_: None)
     with pytest.raises(KeyboardInterrupt):
         run_segment(
-            ask([path], tmp_path / "two", bundle, processes=processes, every=0.0), stop_after(4)
+            ask([path], tmp_path / "two", bundle, processes=processes, checkpoint_seconds=0.0),
+            stop_after(4),
         )
     run_segment(
         ask([path], tmp_path / "two", bundle, processes=processes, resume=True), lambda *_: None
@@ -302,38 +310,43 @@ def test_a_table_with_quotes_astray_is_the_same_in_one_piece_in_many_and_gone_on
 def test_a_resumed_run_keeps_the_time_it_was_started_at(
     segment: list[Path], bundle: Path, tmp_path: Path
 ) -> None:
-    now = Request(segment=segment, out=tmp_path / "out", bundle=bundle, slices=2, every=0.0)
+    now = RunOptions(
+        segment=segment, out=tmp_path / "out", bundle=bundle, slices=2, checkpoint_seconds=0.0
+    )
     with pytest.raises(KeyboardInterrupt):
         run_segment(now, stop_after(2))
-    ledger = json.loads((tmp_path / "out" / ".unfinished" / "ledger.json").read_text())
+    checkpoint = json.loads((tmp_path / "out" / ".unfinished" / "checkpoint.json").read_text())
     time.sleep(0.002)
     report = run_segment(
-        Request(segment=segment, out=tmp_path / "out", bundle=bundle, slices=2, resume=True),
+        RunOptions(segment=segment, out=tmp_path / "out", bundle=bundle, slices=2, resume=True),
         lambda *_: None,
     )
-    assert report.summary.scheduled_time == ledger["terms"]["scheduled_time"]
+    assert report.summary.scheduled_time == checkpoint["config"]["scheduled_time"]
 
 
-def test_the_ledger_holds_nobody(segment: list[Path], bundle: Path, tmp_path: Path) -> None:
+def test_no_person_is_in_the_checkpoint(segment: list[Path], bundle: Path, tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
-        run_segment(ask(segment, tmp_path / "out", bundle, every=0.0), stop_after(4))
-    assert "person-" not in (tmp_path / "out" / ".unfinished" / "ledger.json").read_text()
+        run_segment(ask(segment, tmp_path / "out", bundle, checkpoint_seconds=0.0), stop_after(4))
+    assert "person-" not in (tmp_path / "out" / ".unfinished" / "checkpoint.json").read_text()
 
 
-def test_a_worker_that_is_killed_ends_the_run_in_one_sentence_and_the_run_goes_on_later(
+def test_a_killed_worker_ends_the_run_in_one_sentence_and_the_run_can_be_resumed(
     segment: list[Path], bundle: Path, tmp_path: Path
 ) -> None:
     def kill_a_worker(done: int, total: int) -> None:
         children = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
         for child in map(int, children):
-            with contextlib.suppress(OSError):  # killed already, after the block before
+            with contextlib.suppress(OSError):  # killed already, after the chunk before
                 if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes():
                     os.kill(child, signal.SIGKILL)
 
-    with pytest.raises(EngineError, match=r"^--processes: expected every process to live"):
-        run_segment(ask(segment, tmp_path / "out", bundle, processes=2, every=0.0), kill_a_worker)
+    with pytest.raises(EngineError, match=r"^--processes: a worker process ended"):
+        run_segment(
+            ask(segment, tmp_path / "out", bundle, processes=2, checkpoint_seconds=0.0),
+            kill_a_worker,
+        )
     run_segment(ask(segment, tmp_path / "out", bundle, processes=2, resume=True), lambda *_: None)
-    balance(tmp_path / "out")
+    check_outputs(tmp_path / "out")
 
 
 def test_workers_end_with_the_run_that_is_killed(
@@ -361,7 +374,7 @@ def test_workers_end_with_the_run_that_is_killed(
 
 
 def runs(worker: str) -> bool:
-    """Whether a process is there, and no zombie: who takes our orphans over may be slow to bury them."""
+    """Whether a process runs. A zombie does not; the parent of orphans may be slow to reap them."""
     try:
         return Path(f"/proc/{worker}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:

@@ -1,4 +1,4 @@
-"""The Ray engine on a real local cluster, one for the session: the same outputs as processes, whatever the order of work."""
+"""The Ray engine on a local cluster, one for the session: the same outputs as with processes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from segment_scorer.runner.config import Request
+from segment_scorer.runner.config import RunOptions
 from segment_scorer.runner.errors import EngineError
 from segment_scorer.runner.run import run_segment
 from tests.fake_hooks import person, write_segment
@@ -40,8 +40,8 @@ def setting(tmp_path: Path) -> tuple[list[Path], Path]:
     return [write_segment(tmp_path / "people.jsonl.gz", people)], make_bundle(tmp_path / "bundle")
 
 
-def ask(setting: tuple[list[Path], Path], out: Path, **more: Any) -> Request:
-    return Request(
+def ask(setting: tuple[list[Path], Path], out: Path, **more: Any) -> RunOptions:
+    return RunOptions(
         segment=setting[0],
         out=out,
         bundle=setting[1],
@@ -52,7 +52,7 @@ def ask(setting: tuple[list[Path], Path], out: Path, **more: Any) -> Request:
 
 
 def read(out: Path) -> dict[str, Any]:
-    books = json.loads((out / "summary.json").read_text())
+    summary = json.loads((out / "summary.json").read_text())
     texts = {
         name: (out / name).read_bytes()
         for name in ("scores.csv", "decisions.csv", "rejected.jsonl")
@@ -60,7 +60,7 @@ def read(out: Path) -> dict[str, Any]:
     return {
         **texts,
         "segment": gzip.decompress((out / "segment.jsonl.gz").read_bytes()),
-        "books": {**books, "seconds": 0},
+        "summary": {**summary, "seconds": 0},
     }
 
 
@@ -87,7 +87,7 @@ def test_a_run_that_was_stopped_on_ray_goes_on_in_processes(
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        run_segment(ask(setting, tmp_path / "out", engine="ray", every=0.0), stop)
+        run_segment(ask(setting, tmp_path / "out", engine="ray", checkpoint_seconds=0.0), stop)
     run_segment(ask(setting, tmp_path / "out", resume=True), lambda *_: None)
     run_segment(ask(setting, tmp_path / "here", processes=1), lambda *_: None)
     assert read(tmp_path / "out") == read(tmp_path / "here")
@@ -102,8 +102,8 @@ def test_a_lost_actor_ends_the_run_in_one_sentence(
                 if Path(f"/proc/{actor}/cmdline").read_bytes().startswith(b"ray::Worker"):
                     os.kill(actor, signal.SIGKILL)
 
-    with pytest.raises(EngineError, match=r"^--engine ray: expected every actor to live"):
-        run_segment(ask(setting, tmp_path / "out", engine="ray", every=0.0), lose)
+    with pytest.raises(EngineError, match=r"^--engine ray: an actor of the cluster was lost"):
+        run_segment(ask(setting, tmp_path / "out", engine="ray", checkpoint_seconds=0.0), lose)
     run_segment(ask(setting, tmp_path / "out", engine="ray", resume=True), lambda *_: None)
     run_segment(ask(setting, tmp_path / "here", processes=1), lambda *_: None)
     assert read(tmp_path / "out") == read(tmp_path / "here")

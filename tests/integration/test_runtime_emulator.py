@@ -1,4 +1,4 @@
-"""The function in AWS's own runtime client behind AWS's runtime interface emulator: same answers, and failures as a host sees them."""
+"""The function behind AWS's runtime client and runtime interface emulator: replies and failures."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from function.bootstrap import build_handler
-from segment_scorer.runner.asking.hooks import HttpHook
+from segment_scorer.runner.asking.http_hook import HttpHook
 from tests.fakes import make_bundle
 from tools.image.emulator import Emulator, EmulatorError, find_session, run_emulator
 
@@ -106,7 +106,7 @@ def test_a_raised_error_comes_with_status_200_and_the_next_event_is_answered(
 
 @pytest.mark.parametrize(
     ("what", "problem"),
-    [("exit", "crashed or could not start"), ("nan", "answered with what is no JSON")],
+    [("exit", "crashed or could not start"), ("nan", "answered with something other than JSON")],
 )
 def test_a_failure_is_seen_as_the_host_would_see_it_and_the_next_event_is_answered(
     what: str, problem: str, misbehaving: Emulator
@@ -126,7 +126,7 @@ def test_a_timeout_is_plain_text_seen_as_the_host_would_see_it_and_the_function_
         assert (timeout.status, timeout.text) == (200, "Task timed out after 2.00 seconds")
         hook = HttpHook(emulator.url)
         assert hook.call(do("sleep")).problem == "timed out by its own limit"
-        # The new process has to start within the 2 s too. Where the machine stood still meanwhile, the next one starts.
+        # The new process has to start within the 2 s, too. If it stalls, the next one starts.
         attempts = (hook.call(do("nothing")) for _ in range(5))
         assert next(
             attempt.reply for attempt in attempts if attempt.problem != "timed out by its own limit"

@@ -17,13 +17,15 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
-from function.scorers.tensors import Dialect, build_request, read_scores
+from function.scorers.tensors import build_request, read_scores
+from function.settings import Dialect
 from model.features import Matrix
+from model.runtime import ModelFacts, ModelFailure
 from protos import open_inference_pb2 as pb
 from protos.open_inference_pb2_grpc import GRPCInferenceServiceStub
 from segment_scorer.service.log import start_log
-from segment_scorer.service.server import MOST_REFLECTIONS, Service, ServiceSettings, load_model
-from segment_scorer.service.session import Model, ModelFacts, ModelFailure
+from segment_scorer.service.server import MAX_REFLECTIONS, Service, ServiceSettings, load_model
+from segment_scorer.service.session import Model
 from tests.bundles import expected_scores, make_bundle, make_rows
 
 OURS = Dialect(model="tiny")
@@ -42,7 +44,7 @@ def model(bundle: Path) -> Model:
 
 @pytest.fixture(scope="module")
 def channel(model: Model, bundle: Path) -> Iterator[grpc.Channel]:
-    service = Service(model, ServiceSettings(bundle=bundle, listen=("127.0.0.1:0",), most_rows=100))
+    service = Service(model, ServiceSettings(bundle=bundle, listen=("127.0.0.1:0",), max_rows=100))
     with grpc.insecure_channel(service.addresses[0]) as channel:
         yield channel
     service.stop()
@@ -162,7 +164,8 @@ def test_reflects_nothing_when_told_not_to(model: Model, bundle: Path) -> None:
     assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
 
 
-IDLE = 200  # more than gRPC's own limit for the whole server, 192, and far more than reflection's threads
+# More than gRPC's own limit for the server (192), and far more than reflection's threads.
+IDLE = 200
 
 
 def test_streams_held_open_by_watchers_cost_no_inference(
@@ -195,7 +198,7 @@ def test_streams_held_open_by_reflection_cost_no_inference_and_no_health_and_are
         yield ask
         end.wait(LIMIT)
 
-    streams = [reflect(ask_and_stay(), timeout=LIMIT) for _ in range(MOST_REFLECTIONS)]
+    streams = [reflect(ask_and_stay(), timeout=LIMIT) for _ in range(MAX_REFLECTIONS)]
     for stream in streams:
         next(stream)
     for _ in range(IDLE):
@@ -257,7 +260,7 @@ def test_refuses_what_is_too_much_at_once_and_still_says_that_it_is_ready(
     model: Model, bundle: Path
 ) -> None:
     held = Held(model)
-    service = Service(held, ServiceSettings(bundle=bundle, listen=("127.0.0.1:0",), most_calls=2))
+    service = Service(held, ServiceSettings(bundle=bundle, listen=("127.0.0.1:0",), max_calls=2))
     with (
         grpc.insecure_channel(service.addresses[0]) as channel,
         futures.ThreadPoolExecutor() as pool,
@@ -297,10 +300,9 @@ def test_answers_what_is_under_way_while_it_drains_and_takes_nothing_new(
         with pytest.raises(grpc.RpcError) as caught:
             stub.ModelInfer(request, timeout=LIMIT)
         assert isinstance(caught.value, grpc.Call)
-        assert caught.value.code() in {
-            grpc.StatusCode.UNAVAILABLE,
-            grpc.StatusCode.CANCELLED,
-        }  # refused, or met the door closing
+        # Refused, or cancelled while the server stopped.
+        ended = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED}
+        assert caught.value.code() in ended
         assert not stopped.is_set()
         held.go.set()
         assert len(read_scores(under_way.result(LIMIT), 3, OURS)) == 3

@@ -1,4 +1,4 @@
-"""What every interop test needs: the example's people as a matrix, a model fitted in the peer's own environment, a running peer."""
+"""The example's people, a model fitted in a peer's environment, and running peers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import pytest
 from examples.cdnow.make_endpoints import write_example
 from model.bundle import load_bundle
 from model.features import Matrix, build_matrix
-from model.training.fit import Choice, Recipe, make_model
+from model.training.models import ModelChoice, ModelSettings, make_model
 from tests.interop.prepare import ROOT, find_python
 
 PEERS = Path(__file__).parent / "peers"
@@ -25,7 +25,7 @@ SEED = 0
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Foreign servers start only when they are asked for: they take minutes, and environments of their own."""
+    """Run interop tests only on request: they take minutes and environments of their own."""
     if "interop" not in config.getoption("markexpr"):
         for item in items:
             if item.get_closest_marker("interop"):
@@ -60,7 +60,9 @@ def example(tmp_path_factory: pytest.TempPathFactory) -> Example:
     )
     params = {
         name: value.tolist() if isinstance(value, np.ndarray) else value
-        for name, value in make_model(Recipe(), Choice("boosting", {}), bundle.spec, 23_570, SEED)
+        for name, value in make_model(
+            ModelSettings(), ModelChoice("boosting", {}), bundle.spec, 23_570, SEED
+        )
         .get_params()
         .items()
     }
@@ -77,7 +79,7 @@ def require_python(peer: str) -> Path:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fitted:
-    """A model fitted in a peer's environment: its file, and what it says of the people asked about without any server."""
+    """A model fitted in a peer's environment: its file, and its scores without a server."""
 
     file: Path
     scores: np.ndarray

@@ -1,6 +1,9 @@
-"""Makes a virtual environment for each foreign server and client (or those named), from its hash-pinned set, in .cache/interop/.
+"""Make a virtual environment for each foreign server and client, or for those named.
 
-Never among the tests' own packages: two packages with the protocol's messages cannot share a process.
+Each is made from its hash-pinned set, in .cache/interop/.
+
+They stay apart from the tests' packages: two packages with the protocol's messages cannot share a
+process.
 """
 
 from __future__ import annotations

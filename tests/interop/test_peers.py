@@ -1,6 +1,7 @@
-"""Our unmodified client against MLServer, KServe and Triton, each a real server over a model of the example's people.
+"""Our client, unmodified, against real servers: MLServer, KServe and Triton.
 
-With INTEROP_RECORD=1 the bytes of a small batch are written to tests/recordings/, where the default tests replay them.
+Each serves a model of the example's people. INTEROP_RECORD=1 writes the bytes of a small batch to
+tests/recordings/, where the default tests replay them.
 """
 
 from __future__ import annotations
@@ -24,8 +25,9 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from function.errors import ScorerError, ScorerRejected
 from function.scorers.bundled import BundledScorer
-from function.scorers.remote import RemoteScorer, RemoteSettings
-from function.scorers.tensors import Dialect, build_request
+from function.scorers.remote import RemoteScorer
+from function.scorers.tensors import build_request
+from function.settings import Dialect, RemoteSettings
 from model.bundle import load_bundle
 from protos import open_inference_pb2 as pb
 from protos.open_inference_pb2_grpc import GRPCInferenceServiceStub
@@ -225,7 +227,7 @@ def test_scores_as_the_model_itself_does_in_every_form_the_peer_takes(
 
 
 def test_scores_as_the_shipped_bundle_does(peer: Peer, example: Example) -> None:
-    """The same people, the same settings, another scikit-learn perhaps: the same model all the same."""
+    """The same people and settings give the same model, even with another scikit-learn."""
     bundled = BundledScorer(load_bundle(ROOT / "model" / "artifact")).score_batch(
         example.asked, LIMIT
     )

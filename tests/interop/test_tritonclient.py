@@ -1,4 +1,4 @@
-"""A foreign client, Triton's own for gRPC, against our service as a process. With INTEROP_RECORD=1 what it sends is recorded."""
+"""Triton's gRPC client against our service. INTEROP_RECORD=1 records its requests."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_tritonclient_through_a_relay_that_sees_every_byte(tmp_path: Path) -> No
 
 
 def start_relay(channel: grpc.Channel, seen: list[tuple[bytes, bytes]]) -> tuple[grpc.Server, str]:
-    """A server that hands every call on as it came, status and all, and remembers the inferences that were answered."""
+    """A server that forwards every call, status included, and keeps the answered inferences."""
 
     def relay(method: str) -> grpc.RpcMethodHandler:
         call = channel.unary_unary(method)

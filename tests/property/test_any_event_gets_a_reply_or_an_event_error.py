@@ -1,4 +1,7 @@
-"""Law: any JSON value as event gives a reply or an EventError and nothing else (on_error keep or drop). `make fuzz` runs it at length."""
+"""Law: any JSON value as event gives a reply or an EventError (on_error keep or drop).
+
+`make fuzz` runs it at length.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from function.errors import EventError
-from function.hosts import connect, pinpoint
+from function.hosts import find_host
+from function.hosts.connect import LARGEST_RESULT
+from function.hosts.reading import LARGEST_REPLY
 from tests.fakes import Watcher
 from tests.rooms import make_handler
 from tests.strategies import ANY_JSON, DEEP, HOOK_EVENTS, POLICIES, spoil
@@ -34,27 +39,26 @@ def check_event(event: Any, policy: Mapping[str, Any], working: bool) -> str:
     try:
         reply = make_handler(policy, working=working, observer=watcher)(event)
     except EventError:
-        assert not (
-            isinstance(event, dict) and (pinpoint.is_event(event) or connect.is_event(event))
-        )
+        assert not isinstance(event, dict) or find_host(event) is None
         return "no hook events"
     assert repr(event) == before
     text = json.dumps(reply, allow_nan=False)
-    assert len(text) <= pinpoint.LARGEST_REPLY
+    assert len(text) <= LARGEST_REPLY
     json.dumps(reply, allow_nan=False, ensure_ascii=False).encode()
-    ((batch, decisions),) = watcher.batches
+    (account,) = watcher.accounts
+    batch, decisions = account.batch, account.decisions
     assert len(decisions) == len(batch.endpoints)
     if batch.host == "pinpoint":
         assert [endpoint.id for endpoint in batch.endpoints] == list(event["Endpoints"])
         assert list(reply) == [
-            e.id for e, decision in zip(batch.endpoints, decisions, strict=True) if decision.stays
+            e.id for e, decision in zip(batch.endpoints, decisions, strict=True) if decision.sent
         ]
         return "Pinpoint events"
     answered = [item["Id"] for item in reply["Items"]["CustomerProfiles"]]
     assert answered == [endpoint.id for endpoint in batch.endpoints if endpoint.id]
     assert len(batch.endpoints) == len(event["Items"]["CustomerProfiles"])
     assert all(
-        len(json.dumps(item["ResultData"])) <= connect.LARGEST_RESULT
+        len(json.dumps(item["ResultData"])) <= LARGEST_RESULT
         for item in reply["Items"]["CustomerProfiles"]
     )
     return "Connect events"
@@ -85,6 +89,7 @@ def test_any_hook_event_gives_a_reply_that_can_be_decoded_and_loses_nobody(
     tally: Counter[str],
 ) -> None:
     tally[check_event(event, policy, working)] += 1
-    # To make an event costs hypothesis ten times what it costs the handler to answer it, so each is sent spoilt in many ways as well.
+    # hypothesis takes ten times as long to make an event as the handler to answer it. So each event
+    # is also sent spoilt in many ways.
     for _ in range(VARIANTS):
         tally[check_event(spoil(event, random, parts), policy, working)] += 1

@@ -1,4 +1,4 @@
-"""Law: where a value lies, on the endpoint or in a store of profiles, changes no decision, and the store changes nothing else."""
+"""Law: a value decides the same on the endpoint and in a store, which changes nothing else."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from function.bootstrap import Handler, build_handler
-from tests.fake_external import FakeProfiles, make_external_bundle, make_store
+from tests.fake_external import FakeStore, make_external_bundle, make_store
 from tests.fakes import make_bundle, make_event
 
 TEXT = st.text("a1.é\0🎉", max_size=3)
@@ -61,12 +61,12 @@ def test_a_number_in_the_store_decides_as_the_same_number_on_the_endpoint(
         file = make_store(
             Path(folder, "p.sqlite"), {user: {"score": score} for user, score in scores.items()}
         )
-        environ = {"SCORER_BUNDLE": external_bundle, "SCORER_PROFILES": f"sqlite:{file}"}
+        environ = {"SCORER_BUNDLE": external_bundle, "SCORER_EXTERNAL": f"sqlite:{file}"}
         assert ask(build_handler(environ, stream=io.StringIO()), bare) == expected
 
 
 @given(
-    profiles=st.dictionaries(
+    external=st.dictionaries(
         USERS, st.none() | st.dictionaries(st.sampled_from(["score", "a", "b"]), JSON)
     ),
     people=st.lists(
@@ -80,13 +80,13 @@ def test_a_number_in_the_store_decides_as_the_same_number_on_the_endpoint(
 def test_whatever_profiles_and_endpoints_hold_everybody_is_answered_and_no_profile_goes_back(
     tmp_path_factory: pytest.TempPathFactory,
     bundles: tuple[str, str],
-    profiles: dict[str, Any],
+    external: dict[str, Any],
     people: list[Any],
 ) -> None:
     policy = tmp_path_factory.getbasetemp() / "external.toml"
     policy.write_text("mode = 'annotate'\n[external]\nA = 'External.a'\nB = 'External.b'\n")
     environ = {"SCORER_BUNDLE": bundles[1], "SCORER_POLICY": str(policy)}
-    handle = build_handler(environ, profiles=FakeProfiles(profiles), stream=io.StringIO())
+    handle = build_handler(environ, external=FakeStore(external), stream=io.StringIO())
     event = {f"e{index}": person for index, person in enumerate(people)}
     reply = handle(make_event(copy.deepcopy(event)), None)
     assert list(reply) == list(event)

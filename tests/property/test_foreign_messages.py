@@ -1,4 +1,4 @@
-"""Whatever a server answers, or a client asks: scores or a ScorerRejected there, a task or a Refusal here, and nothing else."""
+"""Any answer gives scores or a ScorerRejected; any request gives a task or a Refusal."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from function.errors import ScorerRejected
-from function.scorers.tensors import Dialect, read_scores
+from function.scorers.tensors import read_scores
+from function.settings import Dialect
+from model.runtime import ModelFacts, TensorFacts
 from protos.open_inference_pb2 import InferTensorContents, ModelInferRequest, ModelInferResponse
 from protos.tensor import DATATYPES
 from segment_scorer.service.errors import Refusal
 from segment_scorer.service.requests import read_task
-from segment_scorer.service.session import ModelFacts, TensorFacts
 
 FACTS = ModelFacts(
     name="m",

@@ -1,4 +1,4 @@
-"""Law: no address, id or attribute value from the event can be found in what was logged or raised, at any level, on any path."""
+"""Law: no address, id or attribute value of an event is logged or raised, at any level."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Law: permuting the event permutes the reply; nobody's outcome depends on where they stand or who stands beside them."""
+"""Law: permuting the event permutes the reply; no outcome depends on the other endpoints."""
 
 from __future__ import annotations
 

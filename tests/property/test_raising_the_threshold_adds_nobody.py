@@ -1,4 +1,4 @@
-"""Law: raising the threshold never adds an endpoint (keep = at_least); nor does lowering it (keep = below)."""
+"""Law: raising the threshold adds no endpoint (keep = at_least), nor does lowering it (below)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Law: reply ids are a subset of the event's, in order; each with its whole received definition and the policy's additions only."""
+"""Law: reply ids are a subset of the event's, in order, each with its whole definition."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from function.hosts import pinpoint
+from function.hosts.pinpoint import PINPOINT
 from model.document import clean_value
 from tests.rooms import make_handler
 from tests.strategies import PINPOINT_EVENTS, POLICIES
@@ -21,7 +21,7 @@ def test_reply_ids_are_a_subset_of_the_events_in_order(
 ) -> None:
     reply = make_handler(policy, working=working)(event)
     assert list(reply) == [id_ for id_ in event["Endpoints"] if id_ in reply]
-    pinpoint.read_reply(reply, event["Endpoints"])
+    PINPOINT.read_reply(reply, event["Endpoints"])
 
 
 @given(event=PINPOINT_EVENTS, policy=POLICIES, working=st.booleans())

@@ -1,4 +1,4 @@
-"""Law: the reply survives `json.dumps(..., allow_nan=False)`, UTF-8, and the serialiser of Lambda's own runtime client."""
+"""Law: the reply survives strict JSON, UTF-8, and the serialiser of Lambda's runtime client."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Law: the cheap bound on a reply's size is never below the true one, so a reply that is not measured always fits."""
+"""Law: the bound on a reply's size is never too low, so a reply that is not measured fits."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from function.hosts import pinpoint
+from function.hosts.pinpoint import PINPOINT
 from function.policy_file import read_policy
 from tests.fakes import Watcher, make_event
 from tests.rooms import make_handler
@@ -32,14 +33,15 @@ def test_the_bound_is_never_below_the_true_size(
 ) -> None:
     watcher = Watcher()
     reply = make_handler(policy, observer=watcher)(event)
-    ((batch, decisions),) = watcher.batches
+    (account,) = watcher.accounts
+    batch, decisions = account.batch, account.decisions
     rules = read_policy(policy, threshold=0.5, quantiles=(0.0, 1.0)).rules_for(batch.context)
     assert len(json.dumps(reply)) <= pinpoint.bound_size(reply, batch, decisions, rules)
 
 
 def test_a_batch_within_the_documented_limits_is_never_encoded_to_be_measured() -> None:
     largest = {f"{index}": {"Address": "x" * 15_000} for index in range(50)}
-    batch = pinpoint.parse_event(make_event(largest))
+    batch = PINPOINT.parse_event(make_event(largest))
     assert (
         pinpoint.bound_size(
             largest, batch, [], read_policy({}, threshold=0.5, quantiles=(0.0, 1.0)).rules

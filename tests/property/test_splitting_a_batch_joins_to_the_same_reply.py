@@ -1,4 +1,4 @@
-"""Law: splitting a batch and joining the replies gives the same map (while scoring succeeds and the reply fits)."""
+"""Law: split a batch and join the replies: the same map (if it is scored and fits)."""
 
 from __future__ import annotations
 

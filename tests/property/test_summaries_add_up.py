@@ -1,4 +1,4 @@
-"""received = kept + filtered + failed, and no endpoint is lost, doubled or moved, whatever the segment holds."""
+"""Law: received = kept + filtered + failed, and no endpoint is lost, doubled or moved."""
 
 from __future__ import annotations
 
@@ -13,19 +13,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from function.hosts.pinpoint import LARGEST_BATCH
-from model.people.records import RecordError, make_decoder
+from model.people.columns import RecordError
+from model.people.records import make_decoder
+from segment_scorer.runner.chunks import Chunk
+from segment_scorer.runner.config import RunConfig
 from segment_scorer.runner.reading.batches import cut_slices, make_finder
-from segment_scorer.runner.summary import Terms, close_books
-from segment_scorer.runner.worker import Block, walk_block
+from segment_scorer.runner.summary import make_summary
+from segment_scorer.runner.worker import process_chunk
 from tests.fake_hooks import DecidingHook
 
 IDS = st.sampled_from([*"abcdefgh", "a/b", "", 'q"u,o\nte'])
-FATES = st.sampled_from(["keep", "drop", "fail", "keep", "keep"])
+ACTIONS = st.sampled_from(["keep", "drop", "fail", "keep", "keep"])
 GONE = st.sampled_from(
     [{}, {}, {}, {"OptOut": "ALL"}, {"OptOut": "NONE"}, {"EndpointStatus": "INACTIVE"}]
 )
 PEOPLE = st.builds(
-    lambda id_, fate, gone: json.dumps({"Id": id_, "Fate": fate, **gone}).encode(), IDS, FATES, GONE
+    lambda id_, action, gone: json.dumps({"Id": id_, "Action": action, **gone}).encode(),
+    IDS,
+    ACTIONS,
+    GONE,
 )
 BROKEN = st.sampled_from(
     [
@@ -51,8 +57,8 @@ VERDICTS: dict[object, bool | None] = {"keep": True, "drop": False, "fail": None
 
 @given(lines=LINES, include=st.booleans(), shows=st.booleans())
 def test_every_line_has_exactly_one_outcome(lines: list[bytes], include: bool, shows: bool) -> None:
-    hook = DecidingHook(lambda document: VERDICTS.get(document.get("Fate"), True), shows=shows)
-    terms = Terms(
+    hook = DecidingHook(lambda document: VERDICTS.get(document.get("Action"), True), shows=shows)
+    config = RunConfig(
         scheduled_time="t", activity_id="a", include_opted_out=include, knows_decisions=shows
     )
     pairs = [(number, line) for number, line in enumerate(lines, 1) if not line.isspace()]
@@ -60,25 +66,27 @@ def test_every_line_has_exactly_one_outcome(lines: list[bytes], include: bool, s
     assert [
         pair for piece in slices for pair in zip(piece.numbers, piece.records, strict=True)
     ] == pairs
-    page = walk_block(Block(file="f", header=None, slices=slices, position=0), hook, terms)
-    summary = close_books(page.counts, terms, 0.0)
+    result = process_chunk(Chunk(file="f", header=None, slices=slices, position=0), hook, config)
+    summary = make_summary(result.counts, config, 0.0)
 
     readable = read_all(lines)
     assert summary.received == len(readable)
     assert summary.received + summary.rejected + sum(line.isspace() for line in lines) == len(lines)
-    assert summary.rejected == len(page.parts["rejected.jsonl"].splitlines())
+    assert summary.rejected == len(result.parts["rejected.jsonl"].splitlines())
     assert all(len(event["Endpoints"]) <= LARGEST_BATCH for event in hook.events)
     assert summary.attempts == len(hook.events) >= summary.batches
 
-    data = page.parts["segment.jsonl.gz"]
+    data = result.parts["segment.jsonl.gz"]
     kept = [json.loads(line)["Id"] for line in gzip.decompress(data).splitlines()] if data else []
     assert len(kept) == summary.kept
     assert is_subsequence(kept, [id_ for id_, *_ in readable])
     if shows:
-        decisions = list(csv.reader(io.StringIO(page.parts["decisions.csv"].decode(), newline="")))
+        decisions = list(
+            csv.reader(io.StringIO(result.parts["decisions.csv"].decode(), newline=""))
+        )
         assert [row[0] for row in decisions] == [id_ for id_, *_ in readable]
-        tally = Counter(row[1] for row in decisions)
-        assert (tally["keep"], tally["drop"], tally["failed"]) == (
+        written = Counter(row[1] for row in decisions)
+        assert (written["keep"], written["drop"], written["failed"]) == (
             summary.kept,
             summary.filtered,
             summary.failed,

@@ -1,4 +1,4 @@
-"""On Connect too: received = kept + filtered + failed, each profile answered for itself, whatever the segment and the answers hold."""
+"""Law, on Connect: received = kept + filtered + failed, for any segment and any replies."""
 
 from __future__ import annotations
 
@@ -14,23 +14,27 @@ from hypothesis import strategies as st
 
 from function.hosts.pinpoint import LARGEST_BATCH
 from segment_scorer.runner.asking.host_rules import Attempt
+from segment_scorer.runner.chunks import Chunk
+from segment_scorer.runner.config import RunConfig
 from segment_scorer.runner.reading.batches import cut_slices, make_finder
-from segment_scorer.runner.summary import Terms, close_books
-from segment_scorer.runner.worker import Block, walk_block
+from segment_scorer.runner.summary import make_summary
+from segment_scorer.runner.worker import process_chunk
 
-TERMS = Terms(
+CONFIG = RunConfig(
     host="connect", scheduled_time="2026-07-03T10:04:00.000Z", activity_id="a", knows_decisions=True
 )
 IDS = st.sampled_from([*"abcdefgh", "a/b", 'q"u,o\nte'])
-# What the hook answers for somebody: a decision, nonsense, or nothing; `fail` costs the whole batch.
-FATES = st.sampled_from(["keep", "drop", "keep", "perhaps", "silent", "fail"])
+# The reply for a profile: a decision, nonsense, or nothing. `fail` fails the whole batch.
+ACTIONS = st.sampled_from(["keep", "drop", "keep", "perhaps", "silent", "fail"])
 PROFILES = st.builds(
-    lambda id_, fate: json.dumps({"ProfileId": id_, "Attributes": {"Fate": fate}}).encode(),
+    lambda id_, action: json.dumps({"ProfileId": id_, "Attributes": {"Action": action}}).encode(),
     IDS,
-    FATES,
+    ACTIONS,
 )
 ENDPOINTS = st.builds(
-    lambda id_, fate: json.dumps({"Id": id_, "Attributes": {"Fate": [fate]}}).encode(), IDS, FATES
+    lambda id_, action: json.dumps({"Id": id_, "Attributes": {"Action": [action]}}).encode(),
+    IDS,
+    ACTIONS,
 )
 LINES = st.lists(
     st.one_of(PROFILES, ENDPOINTS, st.sampled_from([b"{", b'{"ProfileId":""}'])), max_size=120
@@ -48,14 +52,14 @@ class ConnectHook:
         answers = []
         for item in event["Items"]["CustomerProfiles"]:
             data = json.loads(item["CustomerData"])
-            fate = (data.get("attributes") or data.get("Attributes"))["Fate"]
-            if fate == "fail":
+            action = (data.get("attributes") or data.get("Attributes"))["Action"]
+            if action == "fail":
                 return Attempt(problem="raised OnPurpose")
-            if fate != "silent":
+            if action != "silent":
                 answers.append(
                     {
                         "Id": item["ProfileId"],
-                        "ResultData": {"decision": fate, "reason": "score", "score": 0.5},
+                        "ResultData": {"decision": action, "reason": "score", "score": 0.5},
                     }
                 )
         return Attempt(reply={"Items": {"CustomerProfiles": answers}})
@@ -68,17 +72,17 @@ class ConnectHook:
 def test_every_profile_has_exactly_one_outcome(lines: list[bytes]) -> None:
     hook = ConnectHook()
     slices = list(cut_slices(enumerate(lines, 1), make_finder(None, include_opted_out=False)))
-    page = walk_block(Block(file="f", header=None, slices=slices, position=0), hook, TERMS)
-    summary = close_books(page.counts, TERMS, 0.0)
+    result = process_chunk(Chunk(file="f", header=None, slices=slices, position=0), hook, CONFIG)
+    summary = make_summary(result.counts, CONFIG, 0.0)
     assert summary.received + summary.rejected == len(lines)
     assert all(len(event["Items"]["CustomerProfiles"]) <= LARGEST_BATCH for event in hook.events)
-    rows = list(csv.reader(io.StringIO(page.parts["decisions.csv"].decode(), newline="")))
-    tally = Counter(row[1] for row in rows)
-    assert (tally["keep"], tally["drop"], tally["failed"]) == (
+    rows = list(csv.reader(io.StringIO(result.parts["decisions.csv"].decode(), newline="")))
+    written = Counter(row[1] for row in rows)
+    assert (written["keep"], written["drop"], written["failed"]) == (
         summary.kept,
         summary.filtered,
         summary.failed,
     )
     assert len(rows) == summary.received
-    data = page.parts["segment.jsonl.gz"]
+    data = result.parts["segment.jsonl.gz"]
     assert len(gzip.decompress(data).splitlines() if data else []) == summary.kept

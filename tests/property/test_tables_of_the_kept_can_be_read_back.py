@@ -1,4 +1,4 @@
-"""Whatever the kept hold, the CSV and the Parquet written of them are read back: everybody, in order."""
+"""Law: everyone in a written CSV or Parquet is read back, in order, whatever the records hold."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from model.people.files import open_people
 from model.people.records import make_decoder
-from segment_scorer.runner.writing.forms import FORMS, choose_columns, find_columns
+from segment_scorer.runner.writing.formats import FORMATS, choose_columns, find_columns
 
 NAMES = st.sampled_from(
     [
@@ -50,7 +50,7 @@ def test_everybody_is_read_back(key: str, form: str, documents: list[dict[str, A
         segment.write_bytes(
             gzip.compress("".join(json.dumps(person) + "\n" for person in people).encode())
         )
-        FORMS[form][2](segment, find_columns(people), path)
+        FORMATS[form].write(segment, find_columns(people), path)
         with open_people(path) as file:
             decode = make_decoder(file.header)
             assert [decode(raw).document["Id"] for _, raw in file] == [

@@ -1,4 +1,4 @@
-"""A matrix that goes through a message, in either encoding and datatype, comes back as it was, bit for bit where it is a number."""
+"""A matrix comes back from a message bit for bit, in either encoding and datatype."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from function.scorers.tensors import Dialect, build_request, read_scores
+from function.scorers.tensors import build_request, read_scores
+from function.settings import Dialect
 from protos.open_inference_pb2 import ModelInferRequest, ModelInferResponse
 from protos.tensor import read_contents, read_raw, write_contents, write_raw
 

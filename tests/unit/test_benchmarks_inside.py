@@ -1,4 +1,4 @@
-"""tools/benchmarks/inside.py, probe.py and children.py: contenders in processes of their own, asked one measurement after another."""
+"""tools/benchmarks/inside.py, probe.py and children.py: contenders in processes of their own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""tools/benchmarks/page.py and plots.py: the page is made of the figures, and what is committed was made so."""
+"""tools/benchmarks/page.py and plots.py: page and plots are made of the committed figures."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ WARM = Table(
     title="A warm call",
     ours="ours",
     limit="limit",
-    rivals=("usual",),
+    alternatives=("usual",),
     beside=("another",),
     rows=(
         Row(
@@ -73,7 +73,7 @@ def test_the_committed_plots_are_drawn_from_the_committed_figures(kept: Results)
     for file, _ in PLOTS.values():
         with Image.open(ROOT / "docs" / file) as plot:
             assert plot.info[DRAWN] == digest_tables(kept), (
-                f"{file} is stale; python -m benchmarks --page"
+                f"{file} is stale; python -m tools.benchmarks --page"
             )
 
 
@@ -126,7 +126,7 @@ def test_the_summary_takes_the_last_of_several_rows_and_leaves_out_what_is_not_t
         for size in (4.0, 16.0)
     )
     service = Table(
-        name="service", title="A service", ours="us", rivals=("them", "others"), rows=rows
+        name="service", title="A service", ours="us", alternatives=("them", "others"), rows=rows
     )
     assert list(write_summary(results_of(service)))[2:] == [
         "| scoring service over gRPC, 16.0 clients: calls a second | 16 |  | 1 (them) |"
@@ -142,7 +142,7 @@ def test_more_is_better_for_a_rate_and_less_for_a_cost() -> None:
 
 def test_a_missed_target_says_what_remains_and_a_met_one_does_not() -> None:
     def page_of(value: float) -> str:
-        target = Target(sentence="cost", value=value, bound=1.25, remains="gRPC's own.")
+        target = Target(sentence="cost", value=value, bound=1.25, explanation="gRPC's own.")
         return write_page(
             results_of(Table(name="x", title="X", ours="ours", rows=(), targets=(target,)))
         )
@@ -204,7 +204,8 @@ def test_the_readmes_section_is_replaced_and_nothing_else() -> None:
     renewed = renew_readme("# A\n\n## Numbers\n\nold\n\n## Limits\n\nB\n", results_of(WARM))
     assert renewed.startswith("# A\n\n## Numbers\n\nFrom one run")
     assert renewed.endswith(
-        "| a warm call, median | 2 ms (ours); 2.5 ms (another) | 1.6 ms (limit) | 9 ms (usual) |\n\n## Limits\n\nB\n"
+        "| a warm call, median | 2 ms (ours); 2.5 ms (another) | 1.6 ms (limit) | 9 ms (usual) |\n"
+        "\n## Limits\n\nB\n"
     )
     assert renew_readme(renewed, results_of(WARM)) == renewed
 

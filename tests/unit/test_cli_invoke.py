@@ -1,3 +1,5 @@
+"""segment_scorer/cli/invoke.py: one event through the hook."""
+
 from __future__ import annotations
 
 import json
@@ -5,9 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from function.hosts import HOSTS
+from function.records import HostName
+from segment_scorer.cli.invoke import find_limit, read_event
 from segment_scorer.cli.main import main
 
-EVENTS = Path(__file__).parent.parent.parent / "examples" / "events"
+EVENTS = Path(__file__).parents[2] / "examples" / "events"
+RECORDED = Path(__file__).parents[1] / "events"
 
 
 @pytest.mark.parametrize("path", sorted(EVENTS.glob("*.json")), ids=lambda path: path.stem)
@@ -30,10 +36,11 @@ def test_shows_each_decision_with_its_reason(
         "endpoint",
         *json.loads((EVENTS / "odd-endpoints.json").read_text("utf-8"))["Endpoints"],
     }
-    kept, reason, score = rows["invented-whole"].split()
-    assert (kept, reason) == ("keep", "score")
+    *answers, reason, score = rows["invented-whole"].split()
+    assert (answers, reason) == (["yes", "no", "yes"], "score")
     assert json.loads(captured.out)["invented-whole"]["Attributes"]["Score"] == [score]
-    assert rows["invented-no-object"].startswith("drop      unreadable: $.Endpoints[6]: ")
+    assert rows["invented-no-object"].split()[:4] == ["no", "no", "no", "unreadable:"]
+    assert "unreadable: $.Endpoints[6]: " in rows["invented-no-object"]
 
 
 def test_marks_whoever_the_rules_drop_but_the_mode_lets_stay(
@@ -42,7 +49,19 @@ def test_marks_whoever_the_rules_drop_but_the_mode_lets_stay(
     (tmp_path / "policy.toml").write_text('mode = "shadow"\n')
     monkeypatch.setenv("SCORER_POLICY", str(tmp_path / "policy.toml"))
     main(["invoke", str(EVENTS / "cdnow-five-customers.json")])
-    assert "drop (stays)" in capsys.readouterr().err
+    heading, *rows = [line.split() for line in capsys.readouterr().err.splitlines()]
+    assert heading == ["endpoint", "selected", "holdout", "sent", "reason", "score", "band"]
+    assert ["no", "no", "yes", "score"] in [row[1:5] for row in rows]
+
+
+@pytest.mark.parametrize("name", HOSTS)
+def test_gives_the_function_as_long_as_the_host_of_the_event_waits(name: HostName) -> None:
+    assert find_limit(read_event(RECORDED / f"{name}.json")) == HOSTS[name].limit_seconds
+
+
+@pytest.mark.parametrize("event", [None, [], {"Items": {}}])
+def test_an_event_of_no_host_gets_the_limit_of_pinpoint(event: object) -> None:
+    assert find_limit(event) == 15.0
 
 
 @pytest.mark.parametrize(
@@ -70,4 +89,4 @@ def test_says_in_one_sentence_what_is_wrong_with_the_event(
 
 def test_says_when_nothing_listens_at_the_hooks_address(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["invoke", str(EVENTS / "odd-endpoints.json"), "--hook", "http://127.0.0.1:1"]) == 1
-    assert "expected a runtime interface emulator to listen" in capsys.readouterr().err
+    assert "no runtime interface emulator listens" in capsys.readouterr().err

@@ -10,10 +10,11 @@ import pytest
 
 from function.errors import ReplyError
 from function.hosts import connect
+from function.hosts.connect import CONNECT
 from function.hosts.reading import LARGEST_REPLY
 from function.policy_file import read_policy
-from function.records import Decision, Reply
-from model.features import parse_time
+from function.records import Campaign, Decision, Reason, Reply
+from model.values import parse_time
 from tests.rooms import make_handler
 from tests.strategies import make_connect_event
 
@@ -46,7 +47,7 @@ def result(item: Any, **policy: Any) -> dict[str, Any]:
 
 def test_a_recorded_event_gets_a_decision_a_profile() -> None:
     event = json.loads((EVENTS / "connect.json").read_text("utf-8"))
-    assert connect.is_event(event)
+    assert CONNECT.is_event(event)
     answered = make_handler({"threshold": 0.5, "band": [{"name": "high", "at_least": 0.7}]})(event)[
         "Items"
     ]["CustomerProfiles"]
@@ -57,6 +58,7 @@ def test_a_recorded_event_gets_a_decision_a_profile() -> None:
         {
             "score": 0.75,
             "decision": "keep",
+            "selected": True,
             "band": "high",
             "holdout": False,
             "reason": "score",
@@ -65,6 +67,7 @@ def test_a_recorded_event_gets_a_decision_a_profile() -> None:
         {
             "score": 0.25,
             "decision": "drop",
+            "selected": False,
             "band": None,
             "holdout": False,
             "reason": "score",
@@ -73,6 +76,7 @@ def test_a_recorded_event_gets_a_decision_a_profile() -> None:
         {
             "score": 0.0,
             "decision": "drop",
+            "selected": False,
             "band": None,
             "holdout": False,
             "reason": "score",
@@ -83,7 +87,7 @@ def test_a_recorded_event_gets_a_decision_a_profile() -> None:
 
 def test_a_profile_becomes_the_endpoint_document_of_the_same_person() -> None:
     event = json.loads((EVENTS / "connect.json").read_text("utf-8"))
-    first, _, both = connect.parse_event(event).endpoints
+    first, _, both = CONNECT.parse_event(event).endpoints
     assert first.document == {
         "ChannelType": "SMS",
         "Address": "+15550100001",
@@ -107,7 +111,7 @@ def test_a_profile_becomes_the_endpoint_document_of_the_same_person() -> None:
 
 
 def test_ages_are_measured_against_the_time_in_the_run_id() -> None:
-    context = connect.parse_event(make_connect_event([])).context
+    context = CONNECT.parse_event(make_connect_event([])).context
     assert context.reference == parse_time("2026-07-03T10:04:00Z")
     assert (context.campaign_id, context.application_id, context.treatment_id) == (
         "campaign",
@@ -118,7 +122,7 @@ def test_ages_are_measured_against_the_time_in_the_run_id() -> None:
 
 @pytest.mark.parametrize("run", [None, "", "campaign", "campaign#2026-13-41T10-04-00Z", 5])
 def test_a_run_id_without_a_time_gives_no_reference(run: Any) -> None:
-    assert connect.parse_event(make_connect_event([], {"RunId": run})).context.reference is None
+    assert CONNECT.parse_event(make_connect_event([], {"RunId": run})).context.reference is None
 
 
 @pytest.mark.parametrize("campaign", [{}, [], "text", 5])
@@ -176,13 +180,21 @@ def test_customer_data_that_is_no_object_is_dropped_whatever_the_policy(data: An
 def test_an_unreadable_profile_gets_the_policys_outcome_and_a_reason(data: str) -> None:
     for unreadable in ("keep", "drop"):
         assert result({"ProfileId": "p", "CustomerData": data}, unreadable=unreadable) == {
-            "score": None, "decision": unreadable, "band": None, "holdout": False, "reason": "unreadable", "model": LABEL,
-        }  # fmt: skip
+            "score": None,
+            "decision": unreadable,
+            "selected": unreadable == "keep",
+            "band": None,
+            "holdout": False,
+            "reason": "unreadable",
+            "model": LABEL,
+        }
 
 
 def test_the_control_group_is_dropped_and_marked() -> None:
     data = result(profile(0.9), holdout={"percent": 100})
     assert (data["decision"], data["holdout"], data["reason"]) == ("drop", True, "holdout")
+    assert data["selected"] is True
+    assert result(profile(0.1), holdout={"percent": 100})["selected"] is False
 
 
 def test_in_annotate_everybody_is_kept_and_the_reason_still_said() -> None:
@@ -195,6 +207,7 @@ def test_in_shadow_nothing_of_the_decision_can_be_branched_on() -> None:
     neutral = {
         "score": None,
         "decision": "keep",
+        "selected": None,
         "band": None,
         "holdout": False,
         "reason": "shadow",
@@ -222,19 +235,21 @@ def test_result_data_is_plain_json_types_and_at_most_32_kb() -> None:
 
 def reply_to(count: int, *, external: str = "", **policy: Any) -> tuple[Reply, list[str]]:
     """The reply to so many profiles, and their ids; every hundredth item has none."""
-    batch = connect.parse_event(
+    batch = CONNECT.parse_event(
         make_connect_event([profile(id_=f"p{row}" if row % 100 else "") for row in range(count)])
     )
     rules = read_policy(policy, threshold=0.5, quantiles=(0.0, 1.0)).rules
     copied = {"Tier": [external]} if external else {}
     decisions = [
-        Decision(keep=bool(e.id), stays=bool(e.id), reason="score", score=0.9, external=copied)
+        Decision(
+            selected=bool(e.id), sent=bool(e.id), reason=Reason.SCORE, score=0.9, external=copied
+        )
         for e in batch.endpoints
     ]
-    reply = connect.build_reply(batch, decisions, rules, LABEL)
+    reply = CONNECT.build_reply(batch, decisions, rules, LABEL)
     assert len(json.dumps(reply.body)) <= LARGEST_REPLY
     assert [
-        bool(e.id) and d.stays for e, d in zip(batch.endpoints, reply.decisions, strict=True)
+        bool(e.id) and d.sent for e, d in zip(batch.endpoints, reply.decisions, strict=True)
     ].count(True) == len(answered_ids(reply))
     return reply, [endpoint.id for endpoint in batch.endpoints if endpoint.id]
 
@@ -262,7 +277,7 @@ def test_a_reply_still_over_6_mb_answers_as_many_as_fit_in_order() -> None:
     answered = answered_ids(reply)
     assert answered == ids[: len(answered)]
     assert len(json.dumps(reply.body)) > 0.999 * LARGEST_REPLY
-    assert {decision.reason for decision in reply.decisions if not decision.stays} == {
+    assert {decision.reason for decision in reply.decisions if not decision.sent} == {
         "score",
         "no_scores",
     }
@@ -278,8 +293,15 @@ def test_a_reply_still_over_6_mb_raises_where_on_error_is_raise_but_in_shadow() 
 
 
 def test_the_runner_makes_the_event_that_the_function_reads() -> None:
-    event = connect.build_event(
-        {"p": "{}"}, campaign_id="c", run_id="c#2026-07-03T10-04-00Z", action_id="a"
+    event = CONNECT.build_event(
+        {"p": "{}"},
+        Campaign(
+            application_id="app",
+            campaign_id="c",
+            activity_id="act",
+            treatment_id="1",
+            scheduled_time="2026-07-03T10:04:00.000Z",
+        ),
     )
     recorded = json.loads((EVENTS / "connect.json").read_text("utf-8"))
     assert set(event["InvocationMetadata"]["CampaignContext"]) == set(
@@ -288,22 +310,22 @@ def test_the_runner_makes_the_event_that_the_function_reads() -> None:
     assert set(event["Items"]["CustomerProfiles"][0]) == set(
         recorded["Items"]["CustomerProfiles"][0]
     )
-    assert connect.parse_event(event).context.reference == parse_time("2026-07-03T10:04:00Z")
+    assert CONNECT.parse_event(event).context.reference == parse_time("2026-07-03T10:04:00Z")
 
 
 @pytest.mark.parametrize("reply", [None, {}, {"Items": []}, {"Items": {"CustomerProfiles": {}}}])
 def test_an_answer_without_its_list_is_refused(reply: Any) -> None:
-    with pytest.raises(ReplyError, match=r"^\$\.Items\.CustomerProfiles: expected a list$"):
-        connect.read_reply(reply, ["p"])
+    with pytest.raises(ReplyError, match=r"^\$\.Items\.CustomerProfiles: expected a list, found "):
+        CONNECT.read_reply(reply, ["p"])
 
 
 @pytest.mark.parametrize("item", [None, {}, {"Id": "stranger", "ResultData": {}}, {"Id": 5}])
 def test_an_answer_for_nobody_that_was_sent_is_refused(item: Any) -> None:
     with pytest.raises(
         ReplyError,
-        match=r"^\$\.Items\.CustomerProfiles\[0\]\.Id: expected a ProfileId that the event held$",
+        match=r"^\$\.Items\.CustomerProfiles\[0\]\.Id: expected a ProfileId of the event, found ",
     ):
-        connect.read_reply({"Items": {"CustomerProfiles": [item]}}, ["p"])
+        CONNECT.read_reply({"Items": {"CustomerProfiles": [item]}}, ["p"])
 
 
 def test_a_profile_without_a_usable_result_is_missing_and_costs_nobody_else() -> None:
@@ -313,5 +335,5 @@ def test_a_profile_without_a_usable_result_is_missing_and_costs_nobody_else() ->
         {"Id": "odd", "ResultData": {"a": "\ud800", "b": 10**300}},
         {"Id": "p", "ResultData": {"decision": "keep"}},
     ]
-    read = connect.read_reply({"Items": {"CustomerProfiles": items}}, ["big", "none", "odd", "p"])
+    read = CONNECT.read_reply({"Items": {"CustomerProfiles": items}}, ["big", "none", "odd", "p"])
     assert list(read) == ["odd", "p"]

@@ -1,4 +1,4 @@
-"""Grant and revoke against moto's Lambda, and against botocore's Stubber for what moto does not tell apart (qualifiers, failures)."""
+"""Grant and revoke: against moto's Lambda, and against a Stubber for qualifiers and failures."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from botocore.stub import Stubber
 from moto import mock_aws
 
 from segment_scorer.cli.main import main
-from segment_scorer.deploy.assign import Target
+from segment_scorer.deploy.assign import HookTarget
 from segment_scorer.deploy.aws import open_client
 from segment_scorer.deploy.errors import DeployError, MissingResource
 from segment_scorer.deploy.grant import find_function, grant, read_policy, require_grant, revoke
 from segment_scorer.deploy.statements import (
-    Function,
-    Place,
+    AwsAccount,
+    LambdaFunction,
     Statement,
     allow_connect,
     allow_pinpoint,
 )
 
-PLACE = Place(partition="aws", region="us-east-1", account="123456789012")
-FUNCTION = Function(place=PLACE, name="scorer")
-LIVE = Function(place=PLACE, name="scorer", qualifier="live")
+ACCOUNT = AwsAccount(partition="aws", region="us-east-1", number="123456789012")
+FUNCTION = LambdaFunction(account=ACCOUNT, name="scorer")
+LIVE = LambdaFunction(account=ACCOUNT, name="scorer", qualifier="live")
 APPLICATION = "a" * 32
 CAMPAIGN = "c" * 32
 INSTANCE = "12345678-1234-1234-1234-123456789abc"
@@ -80,7 +80,10 @@ def stubbed() -> Iterator[tuple[Any, Stubber]]:
 
 
 def test_a_grant_is_what_the_policy_then_says(lambda_client: Any) -> None:
-    statements = (*allow_pinpoint(PLACE, APPLICATION, CAMPAIGN), *allow_connect(PLACE, INSTANCE))
+    statements = (
+        *allow_pinpoint(ACCOUNT, APPLICATION, CAMPAIGN),
+        *allow_connect(ACCOUNT, INSTANCE),
+    )
     change = grant(lambda_client, FUNCTION, statements)
     assert (change.done, change.unchanged, change.warnings) == (statements, (), ())
     assert read_policy(lambda_client, FUNCTION) == [
@@ -92,7 +95,7 @@ def test_a_grant_is_what_the_policy_then_says(lambda_client: Any) -> None:
 def test_revoking_leaves_no_statement_and_revoking_again_changes_nothing(
     lambda_client: Any,
 ) -> None:
-    statements = allow_pinpoint(PLACE, APPLICATION)
+    statements = allow_pinpoint(ACCOUNT, APPLICATION)
     grant(lambda_client, FUNCTION, statements)
     assert len(revoke(lambda_client, FUNCTION, statements).done) == 2
     assert read_policy(lambda_client, FUNCTION) == []
@@ -104,9 +107,9 @@ def test_a_function_that_does_not_exist_is_told_from_one_without_a_policy(
 ) -> None:
     assert read_policy(lambda_client, FUNCTION) == []
     with pytest.raises(MissingResource) as caught:
-        read_policy(lambda_client, Function(place=PLACE, name="nobody"))
+        read_policy(lambda_client, LambdaFunction(account=ACCOUNT, name="nobody"))
     assert str(caught.value).startswith(
-        "expected a function of this name, with this alias or version, in this account and region"
+        "expected a function of this name, alias or version in this account and region, found none"
     )
 
 
@@ -118,7 +121,7 @@ def test_credentials_of_another_account_are_refused(lambda_client: Any) -> None:
             region=None,
             endpoint_url=None,
         )
-    assert "--function is an ARN of another account" in str(caught.value)
+    assert "found an ARN of another account" in str(caught.value)
 
 
 def test_the_region_is_taken_from_an_arn(lambda_client: Any) -> None:
@@ -128,7 +131,7 @@ def test_the_region_is_taken_from_an_arn(lambda_client: Any) -> None:
         region=None,
         endpoint_url=None,
     )
-    assert (found.place.region, found.qualifier) == ("eu-west-1", "live")
+    assert (found.account.region, found.qualifier) == ("eu-west-1", "live")
 
 
 def test_the_verb_prints_the_policy_and_a_second_run_adds_nothing(
@@ -137,11 +140,11 @@ def test_the_verb_prints_the_policy_and_a_second_run_adds_nothing(
     assert main(["grant", "--function", "scorer", "--connect-instance", INSTANCE]) == 0
     printed = capsys.readouterr()
     assert json.loads(printed.out)["Statement"] == [
-        allow_connect(PLACE, INSTANCE)[0].decode(FUNCTION)
+        allow_connect(ACCOUNT, INSTANCE)[0].decode(FUNCTION)
     ]
-    assert "1 added, 0 there already" in printed.err
+    assert "1 added, 0 already there" in printed.err
     assert main(["grant", "--function", "scorer", "--connect-instance", INSTANCE]) == 0
-    assert "0 added, 1 there already" in capsys.readouterr().err
+    assert "0 added, 1 already there" in capsys.readouterr().err
 
 
 def test_the_verb_names_a_missing_function_in_one_sentence(
@@ -172,7 +175,7 @@ def test_a_dry_run_shows_the_calls_of_both_verbs_and_needs_no_credentials(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
-    (statement,) = allow_pinpoint(PLACE, APPLICATION, CAMPAIGN)
+    (statement,) = allow_pinpoint(ACCOUNT, APPLICATION, CAMPAIGN)
     options = [
         "--function",
         LIVE.arn,
@@ -220,16 +223,16 @@ def test_a_dry_run_refuses_a_region_that_is_not_the_arns(
         )
         == 1
     )
-    assert (
-        "--function is an ARN of another region; set --region to match" in capsys.readouterr().err
-    )
+    assert "found an ARN of another region; set --region to match" in capsys.readouterr().err
 
 
-def configured(stubber: Stubber, function: Function = LIVE, timeout: int = 15) -> None:
+def configured(stubber: Stubber, function: LambdaFunction = LIVE, timeout: int = 15) -> None:
     stubber.add_response("get_function_configuration", {"Timeout": timeout}, function.parameters())
 
 
-def holds(stubber: Stubber, statements: list[dict[str, Any]], function: Function = LIVE) -> None:
+def holds(
+    stubber: Stubber, statements: list[dict[str, Any]], function: LambdaFunction = LIVE
+) -> None:
     stubber.add_response(
         "get_policy",
         {"Policy": json.dumps({"Version": "2012-10-17", "Statement": statements})},
@@ -239,7 +242,7 @@ def holds(stubber: Stubber, statements: list[dict[str, Any]], function: Function
 
 def test_granting_twice_makes_no_second_call(stubbed: tuple[Any, Stubber]) -> None:
     client, stubber = stubbed
-    statements = allow_pinpoint(PLACE, APPLICATION)
+    statements = allow_pinpoint(ACCOUNT, APPLICATION)
     configured(stubber)
     holds(stubber, [{**one.decode(LIVE), "Sid": "a-stack-made-this"} for one in statements])
     change = grant(client, LIVE, statements)
@@ -248,22 +251,22 @@ def test_granting_twice_makes_no_second_call(stubbed: tuple[Any, Stubber]) -> No
 
 def test_a_timeout_above_the_hosts_is_warned_of(stubbed: tuple[Any, Stubber]) -> None:
     client, stubber = stubbed
-    (statement,) = allow_connect(PLACE, INSTANCE)
+    (statement,) = allow_connect(ACCOUNT, INSTANCE)
     configured(stubber, timeout=16)
     holds(stubber, [statement.decode(LIVE)])
-    assert grant(client, LIVE, [statement]).warnings == (
-        "the function's Timeout is above 15 s, at which Pinpoint gives up: lower it",
-    )
+    (warning,) = grant(client, LIVE, [statement]).warnings
+    assert "Timeout exceeds 15 s" in warning
+    assert "lower it" in warning
 
 
 def test_a_statement_of_our_name_that_says_something_else_is_not_overwritten(
     stubbed: tuple[Any, Stubber],
 ) -> None:
     client, stubber = stubbed
-    (statement,) = allow_connect(PLACE, INSTANCE)
+    (statement,) = allow_connect(ACCOUNT, INSTANCE)
     configured(stubber)
     holds(stubber, [{**statement.decode(LIVE), "Effect": "Deny"}])
-    with pytest.raises(DeployError, match="says something else; revoke it first"):
+    with pytest.raises(DeployError, match="this name but other content; run segment-scorer revoke"):
         grant(client, LIVE, [statement])
 
 
@@ -271,7 +274,7 @@ def test_when_the_second_statement_is_throttled_the_first_is_taken_back(
     stubbed: tuple[Any, Stubber],
 ) -> None:
     client, stubber = stubbed
-    first, second = allow_pinpoint(PLACE, APPLICATION)
+    first, second = allow_pinpoint(ACCOUNT, APPLICATION)
     configured(stubber)
     holds(stubber, [])
     stubber.add_response("add_permission", {}, first.parameters(LIVE))
@@ -281,14 +284,13 @@ def test_when_the_second_statement_is_throttled_the_first_is_taken_back(
     stubber.add_response("remove_permission", {}, {**LIVE.parameters(), "StatementId": first.sid})
     with pytest.raises(DeployError) as caught:
         grant(client, LIVE, [first, second])
-    assert str(caught.value) == (
-        "AWS asks for fewer calls: wait a minute and run the same command again; the part that was done is undone"
-    )
+    assert "AWS limits the rate of calls: wait a minute" in str(caught.value)
+    assert str(caught.value).endswith("the statements changed before it were restored")
 
 
 def test_when_undoing_fails_too_the_error_says_what_stands(stubbed: tuple[Any, Stubber]) -> None:
     client, stubber = stubbed
-    first, second = allow_pinpoint(PLACE, APPLICATION)
+    first, second = allow_pinpoint(ACCOUNT, APPLICATION)
     configured(stubber)
     holds(stubber, [])
     stubber.add_response("add_permission", {}, first.parameters(LIVE))
@@ -297,7 +299,7 @@ def test_when_undoing_fails_too_the_error_says_what_stands(stubbed: tuple[Any, S
     with pytest.raises(DeployError) as caught:
         grant(client, LIVE, [first, second])
     assert str(caught.value).endswith(
-        "undoing failed too: 1 of 2 statements stand changed, the first ones"
+        "restoring failed too: the first 1 of 2 statements stay changed"
     )
 
 
@@ -307,74 +309,80 @@ def test_when_the_first_call_fails_nothing_has_changed(stubbed: tuple[Any, Stubb
     holds(stubber, [])
     stubber.add_client_error("add_permission", "PolicyLengthExceededException")
     with pytest.raises(DeployError) as caught:
-        grant(client, LIVE, allow_pinpoint(PLACE, APPLICATION))
+        grant(client, LIVE, allow_pinpoint(ACCOUNT, APPLICATION))
     assert str(caught.value).endswith("or grant the application; nothing was changed")
 
 
 def test_revoking_undoes_its_first_half_when_the_second_fails(stubbed: tuple[Any, Stubber]) -> None:
     client, stubber = stubbed
-    first, second = allow_pinpoint(PLACE, APPLICATION)
+    first, second = allow_pinpoint(ACCOUNT, APPLICATION)
     holds(stubber, [first.decode(LIVE), second.decode(LIVE)])
     stubber.add_response("remove_permission", {}, {**LIVE.parameters(), "StatementId": first.sid})
     stubber.add_client_error("remove_permission", "AccessDeniedException")
     stubber.add_response("add_permission", {}, first.parameters(LIVE))
-    with pytest.raises(DeployError, match="the part that was done is undone"):
+    with pytest.raises(DeployError, match="the statements changed before it were restored"):
         revoke(client, LIVE, [first, second])
 
 
 def test_revoking_leaves_a_stacks_statement_and_says_so(stubbed: tuple[Any, Stubber]) -> None:
     client, stubber = stubbed
-    (statement,) = allow_connect(PLACE, INSTANCE)
+    (statement,) = allow_connect(ACCOUNT, INSTANCE)
     holds(stubber, [{**statement.decode(LIVE), "Sid": "a-stack-made-this"}])
     change = revoke(client, LIVE, [statement])
     assert change.done == ()
-    assert change.warnings == (
-        "a statement of another name, perhaps a stack's, still allows it and was left alone",
-    )
+    (warning,) = change.warnings
+    assert "may still call: a statement with another name, perhaps a stack's" in warning
 
 
 @pytest.mark.parametrize(
     ("target", "held", "enough"),
     [
         (
-            Target(application_id=APPLICATION, campaign_id=CAMPAIGN),
-            allow_pinpoint(PLACE, APPLICATION, CAMPAIGN),
+            HookTarget(application_id=APPLICATION, campaign_id=CAMPAIGN),
+            allow_pinpoint(ACCOUNT, APPLICATION, CAMPAIGN),
             True,
         ),
         (
-            Target(application_id=APPLICATION, campaign_id=CAMPAIGN),
-            allow_pinpoint(PLACE, APPLICATION)[1:],
+            HookTarget(application_id=APPLICATION, campaign_id=CAMPAIGN),
+            allow_pinpoint(ACCOUNT, APPLICATION)[1:],
             True,
         ),
         (
-            Target(application_id=APPLICATION, campaign_id=CAMPAIGN),
-            allow_pinpoint(PLACE, APPLICATION)[:1],
+            HookTarget(application_id=APPLICATION, campaign_id=CAMPAIGN),
+            allow_pinpoint(ACCOUNT, APPLICATION)[:1],
             False,
         ),
         (
-            Target(application_id=APPLICATION, campaign_id=CAMPAIGN),
-            allow_pinpoint(PLACE, APPLICATION, "d" * 32),
+            HookTarget(application_id=APPLICATION, campaign_id=CAMPAIGN),
+            allow_pinpoint(ACCOUNT, APPLICATION, "d" * 32),
             False,
         ),
-        (Target(application_id=APPLICATION), allow_pinpoint(PLACE, APPLICATION), True),
-        (Target(application_id=APPLICATION), allow_pinpoint(PLACE), True),
-        (Target(application_id=APPLICATION), allow_pinpoint(PLACE, APPLICATION)[:1], False),
-        (Target(application_id=APPLICATION), allow_pinpoint(PLACE, APPLICATION)[1:], False),
-        (Target(application_id=APPLICATION), allow_pinpoint(PLACE, APPLICATION, CAMPAIGN), False),
-        (Target(application_id=APPLICATION), (), False),
+        (HookTarget(application_id=APPLICATION), allow_pinpoint(ACCOUNT, APPLICATION), True),
+        (HookTarget(application_id=APPLICATION), allow_pinpoint(ACCOUNT), True),
+        (HookTarget(application_id=APPLICATION), allow_pinpoint(ACCOUNT, APPLICATION)[:1], False),
+        (HookTarget(application_id=APPLICATION), allow_pinpoint(ACCOUNT, APPLICATION)[1:], False),
+        (
+            HookTarget(application_id=APPLICATION),
+            allow_pinpoint(ACCOUNT, APPLICATION, CAMPAIGN),
+            False,
+        ),
+        (HookTarget(application_id=APPLICATION), (), False),
     ],
 )
 def test_a_hook_that_pinpoint_may_not_call_is_refused_before_it_is_set(
-    stubbed: tuple[Any, Stubber], target: Target, held: tuple[Statement, ...], enough: bool
+    stubbed: tuple[Any, Stubber], target: HookTarget, held: tuple[Statement, ...], enough: bool
 ) -> None:
     client, stubber = stubbed
     holds(stubber, [{"Sid": "another", "Effect": "Allow"}, *(one.decode(LIVE) for one in held)])
     with (
         nullcontext()
         if enough
-        else pytest.raises(DeployError, match="run segment-scorer grant for it first")
+        else pytest.raises(
+            DeployError,
+            match=r"no grant for this campaign or project.*run segment-scorer grant first",
+        )
     ):
-        require_grant(client, LIVE, target.sources)
+        require_grant(client, LIVE, target.application_id, target.campaign_id)
 
 
 @pytest.mark.parametrize(

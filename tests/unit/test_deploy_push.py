@@ -1,4 +1,7 @@
-"""Push and its registry, against a small registry of the test's own; tests/image/test_push.py uses a real one and a real engine."""
+"""Push, against a small registry and engine of the test's own.
+
+tests/image/test_push.py uses a real registry and a real engine.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,7 @@ ROOT = Path(__file__).parents[2]
 CONFIG = "sha256:" + "1" * 64
 OTHER = "sha256:" + "2" * 64
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
-# What the test's own engine does: `push TARGET` puts the manifest of this environment variable there.
+# The test's own engine: `push TARGET` uploads the manifest that an environment variable holds.
 ENGINE = """
 import json, os, sys, urllib.request
 words = sys.argv[1:]
@@ -39,7 +42,8 @@ if words[0] == "push":
     host, _, rest = words[-1].partition("/")
     name, _, tag = rest.rpartition(":")
     url = f"http://{host}/v2/{name}/manifests/{tag}"
-    urllib.request.urlopen(urllib.request.Request(url, data=os.environ["MANIFEST"].encode(), method="PUT"))
+    body = os.environ["MANIFEST"].encode()
+    urllib.request.urlopen(urllib.request.Request(url, data=body, method="PUT"))
 elif words[:2] == ["image", "inspect"] and os.environ.get("KNOWN", words[2]) == words[2]:
     print(os.environ["INSPECT"]) if os.environ.get("INSPECT") else sys.exit(1)
 """
@@ -130,7 +134,7 @@ def test_a_taken_revision_tag_is_never_moved_and_nothing_is_pushed(
     repository, handler = registry
     path = "/v2/team/scorer/manifests/1.2.3-0123456789ab"
     handler.manifests[path] = manifest(OTHER)
-    with pytest.raises(DeployError, match="names another image there, and is never moved"):
+    with pytest.raises(DeployError, match="already names another image, and tags are never moved"):
         push_image(engine, IMAGE, repository)
     assert handler.manifests == {path: manifest(OTHER)}
 
@@ -143,16 +147,16 @@ def test_a_taken_version_tag_stays_where_it_is(
     push_image(engine, IMAGE, repository)
     assert handler.manifests["/v2/team/scorer/manifests/1.2.3"] == manifest(OTHER)
     assert pushed(engine) == ["1.2.3-0123456789ab"]
-    assert "1.2.3 stays on the image it names" in capsys.readouterr().err
+    assert "1.2.3 still names another image" in capsys.readouterr().err
 
 
-def test_somebody_elses_push_at_the_same_moment_is_found_out(
+def test_another_push_at_the_same_moment_is_detected(
     registry: tuple[Repository, Any], engine: Engine
 ) -> None:
     theirs = Engine(
         program=engine.program, environ={**engine.environ, "MANIFEST": manifest(OTHER).decode()}
     )
-    with pytest.raises(DeployError, match="names another image by the tag just pushed"):
+    with pytest.raises(DeployError, match="the tag just pushed names another image"):
         push_image(theirs, IMAGE, registry[0])
 
 
@@ -164,7 +168,7 @@ def test_a_list_of_images_is_refused_since_lambda_takes_none(
     image = Image(
         name="x", config="sha256:" + hashlib.sha256(body.encode()).hexdigest(), tags=("1-0123456",)
     )
-    with pytest.raises(DeployError, match="the registry holds a list, which Lambda does not take"):
+    with pytest.raises(DeployError, match="found a list of them, which Lambda does not accept"):
         push_image(lists, image, registry[0])
 
 
@@ -174,7 +178,7 @@ def test_an_engine_that_fails_is_one_sentence(
     broken = Engine(program=engine.program, environ={**engine.environ, "BREAK": "1"})
     with pytest.raises(
         DeployError,
-        match="could not push, and says why above; tags pushed before this one stand, none was moved",
+        match=r"could not push .* tags pushed before stay, no tag was moved",
     ):
         push_image(broken, IMAGE, registry[0])
 
@@ -228,7 +232,8 @@ def test_an_image_is_known_by_its_own_labels(engine: Engine) -> None:
             == IMAGE
         )
     with pytest.raises(
-        DeployError, match="expected a built image segment-scorer:function; run `make image` first"
+        DeployError,
+        match="expected a built image segment-scorer:function, found none; run `make image` first",
     ):
         inspect_image(engine, IMAGE.name, revision=COMMIT)
 
@@ -259,7 +264,7 @@ def test_an_image_of_another_state_of_the_tree_is_refused(
     assert inspect_image(inspected, IMAGE.name, revision=image).config == CONFIG
     with pytest.raises(
         DeployError,
-        match="expected an image of the tree as it stands, and this one was built from another state of it",
+        match="expected an image of the current tree, found one built from another state",
     ):
         inspect_image(inspected, IMAGE.name, revision=tree)
 
@@ -323,7 +328,7 @@ def test_the_same_environment_builds_and_pushes_the_same_image(
     "text", ["", "scorer", "host/name:tag", "host/name@sha256:0", "HOST/Name", "https://host/name"]
 )
 def test_a_repository_is_a_host_and_a_name_without_a_tag(text: str) -> None:
-    with pytest.raises(DeployError, match="expected REPOSITORY to be HOST/NAME without a tag"):
+    with pytest.raises(DeployError, match="REPOSITORY: expected HOST/NAME without a tag"):
         open_repository(text)
 
 

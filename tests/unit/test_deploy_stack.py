@@ -1,4 +1,4 @@
-"""Deploying by digest and redeploying: the commands, in order, and what is said when a step fails."""
+"""Deploy by digest and redeploy: the commands, in order, and the message when a step fails."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from segment_scorer.deploy.errors import DeployError
 from tests.templates import TEMPLATE, load_template
-from tools.release.redeploy import Step, plan_steps, run_steps
+from tools.release.redeploy import RedeployStep, plan_steps, run_steps
 from tools.release.stack import derive_revision, make_command, read_parameters
 
 REPOSITORY = "123456789012.dkr.ecr.us-east-1.amazonaws.com/team/scorer"
@@ -20,9 +20,10 @@ OTHER = f"{REPOSITORY}@sha256:{'1' * 64}"
 def test_the_stack_gets_the_image_by_digest_and_a_revision_of_its_own() -> None:
     command = make_command("scorer", IMAGE, {"MemorySize": "2048"})
     overrides = command[command.index("--parameter-overrides") + 1 :]
+    revision = derive_revision(TEMPLATE.read_bytes(), IMAGE, {"MemorySize": "2048"})
     assert overrides == [
         f'ParameterKey=ImageUri,ParameterValue="{IMAGE}"',
-        f'ParameterKey=Revision,ParameterValue="{derive_revision(TEMPLATE.read_bytes(), IMAGE, {"MemorySize": "2048"})}"',
+        f'ParameterKey=Revision,ParameterValue="{revision}"',
         'ParameterKey=MemorySize,ParameterValue="2048"',
     ]
     assert command[command.index("--image-repository") + 1] == REPOSITORY
@@ -34,9 +35,7 @@ def test_the_stack_goes_to_the_region_that_holds_the_image_unless_told() -> None
         assert command[command.index("--region") + 1] == region
 
 
-def test_the_revision_changes_with_template_image_and_parameter_within_the_characters_that_sam_reads() -> (
-    None
-):
+def test_the_revision_changes_with_template_image_and_parameter_where_sam_reads_it() -> None:
     sized = {"MemorySize": "2048"}
     revisions = [
         derive_revision(b"", IMAGE, {}),
@@ -63,13 +62,13 @@ def test_every_parameter_that_is_needed_is_given() -> None:
 @pytest.mark.parametrize(
     ("stack", "image", "parameters", "words"),
     [
-        ("1scorer", IMAGE, {}, "expected STACK to be a stack's name"),
-        ("", IMAGE, {}, "expected STACK to be a stack's name"),
+        ("1scorer", IMAGE, {}, "STACK: expected letters, digits and dashes"),
+        ("", IMAGE, {}, "STACK: expected letters, digits and dashes"),
         (
             "scorer",
             f"{REPOSITORY}:latest",
             {},
-            "expected IMAGE to be an image in ECR by its digest",
+            "IMAGE: expected an image in ECR with its digest",
         ),
         ("scorer", "127.0.0.1:5000/scorer@sha256:" + "0" * 64, {}, "Lambda pulls from ECR only"),
         (
@@ -82,13 +81,13 @@ def test_every_parameter_that_is_needed_is_given() -> None:
             "scorer",
             IMAGE,
             {"PinpointCampaignId": "c" * 32, "PinpointApplicationId": "*"},
-            "expected PinpointApplicationId to be the application",
+            "PinpointApplicationId: expected the application .* found a wildcard",
         ),
         (
             "scorer",
             IMAGE,
             {"PinpointCampaignId": "c" * 32, "PinpointApplicationId": ""},
-            "expected PinpointApplicationId to be the application",
+            "PinpointApplicationId: expected the application .* found nothing",
         ),
     ],
 )
@@ -109,7 +108,7 @@ def test_parameters_are_names_with_values(given: list[str]) -> None:
     }
 
 
-def steps(*, retrain: bool = True, environ: dict[str, str] | None = None) -> list[Step]:
+def steps(*, retrain: bool = True, environ: dict[str, str] | None = None) -> list[RedeployStep]:
     data = (
         {"endpoints": ["a.jsonl.gz", "b.jsonl.gz"], "outcomes": "o.csv"}
         if retrain
@@ -119,7 +118,7 @@ def steps(*, retrain: bool = True, environ: dict[str, str] | None = None) -> lis
 
 
 class Recorder:
-    """Runs nothing: remembers the commands, answers with the statuses it was given by step, and prints an image for the push."""
+    """Runs nothing: records commands, gives the planned statuses, prints an image for the push."""
 
     def __init__(self, *statuses: int, printed: str = OTHER + "\n") -> None:
         self.commands: list[list[str]] = []
@@ -164,7 +163,7 @@ def test_a_redeploy_retrains_tests_pushes_and_deploys_what_was_pushed() -> None:
     ]
 
 
-def test_the_image_that_the_environment_chooses_is_the_one_tested_and_pushed_as_the_shown_commands_say() -> (
+def test_the_image_that_the_environment_chooses_is_tested_and_pushed_by_the_shown_commands() -> (
     None
 ):
     run = Recorder()
@@ -177,7 +176,7 @@ def test_the_image_that_the_environment_chooses_is_the_one_tested_and_pushed_as_
 
 
 def test_a_stack_is_not_given_the_scoring_service() -> None:
-    with pytest.raises(DeployError, match="expected TARGET to be function or function-sidecar"):
+    with pytest.raises(DeployError, match="TARGET: expected function or function-sidecar"):
         steps(environ={"TARGET": "service", "ARCH": "arm64"})
 
 
@@ -193,38 +192,35 @@ def test_a_worse_model_stops_everything_and_is_said_to_be_that() -> None:
     run = Recorder(3)
     with pytest.raises(DeployError) as caught:
         run_steps(steps(), run)
-    assert str(caught.value) == (
-        "the new model is worse than the one in use, as said above: the model in use stays, and nothing was built"
-    )
+    assert str(caught.value).startswith("the new model is worse than the current one")
+    assert str(caught.value).endswith("the current model stays, nothing was built")
     assert len(run.commands) == 1
 
 
 @pytest.mark.parametrize(
-    ("failing", "words"),
+    ("failing", "name", "result"),
     [
-        (1, "step 1 of 4 failed (retrain and gate)"),
-        (
-            2,
-            "step 2 of 4 failed (image and image test), and says why above: nothing was pushed or deployed",
-        ),
-        (3, "step 3 of 4 failed (push), and says why above: nothing was pushed or deployed"),
-        (
-            4,
-            "step 4 of 4 failed (deploy by digest), and says why above: the image is in the registry; what the stack serves is said above",
-        ),
+        (1, "retrain and gate", "the current model stays, nothing was built"),
+        (2, "image and image test", "nothing was pushed or deployed"),
+        (3, "push", "nothing was pushed or deployed"),
+        (4, "deploy by digest", "the image is in the registry"),
     ],
 )
-def test_a_failing_step_stops_the_rest_and_says_what_stands(failing: int, words: str) -> None:
+def test_a_failing_step_stops_the_rest_and_says_what_was_done(
+    failing: int, name: str, result: str
+) -> None:
     run = Recorder(*([0] * (failing - 1)), 1)
     with pytest.raises(DeployError) as caught:
         run_steps(steps(), run)
-    assert words in str(caught.value)
+    assert f"step {failing} of 4 failed ({name}; its message is above): {result}" in str(
+        caught.value
+    )
     assert len(run.commands) == failing
 
 
 def test_a_push_that_prints_no_digest_deploys_nothing() -> None:
     run = Recorder(printed="done\n")
-    with pytest.raises(DeployError, match="expected IMAGE to be an image in ECR by its digest"):
+    with pytest.raises(DeployError, match="IMAGE: expected an image in ECR with its digest"):
         run_steps(steps(), run)
     assert len(run.commands) == 3
 
@@ -233,7 +229,7 @@ def test_a_campaign_without_its_application_is_refused_before_anything_is_traine
     parameters = [f"PinpointCampaignId={'c' * 32}", "PinpointApplicationId=*"]
     with pytest.raises(
         DeployError,
-        match="expected PinpointApplicationId to be the application of PinpointCampaignId",
+        match="PinpointApplicationId: expected the application of PinpointCampaignId",
     ):
         plan_steps("scorer", REPOSITORY, endpoints=[], outcomes=None, parameters=parameters)
 
@@ -241,8 +237,8 @@ def test_a_campaign_without_its_application_is_refused_before_anything_is_traine
 @pytest.mark.parametrize(
     ("stack", "repository", "endpoints", "outcomes", "words"),
     [
-        ("", REPOSITORY, [], None, "expected STACK"),
-        ("scorer", "", [], None, "expected REPOSITORY to be"),
+        ("", REPOSITORY, [], None, "STACK: expected"),
+        ("scorer", "", [], None, "REPOSITORY: expected"),
         ("scorer", f"{REPOSITORY}:tag", [], None, "without a tag"),
         ("scorer", REPOSITORY, ["a.gz"], None, "expected ENDPOINTS and OUTCOMES together"),
         ("scorer", REPOSITORY, [], "o.csv", "expected ENDPOINTS and OUTCOMES together"),

@@ -1,7 +1,7 @@
-"""The state machine's expressions, worked out by a real JSONata engine; and a segment walked through them with the function itself.
+"""The state machine's expressions under a JSONata engine, and a segment through them.
 
-Step Functions' own engine is AWS's; jsonata-python is a port of the reference implementation, with which
-tests/integration/test_deploy_asl.py compares it.
+The engine is jsonata-python, a port of the reference implementation; test_deploy_asl.py compares
+the two. Step Functions' own engine is not public.
 """
 
 from __future__ import annotations
@@ -23,13 +23,14 @@ DEFINITION = load_definition()
 WALK = DEFINITION["States"]["WalkSegment"]
 SCORE = WALK["ItemProcessor"]["States"]["ScoreBatch"]
 STATE_LIMIT = 256 * 1024
+# The metrics of a person who is kept.
 FREQUENT = {
     "RecencyDays": 3,
     "TenureDays": 270,
     "Purchases": 12,
     "PurchaseDays": 12,
     "PurchasesLast90Days": 6,
-}  # somebody who is kept
+}
 ADDED = 300  # bytes that the function may add to an endpoint: score, band, reason, model
 CONTEXT = {"Execution": {"Name": "walk-1", "StartTime": "2026-11-02T19:00:16.843Z"}}
 
@@ -44,7 +45,7 @@ def with_nulls(value: Any) -> Any:
 
 
 def evaluate(value: Any, states: dict[str, Any]) -> Any:
-    """`value` with every `{% ... %}` in it worked out, `$states` bound; what gives nothing is an error, as in Step Functions."""
+    """Evaluate every `{% ... %}` in `value`. No result is an error, as in Step Functions."""
     if isinstance(value, dict):
         return {key: evaluate(each, states) for key, each in value.items()}
     if isinstance(value, list):
@@ -242,9 +243,7 @@ def test_the_shares_that_parameters_give_are_numbers() -> None:
     assert evaluate(WALK["ToleratedFailurePercentage"], {}) == 5
 
 
-def test_at_the_size_that_the_template_advises_the_text_that_grows_most_fits_a_state_even_escaped_to_ascii() -> (
-    None
-):
+def test_a_batch_of_the_advised_size_fits_a_state_even_when_escaped_to_ascii() -> None:
     (advised,) = map(
         int,
         re.findall(
@@ -278,7 +277,7 @@ def test_only_the_alias_is_called() -> None:
 
 
 def walk(items: list[dict[str, Any]], handle: Any) -> Iterator[dict[str, Any]]:
-    """What Step Functions does with a segment: batches, events, the function, its output, flattened."""
+    """Walk a segment as Step Functions does: batches, events, the function, its output."""
     size = WALK["ItemBatcher"]["MaxItemsPerBatch"]
     for start in range(0, len(items), size):
         payload = json.loads(json.dumps(handle(make_event(items[start : start + size]), None)))

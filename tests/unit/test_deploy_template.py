@@ -1,4 +1,4 @@
-"""The template's rules that no linter sees: the hosts' 15 s, one form of cold start, permissions on the alias, least privilege."""
+"""Rules of the template that no linter knows: time limits, cold starts, permissions."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from typing import Any
 import pytest
 
 from function.bootstrap import build_handler
-from function.errors import ProfilesUnavailable, SettingsError
+from function.errors import ExternalUnavailable, SettingsError
 from function.settings import read_settings
 from segment_scorer.deploy.statements import (
-    Function,
-    Place,
+    AwsAccount,
+    LambdaFunction,
     Statement,
     allow_connect,
     allow_pinpoint,
 )
-from tests.fake_external import FakeProfiles, make_external_bundle
+from tests.fake_external import FakeStore, make_external_bundle
 from tests.templates import ROOT, load_template, resolve
 from tests.templates import TEMPLATE as FILE
 
@@ -28,7 +28,7 @@ TEMPLATE = load_template()
 RESOURCES: dict[str, dict[str, Any]] = TEMPLATE["Resources"]
 SCORER = RESOURCES["Scorer"]["Properties"]
 APPLICATION, CAMPAIGN, INSTANCE = "a" * 32, "c" * 32, "12345678-1234-1234-1234-123456789abc"
-PLACE = Place(partition="aws", region="us-east-1", account="123456789012")
+ACCOUNT = AwsAccount(partition="aws", region="us-east-1", number="123456789012")
 PSEUDO = {
     "AWS::Region": "us-east-1",
     "AWS::AccountId": "123456789012",
@@ -106,23 +106,23 @@ def test_every_permission_is_on_the_alias_for_one_action_with_account_and_source
     ("given", "statements"),
     [
         ({}, ()),
-        ({"PinpointApplicationId": "*"}, allow_pinpoint(PLACE)),
-        ({"PinpointApplicationId": APPLICATION}, allow_pinpoint(PLACE, APPLICATION)),
+        ({"PinpointApplicationId": "*"}, allow_pinpoint(ACCOUNT)),
+        ({"PinpointApplicationId": APPLICATION}, allow_pinpoint(ACCOUNT, APPLICATION)),
         (
             {"PinpointApplicationId": APPLICATION, "PinpointCampaignId": CAMPAIGN},
-            allow_pinpoint(PLACE, APPLICATION, CAMPAIGN),
+            allow_pinpoint(ACCOUNT, APPLICATION, CAMPAIGN),
         ),
-        ({"ConnectInstanceId": INSTANCE}, allow_connect(PLACE, INSTANCE)),
+        ({"ConnectInstanceId": INSTANCE}, allow_connect(ACCOUNT, INSTANCE)),
         (
             {"PinpointApplicationId": APPLICATION, "ConnectInstanceId": INSTANCE},
-            (*allow_pinpoint(PLACE, APPLICATION), *allow_connect(PLACE, INSTANCE)),
+            (*allow_pinpoint(ACCOUNT, APPLICATION), *allow_connect(ACCOUNT, INSTANCE)),
         ),
     ],
 )
 def test_the_stack_permits_just_what_the_command_grants(
     given: dict[str, str], statements: tuple[Statement, ...]
 ) -> None:
-    function = Function(place=PLACE, name="scorer", qualifier="live")
+    function = LambdaFunction(account=ACCOUNT, name="scorer", qualifier="live")
     wanted = [
         {
             key: value
@@ -196,7 +196,7 @@ VPC = {"SubnetIds": "subnet-0a1b2c3d,subnet-0a1b2c3e", "SecurityGroupIds": "sg-0
 def test_the_functions_role_writes_its_log_reads_its_table_and_does_nothing_else() -> None:
     assert sorted(
         action
-        for statement in policies_of("ScorerRole", ProfilesTable="people")
+        for statement in policies_of("ScorerRole", ExternalTable="people")
         for action in actions_of(statement)
     ) == [
         "dynamodb:BatchGetItem",
@@ -208,7 +208,7 @@ def test_the_functions_role_writes_its_log_reads_its_table_and_does_nothing_else
 
 @pytest.mark.parametrize("role", ["ScorerRole", "SegmentWalkRole"])
 def test_no_role_holds_a_wildcard_action_or_every_resource(role: str) -> None:
-    statements = policies_of(role, ProfilesTable="people", SegmentBucket="segments")
+    statements = policies_of(role, ExternalTable="people", SegmentBucket="segments")
     assert statements
     for statement in statements:
         assert not [action for action in actions_of(statement) if "*" in action]
@@ -256,7 +256,7 @@ def test_there_is_an_alarm_on_whatever_nobody_would_see() -> None:
         ("AWS/States", "ExecutionsFailed"),
         ("SegmentScorer/scorer", "fallback_used"),
         ("SegmentScorer/scorer", "unscored"),
-        ("SegmentScorer/scorer", "profiles_failed"),
+        ("SegmentScorer/scorer", "external_failed"),
     }
     for alarm in alarms.values():
         assert alarm["AlarmActions"] == ["arn:aws:sns:us-east-1:123456789012:topic"]
@@ -288,13 +288,13 @@ def test_without_a_topic_alarms_have_no_action() -> None:
 def test_the_log_metrics_read_fields_that_the_function_really_writes(tmp_path: Path) -> None:
     stream = io.StringIO()
     environ = {"SCORER_BUNDLE": str(make_external_bundle(tmp_path / "bundle"))}
-    store = FakeProfiles(error=ProfilesUnavailable("down"))
-    build_handler(environ, profiles=store, stream=stream)(
+    store = FakeStore(error=ExternalUnavailable("down"))
+    build_handler(environ, external=store, stream=stream)(
         {"Endpoints": {"a": {"User": {"UserId": "u"}}}}, None
     )
     lines = [json.loads(line) for line in stream.getvalue().splitlines()]
     (batch,) = [line for line in lines if line.get("message") == "batch"]
-    assert batch["profiles_failed"] == 1
+    assert batch["external_failed"] == 1
     filters = resources_of("AWS::Logs::MetricFilter")
     assert len(filters) == 3
     for each in filters.values():
@@ -319,24 +319,24 @@ def test_the_alarm_on_a_log_metric_reads_what_its_filter_writes() -> None:
 
 
 def test_the_functions_environment_holds_only_settings_that_the_function_knows() -> None:
-    assert (
-        with_parameters(SCORER)["Environment"]["Variables"] == {}
-    )  # the image's own ENV stands, such as the sidecar's SCORER_TARGET
+    # Without parameters the image's own ENV applies, such as the sidecar's SCORER_TARGET.
+    assert with_parameters(SCORER)["Environment"]["Variables"] == {}
     given = {
         "ScorerTarget": "dns:///scoring.example.com:8081",
         "ScorerTls": "true",
         "ScorerFallback": "none",
-        "ProfilesTable": "people",
+        "ExternalTable": "people",
     }
     variables = with_parameters(SCORER, **given)["Environment"]["Variables"]
     assert len(variables) == len(given)
     settings = read_settings(variables)
-    assert (settings.target, settings.tls, settings.fallback) == (
+    assert settings.remote is not None
+    assert (settings.remote.target, settings.remote.tls, settings.fallback) == (
         "dns:///scoring.example.com:8081",
         True,
         "none",
     )
-    assert settings.profiles == "dynamodb:people"
+    assert settings.external.store == "dynamodb:people"
 
 
 def test_every_setting_that_the_image_makes_is_one_that_the_template_leaves_alone_unless_told() -> (
@@ -462,25 +462,22 @@ def test_a_list_of_ids_is_ids_with_commas_between(name: str, text: str, taken: b
     assert bool(re.fullmatch(TEMPLATE["Parameters"][name]["AllowedPattern"], text)) is taken
 
 
-def test_a_new_revision_always_changes_the_function_since_lambda_publishes_no_version_of_an_unchanged_one() -> (
-    None
-):
+def test_a_new_revision_changes_the_function_so_that_lambda_publishes_a_version() -> None:
     described = {
         with_parameters(SCORER, Revision=revision)["Description"]
         for revision in ("a" * 32, "b" * 32)
     }
     assert len(described) == 2
-    assert (
-        max(map(len, described)) <= 256 - 32
-    )  # Lambda's limit, and a Revision may have 64 characters
+    # Lambda's limit is 256, and a Revision may have 64 characters instead of 32.
+    assert max(map(len, described)) <= 256 - 32
 
 
 def test_a_table_of_profiles_is_a_setting_and_a_permission_only_when_it_is_named() -> None:
-    assert "SCORER_PROFILES" not in with_parameters(SCORER)["Environment"]["Variables"]
+    assert "SCORER_EXTERNAL" not in with_parameters(SCORER)["Environment"]["Variables"]
     assert resources_of("AWS::IAM::Policy").keys() == set()
-    variables = with_parameters(SCORER, ProfilesTable="people")["Environment"]["Variables"]
-    assert read_settings(variables).profiles == "dynamodb:people"
-    (policy,) = resources_of("AWS::IAM::Policy", ProfilesTable="people").values()
+    variables = with_parameters(SCORER, ExternalTable="people")["Environment"]["Variables"]
+    assert read_settings(variables).external.store == "dynamodb:people"
+    (policy,) = resources_of("AWS::IAM::Policy", ExternalTable="people").values()
     (statement,) = policy["PolicyDocument"]["Statement"]
     assert statement["Resource"] == "arn:aws:dynamodb:us-east-1:123456789012:table/people"
 
@@ -496,6 +493,5 @@ def test_logs_are_kept_for_a_stated_time_in_a_group_that_the_stack_owns() -> Non
 
 
 def test_the_template_is_small_enough_to_be_deployed_without_a_bucket() -> None:
-    assert (
-        FILE.stat().st_size < 51_200
-    )  # CloudFormation's limit for a template in the request itself
+    # CloudFormation's limit for a template inside a request.
+    assert FILE.stat().st_size < 51_200

@@ -1,4 +1,4 @@
-"""What was deployed is asked once, and taken back when it does not answer: botocore's Stubber as AWS, SAM's commands written down."""
+"""A deployed version is tried, and rolled back if it fails. AWS is a Stubber, SAM a list."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from botocore.stub import Stubber
 from function.bootstrap import build_handler
 from segment_scorer.deploy.aws import open_client
 from segment_scorer.deploy.errors import DeployError
-from segment_scorer.deploy.trial import EVENT, Clients, Standing, plan_return, read_stack
-from tools.release.stack import deploy_and_ask, main, make_command
+from segment_scorer.deploy.trial import EVENT, StackState, TrialClients, plan_rollback, read_stack
+from tools.release.stack import deploy_and_try, main, make_command
 
 REPOSITORY = "123456789012.dkr.ecr.us-east-1.amazonaws.com/scorer"
 FORMER, NEW = (f"{REPOSITORY}@sha256:{digit * 64}" for digit in "01")
 HOOK = "arn:aws:lambda:us-east-1:123456789012:function:scorer:live"
 ENDPOINTS = json.loads(EVENT.read_bytes())["Endpoints"]
 GIVEN = {"ScorerTarget": "localhost:1"}
-FAILS = "the new version fails on the example event, as its log says"
+FAILS = "the new version fails on the example event; its log says why"
 
 
 class Account:
@@ -29,7 +29,9 @@ class Account:
 
     def __init__(self, cloudformation: Stubber, functions: Stubber) -> None:
         self.cloudformation, self.functions = cloudformation, functions
-        self.clients = Clients(cloudformation=cloudformation.client, functions=functions.client)
+        self.clients = TrialClients(
+            cloudformation=cloudformation.client, functions=functions.client
+        )
         self.commands: list[Sequence[str]] = []
         self.refuses = 0  # the number of the command that fails
 
@@ -71,7 +73,7 @@ class Account:
             raise DeployError("sam could not deploy")
 
     def deploy(self) -> None:
-        deploy_and_ask("scorer", NEW, GIVEN, region=None, run=self.run, clients=self.clients)
+        deploy_and_try("scorer", NEW, GIVEN, region=None, run=self.run, clients=self.clients)
 
 
 @pytest.fixture
@@ -115,17 +117,17 @@ def test_the_function_itself_answers_the_example_as_it_is_asked_to(account: Acco
         (
             b'{"somebody": {}}',
             False,
-            "the new version answers the example event with something else than endpoints of it",
+            "the new version answers the example event with endpoints that are not in it",
         ),
         (
             b"null",
             False,
-            "the new version answers the example event with something else than endpoints of it",
+            "answers the example event with something other than an object of endpoints",
         ),
         (
             b"not JSON",
             False,
-            "the new version answers the example event with something else than endpoints of it",
+            "the new version answers the example event with something other than JSON",
         ),
     ],
 )
@@ -138,9 +140,9 @@ def test_a_version_that_does_not_answer_is_replaced_by_what_was_there(
     account.answers(b"{}")
     with pytest.raises(DeployError) as caught:
         account.deploy()
-    assert (
-        str(caught.value)
-        == f"{said}; the former image and parameters are deployed again and answer"
+    assert said in str(caught.value)
+    assert str(caught.value).endswith(
+        "; the previous image and parameters are deployed again and work"
     )
     assert account.commands == [
         make_command("scorer", NEW, GIVEN),
@@ -154,7 +156,7 @@ def test_when_the_former_image_does_not_answer_either_the_template_is_to_blame(
     account.holds(ScorerTarget="bundled")
     account.holds(NEW, **GIVEN)
     account.answers(b"{}", failed=True, times=6)
-    with pytest.raises(DeployError, match="too: go back to the former commit"):
+    with pytest.raises(DeployError, match="too: check out the previous commit"):
         account.deploy()
 
 
@@ -186,10 +188,9 @@ def test_when_going_back_fails_too_the_new_version_is_said_to_be_live(account: A
     account.refuses = 2
     with pytest.raises(DeployError) as caught:
         account.deploy()
-    assert str(caught.value) == (
-        "the new version is live and fails on the example event, as its log says; "
-        "going back failed too, as said above: deploy the former image"
-    )
+    assert "the new version is live and fails on the example event" in str(caught.value)
+    assert "rolling back failed too" in str(caught.value)
+    assert str(caught.value).endswith("deploy the previous image")
 
 
 def test_who_may_not_invoke_is_told_that_it_was_deployed_and_not_tried(account: Account) -> None:
@@ -198,9 +199,8 @@ def test_who_may_not_invoke_is_told_that_it_was_deployed_and_not_tried(account: 
     account.functions.add_client_error("invoke", "AccessDeniedException")
     with pytest.raises(DeployError) as caught:
         account.deploy()
-    assert (
-        str(caught.value)
-        == "deployed, but not tried: these credentials may not invoke the new version: ask for that permission"
+    assert str(caught.value).startswith(
+        "deployed, but not tried: these credentials may not invoke the new version"
     )
     assert len(account.commands) == 1
 
@@ -249,4 +249,4 @@ def test_a_stack_without_a_hook_holds_nothing_and_an_error_is_one_sentence(
 def test_the_way_back_is_the_former_image_and_the_former_values_of_what_was_given(
     former: dict[str, str], given: dict[str, str], back: tuple[str, dict[str, str]] | None
 ) -> None:
-    assert plan_return(Standing(hook=HOOK, parameters=former), NEW, given) == back
+    assert plan_rollback(StackState(hook=HOOK, parameters=former), NEW, given) == back

@@ -23,7 +23,7 @@ from model.bins import (
 )
 from model.errors import BundleError, DataError
 from segment_scorer.cli.main import main
-from segment_scorer.monitoring.drift import SCORE, compare_logs
+from segment_scorer.monitoring.drift import SCORE, BinSums, compare_logs, compare_sums
 from tests.fakes import make_bundle, make_endpoint, make_event
 from tests.rooms import DRIFT, make_handler
 
@@ -62,34 +62,46 @@ def test_what_a_handler_logs_is_compared_with_what_its_model_learnt_from() -> No
         "stable",
     )
     score = next(column for column in comparison.columns if column.name == SCORE)
-    assert (
-        score.verdict == "shifted" if score.index < 0.25 else "different"
-    )  # the tiny model scores who has nothing 0
+    # The tiny model gives a person without the feature the score 0.
+    assert score.verdict == ("shifted" if score.index < 0.25 else "different")
 
 
 @pytest.mark.parametrize(
     ("bins", "verdict", "sentence"),
     [
-        ([500, 250, 125, 125], "stable", "Stable: nothing moved since training."),
+        (
+            [500, 250, 125, 125],
+            "stable",
+            "Stable: no feature differs from training (PSI below 0.1).",
+        ),
         (
             [350, 400, 125, 125],
             "shifted",
-            "Shifted: score moved since training. Watch it, and evaluate the model on newer outcomes.",
+            (
+                "Shift: 1 of 1 features differs from training (PSI over 0.1), most of all score. "
+                "Watch it, and evaluate the model on newer outcomes."
+            ),
         ),
         (
             [125, 125, 250, 500],
             "different",
-            "Different: score no longer look as they did in training. Find out why; then train again on newer people.",
+            (
+                "Drift: 1 of 1 features differs from training (PSI over 0.25), most of all score. "
+                "Check the data before sending; retrain if the change is real."
+            ),
         ),
         (
             [5, 2, 2, 1],
             "too few",
-            "Too few to tell: 10 people, where a column of ten bins needs about 220.",
+            "Too few to tell: 10 people; a column of ten bins needs about 220.",
         ),
         (
             [0, 0, 0, 20],
             "different",
-            "Different: score no longer look as they did in training. Find out why; then train again on newer people.",
+            (
+                "Drift: 1 of 1 features differs from training (PSI over 0.25), most of all score. "
+                "Check the data before sending; retrain if the change is real."
+            ),
         ),
     ],
 )
@@ -128,12 +140,9 @@ def test_each_model_is_compared_with_its_own_reference() -> None:
     "prefix", ["", "2026-01-31T19:00:00 ", "2026-01-31T19:00:00.123Z 2026/01/31/[$LATEST]abc\t"]
 )
 def test_what_cloudwatch_puts_before_a_line_is_passed_over(prefix: str) -> None:
-    assert (
-        compare_logs([prefix + line for line in (model_line(), batch_line([1, 1, 1, 1]))], {})[
-            0
-        ].people
-        == 4
-    )
+    lines = [prefix + line for line in (model_line(), batch_line([1, 1, 1, 1]))]
+    (comparison,) = compare_logs(lines, {})
+    assert comparison.people == 4
 
 
 def test_lines_of_other_kinds_are_passed_over() -> None:
@@ -150,25 +159,56 @@ def test_lines_of_other_kinds_are_passed_over() -> None:
     assert compare_logs([*noise, model_line(), batch_line([1, 1, 1, 1])], {})[0].batches == 1
 
 
+NO_BATCHES = "expected log lines of batches"
+GOOD, SHORT = batch_line([1, 1, 1, 1]), batch_line([1, 1])
+
+
 @pytest.mark.parametrize(
-    ("lines", "sentence"),
+    ("lines", "words"),
     [
-        ([], "expected log lines of batches, as the function and the runner write them at SCORER_LOG_LEVEL=INFO; found none"),
-        ([model_line()], "expected log lines of batches, as the function and the runner write them at SCORER_LOG_LEVEL=INFO; found none"),
-        ([batch_line([1, 1, 1, 1])], "expected --bundle to be the bundle of tiny@1, since the log does not hold that model's first line"),
-        ([model_line(), batch_line([1, 1])], "tiny@1: expected the bins that the model's reference has"),
-        ([model_line(), batch_line([1, 1, 1, 1]), batch_line([1, 1])], "tiny@1: expected all batches of one model to have the same bins"),
-        ([model_line({"features": {}}), batch_line([1, 1, 1, 1])], "tiny@1: expected a reference as the trainer writes it"),
-        ([model_line({"features": {"score": 5}, "score": DRIFT}), batch_line([1, 1, 1, 1])],
-         "tiny@1: expected a reference as the trainer writes it"),
+        ([], (NO_BATCHES, "SCORER_LOG_LEVEL=INFO", "found none")),
+        ([model_line()], (NO_BATCHES, "SCORER_LOG_LEVEL=INFO", "found none")),
+        ([GOOD], ("reference of tiny@1", "found none", "--bundle")),
+        ([model_line(), SHORT], ("tiny@1: expected the bins of the model's drift reference",)),
+        ([model_line(), GOOD, SHORT], ("tiny@1: expected all batches", "the same bins")),
+        ([model_line({"features": {}}), GOOD], ("tiny@1: expected a drift reference",)),
+        (
+            [model_line({"features": {"score": 5}, "score": DRIFT}), GOOD],
+            ("tiny@1: expected a drift reference",),
+        ),
     ],
-)  # fmt: skip
+)
 def test_logs_that_cannot_be_compared_are_refused_in_a_sentence(
-    lines: list[str], sentence: str
+    lines: list[str], words: tuple[str, ...]
 ) -> None:
     with pytest.raises(DataError) as raised:
         compare_logs(lines, {})
-    assert str(raised.value) == sentence
+    assert [word for word in words if word not in str(raised.value)] == []
+
+
+@pytest.mark.parametrize(
+    ("moved", "sentence"),
+    [
+        ({"a", "b"}, "Drift: 2 of 3 features differ from training (PSI over 0.25), most of all "),
+        (
+            {"a", SCORE},
+            "Drift: 1 of 3 features and the scores differ from training (PSI over 0.25)",
+        ),
+        ({SCORE}, "Drift: the scores differ from training (PSI over 0.25). Check the data"),
+    ],
+)
+def test_the_verdict_counts_features_and_names_those_that_moved_most(
+    moved: set[str], sentence: str
+) -> None:
+    reference = {"features": dict.fromkeys("abc", DRIFT), "score": DRIFT}
+    sums = BinSums(
+        batches=1,
+        bins={
+            name: [125, 125, 250, 500] if name in moved else [500, 250, 125, 125]
+            for name in ("a", "b", "c", SCORE)
+        },
+    )
+    assert compare_sums(LABEL, sums, reference).verdict.startswith(sentence)
 
 
 def test_the_index_is_the_textbooks() -> None:
@@ -243,7 +283,7 @@ def test_the_command_prints_a_table_and_a_verdict(
     shown = capsys.readouterr().out
     assert "tiny@1: 1,000 people in 1 batches" in shown
     assert "(score)" in shown
-    assert shown.endswith("Find out why; then train again on newer people.\n")
+    assert shown.endswith("Check the data before sending; retrain if the change is real.\n")
 
 
 def test_the_command_gives_json_when_asked(
@@ -264,7 +304,7 @@ def test_the_command_takes_the_reference_from_a_bundle_where_the_log_has_none(
 ) -> None:
     log = write_log(tmp_path / "log", batch_line([500, 250, 125, 125]))
     assert main(["drift", str(log)]) == 1
-    assert "expected --bundle to be the bundle of tiny@1" in capsys.readouterr().err
+    assert "expected the drift reference of tiny@1, found none" in capsys.readouterr().err
     assert (
         main(["drift", str(log), "--bundle", str(make_bundle(tmp_path / "b", drift=REFERENCE))])
         == 0

@@ -14,11 +14,12 @@ import pytest
 from pyarrow import parquet
 
 from function.external.dynamodb import read_value
-from function.external.sqlite import SqliteProfiles
+from function.external.sqlite import SqliteStore
 from model.errors import DataError
 from segment_scorer.cli.main import main
-from segment_scorer.external_store.build import make_item, write_file, write_value
-from segment_scorer.external_store.sources import Row, make_plain, read_rows
+from segment_scorer.external_store.dynamodb import make_item, write_value
+from segment_scorer.external_store.rows import Row, read_rows
+from segment_scorer.external_store.sqlite import write_file
 
 
 def quiet(stage: str, done: int, total: int) -> None:
@@ -73,7 +74,7 @@ def test_several_files_are_one_store_and_progress_ends_at_the_whole(tmp_path: Pa
         [tmp_path / "a.csv", tmp_path / "b.jsonl"], "id", lambda *report: told.append(report)
     )
     assert write_file(rows, tmp_path / "p.sqlite") == 2
-    assert SqliteProfiles(tmp_path / "p.sqlite").fetch(["u", "v"], 1.0) == {
+    assert SqliteStore(tmp_path / "p.sqlite").fetch(["u", "v"], 1.0) == {
         "u": {"n": "1"},
         "v": {"n": 2},
     }
@@ -90,52 +91,56 @@ def test_the_same_rows_make_the_same_bytes(tmp_path: Path) -> None:
 WRONG: dict[str, tuple[str, bytes, str]] = {
     "another kind": (
         "p.txt",
-        b"",
-        ": expected a name that ends in .csv, .jsonl, .ndjson, .json, .parquet, or in .gz",
+        b"PK\x03\x04xl",
+        ": expected JSON lines or CSV in UTF-8, gzip or not",
     ),
     "no key column": (
         "p.csv",
         b"user,n\nu,1\n",
-        ": expected a header that names every column, id once (another key column: --key NAME)",
+        ": expected a column id, which holds the key (name another with --key NAME); or JSON lines",
     ),
-    "two key columns": (
+    "two key columns": ("p.csv", b"id,id\nu,1\n", ": expected the key column id once"),
+    "an empty csv": ("p.csv", b"", ": expected external attributes, found an empty file"),
+    "an unnamed column": (
         "p.csv",
-        b"id,id\nu,1\n",
-        ": expected a header that names every column, id once",
+        b"id,\nu,1\n",
+        ": expected every column of the header to have a name",
     ),
-    "an empty csv": ("p.csv", b"", ": expected a header that names every column, id once"),
-    "an unnamed column": ("p.csv", b"id,\nu,1\n", ": expected a header that names every column"),
     "a cell too few": (
         "p.csv",
         b"id,n\nu,1\nv\n",
-        ", line 3: expected as many cells as the header has, 2",
+        ", line 3: expected 2 fields, as in the header, found 1",
     ),
     "an empty key": (
         "p.csv",
         b"id,n\n,1\n",
-        ", line 2: expected a key in id, text or a whole number",
+        ", line 2: expected a key in id, text or a whole number, found nothing",
     ),
     "a key twice": (
         "p.csv",
         b"id,n\nu,1\nv,2\nu,3\n",
-        ", line 4: expected every key once; this row's stands in an earlier row too",
+        ", line 4: expected every key once, found one that an earlier row has",
     ),
-    "an open quote": ("p.csv", b'id,n\nu,"1\n', ": expected CSV: unexpected end of data"),
-    "another encoding": ("p.csv", b"id,n\nu,\xff\n", ": expected UTF-8"),
-    "no JSON": ("p.jsonl", b'{"id": "u"}\n{"id"\n', ", line 2: expected a JSON object"),
-    "a list": ("p.jsonl", b"[1]\n", ", line 1: expected a JSON object"),
-    "no key": ("p.jsonl", b'{"n": 1}\n', ", line 1: expected a key in id, text or a whole number"),
+    "an open quote": ("p.csv", b'id,n\nu,"1\n', ", line 2: expected CSV: a quote is opened"),
+    "another encoding": ("p.csv", b"id,n\nu,\xff\n", ", line 2: expected UTF-8"),
+    "no JSON": ("p.jsonl", b'{"id": "u"}\n{"id"\n', ", line 2: expected one JSON object: "),
+    "a list": ("p.jsonl", b"[1]\n", ", line 1: expected one JSON object, found a list"),
+    "no key": (
+        "p.jsonl",
+        b'{"n": 1}\n',
+        ", line 1: expected a key in id, text or a whole number, found nothing",
+    ),
     "a boolean key": (
         "p.jsonl",
         b'{"id": true}\n',
-        ", line 1: expected a key in id, text or a whole number",
+        ", line 1: expected a key in id, text or a whole number, found true or false",
     ),
     "half a gzip": (
         "p.csv.gz",
         gzip.compress(b"id,n\nu,1\n")[:-9],
-        ": expected a whole gzip file; it is cut off or damaged",
+        ": expected a whole, undamaged file, found an end or damage after line ",
     ),
-    "no Parquet": ("p.parquet", b"PAR1", ": expected a readable Parquet file"),
+    "no Parquet": ("p.parquet", b"PAR1", ": expected a whole Parquet file"),
 }
 
 
@@ -155,26 +160,39 @@ def test_a_file_that_is_wrong_is_named_with_its_line_and_leaves_the_older_store_
 
 
 def test_a_missing_file_is_said_so(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"none\.csv: expected a file of profiles, found none"):
+    with pytest.raises(
+        DataError, match=r"none\.csv: expected a file of external attributes, found none"
+    ):
         read(tmp_path / "none.csv")
 
 
-def test_a_parquet_without_the_key_column_and_one_with_bytes_are_refused(tmp_path: Path) -> None:
+def test_a_parquet_without_the_key_column_and_one_with_bytes_that_are_no_text_are_refused(
+    tmp_path: Path,
+) -> None:
     path = tmp_path / "p.parquet"
-    parquet.write_table(pa.table({"id": ["u"], "b": [b"\x00"]}), path)
-    with pytest.raises(
-        DataError,
-        match=r"p\.parquet, row 1: expected text, numbers, yes or no, dates, and lists and maps of them",
-    ):
+    parquet.write_table(pa.table({"id": ["u"], "b": [b"\xff"]}), path)
+    with pytest.raises(DataError, match=r"p\.parquet: expected bytes that are text in UTF-8"):
         read(path)
     with pytest.raises(DataError, match=r"p\.parquet: expected a column user"):
         read(path, "user")
 
 
-def test_no_finite_number_is_null() -> None:
-    assert [make_plain(value) for value in (math.nan, math.inf, decimal.Decimal("NaN"))] == [
-        None
-    ] * 3
+def test_a_number_that_is_not_finite_is_missing(tmp_path: Path) -> None:
+    columns = {"id": ["u"], "a": [math.nan], "b": [math.inf], "c": [-math.inf], "d": [[math.nan]]}
+    parquet.write_table(pa.table(columns), tmp_path / "p.parquet")
+    assert read(tmp_path / "p.parquet") == {"u": {"d": [None]}}
+
+
+def test_a_file_is_told_by_what_it_begins_with_and_not_by_its_name(tmp_path: Path) -> None:
+    (tmp_path / "table.txt").write_text("id,n\nu,1\n")
+    (tmp_path / "lines.csv").write_text('{"id": "v", "n": 2}\n')
+    rows = read_rows([tmp_path / "table.txt", tmp_path / "lines.csv"], "id", quiet)
+    assert {row.key: row.attributes for row in rows} == {"u": {"n": "1"}, "v": {"n": 2}}
+
+
+def test_a_column_with_a_dot_is_an_attribute_of_the_whole_name(tmp_path: Path) -> None:
+    (tmp_path / "p.csv").write_text("id,Metrics.n,Attributes.x\nu,1,y\n")
+    assert read(tmp_path / "p.csv") == {"u": {"Metrics.n": "1", "Attributes.x": "y"}}
 
 
 VALUES: list[Any] = [
@@ -222,11 +240,9 @@ def test_a_stored_value_becomes_a_plain_one_or_none(stored: Any, value: Any) -> 
 
 
 def test_what_dynamodb_cannot_hold_is_refused_by_the_attributes_name() -> None:
-    with pytest.raises(DataError, match="spend: expected numbers that DynamoDB holds"):
+    with pytest.raises(DataError, match=r"spend: expected numbers .* which DynamoDB holds"):
         make_item("id", "u", {"spend": [1e200]})
-    with pytest.raises(
-        DataError, match="--partition-key: expected a name that no attribute of a profile has"
-    ):
+    with pytest.raises(DataError, match="--partition-key: expected a name that no attribute has"):
         make_item("id", "u", {"id": 3})
 
 
@@ -237,7 +253,7 @@ def test_the_command_builds_a_store_and_says_so(
     assert (
         main(
             [
-                "profiles",
+                "external",
                 "build",
                 str(tmp_path / "p.csv"),
                 "--key",
@@ -249,17 +265,17 @@ def test_the_command_builds_a_store_and_says_so(
         == 0
     )
     said = capsys.readouterr()
-    assert said.out == f"1 profiles in {tmp_path / 'p.sqlite'}\n"
-    assert said.err == "reading profiles ...\n"
+    assert said.out == f"1 people in {tmp_path / 'p.sqlite'}\n"
+    assert said.err == "reading people ...\n"
 
 
 COMMANDS: dict[str, tuple[list[str], int, str]] = {
     "no store": (["build", "p.csv"], 2, "expected a store: --out FILE, --dynamodb TABLE, or both"),
-    "another action": (["drop", "p.csv", "--out", "x"], 2, "'drop' is not"),
+    "another action": (["drop", "p.csv", "--out", "x"], 2, "No such command 'drop'"),
     "no file": (
         ["build", "p.csv", "--out", "x"],
         1,
-        "p.csv: expected a file of profiles, found none",
+        "p.csv: expected a file of external attributes, found none",
     ),
 }
 
@@ -270,11 +286,11 @@ def test_the_command_says_in_a_sentence_what_is_wrong(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     arguments, status, sentence = COMMANDS[case]
-    assert main(["profiles", *arguments]) == status
+    assert main(["external", *arguments]) == status
     assert sentence in capsys.readouterr().err
 
 
 def test_a_place_that_cannot_be_written_is_said_so(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(DataError, match="expected a place where a file can be written"):
+    with pytest.raises(DataError, match="expected a file that can be written, found file exists"):
         write_file([Row("row", "u", {})], tmp_path / "file" / "p.sqlite")

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from function.bootstrap import build_handler
-from function.errors import ProfilesRejected, ProfilesTimeout, ProfilesUnavailable, SettingsError
-from tests.fake_external import FakeProfiles, make_external_bundle
+from function.errors import ExternalRejected, ExternalTimeout, ExternalUnavailable, SettingsError
+from tests.fake_external import FakeStore, make_external_bundle
 from tests.fakes import (
     FakeClock,
     FakeContext,
@@ -30,7 +30,7 @@ class Bench:
     def __init__(
         self,
         tmp_path: Path,
-        store: FakeProfiles,
+        store: FakeStore,
         policy: str = "",
         bundle: Path | None = None,
         **environ: str,
@@ -44,7 +44,7 @@ class Bench:
         }
         self._clock = FakeClock()
         self._handle = build_handler(
-            settings, scorer=self.scorer, profiles=store, stream=self.log, clock=self._clock
+            settings, scorer=self.scorer, external=store, stream=self.log, clock=self._clock
         )
 
     def ask(self, endpoints: dict[str, Any]) -> dict[str, Any]:
@@ -61,41 +61,41 @@ def person(user: str | None, **changes: Any) -> dict[str, Any]:
 
 
 def test_a_batch_costs_one_look_up_of_each_key_once(tmp_path: Path) -> None:
-    store = FakeProfiles({"u": {"score": 0.75}, "v": {"score": 0.25}})
+    store = FakeStore({"u": {"score": 0.75}, "v": {"score": 0.25}})
     bench = Bench(tmp_path, store)
     assert list(bench.ask({"a": person("u"), "b": person("v"), "c": person("u")})) == ["a", "c"]
     assert store.asked == [["u", "v"]]
-    assert bench.line["profiles_found"] == 3
+    assert bench.line["external_found"] == 3
 
 
 def test_nobody_with_a_key_means_no_look_up(tmp_path: Path) -> None:
-    store = FakeProfiles()
+    store = FakeStore()
     bench = Bench(tmp_path, store)
     bench.ask({"a": person(None), "b": person("")})
     assert store.asked == []
-    assert bench.line["profiles_missing"] == 2
+    assert bench.line["external_missing"] == 2
 
 
 def test_a_person_without_a_profile_is_scored_with_missing_values_and_counted(
     tmp_path: Path,
 ) -> None:
     bench = Bench(
-        tmp_path, FakeProfiles({"u": {"score": 0.75}}), "score_attribute = 'S'\nmode = 'annotate'\n"
+        tmp_path, FakeStore({"u": {"score": 0.75}}), "score_attribute = 'S'\nmode = 'annotate'\n"
     )
     reply = bench.ask({"a": person("u"), "b": person("nobody")})
     assert [reply[id_]["Attributes"]["S"] for id_ in reply] == [["0.7500"], ["0.0000"]]
     assert (
-        bench.line["profiles_found"],
-        bench.line["profiles_missing"],
-        bench.line["profiles_failed"],
+        bench.line["external_found"],
+        bench.line["external_missing"],
+        bench.line["external_failed"],
     ) == (1, 1, 0)
 
 
 def test_a_profile_that_cannot_be_read_costs_only_its_own_person(tmp_path: Path) -> None:
-    bench = Bench(tmp_path, FakeProfiles({"u": {"score": 0.75}, "v": None}), "mode = 'annotate'\n")
+    bench = Bench(tmp_path, FakeStore({"u": {"score": 0.75}, "v": None}), "mode = 'annotate'\n")
     reply = bench.ask({"a": person("u"), "b": person("v")})
     assert reply["a"]["Attributes"]["Score"] == ["0.7500"]
-    assert (bench.line["profiles_unreadable"], bench.line["profiles_missing"]) == (1, 0)
+    assert (bench.line["external_unreadable"], bench.line["external_missing"]) == (1, 0)
 
 
 @pytest.mark.parametrize(
@@ -110,13 +110,13 @@ def test_a_profile_that_cannot_be_read_costs_only_its_own_person(tmp_path: Path)
     ],
 )
 def test_the_key_is_found_where_the_settings_say(tmp_path: Path, key: str, wanted: str) -> None:
-    store = FakeProfiles()
+    store = FakeStore()
     document = {
         "Attributes": {"CustomerNumber": ["7", "8"], "with.dots": "dotted"},
         "Metrics": {"Number": 12},
         "User": {"UserId": "u", "UserAttributes": {"Account": ["acc"]}},
     }
-    Bench(tmp_path, store, SCORER_PROFILES_KEY=key).ask({"a": document})
+    Bench(tmp_path, store, SCORER_EXTERNAL_KEY=key).ask({"a": document})
     assert store.asked == [[wanted]]
 
 
@@ -126,41 +126,41 @@ def test_the_profile_never_goes_back_to_the_host_and_the_event_is_not_changed(
     event = {"a": person("u"), "b": {"Metrics": "not a map", "User": {"UserId": "u"}}}
     before = copy.deepcopy(event)
     reply = Bench(
-        tmp_path, FakeProfiles({"u": {"score": 0.75, "secret": "x"}}), "score_attribute = ''\n"
+        tmp_path, FakeStore({"u": {"score": 0.75, "secret": "x"}}), "score_attribute = ''\n"
     ).ask(event)
     assert event == before
     assert reply == before
 
 
 def test_what_an_endpoint_says_of_itself_as_external_is_not_believed(tmp_path: Path) -> None:
-    bench = Bench(tmp_path, FakeProfiles(), "mode = 'annotate'\n")
+    bench = Bench(tmp_path, FakeStore(), "mode = 'annotate'\n")
     assert bench.ask({"a": person("u", External={"score": 1.0})})["a"]["Attributes"]["Score"] == [
         "0.0000"
     ]
 
 
 @pytest.mark.parametrize(
-    "error", [ProfilesUnavailable("x"), ProfilesTimeout("x"), ProfilesRejected("x")]
+    "error", [ExternalUnavailable("x"), ExternalTimeout("x"), ExternalRejected("x")]
 )
 def test_a_failed_look_up_is_by_default_a_batch_without_scores(tmp_path: Path, error: Any) -> None:
-    bench = Bench(tmp_path, FakeProfiles(error=error))
+    bench = Bench(tmp_path, FakeStore(error=error))
     event = {"a": person("u"), "b": person("v")}
     assert bench.ask(event) == event
     assert bench.scorer.matrices == []
-    assert (bench.line["unscored"], bench.line["profiles_failed"]) == (2, 1)
-    assert bench.line["error"] == bench.line["profiles_error"] == type(error).__name__
+    assert (bench.line["unscored"], bench.line["external_failed"]) == (2, 1)
+    assert bench.line["error"] == bench.line["external_error"] == type(error).__name__
 
 
 def test_on_error_says_what_becomes_of_a_batch_whose_look_up_failed(tmp_path: Path) -> None:
-    bench = Bench(tmp_path, FakeProfiles(error=ProfilesTimeout("x")), 'on_error = "drop"\n')
+    bench = Bench(tmp_path, FakeStore(error=ExternalTimeout("x")), 'on_error = "drop"\n')
     assert bench.ask({"a": person("u")}) == {}
 
 
 def test_on_error_raise_raises_what_the_store_raised(tmp_path: Path) -> None:
     bench = Bench(
-        tmp_path, FakeProfiles(error=ProfilesTimeout("what was expected")), 'on_error = "raise"\n'
+        tmp_path, FakeStore(error=ExternalTimeout("what was expected")), 'on_error = "raise"\n'
     )
-    with pytest.raises(ProfilesTimeout, match="what was expected"):
+    with pytest.raises(ExternalTimeout, match="what was expected"):
         bench.ask({"a": person("u")})
 
 
@@ -169,26 +169,26 @@ def test_shadow_raises_nothing_for_a_failed_look_up(tmp_path: Path) -> None:
     assert (
         Bench(
             tmp_path,
-            FakeProfiles(error=ProfilesTimeout("x")),
+            FakeStore(error=ExternalTimeout("x")),
             'on_error = "raise"\nmode = "shadow"\n',
         ).ask(event)
         == event
     )
 
 
-def test_on_missing_profiles_score_scores_with_missing_values(tmp_path: Path) -> None:
+def test_on_missing_external_score_scores_with_missing_values(tmp_path: Path) -> None:
     bench = Bench(
         tmp_path,
-        FakeProfiles(error=ProfilesTimeout("x")),
-        'on_missing_profiles = "score"\non_error = "raise"\n',
+        FakeStore(error=ExternalTimeout("x")),
+        'on_missing_external = "score"\non_error = "raise"\n',
     )
     assert bench.ask({"a": person("u")}) == {}
     assert (
         bench.line["unscored"],
-        bench.line["profiles_failed"],
-        bench.line["profiles_missing"],
+        bench.line["external_failed"],
+        bench.line["external_missing"],
     ) == (0, 1, 0)
-    assert (bench.line.get("error"), bench.line["profiles_error"]) == (None, "ProfilesTimeout")
+    assert (bench.line.get("error"), bench.line["external_error"]) == (None, "ExternalTimeout")
 
 
 def test_a_failed_look_up_keeps_nobody_from_being_scored_by_a_model_that_reads_no_profile(
@@ -196,7 +196,7 @@ def test_a_failed_look_up_keeps_nobody_from_being_scored_by_a_model_that_reads_n
 ) -> None:
     bench = Bench(
         tmp_path,
-        FakeProfiles(error=ProfilesTimeout("x")),
+        FakeStore(error=ExternalTimeout("x")),
         '[external]\nTier = "External.tier"\n',
         bundle=make_bundle(tmp_path / "inline"),
     )
@@ -206,13 +206,13 @@ def test_a_failed_look_up_keeps_nobody_from_being_scored_by_a_model_that_reads_n
 
 
 def test_the_look_up_waits_no_longer_than_its_own_limit_or_the_budget(tmp_path: Path) -> None:
-    store = FakeProfiles()
-    Bench(tmp_path, store, SCORER_PROFILES_TIMEOUT_MS="300").ask({"a": person("u")})
+    store = FakeStore()
+    Bench(tmp_path, store, SCORER_EXTERNAL_TIMEOUT_MS="300").ask({"a": person("u")})
     assert store.timeouts == [0.3]
-    late, clock = FakeProfiles(), FakeClock()
+    late, clock = FakeStore(), FakeClock()
     bundle = make_external_bundle(tmp_path / "b")
     handle = build_handler(
-        {"SCORER_BUNDLE": str(bundle)}, profiles=late, stream=io.StringIO(), clock=clock
+        {"SCORER_BUNDLE": str(bundle)}, external=late, stream=io.StringIO(), clock=clock
     )
     handle(make_event({"a": person("u")}), FakeContext(1.0, clock))
     assert late.timeouts == [0.5]
@@ -221,7 +221,7 @@ def test_the_look_up_waits_no_longer_than_its_own_limit_or_the_budget(tmp_path: 
 def test_external_copies_fields_of_the_profile_into_attributes_as_lists_of_texts(
     tmp_path: Path,
 ) -> None:
-    profile = {
+    stored = {
         "score": 0.75,
         "tier": "gold",
         "points": 1200,
@@ -232,9 +232,9 @@ def test_external_copies_fields_of_the_profile_into_attributes_as_lists_of_texts
         "empty": "",
     }
     policy = "score_attribute = ''\n[external]\n" + "".join(
-        f"{name.title()} = 'External.{name}'\n" for name in (*profile, "absent")
+        f"{name.title()} = 'External.{name}'\n" for name in (*stored, "absent")
     )
-    bench = Bench(tmp_path, FakeProfiles({"u": profile}), policy)
+    bench = Bench(tmp_path, FakeStore({"u": stored}), policy)
     reply = bench.ask({"a": person("u", Attributes={"Tier": ["silver"], "None": ["as received"]})})
     assert reply["a"]["Attributes"] == {
         "None": ["as received"],
@@ -252,7 +252,7 @@ def test_a_policy_alone_may_read_profiles(tmp_path: Path) -> None:
     bundle = make_bundle(tmp_path / "inline")
     bench = Bench(
         tmp_path,
-        FakeProfiles({"u": {"tier": "gold"}}),
+        FakeStore({"u": {"tier": "gold"}}),
         '[external]\nTier = "External.tier"\n',
         bundle=bundle,
     )
@@ -263,14 +263,14 @@ def test_a_policy_alone_may_read_profiles(tmp_path: Path) -> None:
 
 
 def test_values_that_can_be_no_text_are_left_out_and_counted(tmp_path: Path) -> None:
-    profile = {
+    stored = {
         "score": 0.75,
         "bad": ["\ud800", float("nan"), float("inf"), {"a": 1}, [1], "fine"],
         "map": {"a": 1},
     }
     bench = Bench(
         tmp_path,
-        FakeProfiles({"u": profile}),
+        FakeStore({"u": stored}),
         "score_attribute = ''\n[external]\nBad = 'External.bad'\nMap = 'External.map'\n",
     )
     assert bench.ask({"a": person("u")})["a"]["Attributes"] == {"Bad": ["fine"]}
@@ -280,7 +280,7 @@ def test_values_that_can_be_no_text_are_left_out_and_counted(tmp_path: Path) -> 
 def test_external_is_written_on_whoever_stays_without_a_score_but_not_in_shadow(
     tmp_path: Path,
 ) -> None:
-    store = FakeProfiles({"u": {"tier": "gold"}})
+    store = FakeStore({"u": {"tier": "gold"}})
     policy = 'min_present = 0.5\n[external]\nTier = "External.tier"\n'
     assert Bench(tmp_path, store, policy).ask({"a": person("u")})["a"]["Attributes"] == {
         "Tier": ["gold"]
@@ -297,7 +297,7 @@ def test_an_unreadable_endpoint_gets_nothing_copied_whatever_it_calls_external(
     tmp_path: Path,
 ) -> None:
     bench = Bench(
-        tmp_path, FakeProfiles({"u": {"tier": "gold"}}), '[external]\nTier = "External.tier"\n'
+        tmp_path, FakeStore({"u": {"tier": "gold"}}), '[external]\nTier = "External.tier"\n'
     )
     event = {
         key: person("u", Metrics=[], External=value)
@@ -308,15 +308,15 @@ def test_an_unreadable_endpoint_gets_nothing_copied_whatever_it_calls_external(
 
 def test_an_override_replaces_external_whole(tmp_path: Path) -> None:
     policy = '[external]\nA = "External.a"\n[[override]]\ncampaign_id = "campaign"\n[override.external]\nB = "External.b"\n'
-    bench = Bench(tmp_path, FakeProfiles({"u": {"a": "1", "b": "2", "score": 1}}), policy)
+    bench = Bench(tmp_path, FakeStore({"u": {"a": "1", "b": "2", "score": 1}}), policy)
     assert bench.ask({"a": person("u")})["a"]["Attributes"] == {"B": ["2"], "Score": ["1.0000"]}
 
 
 def test_a_reply_that_profiles_make_too_large_loses_its_annotations_and_nobody(
     tmp_path: Path,
 ) -> None:
-    profile = {"score": 0.75, "text": "\U0001f389" * 20_000}
-    bench = Bench(tmp_path, FakeProfiles({"u": profile}), "[external]\nText = 'External.text'\n")
+    stored = {"score": 0.75, "text": "\U0001f389" * 20_000}
+    bench = Bench(tmp_path, FakeStore({"u": stored}), "[external]\nText = 'External.text'\n")
     event = {f"id{index}": person("u") for index in range(50)}
     assert bench.ask(event) == event
     assert bench.line["annotations_dropped"] == 1
@@ -337,7 +337,7 @@ def connect_event() -> dict[str, Any]:
 
 
 def test_connect_gets_the_copied_fields_in_its_result_as_single_texts(tmp_path: Path) -> None:
-    store = FakeProfiles({"u": {"score": 0.75, "tier": "gold", "likes": ["jazz", "blues"]}})
+    store = FakeStore({"u": {"score": 0.75, "tier": "gold", "likes": ["jazz", "blues"]}})
     policy = write_policy(
         tmp_path / "p.toml", "[external]\nTier = 'External.tier'\nLikes = 'External.likes'\n"
     )
@@ -345,7 +345,7 @@ def test_connect_gets_the_copied_fields_in_its_result_as_single_texts(tmp_path: 
         "SCORER_BUNDLE": str(make_external_bundle(tmp_path / "b")),
         "SCORER_POLICY": str(policy),
     }
-    reply = build_handler(environ, profiles=store, stream=io.StringIO())(connect_event(), None)
+    reply = build_handler(environ, external=store, stream=io.StringIO())(connect_event(), None)
     result = reply["Items"]["CustomerProfiles"][0]["ResultData"]
     assert (result["score"], result["external"]) == (
         0.75,
@@ -356,14 +356,14 @@ def test_connect_gets_the_copied_fields_in_its_result_as_single_texts(tmp_path: 
 def test_connect_is_answered_without_the_copied_fields_when_they_are_too_large(
     tmp_path: Path,
 ) -> None:
-    store = FakeProfiles({"u": {"score": 0.75, "tier": "x" * 40_000}})
+    store = FakeStore({"u": {"score": 0.75, "tier": "x" * 40_000}})
     policy = write_policy(tmp_path / "p.toml", "[external]\nTier = 'External.tier'\n")
     environ = {
         "SCORER_BUNDLE": str(make_external_bundle(tmp_path / "b")),
         "SCORER_POLICY": str(policy),
     }
     log = io.StringIO()
-    reply = build_handler(environ, profiles=store, stream=log)(connect_event(), None)
+    reply = build_handler(environ, external=store, stream=log)(connect_event(), None)
     assert "external" not in reply["Items"]["CustomerProfiles"][0]["ResultData"]
     assert [
         line["annotations_dropped"]
@@ -374,7 +374,7 @@ def test_connect_is_answered_without_the_copied_fields_when_they_are_too_large(
 
 def test_a_model_that_reads_profiles_is_refused_without_a_store(tmp_path: Path) -> None:
     with pytest.raises(
-        SettingsError, match=r"SCORER_PROFILES: expected a store, sqlite:PATH or dynamodb:TABLE"
+        SettingsError, match=r"SCORER_EXTERNAL: expected a store, sqlite:PATH or dynamodb:TABLE"
     ):
         build_handler(
             {"SCORER_BUNDLE": str(make_external_bundle(tmp_path / "b"))}, stream=io.StringIO()
@@ -385,7 +385,7 @@ def test_a_store_that_nobody_reads_is_not_opened_and_said_so(tmp_path: Path) -> 
     log = io.StringIO()
     environ = {
         "SCORER_BUNDLE": str(make_bundle(tmp_path / "b")),
-        "SCORER_PROFILES": f"sqlite:{tmp_path}/none.sqlite",
+        "SCORER_EXTERNAL": f"sqlite:{tmp_path}/none.sqlite",
     }
     build_handler(environ, stream=log)
     assert "neither the model nor the policy reads External attributes" in log.getvalue()
@@ -396,24 +396,24 @@ def test_without_profiles_the_log_says_nothing_of_them(tmp_path: Path) -> None:
     build_handler({"SCORER_BUNDLE": str(make_bundle(tmp_path / "b"))}, stream=log)(
         make_event({"a": make_endpoint(0.5)}), None
     )
-    assert "profiles" not in log.getvalue()
+    assert "external" not in log.getvalue()
 
 
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("external = 3", "external: expected a table"),
+        ("external = 3", "external: expected a table, found a number"),
         (
             "[external]\nTier = 'Attributes.tier'",
-            "external.Tier: expected a path below External, such as External.Tier",
+            "external.Tier: expected a path below External, such as External.Tier, found",
         ),
         (
             "[external]\nTier = 'External.'",
-            "external.Tier: expected a path below External, such as External.Tier",
+            "external.Tier: expected a path below External, such as External.Tier, found",
         ),
         (
             "[external]\nTier = 3",
-            "external.Tier: expected a path below External, such as External.Tier",
+            "external.Tier: expected a path below External, such as External.Tier, found",
         ),
         ("[external]\n'' = 'External.x'", "external.: expected text of one character or more"),
         (
@@ -424,12 +424,12 @@ def test_without_profiles_the_log_says_nothing_of_them(tmp_path: Path) -> None:
             "[external]\nScore = 'External.x'",
             "score_attribute, band_attribute, holdout.attribute, external: expected different names",
         ),
-        ("on_missing_profiles = 'keep'", "on_missing_profiles: expected one of on_error, score"),
+        ("on_missing_external = 'keep'", "on_missing_external: expected one of on_error, score"),
     ],
 )
 def test_a_policy_that_says_something_else_of_profiles_is_refused(
     tmp_path: Path, text: str, sentence: str
 ) -> None:
     with pytest.raises(SettingsError) as raised:
-        Bench(tmp_path, FakeProfiles(), text)
-    assert str(raised.value).endswith(sentence)
+        Bench(tmp_path, FakeStore(), text)
+    assert sentence in str(raised.value)

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from function.errors import ProfilesUnavailable, SettingsError
-from function.external.sqlite import SqliteProfiles
+from function.errors import ExternalUnavailable, SettingsError
+from function.external.sqlite import SqliteStore
 from tests.fake_external import make_store
 
 PEOPLE = {
@@ -27,7 +27,7 @@ def change(path: Path, statement: str, *values: object) -> None:
 
 
 def test_gives_the_profiles_that_are_there_and_nothing_for_other_keys(tmp_path: Path) -> None:
-    store = SqliteProfiles(make_store(tmp_path / "p.sqlite", PEOPLE))
+    store = SqliteStore(make_store(tmp_path / "p.sqlite", PEOPLE))
     assert store.fetch(["u", "nobody", "v/ü:\u0000"], 1.0) == {
         key: PEOPLE[key] for key in ("u", "v/ü:\u0000")
     }
@@ -36,26 +36,24 @@ def test_gives_the_profiles_that_are_there_and_nothing_for_other_keys(tmp_path: 
 
 def test_more_keys_than_one_statement_takes_are_all_looked_up(tmp_path: Path) -> None:
     people = {f"u{index}": {"n": index} for index in range(1_203)}
-    assert (
-        SqliteProfiles(make_store(tmp_path / "p.sqlite", people)).fetch(list(people), 1.0) == people
-    )
+    assert SqliteStore(make_store(tmp_path / "p.sqlite", people)).fetch(list(people), 1.0) == people
 
 
 def test_a_path_with_odd_characters_is_opened(tmp_path: Path) -> None:
     path = make_store(tmp_path / "p ?mode=rwc#%41.sqlite", PEOPLE)
-    assert SqliteProfiles(path).fetch(["u"], 1.0) == {"u": PEOPLE["u"]}
+    assert SqliteStore(path).fetch(["u"], 1.0) == {"u": PEOPLE["u"]}
 
 
 def test_opening_writes_nothing_not_even_beside_a_read_only_file(tmp_path: Path) -> None:
     path = make_store(tmp_path / "p.sqlite", PEOPLE)
     before = path.read_bytes()
-    SqliteProfiles(path).fetch(["u"], 1.0)
+    SqliteStore(path).fetch(["u"], 1.0)
     assert (path.read_bytes(), list(tmp_path.iterdir())) == (before, [path])
 
 
 def test_threads_share_a_store(tmp_path: Path) -> None:
     people = {f"u{index}": {"n": index} for index in range(200)}
-    store = SqliteProfiles(make_store(tmp_path / "p.sqlite", people))
+    store = SqliteStore(make_store(tmp_path / "p.sqlite", people))
     wrong: list[int] = []
 
     def ask(start: int) -> None:
@@ -78,17 +76,17 @@ def test_a_file_that_is_replaced_while_open_is_read_as_it_was(tmp_path: Path) ->
         {f"u{index}": {"n": n, "text": "x" * 500} for index in range(2_000)} for n in (1, 2)
     )
     path = make_store(tmp_path / "p.sqlite", old)
-    store = SqliteProfiles(path)
+    store = SqliteStore(path)
     make_store(path, new)
     assert store.fetch(list(old), 1.0) == old
-    assert SqliteProfiles(path).fetch(list(new), 1.0) == new
+    assert SqliteStore(path).fetch(list(new), 1.0) == new
 
 
 def test_a_lock_that_somebody_holds_on_the_file_keeps_nobody_waiting(tmp_path: Path) -> None:
     path = make_store(tmp_path / "p.sqlite", PEOPLE)
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
-        assert SqliteProfiles(path).fetch(["u"], 1.0) == {"u": PEOPLE["u"]}
+        assert SqliteStore(path).fetch(["u"], 1.0) == {"u": PEOPLE["u"]}
 
 
 @pytest.mark.parametrize(
@@ -103,7 +101,7 @@ def test_a_profile_that_is_no_json_object_is_none_and_the_others_are_given(
     change(path, "CREATE TABLE profile (key TEXT PRIMARY KEY, attributes)")
     change(path, "INSERT INTO profile SELECT * FROM other")
     change(path, "UPDATE profile SET attributes = ? WHERE key = 'u'", content)
-    assert SqliteProfiles(path).fetch(["u", "v/ü:\u0000"], 1.0) == {
+    assert SqliteStore(path).fetch(["u", "v/ü:\u0000"], 1.0) == {
         "u": None,
         "v/ü:\u0000": {"likes": ["jazz"]},
     }
@@ -113,13 +111,14 @@ def test_damage_that_shows_only_later_is_translated_and_names_nobody(tmp_path: P
     path = make_store(
         tmp_path / "p.sqlite", {f"u{index}": {"text": "x" * 500} for index in range(2_000)}
     )
-    store = SqliteProfiles(path)
+    store = SqliteStore(path)
     with path.open("r+b") as file:
         file.seek(4096 * 3)
         file.write(b"\xff" * 4096 * 200)
-    with pytest.raises(ProfilesUnavailable) as raised:
+    with pytest.raises(ExternalUnavailable) as raised:
         store.fetch([f"u{index}" for index in range(2_000)], 1.0)
-    assert str(raised.value) == "profiles: expected an undamaged SQLite file"
+    assert str(raised.value).startswith("external store: expected an undamaged SQLite file, found")
+    assert "u1" not in str(raised.value)
 
 
 def test_a_file_that_is_cut_off_in_place_while_it_is_read_is_translated_and_ends_no_process(
@@ -128,10 +127,10 @@ def test_a_file_that_is_cut_off_in_place_while_it_is_read_is_translated_and_ends
     path = make_store(
         tmp_path / "p.sqlite", {f"u{index}": {"text": "x" * 500} for index in range(2_000)}
     )
-    store = SqliteProfiles(path)
+    store = SqliteStore(path)
     with path.open("r+b") as file:
         file.truncate(4096 * 2)
-    with pytest.raises(ProfilesUnavailable):
+    with pytest.raises(ExternalUnavailable):
         store.fetch([f"u{index}" for index in range(2_000)], 1.0)
 
 
@@ -149,41 +148,38 @@ def scramble(path: Path) -> None:
 
 
 REFUSED: dict[str, tuple[Callable[[Path], object], str]] = {
-    "absent": (Path.unlink, "expected a file of profiles, found none"),
+    "absent": (Path.unlink, "a file of external attributes, found none"),
     "a folder": (
         lambda path: (path.unlink(), path.mkdir()),
-        "expected a readable file of profiles",
+        "a file of external attributes, found a directory",
     ),
-    "empty": (
-        lambda path: path.write_bytes(b""),
-        "expected a file that `segment-scorer profiles build` made",
-    ),
+    "empty": (lambda path: path.write_bytes(b""), "found a file that is not SQLite"),
     "no SQLite": (
         lambda path: path.write_text("id,tier\nu,gold\n" * 100),
-        "expected a file that `segment-scorer profiles build` made",
+        "found a file that is not SQLite",
     ),
     "another application's": (
         lambda path: change(path, "PRAGMA application_id = 7"),
-        "expected a file that `segment-scorer profiles build` made",
+        "found another application's SQLite file",
     ),
     "another format": (
         lambda path: change(path, "PRAGMA user_version = 2"),
-        "expected format 1 of a file of profiles; build it again",
+        "in format 1, found format 2",
     ),
     "another table": (
         lambda path: change(path, "ALTER TABLE profile RENAME COLUMN attributes TO json"),
-        "expected an undamaged file of profiles",
+        "an undamaged file of external attributes, found one that SQLite refuses",
     ),
     "one column more": (
         lambda path: change(path, "ALTER TABLE profile ADD COLUMN more TEXT"),
-        "expected a table `profile` with the columns key, attributes",
+        "a table `profile` with the columns key, attributes, found 3 columns",
     ),
-    "cut off": (cut, "expected a whole file of profiles; its length is not what it says of itself"),
-    "too long": (
-        pad,
-        "expected a whole file of profiles; its length is not what it says of itself",
+    "cut off": (cut, "of 8,192 bytes, as its header says, found 7,192"),
+    "too long": (pad, "of 8,192 bytes, as its header says, found 12,288"),
+    "scrambled": (
+        scramble,
+        "an undamaged file of external attributes, found one that SQLite refuses",
     ),
-    "scrambled": (scramble, "expected an undamaged file of profiles"),
 }
 
 
@@ -192,8 +188,11 @@ def test_a_file_that_is_not_a_whole_store_is_refused_in_one_sentence(
     tmp_path: Path, case: str
 ) -> None:
     path = make_store(tmp_path / "p.sqlite", PEOPLE)
-    spoil, sentence = REFUSED[case]
+    spoil, words = REFUSED[case]
     spoil(path)
     with pytest.raises(SettingsError) as raised:
-        SqliteProfiles(path)
-    assert str(raised.value) == f"{path}: {sentence}"
+        SqliteStore(path)
+    assert str(raised.value).startswith(f"{path}: expected ")
+    assert words in str(raised.value)
+    if case not in {"absent", "a folder"}:
+        assert str(raised.value).endswith("; build it again with `segment-scorer external build`")

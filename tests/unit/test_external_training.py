@@ -1,4 +1,4 @@
-"""Training from profiles: what `train --profiles` joins is what the function sees."""
+"""Training from profiles: what `train --external` joins is what the function sees."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from function.external.lookup import Source, enrich_documents
-from model.features import Feature, FeatureSpec
-from model.training.datasets import Answers
-from model.training.people import gather_people
+from function.external.lookup import ExternalSource, enrich_documents
+from model.features import FeatureSpec
+from model.kinds import Feature
+from model.training.datasets import OutcomeTable
+from model.training.gather import gather_people
 from segment_scorer.cli.main import main
-from tests.fake_external import FakeProfiles, make_store
+from tests.fake_external import FakeStore, make_store
 
 SPEC = FeatureSpec(
     (
@@ -26,19 +27,21 @@ def test_numbers_and_vocabularies_are_learnt_from_profiles_a_chunk_at_a_time(
     tmp_path: Path,
 ) -> None:
     people = [f"u{index}" for index in range(1_100)]
-    store = FakeProfiles(
+    store = FakeStore(
         {
             key: {"visits": index, "plan": "pro" if index % 2 else "free"}
             for index, key in enumerate(people)
         }
     )
-    source = Source(store=store, key=(), patience=1.0, scored=True)
+    source = ExternalSource(store=store, key=(), patience=1.0, scored=True)
     file = tmp_path / "endpoints.jsonl"
     file.write_text("".join(json.dumps({"Id": key}) + "\n" for key in people))
-    answers = Answers(key="Id", outcomes={key: index % 2 for index, key in enumerate(people)})
+    outcome_table = OutcomeTable(
+        key="Id", outcomes={key: index % 2 for index, key in enumerate(people)}
+    )
     learnt = gather_people(
         [file],
-        answers,
+        outcome_table,
         SPEC,
         None,
         lambda *_: None,
@@ -51,22 +54,26 @@ def test_numbers_and_vocabularies_are_learnt_from_profiles_a_chunk_at_a_time(
 
 
 def test_endpoints_without_an_id_are_enriched_by_their_user(tmp_path: Path) -> None:
-    store = FakeProfiles({f"u{index}": {"visits": index, "plan": "pro"} for index in range(100)})
-    source = Source(store=store, key=("User", "UserId"), patience=1.0, scored=True)
+    store = FakeStore({f"u{index}": {"visits": index, "plan": "pro"} for index in range(100)})
+    source = ExternalSource(store=store, key=("User", "UserId"), patience=1.0, scored=True)
     documents = [{"User": {"UserId": f"u{index}"}} for index in range(100)]
     assert [
         document["External"]["visits"] for document in enrich_documents(documents, source)
     ] == list(range(100))
-    by_id = Source(store=store, key=(), patience=1.0, scored=True)
+    by_id = ExternalSource(store=store, key=(), patience=1.0, scored=True)
     assert [document["External"] for document in enrich_documents(documents[:2], by_id)] == [{}, {}]
 
 
 @pytest.mark.parametrize(
     "case",
     [
-        (["--profiles", "none.sqlite"], 1, "none.sqlite: expected a file of profiles, found none"),
         (
-            ["--profiles", "p.sqlite", "--profiles-key", "Nowhere"],
+            ["--external", "none.sqlite"],
+            1,
+            "none.sqlite: expected a file of external attributes, found none",
+        ),
+        (
+            ["--external", "p.sqlite", "--external-key", "Nowhere"],
             2,
             "expected user_id, endpoint_id or a path",
         ),

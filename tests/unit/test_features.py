@@ -11,15 +11,8 @@ import numpy as np
 import pytest
 
 from model.errors import SpecError
-from model.features import (
-    FeatureSpec,
-    build_matrix,
-    load_spec,
-    parse_time,
-    read_spec,
-    read_texts,
-    share_present,
-)
+from model.features import FeatureSpec, build_matrix, load_spec, read_spec, share_present
+from model.values import parse_time, read_texts
 
 NAN = math.nan
 NOON = parse_time("2026-01-31T12:00:00Z")
@@ -270,11 +263,11 @@ def test_spec_survives_the_way_to_plain_data_and_back() -> None:
         ),
         (
             {"name": "a", "path": "Metrics.a", "kind": "number", "values": ["x"]},
-            "feature[0]: expected values only for a category, and each once",
+            "feature[0]: expected values only for kind category",
         ),
         (
             {"name": "a", "path": "Metrics.a", "kind": "category", "values": ["x", "x"]},
-            "feature[0]: expected values only for a category",
+            "feature[0]: expected values to be a list that has each text once",
         ),
         (
             {"name": "a", "path": "Metrics.a", "kind": "category", "values": ["(other)"]},
@@ -331,9 +324,7 @@ def test_spec_file_errors_name_the_file(tmp_path: Path) -> None:
     broken = tmp_path / "broken.toml"
     for text in ("[[feature]\n", "feature = " + "[" * 5_000, "feature = " + "9" * 5_000):
         broken.write_text(text, "utf-8")
-        with pytest.raises(
-            SpecError, match=r"broken\.toml: expected a readable TOML file in UTF-8"
-        ):
+        with pytest.raises(SpecError, match=r"broken\.toml: expected TOML in UTF-8"):
             load_spec(broken)
 
 

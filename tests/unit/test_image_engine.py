@@ -1,4 +1,7 @@
-"""tools/image/engine.py: whether an engine is here that starts containers, asked of fake engines; tests/image uses a real one."""
+"""tools/image/engine.py: finding an engine that starts containers, with fake engines.
+
+tests/image uses a real one.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,7 @@ ROOT = Path(__file__).parents[2]
         (
             '[ "$1" != run ]',
             1,
-            "engine: expected podman to start a container: install a runtime that works here, such as runc\n",
+            "engine: expected podman to start a container; install another runtime, such as runc\n",
         ),
         ('[ "$1" != info ]', 1, "engine: expected a container engine: install podman"),
     ],

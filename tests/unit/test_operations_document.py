@@ -7,16 +7,26 @@ from pathlib import Path
 
 import pytest
 
-from function.errors import SegmentScorerError
-from function.policy import REASONS
-from tests.fakes import make_endpoint, make_event, read_log
-from tests.rooms import make_handler
+from function.bootstrap import build_handler
+from function.errors import ExternalTimeout, SegmentScorerError
+from function.records import Reason
+from model.features import read_spec
+from tests.fake_external import EXTERNAL_SPEC, FakeStore
+from tests.fakes import (
+    FakeContext,
+    make_bundle,
+    make_endpoint,
+    make_event,
+    read_log,
+    write_policy,
+)
+from tests.rooms import DRIFT
 
 TEXT = (Path(__file__).parents[2] / "docs" / "operations.md").read_text("utf-8")
 
 
 def leaves(error: type[Exception]) -> list[str]:
-    """The classes of the function and the model at or below an error that have none of theirs below them."""
+    """The most specific error classes of the function and the model."""
     ours = [
         child
         for child in error.__subclasses__()
@@ -25,7 +35,7 @@ def leaves(error: type[Exception]) -> list[str]:
     return [name for child in ours for name in leaves(child)] or [error.__name__]
 
 
-@pytest.mark.parametrize("reason", REASONS)
+@pytest.mark.parametrize("reason", [reason for reason in Reason if reason])
 def test_every_reason_is_explained(reason: str) -> None:
     assert f"| `{reason}` |" in TEXT
 
@@ -41,14 +51,22 @@ def test_no_error_of_the_function_and_the_model_was_forgotten_here() -> None:
     assert [name for name in leaves(SegmentScorerError) if f"`{name}`" not in TEXT] == []
 
 
-def test_every_number_of_a_batch_is_explained() -> None:
-    log = io.StringIO()
-    make_handler({}, stream=log)(make_event({"a": make_endpoint(0.9)}))
-    (metrics,) = read_log(log.getvalue())[1]["_aws"]["CloudWatchMetrics"]
-    named = {metric["Name"] for metric in metrics["Metrics"]}
-    assert [
-        name
-        for name in sorted(named)
-        if f"`{name}`" not in TEXT and name not in {"received", "kept", "filtered"}
-    ] == []
+def test_every_field_of_a_batchs_log_line_and_every_metric_is_explained(tmp_path: Path) -> None:
+    drift = {"features": {"score": DRIFT}, "score": DRIFT}
+    bundle = make_bundle(tmp_path / "bundle", read_spec(EXTERNAL_SPEC), drift=drift)
+    policy = write_policy(tmp_path / "policy.toml", 'on_missing_external = "score"\n')
+    environ = {"SCORER_BUNDLE": str(bundle), "SCORER_POLICY": str(policy)}
+    log, store = io.StringIO(), FakeStore(error=ExternalTimeout("late"))
+    handler = build_handler(environ, external=store, stream=log)
+    handler(make_event({"a": make_endpoint(0.9, User={"UserId": "u"})}), FakeContext())
+    line, blob = read_log(log.getvalue())[-2:]
+    (metrics,) = blob["_aws"]["CloudWatchMetrics"]
+    named = {metric["Name"] for metric in metrics["Metrics"]} | set(line)
+    assert {"external_ms", "external_error", "score_bins", "remaining_ms"} <= named
+    assert [name for name in sorted(named) if f"`{name}`" not in TEXT] == []
     assert "`received = kept + filtered`" in TEXT
+
+
+def test_every_verdict_of_drift_is_explained() -> None:
+    verdicts = ("stable", "shifted", "different", "too few")
+    assert [verdict for verdict in verdicts if f"| {verdict} |" not in TEXT] == []

@@ -10,8 +10,9 @@ import pytest
 
 from function.errors import ReplyError
 from function.hosts import pinpoint
+from function.hosts.pinpoint import PINPOINT
 from function.policy_file import read_policy
-from function.records import Batch, Decision
+from function.records import Batch, Campaign, Decision, Reason
 from tests.fakes import make_endpoint, make_event
 from tests.rooms import make_handler
 
@@ -50,7 +51,7 @@ def test_the_documentations_two_endpoints_get_a_credit_score() -> None:
 
 
 def test_the_context_is_read_from_the_event() -> None:
-    batch = pinpoint.parse_event(load("pinpoint.json"))
+    batch = PINPOINT.parse_event(load("pinpoint.json"))
     assert (batch.context.application_id, batch.context.treatment_id) == (
         "0123456789abcdef0123456789abcdef",
         "0",
@@ -61,7 +62,7 @@ def test_the_context_is_read_from_the_event() -> None:
 
 @pytest.mark.parametrize("time", [None, "", "soon", 5, {}])
 def test_an_event_without_a_readable_time_has_no_reference(time: Any) -> None:
-    assert pinpoint.parse_event(make_event({}, ScheduledTime=time)).context.reference is None
+    assert PINPOINT.parse_event(make_event({}, ScheduledTime=time)).context.reference is None
 
 
 @pytest.mark.parametrize(
@@ -118,12 +119,12 @@ def test_overrides_are_never_written_elsewhere_and_counted_when_skipped(
             "c": make_endpoint(0.9, ChannelType="SMS"),
         }
     )
-    batch = pinpoint.parse_event(event)
+    batch = PINPOINT.parse_event(event)
     rules = read_policy({"band": BAND}, threshold=0.5, quantiles=(0.0, 1.0)).rules
     band = rules.bands[0]
-    high = Decision(keep=True, stays=True, reason="score", score=0.9, band=band)
-    low = Decision(keep=False, stays=False, reason="score", score=0.1)
-    reply = pinpoint.build_reply(batch, [high, low, high], rules, "m@1")
+    high = Decision(selected=True, sent=True, reason=Reason.SCORE, score=0.9, band=band)
+    low = Decision(selected=False, sent=False, reason=Reason.SCORE, score=0.1)
+    reply = PINPOINT.build_reply(batch, [high, low, high], rules, "m@1")
     assert "TitleOverride" not in reply.body["a"]
     assert reply.body["c"]["TitleOverride"] == "Title"
     assert reply.overrides_skipped == 1
@@ -170,7 +171,7 @@ def test_kept_as_received_is_the_same_object_less_what_utf8_json_cannot_carry() 
         "Metrics": {"score": float("inf"), "visits": 3},
         "Attributes": {"\udfff": ["x"], "b": ["y"]},
     }
-    batch = pinpoint.parse_event(make_event({"a": spoilt}))
+    batch = PINPOINT.parse_event(make_event({"a": spoilt}))
     assert batch.unencodable == 3
     assert answer({"a": spoilt}) == {
         "a": {"ChannelType": "SMS", "Metrics": {"visits": 3}, "Attributes": {"b": ["y"]}}
@@ -178,7 +179,7 @@ def test_kept_as_received_is_the_same_object_less_what_utf8_json_cannot_carry() 
 
 
 def test_an_id_that_utf8_cannot_encode_cannot_be_answered_and_is_counted() -> None:
-    batch = pinpoint.parse_event(
+    batch = PINPOINT.parse_event(
         make_event({"\ud800": make_endpoint(0.9), "b": make_endpoint(0.9)})
     )
     assert (batch.unencodable, batch.endpoints[0].document) == (1, None)
@@ -187,7 +188,7 @@ def test_an_id_that_utf8_cannot_encode_cannot_be_answered_and_is_counted() -> No
 
 
 def test_a_problem_names_the_place_and_no_id() -> None:
-    (_, bad) = pinpoint.parse_event(
+    (_, bad) = PINPOINT.parse_event(
         make_event({"a": {}, "somebody": {"Metrics": {"visits": "12"}}})
     ).endpoints
     assert bad.problem == "$.Endpoints[1].Metrics[...]: Expected `float | null`, got `str`"
@@ -201,17 +202,17 @@ def make_large(megabytes: float, people: int = 8, **changes: Any) -> dict[str, A
 
 
 def reply_to(endpoints: dict[str, Any], **policy: Any) -> tuple[dict[str, Any], Batch]:
-    batch = pinpoint.parse_event(make_event(endpoints))
+    batch = PINPOINT.parse_event(make_event(endpoints))
     rules = read_policy(policy, threshold=0.5, quantiles=(0.0, 1.0)).rules
     decision = Decision(
-        keep=True,
-        stays=True,
-        reason="score",
+        selected=True,
+        sent=True,
+        reason=Reason.SCORE,
         score=0.9,
         band=rules.bands[0] if rules.bands else None,
     )
-    reply = pinpoint.build_reply(batch, [decision] * len(endpoints), rules, "m@1")
-    assert sum(decision.stays for decision in reply.decisions) == len(reply.body)
+    reply = PINPOINT.build_reply(batch, [decision] * len(endpoints), rules, "m@1")
+    assert sum(decision.sent for decision in reply.decisions) == len(reply.body)
     return {
         "body": reply.body,
         "dropped": reply.annotations_dropped,
@@ -265,12 +266,18 @@ def test_a_reply_that_grows_beyond_6_mb_only_when_escaped_is_seen() -> None:
 
 
 def test_the_runner_makes_the_event_that_the_function_reads() -> None:
-    event = pinpoint.build_event(
+    event = PINPOINT.build_event(
         {"a": make_endpoint(0.9)},
-        application_id="app", campaign_id="c", activity_id="act", treatment_id="1", scheduled_time="2026-01-31T19:00:16.843Z",
-    )  # fmt: skip
+        Campaign(
+            application_id="app",
+            campaign_id="c",
+            activity_id="act",
+            treatment_id="1",
+            scheduled_time="2026-01-31T19:00:16.843Z",
+        ),
+    )
     assert set(event) == set(load("pinpoint.json"))
-    batch = pinpoint.parse_event(event)
+    batch = PINPOINT.parse_event(event)
     assert (batch.context.campaign_id, batch.context.treatment_id, len(batch.endpoints)) == (
         "c",
         "1",
@@ -281,17 +288,17 @@ def test_the_runner_makes_the_event_that_the_function_reads() -> None:
 @pytest.mark.parametrize(
     ("reply", "sentence"),
     [
-        (None, "$: expected the bare map of endpoint ids to definitions, an object"),
-        ([], "$: expected the bare map of endpoint ids to definitions, an object"),
-        ({"a": {}, "stranger": {}}, "$[1]: expected only ids that the event held"),
-        ({"a": "text"}, "$[0]: expected an endpoint definition, an object"),
+        (None, "$: expected an object, endpoint ids to definitions; found null"),
+        ([], "$: expected an object, endpoint ids to definitions; found a list"),
+        ({"a": {}, "stranger": {}}, "$[1]: expected an id of the event, found another id"),
+        ({"a": "text"}, "$[0]: expected an endpoint definition, an object; found text"),
     ],
 )
 def test_an_answer_the_host_would_not_take_is_refused(reply: Any, sentence: str) -> None:
     with pytest.raises(ReplyError) as raised:
-        pinpoint.read_reply(reply, {"a", "b"})
+        PINPOINT.read_reply(reply, {"a", "b"})
     assert str(raised.value) == sentence
 
 
 def test_an_answer_the_host_takes_is_given_back() -> None:
-    assert pinpoint.read_reply({"a": {}}, {"a", "b"}) == {"a": {}}
+    assert PINPOINT.read_reply({"a": {}}, {"a", "b"}) == {"a": {}}

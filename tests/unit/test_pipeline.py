@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,19 +13,22 @@ import pytest
 from function.bootstrap import build_handler
 from function.errors import (
     EventError,
-    ProfilesTimeout,
+    ExternalTimeout,
     ScorerError,
     ScorerRejected,
     ScorerTimeout,
     ScorerUnavailable,
 )
-from function.external.lookup import Source
-from function.hosts import connect, pinpoint
+from function.external.lookup import ExternalSource
+from function.hosts import Host
+from function.hosts.connect import CONNECT
+from function.hosts.pinpoint import PINPOINT, PinpointHost
 from function.pipeline import Pipeline
 from function.policy_file import read_policy
+from function.records import Batch
 from function.scorers.fallback import score_in_order
 from function.telemetry import Telemetry
-from tests.fake_external import FakeProfiles
+from tests.fake_external import FakeStore
 from tests.fakes import (
     FakeClock,
     FakeContext,
@@ -50,11 +52,11 @@ def answer_slowly(
     left: float,
     clock: FakeClock,
     *,
-    hosts: Any = (pinpoint, connect),
+    hosts: Sequence[Host] = (PINPOINT, CONNECT),
     cold: float | None = None,
     **more: Any,
 ) -> list[float]:
-    """Answer with a scorer that takes all the time it is given, of which none is real; give the times it was given."""
+    """Answer with a scorer that takes all its time on a fake clock; give the times it was given."""
     bundle, _ = load_tiny()
     scorer = FakeScorer(error=LATE, takes=float("inf"), clock=clock)
     end = clock() + left
@@ -75,8 +77,8 @@ def answer_slowly(
     return scorer.timeouts
 
 
-PINPOINT = make_event({"a": make_endpoint(0.9), "b": make_endpoint(0.1)})
-CONNECT = make_connect_event([{"ProfileId": "a", "CustomerData": "{}"}])
+PINPOINT_EVENT = make_event({"a": make_endpoint(0.9), "b": make_endpoint(0.1)})
+CONNECT_EVENT = make_connect_event([{"ProfileId": "a", "CustomerData": "{}"}])
 
 
 @pytest.mark.parametrize("mode", ["filter", "annotate", "shadow"])
@@ -85,12 +87,12 @@ CONNECT = make_connect_event([{"ProfileId": "a", "CustomerData": "{}"}])
     [None, 0.0, 4.0, 10.0],
     ids=["warm", "cold, no host waiting", "cold", "as cold as can be"],
 )
-@pytest.mark.parametrize("event", [PINPOINT, CONNECT], ids=["pinpoint", "connect"])
+@pytest.mark.parametrize("event", [PINPOINT_EVENT, CONNECT_EVENT], ids=["pinpoint", "connect"])
 @pytest.mark.parametrize("left", [3.0, 15.0, 900.0])
 def test_the_host_always_has_an_answer_within_its_limit(
     event: dict[str, Any], cold: float | None, mode: str, left: float
 ) -> None:
-    limit = pinpoint.LIMIT_SECONDS if event is PINPOINT else connect.LIMIT_SECONDS
+    limit = PINPOINT.limit_seconds if event is PINPOINT_EVENT else CONNECT.limit_seconds
     clock = FakeClock()
     started = clock()
     timeouts = answer_slowly(event, left, clock, cold=cold, mode=mode)
@@ -122,34 +124,34 @@ def test_a_scorer_that_takes_all_its_time_leaves_the_reserve_for_the_answer(
     handle = build_handler(environ, scorer=scorer, stream=io.StringIO(), clock=clock)
     for _ in range(2):  # cold, then warm
         context = FakeContext(2.0, clock)  # less than a host waits, however cold the start was
-        assert list(handle(PINPOINT, context)) == ["a", "b"]
+        assert list(handle(PINPOINT_EVENT, context)) == ["a", "b"]
         assert context.get_remaining_time_in_millis() == 250
 
 
 def test_a_budget_that_is_spent_already_still_gets_an_answer() -> None:
-    assert answer_slowly(PINPOINT, 0.25, FakeClock()) == [0.0]
+    assert answer_slowly(PINPOINT_EVENT, 0.25, FakeClock()) == [0.0]
 
 
 def test_reading_the_event_counts_against_the_budget() -> None:
     clock = FakeClock()
 
-    def parse_slowly(event: Any) -> Any:
-        clock.pass_by(3.0)
-        return pinpoint.parse_event(event)
+    class SlowHost(PinpointHost):
+        def parse_event(self, event: Mapping[str, Any]) -> Batch:
+            clock.pass_by(3.0)
+            return super().parse_event(event)
 
-    host = SimpleNamespace(**{**vars(pinpoint), "parse_event": parse_slowly})
     for left in (9.0, 900.0):
-        assert answer_slowly(PINPOINT, left, clock, hosts=(host,)) == [
-            min(left, pinpoint.LIMIT_SECONDS) - 3.0 - 0.5
+        assert answer_slowly(PINPOINT_EVENT, left, clock, hosts=(SlowHost(),)) == [
+            min(left, PINPOINT.limit_seconds) - 3.0 - 0.5
         ]
 
 
-@pytest.mark.parametrize("error", [None, ProfilesTimeout("late")])
-def test_looking_profiles_up_counts_against_the_budget(error: ProfilesTimeout | None) -> None:
+@pytest.mark.parametrize("error", [None, ExternalTimeout("late")])
+def test_looking_profiles_up_counts_against_the_budget(error: ExternalTimeout | None) -> None:
     clock = FakeClock()
-    store = FakeProfiles(error=error, takes=2.0, clock=clock)
-    source = Source(store=store, key=(), patience=5.0, scored=False)
-    assert answer_slowly(PINPOINT, 9.0, clock, profiles=source) == [9.0 - 2.0 - 0.5]
+    store = FakeStore(error=error, takes=2.0, clock=clock)
+    source = ExternalSource(store=store, key=(), patience=5.0, scored=False)
+    assert answer_slowly(PINPOINT_EVENT, 9.0, clock, external=source) == [9.0 - 2.0 - 0.5]
 
 
 def test_a_scorer_that_failed_counts_against_the_budget_of_the_next() -> None:
@@ -166,19 +168,19 @@ def test_a_scorer_that_fails_is_the_policys_on_error_and_no_exception(
     mode: str, error: ScorerError
 ) -> None:
     scorer = FakeScorer(error=error)
-    assert list(make_handler({"mode": mode}, asked=scorer)(PINPOINT)) == ["a", "b"]
-    dropped = make_handler({"mode": mode, "on_error": "drop"}, asked=scorer)(PINPOINT)
+    assert list(make_handler({"mode": mode}, asked=scorer)(PINPOINT_EVENT)) == ["a", "b"]
+    dropped = make_handler({"mode": mode, "on_error": "drop"}, asked=scorer)(PINPOINT_EVENT)
     assert list(dropped) == ([] if mode == "filter" else ["a", "b"])
 
 
 def test_on_error_raise_raises_the_scorers_own_error_but_in_shadow() -> None:
     with pytest.raises(ScorerUnavailable, match="expected a service, found none"):
-        make_handler({"on_error": "raise"}, asked=FakeScorer(error=UNAVAILABLE))(PINPOINT)
+        make_handler({"on_error": "raise"}, asked=FakeScorer(error=UNAVAILABLE))(PINPOINT_EVENT)
     assert (
         make_handler({"on_error": "raise", "mode": "shadow"}, asked=FakeScorer(error=UNAVAILABLE))(
-            PINPOINT
+            PINPOINT_EVENT
         )
-        == PINPOINT["Endpoints"]
+        == PINPOINT_EVENT["Endpoints"]
     )
 
 
@@ -265,7 +267,7 @@ def answers(*working: bool) -> Callable[[dict[str, Any]], dict[str, Any]]:
     bundle, scorer = load_tiny()
     log = io.StringIO()
     pipeline = Pipeline(
-        hosts=(pinpoint,),
+        hosts=(PINPOINT,),
         spec=bundle.spec,
         scorers=[scorer if works else FakeScorer(error=UNAVAILABLE) for works in working],
         policy=read_policy({}, threshold=0.5, quantiles=(0.0, 1.0)),
@@ -273,7 +275,7 @@ def answers(*working: bool) -> Callable[[dict[str, Any]], dict[str, Any]]:
         label=bundle.label,
         reserve=0.5,
     )
-    pipeline.answer(PINPOINT, lambda: 15.0)
+    pipeline.answer(PINPOINT_EVENT, lambda: 15.0)
     return next(
         line for line in read_log(log.getvalue()) if line.get("message") == "batch"
     ).__getitem__
@@ -298,7 +300,7 @@ def test_the_clock_is_asked_again_when_the_reply_is_ready() -> None:
     log, left = io.StringIO(), iter([9.0, 7.25])
     bundle, scorer = load_tiny()
     pipeline = Pipeline(
-        hosts=(pinpoint,),
+        hosts=(PINPOINT,),
         spec=bundle.spec,
         scorers=(scorer,),
         policy=read_policy({}, threshold=0.5, quantiles=(0.0, 1.0)),
@@ -306,5 +308,5 @@ def test_the_clock_is_asked_again_when_the_reply_is_ready() -> None:
         label=bundle.label,
         reserve=0.5,
     )
-    pipeline.answer(PINPOINT, lambda: next(left))
+    pipeline.answer(PINPOINT_EVENT, lambda: next(left))
     assert read_log(log.getvalue())[0]["remaining_ms"] == 7_250

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from function.policy import (
     threshold_for_reach,
 )
 from function.policy_file import read_policy
-from function.records import Context, Decision, Endpoint
+from function.records import Context, Decision, Endpoint, Reason
 from model.features import build_matrix, read_spec, share_present
 
 PERCENTILES = tuple(index / 100 for index in range(101))
@@ -57,26 +58,26 @@ NO_OBJECT = Endpoint(id="a", document=None, problem="$.Endpoints[0]: Expected `o
 
 
 def test_keeps_an_endpoint_whose_score_equals_the_threshold() -> None:
-    assert decide_for(0.5).keep
-    assert not decide_for(0.4999).keep
+    assert decide_for(0.5).sent
+    assert not decide_for(0.4999).sent
 
 
 def test_with_keep_below_an_endpoint_whose_score_equals_the_threshold_is_left_out() -> None:
-    assert not decide_for(0.5, keep="below").keep
-    assert decide_for(0.4999, keep="below").keep
+    assert not decide_for(0.5, keep="below").sent
+    assert decide_for(0.4999, keep="below").sent
 
 
 def test_the_rounded_score_decides() -> None:
     assert decide_for(0.49996, decimals=4).score == 0.5
-    assert decide_for(0.49996, decimals=4).keep
-    assert not decide_for(0.49996, decimals=5).keep
+    assert decide_for(0.49996, decimals=4).sent
+    assert not decide_for(0.49996, decimals=5).sent
 
 
 def test_decision_band_and_attribute_use_the_same_rounded_number() -> None:
     decision = decide_for(0.7496, decimals=2, band=BANDS)
     assert decision.band is not None
     assert (decision.score, decision.band.name) == (0.75, "high")
-    assert attributes_for(decision, rules(decimals=2, band=BANDS)) == {"Score": ["0.75"]}
+    assert attributes_for(person(), decision, rules(decimals=2, band=BANDS)) == {"Score": ["0.75"]}
 
 
 @pytest.mark.parametrize(
@@ -98,18 +99,20 @@ def test_the_highest_band_that_fits_is_chosen_its_edge_included(
 
 
 def test_a_batch_without_scores_is_kept_or_dropped_as_on_error_says() -> None:
-    assert decide_for(None, scored=False) == Decision(keep=True, stays=True, reason="no_scores")
+    assert decide_for(None, scored=False) == Decision(
+        selected=True, sent=True, reason=Reason.NO_SCORES
+    )
     assert decide_for(None, scored=False, on_error="drop") == Decision(
-        keep=False, stays=False, reason="no_scores"
+        selected=False, sent=False, reason=Reason.NO_SCORES
     )
 
 
 def test_an_unreadable_endpoint_is_kept_or_dropped_as_unreadable_says() -> None:
     assert decide_for(None, endpoint=UNREADABLE) == Decision(
-        keep=True, stays=True, reason="unreadable"
+        selected=True, sent=True, reason=Reason.UNREADABLE
     )
     assert decide_for(None, endpoint=UNREADABLE, unreadable="drop") == Decision(
-        keep=False, stays=False, reason="unreadable"
+        selected=False, sent=False, reason=Reason.UNREADABLE
     )
 
 
@@ -117,15 +120,15 @@ def test_an_unreadable_endpoint_is_kept_or_dropped_as_unreadable_says() -> None:
 @pytest.mark.parametrize("unreadable", ["keep", "drop"])
 def test_what_is_no_object_is_left_out_whatever_the_policy(mode: str, unreadable: str) -> None:
     decision = decide_for(None, endpoint=NO_OBJECT, mode=mode, unreadable=unreadable)
-    assert decision == Decision(keep=False, stays=False, reason="unreadable")
+    assert decision == Decision(selected=False, sent=False, reason=Reason.UNREADABLE)
 
 
 def test_an_endpoint_below_min_present_is_sparse_and_has_no_score() -> None:
     assert decide_for(0.9, 0.49, min_present=0.5) == Decision(
-        keep=True, stays=True, reason="sparse"
+        selected=True, sent=True, reason=Reason.SPARSE
     )
     assert decide_for(0.9, 0.49, min_present=0.5, sparse="drop") == Decision(
-        keep=False, stays=False, reason="sparse"
+        selected=False, sent=False, reason=Reason.SPARSE
     )
     assert decide_for(0.9, 0.5, min_present=0.5).reason == "score"
 
@@ -154,7 +157,7 @@ def test_annotate_leaves_nobody_out_for_any_reason() -> None:
         decide_for(0.9, mode="annotate", holdout=held),
         decide_for(None, endpoint=UNREADABLE, mode="annotate", unreadable="drop"),
     ]
-    assert [(decision.keep, decision.stays) for decision in decisions] == [(False, True)] * 5
+    assert [(decision.dropped, decision.sent) for decision in decisions] == [(True, True)] * 5
     assert count_outcomes(decisions)["would_filter"] == 5
 
 
@@ -165,9 +168,10 @@ def test_shadow_decides_and_counts_but_writes_nothing() -> None:
         band=[{"name": "low", "at_least": 0}],
         holdout={"percent": 100, "attribute": "Control"},
     )
-    assert (decision.keep, decision.stays, decision.holdout) == (False, True, True)
+    assert (decision.selected, decision.sent, decision.holdout) == (False, True, True)
     assert (
         attributes_for(
+            person(),
             decision,
             rules(
                 mode="shadow",
@@ -179,29 +183,126 @@ def test_shadow_decides_and_counts_but_writes_nothing() -> None:
     )
 
 
-def test_the_order_of_reasons_is_unreadable_holdout_no_scores_sparse_score() -> None:
+def test_the_order_of_reasons_is_holdout_unreadable_no_scores_sparse_score() -> None:
     everything: dict[str, Any] = {"holdout": {"percent": 100}, "min_present": 1.0}
-    assert (
-        decide_for(None, 0.0, endpoint=UNREADABLE, scored=False, **everything).reason
-        == "unreadable"
-    )
+    for endpoint in (UNREADABLE, NO_OBJECT):
+        decision = decide_for(None, 0.0, endpoint=endpoint, scored=False, **everything)
+        assert decision.reason == "holdout"
+        assert decide_for(None, 0.0, endpoint=endpoint, scored=False).reason == "unreadable"
     assert decide_for(None, 0.0, scored=False, **everything).reason == "holdout"
     assert decide_for(None, 0.0, scored=False, min_present=1.0).reason == "no_scores"
     assert decide_for(0.9, 0.0, min_present=1.0).reason == "sparse"
     assert decide_for(0.9, 1.0, min_present=1.0).reason == "score"
 
 
-def test_the_control_group_is_left_out_whatever_the_score_and_needs_none() -> None:
-    held = {"percent": 100}
-    assert decide_for(0.99, holdout=held) == Decision(
-        keep=False, stays=False, reason="holdout", score=0.99, holdout=True
-    )
-    assert decide_for(None, scored=False, holdout=held) == Decision(
-        keep=False, stays=False, reason="holdout", holdout=True
-    )
+HELD = {"percent": 100}
+# What every rule says of a person: score, share of features present, what decide_for takes.
+JUDGED: dict[str, tuple[float | None, float, dict[str, Any]]] = {
+    "score": (0.99, 1.0, {}),
+    "score, below": (0.01, 1.0, {"keep": "below"}),
+    "no scores": (None, 1.0, {"scored": False}),
+    "sparse": (None, 0.0, {"min_present": 1.0}),
+    "unreadable": (None, 0.0, {"endpoint": UNREADABLE}),
+}
+DROPPED: dict[str, tuple[float | None, float, dict[str, Any]]] = {
+    "score": (0.01, 1.0, {}),
+    "score, below": (0.99, 1.0, {"keep": "below"}),
+    "no scores": (None, 1.0, {"scored": False, "on_error": "drop"}),
+    "sparse": (None, 0.0, {"min_present": 1.0, "sparse": "drop"}),
+    "unreadable": (None, 0.0, {"endpoint": UNREADABLE, "unreadable": "drop"}),
+    "no object": (None, 0.0, {"endpoint": NO_OBJECT}),
+}
 
 
-# First 8 bytes, big-endian, of BLAKE2b(salt + NUL + key): computed once with b2sum (coreutils), and so by no Python at all.
+@pytest.mark.parametrize("rule", JUDGED)
+def test_selected_is_what_every_rule_says_of_a_held_out_person_too(rule: str) -> None:
+    score, share, changes = JUDGED[rule]
+    held, free = (
+        decide_for(score, share, holdout=HELD, **changes),
+        decide_for(score, share, **changes),
+    )
+    assert held == Decision(
+        selected=True, holdout=True, sent=False, reason=Reason.HOLDOUT, score=free.score
+    )
+    assert (free.selected, free.holdout, free.sent) == (True, False, True)
+
+
+@pytest.mark.parametrize("rule", DROPPED)
+def test_a_held_out_person_is_not_selected_if_a_rule_drops_the_person(rule: str) -> None:
+    score, share, changes = DROPPED[rule]
+    held, free = (
+        decide_for(score, share, holdout=HELD, **changes),
+        decide_for(score, share, **changes),
+    )
+    assert (held.selected, held.holdout, held.sent) == (False, True, False)
+    assert (free.selected, free.holdout, free.sent) == (False, False, False)
+
+
+@pytest.mark.parametrize("mode", ["annotate", "shadow"])
+def test_annotate_and_shadow_send_the_control_group_and_say_who_was_selected(mode: str) -> None:
+    for score, selected in ((0.9, True), (0.1, False)):
+        decision = decide_for(score, mode=mode, holdout=HELD)
+        assert (decision.selected, decision.holdout, decision.sent) == (selected, True, True)
+        assert decision.dropped
+
+
+def test_a_control_group_is_a_control_group_whatever_else_is_wrong() -> None:
+    half = Holdout(percent=50)
+    for number in range(200):
+        user = f"u{number}"
+        held = half.holds(person("e", user=user))
+        broken = {"Metrics": "x", "User": {"UserId": user}}
+        lost = {"Metrics": "x"}
+        for endpoint in (
+            Endpoint(id="e", document=broken, problem="$.Metrics: Expected `object`"),
+            Endpoint(id="e", document=lost, user=user, problem="$.Metrics: Expected `object`"),
+            Endpoint(id=user, document=lost, problem="$.Metrics: Expected `object`"),
+            Endpoint(id=user, document=None, problem="$: Expected `object`"),
+        ):
+            decision = decide_for(None, endpoint=endpoint, holdout={"percent": 50})
+            assert (decision.holdout, decision.reason == "holdout") == (held, held)
+            if held:
+                assert not decision.sent
+
+
+@pytest.mark.parametrize("written", [101, 101.0, "101"])
+def test_a_user_id_that_is_a_whole_number_is_drawn_as_its_text(written: object) -> None:
+    endpoint = Endpoint(id="e", document={"User": {"UserId": written}}, problem="$: Expected `str`")
+    assert Holdout(salt="s").draw(endpoint) == Holdout(salt="s").draw(person("e", user="101"))
+
+
+@pytest.mark.parametrize(
+    "written", [None, "", True, 1.5, math.nan, math.inf, 10**400, [], {"a": 1}]
+)
+def test_a_user_id_that_is_no_id_is_not_drawn_by(written: object) -> None:
+    endpoint = Endpoint(id="e", document={"User": {"UserId": written}}, problem="$: Expected `str`")
+    assert Holdout(salt="s").draw(endpoint) == Holdout(salt="s").draw(person("e"))
+
+
+def test_a_person_without_any_id_is_in_no_control_group() -> None:
+    nobody = Endpoint(id="", document=None, problem="$.ProfileId: expected text")
+    decision = decide_for(None, endpoint=nobody, holdout=HELD)
+    assert (decision.holdout, decision.reason) == (False, "unreadable")
+
+
+def test_an_unreadable_person_is_marked_as_control_group_if_its_attributes_can_hold_it() -> None:
+    table: dict[str, Any] = {
+        "mode": "annotate",
+        "holdout": {"percent": 100, "attribute": "Control"},
+    }
+    for attributes, written in (
+        (None, {"Control": ["true"]}),
+        ({"A": {"b": 1}}, {"Control": ["true"]}),
+        ("text", {}),
+        (["a"], {}),
+    ):
+        endpoint = Endpoint(id="a", document={"Attributes": attributes}, problem="$: Expected")
+        decision = decide_for(None, endpoint=endpoint, **table)
+        assert attributes_for(endpoint, decision, rules(**table)) == written
+
+
+# First 8 bytes, big-endian, of BLAKE2b(salt + NUL + key): computed once with b2sum (coreutils), so
+# without Python.
 VECTORS = [
     ("", "user-1", 0xCFCA4D2AA98C0096),
     ("", "Grüße/😀", 0xCA551AA2E4CB4033),
@@ -212,17 +313,17 @@ VECTORS = [
 
 @pytest.mark.parametrize(("salt", "key", "first"), VECTORS)
 def test_the_holdout_is_the_same_on_every_python_version(salt: str, key: str, first: int) -> None:
-    assert Holdout(percent=1, salt=salt).place(person(key)) == first / 2**64
+    assert Holdout(percent=1, salt=salt).draw(person(key)) == first / 2**64
 
 
-def test_all_endpoints_of_one_user_stand_in_the_same_place() -> None:
+def test_all_endpoints_of_one_user_have_the_same_draw() -> None:
     holdout = Holdout(percent=50, salt="s")
     assert (
-        holdout.place(person("a", user="u"))
-        == holdout.place(person("b", user="u"))
-        == holdout.place(person("u"))
+        holdout.draw(person("a", user="u"))
+        == holdout.draw(person("b", user="u"))
+        == holdout.draw(person("u"))
     )
-    assert holdout.place(person("a")) != holdout.place(person("b"))
+    assert holdout.draw(person("a")) != holdout.draw(person("b"))
 
 
 def test_another_salt_draws_another_control_group() -> None:
@@ -235,8 +336,8 @@ def test_another_salt_draws_another_control_group() -> None:
 
 def test_an_empty_or_missing_user_id_falls_back_to_the_endpoints_own_id() -> None:
     holdout = Holdout(percent=50)
-    assert holdout.place(person("a", user="")) == holdout.place(person("a"))
-    assert holdout.place(Endpoint(id="a", document={"User": None})) == holdout.place(person("a"))
+    assert holdout.draw(person("a", user="")) == holdout.draw(person("a"))
+    assert holdout.draw(Endpoint(id="a", document={"User": None})) == holdout.draw(person("a"))
 
 
 def test_the_holdout_is_uniform_to_within_sampling_error_over_a_million_ids() -> None:
@@ -245,10 +346,11 @@ def test_the_holdout_is_uniform_to_within_sampling_error_over_a_million_ids() ->
     counts = np.zeros(bins, dtype=np.int64)
     held = 0
     for number in range(people):
-        place = holdout.place(Endpoint(id=f"endpoint-{number}", document=None))
-        counts[int(place * bins)] += 1
-        held += place < 0.1
-    # Four standard deviations of a binomial, and the 1 - 1e-5 quantile of chi squared with 99 degrees of freedom.
+        fraction = holdout.draw(Endpoint(id=f"endpoint-{number}", document=None))
+        counts[int(fraction * bins)] += 1
+        held += fraction < 0.1
+    # Four standard deviations of a binomial, and the 1 - 1e-5 quantile of chi squared with 99
+    # degrees of freedom.
     assert abs(held - 100_000) < 4 * (people * 0.1 * 0.9) ** 0.5
     assert ((counts - people / bins) ** 2 / (people / bins)).sum() < 170
 
@@ -261,7 +363,7 @@ def test_no_percent_holds_nobody_and_a_hundred_holds_everybody() -> None:
 
 def test_the_digest_is_blake2b_of_salt_nul_key() -> None:
     digest = hashlib.blake2b(b"salt\0key").digest()
-    assert Holdout(salt="salt").place(person("key")) == int.from_bytes(digest[:8], "big") / 2**64
+    assert Holdout(salt="salt").draw(person("key")) == int.from_bytes(digest[:8], "big") / 2**64
 
 
 def test_the_holdout_attribute_marks_both_sides() -> None:
@@ -271,21 +373,21 @@ def test_the_holdout_attribute_marks_both_sides() -> None:
         "holdout": {"percent": 100, "attribute": "Control"},
     }
     held, free = decide_for(0.9, **table), decide_for(0.9)
-    assert attributes_for(held, rules(**table)) == {"Control": ["true"]}
-    assert attributes_for(free, rules(**table)) == {"Control": ["false"]}
+    assert attributes_for(person(), held, rules(**table)) == {"Control": ["true"]}
+    assert attributes_for(person(), free, rules(**table)) == {"Control": ["false"]}
 
 
 def test_an_attribute_name_left_empty_writes_nothing() -> None:
     decision = decide_for(0.9, band=BANDS)
-    assert attributes_for(decision, rules(score_attribute="", band=BANDS)) == {}
-    assert attributes_for(decision, rules(band_attribute="Band", band=BANDS)) == {
+    assert attributes_for(person(), decision, rules(score_attribute="", band=BANDS)) == {}
+    assert attributes_for(person(), decision, rules(band_attribute="Band", band=BANDS)) == {
         "Score": ["0.9000"],
         "Band": ["high"],
     }
 
 
 def test_an_endpoint_without_a_score_gets_no_score_attribute() -> None:
-    assert attributes_for(decide_for(None, scored=False), rules()) == {}
+    assert attributes_for(person(), decide_for(None, scored=False), rules()) == {}
 
 
 @pytest.mark.parametrize(
@@ -339,7 +441,7 @@ def test_decides_row_for_row() -> None:
     decisions = decide(
         [person("a"), UNREADABLE, person("c")], [0.9, None, 0.1], [1.0, 0.0, 1.0], rules()
     )
-    assert [(decision.reason, decision.keep) for decision in decisions] == [
+    assert [(decision.reason, decision.selected) for decision in decisions] == [
         ("score", True),
         ("unreadable", True),
         ("score", False),
@@ -359,5 +461,12 @@ def test_counts_every_outcome_once() -> None:
         decide_for(0.9, holdout={"percent": 100}),
     ]
     assert count_outcomes(decisions) == {
-        "received": 4, "kept": 1, "filtered": 3, "held_out": 1, "unreadable": 1, "unscored": 0, "sparse": 0, "would_filter": 0,
-    }  # fmt: skip
+        "received": 4,
+        "kept": 1,
+        "filtered": 3,
+        "held_out": 1,
+        "unreadable": 1,
+        "unscored": 0,
+        "sparse": 0,
+        "would_filter": 0,
+    }

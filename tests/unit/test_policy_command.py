@@ -1,4 +1,4 @@
-"""`segment-scorer policy check` and `policy explain`, and segment_scorer/monitoring/explain.py behind it."""
+"""`segment-scorer policy check` and `policy explain`; segment_scorer/monitoring/explain.py."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from function.policy_file import KEYS, read_policy
+from function.policy_file import read_policy
+from function.policy_values import KEYS
 from segment_scorer.cli.main import main
 from tests.fakes import make_bundle, make_endpoint, make_event, write_policy
 
@@ -74,7 +75,9 @@ def test_check_says_everything_that_is_wrong_and_ends_with_status_1(
     assert shown.err.startswith(
         f"segment-scorer policy check: {path}: treshold: unknown key; expected one of mode, "
     )
-    assert shown.err.endswith("; mode: expected one of filter, annotate, shadow\n")
+    assert shown.err.endswith(
+        "; mode: expected one of filter, annotate, shadow, found other text\n"
+    )
 
 
 def test_check_prints_warnings_on_stderr(
@@ -83,14 +86,18 @@ def test_check_prints_warnings_on_stderr(
     path = write_policy(tmp_path / "policy.toml", 'score_attribute = "a/b"\n')
     assert main(["policy", "check", str(path)]) == 0
     assert capsys.readouterr().err == (
-        f"segment-scorer policy check: warning: {path}: score_attribute: Pinpoint advises against # : ? \\ / in attribute names\n"
+        f"segment-scorer policy check: warning: {path}: score_attribute: "
+        "Pinpoint advises against # : ? \\ / in attribute names\n"
     )
 
 
 def test_check_prints_what_each_override_comes_to(
     tmp_path: Path, bundle: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    text = 'decimals = 2\n[[band]]\nname = "a"\nat_least = 0.5\n[[override]]\ncampaign_id = "c"\nthreshold = { reach = 0.3 }\n'
+    text = (
+        'decimals = 2\n[[band]]\nname = "a"\nat_least = 0.5\n'
+        '[[override]]\ncampaign_id = "c"\nthreshold = { reach = 0.3 }\n'
+    )
     assert (
         main(
             [
@@ -103,34 +110,61 @@ def test_check_prints_what_each_override_comes_to(
         )
         == 0
     )
-    own, override = capsys.readouterr().out.split("\n# For campaign_id = c it comes to:\n")
+    own, override = capsys.readouterr().out.split("\n# Its rules for campaign_id = c:\n")
     assert tomllib.loads(override)["threshold"] == pytest.approx(0.7)
     assert tomllib.loads(override)["decimals"] == 2
     assert tomllib.loads(own)["threshold"] == 0.5
 
 
 ALL = "1 of 1 features present"
+HIGH = f"kept: score: score 0.7500 >= threshold 0.5; keep = at_least; {ALL}\n"
+LOW = f"score: score 0.2500 < threshold 0.5; keep = at_least; {ALL}\n"
+BAND = '[[band]]\nname = "high"\nat_least = 0.7\n'
+# document, policy, explanation
 EXPLAINED: list[tuple[Any, str, str]] = [
-    (make_endpoint(0.75), "", f"kept: score: score 0.7500 >= threshold 0.5; keep = at_least; {ALL}\n  writes Attributes.Score = 0.7500\n"),
-    (make_endpoint(0.25), "", f"left out: score: score 0.2500 < threshold 0.5; keep = at_least; {ALL}\n"),
-    (make_endpoint(0.25), 'keep = "below"\nscore_attribute = ""', f"kept: score: score 0.2500 < threshold 0.5; keep = below; {ALL}\n"),
-    (make_endpoint(0.25), 'mode = "annotate"', """\
-kept: score: score 0.2500 < threshold 0.5; keep = at_least; 1 of 1 features present
-  stays all the same: mode = annotate
-  writes Attributes.Score = 0.2500
-"""),
-    (make_endpoint(None), 'min_present = 0.5\nsparse = "drop"',
-     "left out: sparse: 0 of 1 features present, which is below min_present = 0.5; sparse = drop\n"),
-    ({"Metrics": {"score": "x"}}, "",
-     "kept: unreadable: $.Endpoints[0].Metrics[...]: Expected `float | null`, got `str`; unreadable = keep\n"),
-    (make_endpoint(0.75, Id="user-1"), '[holdout]\npercent = 82\n',
-     "left out: holdout: its place by lot, 81.1681 of 100, is below holdout.percent = 82\n"),
-    (make_endpoint(0.75), '[[band]]\nname = "high"\nat_least = 0.7\n', """\
-kept: score: score 0.7500 >= threshold 0.5; keep = at_least; 1 of 1 features present
-  band high, from 0.7
-  writes Attributes.Score = 0.7500
-"""),
-]  # fmt: skip
+    (make_endpoint(0.75), "", HIGH + "  writes Attributes.Score = 0.7500\n"),
+    (make_endpoint(0.25), "", "left out: " + LOW),
+    (
+        make_endpoint(0.25),
+        'keep = "below"\nscore_attribute = ""',
+        f"kept: score: score 0.2500 < threshold 0.5; keep = below; {ALL}\n",
+    ),
+    (
+        make_endpoint(0.25),
+        'mode = "annotate"',
+        f"kept: {LOW}  sent all the same: mode = annotate\n  writes Attributes.Score = 0.2500\n",
+    ),
+    (
+        make_endpoint(None),
+        'min_present = 0.5\nsparse = "drop"',
+        (
+            "left out: sparse: 0 of 1 features present, which is below min_present = 0.5; "
+            "sparse = drop\n"
+        ),
+    ),
+    (
+        {"Metrics": {"score": "x"}},
+        "",
+        (
+            "kept: unreadable: $.Endpoints[0].Metrics[...]: Expected `float | null`, got `str`; "
+            "unreadable = keep\n"
+        ),
+    ),
+    (
+        make_endpoint(0.75, Id="user-1"),
+        "[holdout]\npercent = 82\n",
+        (
+            "left out: holdout: its random draw, 81.1681 of 100, is below holdout.percent = 82\n"
+            "  without the holdout: selected: score 0.7500 >= threshold 0.5; keep = at_least; "
+            f"{ALL}\n"
+        ),
+    ),
+    (
+        make_endpoint(0.75),
+        BAND,
+        HIGH + "  band high, from 0.7\n  writes Attributes.Score = 0.7500\n",
+    ),
+]
 
 
 @pytest.mark.parametrize(("document", "policy", "shown"), EXPLAINED)
@@ -152,9 +186,9 @@ def test_explain_says_which_override_the_campaign_falls_under(
 ) -> None:
     policy = '[[override]]\ncampaign_id = "c"\nthreshold = 0.9\n'
     assert main(explain(tmp_path, bundle, make_endpoint(0.75), policy, "--campaign-id", "c")) == 0
-    assert (
-        capsys.readouterr().out
-        == "left out: score: score 0.7500 < threshold 0.9; keep = at_least; 1 of 1 features present\n  override for campaign_id = c\n"
+    assert capsys.readouterr().out == (
+        f"left out: score: score 0.7500 < threshold 0.9; keep = at_least; {ALL}\n"
+        "  override for campaign_id = c\n"
     )
 
 
@@ -163,18 +197,9 @@ def test_explain_takes_a_customer_profile_as_the_runner_does(
 ) -> None:
     for name in ("ProfileId", "profileId"):
         profile = {name: "p1", "Attributes": {"Metrics_score": "0.75"}}
-        assert (
-            main(
-                explain(
-                    tmp_path, bundle, profile, "", "--scheduled-time", "2026-07-03T10:04:00.000Z"
-                )
-            )
-            == 0
-        )
-        assert (
-            capsys.readouterr().out
-            == "kept: score: score 0.7500 >= threshold 0.5; keep = at_least; 1 of 1 features present\n"
-        )
+        time = ("--scheduled-time", "2026-07-03T10:04:00.000Z")
+        assert main(explain(tmp_path, bundle, profile, "", *time)) == 0
+        assert capsys.readouterr().out == HIGH
 
 
 @pytest.mark.parametrize("field", [{"OptOut": "ALL"}, {"EndpointStatus": "INACTIVE"}])
@@ -183,7 +208,7 @@ def test_explain_says_whom_no_host_would_ask_about(
 ) -> None:
     assert main(explain(tmp_path, bundle, make_endpoint(0.75, **field), "")) == 0
     assert capsys.readouterr().out.endswith(
-        "  no host would ask: OptOut is ALL or EndpointStatus is INACTIVE\n"
+        "  the host would not send it: OptOut is ALL or EndpointStatus is INACTIVE\n"
     )
 
 
@@ -200,7 +225,9 @@ def test_explain_takes_a_whole_event_of_either_host(
     assert shown.endswith("  left out whatever the policy says: it cannot be sent back\n")
     connect = json.loads((ROOT / "tests" / "events" / "connect.json").read_text("utf-8"))
     assert main(explain(tmp_path, bundle, connect, "", "--json")) == 0
-    assert [one["keep"] for one in json.loads(capsys.readouterr().out)] == [True, False, False]
+    shown = json.loads(capsys.readouterr().out)
+    assert [one["selected"] for one in shown] == [True, False, False]
+    assert [one["sent"] for one in shown] == [True, False, False]
 
 
 def test_explain_without_a_policy_takes_the_one_the_environment_names(
@@ -235,34 +262,45 @@ def test_both_verbs_are_in_the_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert {"check", "explain"} <= set(capsys.readouterr().out.split())
 
 
-def readme_policy() -> str:
-    section = (ROOT / "README.md").read_text("utf-8").split("\n## Policy\n")[1].split("\n## ")[0]
-    (block,) = re.findall(r"^```toml\n(.*?)^```", section, re.MULTILINE | re.DOTALL)
+def documented_policy() -> str:
+    document = (ROOT / "docs" / "policy.md").read_text("utf-8")
+    (block,) = re.findall(r"^```toml\n(.*?)^```", document, re.MULTILINE | re.DOTALL)
     return str(block)
 
 
-def test_the_readmes_policy_passes_policy_check(
+def test_the_documented_policy_passes_policy_check(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert (
-        main(["policy", "check", str(write_policy(tmp_path / "policy.toml", readme_policy()))]) == 0
+        main(["policy", "check", str(write_policy(tmp_path / "policy.toml", documented_policy()))])
+        == 0
     )
     assert capsys.readouterr().err == ""
 
 
-def test_the_readmes_policy_shows_every_key_in_order() -> None:
-    table = tomllib.loads(readme_policy())
+def test_the_commands_of_the_document_run(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
+    document = (ROOT / "docs" / "policy.md").read_text("utf-8")
+    commands = re.findall(r"^\$ \S*segment-scorer (.+)$", document, re.MULTILINE)
+    assert [main(command.split()) for command in commands] == [0, 0]
+    assert "features present" in capsys.readouterr().out
+
+
+def test_the_documented_policy_shows_every_key_in_order() -> None:
+    table = tomllib.loads(documented_policy())
     assert list(table) == [*KEYS, "override"]
     assert set(table["holdout"]) == {"percent", "salt", "attribute"}
     assert set(table["band"][0]) == {"name", "at_least", "title_override", "body_override"}
     assert set(table["override"][0]) >= {"application_id", "campaign_id", "treatment_id"}
 
 
-def test_a_comment_of_the_readmes_policy_that_names_a_default_names_the_real_one() -> None:
+def test_a_comment_of_the_documented_policy_that_names_a_default_names_the_real_one() -> None:
     defaults = read_policy({}, threshold=0.5, quantiles=(0.0, 1.0)).rules
     for key, words in re.findall(
         r"^(\w+) = .*# default (\S+?)[,;:.]?(?: |$)",
-        readme_policy().split("[holdout]")[0],
+        documented_policy().split("[holdout]")[0],
         re.MULTILINE,
     ):
         assert key == "threshold" or tomllib.loads(f"v = {words}")["v"] == getattr(defaults, key)

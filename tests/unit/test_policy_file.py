@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,8 @@ import pytest
 
 from function.errors import SettingsError
 from function.policy import Holdout, Policy, Rules
-from function.policy_file import KEYS, describe_rules, load_policy, read_policy
+from function.policy_file import describe_rules, load_policy, read_policy
+from function.policy_values import KEYS
 from function.records import Band
 
 NUMBER = "expected a number from 0 to 1"
@@ -29,18 +31,43 @@ def refuse(table: dict[str, Any]) -> str:
 def test_an_empty_policy_has_every_default() -> None:
     assert read({}) == Policy(
         rules=Rules(
-            mode="filter", threshold=0.4, keep="at_least", decimals=4, on_error="keep", on_missing_profiles="on_error", unreadable="keep",
-            min_present=0.0, sparse="keep", external={}, score_attribute="Score",
-            band_attribute="", metric="Score", holdout=Holdout(percent=0.0, salt="", attribute=""), bands=(),
+            mode="filter",
+            threshold=0.4,
+            keep="at_least",
+            decimals=4,
+            on_error="keep",
+            on_missing_external="on_error",
+            unreadable="keep",
+            min_present=0.0,
+            sparse="keep",
+            external={},
+            score_attribute="Score",
+            band_attribute="",
+            metric="Score",
+            holdout=Holdout(percent=0.0, salt="", attribute=""),
+            bands=(),
         )
-    )  # fmt: skip
+    )
 
 
 def test_the_keys_come_in_the_order_the_documentation_has() -> None:
     assert list(KEYS) == [
-        "mode", "threshold", "keep", "decimals", "on_error", "on_missing_profiles", "unreadable", "min_present", "sparse",
-        "score_attribute", "band_attribute", "metric", "holdout", "band", "external",
-    ]  # fmt: skip
+        "mode",
+        "threshold",
+        "keep",
+        "decimals",
+        "on_error",
+        "on_missing_external",
+        "unreadable",
+        "min_present",
+        "sparse",
+        "score_attribute",
+        "band_attribute",
+        "metric",
+        "holdout",
+        "band",
+        "external",
+    ]
 
 
 VALUES: list[tuple[str, Any, str, Any]] = [
@@ -55,7 +82,7 @@ VALUES: list[tuple[str, Any, str, Any]] = [
     ("decimals", 15, "decimals", 15),
     ("on_error", "drop", "on_error", "drop"),
     ("on_error", "raise", "on_error", "raise"),
-    ("on_missing_profiles", "score", "on_missing_profiles", "score"),
+    ("on_missing_external", "score", "on_missing_external", "score"),
     ("unreadable", "drop", "unreadable", "drop"),
     ("min_present", 0.5, "min_present", 0.5),
     ("sparse", "drop", "sparse", "drop"),
@@ -63,12 +90,32 @@ VALUES: list[tuple[str, Any, str, Any]] = [
     ("score_attribute", "x" * 50, "score_attribute", "x" * 50),
     ("band_attribute", "Band", "band_attribute", "Band"),
     ("metric", "CreditScore", "metric", "CreditScore"),
-    ("holdout", {"percent": 12.5, "salt": "s", "attribute": "C"}, "holdout", Holdout(percent=12.5, salt="s", attribute="C")),
+    (
+        "holdout",
+        {"percent": 12.5, "salt": "s", "attribute": "C"},
+        "holdout",
+        Holdout(percent=12.5, salt="s", attribute="C"),
+    ),
     ("holdout", {}, "holdout", Holdout()),
-    ("band", [{"name": "low", "at_least": 0}, {"name": "high", "at_least": 0.5, "title_override": "t", "body_override": "b"}], "bands",
-     (Band(name="high", at_least=0.5, title_override="t", body_override="b"), Band(name="low", at_least=0.0))),
-    ("external", {"Tier": "External.tier", "Odd": "External.a.b"}, "external", {"Tier": "tier", "Odd": "a.b"}),
-]  # fmt: skip
+    (
+        "band",
+        [
+            {"name": "low", "at_least": 0},
+            {"name": "high", "at_least": 0.5, "title_override": "t", "body_override": "b"},
+        ],
+        "bands",
+        (
+            Band(name="high", at_least=0.5, title_override="t", body_override="b"),
+            Band(name="low", at_least=0.0),
+        ),
+    ),
+    (
+        "external",
+        {"Tier": "External.tier", "Odd": "External.a.b"},
+        "external",
+        {"Tier": "tier", "Odd": "a.b"},
+    ),
+]
 
 
 @pytest.mark.parametrize(("key", "raw", "field", "value"), VALUES)
@@ -80,11 +127,18 @@ def test_every_key_of_the_schema_has_a_case_here() -> None:
     assert {key for key, *_ in VALUES} == set(KEYS)
 
 
+THRESHOLD = 'threshold: expected "model", a number from 0 to 1, or { reach = share }'
+SHORT_NAME = "expected a name of at most 50 characters, which is Pinpoint's limit"
+SOME_TEXT = "expected text of one character or more"
+NAMES = "score_attribute, band_attribute, holdout.attribute"
+TIE = "both match the same events with equal specificity"
+UNKNOWN = f"unknown key; expected one of {', '.join(KEYS)}"
+HOLDOUT_KEYS = "unknown key; expected one of attribute, percent, salt"
 ERRORS: list[tuple[dict[str, Any], str]] = [
     ({"mode": "filtre"}, "mode: expected one of filter, annotate, shadow"),
     ({"mode": ["filter"]}, "mode: expected one of filter, annotate, shadow"),
-    ({"threshold": "high"}, 'threshold: expected "model", a number from 0 to 1, or { reach = share }'),
-    ({"threshold": {"share": 0.3}}, 'threshold: expected "model", a number from 0 to 1, or { reach = share }'),
+    ({"threshold": "high"}, THRESHOLD),
+    ({"threshold": {"share": 0.3}}, THRESHOLD),
     ({"threshold": {"reach": 30}}, f"threshold.reach: {NUMBER}"),
     ({"threshold": 1.5}, f"threshold: {NUMBER}"),
     ({"threshold": float("nan")}, f"threshold: {NUMBER}"),
@@ -96,59 +150,125 @@ ERRORS: list[tuple[dict[str, Any], str]] = [
     ({"decimals": 2.0}, "decimals: expected a whole number from 0 to 15"),
     ({"decimals": True}, "decimals: expected a whole number from 0 to 15"),
     ({"on_error": "ignore"}, "on_error: expected one of keep, drop, raise"),
-    ({"on_missing_profiles": "keep"}, "on_missing_profiles: expected one of on_error, score"),
+    ({"on_missing_external": "keep"}, "on_missing_external: expected one of on_error, score"),
     ({"external": []}, "external: expected a table"),
-    ({"external": {"Tier": "tier"}}, "external.Tier: expected a path below External, such as External.Tier"),
-    ({"external": {"Score": "External.s"}}, "score_attribute, band_attribute, holdout.attribute, external: expected different names"),
+    (
+        {"external": {"Tier": "tier"}},
+        "external.Tier: expected a path below External, such as External.Tier",
+    ),
+    ({"external": {"Score": "External.s"}}, f"{NAMES}, external: expected different names"),
     ({"unreadable": "raise"}, "unreadable: expected one of keep, drop"),
     ({"min_present": -0.1}, f"min_present: {NUMBER}"),
     ({"sparse": ""}, "sparse: expected one of keep, drop"),
     ({"score_attribute": 5}, "score_attribute: expected text"),
-    ({"score_attribute": "x" * 51}, "score_attribute: expected a name of at most 50 characters, which is Pinpoint's limit"),
-    ({"band_attribute": "x" * 51}, "band_attribute: expected a name of at most 50 characters, which is Pinpoint's limit"),
-    ({"metric": "x" * 51}, "metric: expected a name of at most 50 characters, which is Pinpoint's limit"),
-    ({"metric": ""}, "metric: expected text of one character or more"),
+    ({"score_attribute": "x" * 51}, f"score_attribute: {SHORT_NAME}"),
+    ({"band_attribute": "x" * 51}, f"band_attribute: {SHORT_NAME}"),
+    ({"metric": "x" * 51}, f"metric: {SHORT_NAME}"),
+    ({"metric": ""}, f"metric: {SOME_TEXT}"),
     ({"holdout": 5}, "holdout: expected a table"),
     ({"holdout": {"percent": 101}}, "holdout.percent: expected a number from 0 to 100"),
     ({"holdout": {"percent": "5"}}, "holdout.percent: expected a number from 0 to 100"),
     ({"holdout": {"salt": 1}}, "holdout.salt: expected text"),
-    ({"holdout": {"attribute": "x" * 51}}, "holdout.attribute: expected a name of at most 50 characters, which is Pinpoint's limit"),
-    ({"holdout": {"percent": 5, "threshold": 0.5}},
-     "holdout.threshold: unknown key; expected one of attribute, percent, salt; keys of the whole policy stand above the first [table]"),
-    ({"holdout": {"share": 5}}, "holdout.share: unknown key; expected one of attribute, percent, salt"),
+    ({"holdout": {"attribute": "x" * 51}}, f"holdout.attribute: {SHORT_NAME}"),
+    (
+        {"holdout": {"percent": 5, "threshold": 0.5}},
+        (
+            f"holdout.threshold: {HOLDOUT_KEYS}; "
+            "keys of the whole policy stand above the first [table]"
+        ),
+    ),
+    ({"holdout": {"share": 5}}, f"holdout.share: {HOLDOUT_KEYS}"),
     ({"band": {"name": "x"}}, "band: expected [[band]] tables"),
-    ({"band": ["high"]}, f"band[0]: expected a table; band[0].name: expected text of one character or more; band[0].at_least: {NUMBER}"),
-    ({"band": [{"name": "", "at_least": 0}]}, "band[0].name: expected text of one character or more"),
+    (
+        {"band": ["high"]},
+        f"band[0]: expected a table; band[0].name: {SOME_TEXT}; band[0].at_least: {NUMBER}",
+    ),
+    ({"band": [{"name": "", "at_least": 0}]}, f"band[0].name: {SOME_TEXT}"),
     ({"band": [{"name": "a"}]}, f"band[0].at_least: {NUMBER}"),
-    ({"band": [{"name": "a", "at_least": 0, "title": ""}]},
-     "band[0].title: unknown key; expected one of at_least, body_override, name, title_override"),
-    ({"band": [{"name": "a", "at_least": 0}, {"name": "a", "at_least": 1}]}, "band: expected every name once"),
-    ({"band": [{"name": "a", "at_least": 0}, {"name": "b", "at_least": 0}]}, "band: expected every at_least once"),
-    ({"band": [{"name": "a" * 1_001, "at_least": 0}]}, "band[0].name: expected at most 1,000 characters"),
-    ({"band": [{"name": "a", "at_least": 0, "body_override": 1}]}, "band[0].body_override: expected text"),
-    ({"treshold": 0.5}, f"treshold: unknown key; expected one of {', '.join(KEYS)}"),
-    ({"campaign_id": "c"}, f"campaign_id: unknown key; expected one of {', '.join(KEYS)}"),
+    (
+        {"band": [{"name": "a", "at_least": 0, "title": ""}]},
+        "band[0].title: unknown key; expected one of at_least, body_override, name, title_override",
+    ),
+    (
+        {"band": [{"name": "a", "at_least": 0}, {"name": "a", "at_least": 1}]},
+        "band: expected every name once",
+    ),
+    (
+        {"band": [{"name": "a", "at_least": 0}, {"name": "b", "at_least": 0}]},
+        "band: expected every at_least once",
+    ),
+    (
+        {"band": [{"name": "a" * 1_001, "at_least": 0}]},
+        "band[0].name: expected at most 1,000 characters",
+    ),
+    (
+        {"band": [{"name": "a", "at_least": 0, "body_override": 1}]},
+        "band[0].body_override: expected text",
+    ),
+    ({"treshold": 0.5}, f"treshold: {UNKNOWN}"),
+    ({"campaign_id": "c"}, f"campaign_id: {UNKNOWN}"),
     ({"override": {}}, "override: expected [[override]] tables"),
     ({"override": ["x"]}, "override[0]: expected a table"),
-    ({"override": [{"threshold": 0.5}]}, "override[0]: expected one or more of application_id, campaign_id, treatment_id"),
-    ({"override": [{"treatment_id": 0}]}, "override[0].treatment_id: expected text of one character or more"),
+    (
+        {"override": [{"threshold": 0.5}]},
+        "override[0]: expected one or more of application_id, campaign_id, treatment_id",
+    ),
+    ({"override": [{"treatment_id": 0}]}, f"override[0].treatment_id: {SOME_TEXT}"),
     ({"override": [{"campaign_id": "c", "threshold": 2}]}, f"override[0].threshold: {NUMBER}"),
-    ({"override": [{"campaign_id": "c", "override": []}]}, f"override[0].override: unknown key; expected one of {', '.join(KEYS)}"),
-    ({"override": [{"campaign_id": "c"}, {"campaign_id": "c"}]},
-     "override[0], override[1]: expected no event to match both with as many ids"),
-    ({"override": [{"campaign_id": "c"}, {"treatment_id": "1"}]},
-     "override[0], override[1]: expected no event to match both with as many ids; a third that has the ids of both would decide"),
-    ({"override": [{"campaign_id": "b", "keep": 1}, {"campaign_id": "c"}, {"campaign_id": "c"}]},
-     "override[0].keep: expected one of at_least, below; override[1], override[2]: expected no event to match both with as many ids"),
-    ({"score_attribute": "A", "band_attribute": "A"}, "score_attribute, band_attribute, holdout.attribute: expected different names"),
-    ({"score_attribute": "A", "holdout": {"attribute": "A"}},
-     "score_attribute, band_attribute, holdout.attribute: expected different names"),
-]  # fmt: skip
+    ({"override": [{"campaign_id": "c", "override": []}]}, f"override[0].override: {UNKNOWN}"),
+    (
+        {"override": [{"campaign_id": "c"}, {"campaign_id": "c"}]},
+        f"override[0], override[1]: {TIE}",
+    ),
+    (
+        {"override": [{"campaign_id": "c"}, {"treatment_id": "1"}]},
+        f"override[0], override[1]: {TIE}; add one that combines their ids",
+    ),
+    (
+        {"override": [{"campaign_id": "b", "keep": 1}, {"campaign_id": "c"}, {"campaign_id": "c"}]},
+        f"override[0].keep: expected one of at_least, below; override[1], override[2]: {TIE}",
+    ),
+    ({"score_attribute": "A", "band_attribute": "A"}, f"{NAMES}: expected different names"),
+    ({"score_attribute": "A", "holdout": {"attribute": "A"}}, f"{NAMES}: expected different names"),
+]
 
 
 @pytest.mark.parametrize(("table", "sentence"), ERRORS)
 def test_every_key_refuses_what_it_cannot_use(table: dict[str, Any], sentence: str) -> None:
-    assert refuse(table) == sentence
+    assert re.sub(r", found [^;]+", "", refuse(table)) == sentence
+
+
+@pytest.mark.parametrize(
+    ("table", "found"),
+    [
+        ({"mode": "filtre"}, "other text"),
+        ({"mode": ["filter"]}, "a list"),
+        ({"threshold": True}, "true or false"),
+        ({"threshold": 1.5}, "a number out of range"),
+        ({"threshold": {"share": 0.3}}, "another table"),
+        ({"decimals": 2.0}, "a number with a fraction"),
+        ({"decimals": 16}, "a number out of range"),
+        ({"holdout": 5}, "a number"),
+        ({"metric": ""}, "empty text"),
+        ({"metric": "x" * 51}, "51"),
+        ({"band": {"name": "x"}}, "one table"),
+        ({"band": [{"name": "a"}]}, "nothing"),
+        ({"band": [{"name": "a", "at_least": 0}, {"name": "a", "at_least": 1}]}, "1 repeated"),
+        ({"external": {"Tier": "tier"}}, "another path"),
+        ({"override": [{"threshold": 0.5}]}, "none"),
+        ({"score_attribute": "A", "band_attribute": "A"}, "one twice"),
+    ],
+)
+def test_an_error_says_what_was_found_and_never_the_value(
+    table: dict[str, Any], found: str
+) -> None:
+    assert refuse(table).endswith(f", found {found}")
+
+
+def test_an_old_key_is_refused_with_its_new_name() -> None:
+    assert refuse({"on_missing_profiles": "score"}) == (
+        "on_missing_profiles: unknown key; on_missing_profiles is now on_missing_external"
+    )
 
 
 def test_one_error_lists_every_problem() -> None:
@@ -159,7 +279,7 @@ def test_one_error_lists_every_problem() -> None:
         "holdout": {"percent": -1},
         "override": [{"keep": "x"}],
     }
-    assert refuse(table).split("; ") == [
+    assert re.sub(r", found [^;]+", "", refuse(table)).split("; ") == [
         "mode: expected one of filter, annotate, shadow",
         "treshold: unknown key",
         f"expected one of {', '.join(KEYS)}",
@@ -188,13 +308,22 @@ def test_two_overrides_that_no_event_can_match_are_no_tie() -> None:
 
 
 def test_an_override_merges_its_keys_singly_and_replaces_tables_whole() -> None:
-    policy = read({
-        "decimals": 2,
-        "threshold": {"reach": 0.3},
-        "holdout": {"percent": 5, "salt": "s"},
-        "band": [{"name": "a", "at_least": 0}, {"name": "b", "at_least": 0.5}],
-        "override": [{"campaign_id": "c", "keep": "below", "holdout": {"percent": 10}, "band": [{"name": "z", "at_least": 0.1}]}],
-    })  # fmt: skip
+    policy = read(
+        {
+            "decimals": 2,
+            "threshold": {"reach": 0.3},
+            "holdout": {"percent": 5, "salt": "s"},
+            "band": [{"name": "a", "at_least": 0}, {"name": "b", "at_least": 0.5}],
+            "override": [
+                {
+                    "campaign_id": "c",
+                    "keep": "below",
+                    "holdout": {"percent": 10},
+                    "band": [{"name": "z", "at_least": 0.1}],
+                }
+            ],
+        }
+    )
     (override,) = policy.overrides
     assert (override.rules.decimals, override.rules.keep) == (2, "below")
     assert override.rules.threshold == pytest.approx(
@@ -205,13 +334,23 @@ def test_an_override_merges_its_keys_singly_and_replaces_tables_whole() -> None:
 
 
 WARNINGS: list[tuple[dict[str, Any], str]] = [
-    ({"score_attribute": "a/b"}, "score_attribute: Pinpoint advises against # : ? \\ / in attribute names"),
-    ({"band": [{"name": "a" * 101, "at_least": 0}]}, "band[0].name: over 100 characters, Pinpoint's limit for an attribute's value"),
-    ({"band": [{"name": "a", "at_least": 0, "body_override": "x" * 1_601}]},
-     "band[0].body_override: over 1,600 characters, the limit for SMS"),
-    ({"band": [{"name": "a", "at_least": 0, "title_override": "é" * 2_049}]},
-     "band[0]: title_override and body_override take over 4,096 bytes, the limit for push"),
-]  # fmt: skip
+    (
+        {"score_attribute": "a/b"},
+        "score_attribute: Pinpoint advises against # : ? \\ / in attribute names",
+    ),
+    (
+        {"band": [{"name": "a" * 101, "at_least": 0}]},
+        "band[0].name: over 100 characters, Pinpoint's limit for an attribute's value",
+    ),
+    (
+        {"band": [{"name": "a", "at_least": 0, "body_override": "x" * 1_601}]},
+        "band[0].body_override: over 1,600 characters, the limit for SMS",
+    ),
+    (
+        {"band": [{"name": "a", "at_least": 0, "title_override": "é" * 2_049}]},
+        "band[0]: title_override and body_override take over 4,096 bytes, the limit for push",
+    ),
+]
 
 
 @pytest.mark.parametrize(("table", "sentence"), WARNINGS)

@@ -1,4 +1,4 @@
-"""The bytes that foreign servers and a foreign client really sent, replayed. Made by `INTEROP_RECORD=1 make interop`."""
+"""Replays the bytes of foreign servers and a client. `INTEROP_RECORD=1 make interop` makes them."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 
 from function.errors import ScorerRejected
-from function.scorers.tensors import Dialect, build_request, read_scores
+from function.scorers.tensors import build_request, read_scores
+from function.settings import Dialect
 from model.bundle import load_bundle
+from model.runtime import OnnxModel
 from protos.open_inference_pb2 import ModelInferRequest, ModelInferResponse
 from protos.tensor import read_contents, read_raw
-from segment_scorer.service.requests import build_answer, read_task
-from segment_scorer.service.session import OnnxModel
+from segment_scorer.service.requests import build_response, read_task
 from tests.bundles import expected_scores, make_bundle, make_rows
 
 RECORDINGS = Path(__file__).parents[1] / "recordings"
@@ -69,7 +70,7 @@ def test_our_service_still_answers_the_foreign_client_as_it_did(path: Path, tmp_
     model = OnnxModel(load_bundle(make_bundle(tmp_path / "bundle")))
     task = read_task(request, model.facts, 100)
     assert np.array_equal(task.matrix, make_rows(5), equal_nan=True)
-    answer = build_answer(request, task, model.compute(task.matrix), model.facts)
+    answer = build_response(request, task, model.compute(task.matrix), model.facts)
     assert [(o.name, o.datatype, list(o.shape)) for o in answer.outputs] == [
         (o.name, o.datatype, list(o.shape)) for o in answered.outputs
     ]

@@ -1,4 +1,4 @@
-"""function/scorers/remote.py: what needs no server to be seen. Calls and faults are in tests/integration/test_remote_*.py."""
+"""function/scorers/remote.py without a server; tests/integration/test_remote_*.py have calls."""
 
 from __future__ import annotations
 
@@ -14,12 +14,11 @@ from function.scorers.remote import (
     OPTIONS,
     STATUSES,
     RemoteScorer,
-    RemoteSettings,
     is_local,
     load_credentials,
     name_label,
 )
-from function.scorers.tensors import Dialect
+from function.settings import Dialect, RemoteSettings
 from protos.open_inference_pb2 import DESCRIPTOR
 from tests.certificates import Authority
 
@@ -110,8 +109,17 @@ def test_uses_no_tls_unless_told() -> None:
     assert load_credentials(NOWHERE) is None
 
 
-@pytest.mark.parametrize("broken", ["missing", "no pem", "another key"])
-def test_refuses_tls_files_that_cannot_be_used_at_start(broken: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("broken", "words"),
+    [
+        ("missing", "SCORER_TLS_CA: expected .* no such file"),
+        ("no pem", "SCORER_TLS_CA: expected certificates .* found no PEM"),
+        ("another key", "SCORER_TLS_KEY: expected .* found another certificate's key"),
+    ],
+)
+def test_refuses_tls_files_that_cannot_be_used_at_start(
+    broken: str, words: str, tmp_path: Path
+) -> None:
     authority = Authority(tmp_path)
     client = authority.sign("client")
     if broken == "missing":
@@ -120,7 +128,7 @@ def test_refuses_tls_files_that_cannot_be_used_at_start(broken: str, tmp_path: P
         authority.certificate.write_text("-")
     else:
         client.key.write_bytes(authority.sign("other").key.read_bytes())
-    with pytest.raises(SettingsError, match="TLS files to be readable PEM"):
+    with pytest.raises(SettingsError, match=words):
         RemoteScorer(
             RemoteSettings(
                 target="localhost:1",

@@ -9,30 +9,37 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from typing import Any
+from typing import Any, TextIO
 
 import pytest
 
-from function.records import Batch, Context, Decision, Endpoint
-from segment_scorer.runner.asking.hooks import HttpHook, LocalHook
+from function.records import Account, Batch, Context, Decision, Endpoint, Observer, Reason
+from segment_scorer.runner.asking.http_hook import HttpHook
+from segment_scorer.runner.asking.local_hook import LocalHook
 from segment_scorer.runner.errors import HookUnreachable, OptionError
-from tests.fakes import FakeClock
+from tests.fakes import FakeClock, make_account
 
 EVENT = {"Endpoints": {"a": {}}}
-KEEP = Decision(keep=True, stays=True, reason="score", score=0.5)
+KEEP = Decision(selected=True, sent=True, reason=Reason.SCORE, score=0.5)
 
 
-def local(handle: Callable[[Any, Any], Any]) -> LocalHook:
+Handle = Callable[[Any, Any], Any]
+
+
+def local(handle: Handle) -> LocalHook[Handle]:
     return LocalHook(lambda observer, stream: handle)
 
 
-def test_a_local_hook_gives_the_reply_with_the_decisions_and_the_log() -> None:
-    def build(observer: Any, stream: Any) -> Callable[[Any, Any], Any]:
+def observed(event: dict[str, Any]) -> Account:
+    endpoints = tuple(Endpoint(id=id_, document=value) for id_, value in event["Endpoints"].items())
+    batch = Batch(host="pinpoint", context=Context(), endpoints=endpoints)
+    return make_account(batch, [KEEP] * len(endpoints))
+
+
+def test_a_local_hook_gives_the_reply_with_the_account_and_the_log() -> None:
+    def build(observer: Observer, stream: TextIO) -> Handle:
         def handle(event: Any, context: Any) -> Any:
-            endpoints = tuple(
-                Endpoint(id=id_, document=document) for id_, document in event["Endpoints"].items()
-            )
-            observer(Batch(host="pinpoint", context=Context(), endpoints=endpoints), [KEEP])
+            observer(observed(event))
             stream.write("a line\n")
             return event["Endpoints"]
 
@@ -40,14 +47,17 @@ def test_a_local_hook_gives_the_reply_with_the_decisions_and_the_log() -> None:
 
     hook = LocalHook(build)
     attempt = hook.call(EVENT)
-    assert (attempt.reply, attempt.problem, attempt.decisions) == ({"a": {}}, None, {"a": KEEP})
+    assert (attempt.reply, attempt.problem) == ({"a": {}}, None)
+    assert attempt.account is not None
+    assert [endpoint.id for endpoint in attempt.account.batch.endpoints] == ["a"]
+    assert attempt.account.decisions == [KEEP]
     assert (hook.take_log(), hook.take_log()) == ("a line\n", "")
 
 
 @pytest.mark.parametrize(
     ("takes", "problem"), [(15.0, None), (15.25, "took longer than the host waits")]
 )
-def test_a_local_function_sees_time_run_out_and_is_not_heard_after_the_hosts_limit(
+def test_a_local_function_sees_the_time_left_and_fails_after_the_hosts_limit(
     takes: float, problem: str | None
 ) -> None:
     clock, left = FakeClock(), []
@@ -62,35 +72,28 @@ def test_a_local_function_sees_time_run_out_and_is_not_heard_after_the_hosts_lim
     assert left == [15_000, 0]
 
 
-def test_decisions_of_one_call_are_not_taken_for_those_of_the_next() -> None:
-    def build(observer: Any, stream: Any) -> Callable[[Any, Any], Any]:
+def test_the_account_of_one_call_is_not_taken_for_that_of_the_next() -> None:
+    def build(observer: Observer, stream: TextIO) -> Handle:
         def handle(event: Any, context: Any) -> Any:
             if "a" in event["Endpoints"]:
-                observer(
-                    Batch(
-                        host="pinpoint",
-                        context=Context(),
-                        endpoints=(Endpoint(id="a", document={}),),
-                    ),
-                    [KEEP],
-                )
+                observer(observed(event))
             return {}
 
         return handle
 
     hook = LocalHook(build)
-    assert hook.call(EVENT).decisions == {"a": KEEP}
-    assert hook.call({"Endpoints": {}}).decisions == {}
+    assert hook.call(EVENT).account is not None
+    assert hook.call({"Endpoints": {}}).account is None
 
 
-def test_whatever_a_local_function_raises_fails_the_attempt_and_names_only_the_class() -> None:
+def test_an_exception_of_a_local_function_fails_the_attempt_and_only_its_class_is_named() -> None:
     def handle(event: Any, context: Any) -> Any:
         raise LookupError("a@example.com")
 
     assert local(handle).call(EVENT).problem == "raised LookupError"
 
 
-def test_control_c_is_no_failed_attempt() -> None:
+def test_control_c_is_not_a_failed_attempt() -> None:
     def handle(event: Any, context: Any) -> Any:
         raise KeyboardInterrupt
 
@@ -100,7 +103,7 @@ def test_control_c_is_no_failed_attempt() -> None:
 
 @contextlib.contextmanager
 def serve(answer: Callable[[bytes], tuple[int, bytes] | None], delay: float = 0.0) -> Iterator[str]:
-    """A server that gives `answer` to a request's body after `delay` seconds; None breaks the connection off."""
+    """A server that answers a request's body after `delay` seconds; None breaks the connection."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -148,19 +151,19 @@ def test_posts_an_event_that_utf_8_cannot_encode_as_the_escapes_it_came_as() -> 
         ((502, b'{"errorType":"Runtime.ExitError"}'), "crashed or could not start"),
         ((404, b""), "answered with status 404"),
         ((200, b"Task timed out after 2.00 seconds"), "timed out by its own limit"),
-        ((200, b'{"a": {"Metrics": {"m": NaN}}}'), "answered with what is no JSON"),
-        ((200, b'{"a\xff": {}}'), "answered with what is no JSON"),
-        ((200, b""), "answered with what is no JSON"),
-        ((200, b"[" * 100_000), "answered with what is no JSON"),
+        ((200, b'{"a": {"Metrics": {"m": NaN}}}'), "answered with something other than JSON"),
+        ((200, b'{"a\xff": {}}'), "answered with something other than JSON"),
+        ((200, b""), "answered with something other than JSON"),
+        ((200, b"[" * 100_000), "answered with something other than JSON"),
         (None, "broke the connection off"),
     ],
 )
-def test_says_how_a_call_went_wrong(answer: tuple[int, bytes] | None, problem: str) -> None:
+def test_names_the_problem_of_a_failed_call(answer: tuple[int, bytes] | None, problem: str) -> None:
     with serve(lambda body: answer) as url:
         assert HttpHook(url).call(EVENT).problem == problem
 
 
-def test_an_answer_after_the_limit_is_waited_for_and_thrown_away() -> None:
+def test_a_reply_after_the_limit_is_waited_for_and_discarded() -> None:
     with serve(lambda body: (200, b"{}"), delay=0.2) as url:
         assert HttpHook(url, limit=0.05).call(EVENT).problem == "took longer than the host waits"
 
@@ -168,12 +171,12 @@ def test_an_answer_after_the_limit_is_waited_for_and_thrown_away() -> None:
 def test_a_hook_that_never_ends_stops_the_run() -> None:
     with (
         serve(lambda body: (200, b"{}"), delay=0.5) as url,
-        pytest.raises(HookUnreachable, match=r"give the function a timeout below the host's limit"),
+        pytest.raises(HookUnreachable, match="AWS_LAMBDA_FUNCTION_TIMEOUT"),
     ):
         HttpHook(url, limit=0.05, patience=0.05).call(EVENT)
 
 
-def test_an_answer_that_drips_is_cut_off_too() -> None:
+def test_a_reply_that_drips_is_cut_off() -> None:
     def drip(server: socket.socket) -> None:
         connection, _ = server.accept()
         with connection, contextlib.suppress(OSError):
@@ -192,13 +195,13 @@ def test_an_answer_that_drips_is_cut_off_too() -> None:
         thread.join()
 
 
-def test_an_address_where_nobody_listens_is_said_to_be_so() -> None:
+def test_says_that_nothing_listens_at_an_address() -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     with pytest.raises(
         HookUnreachable,
-        match=r"^--hook: expected a runtime interface emulator to listen at that address$",
+        match=r"^--hook: no .* emulator listens at that address \(Connection refused\)$",
     ):
         HttpHook(f"http://127.0.0.1:{port}").call(EVENT)
 

@@ -1,4 +1,4 @@
-"""What becomes of a person by each host's answer."""
+"""The event of each host, and the outcome of a person by its reply."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 
 from function.errors import ReplyError
-from function.records import Decision
+from function.records import Decision, Reason
 from model.people.records import Record
-from segment_scorer.runner.asking.host_adapters import FAILED, FILTERED, KEPT, SIDES, read_result
-from segment_scorer.runner.summary import Terms
+from segment_scorer.runner.asking.host_adapters import HOST_ADAPTERS, read_result
+from segment_scorer.runner.config import RunConfig
+from segment_scorer.runner.summary import Status
 
-TERMS = Terms(
+CONFIG = RunConfig(
     host="connect",
     scheduled_time="2026-07-03T10:04:00.000Z",
     activity_id="run-1",
@@ -25,7 +26,7 @@ PROFILE = Record(
     {"Id": "p", "Metrics": {"score": 0.5}},
     {"ProfileId": "p", "Attributes": {"Metrics_score": "0.5"}},
 )
-CONNECT, PINPOINT = SIDES["connect"], SIDES["pinpoint"]
+CONNECT, PINPOINT = HOST_ADAPTERS["connect"], HOST_ADAPTERS["pinpoint"]
 
 
 def test_connect_is_sent_a_profile_as_it_was_exported() -> None:
@@ -37,46 +38,46 @@ def test_connect_is_sent_an_endpoint_as_the_profile_it_would_have_become() -> No
 
 
 def test_a_runs_id_ends_in_its_start_as_connect_writes_it() -> None:
-    event = CONNECT.build_event({"p": "{}"}, TERMS)
+    event = CONNECT.build_event({"p": "{}"}, CONFIG)
     assert event["InvocationMetadata"]["CampaignContext"]["RunId"] == "spring#2026-07-03T10-04-00Z"
 
 
 @pytest.mark.parametrize(
-    ("result", "outcome"),
+    ("result", "status"),
     [
-        ({"decision": "keep", "reason": "score", "score": 0.75}, KEPT),
-        ({"decision": "drop", "reason": "score", "score": 0.25}, FILTERED),
-        ({"decision": "perhaps"}, FAILED),
-        ({"score": 0.75}, FAILED),
-        ({}, FAILED),
-        (None, FAILED),
+        ({"decision": "keep", "reason": "score", "score": 0.75}, Status.KEPT),
+        ({"decision": "drop", "reason": "score", "score": 0.25}, Status.FILTERED),
+        ({"decision": "perhaps"}, Status.FAILED),
+        ({"score": 0.75}, Status.FAILED),
+        ({}, Status.FAILED),
+        (None, Status.FAILED),
     ],
 )
-def test_a_profile_without_a_decision_has_failed_and_only_that_profile(
-    result: dict[str, Any] | None, outcome: str
+def test_a_profile_without_a_valid_decision_has_failed(
+    result: dict[str, Any] | None, status: Status
 ) -> None:
-    fate = CONNECT.settle("p", PROFILE, result, None)
-    assert fate[:2] == (outcome, PROFILE.profile if outcome == KEPT else None)
+    outcome = CONNECT.classify("p", PROFILE, result, None)
+    assert outcome[:2] == (status, PROFILE.profile if status == Status.KEPT else None)
 
 
-def test_on_connect_the_kept_are_as_they_came() -> None:
-    assert CONNECT.settle("a", ENDPOINT, {"decision": "keep"}, None)[1] == {
+def test_on_connect_the_kept_record_is_unchanged() -> None:
+    assert CONNECT.classify("a", ENDPOINT, {"decision": "keep"}, None)[1] == {
         "Id": "a",
         "Metrics": {"score": 0.5},
     }
 
 
 @pytest.mark.parametrize("score", [None, True, "0.5", math.nan, math.inf, -0.1, 1.1, [0.5]])
-def test_what_is_no_score_is_not_read_as_one(score: object) -> None:
+def test_a_value_that_is_not_a_score_is_not_read(score: object) -> None:
     assert read_result({"decision": "keep", "score": score}).score is None
 
 
-def test_a_decision_that_was_seen_counts_more_than_what_the_answer_tells() -> None:
-    seen = Decision(keep=False, stays=True, reason="holdout", holdout=True)
-    assert CONNECT.settle("p", PROFILE, {"decision": "keep", "reason": "score"}, seen)[2] is seen
+def test_a_decision_from_the_account_replaces_the_one_in_the_reply() -> None:
+    seen = Decision(selected=False, sent=True, reason=Reason.HOLDOUT, holdout=True)
+    assert CONNECT.classify("p", PROFILE, {"decision": "keep", "reason": "score"}, seen)[2] is seen
 
 
-def test_a_reply_in_this_process_that_json_cannot_carry_is_no_reply() -> None:
+def test_a_reply_that_json_cannot_hold_is_refused() -> None:
     odd = {
         "Items": {
             "CustomerProfiles": [
@@ -91,6 +92,13 @@ def test_a_reply_in_this_process_that_json_cannot_carry_is_no_reply() -> None:
         CONNECT.read_reply(odd, ["p"])
 
 
-def test_on_pinpoint_whoever_is_not_in_the_answer_is_left_out() -> None:
-    assert PINPOINT.settle("a", ENDPOINT, None, None)[0] == FILTERED
-    assert PINPOINT.settle("a", ENDPOINT, {"Metrics": {}}, None)[1] == {"Id": "a", "Metrics": {}}
+def test_on_pinpoint_an_id_that_is_not_in_the_reply_is_filtered() -> None:
+    assert PINPOINT.classify("a", ENDPOINT, None, None)[0] == Status.FILTERED
+    assert PINPOINT.classify("a", ENDPOINT, {"Metrics": {}}, None)[1] == {"Id": "a", "Metrics": {}}
+
+
+@pytest.mark.parametrize(
+    ("reason", "read"), [("sparse", Reason.SPARSE), ("x", Reason.UNKNOWN), (7, Reason.UNKNOWN)]
+)
+def test_a_reason_outside_the_enum_is_unknown(reason: object, read: Reason) -> None:
+    assert read_result({"decision": "drop", "reason": reason}).reason is read

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from segment_scorer.runner.reporting.labels import COUNTRIES
-from segment_scorer.runner.reporting.statistics import Tally
+from segment_scorer.runner.reporting.statistics import Statistics
 
 
 @pytest.mark.parametrize(
@@ -27,9 +27,9 @@ from segment_scorer.runner.reporting.statistics import Tally
 def test_nothing_but_channels_and_country_codes_is_shown(
     channel: object, country: object, labels: tuple[str, str]
 ) -> None:
-    tally = Tally()
-    tally.add_people([(channel, country, "", "score", "kept", True)], [0.5])
-    (group,) = tally.people
+    statistics = Statistics()
+    statistics.add_people([(channel, country, "", "score", "kept", True)], [0.5])
+    (group,) = statistics.people
     assert group[:2] == labels
 
 

@@ -8,24 +8,25 @@ from typing import Any
 import msgspec.structs
 import pytest
 
-from segment_scorer.runner.reporting.report import (
+from function.records import Reason
+from segment_scorer.runner.config import RunConfig
+from segment_scorer.runner.reporting.report import load_vega
+from segment_scorer.runner.reporting.report_data import (
     describe_drift,
     describe_times,
     gather_report,
-    load_vega,
     sum_groups,
 )
-from segment_scorer.runner.reporting.statistics import Group, Row, Tally
-from segment_scorer.runner.summary import Summary, Terms
-from segment_scorer.runner.writing.checkpoint import Ledger
+from segment_scorer.runner.reporting.statistics import AnyReason, Group, RawGroup, Statistics
+from segment_scorer.runner.summary import Status, Summary
+from segment_scorer.runner.writing.checkpoint import Checkpoint
 
-BLIND = Terms(scheduled_time="t", activity_id="a")
-SEEING = Terms(
+BLIND = RunConfig(scheduled_time="t", activity_id="a")
+SEEING = RunConfig(
     scheduled_time="t",
     activity_id="a",
     knows_decisions=True,
-    knows_drops=True,
-    has_log=True,
+    in_process=True,
     threshold=0.5,
     keep="at_least",
     model="m@1",
@@ -33,33 +34,34 @@ SEEING = Terms(
     on_error="keep",
 )
 ANNOTATING = msgspec.structs.replace(SEEING, mode="annotate")
-CONNECT = Terms(
+CONNECT = RunConfig(
     scheduled_time="t", activity_id="a", host="connect", knows_decisions=True
 )  # behind an address
 BELOW = msgspec.structs.replace(SEEING, keep="below")
-# Each stands for a person: a row of the tally, and the score.
-Person = tuple[Row, float | None]
+# A person: group and score.
+Invented = tuple[RawGroup, float | None]
 
 
 def one(
-    reason: str,
-    outcome: str,
+    reason: AnyReason,
+    status: Status,
     score: float | None,
     *,
     keep: bool | None = None,
     channel: str = "SMS",
-) -> Person:
-    return (channel, "DE", "", reason, outcome, outcome == "kept" if keep is None else keep), score
+) -> Invented:
+    keep = status == Status.KEPT if keep is None else keep
+    return (channel, "DE", "", reason, status, keep), score
 
 
-def ledger_of(terms: Terms, *people: Person) -> Ledger:
-    ledger = Ledger({}, [], [], terms)
-    ledger.tally.add_people([row for row, _ in people], [score for _, score in people])
-    return ledger
+def checkpoint_of(config: RunConfig, *people: Invented) -> Checkpoint:
+    checkpoint = Checkpoint({}, [], [], config)
+    checkpoint.statistics.add_people([row for row, _ in people], [score for _, score in people])
+    return checkpoint
 
 
-def gather(terms: Terms, *people: Person, **more: object) -> dict[str, Any]:
-    return gather_report(summary_of(**more), ledger_of(terms, *people), None, rehearsal=False)
+def gather(config: RunConfig, *people: Invented, **more: object) -> dict[str, Any]:
+    return gather_report(summary_of(**more), checkpoint_of(config, *people), None, rehearsal=False)
 
 
 def summary_of(**more: object) -> Summary:
@@ -78,22 +80,28 @@ def summary_of(**more: object) -> Summary:
 def test_expected_responses_are_the_sum_of_scores() -> None:
     data = gather(
         SEEING,
-        *[one("score", "kept", 0.75)] * 40,
-        *[one("score", "filtered", 0.25)] * 40,
-        one("no_scores", "kept", None),
+        *[one(Reason.SCORE, Status.KEPT, 0.75)] * 40,
+        *[one(Reason.SCORE, Status.FILTERED, 0.25)] * 40,
+        one(Reason.NO_SCORES, Status.KEPT, None),
         held_out=0,
     )
     assert data["expected"] == {"kept": 30, "all": 40}
-    assert "30 of the 40 responses" in " ".join(data["story"])
+    assert "40 responses are expected" in " ".join(data["story"])
+    assert "30 of them from those messaged" in " ".join(data["story"])
     explorer = data["explorer"]
     assert explorer["scores"] == [(2500, 40), (7500, 40)]
     assert (explorer["fixed"], explorer["threshold"]) == (1, 0.5)
     assert explorer["start"] == {"reach": 41, "expected": 30.0}
-    assert data["left_out"] == [{"reason": "score too low", "people": 40}]
+    assert data["filtered"] == [{"reason": "score too low", "people": 40}]
 
 
 def test_a_holdout_is_not_moved_by_the_threshold() -> None:
-    data = gather(SEEING, one("holdout", "filtered", 0.9), one("score", "kept", 0.8), held_out=1)
+    data = gather(
+        SEEING,
+        one(Reason.HOLDOUT, Status.FILTERED, 0.9),
+        one(Reason.SCORE, Status.KEPT, 0.8),
+        held_out=1,
+    )
     assert data["explorer"]["scores"] == [(8000, 1)]
     assert data["explorer"]["fixed"] == 0
     assert data["control_kept"] == 0
@@ -102,11 +110,11 @@ def test_a_holdout_is_not_moved_by_the_threshold() -> None:
 def test_where_the_mode_acts_on_no_rule_the_explorer_answers_for_mode_filter() -> None:
     data = gather(
         ANNOTATING,
-        one("holdout", "kept", 0.9, keep=False),
-        one("sparse", "kept", None, keep=False),
-        one("unreadable", "kept", None, keep=True),
-        one("score", "kept", 0.2, keep=False),
-        one("score", "kept", 0.8, keep=True),
+        one(Reason.HOLDOUT, Status.KEPT, 0.9, keep=False),
+        one(Reason.SPARSE, Status.KEPT, None, keep=False),
+        one(Reason.UNREADABLE, Status.KEPT, None, keep=True),
+        one(Reason.SCORE, Status.KEPT, 0.2, keep=False),
+        one(Reason.SCORE, Status.KEPT, 0.8, keep=True),
         held_out=1,
         received=5,
         kept=5,
@@ -120,17 +128,18 @@ def test_where_the_mode_acts_on_no_rule_the_explorer_answers_for_mode_filter() -
         True,
     )
     story = " ".join(data["story"])
-    assert "in mode filter 3 of them would be left out" in story
-    assert "The control group, 1 people, is messaged too" in story
+    assert "Mode filter would filter 3 of them" in story
+    assert "The control group (1 person)" in story
+    assert "cannot serve as a control group" in story
     assert gather(SEEING)["explorer"]["in_filter"] is False
 
 
 def test_behind_an_address_no_threshold_is_invented_and_the_functions_own_figures_begin() -> None:
     people = (
-        one("holdout", "kept", 0.9),
-        one("sparse", "kept", None),
-        one("score", "kept", 0.8),
-        one("score", "filtered", 0.2),
+        one(Reason.HOLDOUT, Status.KEPT, 0.9),
+        one(Reason.SPARSE, Status.KEPT, None),
+        one(Reason.SCORE, Status.KEPT, 0.8),
+        one(Reason.SCORE, Status.FILTERED, 0.2),
     )
     explorer = gather(CONNECT, *people, held_out=1)["explorer"]
     assert (explorer["threshold"], explorer["own"]) == (None, "the function's")
@@ -140,61 +149,69 @@ def test_behind_an_address_no_threshold_is_invented_and_the_functions_own_figure
 
 def test_of_a_bare_answer_those_kept_without_a_score_are_not_forgotten() -> None:
     explorer = gather(
-        BLIND, *[one("", "kept", 0.7)] * 3, *[one("", "kept", None)] * 2, one("", "filtered", None)
+        BLIND,
+        *[one(Reason.UNKNOWN, Status.KEPT, 0.7)] * 3,
+        *[one(Reason.UNKNOWN, Status.KEPT, None)] * 2,
+        one(Reason.UNKNOWN, Status.FILTERED, None),
     )["explorer"]
     assert (explorer["threshold"], explorer["fixed"], explorer["start"]["reach"]) == (None, 2, 5)
-    assert "3 kept with a score" in explorer["note"]
-    assert "2 kept without one" in explorer["note"]
+    assert "the 3 kept people with a score" in explorer["note"]
+    assert "The 2 kept without one" in explorer["note"]
 
 
 def test_what_the_hook_does_not_show_is_said_to_be_unknown() -> None:
-    data = gather(BLIND, one("", "filtered", None))
+    data = gather(BLIND, one(Reason.UNKNOWN, Status.FILTERED, None))
     assert "are unknown" in data["story"][-1]
-    assert data["left_out"] == [{"reason": "left out by the function", "people": 1}]
+    assert data["filtered"] == [{"reason": "filtered by the function, reason unknown", "people": 1}]
 
 
 def test_unwanted_events_are_not_called_responses() -> None:
     data = gather(
         BELOW,
-        *[one("score", "kept", 0.25)] * 40,
-        *[one("score", "filtered", 0.75)] * 40,
+        *[one(Reason.SCORE, Status.KEPT, 0.25)] * 40,
+        *[one(Reason.SCORE, Status.FILTERED, 0.75)] * 40,
         held_out=0,
     )
     story = " ".join(data["story"])
     assert (
-        "would bring 40 unwanted events; 10 are expected from those messaged, 30 are avoided"
-        in story
+        "40 unwanted events are expected of all people with a score: 10 of those messaged, "
+        "and 30 are avoided" in story
     )
     assert "response" not in story
     assert data["explorer"]["unwanted"] is True
-    assert data["left_out"][0]["reason"] == "score too high"
+    assert data["filtered"][0]["reason"] == "score too high"
 
 
 def test_with_more_than_4_decimals_the_report_begins_with_the_runs_own_figures() -> None:
-    terms = msgspec.structs.replace(SEEING, decimals=6, threshold=0.500045)
+    config = msgspec.structs.replace(SEEING, decimals=6, threshold=0.500045)
     explorer = gather(
-        terms, one("score", "kept", 0.500049), one("score", "filtered", 0.500041), held_out=0
+        config,
+        one(Reason.SCORE, Status.KEPT, 0.500049),
+        one(Reason.SCORE, Status.FILTERED, 0.500041),
+        held_out=0,
     )["explorer"]
     assert explorer["start"]["reach"] == 1, "though both are in one bucket"
     assert (explorer["scores"], explorer["within"]) == ([(5000, 2)], 0.5)
 
 
-def tally_of(**sizes: int) -> Tally:
-    tally = Tally()
+def statistics_of(**sizes: int) -> Statistics:
+    statistics = Statistics()
     for country, size in sizes.items():
-        tally.people[Group("SMS", country, "", "score", "kept", True)] = size
-        tally.scored[Group("SMS", country, "", "score", "kept", True)] = size
-        tally.expected[Group("SMS", country, "", "score", "kept", True)] = 0.1234 * size
-    return tally
+        statistics.people[Group("SMS", country, "", Reason.SCORE, Status.KEPT, True)] = size
+        statistics.scored[Group("SMS", country, "", Reason.SCORE, Status.KEPT, True)] = size
+        statistics.expected[Group("SMS", country, "", Reason.SCORE, Status.KEPT, True)] = (
+            0.1234 * size
+        )
+    return statistics
 
 
 def test_many_groups_are_summed_up_as_one_row() -> None:
-    tally = tally_of(
+    statistics = statistics_of(
         **{f"{chr(65 + index // 26)}{chr(65 + index % 26)}": 100 - index for index in range(30)}
     )
-    rows = sum_groups(tally, "country")
+    rows = sum_groups(statistics, "country")
     assert (len(rows), rows[-1]["name"]) == (12, "all others")
-    assert sum(row["people"] for row in rows) == sum(tally.people.values())
+    assert sum(row["people"] for row in rows) == sum(statistics.people.values())
 
 
 @pytest.mark.parametrize(
@@ -210,11 +227,16 @@ def test_many_groups_are_summed_up_as_one_row() -> None:
 def test_a_group_of_fewer_than_10_people_is_shown_nowhere(
     sizes: dict[str, int], rows: dict[str, int]
 ) -> None:
-    assert {row["name"]: row["people"] for row in sum_groups(tally_of(**sizes), "country")} == rows
+    assert {
+        row["name"]: row["people"] for row in sum_groups(statistics_of(**sizes), "country")
+    } == rows
 
 
 def test_no_single_score_can_be_read_off_a_sum() -> None:
-    people = [one("score", "kept", 0.8123), *[one("score", "filtered", 0.1)] * 19]
+    people = [
+        one(Reason.SCORE, Status.KEPT, 0.8123),
+        *[one(Reason.SCORE, Status.FILTERED, 0.1)] * 19,
+    ]
     data = gather(SEEING, *people, held_out=0)
     assert data["groups"]["channel"] == [{"name": "SMS", "people": 20, "kept": 1, "expected": 1}]
     assert data["expected"] == {"kept": 1, "all": 3}
@@ -222,9 +244,9 @@ def test_no_single_score_can_be_read_off_a_sum() -> None:
 
 def test_of_people_without_a_score_it_is_unknown_how_many_respond() -> None:
     people = [
-        *[one("no_scores", "kept", None, channel="SMS")] * 30,
-        *[one("score", "filtered", 0.9, channel="EMAIL")] * 20,
-        *[one("score", "kept", 0.9, channel="VOICE")] * 10,
+        *[one(Reason.NO_SCORES, Status.KEPT, None, channel="SMS")] * 30,
+        *[one(Reason.SCORE, Status.FILTERED, 0.9, channel="EMAIL")] * 20,
+        *[one(Reason.SCORE, Status.KEPT, 0.9, channel="VOICE")] * 10,
     ]
     rows = gather(SEEING, *people, held_out=0)["groups"]["channel"]
     assert [(row["name"], row["expected"]) for row in rows] == [
@@ -235,42 +257,47 @@ def test_of_people_without_a_score_it_is_unknown_how_many_respond() -> None:
 
 
 def test_a_property_nobody_has_gets_no_table() -> None:
-    tally = tally_of(unknown=100)
-    assert sum_groups(tally, "country") == sum_groups(tally, "band") == []
+    statistics = statistics_of(unknown=100)
+    assert sum_groups(statistics, "country") == sum_groups(statistics, "band") == []
 
 
 @pytest.mark.parametrize(
-    ("terms", "reference", "batches", "why"),
+    ("config", "reference", "batches", "why"),
     [
-        (BLIND, None, 3, "the function's log, which would tell, cannot be seen from here"),
-        (SEEING, None, 3, "the model's manifest does not say what it learnt from"),
+        (
+            BLIND,
+            None,
+            3,
+            "the function does not run in this process, so its counts are not available",
+        ),
+        (SEEING, None, 3, "the model's manifest does not describe its training data"),
         (SEEING, {}, 0, "nobody was sent to the function"),
         (
             SEEING,
             {},
             3,
-            "the function logged no batch; SCORER_LOG_LEVEL=INFO makes it do so, and a call that fails has none",
+            "every call of the function failed",
         ),
     ],
 )
 def test_says_why_the_drift_is_unknown(
-    terms: Terms, reference: dict[str, Any] | None, batches: int, why: str
+    config: RunConfig, reference: dict[str, Any] | None, batches: int, why: str
 ) -> None:
     drift = describe_drift(
-        summary_of(batches=batches, model=terms.model), ledger_of(terms), reference
+        summary_of(batches=batches, model=config.model), checkpoint_of(config), reference
     )
     assert drift == {"verdict": f"Unknown: {why}.", "columns": []}
 
 
 def test_half_of_the_calls_took_no_longer_than_the_median() -> None:
-    tally = Tally()
-    tally.add_times([0.001] * 60 + [0.1] * 39 + [1.0])
-    times = describe_times(tally)
+    statistics = Statistics()
+    statistics.add_times([0.001] * 60 + [0.1] * 39 + [1.0])
+    times = describe_times(statistics)
     assert times is not None
     assert times["quantiles"] == pytest.approx(
         {"half": 1.0, "95 %": 100.0, "99 %": 100.0, "all": 1000.0}
     )
-    assert describe_times(Tally()) is None
+    assert describe_times(Statistics()) is None
 
 
 def test_vega_is_put_together_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,88 +1,141 @@
-"""Sums of what the walker saw."""
+"""Sums over people and batches."""
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
+import msgspec
+import numpy as np
 import pytest
+from msgspec.structs import replace
 
-from segment_scorer.runner.reporting.statistics import (
-    NO_PROFILES,
-    NO_SCORES,
-    RESORTED,
-    Tally,
-    bucket_of,
-    seconds_of,
+from function.errors import (
+    ExternalRejected,
+    ExternalTimeout,
+    ScorerTimeout,
+    ScorerUnavailable,
 )
+from function.records import Account, Batch, Context, Endpoint, Reason, Scored
+from segment_scorer.runner.reporting.statistics import (
+    FALLBACK_USED,
+    NO_EXTERNAL,
+    NO_SCORES,
+    RawGroup,
+    Statistics,
+    find_bucket,
+    find_middle,
+)
+from segment_scorer.runner.summary import Status, UnsentReason
+from tests.fake_hooks import account_of
+from tests.fakes import make_account
+
+KEPT, FILTERED = Status.KEPT, Status.FILTERED
+DECIDED: RawGroup = ("SMS", "DE", "", Reason.SCORE, KEPT, True)
 
 
-def log_line(**more: Any) -> str:
-    return json.dumps({"message": "batch", "model": "m@1", **more}, separators=(",", ":"))
+def account(**changes: Any) -> Account:
+    return account_of({}, **changes)
 
 
-def test_tallies_of_blocks_add_up_to_the_tally_of_the_whole_and_survive_the_ledger() -> None:
-    rows = [
-        ("SMS", "DE", "", "score", "kept", True),
-        ("EMAIL", "FR", "gold", "score", "filtered", False),
+def test_statistics_of_chunks_add_up_to_those_of_the_whole_and_survive_the_checkpoint() -> None:
+    groups: list[RawGroup] = [
+        DECIDED,
+        ("EMAIL", "FR", "gold", Reason.SCORE, FILTERED, False),
     ] * 3
     scores = [0.5, 0.25] * 3
-    whole, parts = Tally(), Tally()
-    whole.add_people(rows, scores)
+    failed = {"error": ScorerTimeout()}
+    whole, parts = Statistics(), Statistics()
+    whole.add_people(groups, scores)
     whole.add_times([0.001, 0.1])
     whole.add_columns({"Id": 1, "Attributes.a": 3})
-    whole.add_log(
-        [
-            log_line(error="ScorerTimeout"),
-            log_line(error="ScorerTimeout", feature_bins={"a": [1, 2]}),
-        ]
-    )
+    whole.add_account(account(**failed, feature_bins={"a": [1, 2]}))
+    whole.add_account(account(**failed))
+    whole.add_problem("odd", 2)
     for piece in (slice(0, 2), slice(2, 6)):
-        part = Tally()
-        part.add_people(rows[piece], scores[piece])
+        part = Statistics()
+        part.add_people(groups[piece], scores[piece])
         parts.add(part)
     pieces: list[tuple[float, dict[str, int], dict[str, Any]]] = [
         (0.001, {"Id": 1, "Attributes.a": 3}, {"feature_bins": {"a": [1, 2]}}),
         (0.1, {"Attributes.a": 2}, {}),
     ]
-    for seconds, columns, logged in pieces:
-        part = Tally()
-        part.add_log([log_line(error="ScorerTimeout", **logged)])
+    for seconds, columns, bins in pieces:
+        part = Statistics()
+        part.add_account(account(**failed, **bins))
         part.add_times([seconds])
         part.add_columns(columns)
-        parts.add(Tally.from_data(part.to_data()))
+        part.add_problem("odd")
+        written = msgspec.json.encode(part.to_data())
+        parts.add(Statistics.from_data(msgspec.json.decode(written)))
     assert parts.to_data() == whole.to_data()
+
+
+def test_read_statistics_hold_enums_again() -> None:
+    statistics = Statistics()
+    statistics.add_people([("SMS", "DE", "", UnsentReason.OPTED_OUT, FILTERED, False)], [None])
+    written = msgspec.json.decode(msgspec.json.encode(statistics.to_data()))
+    (group,) = Statistics.from_data(written).people
+    assert group.reason is UnsentReason.OPTED_OUT
+    assert group.status is FILTERED
 
 
 @pytest.mark.parametrize("seconds", [0.0001, 0.003, 0.5, 15.0])
 def test_a_time_is_known_within_12_percent(seconds: float) -> None:
-    assert seconds_of(bucket_of(seconds)) == pytest.approx(seconds, rel=0.06)
+    assert find_middle(find_bucket(seconds)) == pytest.approx(seconds, rel=0.06)
+
+
+SCORED = Scored(scores=np.array([0.5]), label="m@1")
 
 
 @pytest.mark.parametrize(
-    ("logged", "failures"),
+    ("changes", "failures"),
     [
-        ({"error": None}, {}),
-        ({"error": "ScorerUnavailable", "unscored": 50}, {(NO_SCORES, "ScorerUnavailable"): 1}),
-        ({"error": "ScorerTimeout", "fallback_used": 1}, {(RESORTED, "ScorerTimeout"): 1}),
+        ({"scored": SCORED}, {}),
+        ({"error": ScorerUnavailable()}, {(NO_SCORES, "ScorerUnavailable"): 1}),
         (
-            {"error": None, "profiles_error": "ProfilesTimeout"},
-            {(NO_PROFILES, "ProfilesTimeout"): 1},
+            {"scored": replace(SCORED, first_error="ScorerTimeout")},
+            {(FALLBACK_USED, "ScorerTimeout"): 1},
         ),
         (
-            {"error": "ProfilesRejected", "profiles_error": "ProfilesRejected"},
-            {(NO_SCORES, "ProfilesRejected"): 1, (NO_PROFILES, "ProfilesRejected"): 1},
+            {"scored": SCORED, "external_error": ExternalTimeout()},
+            {(NO_EXTERNAL, "ExternalTimeout"): 1},
+        ),
+        (
+            {"error": ExternalRejected(), "external_error": ExternalRejected()},
+            {(NO_SCORES, "ExternalRejected"): 1, (NO_EXTERNAL, "ExternalRejected"): 1},
         ),
     ],
 )
-def test_errors_are_counted_from_the_log_with_or_without_bins(
-    logged: dict[str, Any], failures: dict[tuple[str, str], int]
+def test_counts_the_errors_of_an_account_with_or_without_bins(
+    changes: dict[str, Any], failures: dict[tuple[str, str], int]
 ) -> None:
     for bins in ({}, {"feature_bins": {"a": [1, 2]}}):
-        tally = Tally()
-        tally.add_log([log_line(**logged, **bins), '{"message":"another"}', "no JSON"])
-        assert tally.failures == failures
-        assert tally.batches == len(bins)
+        statistics = Statistics()
+        statistics.add_account(account(**changes, **bins))
+        assert statistics.failures == failures
+        assert statistics.batches == len(bins)
+
+
+@pytest.mark.parametrize(
+    "problem", ["$.Endpoints[%d].Metrics.m: bad", "$.Items.CustomerProfiles[%d].Metrics.m: bad"]
+)
+def test_counts_the_problems_of_unreadable_endpoints_without_their_position(problem: str) -> None:
+    endpoints = tuple(
+        Endpoint(id=str(n), document=None, problem=problem % n if n % 2 else None)
+        for n in range(50)
+    )
+    batch = Batch(host="pinpoint", context=Context(), endpoints=endpoints)
+    statistics = Statistics()
+    statistics.add_account(make_account(batch, []))
+    assert statistics.unreadable == {"$.Metrics.m: bad": 25}
+
+
+def test_the_number_of_different_problems_is_bounded() -> None:
+    statistics = Statistics()
+    for number in range(1_000):
+        statistics.add_problem(f"problem {number}")
+    assert len(statistics.unreadable) <= 21
+    assert statistics.unreadable.total() == 1_000
 
 
 @pytest.mark.parametrize(
@@ -90,14 +143,14 @@ def test_errors_are_counted_from_the_log_with_or_without_bins(
     [(0.58, 5800), (0.29, 2900), (0.2999999, 2999), (0.299995, 2999), (1.0, 10_000), (0.0, 0)],
 )
 def test_a_score_is_never_rounded_up_over_a_threshold(score: float, bucket: int) -> None:
-    tally = Tally()
-    tally.add_people([("SMS", "DE", "", "score", "kept", True)], [score])
-    assert tally.scores == {bucket: 1}
+    statistics = Statistics()
+    statistics.add_people([DECIDED], [score])
+    assert statistics.scores == {bucket: 1}
 
 
 @pytest.mark.parametrize("decimals", [1, 2, 4])
 def test_every_score_of_up_to_4_decimals_has_its_own_bucket(decimals: int) -> None:
     scores = [number / 10**decimals for number in range(10**decimals + 1)]
-    tally = Tally()
-    tally.add_people([("SMS", "DE", "", "score", "kept", True)] * len(scores), scores)
-    assert list(tally.scores) == list(range(0, 10_001, 10 ** (4 - decimals)))
+    statistics = Statistics()
+    statistics.add_people([DECIDED] * len(scores), scores)
+    assert list(statistics.scores) == list(range(0, 10_001, 10 ** (4 - decimals)))

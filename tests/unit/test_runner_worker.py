@@ -1,4 +1,4 @@
-"""Slices through a hook, into pages of finished output."""
+"""Processing a chunk: from slices to the bytes of the outputs."""
 
 from __future__ import annotations
 
@@ -13,54 +13,48 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from function.records import Band, Decision
+from function.records import Band, Decision, Reason
 from segment_scorer.runner.asking.host_rules import Attempt, Hook
+from segment_scorer.runner.chunks import Chunk, ChunkResult
+from segment_scorer.runner.config import RunConfig
 from segment_scorer.runner.reading.batches import cut_slices, make_finder
-from segment_scorer.runner.summary import Terms
-from segment_scorer.runner.worker import (
-    Block,
-    Page,
-    begin_page,
-    end_page,
-    read_score,
-    walk_block,
-    write_rows,
-)
-from tests.fake_hooks import DecidingHook, ScriptedHook, person
+from segment_scorer.runner.worker import process_chunk, read_score
+from segment_scorer.runner.writing.rows import begin_outputs, end_outputs, write_rows
+from tests.fake_hooks import DecidingHook, ScriptedHook, account_of, person
 
-TERMS = Terms(
+CONFIG = RunConfig(
     scheduled_time="2026-01-31T19:00:00.000Z",
     activity_id="run-1",
     campaign_id="spring",
     knows_decisions=True,
-    has_log=True,
+    in_process=True,
 )
-BLIND = Terms(scheduled_time="2026-01-31T19:00:00.000Z", activity_id="run-1")
+BLIND = RunConfig(scheduled_time="2026-01-31T19:00:00.000Z", activity_id="run-1")
 
 
-def walk(hook: Hook, lines: Sequence[object], terms: Terms = TERMS) -> Page:
+def process(hook: Hook, lines: Sequence[object], config: RunConfig = CONFIG) -> ChunkResult:
     texts = [
         line if isinstance(line, bytes) else json.dumps(line).encode() + b"\n" for line in lines
     ]
     pairs = [(number, text) for number, text in enumerate(texts, 1) if not text.isspace()]
-    slices = list(cut_slices(pairs, make_finder(None, include_opted_out=terms.include_opted_out)))
-    return walk_block(
-        Block(file="people.jsonl", header=None, slices=slices, position=0), hook, terms
+    slices = list(cut_slices(pairs, make_finder(None, include_opted_out=config.include_opted_out)))
+    return process_chunk(
+        Chunk(file="people.jsonl", header=None, slices=slices, position=0), hook, config
     )
 
 
-def kept_of(page: Page) -> list[dict[str, Any]]:
-    data = page.parts["segment.jsonl.gz"]
+def kept_of(result: ChunkResult) -> list[dict[str, Any]]:
+    data = result.parts["segment.jsonl.gz"]
     return [json.loads(line) for line in gzip.decompress(data).splitlines()] if data else []
 
 
-def rows_of(page: Page, name: str) -> list[list[str]]:
-    return list(csv.reader(io.StringIO(page.parts[name].decode(), newline="")))
+def rows_of(result: ChunkResult, name: str) -> list[list[str]]:
+    return list(csv.reader(io.StringIO(result.parts[name].decode(), newline="")))
 
 
 def test_sends_definitions_without_their_id_in_an_event_as_the_host_would() -> None:
     hook = DecidingHook(lambda document: True)
-    walk(hook, [person(1), person(2)])
+    process(hook, [person(1), person(2)])
     (event,) = hook.events
     assert list(event["Endpoints"]) == ["person-1", "person-2"]
     assert event["Endpoints"]["person-1"] == {
@@ -80,35 +74,41 @@ def test_sends_definitions_without_their_id_in_an_event_as_the_host_would() -> N
 
 def test_writes_the_kept_as_returned_each_with_its_id_in_input_order() -> None:
     returned = {"person-2": {"Id": "not its own", "New": True}, "person-1": {"Metrics": {}}}
-    page = walk(ScriptedHook(Attempt(reply=returned)), [person(1), person(2), person(3)], BLIND)
-    assert kept_of(page) == [{"Id": "person-1", "Metrics": {}}, {"Id": "person-2", "New": True}]
+    result = process(
+        ScriptedHook(Attempt(reply=returned)), [person(1), person(2), person(3)], BLIND
+    )
+    assert kept_of(result) == [{"Id": "person-1", "Metrics": {}}, {"Id": "person-2", "New": True}]
     assert (
-        page.counts["received"],
-        page.counts["kept"],
-        page.counts["filtered"],
-        page.counts["failed"],
+        result.counts["received"],
+        result.counts["kept"],
+        result.counts["filtered"],
+        result.counts["failed"],
     ) == (3, 2, 1, 0)
 
 
-def test_writes_a_decision_for_everybody_in_input_order() -> None:
+def test_writes_a_decision_for_everyone_in_input_order() -> None:
     hook = DecidingHook(lambda document: document["Metrics"].get("score", 0) > 0.5)
-    page = walk(hook, [person(1, 0.9), person(2, OptOut="ALL"), person(3, 0.1)])
-    assert rows_of(page, "decisions.csv") == [
+    result = process(hook, [person(1, 0.9), person(2, OptOut="ALL"), person(3, 0.1)])
+    assert rows_of(result, "decisions.csv") == [
         ["person-1", "keep", "score", "0.5000", ""],
         ["person-2", "drop", "opted_out", "", ""],
         ["person-3", "drop", "score", "0.5000", ""],
     ]
-    assert rows_of(page, "scores.csv") == [["person-1", "0.5000"], ["person-3", "0.5000"]]
-    assert page.parts["batches.jsonl"] == b'{"batch":1}\n'
+    assert rows_of(result, "scores.csv") == [["person-1", "0.5000"], ["person-3", "0.5000"]]
+    assert result.parts["batches.jsonl"] == b'{"batch":1}\n'
     assert "person-2" not in hook.events[0]["Endpoints"]
-    assert (page.counts["opted_out"], page.counts["filtered"]) == (1, 2)
+    assert (result.counts["opted_out"], result.counts["filtered"]) == (1, 2)
 
 
 def test_sends_people_who_opted_out_when_told_to() -> None:
     hook = DecidingHook(lambda document: True)
-    terms = Terms(scheduled_time="", activity_id="", include_opted_out=True)
-    page = walk(hook, [person(1, OptOut="ALL"), person(2, EndpointStatus="INACTIVE")], terms)
-    assert (page.counts["kept"], page.counts["opted_out"], len(hook.events[0]["Endpoints"])) == (
+    config = RunConfig(scheduled_time="", activity_id="", include_opted_out=True)
+    result = process(hook, [person(1, OptOut="ALL"), person(2, EndpointStatus="INACTIVE")], config)
+    assert (
+        result.counts["kept"],
+        result.counts["opted_out"],
+        len(hook.events[0]["Endpoints"]),
+    ) == (
         2,
         0,
         2,
@@ -117,46 +117,46 @@ def test_sends_people_who_opted_out_when_told_to() -> None:
 
 def test_quotes_ids_that_need_it() -> None:
     odd = 'a,"b"\nc'
-    page = walk(DecidingHook(lambda document: True), [{"Id": odd}])
-    assert rows_of(page, "decisions.csv")[0][0] == odd
+    result = process(DecidingHook(lambda document: True), [{"Id": odd}])
+    assert rows_of(result, "decisions.csv")[0][0] == odd
 
 
-def test_a_batch_without_a_valid_answer_fails_whole_and_the_next_goes_on() -> None:
+def test_a_batch_without_a_valid_reply_fails_and_the_next_continues() -> None:
     hook = DecidingHook(lambda document: None if document["Metrics"] else True)
-    page = walk(hook, [*(person(i, 0.5) for i in range(50)), person(50)])
-    assert page.counts["failed"] == 50
-    assert page.counts["kept"] == 1
-    assert (page.counts["batches"], page.counts["attempts"]) == (2, 4)
-    assert page.problems == {"raised OnPurpose": 3}
-    assert rows_of(page, "decisions.csv")[0] == ["person-0", "failed", "", "", ""]
+    result = process(hook, [*(person(i, 0.5) for i in range(50)), person(50)])
+    assert result.counts["failed"] == 50
+    assert result.counts["kept"] == 1
+    assert (result.counts["batches"], result.counts["attempts"]) == (2, 4)
+    assert result.problems == {"raised OnPurpose": 3}
+    assert rows_of(result, "decisions.csv")[0] == ["person-0", "failed", "", "", ""]
 
 
-def test_a_broken_line_is_named_counted_and_kept_aside_while_the_rest_goes_on() -> None:
-    page = walk(
+def test_a_broken_line_is_rejected_and_the_next_continues() -> None:
+    result = process(
         DecidingHook(lambda document: True), [person(1), b"\n", b'{"Id": \xff}\r\n', person(2)]
     )
-    (rejected,) = [json.loads(line) for line in page.parts["rejected.jsonl"].splitlines()]
+    (rejected,) = [json.loads(line) for line in result.parts["rejected.jsonl"].splitlines()]
     assert (rejected["file"], rejected["line"], rejected["text"]) == (
         "people.jsonl",
         3,
         '{"Id": \ufffd}',
     )
-    assert page.complaints == [f"people.jsonl, line 3: {rejected['problem']}"]
-    assert (page.counts["received"], page.counts["rejected"]) == (2, 1)
+    assert result.rejections == [f"people.jsonl, line 3: {rejected['problem']}"]
+    assert (result.counts["received"], result.counts["rejected"]) == (2, 1)
 
 
 def test_counts_reasons_whatever_the_outcome_and_drops_not_acted_on() -> None:
     band = Band(name="high", at_least=0.5)
     decisions = {
         "a": Decision(
-            keep=False, stays=True, reason="holdout", holdout=True, score=0.75, band=band
+            selected=False, sent=True, reason=Reason.HOLDOUT, holdout=True, score=0.75, band=band
         ),
-        "b": Decision(keep=True, stays=True, reason="no_scores"),
-        "c": Decision(keep=False, stays=False, reason="sparse"),
-        "d": Decision(keep=True, stays=True, reason="unreadable"),
+        "b": Decision(selected=True, sent=True, reason=Reason.NO_SCORES),
+        "c": Decision(selected=False, sent=False, reason=Reason.SPARSE),
+        "d": Decision(selected=True, sent=True, reason=Reason.UNREADABLE),
     }
-    hook = ScriptedHook(Attempt(reply={"a": {}, "b": {}, "d": {}}, decisions=decisions))
-    page = walk(hook, [{"Id": id_} for id_ in decisions])
+    hook = ScriptedHook(Attempt(reply={"a": {}, "b": {}, "d": {}}, account=account_of(decisions)))
+    result = process(hook, [{"Id": id_} for id_ in decisions])
     expected = {
         "held_out": 1,
         "unscored": 1,
@@ -166,9 +166,9 @@ def test_counts_reasons_whatever_the_outcome_and_drops_not_acted_on() -> None:
         "kept": 3,
         "filtered": 1,
     }
-    assert {name: page.counts[name] for name in expected} == expected
-    assert rows_of(page, "decisions.csv")[0] == ["a", "drop", "holdout", "0.7500", "high"]
-    assert rows_of(page, "scores.csv") == [["a", "0.7500"]]
+    assert {name: result.counts[name] for name in expected} == expected
+    assert rows_of(result, "decisions.csv")[0] == ["a", "drop", "holdout", "0.7500", "high"]
+    assert rows_of(result, "scores.csv") == [["a", "0.7500"]]
 
 
 def test_without_decisions_only_scores_of_the_kept_are_known() -> None:
@@ -177,48 +177,52 @@ def test_without_decisions_only_scores_of_the_kept_are_known() -> None:
         "b": {"Attributes": {"Score": "0.25"}},
         "c": {"Attributes": None},
     }
-    page = walk(ScriptedHook(Attempt(reply=reply)), [{"Id": id_} for id_ in "abcd"], BLIND)
-    assert rows_of(page, "scores.csv") == [["a", "0.8"], ["b", "0.25"]]
-    assert set(page.parts) == {"segment.jsonl.gz", "scores.csv", "rejected.jsonl"}
+    result = process(ScriptedHook(Attempt(reply=reply)), [{"Id": id_} for id_ in "abcd"], BLIND)
+    assert rows_of(result, "scores.csv") == [["a", "0.8"], ["b", "0.25"]]
+    assert set(result.parts) == {"segment.jsonl.gz", "scores.csv", "rejected.jsonl"}
 
 
 @pytest.mark.parametrize(
     "value", [[], "", ["much"], ["nan"], ["inf"], ["-0.1"], ["1.1"], 0.5, [0.5], None, {}]
 )
-def test_what_is_no_score_is_not_read_as_one(value: object) -> None:
+def test_a_value_that_is_not_a_score_is_not_read(value: object) -> None:
     assert read_score({"Attributes": {"Score": value}}, "Score") is None
 
 
-def test_an_output_in_which_nobody_was_kept_is_still_gzip() -> None:
-    page = walk(DecidingHook(lambda document: False), [person(1)])
+def test_the_output_is_gzip_even_if_nobody_was_kept() -> None:
+    result = process(DecidingHook(lambda document: False), [person(1)])
     whole = (
-        begin_page(TERMS)["segment.jsonl.gz"]
-        + page.parts["segment.jsonl.gz"]
-        + end_page(page.counts, TERMS)["segment.jsonl.gz"]
+        begin_outputs(CONFIG)["segment.jsonl.gz"]
+        + result.parts["segment.jsonl.gz"]
+        + end_outputs(result.counts, CONFIG)["segment.jsonl.gz"]
     )
     assert gzip.decompress(whole) == b""
     assert whole
 
 
-def test_an_answer_in_this_process_that_json_cannot_carry_fails_its_batch() -> None:
+def test_a_reply_that_json_cannot_hold_fails_its_batch() -> None:
     hook = ScriptedHook(
         Attempt(
             reply={"a": {"Metrics": {"m": object()}}},
-            decisions={"a": Decision(keep=True, stays=True, reason="score")},
+            account=account_of({"a": Decision(selected=True, sent=True, reason=Reason.SCORE)}),
         )
     )
-    page = walk(hook, [{"Id": "a"}, {"Id": "b"}])
-    assert (page.counts["failed"], page.counts["kept"], page.counts["attempts"]) == (2, 0, 3)
-    assert page.problems == {"answered with what is no JSON": 3}
+    result = process(hook, [{"Id": "a"}, {"Id": "b"}])
+    assert (result.counts["failed"], result.counts["kept"], result.counts["attempts"]) == (2, 0, 3)
+    assert result.problems == {"answered with something other than JSON": 3}
 
 
 def test_the_same_id_once_opted_out_and_once_not_has_both_outcomes() -> None:
-    page = walk(DecidingHook(lambda document: True), [person(1, OptOut="ALL"), person(1)])
-    assert [row[:3] for row in rows_of(page, "decisions.csv")] == [
+    result = process(DecidingHook(lambda document: True), [person(1, OptOut="ALL"), person(1)])
+    assert [row[:3] for row in rows_of(result, "decisions.csv")] == [
         ["person-1", "drop", "opted_out"],
         ["person-1", "keep", "score"],
     ]
-    assert (page.counts["received"], page.counts["kept"], page.counts["opted_out"]) == (2, 1, 1)
+    assert (result.counts["received"], result.counts["kept"], result.counts["opted_out"]) == (
+        2,
+        1,
+        1,
+    )
 
 
 @given(

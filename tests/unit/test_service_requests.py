@@ -7,11 +7,11 @@ import grpc
 import numpy as np
 import pytest
 
+from model.runtime import ModelFacts, TensorFacts
 from protos.open_inference_pb2 import ModelInferRequest
 from protos.tensor import write_contents, write_raw
 from segment_scorer.service.errors import Refusal
-from segment_scorer.service.requests import build_answer, read_task
-from segment_scorer.service.session import ModelFacts, TensorFacts
+from segment_scorer.service.requests import build_response, read_task
 
 FACTS = ModelFacts(
     name="m",
@@ -64,7 +64,7 @@ def test_gives_the_asked_outputs_in_the_asked_order() -> None:
     request = ask()
     for name in ("probabilities", "label"):
         request.outputs.add(name=name)
-    answer = build_answer(request, read_task(request, FACTS, 3), VALUES, FACTS)
+    answer = build_response(request, read_task(request, FACTS, 3), VALUES, FACTS)
     assert [(output.name, output.datatype, list(output.shape)) for output in answer.outputs] == [
         ("probabilities", "FP32", [3, 2]),
         ("label", "INT64", [3]),
@@ -78,7 +78,7 @@ def test_gives_the_asked_outputs_in_the_asked_order() -> None:
 
 def test_answers_contents_with_contents() -> None:
     request = ask(raw=False)
-    answer = build_answer(request, read_task(request, FACTS, 3), VALUES, FACTS)
+    answer = build_response(request, read_task(request, FACTS, 3), VALUES, FACTS)
     assert not answer.raw_output_contents
     assert list(answer.outputs[0].contents.int64_contents) == [0, 1, 0]
     assert list(answer.outputs[1].contents.fp32_contents) == [0.75, 0.25, 0.5, 0.5, 1, 0]
@@ -185,12 +185,12 @@ REFUSED: dict[str, tuple[ModelInferRequest, grpc.StatusCode, str]] = {
     "infinity": (
         ask(np.array([[np.inf, 0]], np.float32)),
         INVALID,
-        "inputs[0]: expected numbers that float32 can hold",
+        "inputs[0]: expected finite numbers in the range of float32",
     ),
     "more than float32": (
         ask(np.array([[1e39, 0]]), datatype="FP64"),
         INVALID,
-        "inputs[0]: expected numbers that float32 can hold",
+        "inputs[0]: expected finite numbers in the range of float32",
     ),
     "an unknown output": (
         change(lambda r: r.outputs.add(name="x")),
@@ -216,7 +216,7 @@ def test_refuses_a_request_with_its_own_status_and_sentence(name: str) -> None:
     with pytest.raises(Refusal) as caught:
         read_task(request, FACTS, 4)
     assert caught.value.code is code
-    assert sentence in caught.value.sentence
+    assert sentence in caught.value.message
 
 
 def test_refuses_missing_values_where_the_model_takes_none() -> None:

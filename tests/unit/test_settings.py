@@ -4,27 +4,51 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from function.errors import SettingsError
-from function.settings import READERS, Settings, read_settings
+from function.settings import (
+    READERS,
+    Dialect,
+    ExternalSettings,
+    RemoteSettings,
+    Settings,
+    read_settings,
+)
 
-METADATA_SENTENCE = "SCORER_METADATA: expected name=value pairs with commas between, names in lower case, no -bin names, values printable ASCII"
+METADATA_SENTENCE = (
+    "SCORER_METADATA: expected name=value pairs with commas between, names in lower case, "
+    "no -bin names, values printable ASCII"
+)
+KEY_SENTENCE = (
+    "SCORER_EXTERNAL_KEY: expected user_id, endpoint_id or a path below the endpoint document "
+    "such as Attributes.CustomerNumber"
+)
+
+
+def list_fields(kind: type[Any], prefix: str) -> list[str]:
+    return [prefix + field.name for field in dataclasses.fields(kind)]
 
 
 def test_an_empty_environment_gives_the_shipped_bundle_and_policy() -> None:
     settings = read_settings({})
     assert settings.bundle.joinpath("manifest.json").is_file()
     assert settings.policy.is_file()
-    assert settings.target == "bundled"
+    assert settings.remote is None
     assert settings.reserve == 0.5
 
 
 def test_every_setting_fills_one_field_and_every_field_has_a_setting() -> None:
-    assert sorted(field for field, _, _ in READERS.values()) == sorted(
-        field.name for field in dataclasses.fields(Settings)
-    )
+    fields = [
+        *list_fields(Settings, ""),
+        *list_fields(RemoteSettings, "remote."),
+        *list_fields(Dialect, "remote.dialect."),
+        *list_fields(ExternalSettings, "external."),
+    ]
+    groups = {"remote", "remote.dialect", "external"}
+    assert sorted(path for path, _ in READERS.values()) == sorted(set(fields) - groups)
 
 
 def test_other_variables_are_not_ours() -> None:
@@ -55,14 +79,15 @@ def test_the_key_of_a_profile_becomes_steps_through_the_endpoint_document() -> N
         "Attributes.a.b": ("Attributes", "a.b"),
     }
     keys["User.UserAttributes.Account"] = ("User", "UserAttributes", "Account")
-    assert {key: read_settings({"SCORER_PROFILES_KEY": key}).profiles_key for key in keys} == keys
+    assert {key: read_settings({"SCORER_EXTERNAL_KEY": key}).external.key for key in keys} == keys
 
 
 @pytest.mark.parametrize(
     ("name", "value", "sentence"),
     [
         ("SCORER_BUNDEL", "/b", "SCORER_BUNDEL: unknown setting"),
-        ("SCORER_BUNDLE", "", "SCORER_BUNDLE: expected a path"),
+        ("SCORER_PROFILES", "sqlite:p", "SCORER_PROFILES is now SCORER_EXTERNAL"),
+        ("SCORER_BUNDLE", "", "SCORER_BUNDLE: expected a path, found empty text"),
         ("SCORER_FALLBACK", "yes", "SCORER_FALLBACK: expected one of bundled, none"),
         (
             "SCORER_RESERVE_MS",
@@ -94,7 +119,11 @@ def test_the_key_of_a_profile_becomes_steps_through_the_endpoint_document() -> N
             "localhost:65536",
             "SCORER_TARGET: expected bundled, host:port, dns:///host:port or unix:/path",
         ),
-        ("SCORER_INPUT", "", "SCORER_INPUT: expected text of one character or more"),
+        (
+            "SCORER_INPUT",
+            "",
+            "SCORER_INPUT: expected text of one character or more, found empty text",
+        ),
         ("SCORER_MODEL", "\udcff", "SCORER_MODEL: expected text in UTF-8"),
         ("SCORER_INPUT", "\udcff", "SCORER_INPUT: expected text in UTF-8"),
         ("SCORER_DATATYPE", "INT64", "SCORER_DATATYPE: expected one of FP32, FP64"),
@@ -112,39 +141,42 @@ def test_the_key_of_a_profile_becomes_steps_through_the_endpoint_document() -> N
         ("SCORER_METADATA", "key=caf\u00e9", METADATA_SENTENCE),
         ("SCORER_CALL_MS", "0", "SCORER_CALL_MS: expected whole milliseconds from 1 to 30000"),
         (
-            "SCORER_PROFILES",
+            "SCORER_EXTERNAL",
             "sqlite:",
-            "SCORER_PROFILES: expected nothing, sqlite:PATH or dynamodb:TABLE",
+            "SCORER_EXTERNAL: expected nothing, sqlite:PATH or dynamodb:TABLE",
         ),
         (
-            "SCORER_PROFILES",
+            "SCORER_EXTERNAL",
             "/p.sqlite",
-            "SCORER_PROFILES: expected nothing, sqlite:PATH or dynamodb:TABLE",
+            "SCORER_EXTERNAL: expected nothing, sqlite:PATH or dynamodb:TABLE",
         ),
         (
-            "SCORER_PROFILES",
+            "SCORER_EXTERNAL",
             "dynamodb:a b",
-            "SCORER_PROFILES: expected nothing, sqlite:PATH or dynamodb:TABLE",
+            "SCORER_EXTERNAL: expected nothing, sqlite:PATH or dynamodb:TABLE",
         ),
         (
-            "SCORER_PROFILES_KEY",
+            "SCORER_EXTERNAL_KEY",
             "External.id",
-            "SCORER_PROFILES_KEY: expected user_id, endpoint_id or a path below the endpoint document such as Attributes.CustomerNumber",
+            KEY_SENTENCE,
         ),
         (
-            "SCORER_PROFILES_KEY",
+            "SCORER_EXTERNAL_KEY",
             "UserId",
-            "SCORER_PROFILES_KEY: expected user_id, endpoint_id or a path below the endpoint document such as Attributes.CustomerNumber",
+            KEY_SENTENCE,
         ),
         (
-            "SCORER_PROFILES_PARTITION_KEY",
+            "SCORER_EXTERNAL_PARTITION_KEY",
             "",
-            "SCORER_PROFILES_PARTITION_KEY: expected text of one character or more",
+            (
+                "SCORER_EXTERNAL_PARTITION_KEY: expected text of one character or more, "
+                "found empty text"
+            ),
         ),
         (
-            "SCORER_PROFILES_TIMEOUT_MS",
+            "SCORER_EXTERNAL_TIMEOUT_MS",
             "0",
-            "SCORER_PROFILES_TIMEOUT_MS: expected whole milliseconds from 10 to 10000",
+            "SCORER_EXTERNAL_TIMEOUT_MS: expected whole milliseconds from 10 to 10000",
         ),
         (
             "SCORER_LOG_LEVEL",
@@ -173,11 +205,15 @@ def test_a_wrong_setting_is_named_with_what_was_expected_and_never_its_value(
     ],
 )
 def test_a_target_is_the_bundle_or_an_address(target: str) -> None:
-    assert read_settings({"SCORER_TARGET": target}).target == target
+    remote = read_settings({"SCORER_TARGET": target}).remote
+    assert (remote.target if remote else "bundled") == target
 
 
 def test_metadata_are_pairs() -> None:
-    assert read_settings({"SCORER_METADATA": "x-api-key=a=b,tenant=c d"}).metadata == (
+    environ = {"SCORER_METADATA": "x-api-key=a=b,tenant=c d", "SCORER_TARGET": "localhost:1"}
+    remote = read_settings(environ).remote
+    assert remote is not None
+    assert remote.metadata == (
         ("x-api-key", "a=b"),
         ("tenant", "c d"),
     )

@@ -102,9 +102,21 @@ def test_both_hold_every_number_the_issue_names() -> None:
     assert {name: blob[name] for name in FACTS} == numbers
     numbers.pop("scoring_ms")
     assert numbers == {
-        "received": 5, "kept": 4, "filtered": 1, "held_out": 0, "unreadable": 2, "unscored": 0, "sparse": 0, "would_filter": 2,
-        "unencodable": 0, "overrides_skipped": 0, "annotations_dropped": 0, "fallback_used": 0, "missing_share": 0.3333, "cold_start": 0,
-    }  # fmt: skip
+        "received": 5,
+        "kept": 4,
+        "filtered": 1,
+        "held_out": 0,
+        "unreadable": 2,
+        "unscored": 0,
+        "sparse": 0,
+        "would_filter": 2,
+        "unencodable": 0,
+        "overrides_skipped": 0,
+        "annotations_dropped": 0,
+        "fallback_used": 0,
+        "missing_share": 0.3333,
+        "cold_start": 0,
+    }
 
 
 def test_remaining_milliseconds_are_there_where_a_clock_is(tmp_path: Path) -> None:
@@ -214,8 +226,9 @@ def test_a_starting_function_logs_what_its_model_learnt_from_and_the_policys_war
     )
     warning, model = read_log(log.getvalue())
     assert (warning["level"], warning["message"]) == (
-        "WARNING", "score_attribute: Pinpoint advises against # : ? \\ / in attribute names",
-    )  # fmt: skip
+        "WARNING",
+        "score_attribute: Pinpoint advises against # : ? \\ / in attribute names",
+    )
     assert (model["message"], model["model"], model["reference"]) == ("model", "tiny@1", drift)
 
 

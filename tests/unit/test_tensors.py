@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from function.errors import ScorerRejected
-from function.scorers.tensors import Dialect, build_request, read_scores
+from function.scorers.tensors import build_request, read_scores
+from function.settings import Dialect
 from protos.open_inference_pb2 import ModelInferResponse
 from protos.tensor import DATATYPES, TensorError, read_contents, read_raw, write_contents, write_raw
 

@@ -3,9 +3,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from model.features import Feature, FeatureSpec
+from model.features import FeatureSpec
+from model.kinds import Feature
 from model.training.audit import (
     audit_people,
+    describe_balance,
     describe_late_dates,
     describe_leaks,
     describe_lines,
@@ -28,14 +30,14 @@ OUTCOMES = RANDOM.integers(0, 2, 800)
     "leak",
     [
         OUTCOMES + RANDOM.normal(0, 0.2, 800),
+        # Near 0 for responders, far from 0 in both directions for others.
         np.abs(RANDOM.normal(0, 1, 800))
-        * np.where(
-            OUTCOMES == 1, 0.02, np.sign(RANDOM.normal(size=800))
-        ),  # neither high nor low, but near 0
-        np.where(OUTCOMES == 1, 3.0, np.nan),  # only there for those who responded
+        * np.where(OUTCOMES == 1, 0.02, np.sign(RANDOM.normal(size=800))),
+        # Present for responders alone.
+        np.where(OUTCOMES == 1, 3.0, np.nan),
     ],
 )
-def test_names_a_feature_that_tells_the_outcome_by_itself(
+def test_names_a_feature_that_reveals_the_outcome(
     leak: np.ndarray[tuple[int], np.dtype[np.float64]],
 ) -> None:
     honest = OUTCOMES + RANDOM.normal(0, 1.5, 800)
@@ -43,10 +45,10 @@ def test_names_a_feature_that_tells_the_outcome_by_itself(
     audit = audit_people(make_scored(matrix, OUTCOMES, SPEC), 0)
     assert audit.leaks == ("leak",)
     assert audit.alone["honest"] < 0.75
-    assert audit.remarks == ("same: the same for everybody",)
-    assert describe_leaks(audit, SPEC) == [
-        f"leak: alone it ranks people with a ROC AUC of {audit.alone['leak']:.3f}; is it known before the message is sent?"
-    ]
+    assert audit.notices == ("same: the same value for everyone",)
+    (sentence,) = describe_leaks(audit, SPEC)
+    assert sentence.startswith("leak: ")
+    assert f"ROC AUC of {audit.alone['leak']:.3f}" in sentence
 
 
 AGES = FeatureSpec(
@@ -58,17 +60,16 @@ AGES = FeatureSpec(
 
 
 @pytest.mark.parametrize(("late", "said"), [(19, False), (20, True)])
-def test_says_which_date_was_written_after_the_time_it_is_measured_against(
-    late: int, said: bool
-) -> None:
+def test_names_a_date_that_is_after_the_reference_time(late: int, said: bool) -> None:
     days = np.where(np.arange(800) < late, -1.5, -0.5).astype(np.float32)
     matrix = np.column_stack([days, np.full(800, -9.0)]).astype(np.float32)
-    remarks = describe_late_dates(AGES, matrix)
-    assert len(remarks) == said
+    notices = describe_late_dates(AGES, matrix)
+    assert len(notices) == said
     assert all(
-        remark.startswith("opened_age: for 20 people a date after the time") for remark in remarks
+        notice.startswith("opened_age: ") and "reference time for 20 people" in notice
+        for notice in notices
     )
-    assert set(remarks) <= set(audit_people(make_scored(matrix, OUTCOMES, AGES), 0).remarks)
+    assert set(notices) <= set(audit_people(make_scored(matrix, OUTCOMES, AGES), 0).notices)
 
 
 def make_join(**counts: int) -> Join:
@@ -85,15 +86,13 @@ def make_join(**counts: int) -> Join:
 
 def test_says_when_many_lines_or_ids_are_lost_to_how_they_are_written() -> None:
     assert describe_lines(make_join(refused=5, nearly=5)) == []
-    assert describe_lines(make_join(refused=6)) == [
-        "6 of 106 lines are no endpoints: whoever is in them is missing from all figures"
-    ]
-    assert describe_lines(make_join(nearly=6)) == [
-        "6 more endpoints have an outcome if capitals and blanks around ids do not count: write ids alike"
-    ]
+    (lines,) = describe_lines(make_join(refused=6))
+    assert lines.startswith("6 of 106 lines are unreadable")
+    (ids,) = describe_lines(make_join(nearly=6))
+    assert ids.startswith("6 more endpoints would match an outcome if case and")
 
 
-def test_suspects_a_feature_far_ahead_of_all_others_but_not_good_ones_among_their_like() -> None:
+def test_suspects_a_feature_far_ahead_of_all_others_but_not_one_of_several_good_ones() -> None:
     assert find_leaks({"a": 0.9, "b": 0.6}) == ("a",)
     assert find_leaks({"a": 0.9, "b": 0.85}) == ()
     assert find_leaks({"a": 0.77, "b": 0.5}) == ()
@@ -101,7 +100,7 @@ def test_suspects_a_feature_far_ahead_of_all_others_but_not_good_ones_among_thei
     assert find_leaks({"a": 0.96, "b": 0.97}) == ("a", "b")
 
 
-def test_sees_a_leak_among_many_of_whom_few_responded() -> None:
+def test_finds_a_leak_among_many_people_of_whom_few_responded() -> None:
     outcomes = np.zeros(60_000, dtype=np.int64)
     outcomes[::2_000] = 1
     honest = RANDOM.normal(size=60_000)
@@ -110,13 +109,13 @@ def test_sees_a_leak_among_many_of_whom_few_responded() -> None:
     ).astype(np.float32)
     audit = audit_people(make_scored(matrix, outcomes, SPEC), 0)
     assert audit.leaks == ("leak",)
-    assert audit.remarks[-1].startswith("0.05% of people responded")
+    assert audit.notices[-1].startswith("only 0.05% of people responded")
 
 
 def test_says_when_responders_are_rare() -> None:
     outcomes = (np.arange(2_000) % 50 == 0).astype(np.int64)
     matrix = RANDOM.random((2_000, 3)).astype(np.float32)
     audit = audit_people(make_scored(matrix, outcomes, SPEC), 0)
-    assert audit.remarks == (
-        "2.00% of people responded: figures about so few move much, see their intervals",
-    )
+    (notice,) = audit.notices
+    assert notice.startswith("only 2.00% of people responded")
+    assert describe_balance(1 - outcomes)[0].startswith("only 2.00% of people did not respond")

@@ -9,7 +9,7 @@ from model.errors import DataError
 from model.training.datasets import read_lines, read_outcomes
 from tests.training_people import make_people, stay_silent, to_csv, to_lines, write
 
-HEADER = "expected outcomes: a CSV file whose first line is Id,outcome or Id,outcome,date (or UserId or ProfileId for Id)"
+HEADER = "expected a CSV file with the header Id,outcome or Id,outcome,date"
 
 
 def test_reads_gzip_by_its_content_and_several_files_as_one(tmp_path: Path) -> None:
@@ -17,8 +17,10 @@ def test_reads_gzip_by_its_content_and_several_files_as_one(tmp_path: Path) -> N
     first = write(tmp_path / "a.jsonl", gzip.compress(to_lines(documents[:60]).encode()))
     second = write(tmp_path / "b.gz", to_lines(documents[60:]))
     assert [line.document for line in read_lines([first, second], stay_silent)] == documents
-    answers = write(tmp_path / "outcomes.csv", gzip.compress(to_csv(documents, outcomes).encode()))
-    assert list(read_outcomes(answers).outcomes.values()) == outcomes
+    outcome_table = write(
+        tmp_path / "outcomes.csv", gzip.compress(to_csv(documents, outcomes).encode())
+    )
+    assert list(read_outcomes(outcome_table).outcomes.values()) == outcomes
 
 
 def test_reads_outcomes_as_data_frames_write_them(tmp_path: Path) -> None:
@@ -27,51 +29,64 @@ def test_reads_outcomes_as_data_frames_write_them(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "sentence"),
+    ("content", "words"),
     [
-        ("", HEADER),
-        ("id,Outcome\na,1\n", HEADER),
-        ("Id,outcome,value\na,1,2\n", HEADER),
-        ("Id;outcome\na;1\n", f"{HEADER}; its columns are separated by ;"),
-        ('Id,outcome\n"a,1\nb,0\nc",1\n', "expected an Id and an outcome of 0 or 1 in line 4"),
-        ("Id,outcome\n", "expected an outcome in each line, found no line after the header"),
+        ("", [HEADER, "found an empty file"]),
+        ("id,Outcome\na,1\n", [HEADER, "found other columns"]),
+        ("Id,outcome,value\na,1,2\n", [HEADER, "found other columns"]),
+        ("Id;outcome\na;1\n", [HEADER, "found columns separated by ;"]),
+        ('Id,outcome\n"a,1\nb,0\nc",1\n', ["line 4: expected an Id, found a line break"]),
+        ("Id,outcome\n", ["found only the header"]),
         (
-            "Id,outcome\na,1\nb,yes\nc\n,1\n",
-            "expected an Id and an outcome of 0 or 1 in lines 3, 4, 5",
+            "Id,outcome\na,1\nb,yes\nc\n,1\nd,\n",
+            [
+                "line 3: expected the outcome 0 or 1, found text",
+                "line 4: expected 2 cells, found 1",
+                "line 5: expected an Id, found an empty cell",
+                "line 6: expected the outcome 0 or 1, found an empty cell",
+            ],
         ),
         (
             "Id,outcome\n" + "a,2\n" * 8,
-            "expected an Id and an outcome of 0 or 1 in lines 2, 3, 4, 5, 6 and 3 more",
+            ["lines 2, 3, 4, 5, 6 and 3 more: expected the outcome 0 or 1, found another number"],
         ),
-        (
-            "UserId,outcome\na,1\nb,0\na,0\n",
-            "expected every UserId once; it stands a second time in line 4",
-        ),
+        ("UserId,outcome\na,1\nb,0\na,0\n", ["line 4: expected each UserId once"]),
         (
             "Id,outcome,date\na,1,2026-01-31\nb,0,soon\nc,1\n",
-            "expected an Id and an outcome of 0 or 1 and a date in ISO 8601 in lines 3, 4",
+            [
+                "line 3: expected a date in ISO 8601, found text",
+                "line 4: expected 3 cells, found 2",
+            ],
         ),
-        (b"Id,outcome\n\xff,1\n", "expected UTF-8"),
         (
-            gzip.compress(b"Id,outcome\na,1\n" * 99)[:-9],
-            "expected a whole gzip file; it is cut off or damaged",
+            "Id,outcome\n" + "".join(f"a{',' * cells}\n" for cells in range(2, 9)),
+            ["line 6: expected 2 cells, found 7", "2 more kinds of problems"],
         ),
+        (b"Id,outcome\n\xff,1\n", ["expected UTF-8"]),
+        (gzip.compress(b"Id,outcome\na,1\n" * 99)[:-9], ["gzip"]),
     ],
 )
-def test_refuses_outcomes_in_one_sentence_without_a_value(
-    tmp_path: Path, content: str | bytes, sentence: str
+def test_refuses_outcomes_and_says_what_was_found_where_without_a_value(
+    tmp_path: Path, content: str | bytes, words: list[str]
 ) -> None:
     path = write(tmp_path / "outcomes.csv", content)
     with pytest.raises(DataError) as caught:
         read_outcomes(path)
-    assert str(caught.value) == f"{path}: {sentence}"
+    message = str(caught.value)
+    assert message.startswith(f"{path}: ")
+    assert [word for word in words if word not in message] == []
+    assert not {"yes", "soon"} & set(message.split())
 
 
 def test_reads_outcomes_with_a_byte_order_mark_and_windows_line_ends(tmp_path: Path) -> None:
-    answers = read_outcomes(
+    outcome_table = read_outcomes(
         write(tmp_path / "o.csv", b"\xef\xbb\xbfId,outcome\r\na,1\r\nb,0\r\n\r\n")
     )
-    assert (answers.key, answers.outcomes, answers.dates) == ("Id", {"a": 1, "b": 0}, None)
+    assert (outcome_table.key, outcome_table.outcomes, outcome_table.dates) == (
+        "Id",
+        {"a": 1, "b": 0},
+        None,
+    )
 
 
 @pytest.mark.parametrize(
@@ -80,21 +95,21 @@ def test_reads_outcomes_with_a_byte_order_mark_and_windows_line_ends(tmp_path: P
 def test_takes_people_by_endpoint_profile_or_user_and_dates_as_utc(
     tmp_path: Path, column: str, key: str
 ) -> None:
-    answers = read_outcomes(
+    outcome_table = read_outcomes(
         write(
             tmp_path / "o.csv",
             f"{column},outcome,date\na,1,1970-01-02\nb,0,1970-01-01T01:00:00+01:00\n",
         )
     )
-    assert answers.key == key
-    assert answers.dates == {"a": 86_400.0, "b": 0.0}
+    assert outcome_table.key == key
+    assert outcome_table.dates == {"a": 86_400.0, "b": 0.0}
 
 
 def test_refuses_a_file_that_is_not_there_or_is_a_directory(tmp_path: Path) -> None:
     missing = tmp_path / "missing.csv"
     with pytest.raises(DataError, match="expected a file of outcomes, found none"):
         read_outcomes(missing)
-    with pytest.raises(DataError, match="expected a readable file of outcomes: Is a directory"):
+    with pytest.raises(DataError, match="expected a readable file of outcomes, found a directory"):
         read_outcomes(tmp_path)
     with pytest.raises(DataError, match="expected a file of people, found none"):
         list(read_lines([missing], stay_silent))

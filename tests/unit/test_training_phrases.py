@@ -2,7 +2,14 @@ from __future__ import annotations
 
 import pytest
 
-from model.training.phrases import say_kept, say_money, say_profit, say_score, say_share
+from model.training.phrases import (
+    describe_kept,
+    describe_profit,
+    format_count,
+    format_money,
+    format_score,
+    format_share,
+)
 
 
 @pytest.mark.parametrize(
@@ -16,8 +23,8 @@ from model.training.phrases import say_kept, say_money, say_profit, say_score, s
         (0.000452, "0.045%"),
     ],
 )
-def test_says_a_share_with_digits_that_count(share: float, words: str) -> None:
-    assert say_share(share) == words
+def test_formats_a_share_with_significant_digits(share: float, words: str) -> None:
+    assert format_share(share) == words
 
 
 @pytest.mark.parametrize(
@@ -30,27 +37,27 @@ def test_says_a_share_with_digits_that_count(share: float, words: str) -> None:
         (0.0452, "0.0452"),
     ],
 )
-def test_says_a_score_with_digits_that_count(score: float, words: str) -> None:
-    assert say_score(score) == words
+def test_formats_a_score_with_significant_digits(score: float, words: str) -> None:
+    assert format_score(score) == words
 
 
 @pytest.mark.parametrize(
     ("amount", "words"),
     [(1234.5, "1,234"), (12.345, "12.35"), (-2686, "-2,686"), (0.0123, "0.012"), (0, "0.00")],
 )
-def test_says_money(amount: float, words: str) -> None:
-    assert say_money(amount) == words
+def test_formats_money(amount: float, words: str) -> None:
+    assert format_money(amount) == words
 
 
-def test_says_what_a_threshold_keeps() -> None:
+def test_describes_what_a_threshold_keeps() -> None:
     assert (
-        say_kept({"reach": 0.3, "precision": 0.5, "recall": 0.6})
-        == "keeps 30.0% of people, of whom 50.0% respond, and 60.0% of all who respond"
+        describe_kept({"reach": 0.3, "precision": 0.5, "recall": 0.6})
+        == "keeps 30.0% of people; 50.0% of them respond, 60.0% of all responders"
     )
-    assert say_kept({"reach": 0.0, "precision": None, "recall": 0.0}) == "keeps nobody"
+    assert describe_kept({"reach": 0.0, "precision": None, "recall": 0.0}) == "keeps no one"
 
 
-def test_says_profit_and_names_cost_by_value_where_the_threshold_is_another() -> None:
+def test_compares_profit_with_cost_by_value_if_the_threshold_is_another() -> None:
     profit = {
         "value": 20,
         "cost": 0.5,
@@ -59,8 +66,18 @@ def test_says_profit_and_names_cost_by_value_where_the_threshold_is_another() ->
         "break_even": 0.025,
         "at_break_even": 5600,
     }
-    words = "At 20 a response and 0.5 a message it earns 5,500 per thousand people; messaging everybody 5,000, nobody 0."
-    assert say_profit(profit, 0.025) == words
-    assert (
-        say_profit(profit, 0.3) == f"{words} Cost / value is 0.0250: a threshold there earns 5,600."
-    )
+    text = describe_profit(profit, 0.025)
+    assert "20 per response" in text
+    assert "0.5 per message" in text
+    assert "earns 5,500 per 1,000 people" in text
+    assert "everyone earns 5,000" in text
+    assert describe_profit(profit, 0.3).startswith(text)
+    assert describe_profit(profit, 0.3).endswith("cost / value, 0.0250, earns 5,600.")
+    assert "cost / value" not in text
+
+
+@pytest.mark.parametrize(
+    ("count", "words"), [(0, "0 lines"), (1, "1 line"), (2_000, "2,000 lines")]
+)
+def test_formats_a_count_with_its_noun(count: int, words: str) -> None:
+    assert format_count(count, "line") == words

@@ -31,7 +31,7 @@ def make_axes() -> Axes:
     return figure.add_subplot()
 
 
-def test_the_ticks_of_rare_responses_are_told_apart() -> None:
+def test_the_ticks_of_rare_responses_differ() -> None:
     axes = make_axes()
     draw_calibration(axes, RARE)
     for axis in (axes.xaxis, axes.yaxis):
@@ -53,7 +53,7 @@ def test_ticks_of_whole_shares_have_no_decimals() -> None:
     ]
 
 
-def test_names_a_small_threshold_with_digits_that_count() -> None:
+def test_names_a_small_threshold_with_significant_digits() -> None:
     axes = make_axes()
     draw_scores(axes, RARE)
     assert "recommended threshold 0.000452" in [line.get_label() for line in axes.get_lines()]

@@ -1,1 +1,4 @@
-"""What the function costs, against the physical limit and against what people would otherwise build. `python -m benchmarks` measures."""
+"""Measures what the function costs, beside the physical limit and the common alternatives.
+
+Run it as `python -m tools.benchmarks`.
+"""

@@ -1,6 +1,7 @@
-"""`python -m benchmarks`: measure every table, keep the figures as docs/benchmarks.json, make the page, its plots and the README's lines.
+"""`python -m tools.benchmarks`: measure every table; write docs/benchmarks.json, page and plots.
 
-`--page` only makes the page again from the figures that are kept.
+The README's section "Numbers" is written too. `--page` measures nothing and writes the page from
+docs/benchmarks.json.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from datetime import UTC, datetime
 import msgspec
 from rich.console import Console
 
+from model.atomic import write_atomically
 from model.errors import SegmentScorerError
 from tools.benchmarks.example import PLACE, ROOT, find_python, fit_usual
 from tools.benchmarks.machine import name_processor, read_load, read_memory, read_packages
@@ -32,7 +34,7 @@ NEEDS = ("function", "usual", "interop/mlserver", "interop/kserve")
 
 
 def take_results(plan: Plan, names: Sequence[str]) -> Results:
-    """Measure the named tables, one after the other. Raises a SegmentScorerError when one of them cannot be measured."""
+    """Measure the named tables in turn. Raises SegmentScorerError if one cannot be measured."""
     began, load = time.monotonic(), read_load()
     started = f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
     plan.say("the usual handler's model")
@@ -56,7 +58,7 @@ def take_results(plan: Plan, names: Sequence[str]) -> Results:
 
 
 def publish(results: Results) -> None:
-    """Write figures, page, plots and the README's section, each beside its place and then into it."""
+    """Write figures, page, plots and the README's section, each to a temporary file first."""
     DOCS.mkdir(exist_ok=True)
     readme = ROOT / "README.md"
     texts = {
@@ -66,13 +68,11 @@ def publish(results: Results) -> None:
     }
     draw_plots(results, DOCS)
     for file, text in texts.items():
-        fresh = file.with_name(f".{file.name}.new")
-        fresh.write_text(text, encoding="utf-8")
-        fresh.replace(file)
+        write_atomically(file, text.encode())
 
 
 def main() -> int:
-    """Run the command: status 1 with one sentence where something is missing."""
+    """Run the command. Exit status 1 and one sentence: something is missing."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks", description="Measure, and make docs/benchmarks.md."
     )

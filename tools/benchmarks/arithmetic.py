@@ -1,4 +1,7 @@
-"""Measurements in, medians and ratios out; and the order in which contenders take turns. Never reads a clock."""
+"""Medians and ratios of measurements, and the order in which contenders take turns.
+
+Reads no clock.
+"""
 
 from __future__ import annotations
 
@@ -17,20 +20,21 @@ def find_median(values: Sequence[float]) -> float:
 
 
 def find_percentile(values: Sequence[float], percent: float) -> float:
-    """The smallest value that at least `percent` percent of the values do not exceed (nearest rank)."""
+    """The `percent` percentile, by nearest rank."""
     ordered = sorted(values)
     return ordered[max(1, math.ceil(len(ordered) * percent / 100)) - 1]
 
 
 def divide(part: float | None, whole: float | None) -> float | None:
-    """How many times `whole` goes into `part`; None when one of them is missing or the whole is 0."""
+    """`part` divided by `whole`; None if one of them is missing or `whole` is 0."""
     return None if part is None or not whole else part / whole
 
 
 def take_turns(contenders: Mapping[str, Callable[[int], T]], rounds: int) -> dict[str, list[T]]:
-    """Ask every contender once a round, so that what else the machine does meets all of them alike.
+    """Ask every contender once in each round, so that other load on the machine affects all alike.
 
-    The order is drawn anew each round (the same in every run): whoever always came after the heaviest would find the caches cold.
+    Each round has another order, the same in every run. In a fixed order, one contender would
+    always find the caches that the heaviest left cold.
     """
     order = random.Random(0)  # noqa: S311  # nothing secret
     taken: dict[str, list[T]] = {name: [] for name in contenders}
@@ -41,5 +45,5 @@ def take_turns(contenders: Mapping[str, Callable[[int], T]], rounds: int) -> dic
 
 
 def take_no_number(call: Callable[[], T]) -> Callable[[int], T]:
-    """A contender to whom the round's number means nothing."""
+    """A contender that ignores the number of the round."""
     return lambda _: call()

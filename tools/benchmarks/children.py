@@ -1,6 +1,6 @@
-"""Contenders in processes of their own: started, asked for one measurement after another, and surely ended.
+"""Contenders in processes of their own: started, asked for measurements, and always stopped.
 
-The other end is `tools.benchmarks.probe`. A child that has not been asked does nothing, so several can be asked in turn.
+The other end is `tools.benchmarks.probe`. A child only works when asked, so several can take turns.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class Child:
         self._process = process
 
     def ask(self, number: int) -> dict[str, float]:
-        """One measurement; `number` says the how-manieth."""
+        """One measurement. `number` is its index."""
         if self._process.stdin is None or self._process.stdout is None:
             raise AssertionError("both are pipes")
         self._process.stdin.write(f"{number}\n")
@@ -34,7 +34,10 @@ class Child:
 def run_child(
     python: Path, target: str, *arguments: str, environ: Mapping[str, str] | None = None
 ) -> Iterator[Child]:
-    """Start `python -m tools.benchmarks.probe TARGET ARGUMENTS`, TARGET being MODULE:FUNCTION, and end it when no longer asked."""
+    """Start `python -m tools.benchmarks.probe TARGET ARGUMENTS`, and stop it at the end.
+
+    TARGET is MODULE:FUNCTION.
+    """
     command = [str(python), "-m", "tools.benchmarks.probe", target, *arguments]
     with subprocess.Popen(
         command,

@@ -1,4 +1,4 @@
-"""The least that a handler can do: give the endpoints back. What it costs is the runtime's and the transport's."""
+"""The least that a handler can do: return the endpoints. Its cost is runtime and transport."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ from typing import Any
 
 
 def handle(event: Any, context: Any) -> Any:  # noqa: ARG001  # Lambda's
-    """The endpoints as they came."""
+    """The endpoints, unchanged."""
     return event["Endpoints"]

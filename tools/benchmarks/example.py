@@ -1,6 +1,7 @@
-"""The people that are measured with: CDNOW customers in batches of 50, larger invented segments, and the usual handler's model.
+"""The data of the benchmarks: CDNOW customers in batches of 50, and larger invented segments.
 
-Everything is made once, under `.cache/benchmarks/`, by the scripts of `examples/cdnow`.
+Also the usual handler's model. All is made once, under `.cache/benchmarks/`, by the scripts of
+`examples/cdnow`.
 """
 
 from __future__ import annotations
@@ -18,13 +19,15 @@ from typing import Any
 import numpy as np
 
 from examples.cdnow.make_endpoints import write_example
-from function.hosts.pinpoint import LARGEST_BATCH, build_event
+from function.hosts.pinpoint import LARGEST_BATCH, PINPOINT
 from function.policy_file import load_policy
+from function.records import Campaign
 from function.settings import read_settings
 from model.bundle import load_bundle
 from model.features import Matrix, build_matrix
-from model.training.fit import Choice, Recipe, make_model
-from model.training.people import draw_number, name_user
+from model.kinds import split_path
+from model.training.models import ModelChoice, ModelSettings, make_model
+from model.training.people import hash_to_fraction, name_user
 
 ROOT = Path(__file__).parents[2]
 PLACE = ROOT / ".cache" / "benchmarks"
@@ -33,12 +36,12 @@ SEED = 0
 
 
 def find_python(name: str) -> Path:
-    """The interpreter of an environment under `.cache/`, which `make bench` has made."""
+    """The interpreter of an environment under `.cache/` that `make bench` makes."""
     return ROOT / ".cache" / name / "bin" / "python"
 
 
 def clean_environ(**more: str) -> dict[str, str]:
-    """What a process needs to start, and nothing else of ours: nobody's settings change a figure."""
+    """Only the variables that a process needs to start, so that no setting changes a figure."""
     return {
         "PATH": os.environ.get("PATH", os.defpath),
         "HOME": str(PLACE),
@@ -48,7 +51,10 @@ def clean_environ(**more: str) -> dict[str, str]:
 
 
 def describe_usual(*, tuned: bool = False) -> dict[str, str]:
-    """The usual handler's environment: where its model is. Tuned: one thread for it, which no public template sets."""
+    """The usual handler's environment: where its model is.
+
+    tuned  one thread for the model, which no public template sets
+    """
     return {"USUAL_MODEL": str(PLACE / "usual"), **({"OMP_NUM_THREADS": "1"} if tuned else {})}
 
 
@@ -62,29 +68,31 @@ def read_people() -> list[dict[str, Any]]:
 
 
 def make_events() -> Path:
-    """A file of events as Pinpoint sends them, 50 endpoints each, one a line."""
+    """A file of Pinpoint events, one in each line, 50 endpoints each."""
     file = PLACE / "events.jsonl"
     people = read_people()
     with file.open("w", encoding="utf-8") as out:
         for number in range(BATCHES):
             batch = people[number * LARGEST_BATCH : (number + 1) * LARGEST_BATCH]
-            event = build_event(
+            event = PINPOINT.build_event(
                 {
                     document["Id"]: {key: value for key, value in document.items() if key != "Id"}
                     for document in batch
                 },
-                application_id="0123456789abcdef0123456789abcdef",
-                campaign_id="fedcba9876543210fedcba9876543210",
-                activity_id="00112233445566778899aabbccddeeff",
-                treatment_id="0",
-                scheduled_time="1997-10-01T00:00:00.000Z",
+                Campaign(
+                    application_id="0123456789abcdef0123456789abcdef",
+                    campaign_id="fedcba9876543210fedcba9876543210",
+                    activity_id="00112233445566778899aabbccddeeff",
+                    treatment_id="0",
+                    scheduled_time="1997-10-01T00:00:00.000Z",
+                ),
             )
             out.write(json.dumps(event) + "\n")
     return file
 
 
 def make_matrices() -> list[Matrix]:
-    """The same batches as the scoring service gets them: float32 [50, f] each."""
+    """The same batches as the scoring service receives them: float32 [50, f] each."""
     people, spec = read_people(), load_bundle(read_settings({}).bundle).spec
     return [
         build_matrix(people[start : start + LARGEST_BATCH], spec)
@@ -93,18 +101,18 @@ def make_matrices() -> list[Matrix]:
 
 
 def read_outcomes() -> dict[str, int]:
-    """Who bought again: id -> 0 or 1."""
+    """Id -> 1 if the customer bought again, else 0."""
     with (PLACE / "outcomes.csv").open(encoding="utf-8", newline="") as file:
         return {row["Id"]: int(row["outcome"]) for row in csv.DictReader(file)}
 
 
 def read_learnt() -> list[dict[str, Any]]:
-    """Whom the shipped model has learnt from. The rest was set aside for the gate."""
+    """The people that the shipped model was trained on. The others were reserved for the gate."""
     reserved = load_bundle(read_settings({}).bundle).manifest["reserved"]
     return [
         document
         for document in read_people()
-        if draw_number(name_user(document, document["Id"])) >= reserved
+        if hash_to_fraction(name_user(document, document["Id"])) >= reserved
     ]
 
 
@@ -112,7 +120,7 @@ def read_parameters() -> dict[str, Any]:
     """The parameters of the shipped model's classifier."""
     spec = load_bundle(read_settings({}).bundle).spec
     plain = make_model(
-        Recipe(), Choice("boosting", {}), spec, len(read_learnt()), SEED
+        ModelSettings(), ModelChoice("boosting", {}), spec, len(read_learnt()), SEED
     ).get_params()
     return {
         name: value.tolist() if isinstance(value, np.ndarray) else value
@@ -121,12 +129,15 @@ def read_parameters() -> dict[str, Any]:
 
 
 def fit_usual() -> Path:
-    """Fit the usual handler's pipeline in its own environment, on the features and with the threshold of ours; gives its folder."""
+    """Fit the usual handler's pipeline in its environment, on our features and threshold.
+
+    Gives its folder.
+    """
     folder = PLACE / "usual"
     folder.mkdir(parents=True, exist_ok=True)
     settings = read_settings({})
     bundle = load_bundle(settings.bundle)
-    columns = [feature.keys[-1] for feature in bundle.spec.features]
+    columns = [split_path(feature.path)[-1] for feature in bundle.spec.features]
     threshold = load_policy(
         settings.policy, threshold=bundle.threshold, quantiles=bundle.quantiles
     ).rules.threshold
@@ -149,7 +160,10 @@ def fit_usual() -> Path:
 
 @functools.cache
 def fit_peer(peer: str) -> Path:
-    """Fit the same classifier in a foreign server's environment, as the interoperability tests do; gives its joblib file."""
+    """Fit the same classifier in a foreign server's environment, as tests/interop does.
+
+    Gives its joblib file.
+    """
     folder = PLACE / peer
     folder.mkdir(parents=True, exist_ok=True)
     people, outcomes = read_learnt(), read_outcomes()
@@ -171,13 +185,14 @@ def fit_peer(peer: str) -> Path:
 
 
 def make_segment(count: int) -> Path:
-    """A segment of so many invented people, each with a CDNOW customer's history."""
+    """A segment of `count` invented people, each with a CDNOW customer's history."""
     file = PLACE / f"synthetic-{count}.jsonl.gz"
     if not file.exists():
-        script = ROOT / "examples" / "cdnow" / "make_synthetic.py"
+        maker = [sys.executable, "-m", "examples.cdnow.make_synthetic"]
         subprocess.run(
-            [sys.executable, str(script), str(count), "--out", str(file)],
+            [*maker, str(count), "--out", str(file)],
             check=True,
+            cwd=ROOT,
             stdout=subprocess.DEVNULL,
         )
     return file

@@ -1,6 +1,7 @@
-"""What `tools.benchmarks.probe` calls in the contenders' environments: seconds inside a handler, in each of our rooms, in the runtime's JSON.
+"""Measurements for `tools.benchmarks.probe`: a handler, each of our rooms, the runtime's JSON.
 
-A measurement goes through 20 batches and gives the median of each part: one sample is the cost of a warm handler, not of waking up.
+In seconds. A measurement goes through 20 batches and gives the median of each part, so that it is
+the cost of a warm handler.
 """
 
 from __future__ import annotations
@@ -19,12 +20,12 @@ Measure = Callable[[int], dict[str, float]]
 
 
 def read_events(file: str) -> list[str]:
-    """The events of a file, as texts."""
+    """The events of a file, as text."""
     return Path(file).read_text("utf-8").splitlines()
 
 
 def measure_handler(handler: str, file: str) -> Measure:
-    """Seconds in a handler, MODULE:FUNCTION. The event is decoded outside, as the runtime does it."""
+    """Seconds in a handler, MODULE:FUNCTION. The event is decoded before, as the runtime does."""
     module, _, name = handler.partition(":")
     handle = getattr(importlib.import_module(module), name)
 
@@ -38,7 +39,7 @@ def measure_handler(handler: str, file: str) -> Measure:
 
 
 def measure_runtime(file: str) -> Measure:
-    """Seconds that AWS's runtime client takes to decode an event and to encode the same event."""
+    """Seconds that AWS's runtime client takes to decode an event and encode it again."""
     marshaller = importlib.import_module(
         "awslambdaric.lambda_runtime_marshaller"
     ).LambdaMarshaller()
@@ -55,7 +56,10 @@ def measure_runtime(file: str) -> Measure:
 
 
 def measure_rooms(file: str) -> Measure:
-    """Seconds in each room of our handler: the very pipeline, its rooms behind stopwatches. What no stopwatch saw is "the rest"."""
+    """Seconds in each room of our handler: its own pipeline, with a stopwatch around each room.
+
+    "the rest" is the time outside the rooms.
+    """
     line = importlib.import_module("function.pipeline")
     bootstrap = importlib.import_module("function.bootstrap")
     telemetry = importlib.import_module("function.telemetry").Telemetry
@@ -80,12 +84,15 @@ def measure_rooms(file: str) -> Measure:
         for name in names:
             setattr(line, name, watch(room, getattr(line, name)))
     telemetry.record = watch("telemetry", telemetry.record)
-    host: Any = vars(bootstrap)["pinpoint"]
-    vars(bootstrap)["pinpoint"] = SimpleNamespace(
-        **{name: getattr(host, name) for name in ("NAME", "LIMIT_SECONDS", "is_event")},
-        parse_event=watch("hosts: parse", host.parse_event),
-        build_reply=watch("hosts: reply", host.build_reply),
-    )
+    pinpoint = bootstrap.HOSTS["pinpoint"]
+    vars(bootstrap)["HOSTS"] = {
+        "pinpoint": SimpleNamespace(
+            limit_seconds=pinpoint.limit_seconds,
+            is_event=pinpoint.is_event,
+            parse_event=watch("hosts: parse", pinpoint.parse_event),
+            build_reply=watch("hosts: reply", pinpoint.build_reply),
+        )
+    }
     handle = bootstrap.build_handler({})
 
     def call(text: str) -> dict[str, float]:
@@ -100,7 +107,7 @@ def measure_rooms(file: str) -> Measure:
 
 
 def take_medians(call: Callable[[str], Mapping[str, float]], texts: list[str]) -> Measure:
-    """Go through the next batches; the median of each part."""
+    """Call each of the next batches; give the median of each part."""
 
     def measure(number: int) -> dict[str, float]:
         start = number * BATCHES_AT_ONCE

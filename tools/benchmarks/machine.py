@@ -1,4 +1,4 @@
-"""Where figures are taken: processor, system, versions and load. Reads /proc; measures nothing."""
+"""The machine of a run: processor, system, versions and load. Reads /proc; measures nothing."""
 
 from __future__ import annotations
 
@@ -29,5 +29,5 @@ def read_packages() -> dict[str, str]:
 
 
 def read_load() -> float:
-    """How many processes wanted to run during the last minute, on average."""
+    """The load average of one minute."""
     return os.getloadavg()[0]

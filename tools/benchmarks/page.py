@@ -1,4 +1,4 @@
-"""The results of a run as a page, and its summary, which the README repeats. Takes Results; gives Markdown. Reads no clock."""
+"""The results of a run as a Markdown page, and the summary that the README repeats."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from tools.benchmarks.arithmetic import divide
 from tools.benchmarks.records import Results, Row, Table, Target
 
-UNITS = {"us": "µs", "1/s": ""}  # a rate's label says "a second"
+# The label of a rate says "a second" already.
+UNITS = {"us": "µs", "1/s": ""}
 NUMBERS = re.compile(r"(?<=^## Numbers\n).*?(?=^## )", re.MULTILINE | re.DOTALL)
-# table -> the end of a row's label, and how the summary calls it; of several rows the last, which is the largest
+# Table -> the end of a row's label -> its name in the summary. The last match is the largest.
 SUMMARY = {
     "warm": {"median": "a warm call, median", "peak memory of the process": "peak memory"},
     "start": {"median": "a new process to its first reply"},
@@ -36,14 +37,14 @@ PLOTS = {
 
 
 def write_page(results: Results) -> str:
-    """docs/benchmarks.md, whole."""
+    """The text of docs/benchmarks.md."""
     targets = [target for table in results.tables for target in table.targets]
     lines = [
         "# Benchmarks",
         "",
-        "What the function costs, against the physical limit and against what people would otherwise build: side by side, in one run, on",
-        "one machine. `make bench` makes this page, its plots and `docs/benchmarks.json`;",
-        "[tools/benchmarks/README.md](../benchmarks/README.md) says how each figure is taken.",
+        "What the function costs, beside the physical limit and the common alternatives, in one",
+        "run on one machine. `make bench` makes this page, its plots and `docs/benchmarks.json`.",
+        "[How each figure is measured](../tools/benchmarks/README.md).",
         "",
         describe_machine(results),
         "",
@@ -66,13 +67,15 @@ def write_page(results: Results) -> str:
 
 
 def describe_machine(results: Results) -> str:
-    """What the figures were taken on, and how busy it was."""
+    """The machine of the figures, and its load."""
     machine = results.machine
     packages = ", ".join(f"{name} {version}" for name, version in machine.packages.items())
     return (
-        f"Taken {machine.started} in {machine.minutes:.0f} minutes on {machine.processor}, {machine.cores} cores, "
+        f"Measured {machine.started} in {machine.minutes:.0f} minutes "
+        f"on {machine.processor}, {machine.cores} cores, "
         f"{machine.memory_gb:.0f} GB; {machine.system}; Python {machine.python}; {packages}. "
-        f"Load average of one minute: {machine.load[0]:.1f} before the run, {machine.load[1]:.1f} at its end (its own work included)."
+        f"Load average of one minute: {machine.load[0]:.1f} before the run, "
+        f"{machine.load[1]:.1f} at its end (its own work included)."
         + (
             f" A short run: {results.effort:.0%} of the usual repetitions."
             if results.effort < 1
@@ -88,25 +91,26 @@ def write_targets(targets: list[Target]) -> Iterator[str]:
     for target in targets:
         unit = " x" if target.unit == "x" else f" {target.unit}"
         verdict = "met" if target.met else "**missed**"
-        yield f"| {target.sentence} | {show_number(target.value)}{unit} | {target.kind} {show_number(target.bound)}{unit} | {verdict} |"
+        measured, bound = (f"{show_number(each)}{unit}" for each in (target.value, target.bound))
+        yield f"| {target.sentence} | {measured} | {target.kind} {bound} | {verdict} |"
 
 
 def explain_missed(targets: list[Target]) -> Iterator[str]:
-    """A paragraph for each explanation, naming the missed targets that it is one of."""
+    """A paragraph for each explanation, with the missed targets that it explains."""
     missed: dict[str, list[str]] = {}
     for target in targets:
-        if not target.met and target.remains:
-            missed.setdefault(target.remains, []).append(target.sentence)
-    for remains, sentences in missed.items():
-        yield f"Missed, {'; '.join(sentences)}: {remains}"
+        if not target.met and target.explanation:
+            missed.setdefault(target.explanation, []).append(target.sentence)
+    for explanation, sentences in missed.items():
+        yield f"Missed, {'; '.join(sentences)}: {explanation}"
 
 
 def write_table(table: Table) -> Iterator[str]:
-    """One table: figures of all columns, how many times the limit's ours is, how many times a rival's is worse than ours."""
+    """One table: every column, ours divided by the limit, and each alternative beside ours."""
     head = ["", *table.columns]
     if table.limit:
         head.append(f"{table.ours} / {table.limit}")
-    head += [f"better than {rival}" for rival in table.rivals]
+    head += [f"better than {alternative}" for alternative in table.alternatives]
     yield f"| {' | '.join(head)} |"
     yield "|---" * len(head) + "|"
     for row in table.rows:
@@ -118,35 +122,37 @@ def write_table(table: Table) -> Iterator[str]:
             cells.append(
                 show_times(divide(row.values.get(table.ours), row.values.get(table.limit)))
             )
-        cells += [show_times(compare(row, table.ours, rival)) for rival in table.rivals]
+        cells += [
+            show_times(compare(row, table.ours, alternative)) for alternative in table.alternatives
+        ]
         yield f"| {' | '.join(cells)} |"
 
 
-def compare(row: Row, ours: str, rival: str) -> float | None:
-    """How many times better ours is: a cost by how much less, a rate by how much more."""
-    mine, theirs = row.values.get(ours), row.values.get(rival)
+def compare(row: Row, ours: str, alternative: str) -> float | None:
+    """How many times better ours is: lower for a cost, higher for a rate."""
+    mine, theirs = row.values.get(ours), row.values.get(alternative)
     return divide(mine, theirs) if row.more_is_better else divide(theirs, mine)
 
 
 def show_number(value: float) -> str:
-    """Three digits that count, in full above a thousand."""
+    """Three significant digits; all digits above a thousand."""
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
 def show_figure(value: float | None, unit: str) -> str:
-    """A figure with its unit; nothing where there is none."""
+    """A figure with its unit; empty for None."""
     if value is None:
         return ""
     return f"{show_number(value)} {UNITS.get(unit, unit)}".strip()
 
 
 def show_times(value: float | None) -> str:
-    """A ratio; nothing where there is none."""
+    """A ratio; empty for None."""
     return "" if value is None else f"{value:.2f} x"
 
 
 def write_summary(results: Results) -> Iterator[str]:
-    """The figures that matter most, a line each: ours, the limit, and what people would otherwise run. The README repeats it."""
+    """The most important figures, a line each: ours, the limit, the usual way."""
     yield "| | ours | the limit | the usual way |"
     yield "|---|---|---|---|"
     for table in results.tables:
@@ -157,7 +163,7 @@ def write_summary(results: Results) -> Iterator[str]:
 
 
 def summarise(table: Table, row: Row, title: str) -> str:
-    """One figure of a table: each contender's beside its name, rivals but for the first left out."""
+    """One figure of a table: each contender's with its name, and only the first alternative."""
 
     def show(column: str) -> str:
         value = show_figure(row.values.get(column), row.unit)
@@ -169,15 +175,16 @@ def summarise(table: Table, row: Row, title: str) -> str:
         else show_figure(row.values[table.ours], row.unit)
     )
     label = title.format(first=row.label.split(":")[0])
-    return f"| {label} | {ours} | {show(table.limit)} | {show(table.rivals[0]) if table.rivals else ''} |"
+    usual = show(table.alternatives[0]) if table.alternatives else ""
+    return f"| {label} | {ours} | {show(table.limit)} | {usual} |"
 
 
 def renew_readme(text: str, results: Results) -> str:
-    """The README with its section "Numbers" made anew; as it is when it has none."""
+    """The README with a new section "Numbers"; unchanged if it has no such section."""
     intro = (
         f"\nFrom one run on a machine with {results.machine.cores} cores, batches of 50 people. "
-        "[docs/benchmarks.md](docs/benchmarks.md) has all\n"
-        "figures, what they were taken on and what was aimed at; `make bench` takes them again.\n\n"
+        "[docs/benchmarks.md](docs/benchmarks.md) has all figures, the machine and the\n"
+        "targets; `make bench` measures again.\n\n"
     )
     lines = "\n".join(write_summary(results))
     return NUMBERS.sub(lambda _: f"{intro}{lines}\n\n", text)

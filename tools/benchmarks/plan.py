@@ -1,4 +1,4 @@
-"""How much a run of the benchmark measures. Takes what somebody asked for; gives numbers of repetitions."""
+"""How much a run of the benchmark measures: effort and size in, repetitions out."""
 
 from __future__ import annotations
 
@@ -8,12 +8,17 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """`effort` is a share of the usual repetitions, `largest` the most endpoints of a segment; `say` hears what is being done."""
+    """What to measure.
+
+    effort   share of the usual repetitions
+    largest  most endpoints of a segment
+    say      is called with the name of each step
+    """
 
     effort: float
     largest: int
     say: Callable[[str], None]
 
     def count(self, usual: int, least: int = 3) -> int:
-        """How often, where a whole run does it `usual` times."""
+        """Repetitions of a step that a full run repeats `usual` times."""
         return max(least, round(usual * self.effort))

@@ -1,4 +1,7 @@
-"""The results of a run as three plots (PNG). Each carries the digest of the figures it was drawn from, so that a stale one shows."""
+"""The results of a run as three plots (PNG), each with the digest of its figures.
+
+A test compares the digests, so that no plot is stale.
+"""
 
 from __future__ import annotations
 
@@ -13,18 +16,18 @@ from matplotlib.figure import Figure
 from tools.benchmarks.page import PLOTS, show_figure
 from tools.benchmarks.records import Results, Table
 
-# Two blues for ours and the limit, greys for the rest: legible without colour.
-OURS, LIMIT, RIVALS = "#1b4f8a", "#8fb4dd", ("#6e6e6e", "#959595", "#b5b5b5", "#d2d2d2")
+# Two blues for ours and the limit, greys for the others: legible without colour.
+OURS, LIMIT, ALTERNATIVES = "#1b4f8a", "#8fb4dd", ("#6e6e6e", "#959595", "#b5b5b5", "#d2d2d2")
 DRAWN = "drawn-from"
 
 
 def digest_tables(results: Results) -> str:
-    """What tells one run's figures from another's."""
+    """A digest of a run's figures."""
     return hashlib.sha256(msgspec.json.encode(results.tables, order="deterministic")).hexdigest()
 
 
 def draw_plots(results: Results, folder: Path) -> None:
-    """Draw what there are figures for."""
+    """Draw every plot that has figures."""
     mpl.rcParams.update({"font.size": 9, "axes.spines.top": False, "axes.spines.right": False})
     tables = {table.name: table for table in results.tables}
     for name, draw in {"warm": draw_function, "service": draw_rates, "runner": draw_slopes}.items():
@@ -38,7 +41,7 @@ def draw_plots(results: Results, folder: Path) -> None:
 
 
 def draw_function(tables: dict[str, Table]) -> Figure:
-    """Warm call, new process, peak memory: a panel each, a bar a contender."""
+    """A panel each for warm call, new process and peak memory, with a bar for each contender."""
     panels = [
         ("warm", 0, "a warm call, median"),
         ("start", 0, "a new process to its first reply"),
@@ -95,7 +98,7 @@ def draw_rates(tables: dict[str, Table]) -> Figure:
 
 
 def draw_slopes(tables: dict[str, Table]) -> Figure:
-    """Time an endpoint by size: a level line is a cost that does not grow."""
+    """Time per endpoint by size of the segment. A level line is a cost that does not grow."""
     table = tables["runner"]
     rows = [row for row in table.rows if row.unit == "us"]
     sizes = [int(row.label.split()[0].replace(",", "")) for row in rows]
@@ -118,11 +121,11 @@ def draw_slopes(tables: dict[str, Table]) -> Figure:
 
 
 def color_of(table: Table, column: str) -> str:
-    """Ours, the limit, or a rival's."""
+    """The colour of a column: ours, the limit, or an alternative."""
     if column == table.ours:
         return OURS
     return (
         LIMIT
         if column == table.limit or column in table.beside
-        else RIVALS[table.rivals.index(column) % len(RIVALS)]
+        else ALTERNATIVES[table.alternatives.index(column) % len(ALTERNATIVES)]
     )

@@ -1,7 +1,7 @@
-"""A child process that measures when asked: for each number on stdin one measurement, one line of JSON on the real stdout.
+"""A child process that measures on request: one number from stdin, one line of JSON to stdout.
 
-Loads MODULE:FUNCTION in whatever environment runs it and calls it with the arguments; what it gives is called once for each number.
-What the measured code prints goes nowhere. Knows only the standard library.
+It imports MODULE:FUNCTION and calls it with the arguments. The result is called for each number.
+Output of the measured code is discarded. Needs only the standard library.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a run of the benchmark comes to: plain frozen values, kept as docs/benchmarks.json, from which the page is made."""
+"""The results of a run: frozen values, stored as docs/benchmarks.json. The page is made of them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,11 @@ import msgspec
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
-    """One figure of every contender: column -> value, None where it could not be taken. `more_is_better`: a rate, not a cost."""
+    """One figure of every contender.
+
+    values          column -> value; None if it could not be measured
+    more_is_better  a rate, not a cost
+    """
 
     label: str
     unit: str
@@ -18,28 +22,28 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Target(msgspec.Struct, frozen=True, kw_only=True):
-    """What was promised of a figure, and the figure. `remains`: what the page says where it is missed, why and what was tried."""
+    """A figure and its target. `explanation`: why a target is missed, and what was tried."""
 
     sentence: str
     value: float
     bound: float
     kind: Literal["at most", "at least"] = "at most"
     unit: str = "x"
-    remains: str = ""
+    explanation: str = ""
 
     @property
     def met(self) -> bool:
-        """Whether the promise holds."""
+        """Whether the figure meets the target."""
         return self.value <= self.bound if self.kind == "at most" else self.value >= self.bound
 
 
 class Table(msgspec.Struct, frozen=True, kw_only=True):
     """A table of the page.
 
-    ours     the column that is ours
-    limit    the column of what cannot be beaten, "" when there is none
-    rivals   the columns of what people would otherwise run
-    beside   further columns, compared with nothing
+    ours          our column
+    limit         the column of the physical limit, "" for none
+    alternatives  the columns of what people use instead
+    beside        further columns, not compared
     """
 
     name: str
@@ -47,7 +51,7 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
     ours: str
     rows: tuple[Row, ...]
     limit: str = ""
-    rivals: tuple[str, ...] = ()
+    alternatives: tuple[str, ...] = ()
     beside: tuple[str, ...] = ()
     targets: tuple[Target, ...] = ()
     notes: tuple[str, ...] = ()
@@ -55,10 +59,10 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def columns(self) -> tuple[str, ...]:
         """All columns, ours first."""
-        return (self.ours, *((self.limit,) if self.limit else ()), *self.rivals, *self.beside)
+        return (self.ours, *((self.limit,) if self.limit else ()), *self.alternatives, *self.beside)
 
     def find(self, label: str, column: str) -> float:
-        """A figure by its row's label and its column. Raises KeyError when there is none."""
+        """A figure by its row's label and its column. Raises KeyError."""
         for row in self.rows:
             if row.label == label and (value := row.values.get(column)) is not None:
                 return value
@@ -66,7 +70,7 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Machine(msgspec.Struct, frozen=True, kw_only=True):
-    """Where and when figures were taken. `load`: the system's load average of one minute before the run and after it."""
+    """The machine and time of a run. `load`: one-minute load average before and after it."""
 
     processor: str
     cores: int
@@ -80,7 +84,7 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Results(msgspec.Struct, frozen=True, kw_only=True):
-    """A whole run. `effort` is the share of the usual repetitions that it made."""
+    """A whole run. `effort` is its share of the usual repetitions."""
 
     machine: Machine
     effort: float

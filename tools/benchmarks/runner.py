@@ -1,7 +1,8 @@
-"""How fast the runner is, and what it takes: a synthetic segment through the shipped model with one process and with two.
+"""Measures the runner's speed and memory on a synthetic segment, with one process and with two.
 
-Prints endpoints a second (decoding, model, policy, encoding and report included), the ratio of two processes to one, and the most memory
-that all processes held together. Run it on a machine that does nothing else: python -m tools.benchmarks.runner
+Prints endpoints a second (decoding, model, policy, encoding and report included), the ratio of two
+processes to one, and the peak memory of all processes together. Run it on an idle machine:
+python -m tools.benchmarks.runner
 """
 
 from __future__ import annotations
@@ -24,18 +25,18 @@ EVERY_SECONDS = 0.2
 
 
 def find_family(process: int) -> Iterator[int]:
-    """A process and all below it."""
+    """A process and its descendants."""
     yield process
     try:
         for task in Path(f"/proc/{process}/task").iterdir():
             for child in (task / "children").read_text().split():
                 yield from find_family(int(child))
-    except OSError:  # it has just ended
+    except OSError:  # the process has just ended
         return
 
 
 def measure_memory(process: int) -> int:
-    """Bytes that a process and all below it hold, pages they share counted once (PSS)."""
+    """Bytes of a process and its descendants; shared pages count once (PSS)."""
     total = 0
     for member in find_family(process):
         try:
@@ -49,7 +50,7 @@ def measure_memory(process: int) -> int:
 
 
 def run_once(segment: Path, out: Path, processes: int) -> tuple[float, int, dict[str, int]]:
-    """Walk the segment: seconds from the first byte read to the last file named, most bytes held, and the summary."""
+    """Run the segment; give seconds from first read to last file, peak bytes, and summary."""
     command = [
         sys.executable,
         "-m",
@@ -95,9 +96,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         segment = options.segment or Path(folder) / "segment.jsonl.gz"
         if options.segment is None:
-            maker = ROOT / "examples" / "cdnow" / "make_synthetic.py"
+            maker = [sys.executable, "-m", "examples.cdnow.make_synthetic"]
             subprocess.run(
-                [sys.executable, str(maker), str(options.count), "--out", str(segment)], check=True
+                [*maker, str(options.count), "--out", str(segment)], check=True, cwd=ROOT
             )
         for processes in (1, 2):
             seconds, most, summary = run_once(segment, Path(folder) / str(processes), processes)
@@ -113,7 +114,8 @@ def main() -> None:
     console.print(table)
     load = Path("/proc/loadavg").read_text().split()[0]
     console.print(
-        f"Two processes do {speeds[2] / speeds[1]:.2f} times what one does. Load average at the end: {load}."
+        f"Two processes do {speeds[2] / speeds[1]:.2f} times the work of one. "
+        f"Load average at the end: {load}."
     )
 
 

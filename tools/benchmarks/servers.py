@@ -1,6 +1,6 @@
-"""The scoring services that are compared, each a real process over the same model, waited for until it says that it is ready.
+"""The scoring services that are compared: real processes with the same model, always stopped.
 
-Takes an address to listen on; gives a Server and surely ends it. How each wants to be asked is docs/interop.md's.
+docs/interop.md lists the settings for each.
 """
 
 from __future__ import annotations
@@ -18,8 +18,7 @@ from pathlib import Path
 
 import grpc
 
-from function.scorers.tensors import Dialect
-from function.settings import read_settings
+from function.settings import Dialect, read_settings
 from model.errors import SegmentScorerError
 from protos.open_inference_pb2 import ModelReadyRequest
 from protos.open_inference_pb2_grpc import GRPCInferenceServiceStub
@@ -36,7 +35,7 @@ class ServerError(SegmentScorerError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Server:
-    """A running server, and how it wants to be asked."""
+    """A running server, and the dialect of its requests."""
 
     address: str
     pid: int
@@ -58,7 +57,10 @@ def command_ours(port: int) -> list[str]:
 
 
 def command_mlserver(port: int) -> list[str]:
-    """MLServer with its scikit-learn runtime. One process: with its default of parallel workers it is slower on small batches."""
+    """MLServer with its scikit-learn runtime.
+
+    One process: its default of parallel workers is slower on small batches.
+    """
     folder = PLACE / f"mlserver-{port}"
     folder.mkdir()
     ports = {"grpc_port": port, "http_port": find_free_port(), "metrics_port": find_free_port()}
@@ -75,7 +77,7 @@ def command_mlserver(port: int) -> list[str]:
 
 
 def command_kserve(port: int) -> list[str]:
-    """KServe's model server with what its scikit-learn runtime does, which is not published as a package."""
+    """KServe's model server. Its scikit-learn runtime is no package, so it is written again."""
     script = ROOT / "tests" / "interop" / "peers" / "kserve_server.py"
     ports = [f"--grpc_port={port}", f"--http_port={find_free_port()}"]
     return [str(find_python("interop/kserve")), str(script), NAME, str(fit_peer("kserve")), *ports]
@@ -85,7 +87,7 @@ MLSERVER, KSERVE = (
     Dialect(model=NAME, output_name="predict_proba"),
     Dialect(model=NAME, output_name="output-0"),
 )
-# scikit-learn's predictor takes a thread a core unless told otherwise.
+# By default, scikit-learn's predictor uses one thread for each core.
 ONE_THREAD = {"OMP_NUM_THREADS": "1"}
 SERVERS: dict[str, tuple[Callable[[int], list[str]], Dialect, dict[str, str]]] = {
     "our service": (command_ours, Dialect(model=NAME), {}),
@@ -98,7 +100,7 @@ SERVERS: dict[str, tuple[Callable[[int], list[str]], Dialect, dict[str, str]]] =
 
 @contextlib.contextmanager
 def run_server(name: str) -> Iterator[Server]:
-    """Start a server, give it once its model is ready, end it. Raises ServerError with what it printed."""
+    """Start a server, yield it once its model is ready, and stop it. Raises ServerError."""
     make_command, dialect, environ = SERVERS[name]
     port = find_free_port()
     log = PLACE / f"{name.replace(', ', '-').replace(' ', '-')}.log"
@@ -122,7 +124,7 @@ def run_server(name: str) -> Iterator[Server]:
 
 
 def wait_until_ready(process: subprocess.Popen[bytes], address: str, log: Path) -> None:
-    """Return once the server says that its model is ready."""
+    """Return once the server reports that its model is ready. Raises ServerError."""
     deadline = time.monotonic() + START_SECONDS
     with grpc.insecure_channel(address) as channel:
         stub = GRPCInferenceServiceStub(channel)
@@ -132,5 +134,6 @@ def wait_until_ready(process: subprocess.Popen[bytes], address: str, log: Path) 
                     return
             time.sleep(0.2)
     raise ServerError(
-        f"expected the server to be ready within {START_SECONDS:g} s; {os.path.relpath(log, ROOT)} has what it printed"
+        f"expected the server to be ready within {START_SECONDS:g} s; "
+        f"its output is in {os.path.relpath(log, ROOT)}"
     )

@@ -1,6 +1,7 @@
-"""How fast a bundle is trained: CDNOW's customers, drawn again and moved a little, as many as asked for; the same for every run.
+"""Measures training on as many people as asked for: CDNOW's customers, resampled and varied.
 
-`python -m tools.benchmarks.training --people 1000000 --out DIR` writes people and a bundle into DIR and prints seconds of processor time.
+`python -m tools.benchmarks.training --people 1000000 --out DIR` writes people and a bundle into DIR
+and prints seconds of processor time. The people are the same in every run.
 """
 
 from __future__ import annotations
@@ -18,8 +19,9 @@ import numpy as np
 
 from examples.cdnow.make_endpoints import HERE, make_people, read_purchases
 from model.features import build_matrix, load_spec
+from model.training.config import TrainingConfig
 from model.training.datasets import read_lines
-from model.training.train import Order, train_bundle
+from model.training.train import train_bundle
 
 EXTRA = 6  # invented metrics, so that there are 20 features
 BLOCK = 10_000
@@ -71,7 +73,7 @@ def write_people(out: Path, count: int, seed: int) -> None:
 
 
 def time_matrix(out: Path) -> float:
-    """Endpoints a second of processor time that become rows of a matrix of 20 features, decoded already."""
+    """Decoded endpoints that become rows of 20 features in a second of processor time."""
     spec = load_spec(out / "features.toml")
     lines = read_lines([out / "endpoints.jsonl"], lambda *_: None)
     documents: list[Any] = [line.document for line in islice(lines, 20_000)]
@@ -90,29 +92,32 @@ def main() -> None:
     given = parser.parse_args()
     write_people(given.out, given.people, 0)
     print(
-        f"matrix      {time_matrix(given.out):,.0f} endpoints of 20 features a second of processor time",
+        f"matrix      {time_matrix(given.out):,.0f} endpoints of 20 features "
+        "a second of processor time",
         flush=True,
     )
     begun, processor = time.perf_counter(), time.process_time()
     stages: dict[str, tuple[float, float]] = {}
 
-    def report(stage: str, done: int, total: int) -> None:  # noqa: ARG001  # when a stage begins is all that is asked
+    def report(stage: str, done: int, total: int) -> None:  # noqa: ARG001  # only starts matter
         if stage not in stages:
             stages[stage] = (time.perf_counter(), time.process_time())
             print(
-                f"{stages[stage][0] - begun:8.1f} s {stages[stage][1] - processor:8.1f} s of processor time: {stage}",
+                f"{stages[stage][0] - begun:8.1f} s "
+                f"{stages[stage][1] - processor:8.1f} s of processor time: {stage}",
                 file=sys.stderr,
             )
 
-    order = Order(
+    config = TrainingConfig(
         endpoints=(given.out / "endpoints.jsonl",),
         outcomes=given.out / "outcomes.csv",
         features=None if given.infer else given.out / "features.toml",
         out=given.out / "bundle",
     )
-    result = train_bundle(order, report)
+    result = train_bundle(config, report)
     print(
-        f"training    {time.perf_counter() - begun:,.0f} s, {time.process_time() - processor:,.0f} s of processor time"
+        f"training    {time.perf_counter() - begun:,.0f} s, "
+        f"{time.process_time() - processor:,.0f} s of processor time"
     )
     print(f"peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:,.0f} MB")
     print(f"ROC AUC     {result.manifest['metrics']['roc_auc']:.4f}")

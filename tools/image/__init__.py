@@ -1,1 +1,1 @@
-"""How the image is built, started and measured. Needs podman or docker; nothing here is in the image but `entrypoint.sh`."""
+"""Builds, starts and measures the image. Needs podman or docker. Only steps/ reaches the build."""

@@ -1,6 +1,7 @@
-"""Starts the built image as Lambda would hold it, under AWS's emulator, and surely stops it.
+"""Starts the built image under Lambda's limits and AWS's emulator, and always stops it.
 
-Takes an image's name, a memory size and a handler; gives a Container to post events to, one at a time. Never builds anything.
+Input: an image's name, a memory size and a handler. Output: a Container that takes one event at a
+time. Builds nothing.
 """
 
 from __future__ import annotations
@@ -19,10 +20,10 @@ from pathlib import Path
 from tools.image.emulator import Emulator, fetch_emulator, find_free_port
 from tools.image.engine import Engine, ImageError
 
-# Where tools/image/steps/entrypoint.sh looks for it.
+# tools/image/steps/entrypoint.sh looks for the emulator here.
 EMULATOR_PATH = "/usr/local/bin/aws-lambda-rie"
 EMULATOR_PORT = 8080
-# A read-only disk but /tmp, a user that owns nothing, no rights beyond a plain process.
+# A read-only disk except /tmp, a user that owns no file, and no rights beyond a plain process.
 LAMBDA_LIMITS = (
     "--read-only",
     "--tmpfs=/tmp:size=512m,mode=1777",
@@ -30,16 +31,20 @@ LAMBDA_LIMITS = (
     "--cap-drop=ALL",
     "--security-opt=no-new-privileges",
 )
-# Lambda gives one vCPU at this size, and proportionally less below.
+# Lambda gives one vCPU at this memory size, and proportionally less below.
 MEGABYTES_A_CPU = 1769
-# Bounds for what never comes, not for what is slow.
+# These limits only end a test that would hang; they are no measure of speed.
 START_SECONDS = 180.0
 STOP_SECONDS = 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Container:
-    """A running container. `emulator` takes events and holds what was printed; `process` is the engine's client, in the foreground."""
+    """A running container.
+
+    emulator  takes events and holds what was printed
+    process   the engine's client, which runs in the foreground
+    """
 
     name: str
     engine: Engine
@@ -47,16 +52,16 @@ class Container:
     process: subprocess.Popen[bytes]
 
     def ask(self, *command: str) -> str:
-        """What a command prints that runs inside the container. It counts against the container's memory."""
+        """Output of a command run inside the container. It uses the container's memory."""
         return self.engine.ask("exec", self.name, *command)
 
     def read_peak_memory(self) -> int:
-        """Bytes the container held at most so far, by the kernel's count of it: processes and file pages together."""
+        """Most bytes so far by the kernel's count for the container: processes and file pages."""
         paths = "/sys/fs/cgroup/memory.peak", "/sys/fs/cgroup/memory/memory.max_usage_in_bytes"
         return int(self.ask("sh", "-c", " || ".join(f"cat {path} 2>/dev/null" for path in paths)))
 
     def stop(self) -> int:
-        """Send SIGTERM, wait, and give the exit status; 137 means that it had to be killed."""
+        """Send SIGTERM, wait, and give the exit status. 137: it had to be killed."""
         self.engine.ask("stop", "--time", str(STOP_SECONDS), self.name)
         return self.process.wait(2 * STOP_SECONDS)
 
@@ -73,11 +78,11 @@ def run_container(
     handler: str | None = None,
     port: int | None = None,
 ) -> Iterator[Container]:
-    """Start the image, give it once the emulator answers, remove it at the end.
+    """Start the image, yield it once the emulator answers, and remove it at the end.
 
-    memory     megabytes, swap excluded; None: no limit
-    share_cpu  also limit the processor to the part of it that Lambda gives at that size
-    mounts     file or folder here -> its read-only place inside
+    memory     megabytes, without swap; None: no limit
+    share_cpu  also limit the processor to the share that Lambda gives at that size
+    mounts     file or folder on this machine -> its read-only path inside
     handler    instead of the image's own
     """
     binary = fetch_emulator()
@@ -85,16 +90,8 @@ def run_container(
     name = f"segment-scorer-{os.getpid()}-{port}"
     folder = Path(tempfile.mkdtemp(prefix="container-"))
     command = [
-        *(
-            engine.program,
-            "run",
-            "--rm",
-            "--name",
-            name,
-            *LAMBDA_LIMITS,
-            "--publish",
-            f"127.0.0.1:{port}:{EMULATOR_PORT}",
-        ),
+        *(engine.program, "run", "--rm", "--name", name, *LAMBDA_LIMITS),
+        *("--publish", f"127.0.0.1:{port}:{EMULATOR_PORT}"),
         *([f"--memory={memory}m", f"--memory-swap={memory}m"] if memory else []),
         *([f"--cpus={memory / MEGABYTES_A_CPU:.3f}"] if memory and share_cpu else []),
         *(f"--env={key}={value}" for key, value in (environ or {}).items()),
@@ -102,14 +99,13 @@ def run_container(
             f"--volume={source}:{target}:ro"
             for source, target in {binary: EMULATOR_PATH, **(mounts or {})}.items()
         ),
-        *(
-            ["--read-only-tmpfs=false"] if engine.program == "podman" else []
-        ),  # podman's read-only leaves /run and /var/tmp writable
+        # Without this, podman leaves /run and /var/tmp writable.
+        *(["--read-only-tmpfs=false"] if engine.program == "podman" else []),
         *(image, *([handler] if handler else [])),
     ]
     try:
         with (folder / "stdout").open("wb") as stdout, (folder / "stderr").open("wb") as stderr:
-            # Where podman's monitor leaves a file named `oom` when the kernel has killed something.
+            # podman's monitor writes a file `oom` there when the kernel kills a process.
             process = subprocess.Popen(
                 command,
                 cwd=folder,
@@ -135,7 +131,10 @@ def run_container(
 
 
 def wait_until_it_answers(container: Container) -> None:
-    """Return once the emulator answers HTTP; a connection alone may be the engine's own proxy. Raises ImageError."""
+    """Return once the emulator answers HTTP. Raises ImageError.
+
+    A connection alone proves nothing: the engine's own proxy may have accepted it.
+    """
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and container.process.poll() is None:
         with (
@@ -144,10 +143,11 @@ def wait_until_it_answers(container: Container) -> None:
                 http.client.HTTPConnection("127.0.0.1", container.emulator.port, timeout=10)
             ) as connection,
         ):
-            connection.request("GET", "/")  # not an invocation: the function is not started by it
+            connection.request("GET", "/")  # no invocation, so the function is not started
             connection.getresponse()
             return
         time.sleep(0.05)
     raise ImageError(
-        f"expected the container to answer; it printed:\n{container.emulator.stdout}{container.emulator.stderr}".rstrip()
+        "expected the container to answer; it printed:\n"
+        + f"{container.emulator.stdout}{container.emulator.stderr}".rstrip()
     )

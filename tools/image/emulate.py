@@ -1,6 +1,6 @@
-"""`make emulate`: the built image under AWS's emulator for a person: each example event posted, each reply shown.
+"""`make emulate`: post the example events to the built image under AWS's emulator.
 
-Takes event files; prints their replies; on a terminal it then stays, for events of one's own, until Ctrl-C.
+On a terminal it then keeps listening, for events of your own, until Ctrl-C.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ ROOT = Path(__file__).parents[2]
 
 
 def show_reply(container: Container, path: Path) -> bool:
-    """Post one event and print what a host would get. Gives whether that is a reply, and not a function's error."""
+    """Post one event and print the answer. True if it is a reply, not a function's error."""
     answer = container.emulator.post(path.read_bytes())
     print(f"--- {path.name}: HTTP {answer.status}")
     try:
         reply = answer.json()
     except ValueError:
-        print(answer.text)  # a timeout's
+        print(answer.text)  # a timeout is plain text
         return False
     print(json.dumps(reply, indent=2, ensure_ascii=False), flush=True)
     return answer.status == 200 and not isinstance(reply.get("errorMessage"), str)
 
 
 def main() -> int:
-    """Run the command; the exit status is 1 when the image does not start or an event gets no reply."""
+    """Run the command. Exit status 1: the image does not start, or an event gets no reply."""
     parser = argparse.ArgumentParser(
         description="Serve the image in AWS's emulator and post events to it."
     )
@@ -61,7 +61,8 @@ def main() -> int:
             answered = [show_reply(container, path) for path in options.events]
             if sys.stdin.isatty():
                 print(
-                    f"--- listening: curl -d @EVENT {container.emulator.url}{INVOKE}   (one request at a time; Ctrl-C ends it)"
+                    f"--- listening: curl -d @EVENT {container.emulator.url}{INVOKE}"
+                    "   (one request at a time; Ctrl-C ends it)"
                 )
                 with contextlib.suppress(KeyboardInterrupt):
                     container.process.wait()

@@ -1,7 +1,8 @@
-"""AWS's runtime interface emulator: fetched once by pinned digest, started around a command, asked, and surely stopped.
+"""AWS's runtime interface emulator: fetched once by pinned digest, started, asked, always stopped.
 
-Takes a handler's name or a whole command and an environment; gives an `Emulator` to post events to, one at a time (two requests at
-once crash it). Reused by `make emulate`, the image tests and the benchmarks. Never installs anything.
+Input: a handler's name or a whole command, and an environment. Output: an `Emulator` that takes one
+event at a time; two requests at once crash it. `make emulate`, the image tests and the benchmarks
+use it. Installs nothing.
 """
 
 from __future__ import annotations
@@ -26,21 +27,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from model.atomic import replace_atomically
 from tools.image.engine import ImageError
 
 ROOT = Path(__file__).parents[2]
 PINNED = ROOT / "requirements" / "emulator.txt"
 CACHE = ROOT / ".cache" / "emulator"
 INVOKE = "/2015-03-31/functions/function/invocations"
-# machine as Python names it -> (as the wheel names it, SHA-256 of the binary in aws-sam-cli 1.170.0)
+# Machine as Python names it -> (as the wheel names it, SHA-256 of aws-sam-cli 1.170.0's binary).
 BINARIES = {
     "x86_64": ("x86_64", "6b1e686e62ab2baf5759c412c4864276ef2a88b094fca53ec070637ccba9b9a5"),
     "aarch64": ("arm64", "ec2e5d09633d853834c008b1ef264bf834b258a94d551d2b2074966494b39a21"),
     "arm64": ("arm64", "ec2e5d09633d853834c008b1ef264bf834b258a94d551d2b2074966494b39a21"),
 }
-# Bounds for what never comes; a machine that is busy gets there.
+# These limits only end a wait that would never end; a busy machine stays below them.
 START_SECONDS = 180.0
-STOP_SECONDS = 5.0  # to end when asked, before it is killed
+STOP_SECONDS = 5.0  # after SIGTERM, before SIGKILL
 KILL_SECONDS = 60.0
 
 
@@ -50,7 +52,7 @@ class EmulatorError(ImageError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What a host's HTTP client sees. `json()` fails where the body is not JSON, as a timeout's is not."""
+    """What a host's HTTP client sees. A timeout's body is plain text, so `json()` fails for it."""
 
     status: int
     body: bytes
@@ -67,7 +69,11 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Emulator:
-    """A running emulator. `url` is what `segment-scorer run --hook` takes; `folder` holds what it and the function printed."""
+    """A running emulator.
+
+    url     for `segment-scorer run --hook`
+    folder  holds the output of the emulator and the function
+    """
 
     port: int
     pid: int
@@ -75,11 +81,11 @@ class Emulator:
 
     @property
     def url(self) -> str:
-        """Where it listens."""
+        """Its address."""
         return f"http://127.0.0.1:{self.port}"
 
     def post(self, event: object, timeout: float = 180.0) -> Answer:
-        """Invoke with `event` (bytes go as they are) and wait for the answer."""
+        """Invoke with `event` (bytes are sent unchanged) and wait for the answer."""
         body = event if isinstance(event, bytes) else json.dumps(event).encode()
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
         with contextlib.closing(connection):
@@ -94,17 +100,20 @@ class Emulator:
 
     @property
     def stderr(self) -> str:
-        """What the emulator itself had to say."""
+        """The emulator's own messages."""
         return (self.folder / "stderr").read_text(errors="replace")
 
 
 def fetch_emulator(cache: Path = CACHE) -> Path:
-    """Path of the emulator's binary for this machine, taken from the pinned wheel when it is not in the cache yet. Raises EmulatorError."""
+    """Path of the emulator's binary for this machine. Raises EmulatorError.
+
+    Taken from the pinned wheel, unless the cache has it already.
+    """
     try:
         name, digest = BINARIES[platform.machine()]
     except KeyError as error:
         raise EmulatorError(
-            f"expected a machine the emulator is built for, one of {', '.join(BINARIES)}"
+            f"expected a machine that the emulator supports, one of {', '.join(BINARIES)}"
         ) from error
     binary = cache / f"aws-lambda-rie-{digest[:12]}"
     if binary.exists() and hashlib.sha256(binary.read_bytes()).hexdigest() == digest:
@@ -112,31 +121,24 @@ def fetch_emulator(cache: Path = CACHE) -> Path:
     cache.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=cache) as scratch:
         command = [
-            sys.executable,
-            "-m",
-            "pip",
-            "download",
-            "--quiet",
-            "--disable-pip-version-check",
-            "--no-deps",
-            "--only-binary=:all:",
+            *(sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"),
+            *("--no-deps", "--only-binary=:all:", "--require-hashes", "-r", str(PINNED)),
+            *("-d", scratch),
         ]
-        if subprocess.run(
-            [*command, "--require-hashes", "-r", str(PINNED), "-d", scratch], stdout=2, check=False
-        ).returncode:
+        if subprocess.run(command, stdout=2, check=False).returncode:
             raise EmulatorError(
-                "expected pip to download the wheel that carries the emulator; what it said is above"
+                "expected pip to download the wheel with the emulator; its messages are above"
             )
         (wheel,) = Path(scratch).glob("*.whl")
-        fresh = Path(scratch) / "aws-lambda-rie"
         with zipfile.ZipFile(wheel) as archive:
-            fresh.write_bytes(archive.read(f"samcli/local/rapid/aws-lambda-rie-{name}"))
-        if hashlib.sha256(fresh.read_bytes()).hexdigest() != digest:
+            program = archive.read(f"samcli/local/rapid/aws-lambda-rie-{name}")
+        if hashlib.sha256(program).hexdigest() != digest:
             raise EmulatorError(
-                "expected the emulator's binary to have the SHA-256 that tools/image/emulator.py pins"
+                "expected the emulator's binary to have the SHA-256 in tools/image/emulator.py"
             )
-        fresh.chmod(0o755)
-        fresh.replace(binary)
+        with replace_atomically(binary) as fresh:
+            fresh.write_bytes(program)
+            fresh.chmod(0o755)
     return binary
 
 
@@ -150,12 +152,15 @@ def run_emulator(
     inside: Sequence[str] = (),
     show: bool = False,
 ) -> Iterator[Emulator]:
-    """Start the emulator around `python -m awslambdaric HANDLER` (or `command`), give it once it listens, stop all of it at the end.
+    """Start the emulator with a function, yield it once it listens, and stop both at the end.
 
-    The function's process gets `environ` and what a process needs to start, nothing else of ours: a test is not changed by the
-    settings of whoever runs it. The handler is imported at the first invocation, not before. `inside` is a command that runs the rest of
-    its arguments, such as unshare: for an /opt/extensions that is the test's own. `show` lets function
-    and emulator print to our own streams.
+    command  the function's process (default: `python -m awslambdaric HANDLER`)
+    environ  its environment, beside the few variables that a process needs to start; it inherits
+             nothing, so that the settings of this shell change no test
+    inside   a command that runs its arguments, such as unshare, to give it its own /opt/extensions
+    show     let function and emulator print to our streams
+
+    The handler is imported at the first invocation.
     """
     binary = fetch_emulator()
     folder = Path(tempfile.mkdtemp(prefix="emulator-"))
@@ -193,7 +198,10 @@ def run_emulator(
 
 
 def wait_until_it_listens(process: subprocess.Popen[bytes], emulator: Emulator) -> None:
-    """Return once the port accepts a connection. Raises EmulatorError with what was printed when the process ends or takes too long."""
+    """Return once the port accepts a connection.
+
+    Raises EmulatorError with the output if the process ends or takes too long.
+    """
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
         with (
@@ -203,12 +211,16 @@ def wait_until_it_listens(process: subprocess.Popen[bytes], emulator: Emulator) 
             return
         time.sleep(0.02)
     raise EmulatorError(
-        f"expected the emulator to listen within {START_SECONDS:g} s; it printed:\n{emulator.stdout}{emulator.stderr}"
+        f"expected the emulator to listen within {START_SECONDS:g} s; it printed:\n"
+        f"{emulator.stdout}{emulator.stderr}"
     )
 
 
 def stop_session(process: subprocess.Popen[bytes]) -> None:
-    """End the emulator and whatever it started: asked first, then killed. The runtime has a process group of its own, but our session."""
+    """End the emulator and its children: SIGTERM first, then SIGKILL.
+
+    The runtime has a process group of its own, so the members are found by their session.
+    """
     with contextlib.suppress(ProcessLookupError):
         process.send_signal(signal.SIGTERM)
     with contextlib.suppress(subprocess.TimeoutExpired):
@@ -228,11 +240,11 @@ def stop_session(process: subprocess.Popen[bytes]) -> None:
 
 
 def find_session(leader: int) -> list[int]:
-    """Processes (zombies left out) whose session is `leader`'s."""
+    """Processes of the session of `leader`, without zombies."""
     found = []
     for entry in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):
-            # pid (name) state ppid pgrp session ...; the name may hold spaces and brackets
+            # pid (name) state ppid pgrp session ...; the name may have spaces and brackets.
             state, _, _, session, *_ = entry.read_text(errors="replace").rpartition(")")[2].split()
             if int(session) == leader and state != "Z":
                 found.append(int(entry.parent.name))
@@ -240,21 +252,21 @@ def find_session(leader: int) -> list[int]:
 
 
 def find_free_port() -> int:
-    """A loopback port that nobody listens on at this moment."""
+    """A loopback port that is free at this moment."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
 def main() -> int:
-    """Serve the handler until interrupted, on a port of choice, with this shell's SCORER_* and AWS_LAMBDA_* settings."""
+    """Serve the handler until Ctrl-C, with this shell's SCORER_* and AWS_LAMBDA_* settings."""
     parser = argparse.ArgumentParser(
         description="Serve the hook in AWS's runtime interface emulator until Ctrl-C."
     )
     parser.add_argument("--port", type=int, default=9000)
     parser.add_argument("--handler", default="function.handler.handle")
     parser.add_argument(
-        "--fetch", action="store_true", help="only see that the emulator is here, or download it"
+        "--fetch", action="store_true", help="only download the emulator if it is missing"
     )
     options = parser.parse_args()
     try:
@@ -275,14 +287,14 @@ def serve_handler(handler: str, port: int) -> None:
         for name, value in os.environ.items()
         if name.startswith(("SCORER_", "AWS_LAMBDA_"))
     }
-    signal.signal(
-        signal.SIGTERM, signal.default_int_handler
-    )  # however we are stopped, the emulator stops with us
+    # The emulator must stop with us, however we are stopped.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with run_emulator(
         handler, environ={"AWS_LAMBDA_FUNCTION_TIMEOUT": "15"} | passed, port=port, show=True
     ) as emulator:
         print(
-            f"listening on {emulator.url}; try: segment-scorer run SEGMENT --out out/emulated --hook {emulator.url}",
+            f"listening on {emulator.url}; "
+            f"try: segment-scorer run SEGMENT --out out/emulated --hook {emulator.url}",
             flush=True,
         )
         with contextlib.suppress(KeyboardInterrupt):

@@ -1,4 +1,4 @@
-"""The container engine: docker or podman, whichever works here. Gives an Engine; never installs one.
+"""Finds the container engine: docker or podman, whichever works. Installs nothing.
 
 `python3 -m tools.image.engine` says whether it starts a container.
 """
@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from model.atomic import write_atomically
 from model.errors import SegmentScorerError
 
 CACHE = Path(__file__).parents[2] / ".cache" / "image"
@@ -22,18 +23,18 @@ ENGINES = ("docker", "podman")
 
 
 class ImageError(SegmentScorerError):
-    """The image cannot be built or started; the sentence says what to install or set."""
+    """The image cannot be built or started. The message says what to install or set."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Engine:
-    """A container engine that answered. `environ` is what its commands run with."""
+    """A container engine that answers. Its commands run with `environ`."""
 
     program: str
     environ: Mapping[str, str] = field(repr=False)
 
     def ask(self, *arguments: str) -> str:
-        """What the command prints. Raises ImageError with the engine's last line when it fails."""
+        """Output of a command. Raises ImageError with the engine's last line if it fails."""
         done = subprocess.run(
             [self.program, *arguments],
             env=self.environ,
@@ -47,7 +48,7 @@ class Engine:
         return done.stdout
 
     def succeeds(self, *arguments: str) -> bool:
-        """Whether the command ends with status 0; what it prints is dropped."""
+        """Whether the command ends with status 0. Its output is discarded."""
         return (
             subprocess.run(
                 [self.program, *arguments], env=self.environ, capture_output=True, check=False
@@ -57,7 +58,7 @@ class Engine:
 
 
 def find_engine() -> Engine:
-    """The first engine that answers `info`; ENGINE names one. Raises ImageError when there is none."""
+    """The first engine that answers `info`, or the one that ENGINE names. Raises ImageError."""
     chosen = os.environ.get("ENGINE")
     for program in (chosen,) if chosen else ENGINES:
         if shutil.which(program) is None:
@@ -69,15 +70,16 @@ def find_engine() -> Engine:
         if engine.succeeds("info"):
             return engine
     raise ImageError(
-        "expected a container engine: install podman (Debian: apt-get install podman runc) or docker, "
-        f"and see that `{chosen or 'podman'} info` succeeds"
+        "expected a container engine: install podman (Debian: apt-get install podman runc) "
+        f"or docker, and check that `{chosen or 'podman'} info` succeeds"
     )
 
 
 def adapt_podman() -> dict[str, str]:
-    """Settings for podman on a host with cgroups v1 (some CI sandboxes), where crun and its default limits cannot start a container.
+    """Settings for podman on a host with cgroups v1, as in some CI sandboxes.
 
-    Nothing on other hosts, and nothing where CONTAINERS_CONF says what to use.
+    There, crun and podman's default limits cannot start a container. Empty on other hosts, and
+    where CONTAINERS_CONF names settings of the user's own.
     """
     if (
         "CONTAINERS_CONF" in os.environ
@@ -85,24 +87,23 @@ def adapt_podman() -> dict[str, str]:
         or shutil.which("runc") is None
     ):
         return {}
-    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[
-        1
-    ]  # a container cannot have more than whoever starts it
+    # A container cannot have more than the process that starts it.
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     CACHE.mkdir(parents=True, exist_ok=True)
     settings = CACHE / "containers.conf"
-    fresh = settings.with_suffix(f".{os.getpid()}")
-    fresh.write_text(
+    text = (
         f'[containers]\ndefault_ulimits = ["nofile={hard}:{hard}", "nproc=32768:32768"]\n'
         '[engine]\nruntime = "runc"\ncgroup_manager = "cgroupfs"\nevents_logger = "file"\n'
     )
-    fresh.replace(settings)
+    write_atomically(settings, text.encode())
     return {"CONTAINERS_CONF": str(settings)}
 
 
 def starts_containers(engine: Engine) -> bool:
-    """Whether podman's runtime works here: it runs one of this machine's own programs, since no image may be here yet.
+    """Whether the engine's runtime works.
 
-    Docker brings its runtime along, and has answered.
+    podman runs one of this machine's own programs, since there may be no image yet. Docker has a
+    runtime of its own, and has answered already.
     """
     if engine.program != "podman":
         return True
@@ -123,12 +124,13 @@ def starts_containers(engine: Engine) -> bool:
 
 
 def main() -> int:
-    """Say whether an engine is here that starts containers; the exit status is 1 when there is none."""
+    """Print whether there is an engine that starts containers. Exit status 1: there is none."""
     try:
         engine = find_engine()
         if not starts_containers(engine):
             raise ImageError(
-                f"expected {engine.program} to start a container: install a runtime that works here, such as runc"
+                f"expected {engine.program} to start a container;"
+                " install another runtime, such as runc"
             )
     except ImageError as error:
         print(f"engine: {error}", file=sys.stderr)

@@ -1,6 +1,7 @@
-"""Measures the built image: bytes a layer, cold start, warm calls and memory under Lambda's memory and processor shares.
+"""Measures the built image: layers, cold start, warm calls and memory under Lambda's limits.
 
-Takes an image's name; prints tables in Markdown for docs/image.md. Asserts nothing: times belong to the machine they were taken on.
+Input: an image's name. Output: tables in Markdown for docs/image.md. Asserts nothing: times depend
+on the machine.
 """
 
 from __future__ import annotations
@@ -29,7 +30,10 @@ MEGABYTE = 1_000_000
 
 
 def read_layers(engine: Engine, image: str) -> list[tuple[int, str]]:
-    """(bytes, instruction) of each layer, the base's first, as they stand in the saved image: no engine prints them as plain numbers."""
+    """(bytes, instruction) of each layer of the saved image, the base's first.
+
+    Read from the archive, since no engine prints the sizes as plain numbers.
+    """
     with tempfile.TemporaryDirectory() as scratch:
         archive = Path(scratch) / "image.tar"
         engine.ask("save", "--output", str(archive), image)
@@ -42,7 +46,7 @@ def read_layers(engine: Engine, image: str) -> list[tuple[int, str]]:
 
 
 def read_member(tar: tarfile.TarFile, name: str) -> bytes:
-    """A file's content. Raises ImageError when the archive has none of that name."""
+    """A file's content. Raises ImageError if the archive has no such file."""
     file = tar.extractfile(name)
     if file is None:
         raise ImageError("expected the engine to save the image as a docker archive")
@@ -50,12 +54,12 @@ def read_member(tar: tarfile.TarFile, name: str) -> bytes:
 
 
 def shorten_instruction(instruction: str) -> str:
-    """An instruction of the Dockerfile without what engines put around it."""
+    """An instruction of the Dockerfile without the engine's additions."""
     return re.sub(r"^.*#[(]nop[)] +|:[0-9a-f]{64}|# buildkit$", "", instruction).strip()
 
 
 def make_batch(path: Path) -> dict[str, Any]:
-    """An event of 50 endpoints, made of those in an example."""
+    """An event of 50 endpoints, repeated from an example."""
     event: dict[str, Any] = json.loads(path.read_text("utf-8"))
     people = list(event["Endpoints"].values())
     return {
@@ -65,7 +69,7 @@ def make_batch(path: Path) -> dict[str, Any]:
 
 
 def time_call(container: Container, event: Mapping[str, Any]) -> float:
-    """Milliseconds of one call, over HTTP. Raises ImageError for anything but a reply."""
+    """Milliseconds of one call over HTTP. Raises ImageError if it gives no reply."""
     started = time.perf_counter()
     answer = container.emulator.post(event)
     elapsed = (time.perf_counter() - started) * 1000
@@ -75,7 +79,7 @@ def time_call(container: Container, event: Mapping[str, Any]) -> float:
 
 
 def read_resident_peak(container: Container) -> int:
-    """Bytes the function's process had resident at most: its own and the pages of files it shares."""
+    """Most resident bytes of the function's process, with the file pages that it shares."""
     status = container.ask(
         "sh",
         "-c",
@@ -85,7 +89,7 @@ def read_resident_peak(container: Container) -> int:
 
 
 def measure_memory_size(engine: Engine, image: str, memory: int, starts: int, calls: int) -> str:
-    """One row of the table: cold starts in fresh containers, then warm calls in the last."""
+    """One row of the table: cold starts in fresh containers, then warm calls in the last one."""
     event = make_batch(ROOT / "examples" / "events" / "cdnow-five-customers.json")
     cold = []
     for start in range(starts):
@@ -119,7 +123,8 @@ def main() -> int:
         for size, instruction in read_layers(engine, image):
             print(f"| `{shorten_instruction(instruction)}` | {size / MEGABYTE:.1f} |")
         print(
-            f"\n| limits | first call | warm p50 ({LARGEST_BATCH} endpoints) | warm p99 | peak resident | peak charged |"
+            f"\n| limits | first call | warm p50 ({LARGEST_BATCH} endpoints) | warm p99 "
+            "| peak resident | peak charged |"
         )
         print("|---|---|---|---|---|---|")
         for memory in SIZES:

@@ -3,7 +3,7 @@
 # Needs root, podman and mmdebstrap. Gives localhost/standin/python:3.13; docs/image.md says what it cannot prove.
 set -euo pipefail
 name=localhost/standin/python:3.13
-root=$(cd "$(dirname "$0")/.." && pwd)
+root=$(cd "$(dirname "$0")/../.." && pwd)
 if ! command -v mmdebstrap >/dev/null; then
   echo "tools/image/standin.sh: expected mmdebstrap; apt-get install mmdebstrap" >&2
   exit 1

@@ -1,1 +1,1 @@
-"""Pushes an image, deploys the stack, retrains and redeploys."""
+"""Push an image, deploy the stack, retrain and redeploy."""

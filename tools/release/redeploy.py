@@ -1,6 +1,7 @@
-"""`make redeploy`: retrain behind the gate, build and test the image, push it, deploy it by its digest. Stops at the first step that fails.
+"""`make redeploy`: retrain behind the gate, build and test the image, push it, deploy it.
 
-Each step is a command that can also be typed; `--dry-run` shows them. Nothing is deployed that has not passed every step before.
+Stops at the first step that fails. Each step is a command that can also be typed; `--dry-run`
+shows them.
 """
 
 from __future__ import annotations
@@ -17,23 +18,29 @@ from pathlib import Path
 from model.errors import SegmentScorerError
 from segment_scorer.deploy.errors import DeployError
 from tools.image.build import VARIANTS, name_variant
-from tools.release.stack import IMAGE, STACK, check_parameters, make_command, read_parameters
+from tools.release.stack import (
+    IMAGE,
+    check_parameters,
+    check_stack,
+    make_command,
+    read_parameters,
+)
 
 ROOT = Path(__file__).parents[2]
 BUNDLE = "model/artifact"
-WORSE = 3  # status of `train --against` when the new model is worse than the one in use
+WORSE = 3  # exit status of `train --against` when the new model is worse than the current one
 RESERVE = "0.2"
-PUSHED = "REPOSITORY@sha256:DIGEST"  # stands for what the push will print
+PUSHED = "REPOSITORY@sha256:DIGEST"  # placeholder for the image that the push prints
 Run = Callable[[Sequence[str]], subprocess.CompletedProcess[str]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
-    """One step: what it is called, its command, and what stands when it fails."""
+class RedeployStep:
+    """One step. `if_failed` says what was and was not done when it fails."""
 
     name: str
     command: tuple[str, ...]
-    stands: str
+    if_failed: str
 
 
 def plan_steps(
@@ -44,27 +51,28 @@ def plan_steps(
     outcomes: str | None,
     parameters: Sequence[str],
     environ: Mapping[str, str] | None = None,
-) -> list[Step]:
-    """The steps in order. Without endpoints and outcomes there is nothing to retrain on and the model in use stays.
+) -> list[RedeployStep]:
+    """The steps in order. Without endpoints and outcomes the current model stays.
 
-    What of `environ` chooses the image (TARGET, FUNCTION_SET, ARCH) stands in the commands that test and push it.
+    TARGET, FUNCTION_SET and ARCH of `environ` are written into the commands that test and push the
+    image. Raises DeployError for arguments that a later step would refuse.
     """
     chosen = [f"{name}={value}" for name in VARIANTS if (value := (environ or {}).get(name))]
     if name_variant(environ or {}).startswith("service"):
         raise DeployError(
-            "expected TARGET to be function or function-sidecar: the stack runs a function, not the scoring service"
+            "TARGET: expected function or function-sidecar, found the scoring service; "
+            "the stack runs a function"
         )
-    if not STACK.fullmatch(stack):
-        raise DeployError(
-            "expected STACK to be a stack's name: letters, digits and dashes, a letter first"
-        )
+    check_stack(stack)
     if not IMAGE.fullmatch(f"{repository}@sha256:{'0' * 64}"):
         raise DeployError(
-            "expected REPOSITORY to be ACCOUNT.dkr.ecr.REGION.amazonaws.com/NAME without a tag; Lambda pulls from ECR only"
+            "REPOSITORY: expected ACCOUNT.dkr.ecr.REGION.amazonaws.com/NAME without a tag; "
+            "Lambda pulls from ECR only"
         )
     if bool(endpoints) != bool(outcomes):
         raise DeployError(
-            "expected ENDPOINTS and OUTCOMES together, to retrain; or neither, to keep the model in use"
+            "expected ENDPOINTS and OUTCOMES together, to retrain, or neither, to keep the "
+            "current model; found one of them"
         )
     check_parameters(read_parameters(parameters))
     prefix, python = ("env", *chosen) if chosen else (), sys.executable
@@ -81,7 +89,8 @@ def plan_steps(
         BUNDLE,
         "--against",
         BUNDLE,
-        "--reserve",  # people whom neither model has learnt from: on any others the one in use would flatter itself
+        # Compare on people unknown to both models; on its own people the current one looks better.
+        "--reserve",
         RESERVE,
     )
     deploy = (
@@ -94,35 +103,40 @@ def plan_steps(
         PUSHED,
         *(word for each in parameters for word in ("--parameter", each)),
     )
-    kept = f"nothing was pushed or deployed; a new model, if there is one, is in {BUNDLE} (git restore {BUNDLE} brings the former back)"
+    not_pushed = (
+        f"nothing was pushed or deployed; a retrained model is in {BUNDLE} "
+        f"(git restore {BUNDLE} brings the previous one back)"
+    )
+    retrain = RedeployStep(
+        name="retrain and gate",
+        command=train,
+        if_failed="the current model stays, nothing was built",
+    )
     return [
-        *(
-            [
-                Step(
-                    name="retrain and gate",
-                    command=train,
-                    stands="the model in use stays, and nothing was built",
-                )
-            ]
-            if endpoints
-            else []
+        *([retrain] if endpoints else []),
+        RedeployStep(
+            name="image and image test",
+            command=("make", "image-test", *chosen),
+            if_failed=not_pushed,
         ),
-        Step(name="image and image test", command=("make", "image-test", *chosen), stands=kept),
-        Step(
+        RedeployStep(
             name="push",
             command=(*prefix, python, "-m", "tools.release.push", "--repository", repository),
-            stands=kept,
+            if_failed=not_pushed,
         ),
-        Step(
+        RedeployStep(
             name="deploy by digest",
             command=deploy,
-            stands="the image is in the registry; what the stack serves is said above",
+            if_failed="the image is in the registry; the message above says which version is live",
         ),
     ]
 
 
-def run_steps(steps: Sequence[Step], run: Run) -> str:
-    """Run every step, and give the image that was deployed. Raises DeployError naming the step that failed and what stands."""
+def run_steps(steps: Sequence[RedeployStep], run: Run) -> str:
+    """Run every step; give the image that was deployed.
+
+    Raises DeployError that names the step that failed and what was done before it.
+    """
     image = ""
     for number, step in enumerate(steps, 1):
         command = [image if word == PUSHED else word for word in step.command]
@@ -133,26 +147,28 @@ def run_steps(steps: Sequence[Step], run: Run) -> str:
         done = run(command)
         if done.returncode == WORSE and "--against" in command:
             raise DeployError(
-                f"the new model is worse than the one in use, as said above: {step.stands}"
+                f"the new model is worse than the current one (the figures are above): "
+                f"{step.if_failed}"
             )
         if done.returncode:
             raise DeployError(
-                f"step {number} of {len(steps)} failed ({step.name}), and says why above: {step.stands}"
+                f"step {number} of {len(steps)} failed ({step.name}; its message is above): "
+                f"{step.if_failed}"
             )
         if step.name == "push":
             image = done.stdout.strip()
-            make_command("check", image, {})  # what was printed is an image by its digest
+            make_command("check", image, {})  # refuses output that is no image with a digest
     return image
 
 
 def run_command(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
-    """Run one step in the project's folder. Of a Python step, standard output is kept; the rest is shown as it comes."""
+    """Run one step in the project's folder. Only the push's stdout is kept; the rest is shown."""
     keep = subprocess.PIPE if "tools.release.push" in command else 2
     return subprocess.run(command, cwd=ROOT, stdout=keep, text=True, check=False)
 
 
 def main() -> int:
-    """Run the command; one sentence and status 1 for an error raised on purpose."""
+    """Run the command; give the exit status (1 and one sentence for an expected error)."""
     parser = argparse.ArgumentParser(
         description="Retrain behind the gate, build, test, push, and deploy by digest."
     )
@@ -164,9 +180,9 @@ def main() -> int:
         "--endpoints",
         nargs="*",
         default=[],
-        help="endpoints to retrain on; without them the model in use stays",
+        help="endpoints to retrain on (default: the current model stays)",
     )
-    parser.add_argument("--outcomes", help="who responded")
+    parser.add_argument("--outcomes", help="outcomes to retrain on: who responded")
     parser.add_argument(
         "--parameter",
         action="append",
@@ -174,7 +190,7 @@ def main() -> int:
         metavar="NAME=VALUE",
         help="a parameter of segment_scorer/deploy/template.yaml",
     )
-    parser.add_argument("--dry-run", action="store_true", help="show each step and run none")
+    parser.add_argument("--dry-run", action="store_true", help="show each step, run none")
     options = parser.parse_args()
     try:
         steps = plan_steps(

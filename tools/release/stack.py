@@ -1,7 +1,8 @@
-"""`make deploy`: the stack of segment_scorer/deploy/template.yaml with an image named by its digest, through SAM's own command line.
+"""`make deploy`: deploy the stack of template.yaml with an image named by its digest, with SAM.
 
-Also the way back: the same command with an earlier digest. Parameters not given keep the values they have. What was deployed is asked
-an example, and taken back when it does not answer. Never builds or pushes.
+A rollback is the same command with an earlier digest. Parameters that are not given keep their
+values. The deployed function is tried with an example event; if it fails, the previous image and
+parameters are deployed again. Never builds or pushes.
 """
 
 from __future__ import annotations
@@ -18,17 +19,24 @@ from pathlib import Path
 
 from model.errors import SegmentScorerError
 from segment_scorer.deploy.errors import DeployError
-from segment_scorer.deploy.trial import Clients, ask, open_clients, plan_return, read_stack
+from segment_scorer.deploy.trial import (
+    TrialClients,
+    open_clients,
+    plan_rollback,
+    read_stack,
+    try_hook,
+)
 
 ROOT = Path(__file__).parents[2]
 TEMPLATE = ROOT / "segment_scorer" / "deploy" / "template.yaml"
 SAM = ROOT / ".cache" / "sam" / "bin" / "sam"
 IMAGE = re.compile(
-    r"(?P<repository>\d{12}\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(\.cn)?/[a-z0-9._/-]+)@sha256:[0-9a-f]{64}"
+    r"(?P<repository>\d{12}\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(\.cn)?/[a-z0-9._/-]+)"
+    r"@sha256:[0-9a-f]{64}"
 )
 STACK = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,127}")
 PARAMETER = re.compile(r"(?P<name>[A-Za-z][A-Za-z0-9]*)=(?P<value>.*)")
-OURS = {"ImageUri", "Revision"}
+DERIVED = {"ImageUri", "Revision"}  # parameters that follow from the image
 Run = Callable[[Sequence[str]], None]
 
 
@@ -40,22 +48,24 @@ def make_command(
     region: str | None = None,
     plan: bool = False,
 ) -> list[str]:
-    """SAM's command for this stack, image and parameters; with `plan` it stops at the change set.
+    """SAM's command for this stack, image and parameters.
 
-    Without a region it is the image's, from which alone Lambda pulls.
+    region  default: the image's, since Lambda pulls only from its own region
+    plan    whether to stop at the change set
+
+    Raises DeployError for a stack, image or parameter that cannot be deployed.
     """
-    if not STACK.fullmatch(stack):
-        raise DeployError(
-            "expected STACK to be a stack's name: letters, digits and dashes, a letter first"
-        )
+    check_stack(stack)
     found = IMAGE.fullmatch(image)
     if found is None:
         raise DeployError(
-            "expected IMAGE to be an image in ECR by its digest, as `make push` prints it; Lambda pulls from ECR only"
+            "IMAGE: expected an image in ECR with its digest, as `make push` prints it; "
+            "Lambda pulls from ECR only"
         )
-    if OURS & set(parameters):
+    if DERIVED & set(parameters):
         raise DeployError(
-            f"expected parameters other than {' and '.join(sorted(OURS))}, which follow from the image"
+            f"expected parameters other than {' and '.join(sorted(DERIVED))}, "
+            "which follow from the image"
         )
     check_parameters(parameters)
     overrides = {
@@ -80,113 +90,129 @@ def make_command(
 
 
 def quote(value: str) -> str:
-    """A parameter's value as SAM's command line reads it."""
+    """A parameter's value, quoted for SAM's command line."""
     escaped = value.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'
 
 
 def derive_revision(template: bytes, image: str, parameters: Mapping[str, str]) -> str:
-    """A text that changes when the template, the image or a parameter does, so that SAM publishes a new version for each.
+    """A text that changes with the template, the image or a parameter.
 
-    SAM makes the version's name of its first ten characters.
+    SAM then publishes a new version for each change. It uses the first ten characters.
     """
-    said = "\n".join(
+    content = "\n".join(
         [
             hashlib.sha256(template).hexdigest(),
             image,
             *(f"{name}={value}" for name, value in sorted(parameters.items())),
         ]
     )
-    return hashlib.sha256(said.encode()).hexdigest()[:32]
+    return hashlib.sha256(content.encode()).hexdigest()[:32]
 
 
 def check_parameters(parameters: Mapping[str, str]) -> None:
-    """Raise DeployError for a campaign without its application, as far as can be seen here: one not given keeps its value.
+    """Raise DeployError for a campaign with an empty or wildcard application.
 
-    The template's rules say it to CloudFormation too; here it is said before anything is trained, built or pushed.
+    A parameter that is not given keeps its value, so it is not checked here. The template has the
+    same rule, but CloudFormation applies it only after everything was trained, built and pushed.
     """
-    if parameters.get("PinpointCampaignId") and parameters.get("PinpointApplicationId") in {
-        "",
-        "*",
-    }:
+    application = parameters.get("PinpointApplicationId")
+    if parameters.get("PinpointCampaignId") and application in {"", "*"}:
         raise DeployError(
-            "expected PinpointApplicationId to be the application of PinpointCampaignId, and neither empty nor *"
+            "PinpointApplicationId: expected the application of PinpointCampaignId, "
+            f"found {'nothing' if not application else 'a wildcard'}"
         )
 
 
+def check_stack(stack: str) -> None:
+    """Raise DeployError unless CloudFormation accepts this as the name of a stack."""
+    if not STACK.fullmatch(stack):
+        raise DeployError("STACK: expected letters, digits and dashes, beginning with a letter")
+
+
 def read_parameters(given: Sequence[str]) -> dict[str, str]:
-    """Read `Name=value` texts."""
+    """Read `Name=value` texts. Raises DeployError for another form and for a repeated name."""
     found = [PARAMETER.fullmatch(text) for text in given]
     parameters = {each["name"]: each["value"] for each in found if each}
     if len(parameters) != len(given):
         raise DeployError(
-            "expected every parameter as Name=value, each name once; segment_scorer/deploy/template.yaml describes them"
+            "expected every parameter as Name=value, each name once; "
+            "segment_scorer/deploy/template.yaml describes them"
         )
     return parameters
 
 
 def deploy_stack(command: Sequence[str]) -> None:
-    """Run SAM; what it says goes to standard error. Raises DeployError when it fails."""
+    """Run SAM, with its output on stderr. Raises DeployError when it fails."""
     if not SAM.exists():
         raise DeployError(
-            "expected SAM's command line; run `make .cache/sam/ready`, or use `make deploy`"
+            "expected SAM's command line in .cache/sam, found none; use `make deploy`, or run "
+            "`make .cache/sam/ready` first"
         )
-    done = subprocess.run(
-        command, env={**os.environ, "SAM_CLI_TELEMETRY": "0"}, stdout=2, check=False
-    )  # 2: standard error
+    environ = {**os.environ, "SAM_CLI_TELEMETRY": "0"}
+    done = subprocess.run(command, env=environ, stdout=2, check=False)  # 2: stderr
     if done.returncode:
         raise DeployError(
-            "sam could not deploy, and says why above; CloudFormation rolls a failed update back, so the former version still serves"
+            "sam could not deploy (its message is above); CloudFormation rolls a failed update "
+            "back, so the previous version still serves"
         )
 
 
-def deploy_and_ask(
+def deploy_and_try(
     stack: str,
     image: str,
     parameters: Mapping[str, str],
     *,
     region: str | None,
     run: Run,
-    clients: Clients,
+    clients: TrialClients,
 ) -> None:
-    """Deploy, ask the new version once, and when it does not answer deploy again what was there before.
+    """Deploy, try the new version, and if it fails deploy the previous image and parameters again.
 
-    Raises DeployError, saying what stands, when the deployment or the new version fails.
+    Raises DeployError, which reports the version that is live, when the deployment or the new
+    version fails.
     """
-    former = read_stack(clients.cloudformation, stack)
+    previous = read_stack(clients.cloudformation, stack)
     run(make_command(stack, image, parameters, region=region))
     present = read_stack(clients.cloudformation, stack)
-    problem = "is not to be found" if present is None else ask(clients.functions, present.hook)
+    problem = (
+        "has no hook in the stack's outputs"
+        if present is None
+        else try_hook(clients.functions, present.hook)
+    )
     if problem is None:
         return
-    back = plan_return(former, image, parameters)
-    if back is None:
+    rollback = plan_rollback(previous, image, parameters)
+    if previous is None or rollback is None:
         raise DeployError(
-            f"the new version is live and {problem}; no former image and parameters are known to go back to, so mend it now"
+            f"the new version is live and {problem}; there is no known previous image and "
+            "parameters to return to: fix it now"
         )
-    print(
-        f"deploy: the new version {problem}; going back to the former image and parameters",
-        file=sys.stderr,
-    )
+    print(f"deploy: the new version {problem}; rolling back", file=sys.stderr)
     try:
-        run(make_command(stack, *back, region=region))
+        run(make_command(stack, *rollback, region=region))
     except DeployError as error:
         raise DeployError(
-            f"the new version is live and {problem}; going back failed too, as said above: deploy the former image"
+            f"the new version is live and {problem}; rolling back failed too (the message is "
+            "above): deploy the previous image"
         ) from error
-    again = None if former is None else ask(clients.functions, former.hook)
-    outcome = "the former image and parameters are deployed again and answer"
+    again = try_hook(clients.functions, previous.hook)
     if again:
-        outcome = f"the former image and parameters, deployed again under this template, {again} too: go back to the former commit"
-    raise DeployError(f"the new version {problem}; {outcome}")
+        raise DeployError(
+            f"the new version {problem}; the previous image and parameters are deployed again, but "
+            f"with this template the function {again} too: check out the previous commit and deploy"
+        )
+    raise DeployError(
+        f"the new version {problem}; the previous image and parameters are deployed again and work"
+    )
 
 
 def main() -> int:
-    """Run the command; one sentence and status 1 for an error raised on purpose."""
+    """Run the command; give the exit status (1 and one sentence for an expected error)."""
     parser = argparse.ArgumentParser(
-        description="Deploy the stack with an image named by its digest, or go back to an earlier one."
+        description="Deploy the stack with an image named by its digest: a new or an earlier one."
     )
-    parser.add_argument("--stack", required=True, help="the stack's name; made when there is none")
+    parser.add_argument("--stack", required=True, help="the stack's name; created if missing")
     parser.add_argument(
         "--image", required=True, help="REPOSITORY@sha256:DIGEST, as `make push` prints it"
     )
@@ -197,13 +223,11 @@ def main() -> int:
         metavar="NAME=VALUE",
         help="a parameter of segment_scorer/deploy/template.yaml",
     )
+    parser.add_argument("--region", help="AWS region (default: the image's)")
     parser.add_argument(
-        "--region", help="AWS region; default: the image's, from which alone Lambda pulls"
+        "--plan", action="store_true", help="create the change set, show it, and stop"
     )
-    parser.add_argument(
-        "--plan", action="store_true", help="make the change set, show it, and stop"
-    )
-    parser.add_argument("--dry-run", action="store_true", help="show SAM's command and run nothing")
+    parser.add_argument("--dry-run", action="store_true", help="show SAM's command, run nothing")
     options = parser.parse_args()
     try:
         parameters = read_parameters(options.parameter)
@@ -216,7 +240,7 @@ def main() -> int:
             deploy_stack(command)
         else:
             clients = open_clients(command[command.index("--region") + 1])
-            deploy_and_ask(
+            deploy_and_try(
                 options.stack,
                 options.image,
                 parameters,

@@ -1,1 +1,1 @@
-"""Calls a hook as the host would, with the host's own rules."""
+"""Calls a hook with the host's own rules, and classifies people by its reply."""

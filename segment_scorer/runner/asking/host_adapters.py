@@ -1,152 +1,151 @@
-"""The two hosts' sides of a call: what is sent for a batch, and what became of each person by the answer.
+"""Host adapters for the runner: build the event for a batch, and classify each person by the reply.
 
-Takes records and terms; gives events, and fates. Only the modules in `function.hosts` know the shapes. Keeps nothing.
+Input: records and the run's configuration. Output: events and outcomes. Stateless.
+Event and reply formats belong to `function.hosts`; this module only calls them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple
 
 import msgspec
 
 from function.errors import ReplyError
-from function.hosts import connect, pinpoint
-from function.records import Band, Decision
-from model.people.profiles import document_to_profile
+from function.hosts.connect import CONNECT
+from function.hosts.host import Host
+from function.hosts.pinpoint import PINPOINT
+from function.records import Band, Campaign, Decision, Reason
+from model.customer_profile import document_to_profile
 from model.people.records import Record
-from segment_scorer.runner.summary import Terms
+from segment_scorer.runner.config import RunConfig
+from segment_scorer.runner.summary import Status
 
-KEPT, FILTERED, FAILED = "kept", "filtered", "failed"
+REASONS = {reason.value: reason for reason in Reason}
+RESULT_STATUS = {"keep": Status.KEPT, "drop": Status.FILTERED}
 _encode = msgspec.json.Encoder().encode
 
 
-# What became of one person: kept, filtered or failed; the record to keep; and the decision, where it can be known. A plain tuple, since
-# one is made for everybody.
-Fate: TypeAlias = tuple[str, dict[str, Any] | None, Decision | None]
+class Outcome(NamedTuple):
+    """What happened to one person.
+
+    status    kept, filtered or failed
+    record    the record to write, if kept
+    decision  the policy's decision, if the host reports it
+    """
+
+    status: Status
+    record: dict[str, Any] | None = None
+    decision: Decision | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Side:
-    """One host's manner. `most_bytes`: of the records in one event, so that the event stays below Lambda's 6 MB.
+class HostAdapter:
+    """How the runner uses one host.
 
-    make_entry   a record -> what of it goes into the event
-    build_event  id -> entry -> the event
-    read_reply   the reply and the ids sent -> id -> what was answered; raises ReplyError
-    settle       id, its record, what was answered (None: nothing), the decision if it was seen -> Fate
+    most_bytes   of the records in one event, so that the event stays below Lambda's 6 MB
+    make_entry   record -> its part of the event
+    read_reply   reply, ids sent -> id -> its part of the reply; raises ReplyError
+    classify     id, record, its part of the reply (None: missing), decision if known -> Outcome
     """
 
-    limit_seconds: float
+    host: Host
     most_bytes: int
     make_entry: Callable[[Record], Any]
-    build_event: Callable[[Mapping[str, Any], Terms], dict[str, Any]]
     read_reply: Callable[[object, Any], Mapping[str, dict[str, Any]]]
-    settle: Callable[[str, Record, dict[str, Any] | None, Decision | None], Fate]
+    classify: Callable[[str, Record, dict[str, Any] | None, Decision | None], Outcome]
 
-
-def build_pinpoint_event(people: Mapping[str, Any], terms: Terms) -> dict[str, Any]:
-    """Pinpoint's campaign hook event."""
-    return pinpoint.build_event(
-        people,
-        application_id=terms.application_id,
-        campaign_id=terms.campaign_id,
-        activity_id=terms.activity_id,
-        treatment_id=terms.treatment_id,
-        scheduled_time=terms.scheduled_time,
-    )
-
-
-def settle_definition(
-    id_: str, _record: Record, definition: dict[str, Any] | None, decision: Decision | None
-) -> Fate:
-    """On Pinpoint whoever is in the answer is kept, as returned; everybody else is left out."""
-    if definition is None:
-        return FILTERED, None, decision
-    kept = {"Id": id_, **definition}
-    if "Id" in definition:
-        kept["Id"] = id_
-    return KEPT, kept, decision
+    def build_event(self, people: Mapping[str, Any], config: RunConfig) -> dict[str, Any]:
+        """Build the event for a batch: id -> entry."""
+        campaign = Campaign(
+            application_id=config.application_id,
+            campaign_id=config.campaign_id,
+            treatment_id=config.treatment_id,
+            activity_id=config.activity_id,
+            scheduled_time=config.scheduled_time,
+        )
+        return self.host.build_event(people, campaign)
 
 
 def drop_id(record: Record) -> dict[str, Any]:
-    """A definition as a hook gets it: without its Id."""
+    """Make the definition that Pinpoint sends: the document without its Id."""
     record.document.pop("Id", None)
     return record.document
 
 
+def classify_definition(
+    id_: str, _record: Record, definition: dict[str, Any] | None, decision: Decision | None
+) -> Outcome:
+    """Classify by Pinpoint's reply: ids in it are kept, as returned, all others are filtered."""
+    if definition is None:
+        return Outcome(Status.FILTERED, None, decision)
+    kept = {"Id": id_, **definition}
+    if "Id" in definition:
+        kept["Id"] = id_
+    return Outcome(Status.KEPT, kept, decision)
+
+
 def write_customer_data(record: Record) -> str:
-    """The profile as JSON text, its own or the one that AWS's migration would have made of the endpoint."""
+    """Write the profile as JSON. An endpoint becomes the profile that AWS's migration makes."""
     profile = record.profile if record.profile is not None else document_to_profile(record.document)
     return _encode(profile).decode()
 
 
-def build_connect_event(people: Mapping[str, Any], terms: Terms) -> dict[str, Any]:
-    """Connect's custom action event. A run's id ends in its start, by which the function tells ages."""
-    started = terms.scheduled_time[:19].replace(":", "-")
-    return connect.build_event(
-        people,
-        campaign_id=terms.campaign_id,
-        run_id=f"{terms.campaign_id}#{started}Z",
-        action_id=terms.activity_id,
-    )
-
-
 def read_results(reply: object, sent: Any) -> dict[str, dict[str, Any]]:
-    """`connect.read_reply`, which measures results as JSON, of an answer that may hold anything."""
+    """Read Connect's reply. A function in this process may return values that JSON cannot hold."""
     try:
         _encode(reply)
-    except (
-        TypeError,
-        ValueError,
-        RecursionError,
-        OverflowError,
-    ) as error:  # of a function in this process
-        raise ReplyError("$: expected JSON") from error
-    return connect.read_reply(reply, sent)
+    except (TypeError, ValueError, RecursionError, OverflowError) as error:
+        raise ReplyError("$: expected JSON, found values that JSON cannot hold") from error
+    return CONNECT.read_reply(reply, sent)
 
 
-def settle_result(
+def classify_result(
     id_: str, record: Record, result: dict[str, Any] | None, decision: Decision | None
-) -> Fate:
-    """On Connect every profile is answered for itself: one without a decision is an error, for that profile only."""
-    outcome = {"keep": KEPT, "drop": FILTERED}.get(str((result or {}).get("decision")), FAILED)
-    if result is None or outcome == FAILED:
-        return FAILED, None, None
-    kept = record.profile if record.profile is not None else {**record.document, "Id": id_}
-    return outcome, kept if outcome == KEPT else None, decision or read_result(result)
+) -> Outcome:
+    """Classify by Connect's reply: a profile without a valid decision failed, and only that one."""
+    status = RESULT_STATUS.get(str((result or {}).get("decision")), Status.FAILED)
+    if result is None or status == Status.FAILED:
+        return Outcome(Status.FAILED)
+    kept = None
+    if status == Status.KEPT:
+        kept = record.profile if record.profile is not None else {**record.document, "Id": id_}
+    return Outcome(status, kept, decision or read_result(result))
 
 
 def read_result(result: Mapping[str, Any]) -> Decision:
-    """The decision that a ResultData tells of. In modes annotate and shadow `keep` is what happens, not what the rules say."""
+    """Read a ResultData. Whether the person was selected is unknown if it does not tell it."""
     score, reason, band = result.get("score"), result.get("reason"), result.get("band")
-    keep = result.get("decision") == "keep"
-    plain = isinstance(score, int | float) and not isinstance(score, bool) and 0 <= score <= 1
+    selected = result.get("selected")
     return Decision(
-        keep=keep,
-        stays=keep,
-        reason=reason if isinstance(reason, str) and len(reason) < 20 else "",
-        score=float(score) if plain else None,  # type: ignore[arg-type]  # `plain` says that it is a number
-        band=Band(name=band, at_least=0.0) if isinstance(band, str) and band else None,
+        selected=selected if isinstance(selected, bool) else None,
         holdout=result.get("holdout") is True,
+        sent=result.get("decision") == "keep",
+        reason=REASONS.get(reason, Reason.UNKNOWN) if isinstance(reason, str) else Reason.UNKNOWN,
+        score=float(score) if is_score(score) else None,  # type: ignore[arg-type]  # is a number
+        band=Band(name=band, at_least=0.0) if isinstance(band, str) and band else None,
     )
 
 
-SIDES = {
-    "pinpoint": Side(
-        limit_seconds=pinpoint.LIMIT_SECONDS,
+def is_score(value: object) -> bool:
+    """Whether a JSON value is a number from 0 to 1."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1
+
+
+HOST_ADAPTERS = {
+    "pinpoint": HostAdapter(
+        host=PINPOINT,
         most_bytes=5_000_000,
         make_entry=drop_id,
-        build_event=build_pinpoint_event,
-        read_reply=pinpoint.read_reply,
-        settle=settle_definition,
+        read_reply=PINPOINT.read_reply,
+        classify=classify_definition,
     ),
-    "connect": Side(
-        limit_seconds=connect.LIMIT_SECONDS,
-        most_bytes=2_500_000,  # JSON text inside JSON: every quote takes two bytes
+    "connect": HostAdapter(
+        host=CONNECT,
+        most_bytes=2_500_000,  # JSON inside a JSON string: every quote takes two bytes
         make_entry=write_customer_data,
-        build_event=build_connect_event,
         read_reply=read_results,
-        settle=settle_result,
+        classify=classify_result,
     ),
 }

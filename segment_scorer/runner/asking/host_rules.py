@@ -1,7 +1,9 @@
-"""The host's rules for one batch: a limit an attempt, 3 attempts, an answer that can be decoded and names only ids that were sent.
+"""The host's rules for one batch: a time limit, three attempts, and a reply that it can use.
 
-Takes a hook and an event; gives the reply, or none with the reasons. Source: Amazon Pinpoint developer guide, "Customizing segments
-using a Lambda function". What the guide leaves open (unknown ids) counts as no valid answer: nobody is messaged who was not asked about.
+Input: a hook and an event. Output: the reply, or None with the reasons.
+Source: Amazon Pinpoint developer guide, "Customizing segments using a Lambda function". The guide
+does not say what happens to unknown ids. Here they make a reply invalid, so that nobody is messaged
+who was not in the event.
 """
 
 from __future__ import annotations
@@ -14,96 +16,106 @@ from typing import Any, Protocol, TypeAlias
 import msgspec
 
 from function.errors import ReplyError
-from function.hosts import pinpoint
-from function.records import Decision
+from function.records import Account
 
 ATTEMPTS = 3
-LIMIT_SECONDS = pinpoint.LIMIT_SECONDS
+# The problems of an attempt. Each completes the sentence "the hook ...".
 TIMED_OUT = "took longer than the host waits"
-NO_JSON = "answered with what is no JSON"
-# A class name is shown because it says who must act; anything longer or odder could carry somebody's data.
+TIMED_OUT_ITSELF = "timed out by its own limit"
+NOT_JSON = "answered with something other than JSON"
+CRASHED = "crashed or could not start"
+BROKEN_OFF = "broke the connection off"
+# An error's class name says who must act, so it is reported. Other text could hold personal data.
 CLASS_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.]{0,79}")
 ReadReply: TypeAlias = Callable[[object, Any], Mapping[str, dict[str, Any]]]
 
 
 class Attempt(msgspec.Struct, frozen=True, kw_only=True):
-    """How one call of the hook ended: a reply (any JSON value, yet to be judged), or the problem instead of one.
+    """One call of the hook: a reply (any JSON value, not yet checked), or a problem.
 
-    decisions   id -> decision, where the hook shows them
+    account  the batch's account, if the function runs in this process and answered
     """
 
     reply: Any = None
     problem: str | None = None
-    decisions: Mapping[str, Decision] | None = None
+    account: Account | None = None
 
 
-class Outcome(msgspec.Struct, frozen=True, kw_only=True):
-    """How a batch ended: a valid reply, or None after 3 attempts.
+class HookAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer to a batch: a valid reply, or None after three attempts.
 
-    problems  one entry for each attempt that failed
-    seconds   how long each attempt took
+    problems  one for each failed attempt
+    accounts  of all attempts, failed ones included; only those of a valid reply are acted on
+    account   of the valid reply
+    seconds   duration of each attempt
     """
 
     reply: Mapping[str, dict[str, Any]] | None
-    attempts: int
     problems: Sequence[str] = ()
-    decisions: Mapping[str, Decision] | None = None
+    accounts: Sequence[Account] = ()
+    account: Account | None = None
     seconds: Sequence[float] = ()
+
+    @property
+    def attempts(self) -> int:
+        """Number of attempts."""
+        return len(self.seconds)
 
 
 class Hook(Protocol):
-    """Where events go: `hooks.LocalHook` (in this process), `hooks.HttpHook` (an emulator), `lambda_hook.LambdaHook` (AWS)."""
+    """Receives events. Implementations: `LocalHook`, `HttpHook`, `LambdaHook`."""
 
     def call(self, event: dict[str, Any]) -> Attempt:
-        """Make one attempt, of at most the host's limit. Raises HookUnreachable when there is no function to fail."""
+        """Make one attempt, within the host's limit.
+
+        Raises HookUnreachable if the function cannot be reached.
+        """
         ...
 
     def take_log(self) -> str:
-        """What the function logged since the last time, one JSON object a line; empty where that cannot be seen."""
+        """Return the function's log since the last call, a JSON object per line; "" if unknown."""
         ...
 
 
 def ask_hook(
-    hook: Hook,
-    event: dict[str, Any],
-    sent: Collection[str],
-    read_reply: ReadReply = pinpoint.read_reply,
-) -> Outcome:
-    """Call the hook until an answer is valid, 3 times at most."""
+    hook: Hook, event: dict[str, Any], sent: Collection[str], read_reply: ReadReply
+) -> HookAnswer:
+    """Call the hook until it gives a valid reply, at most three times."""
     problems: list[str] = []
     seconds: list[float] = []
-    for attempt in range(1, ATTEMPTS + 1):
+    accounts: list[Account] = []
+    for _ in range(ATTEMPTS):
         started = time.monotonic()
-        result = hook.call(event)
+        attempt = hook.call(event)
         seconds.append(time.monotonic() - started)
-        problem = result.problem or find_error(result.reply)
+        if attempt.account is not None:
+            accounts.append(attempt.account)
+        problem = attempt.problem or find_error(attempt.reply)
         if problem is None:
             try:
-                reply = read_reply(result.reply, sent)
+                reply = read_reply(attempt.reply, sent)
             except ReplyError as error:
                 problem = f"answered, but {error}"
             else:
-                return Outcome(
+                return HookAnswer(
                     reply=reply,
-                    attempts=attempt,
                     problems=problems,
-                    decisions=result.decisions,
+                    accounts=accounts,
+                    account=attempt.account,
                     seconds=seconds,
                 )
         problems.append(problem)
-    return Outcome(reply=None, attempts=ATTEMPTS, problems=problems, seconds=seconds)
+    return HookAnswer(reply=None, problems=problems, accounts=accounts, seconds=seconds)
 
 
 def find_error(reply: object) -> str | None:
-    """The problem in a function's error body, which comes with status 200 and without a header that tells; None when it is none.
+    """Name the problem in a function's error body; None if the reply is not an error body.
 
-    An endpoint may be called `errorMessage`, but then its value is a definition, never text.
+    An error body comes with status 200. An endpoint may be called `errorMessage`, but then its
+    value is a definition, never text.
     """
     if not isinstance(reply, dict) or not isinstance(reply.get("errorMessage"), str):
         return None
     kind = reply.get("errorType")
-    return (
-        f"raised {kind}"
-        if isinstance(kind, str) and CLASS_NAME.fullmatch(kind)
-        else "raised an error"
-    )
+    is_class = isinstance(kind, str) and CLASS_NAME.fullmatch(kind)
+    return f"raised {kind}" if is_class else "raised an error"

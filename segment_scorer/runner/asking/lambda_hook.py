@@ -1,37 +1,45 @@
-"""The hook as a deployed Lambda function: one synchronous invocation a call, through boto3.
+"""A deployed Lambda function as a hook: one synchronous invocation per call.
 
-Takes an event, gives one attempt's result. Tells the function's own failures, which cost an attempt, from Lambda having no room for the
-call, which costs none: a host would have been throttled too, and tries again.
+Input: an event. Output: one attempt. Failures of the function cost an attempt. Throttling costs
+none: a host would be throttled too, and would try again.
 """
 
 from __future__ import annotations
 
-import os
 import time
 from typing import Any, Protocol
 
 import msgspec
 
-from segment_scorer.runner.asking.host_rules import NO_JSON, TIMED_OUT, Attempt, find_error
+from model.aws import open_client
+from segment_scorer.runner.asking.host_rules import (
+    BROKEN_OFF,
+    CRASHED,
+    NOT_JSON,
+    TIMED_OUT,
+    TIMED_OUT_ITSELF,
+    Attempt,
+    find_error,
+)
 from segment_scorer.runner.errors import HookUnreachable, OptionError
 
-# Lambda's and AWS's own troubles, which pass: nothing of the function ran. Source: Lambda API reference, Invoke, errors.
-PASSING = {
+# Temporary errors of AWS: the function did not run. Source: Lambda API reference, Invoke, errors.
+TEMPORARY = {
     "TooManyRequestsException",
     "ThrottlingException",
     "EC2ThrottledException",
     "ServiceException",
     "ENILimitReachedException",
 }
-# Long enough for a burst to drain or for concurrency to scale; adaptive retry paces the calls meanwhile.
+# Time for a burst to drain or for concurrency to scale. Adaptive retry slows the calls meanwhile.
 PATIENCE_SECONDS = 120.0
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 5.0
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode
 
 
-class Client(Protocol):
-    """What of boto3's Lambda client is used."""
+class LambdaClient(Protocol):
+    """The part of boto3's Lambda client that is used."""
 
     def invoke(self, **arguments: Any) -> dict[str, Any]:
         """Lambda's Invoke."""
@@ -39,20 +47,35 @@ class Client(Protocol):
 
 
 class LambdaHook:
-    """A function by name, name:alias or ARN. Several threads may call at once."""
+    """A function by name, name:alias or ARN. Several threads can call it at once."""
 
-    def __init__(self, client: Client, name: str, *, patience: float = PATIENCE_SECONDS) -> None:
-        """`client` makes one attempt a call, and waits as long as the host does. Nothing is sent yet."""
+    def __init__(
+        self,
+        client: LambdaClient,
+        name: str,
+        *,
+        patience: float = PATIENCE_SECONDS,
+        first_pause: float = FIRST_PAUSE,
+    ) -> None:
+        """`client` makes one attempt per call and waits as long as the host does.
+
+        patience     seconds until a temporary error ends the run
+        first_pause  seconds until the second try after a temporary error; doubles each time
+        """
         self._client = client
         self._name = name
         self._patience = patience
+        self._first_pause = first_pause
 
     def call(self, event: dict[str, Any]) -> Attempt:
-        """Invoke the function. Raises HookUnreachable when AWS refuses: no such function, no permission, no room for minutes."""
+        """Invoke the function.
+
+        Raises HookUnreachable if AWS refuses: unknown function, no permission, long throttling.
+        """
         from botocore import exceptions  # noqa: PLC0415  # loaded with the client
 
         body = _encode(event)
-        deadline, pause = time.monotonic() + self._patience, FIRST_PAUSE
+        deadline, pause = time.monotonic() + self._patience, self._first_pause
         while True:
             try:
                 answer = self._client.invoke(
@@ -64,74 +87,70 @@ class LambdaHook:
             except exceptions.ClientError as error:
                 code = error.response.get("Error", {}).get("Code", "")
                 if code == "RequestTooLargeException":
-                    return Attempt(problem="was sent more than Lambda takes, 6 MB")
-                if code not in PASSING:
+                    return Attempt(problem="refused the event: larger than Lambda's 6 MB")
+                if code not in TEMPORARY:
                     raise HookUnreachable(
-                        f"--hook: expected AWS to run the function; it answered {code}"
+                        f"--hook: AWS Lambda refused to run the function ({code})"
                     ) from error
                 if time.monotonic() > deadline:
                     raise HookUnreachable(
-                        f"--hook: expected Lambda to have room for the calls; it answered {code} for {self._patience:g} s: "
-                        "lower --concurrency, or raise the function's"
+                        f"--hook: AWS Lambda answered {code} for {self._patience:g} s. "
+                        "Lower --concurrency, or raise the function's reserved concurrency"
                     ) from error
             except exceptions.ConnectionClosedError:
-                return Attempt(problem="broke the connection off")
+                return Attempt(problem=BROKEN_OFF)
             except exceptions.BotoCoreError as error:
                 raise HookUnreachable(
-                    f"--hook: expected to reach AWS Lambda ({type(error).__name__})"
+                    f"--hook: AWS Lambda cannot be reached ({type(error).__name__})"
                 ) from error
             time.sleep(pause)
             pause = min(LONGEST_PAUSE, 2 * pause)
 
     def take_log(self) -> str:
-        """Nothing: what the function prints goes to CloudWatch."""
+        """Return "": the function's log goes to CloudWatch."""
         return ""
 
 
 def read_answer(answer: dict[str, Any]) -> Attempt:
-    """Judge Invoke's answer: with `FunctionError` the function failed, and its payload says how."""
+    """Read the answer of Invoke. With `FunctionError`, the payload is an error body."""
     body = answer["Payload"].read()
+    failed = bool(answer.get("FunctionError"))
     try:
         reply = _decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        reply = None
-        if not answer.get("FunctionError"):
-            return Attempt(problem=NO_JSON)
-    if not answer.get("FunctionError"):
+        return Attempt(problem=CRASHED if failed else NOT_JSON)
+    if not failed:
         return Attempt(reply=reply)
     if isinstance(reply, dict) and "Task timed out" in str(reply.get("errorMessage", "")):
-        return Attempt(problem="timed out by its own limit")
-    return Attempt(problem=find_error(reply) or "crashed or could not start")
+        return Attempt(problem=TIMED_OUT_ITSELF)
+    return Attempt(problem=find_error(reply) or CRASHED)
 
 
 def connect_lambda(name: str, limit: float) -> LambdaHook:
-    """The hook at AWS's own settings (credentials, region). Raises OptionError when there is no name, no boto3 or no region."""
+    """Open the hook with AWS's own settings (credentials, region). Raises OptionError."""
     try:
-        import boto3  # noqa: PLC0415  # slow to import
-        from botocore.config import Config  # noqa: PLC0415
-        from botocore.exceptions import BotoCoreError  # noqa: PLC0415
+        from botocore.exceptions import BotoCoreError  # noqa: PLC0415  # an extra, slow to import
     except ImportError as error:
         raise OptionError(
-            "--hook: expected boto3 for lambda:NAME; the extra `aws` has it"
+            "--hook lambda:NAME: needs boto3, which is not installed; the extra `aws` has it"
         ) from error
     if not name:
         raise OptionError(
-            "--hook: expected lambda:NAME, with the function's name, name:alias or ARN"
+            "--hook lambda:NAME: expected the function's name, name:alias or ARN, found nothing"
         )
-    # One attempt a call: a timeout repeated in here would run the function again behind the host's rules. What is left of "adaptive" is
-    # its pacing: the client slows all its threads down when Lambda throttles.
-    config = Config(
-        connect_timeout=5,
-        read_timeout=limit,
-        max_pool_connections=100,
-        retries={"mode": "adaptive", "total_max_attempts": 1},
-    )
+    # One attempt per call: a retry in the client would run the function again, unknown to the
+    # host's rules. The mode "adaptive" still slows all threads down while Lambda throttles.
     try:
-        region = (
-            os.environ.get("AWS_REGION") or None
-        )  # as for AWS's command line; boto3 reads AWS_DEFAULT_REGION alone
-        return LambdaHook(boto3.client("lambda", region_name=region, config=config), name)
-    except (BotoCoreError, ValueError) as error:  # ValueError: an AWS_ENDPOINT_URL that is none
+        client = open_client(
+            "lambda",
+            connect_timeout=5,
+            read_timeout=limit,
+            max_pool_connections=100,
+            retries={"mode": "adaptive", "total_max_attempts": 1},
+        )
+    except (BotoCoreError, ValueError) as error:  # ValueError: AWS_ENDPOINT_URL is not a URL
         raise OptionError(
-            f"--hook: expected AWS's settings for lambda:NAME, such as AWS_REGION, to be there and usable ({type(error).__name__})"
+            "--hook lambda:NAME: AWS's settings, such as AWS_REGION, are missing or unusable "
+            f"({type(error).__name__})"
         ) from error
+    return LambdaHook(client, name)

@@ -1,1 +1,1 @@
-"""How chunks are processed: in local processes or on a Ray cluster."""
+"""Processes chunks in local processes or on a Ray cluster."""

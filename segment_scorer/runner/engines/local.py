@@ -1,6 +1,7 @@
-"""Engines: how blocks are walked, here or in other processes. Blocks in, their pages out in the same order, whoever was faster.
+"""Engines of this machine: process chunks here, in threads, or in worker processes.
 
-Takes a Recipe, from which every process builds its own hook; holds a few blocks at a time. Every engine makes the same pages.
+Input: chunks. Output: their results in the order of the chunks. A few chunks are held at a time.
+Every engine gives the same results.
 """
 
 from __future__ import annotations
@@ -21,86 +22,94 @@ from typing import Any, TypeAlias
 import msgspec
 
 from segment_scorer.runner.asking.hooks import open_hook
-from segment_scorer.runner.asking.host_adapters import SIDES
+from segment_scorer.runner.asking.host_adapters import HOST_ADAPTERS
 from segment_scorer.runner.asking.host_rules import Hook
+from segment_scorer.runner.chunks import Chunk, ChunkResult
+from segment_scorer.runner.config import RunConfig
 from segment_scorer.runner.errors import EngineError
-from segment_scorer.runner.summary import Terms
-from segment_scorer.runner.worker import Block, Page, walk_block
+from segment_scorer.runner.worker import process_chunk
 
-# What is worth starting processes for, each of which takes most of a second to load a model; below it one process is done sooner.
-WORTH_PROCESSES = 8
-# Block by block: bytes of the segment read when it was cut, and its page.
-Pages: TypeAlias = Iterator[tuple[int, Page]]
+# A worker process takes most of a second to load a model. With fewer chunks, one process is faster.
+FEWEST_CHUNKS = 8
+# For each chunk: bytes of the segment read up to its end, and its result.
+ChunkResults: TypeAlias = Iterator[tuple[int, ChunkResult]]
 
 
-class Recipe(msgspec.Struct, frozen=True, kw_only=True):
-    """All that a process needs to walk blocks: the hook's address, the settings for one in process, and the run's terms."""
+class WorkerSetup(msgspec.Struct, frozen=True, kw_only=True):
+    """What a worker process needs. `settings` are for a local hook."""
 
     hook: str
-    environ: dict[str, str]
-    terms: Terms
+    settings: dict[str, str]
+    config: RunConfig
 
 
-def open_recipe(recipe: Recipe) -> Hook:
-    """The hook of a recipe. What it logs while it starts is taken away: the process that began the run has it."""
-    hook = open_hook(recipe.hook, recipe.environ, SIDES[recipe.terms.host].limit_seconds)
+def open_worker_hook(setup: WorkerSetup) -> Hook:
+    """Open a worker's hook. Its start-up log is dropped: the parent process has the same."""
+    limit_seconds = HOST_ADAPTERS[setup.config.host].host.limit_seconds
+    hook = open_hook(setup.hook, setup.settings, limit_seconds)
     hook.take_log()
-    gc.freeze()  # what has been imported by now lives on: the collector need not walk it again and again
+    gc.freeze()  # imported modules live on; the collector need not scan them again and again
     return hook
 
 
-def walk_here(blocks: Iterable[Block], hook: Hook, terms: Terms) -> Pages:
-    """In this process, one block after another."""
-    for block in blocks:
-        yield block.position, walk_block(block, hook, terms)
+def process_here(chunks: Iterable[Chunk], hook: Hook, config: RunConfig) -> ChunkResults:
+    """Process one chunk after another in this process."""
+    for chunk in chunks:
+        yield chunk.position, process_chunk(chunk, hook, config)
 
 
-def walk_in_threads(blocks: Iterable[Block], hook: Hook, terms: Terms, threads: int) -> Pages:
-    """In threads of this process, which all call one hook: for one that is waited for."""
+def process_in_threads(
+    chunks: Iterable[Chunk], hook: Hook, config: RunConfig, threads: int
+) -> ChunkResults:
+    """Process chunks in threads that share a hook: for hooks that mostly wait."""
     with ThreadPoolExecutor(threads) as pool:
         try:
-            yield from walk_in_order(
-                blocks, lambda block: pool.submit(walk_block, block, hook, terms), threads + 1
+            yield from process_in_order(
+                chunks, lambda chunk: pool.submit(process_chunk, chunk, hook, config), threads + 1
             )
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
 
 
-def walk_in_processes(blocks: Iterable[Block], hook: Hook, recipe: Recipe, processes: int) -> Pages:
-    """In so many processes, each with a function of its own; a short segment in this one, with `hook`."""
-    blocks = iter(blocks)
-    first = list(itertools.islice(blocks, WORTH_PROCESSES if processes > 1 else 0))
-    if len(first) < WORTH_PROCESSES:
-        yield from walk_here(itertools.chain(first, blocks), hook, recipe.terms)
+def process_in_processes(
+    chunks: Iterable[Chunk], hook: Hook, setup: WorkerSetup, processes: int
+) -> ChunkResults:
+    """Process chunks in worker processes, each with its own function.
+
+    A short segment is processed in this process, with `hook`.
+    """
+    chunks = iter(chunks)
+    first = list(itertools.islice(chunks, FEWEST_CHUNKS if processes > 1 else 0))
+    if len(first) < FEWEST_CHUNKS:
+        yield from process_here(itertools.chain(first, chunks), hook, setup.config)
         return
-    # Spawned, not forked: this process has threads.
-    context = multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("spawn")  # not fork: this process has threads
     with ProcessPoolExecutor(
-        processes, mp_context=context, initializer=begin_worker, initargs=(recipe,)
+        processes, mp_context=context, initializer=begin_worker, initargs=(setup,)
     ) as pool:
         try:
-            yield from walk_in_order(
-                itertools.chain(first, blocks),
-                lambda block: pool.submit(walk_in_worker, block),
+            yield from process_in_order(
+                itertools.chain(first, chunks),
+                lambda chunk: pool.submit(process_in_worker, chunk),
                 2 * processes + 1,
             )
         except BrokenProcessPool as error:
             raise EngineError(
-                "--processes: expected every process to live; one ended, or was ended for want of memory"
+                "--processes: a worker process ended, or was killed, perhaps for lack of memory"
             ) from error
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
 
 
-def walk_in_order(
-    blocks: Iterable[Block], submit: Callable[[Block], Future[Page]], window: int
-) -> Pages:
-    """Submit blocks, at most `window` of them ahead, and give their pages in the order of the blocks."""
-    pending: deque[tuple[int, Future[Page]]] = deque()
-    for block in blocks:
-        pending.append((block.position, submit(block)))
+def process_in_order(
+    chunks: Iterable[Chunk], submit: Callable[[Chunk], Future[ChunkResult]], window: int
+) -> ChunkResults:
+    """Submit chunks, at most `window` ahead, and yield their results in the order of the chunks."""
+    pending: deque[tuple[int, Future[ChunkResult]]] = deque()
+    for chunk in chunks:
+        pending.append((chunk.position, submit(chunk)))
         if len(pending) == window:
             position, future = pending.popleft()
             yield position, future.result()
@@ -111,21 +120,24 @@ def walk_in_order(
 _worker: dict[str, Any] = {}
 
 
-def begin_worker(recipe: Recipe) -> None:
-    """Make this process a worker: it builds its function, leaves Ctrl-C to its parent, and ends when that does."""
+def begin_worker(setup: WorkerSetup) -> None:
+    """Turn this process into a worker.
+
+    It opens its hook, leaves Ctrl-C to the parent process, and ends with it.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=end_with, args=(parent.sentinel,), daemon=True).start()
-    _worker["hook"], _worker["terms"] = open_recipe(recipe), recipe.terms
+    _worker["hook"], _worker["config"] = open_worker_hook(setup), setup.config
 
 
 def end_with(sentinel: int) -> None:
-    """End this process when the other does, however that ended."""
+    """End this process when another one ends."""
     connection.wait([sentinel])
     os._exit(1)
 
 
-def walk_in_worker(block: Block) -> Page:
-    """One block, in a worker."""
-    return walk_block(block, _worker["hook"], _worker["terms"])
+def process_in_worker(chunk: Chunk) -> ChunkResult:
+    """Process a chunk in a worker process."""
+    return process_chunk(chunk, _worker["hook"], _worker["config"])

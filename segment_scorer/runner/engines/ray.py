@@ -1,7 +1,8 @@
-"""The Ray engine: the same blocks walked by actors on an existing cluster, or on one that Ray starts here. Needs the extra `ray`.
+"""The Ray engine: process chunks on an existing cluster, or on one that Ray starts here.
 
-Takes blocks and a Recipe, gives pages in the order of the blocks. Every node needs this package, the bundle and the policy at the same
-paths. No setting but SCORER_* leaves this machine.
+Input: chunks. Output: their results in the order of the chunks. Needs the extra `ray`. Every node
+needs this package, the bundle and the policy at the same paths. Of the environment, only SCORER_*
+settings leave this machine.
 """
 
 from __future__ import annotations
@@ -12,43 +13,52 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from segment_scorer.runner.engines.local import Pages, Recipe, open_recipe
+from segment_scorer.runner.chunks import Chunk, ChunkResult
+from segment_scorer.runner.engines.local import ChunkResults, WorkerSetup, open_worker_hook
 from segment_scorer.runner.errors import EngineError
-from segment_scorer.runner.worker import Block, Page, walk_block
+from segment_scorer.runner.worker import process_chunk
 
 
 class Worker:
-    """What an actor runs: a function of its own, and blocks one after another."""
+    """An actor with its own function. It processes one chunk after another."""
 
-    def __init__(self, recipe: Recipe) -> None:
-        """Build the function."""
-        self._hook, self._terms = open_recipe(recipe), recipe.terms
+    def __init__(self, setup: WorkerSetup) -> None:
+        """Open the hook."""
+        self._hook, self._config = open_worker_hook(setup), setup.config
 
-    def walk(self, block: Block) -> Page:
-        """One block."""
-        return walk_block(block, self._hook, self._terms)
+    def process(self, chunk: Chunk) -> ChunkResult:
+        """Process a chunk."""
+        return process_chunk(chunk, self._hook, self._config)
 
 
-def walk_on_ray(blocks: Iterable[Block], recipe: Recipe, most: int | None) -> Pages:
-    """On as many actors as the cluster has CPUs, at most `most`, each with two blocks at hand."""
+def process_on_ray(
+    chunks: Iterable[Chunk], setup: WorkerSetup, most_actors: int | None
+) -> ChunkResults:
+    """Process chunks on an actor per CPU of the cluster, at most `most_actors`.
+
+    Each actor has two chunks at a time.
+    """
     with open_cluster() as ray:
         actors = max(1, int(ray.cluster_resources().get("CPU", 1)))
-        actors = actors if most is None else min(actors, most)
+        actors = actors if most_actors is None else min(actors, most_actors)
         remote = ray.remote(num_cpus=1)(Worker)
-        workers = [remote.remote(recipe) for _ in range(actors)]
+        workers = [remote.remote(setup) for _ in range(actors)]
         pending: deque[tuple[int, Any]] = deque()
         try:
-            for index, block in enumerate(blocks):
-                pending.append((block.position, workers[index % actors].walk.remote(block)))
+            for index, chunk in enumerate(chunks):
+                worker = workers[index % actors]
+                pending.append((chunk.position, worker.process.remote(chunk)))
                 if len(pending) == 2 * actors + 1:
-                    position, page = pending.popleft()
-                    yield position, ray.get(page)
-            for position, page in pending:
-                yield position, ray.get(page)
+                    position, result = pending.popleft()
+                    yield position, ray.get(result)
+            for position, result in pending:
+                yield position, ray.get(result)
         except ray.exceptions.RayTaskError as error:
             raise (error.cause if isinstance(error.cause, Exception) else error) from error
         except ray.exceptions.RayError as error:
-            raise EngineError("--engine ray: expected every actor to live; one was lost") from error
+            raise EngineError(
+                f"--engine ray: an actor of the cluster was lost ({type(error).__name__})"
+            ) from error
         finally:
             for worker in workers:
                 ray.kill(worker)
@@ -56,23 +66,24 @@ def walk_on_ray(blocks: Iterable[Block], recipe: Recipe, most: int | None) -> Pa
 
 @contextlib.contextmanager
 def open_cluster() -> Iterator[Any]:
-    """Ray, connected: to the cluster that RAY_ADDRESS names, or one that it starts on this machine and ends with the run."""
+    """Connect to the cluster that RAY_ADDRESS names, or start one that ends with the run."""
     try:
-        import ray  # noqa: PLC0415  # an extra, and slow to import
+        import ray  # noqa: PLC0415  # an extra, slow to import
     except ImportError as error:
         raise EngineError(
-            "--engine ray: expected the package ray; `make ray`, or the extra `ray`, has it"
+            "--engine ray: needs the package ray, which is not installed; "
+            "`make ray` or the extra `ray` installs it"
         ) from error
-    ours = not ray.is_initialized()
-    if ours:
+    is_own = not ray.is_initialized()
+    if is_own:
         try:
             ray.init(logging_level=logging.WARNING, log_to_driver=False, include_dashboard=False)
         except (ConnectionError, RuntimeError, ValueError) as error:
             raise EngineError(
-                "--engine ray: expected a Ray cluster that can be reached or started"
+                f"--engine ray: no Ray cluster can be reached or started ({type(error).__name__})"
             ) from error
     try:
         yield ray
     finally:
-        if ours:
+        if is_own:
             ray.shutdown()

@@ -1,1 +1,1 @@
-"""Segment files in, batches of records out."""
+"""Reads segment files and cuts them into batches of records."""

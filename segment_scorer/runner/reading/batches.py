@@ -1,7 +1,7 @@
-"""Cuts a stream of records into slices, each holding the people of one hook event, exactly as the whole segment in one piece would be.
+"""Cut a stream of records into slices, each with the people of one hook event.
 
-Takes raw records in order; gives slices of neighbouring ones. Looks only at what decides where a batch ends, so that whoever walks a
-slice (this process or another) can do all the rest, and every engine makes the same batches.
+Input: raw records in order. Output: slices of neighbouring records. Only what decides the end of
+a batch is read here. Any process can do the rest, so every engine makes the same batches.
 """
 
 from __future__ import annotations
@@ -14,23 +14,26 @@ import msgspec
 
 from function.hosts.pinpoint import LARGEST_BATCH, opted_out
 
-# A synchronous Lambda invocation takes 6 MB; a batch closes before its records exceed this.
+# A synchronous Lambda invocation takes 6 MB. A batch ends before its records exceed this.
 MOST_BYTES = 5_000_000
-# Records that are not sent ride along with the next batch; this many close it, so that memory stays flat.
+# Records that are not sent stay with the next batch. This many end it, so that memory stays flat.
 MOST_RECORDS = 5_000
-# A record -> the id of whom it sends to the hook; None (or empty) when it sends nobody.
+# record -> id of the person to send; None or "" if the record is not sent
 Finder: TypeAlias = Callable[[bytes], str | None]
 
 
 class Slice(msgspec.Struct, frozen=True, kw_only=True):
-    """Neighbouring records of one file with at most 50 people to send, no id twice, and the line each begins on."""
+    """Neighbouring records of one file, with at most 50 people to send and no id twice.
+
+    numbers  the line that each record begins on
+    """
 
     numbers: list[int]
     records: list[bytes]
 
 
 class Head(msgspec.Struct, gc=False):
-    """What of a JSON object decides about batches; the rest of it is skipped, not read."""
+    """The fields of a JSON object that decide about batches. All others are skipped."""
 
     Id: Any = None
     OptOut: Any = None
@@ -42,9 +45,10 @@ class Head(msgspec.Struct, gc=False):
 def cut_slices(
     records: Iterable[tuple[int, bytes]], find_id: Finder, *, most_bytes: int = MOST_BYTES
 ) -> Iterator[Slice]:
-    """Cut `(line, record)` pairs into slices. A slice ends with its 50th id to send, or before an id that is already in it.
+    """Cut `(line, record)` pairs into slices.
 
-    Fifty is Pinpoint's number. Connect's is documented nowhere; it gets the same batches.
+    A slice ends with its 50th id to send, or before an id that it already holds. Pinpoint sends
+    events of 50. AWS does not document Connect's number, so Connect gets the same batches.
     """
     numbers, held, size = list[int](), list[bytes](), 0
     ids = set[str]()
@@ -66,16 +70,17 @@ def cut_slices(
 
 
 def make_finder(header: Sequence[str] | None, *, include_opted_out: bool) -> Finder:
-    """What finds the id to send in a record of a file with this CSV header, or in a JSON object where there is none."""
-    return (
-        find_in_object(include_opted_out)
-        if header is None
-        else find_in_row(header, include_opted_out)
-    )
+    """Make the finder for CSV records with this header, or for JSON objects if there is none."""
+    if header is None:
+        return find_in_object(include_opted_out)
+    return find_in_row(header, include_opted_out)
 
 
-def find_in_object(include_opted_out: bool) -> Finder:  # of this module alone
-    """The finder for JSON objects: an endpoint's Id, or the ProfileId of a profile, which knows no opting out."""
+def find_in_object(include_opted_out: bool) -> Finder:
+    """Make the finder for JSON objects: an endpoint's Id, or the ProfileId of a profile.
+
+    Profiles have no OptOut.
+    """
     decode = msgspec.json.Decoder(Head).decode
 
     def find_id(record: bytes) -> str | None:
@@ -93,12 +98,14 @@ def find_in_object(include_opted_out: bool) -> Finder:  # of this module alone
     return find_id
 
 
-def find_in_row(header: Sequence[str], include_opted_out: bool) -> Finder:  # of this module alone
-    """The finder for CSV records."""
-    places = {name: place for place, name in enumerate(header)}
-    wanted = [places[name] for name in ("Id", "ProfileId", "profileId") if name in places]
+def find_in_row(header: Sequence[str], include_opted_out: bool) -> Finder:
+    """Make the finder for CSV records."""
+    positions = {name: position for position, name in enumerate(header)}
+    id_columns = ("Id", "ProfileId", "profileId")
+    wanted = [positions[name] for name in id_columns if name in positions]
+    missing = len(header)  # the position of the empty cell that is appended to every row
     own, choice, status = (
-        places.get(name, len(header)) for name in ("Id", "OptOut", "EndpointStatus")
+        positions.get(name, missing) for name in ("Id", "OptOut", "EndpointStatus")
     )
 
     def find_id(record: bytes) -> str | None:
@@ -108,9 +115,9 @@ def find_in_row(header: Sequence[str], include_opted_out: bool) -> Finder:  # of
             return None
         if len(cells) != len(header):
             return None
-        cells.append("")  # of a column that is not there
+        cells.append("")
         if cells[own] and not include_opted_out and opted_out(cells[choice], cells[status]):
             return None
-        return next((cells[place] for place in wanted if cells[place]), None)
+        return next((cells[position] for position in wanted if cells[position]), None)
 
     return find_id

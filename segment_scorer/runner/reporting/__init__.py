@@ -1,1 +1,1 @@
-"""Statistics of a run, and the report page made of them."""
+"""The statistics of a run, and the report page made of them."""

@@ -1,4 +1,7 @@
-"""The report's charts, as Vega-Lite specifications made by altair. Takes what `report` gathered; the page draws them."""
+"""The report's charts as Vega-Lite specifications, made by altair.
+
+Input: the data that `report` gathered. Output: specifications that the page draws.
+"""
 
 from __future__ import annotations
 
@@ -11,62 +14,73 @@ from segment_scorer.monitoring.drift import DIFFERENT, SHIFTED
 from segment_scorer.runner.reporting.statistics import BUCKETS
 
 BINS = 50  # of the histogram of scores
-SHORTEST_AXIS = 0.3  # of the drift, so that a stable column looks like one
+SHORTEST_AXIS = 0.3  # of the drift index, so that a stable column looks stable
+GRAY, BLUE, ORANGE, RED, GREEN = "#8a94a6", "#2f7fc1", "#c98a3a", "#c1443f", "#3f9a6b"
 
 
 def make_charts(data: Mapping[str, Any]) -> dict[str, Any]:
-    """The charts' Vega-Lite specifications by the id of the element each is drawn into."""
-    alt: Any = import_module("altair")  # slow to import, and typed in half
-
-    charts: dict[str, Any] = {}
-    summary = data["summary"]
-    reach = [{"what": "in the segment", "people": summary["received"], "kind": "before"}]
-    reach += [
-        {"what": row["reason"], "people": row["people"], "kind": "left out"}
-        for row in data["left_out"]
-    ]
-    reach += (
-        [{"what": "failed", "people": summary["failed"], "kind": "left out"}]
-        if summary["failed"]
-        else []
-    )
-    reach += [{"what": "messaged", "people": summary["kept"], "kind": "after"}]
-    kinds = alt.Color("kind:N", legend=None).scale(
-        domain=["before", "left out", "after"], range=["#8a94a6", "#c98a3a", "#2f7fc1"]
-    )
+    """Make the specifications: id of the page's element -> chart."""
+    alt: Any = import_module("altair")  # slow to import, and only partly typed
     names = alt.Axis(labelLimit=220, title=None)
-    bars = alt.Chart(alt.Data(values=reach)).mark_bar()
-    charts["reach"] = bars.encode(
-        y=alt.Y("what:N", sort=None, axis=names),
-        x=alt.X("people:Q", title="people"),
-        color=kinds,
-        tooltip=["what:N", "people:Q"],
-    ).properties(height=26 * len(reach) + 10)
-    if data["explorer"]["scores"]:
-        charts["histogram"] = chart_scores(alt, data["explorer"])
-        if not data["explorer"]["unwanted"]:
-            charts["curve"] = chart_profit(alt, data["explorer"])
+    explorer = data["explorer"]
+    charts: dict[str, Any] = {"reach": chart_reach(alt, data, names)}
+    if explorer["scores"]:
+        charts["histogram"] = chart_scores(alt, explorer)
+        if not explorer["unwanted"]:
+            charts["curve"] = chart_profit(alt, explorer)
     for name, rows in data["groups"].items():
         if rows:
             charts[f"by-{name}"] = chart_groups(alt, rows)
     if data["drift"]["columns"]:
         charts["drift"] = chart_drift(alt, data["drift"]["columns"], names)
     if data["times"]:
-        times = alt.Chart(alt.Data(values=data["times"]["histogram"])).mark_bar(color="#2f7fc1")
-        charts["times"] = times.encode(
-            x=alt.X("ms:Q", title="milliseconds a call").scale(type="log"),
-            y=alt.Y("calls:Q"),
-            tooltip=["ms:Q", "calls:Q"],
-        ).properties(height=140)
+        charts["times"] = chart_times(alt, data["times"])
     return {name: {**chart.to_dict(), "width": "container"} for name, chart in charts.items()}
 
 
+def chart_reach(alt: Any, data: Mapping[str, Any], names: Any) -> Any:
+    """The way from the segment to the people messaged: one bar for each reason to filter."""
+    summary = data["summary"]
+    bars = [("in the segment", summary["received"], "before")]
+    bars += [(row["reason"], row["people"], "not messaged") for row in data["filtered"]]
+    bars += [("failed", summary["failed"], "not messaged")] if summary["failed"] else []
+    bars += [("messaged", summary["kept"], "after")]
+    values = [{"name": name, "people": people, "kind": kind} for name, people, kind in bars]
+    kinds = alt.Color("kind:N", legend=None).scale(
+        domain=["before", "not messaged", "after"], range=[GRAY, ORANGE, BLUE]
+    )
+    return (
+        alt.Chart(alt.Data(values=values))
+        .mark_bar()
+        .encode(
+            y=alt.Y("name:N", sort=None, axis=names),
+            x=alt.X("people:Q", title="people"),
+            color=kinds,
+            tooltip=["name:N", "people:Q"],
+        )
+        .properties(height=26 * len(values) + 10)
+    )
+
+
+def chart_times(alt: Any, times: Mapping[str, Any]) -> Any:
+    """The durations of the hook's calls."""
+    return (
+        alt.Chart(alt.Data(values=times["histogram"]))
+        .mark_bar(color=BLUE)
+        .encode(
+            x=alt.X("ms:Q", title="milliseconds per call").scale(type="log"),
+            y=alt.Y("calls:Q"),
+            tooltip=["ms:Q", "calls:Q"],
+        )
+        .properties(height=140)
+    )
+
+
 def chart_scores(alt: Any, explorer: Mapping[str, Any]) -> Any:
-    """Scores in bins; the page moves the threshold, and with it which side is dropped."""
+    """A histogram of scores. The page moves the threshold and recolours the bars."""
     bins = Counter[int]()
-    for bucket, count in explorer[
-        "scores"
-    ]:  # whole numbers: a score on the border of two bins is in the upper one
+    # Whole numbers, so that a score on the border of two bins is counted in the upper one.
+    for bucket, count in explorer["scores"]:
         bins[min(bucket * BINS // BUCKETS, BINS - 1)] += count
     values = [
         {
@@ -78,11 +92,8 @@ def chart_scores(alt: Any, explorer: Mapping[str, Any]) -> Any:
         for index, count in bins.items()
     ]
     threshold = alt.param(name="threshold", value=explorer["threshold"])
-    kept = (
-        "datum.middle >= threshold"
-        if explorer["keep"] == "at_least"
-        else "datum.middle < threshold"
-    )
+    operator = ">=" if explorer["keep"] == "at_least" else "<"
+    kept = f"datum.middle {operator} threshold"
     scores = (
         alt.Chart(alt.Data(values=values))
         .mark_bar()
@@ -92,26 +103,25 @@ def chart_scores(alt: Any, explorer: Mapping[str, Any]) -> Any:
             ),
             x2="to:Q",
             y=alt.Y("people:Q", title="people"),
-            color=alt.condition(kept, alt.value("#2f7fc1"), alt.value("#c98a3a")),
+            color=alt.condition(kept, alt.value(BLUE), alt.value(ORANGE)),
             tooltip=["from:Q", "to:Q", "people:Q"],
         )
     )
-    rule = draw_threshold(alt)
-    return (scores + rule).add_params(threshold).properties(height=200)
+    return (scores + draw_threshold(alt)).add_params(threshold).properties(height=200)
 
 
 def draw_threshold(alt: Any) -> Any:
-    """A line that follows the parameter `threshold`; none while that is null, which Vega-Lite leaves out."""
+    """A line at the parameter `threshold`. While that is null, Vega-Lite draws no line."""
     at = alt.Chart(alt.Data(values=[{}])).transform_calculate(at="threshold")
-    return at.mark_rule(color="#c1443f", strokeWidth=2).encode(x=alt.X("at:Q"))
+    return at.mark_rule(color=RED, strokeWidth=2).encode(x=alt.X("at:Q"))
 
 
 def chart_profit(alt: Any, explorer: Mapping[str, Any]) -> Any:
-    """Profit by threshold; the page computes the curve from the value of a response and the cost of a message."""
+    """Profit by threshold. The page computes it from a response's value and a message's cost."""
     threshold = alt.param(name="threshold", value=explorer["threshold"])
     line = (
         alt.Chart(alt.NamedData(name="profits"))
-        .mark_line(color="#2f7fc1")
+        .mark_line(color=BLUE)
         .encode(
             x=alt.X("threshold:Q", title="threshold", axis=alt.Axis(tickCount=10)).scale(
                 domain=[0, 1]
@@ -119,22 +129,21 @@ def chart_profit(alt: Any, explorer: Mapping[str, Any]) -> Any:
             y=alt.Y("profit:Q", title="expected profit"),
         )
     )
-    rule = draw_threshold(alt)
-    return (line + rule).add_params(threshold).properties(height=160)
+    return (line + draw_threshold(alt)).add_params(threshold).properties(height=160)
 
 
 def chart_groups(alt: Any, rows: list[dict[str, Any]]) -> Any:
-    """Who is messaged and who is not, group by group. The page has the legend: here a long name would push it out of a phone."""
+    """People messaged and not messaged, by group. The legend is in the page, to fit on a phone."""
     values = [
-        {"name": row["name"], "side": side, "people": count}
+        {"name": row["name"], "status": status, "people": count}
         for row in rows
-        for side, count in (
+        for status, count in (
             ("messaged", row["kept"]),
             ("not messaged", row["people"] - row["kept"]),
         )
     ]
-    sides = alt.Color("side:N", legend=None).scale(
-        domain=["messaged", "not messaged"], range=["#2f7fc1", "#c98a3a"]
+    statuses = alt.Color("status:N", legend=None).scale(
+        domain=["messaged", "not messaged"], range=[BLUE, ORANGE]
     )
     return (
         alt.Chart(alt.Data(values=values))
@@ -142,18 +151,18 @@ def chart_groups(alt: Any, rows: list[dict[str, Any]]) -> Any:
         .encode(
             y=alt.Y("name:N", sort=None, axis=alt.Axis(title=None)),
             x=alt.X("people:Q"),
-            color=sides,
-            tooltip=["name:N", "side:N", "people:Q"],
+            color=statuses,
+            tooltip=["name:N", "status:N", "people:Q"],
         )
         .properties(height=22 * len(rows) + 10)
     )
 
 
 def chart_drift(alt: Any, columns: list[dict[str, Any]], names: Any) -> Any:
-    """The index of each column, and lines where it begins to be called shifted and different."""
+    """The stability index of each column, with lines where `shifted` and `different` begin."""
     verdicts = alt.Scale(
         domain=["too few", "stable", "shifted", "different"],
-        range=["#8a94a6", "#3f9a6b", "#c98a3a", "#c1443f"],
+        range=[GRAY, GREEN, ORANGE, RED],
     )
     axis = alt.Scale(domain=[0, max(SHORTEST_AXIS, *(column["index"] for column in columns))])
     bars = alt.Chart(alt.Data(values=columns)).mark_bar()

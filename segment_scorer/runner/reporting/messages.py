@@ -1,6 +1,7 @@
-"""What the report and the command line say about a run in sentences: what to know before any figure, and what the figures mean.
+"""The sentences about a run, for the report and the command line.
 
-Takes the books, the sums and the drift; gives texts. No sentence names a person or guesses what the hook does not show.
+Input: summary, statistics and drift. Output: texts. No sentence names a person, or guesses what the
+hook does not report.
 """
 
 from __future__ import annotations
@@ -8,128 +9,167 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from segment_scorer.runner.reporting.statistics import NO_PROFILES, NO_SCORES, RESORTED, Tally
-from segment_scorer.runner.summary import Summary, Terms
+from function.records import Reason
+from segment_scorer.runner.config import RunConfig
+from segment_scorer.runner.reporting.statistics import (
+    FALLBACK_USED,
+    NO_EXTERNAL,
+    NO_SCORES,
+    Statistics,
+)
+from segment_scorer.runner.summary import Status, Summary
 
 FILTER = "filter"
-ALARMING = frozenset(("shifted", "different"))
+ALARMING = frozenset(("shifted", "different"))  # verdicts on a column's drift
+MOST_NAMED = 3  # problems of unreadable endpoints in one sentence
+CALIBRATED = "Expected figures are sums of scores: they are as good as the model's calibration."
+
+
+def count_people(count: int) -> str:
+    """`1 person`, `2 people`."""
+    return "1 person" if count == 1 else f"{count:,} people"
 
 
 def find_warnings(
-    summary: Summary, terms: Terms, tally: Tally, drift: Mapping[str, Any]
+    summary: Summary, config: RunConfig, statistics: Statistics, drift: Mapping[str, Any]
 ) -> list[str]:
-    """What spoils the figures, the worst first."""
+    """Say what makes the figures unreliable, the worst first."""
     warnings = []
     if summary.unscored:
-        names = name_errors(tally, NO_SCORES) or "the function's log says why"
+        names = name_errors(statistics, NO_SCORES) or "the function's log says why"
         warnings.append(
-            f"No score for {summary.unscored:,} of {summary.received:,} people: {names}{tell_fate(terms, tally)}."
+            f"No score for {summary.unscored:,} of {summary.received:,} people: "
+            f"{names}{explain_outcome(config, statistics, Reason.NO_SCORES)}."
         )
-    for what, text in (
-        (RESORTED, "The first scorer failed and the fallback scored"),
-        (NO_PROFILES, "Profiles could not be looked up"),
+    for kind, text in (
+        (FALLBACK_USED, "The first scorer failed and the fallback scored"),
+        (NO_EXTERNAL, "External attributes could not be looked up"),
     ):
-        if names := name_errors(tally, what):
-            calls = sum(
-                count for (happened, _), count in tally.failures.items() if happened == what
-            )
+        if names := name_errors(statistics, kind):
+            calls = sum(n for (failed, _), n in statistics.failures.items() if failed == kind)
             warnings.append(f"{text} in {calls:,} of {summary.attempts:,} calls: {names}.")
     if any(column["verdict"] in ALARMING for column in drift.get("columns", ())):
         warnings.append(drift["verdict"])
     return warnings
 
 
-def name_errors(tally: Tally, what: str) -> str:
-    """The classes of the errors of one kind, the most frequent first."""
+def name_errors(statistics: Statistics, kind: str) -> str:
+    """Name the classes of one kind's errors, the most frequent first."""
     return ", ".join(
-        name for (happened, name), _ in tally.failures.most_common() if happened == what
+        name for (failed, name), _ in statistics.failures.most_common() if failed == kind
     )
 
 
-def tell_fate(terms: Terms, tally: Tally) -> str:
-    """What became of those without a score, and by which rule, as far as that is known and the same for all."""
-    fates = {
-        (group.outcome, group.keep)
-        for group, count in tally.people.items()
-        if group.reason == "no_scores" and count
+def describe_unreadable(config: RunConfig, statistics: Statistics) -> str:
+    """Say why endpoints were unreadable and what happened to them; "" if that is unknown."""
+    problems = "; ".join(
+        problem.removeprefix("$.") for problem, _ in statistics.unreadable.most_common(MOST_NAMED)
+    )
+    more = len(statistics.unreadable) - MOST_NAMED
+    problems += f" and {more} more problems" if more > 0 else ""
+    outcome = explain_outcome(config, statistics, Reason.UNREADABLE)
+    return (f" ({problems})" if problems else "") + outcome
+
+
+def explain_outcome(config: RunConfig, statistics: Statistics, reason: Reason) -> str:
+    """Say what happened to the people with this reason, and by which rule.
+
+    "" if the rules are unknown, or if not all of them had the same outcome.
+    """
+    outcomes = {
+        (group.status, group.selected)
+        for group, count in statistics.people.items()
+        if group.reason == reason and count
     }
-    if terms.on_error is None or len(fates) != 1:
+    if config.on_error is None or len(outcomes) != 1:
         return ""
-    ((outcome, keep),) = fates
-    if keep:
-        return "; kept because " + (
-            f"on_error = {terms.on_error}" if terms.on_error == "keep" else f"mode = {terms.mode}"
-        )
-    if outcome == "kept":
-        return f"; kept because mode = {terms.mode}, in mode filter left out because on_error = {terms.on_error}"
-    return (
-        f"; left out because on_error = {terms.on_error}"
-        if terms.on_error == "drop"
-        else "; left out"
-    )
+    ((status, selected),) = outcomes
+    if reason != Reason.NO_SCORES:
+        return "; kept without a score" if status == Status.KEPT else "; filtered"
+    rule, mode = f"on_error = {config.on_error}", f"mode = {config.mode}"
+    if selected and status == Status.KEPT:
+        return f"; kept because {rule if config.on_error == 'keep' else mode}"
+    if status == Status.KEPT:
+        return f"; kept because {mode}, mode filter would filter them because {rule}"
+    return f"; filtered because {rule}" if config.on_error == "drop" else "; filtered"
 
 
-def tell_expected(kept: float, everybody: float, terms: Terms) -> str:
-    """How much of what the scores foretell comes from the kept; "" where there are no scores, or only those of the kept."""
-    if not terms.knows_decisions or round(everybody) == 0:
+def describe_expected(kept: float, everyone: float, config: RunConfig) -> str:
+    """Say how many responses the scores predict. "" without scores, or if only some are known.
+
+    kept, everyone  the sum of scores of the kept people, and of all people
+    """
+    if not config.knows_decisions or round(everyone) == 0:
         return ""
-    if terms.keep == "below":
+    if config.keep == "below":
         return (
-            f"If the scores are calibrated, messaging everybody scored would bring {everybody:,.0f} unwanted events; {kept:,.0f} are "
-            f"expected from those messaged, {round(everybody) - round(kept):,} are avoided."
+            f"If the scores are calibrated, {everyone:,.0f} unwanted events are expected of all "
+            f"people with a score: {kept:,.0f} of those messaged, "
+            f"and {round(everyone) - round(kept):,} are avoided."
         )
     return (
-        f"If the scores are calibrated, {kept:,.0f} of the {everybody:,.0f} responses that messaging everybody scored would bring are "
-        "expected from those messaged."
+        f"If the scores are calibrated, {everyone:,.0f} responses are expected of all people with "
+        f"a score, {kept:,.0f} of them from those messaged."
     )
 
 
-def tell_story(
-    summary: Summary, terms: Terms, *, expected: str, control: int, rehearsal: bool
+def describe_run(
+    summary: Summary, config: RunConfig, *, expected: str, control_kept: int, rehearsal: bool
 ) -> list[str]:
-    """The run in a few sentences. `control` is how many of the control group are kept."""
+    """Describe the run in a few sentences. `control_kept`: people of the control group kept."""
     share = 100 * summary.kept / summary.received if summary.received else 0.0
     verb = "would be" if rehearsal else "are"
-    story = [
-        f"{summary.kept:,} of {summary.received:,} people {verb} messaged ({share:.1f} %).",
-        *([expected] if expected else []),
+    sentences = [
+        f"{summary.kept:,} of {summary.received:,} people {verb} messaged ({share:.1f} %)."
     ]
-    if terms.mode and terms.mode != FILTER:
-        story.append(
-            f"Mode {terms.mode} acts on no rule: in mode filter {summary.would_filter or 0:,} of them would be left out."
+    if expected:
+        sentences.append(expected)
+    if config.mode and config.mode != FILTER:
+        sentences.append(
+            f"Mode {config.mode} keeps everyone. "
+            f"Mode filter would filter {summary.would_filter or 0:,} of them."
         )
-    if control:
-        story.append(f"The control group, {control:,} people, is messaged too, so it is none.")
+    if control_kept:
+        sentences.append(
+            f"The control group ({count_people(control_kept)}) {verb} messaged, too, "
+            "so it cannot serve as a control group."
+        )
     if summary.held_out is None:
-        story.append(
-            "The hook shows only whom it keeps: reasons, and scores of those left out, are unknown."
+        sentences.append(
+            "The hook reports only the people it keeps: "
+            "reasons, and the scores of filtered people, are unknown."
         )
-    return story
+    return sentences
 
 
-def explain_explorer(terms: Terms, *, scored: int, kept: int) -> str:
-    """What the explorer counts, and what it cannot know. `scored`: whom it moves; `kept`: how many of the kept it does not move."""
-    calibrated = (
-        " Expected figures are sums of scores: they hold as far as the model is calibrated."
-    )
-    if terms.knows_drops:
-        begin = (
-            ""
-            if terms.mode == FILTER
-            else f"What mode filter would do, counted for this run in mode {terms.mode}. "
-        )
+def explain_explorer(config: RunConfig, *, scored: int, kept: int) -> str:
+    """Explain what the threshold explorer counts.
+
+    scored  people who move with the threshold
+    kept    kept people who do not
+    """
+    if config.in_process:
+        mode = ""
+        if config.mode != FILTER:
+            mode = (
+                f"The figures show what mode filter would do; this run was in mode {config.mode}. "
+            )
         return (
-            f"{begin}Whom the score decides, {scored:,} people, counted again as you drag; the control group is not messaged, and those "
-            f"without a score stay as the policy has them.{calibrated}"
+            f"{mode}{count_people(scored)} are decided by score; the counts follow as you drag. "
+            "The control group is not messaged. "
+            f"People without a score stay as the policy decides. {CALIBRATED}"
         )
-    if terms.knows_decisions:
+    if config.knows_decisions:
         return (
-            "The function's threshold and mode are unknown here, so it begins with what the function did. Dragging counts what mode filter "
-            f"would do to the {scored:,} people whom the score decides, as if high scores stayed; the control group is not messaged, "
-            f"and those without a score stay where the function kept them.{calibrated}"
+            "The function's threshold and mode are unknown, so the figures start with what it did. "
+            f"{count_people(scored)} are decided by score. Dragging counts what mode filter would "
+            "do if high scores are kept. The control group is not messaged. "
+            f"People without a score stay as the function decided. {CALIBRATED}"
         )
     return (
-        "Only the kept, and the scores written on them, are known here, not the function's threshold, mode or control group, so it begins "
-        f"with what the function did. Dragging counts who of the {scored:,} kept with a score would stay if high scores stayed; "
-        f"{kept:,} kept without one stay. A threshold below the function's cannot be tried.{calibrated}"
+        "Only the kept people and their scores are known, not the function's threshold, mode or "
+        "control group, so the figures start with what it did. "
+        f"Dragging counts how many of the {scored:,} kept people with a score would stay if high "
+        f"scores are kept. The {kept:,} kept without one stay. "
+        f"A threshold below the function's own cannot be tried. {CALIBRATED}"
     )

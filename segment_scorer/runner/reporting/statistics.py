@@ -1,75 +1,69 @@
-"""The figures behind the report: counts by group, scores, times and bins, of a block or of a whole run. Adding up is all they do.
+"""The figures behind the report: counts by group, scores, durations and drift bins.
 
-Takes what the walker saw; gives sums in which nobody can be found again: no id, no address, no attribute.
+Input: outcomes and accounts of batches. Output: sums that can be added. No id, address or attribute
+value is in them.
 """
 
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
-import msgspec
-
-from function.telemetry import BATCH
+from function.records import Account, Reason
 from segment_scorer.monitoring.drift import SCORE, add_bins
 from segment_scorer.runner.reporting.labels import ODD, label_channel, label_country
+from segment_scorer.runner.summary import Status, UnsentReason
 
-# Scores are counted to 4 decimals, the policy's default, and never rounded up: a threshold of 4 decimals then divides the buckets as it
-# divides the scores, however many decimals those have.
+AnyReason: TypeAlias = Reason | UnsentReason
+REASONS: dict[str, AnyReason] = {reason.value: reason for reason in (*Reason, *UnsentReason)}
+BY_SCORE = frozenset((Reason.SCORE, Reason.UNKNOWN))  # these people may move with the threshold
+# Scores are counted to 4 decimals, the policy's default, and never rounded up. A threshold of 4
+# decimals then divides the buckets as it divides the scores, however many decimals they have.
 BUCKETS = 10_000
-HAIR = 1e-9  # what a product of two floats may lack of a whole number
-# What can go wrong in a batch that is answered all the same.
-NO_SCORES, RESORTED, NO_PROFILES = "no scores", "resorted", "no profiles"
-# Twenty buckets a factor of ten: a time is known within 12 %.
-TIMES_A_DECADE = 20
+EPSILON = 1e-9  # what the product of two floats may lack to a whole number
+# What can go wrong in a batch that is answered nevertheless.
+NO_SCORES, FALLBACK_USED, NO_EXTERNAL = "no scores", "fallback used", "no external attributes"
+BUCKETS_PER_DECADE = 20  # of durations, which are then known within 12 %
+# Where an endpoint stands in the event; the rest of a problem is the same for many endpoints.
+POSITION = re.compile(r"^\$\.(Endpoints|Items\.CustomerProfiles)\[\d+\]")
+MOST_PROBLEMS = 20  # different problems of unreadable endpoints that are counted by name
+OTHER_PROBLEMS = "other problems"
 
 
 class Group(NamedTuple):
-    """People alike in this. reason and band are empty where they are not known.
+    """People who have these properties in common. An unknown band is "".
 
-    outcome  kept, filtered or failed
-    keep     what the rules say, which modes annotate and shadow do not act on; where that is not shown, what became of them
+    selected  whether the rules would message them, the holdout aside; if the hook does not report
+              it, what happened
     """
 
     channel: str
     country: str
     band: str
-    reason: str
-    outcome: str
-    keep: bool
+    reason: AnyReason
+    status: Status
+    selected: bool
 
 
-# A group as it stands in documents: channel and country may be anything.
-Row: TypeAlias = tuple[Any, Any, str, str, str, bool]
+# A group as found in documents: channel and country may be any JSON value.
+RawGroup: TypeAlias = tuple[Any, Any, str, AnyReason, Status, bool]
 
 
-class Line(msgspec.Struct, frozen=True):
-    """What is read of a line of the function's log; everything else in it is passed over."""
+class Statistics:
+    """Sums over people and batches.
 
-    message: str
-    feature_bins: dict[str, list[int]] | None = None
-    score_bins: list[int] | None = None
-    error: str | None = None
-    profiles_error: str | None = None
-    fallback_used: int = 0
-
-
-_decode_line = msgspec.json.Decoder(Line).decode
-
-
-class Tally:
-    """Sums that can be added to other sums.
-
-    people   group -> how many
-    scored   group -> how many of them have a score
-    expected group -> sum of their scores: the responses to expect if the scores are calibrated
-    scores   bucket -> how many of those whom the score alone decided
-    times    bucket of `bucket_of` -> how many calls of the hook
-    bins     column -> bins, as the function's log has them; batches: of how many batches
-    failures what went wrong and the error's class, as the log has them -> in how many batches
-    columns  dotted path -> most values that one of the kept has there; counted only for a table
+    people      group -> people
+    scored      group -> people with a score
+    expected    group -> sum of their scores: the responses to expect if scores are calibrated
+    scores      bucket -> people decided by their score alone
+    times       bucket of `find_bucket` -> calls of the hook
+    bins        column -> people in each drift bin; batches: number of batches in them
+    failures    (kind of failure, class of the error) -> batches
+    unreadable  problem of an unreadable endpoint -> endpoints
+    columns     dotted path -> most values that one kept person has there; counted only for tables
     """
 
     def __init__(self) -> None:
@@ -81,67 +75,66 @@ class Tally:
         self.bins: dict[str, list[int]] = {}
         self.batches = 0
         self.failures: Counter[tuple[str, str]] = Counter()
+        self.unreadable: Counter[str] = Counter()
         self.columns: dict[str, int] = {}
 
-    def add_people(self, rows: Sequence[Row], scores: Sequence[float | None]) -> None:
-        """Count people, row for row with their scores. A row is a group, channel and country as they stand in the document."""
-        sums: dict[Row, list[float]] = {}
+    def add_people(self, groups: Sequence[RawGroup], scores: Sequence[float | None]) -> None:
+        """Count people: one group and one score (None: no score) for each."""
+        sums: dict[RawGroup, list[float]] = {}
         decided: list[int] = []
-        for row, score in zip(rows, scores, strict=True):
+        for group, score in zip(groups, scores, strict=True):
             try:
-                held = sums.get(row)
-            except TypeError:  # a list or a map where a channel or a country belongs
-                row = (ODD, ODD, *row[2:])  # noqa: PLW2901  # it stands for the same person
-                held = sums.get(row)
+                held = sums.get(group)
+            except TypeError:  # channel or country is a list or a map
+                group = (ODD, ODD, *group[2:])  # noqa: PLW2901  # the same person
+                held = sums.get(group)
             if held is None:
-                held = sums[row] = [0, 0.0, 0]
+                held = sums[group] = [0, 0.0, 0]
             held[0] += 1
             if score is not None:
                 held[1] += score
                 held[2] += 1
-                if row[3] == "score" or not row[3]:
-                    decided.append(int(score * BUCKETS + HAIR))
+                if group[3] in BY_SCORE:
+                    decided.append(int(score * BUCKETS + EPSILON))
         self.scores.update(decided)
-        for (channel, country, band, reason, outcome, keep), (count, total, scored) in sums.items():
-            group = Group(
-                label_channel(channel), label_country(country), band, reason, outcome, keep
-            )
-            self.people[group] += int(count)
+        for group, (count, total, scored) in sums.items():
+            labelled = Group(label_channel(group[0]), label_country(group[1]), *group[2:])
+            self.people[labelled] += int(count)
             if scored:
-                self.scored[group] += int(scored)
-                self.expected[group] = self.expected.get(group, 0.0) + total
+                self.scored[labelled] += int(scored)
+                self.expected[labelled] = self.expected.get(labelled, 0.0) + total
 
     def add_times(self, seconds: Iterable[float]) -> None:
-        """Count calls of the hook by how long they took."""
-        self.times.update(map(bucket_of, seconds))
+        """Count calls of the hook by their duration."""
+        self.times.update(map(find_bucket, seconds))
 
-    def add_log(self, lines: Iterable[str]) -> None:
-        """Sum the bins and count the errors that the function logs with each batch; other lines are passed over."""
-        for text in lines:
-            if f'"{BATCH}"' not in text:
-                continue
-            try:
-                line = _decode_line(text)
-            except msgspec.DecodeError:
-                continue
-            if line.message != BATCH:
-                continue
-            if line.error:
-                self.failures[RESORTED if line.fallback_used else NO_SCORES, line.error] += 1
-            if line.profiles_error:
-                self.failures[NO_PROFILES, line.profiles_error] += 1
-            if line.feature_bins is not None:
-                self.batches += 1
-                add_bins(self.bins, {**line.feature_bins, SCORE: line.score_bins or []})
+    def add_account(self, account: Account) -> None:
+        """Add a batch's drift bins, and count what went wrong in it."""
+        if account.error_name:
+            kind = FALLBACK_USED if account.fallback_used else NO_SCORES
+            self.failures[kind, account.error_name] += 1
+        if account.external_error is not None:
+            self.failures[NO_EXTERNAL, type(account.external_error).__name__] += 1
+        if account.feature_bins is not None:
+            self.batches += 1
+            add_bins(self.bins, {**account.feature_bins, SCORE: account.score_bins or []})
+        for endpoint in account.batch.endpoints:
+            if endpoint.problem is not None:
+                self.add_problem(POSITION.sub("$", endpoint.problem))
+
+    def add_problem(self, problem: str, count: int = 1) -> None:
+        """Count a problem of unreadable endpoints. The number of different problems is bounded."""
+        is_known = problem in self.unreadable or len(self.unreadable) < MOST_PROBLEMS
+        self.unreadable[problem if is_known else OTHER_PROBLEMS] += count
 
     def add_columns(self, columns: Mapping[str, int]) -> None:
-        """Remember the most values a path has had."""
+        """Add the numbers of values at paths: the largest number counts."""
         for path, most in columns.items():
             if most > self.columns.get(path, 0):
                 self.columns[path] = most
 
-    def add(self, other: Tally) -> None:
-        """Add another tally to this one."""
+    def add(self, other: Statistics) -> None:
+        """Add other statistics to these."""
         self.people.update(other.people)
         self.scored.update(other.scored)
         for group, total in other.expected.items():
@@ -150,11 +143,13 @@ class Tally:
         self.times.update(other.times)
         self.batches += other.batches
         self.failures.update(other.failures)
+        for problem, count in other.unreadable.items():
+            self.add_problem(problem, count)
         add_bins(self.bins, other.bins)
         self.add_columns(other.columns)
 
     def to_data(self) -> dict[str, Any]:
-        """Plain data, which `from_data` reads back."""
+        """Convert to plain data, which `from_data` reads."""
         return {
             "people": [
                 [*group, count, self.scored[group], self.expected.get(group, 0.0)]
@@ -165,34 +160,33 @@ class Tally:
             "bins": self.bins,
             "batches": self.batches,
             "failures": [[*failure, count] for failure, count in self.failures.items()],
+            "unreadable": dict(self.unreadable),
             "columns": self.columns,
         }
 
     @classmethod
-    def from_data(cls, data: Mapping[str, Any]) -> Tally:
-        """Read what `to_data` gave."""
-        tally = cls()
-        for *labels, count, scored, expected in data["people"]:
-            group = Group(*labels)
-            tally.people[group] = count
+    def from_data(cls, data: Mapping[str, Any]) -> Statistics:
+        """Read the result of `to_data`. Raises LookupError, TypeError or ValueError."""
+        statistics = cls()
+        for channel, country, band, reason, status, selected, *sums in data["people"]:
+            group = Group(channel, country, band, REASONS[reason], Status(status), selected)
+            statistics.people[group], scored, expected = sums
             if scored:
-                tally.scored[group], tally.expected[group] = scored, expected
-        tally.scores.update(dict(data["scores"]))
-        tally.times.update(dict(data["times"]))
-        tally.failures.update({(what, name): count for what, name, count in data["failures"]})
-        tally.bins, tally.batches, tally.columns = (
-            dict(data["bins"]),
-            data["batches"],
-            dict(data["columns"]),
-        )
-        return tally
+                statistics.scored[group], statistics.expected[group] = scored, expected
+        statistics.scores.update(dict(data["scores"]))
+        statistics.times.update(dict(data["times"]))
+        statistics.failures.update({(kind, name): n for kind, name, n in data["failures"]})
+        statistics.unreadable.update(data["unreadable"])
+        statistics.bins, statistics.batches = dict(data["bins"]), data["batches"]
+        statistics.columns = dict(data["columns"])
+        return statistics
 
 
-def bucket_of(seconds: float) -> int:
-    """The bucket of a time; `seconds_of` gives about the time back."""
-    return round(TIMES_A_DECADE * math.log10(max(seconds, 1e-6)))
+def find_bucket(seconds: float) -> int:
+    """Find the bucket of a duration."""
+    return round(BUCKETS_PER_DECADE * math.log10(max(seconds, 1e-6)))
 
 
-def seconds_of(bucket: int) -> float:
-    """The middle of a bucket."""
-    return float(10 ** (bucket / TIMES_A_DECADE))
+def find_middle(bucket: int) -> float:
+    """The middle of a bucket of durations, in seconds."""
+    return float(10 ** (bucket / BUCKETS_PER_DECADE))

@@ -1,1 +1,1 @@
-"""Output files, and the checkpoint that lets a killed run go on."""
+"""Writes the output files, and the checkpoint that lets a stopped run continue."""

@@ -1,6 +1,7 @@
-"""The ledger of a run: how far it has come, kept beside the growing outputs, so that a killed run goes on where it was.
+"""The checkpoint of a run: how far it has come, so that a stopped run can continue.
 
-Takes pages in order, gives sums; written whole at checkpoints and read back. Holds no person: sizes, counts and the run's terms.
+Input: chunk results in order. Output: sums, written at intervals and read back. No person is in it,
+only sizes, counts and the run's configuration.
 """
 
 from __future__ import annotations
@@ -12,126 +13,166 @@ from typing import Any, Literal
 
 import msgspec
 
-from segment_scorer.runner.errors import OutputTaken
-from segment_scorer.runner.reading.segments import Source
-from segment_scorer.runner.reporting.statistics import Tally
-from segment_scorer.runner.summary import Summary, Terms
-from segment_scorer.runner.worker import MOST_COMPLAINTS, Page
-from segment_scorer.runner.writing.atomic import save_file
+from model.atomic import write_atomically
+from segment_scorer.runner.chunks import MOST_REJECTIONS, ChunkResult
+from segment_scorer.runner.config import RunConfig
+from segment_scorer.runner.errors import OptionError, OutputTaken
+from segment_scorer.runner.reading.segments import SegmentFile
+from segment_scorer.runner.reporting.statistics import Statistics
+from segment_scorer.runner.summary import Summary
+from segment_scorer.runner.writing.names import CHECKPOINT
 
-FILE = "ledger.json"
+FORMER_CHECKPOINT = "ledger.json"  # as releases before 2 called it
 
 
-class Entry(msgspec.Struct, frozen=True, kw_only=True):
-    """What `ledger.json` holds.
+class CheckpointEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """The content of `checkpoint.json`.
 
-    asked     what decides the outputs: a run that is continued has to have asked for the same
-    force     whether it may replace the outputs of an earlier run
-    files     names of all the files that the run writes
-    blocks    how many blocks, from the first on, are in the outputs, and no byte of any other
-    sizes     bytes of each output file at that moment
-    seconds   spent until then, over all sittings
-    summary   set when everything is in the outputs and only names are left to be given
+    fingerprint  what decides the outputs; a resumed run must have the same
+    force        whether the run may replace the outputs of an earlier run
+    files        names of all files that the run writes
+    chunks       number of chunks in the outputs, which hold no byte of a later chunk
+    sizes        output file -> bytes at this checkpoint
+    seconds      duration so far, over all sessions
+    summary      set when the outputs are complete and only have to be renamed
     """
 
-    format: Literal[2] = 2
-    asked: dict[str, str]
+    format: Literal[3] = 3
+    fingerprint: dict[str, str]
     force: bool
     files: list[str]
-    sources: list[Source]
-    terms: Terms
-    blocks: int
+    segment_files: list[SegmentFile]
+    config: RunConfig
+    chunks: int
     sizes: dict[str, int]
     counts: dict[str, int]
     problems: dict[str, int]
-    complaints: list[str]
-    tally: dict[str, Any]
+    rejections: list[str]
+    statistics: dict[str, Any]
     seconds: float
     summary: Summary | None = None
 
 
-class Ledger:
-    """The sums of the pages so far. `sizes`: bytes of each output file at the last checkpoint of an earlier sitting."""
+class Checkpoint:
+    """The sums over the chunks so far. Attributes as in `CheckpointEntry`."""
 
     def __init__(
         self,
-        asked: Mapping[str, str],
+        fingerprint: Mapping[str, str],
         files: Sequence[str],
-        sources: list[Source],
-        terms: Terms,
+        segment_files: list[SegmentFile],
+        config: RunConfig,
         *,
         force: bool = False,
     ) -> None:
-        """A run that begins."""
-        self.asked = dict(asked)
+        """Start a run."""
+        self.fingerprint = dict(fingerprint)
         self.force = force
         self.files = list(files)
-        self.sources = sources
-        self.terms = terms
-        self.blocks = 0
+        self.segment_files = segment_files
+        self.config = config
+        self.chunks = 0
         self.sizes: dict[str, int] = {}
         self.counts: Counter[str] = Counter()
         self.problems: Counter[str] = Counter()
-        self.complaints: list[str] = []
-        self.tally = Tally()
+        self.rejections: list[str] = []
+        self.statistics = Statistics()
         self.seconds = 0.0
         self.summary: Summary | None = None
 
-    def add(self, page: Page) -> None:
-        """Add the next block's page."""
-        self.blocks += 1
-        self.counts.update(page.counts)
-        self.problems.update(page.problems)
-        self.complaints += page.complaints[: MOST_COMPLAINTS - len(self.complaints)]
-        self.tally.add(page.tally)
+    def add(self, result: ChunkResult) -> None:
+        """Add the result of the next chunk."""
+        self.chunks += 1
+        self.counts.update(result.counts)
+        self.problems.update(result.problems)
+        self.rejections += result.rejections[: MOST_REJECTIONS - len(self.rejections)]
+        self.statistics.add(result.statistics)
 
-    def to_entry(self, sizes: Mapping[str, int], seconds: float) -> Entry:
-        """The ledger as it is written; `seconds` are of this sitting."""
-        return Entry(
-            asked=self.asked,
+    def to_entry(self, sizes: Mapping[str, int], seconds: float) -> CheckpointEntry:
+        """Convert to the form that is written. `seconds` is the duration of this session."""
+        return CheckpointEntry(
+            fingerprint=self.fingerprint,
             force=self.force,
             files=self.files,
-            sources=self.sources,
-            terms=self.terms,
-            blocks=self.blocks,
+            segment_files=self.segment_files,
+            config=self.config,
+            chunks=self.chunks,
             sizes=dict(sizes),
             counts=dict(self.counts),
             problems=dict(self.problems),
-            complaints=self.complaints,
-            tally=self.tally.to_data(),
+            rejections=self.rejections,
+            statistics=self.statistics.to_data(),
             seconds=self.seconds + seconds,
             summary=self.summary,
         )
 
     @classmethod
-    def from_entry(cls, entry: Entry) -> Ledger:
-        """The ledger of a run that goes on."""
-        ledger = cls(entry.asked, entry.files, entry.sources, entry.terms, force=entry.force)
-        ledger.blocks, ledger.complaints, ledger.seconds, ledger.summary = (
-            entry.blocks,
-            entry.complaints,
-            entry.seconds,
-            entry.summary,
+    def from_entry(cls, entry: CheckpointEntry) -> Checkpoint:
+        """Continue a run."""
+        checkpoint = cls(
+            entry.fingerprint, entry.files, entry.segment_files, entry.config, force=entry.force
         )
-        ledger.sizes = entry.sizes
-        ledger.counts.update(entry.counts)
-        ledger.problems.update(entry.problems)
-        ledger.tally = Tally.from_data(entry.tally)
-        return ledger
+        checkpoint.chunks = entry.chunks
+        checkpoint.sizes = entry.sizes
+        checkpoint.counts.update(entry.counts)
+        checkpoint.problems.update(entry.problems)
+        checkpoint.rejections = entry.rejections
+        checkpoint.statistics = Statistics.from_data(entry.statistics)
+        checkpoint.seconds = entry.seconds
+        checkpoint.summary = entry.summary
+        return checkpoint
 
 
-def write_entry(folder: Path, entry: Entry) -> None:
-    """Replace the ledger in `folder`, so that whenever the machine stops there is the old one or the new one."""
-    save_file(folder / FILE, lambda path: path.write_bytes(msgspec.json.encode(entry)))
+def write_entry(folder: Path, entry: CheckpointEntry) -> None:
+    """Replace the checkpoint in `folder` atomically."""
+    write_atomically(folder / CHECKPOINT, msgspec.json.encode(entry))
 
 
-def read_ledger(folder: Path) -> Ledger | None:
-    """The ledger in `folder`; None when there is none. Raises OutputTaken for one of another release, or one that is damaged."""
+def read_checkpoint(folder: Path) -> Checkpoint | None:
+    """Read the checkpoint in `folder`; None if there is none.
+
+    Raises OutputTaken if the checkpoint is damaged or from another release.
+    """
+    path = folder / CHECKPOINT
     try:
-        return Ledger.from_entry(msgspec.json.decode((folder / FILE).read_bytes(), type=Entry))
+        entry = msgspec.json.decode(path.read_bytes(), type=CheckpointEntry)
+        return Checkpoint.from_entry(entry)
     except FileNotFoundError:
+        former = folder / FORMER_CHECKPOINT
+        if former.exists():
+            raise OutputTaken(
+                f"{former}: the unfinished run is from an earlier release and cannot be continued; "
+                "start over with --force"
+            ) from None
         return None
     except (OSError, msgspec.DecodeError, LookupError, TypeError, ValueError) as error:
         raise OutputTaken(
-            f"{folder / FILE}: expected the ledger that this release writes; begin anew with --force"
+            f"{path}: expected a checkpoint of this release, found one that it cannot read; "
+            "start over with --force"
         ) from error
+
+
+def check_same(
+    checkpoint: Checkpoint, fingerprint: Mapping[str, str], segment_files: Sequence[SegmentFile]
+) -> None:
+    """Check that a resumed run has the options and files that it was started with.
+
+    Raises OptionError: half of its outputs would be different from the other half.
+    """
+    started_with = checkpoint.fingerprint
+    different = sorted(
+        name
+        for name in fingerprint.keys() | started_with.keys()
+        if fingerprint.get(name) != started_with.get(name)
+    )
+    cure = "Use the same, or --force to start over"
+    if different:
+        raise OptionError(
+            f"--resume: the unfinished run was started with a different {', '.join(different)}. "
+            f"{cure}"
+        )
+    if list(segment_files) != checkpoint.segment_files:
+        raise OptionError(
+            "--resume: the unfinished run was started with different segment files, "
+            f"or they have changed. {cure}"
+        )

@@ -1,8 +1,8 @@
-"""The output folder: files grow under a hidden name and appear, all of them, when the run is complete; the summary appears last.
+"""The output folder. Files grow in a hidden folder and appear together when the run is complete.
 
-Takes bytes to append, file by file; gives nothing back. A folder with `summary.json` holds a complete run, any other holds none. What a
-run that was stopped has done stays in the hidden folder, with its ledger, for `--resume`; there a run is complete as soon as its ledger
-has a summary, and then only names are left to be given.
+The summary appears last: a folder with `summary.json` holds a complete run, any other folder none.
+A stopped run stays in the hidden folder, with its checkpoint, for `--resume`. A run is complete as
+soon as its checkpoint has a summary; then only the files have to be moved.
 """
 
 from __future__ import annotations
@@ -18,27 +18,21 @@ from typing import BinaryIO, TypeAlias
 
 import msgspec
 
+from model.atomic import replace_atomically, sync, write_atomically
+from segment_scorer.runner.config import CHECKPOINT_SECONDS
 from segment_scorer.runner.errors import OutputError, OutputTaken
-from segment_scorer.runner.worker import DECISIONS, LOG, REJECTED, SCORES, SEGMENT
-from segment_scorer.runner.writing.atomic import save_file, sync
-from segment_scorer.runner.writing.checkpoint import FILE as LEDGER
-from segment_scorer.runner.writing.checkpoint import Ledger, read_ledger, write_entry
-from segment_scorer.runner.writing.forms import FORMS
-
-SUMMARY, REPORT = "summary.json", "report.html"
-UNFINISHED = ".unfinished"
-# Every name that a run may write: what an earlier run left under one of them does not survive a new one.
-FILES = (
-    SEGMENT,
-    SCORES,
-    DECISIONS,
-    REJECTED,
-    LOG,
+from segment_scorer.runner.writing.checkpoint import Checkpoint, read_checkpoint, write_entry
+from segment_scorer.runner.writing.names import (
+    CHECKPOINT,
+    FILES,
     REPORT,
-    *(name for name, _, _ in FORMS.values()),
+    SEGMENT,
+    SUMMARY,
+    UNFINISHED,
 )
-CHECKPOINT_SECONDS = 5.0
-# What gives a complete run's files their names: the output folder, and those that the run wrote. Begun again, it comes to the same.
+
+# Moves the files of a complete run: output folder, names of the files. It can be repeated after an
+# interruption, with the same result.
 Publish: TypeAlias = Callable[[Path, Collection[str]], None]
 
 
@@ -50,71 +44,77 @@ class Outputs:
         folder: Path,
         staging: Path,
         files: Mapping[str, BinaryIO],
-        every: float = CHECKPOINT_SECONDS,
+        checkpoint_seconds: float = CHECKPOINT_SECONDS,
     ) -> None:
         """Use `open_outputs`."""
         self._folder = folder
         self._staging = staging
         self._files = files
-        self._every = every
+        self._checkpoint_seconds = checkpoint_seconds
         self._started = self._checked = time.monotonic()
 
     @property
     def seconds(self) -> float:
-        """Since this sitting began."""
+        """Duration of this session."""
         return time.monotonic() - self._started
 
     def append(self, parts: Mapping[str, bytes]) -> None:
-        """Append to each file named. Raises OutputError when it cannot be written, a full disk for one."""
-        with explained(self._folder):
+        """Append to files by name. Raises OutputError, for instance if the disk is full."""
+        with translate_errors(self._folder):
             for name, data in parts.items():
                 self._files[name].write(data)
 
-    def checkpoint(self, ledger: Ledger, *, now: bool = False) -> None:
-        """Make what was appended safe, and say so in the ledger; only every few seconds unless `now`."""
-        if not self._files or (not now and time.monotonic() - self._checked < self._every):
+    def save(self, checkpoint: Checkpoint, *, now: bool = False) -> None:
+        """Sync the files and write the checkpoint; unless `now`, only every few seconds."""
+        waited = time.monotonic() - self._checked
+        if not self._files or (not now and waited < self._checkpoint_seconds):
             return
-        with explained(self._folder):
+        with translate_errors(self._folder):
             sizes = {}
             for name, file in self._files.items():
                 file.flush()
                 os.fsync(file.fileno())
                 sizes[name] = file.tell()
-            write_entry(self._staging, ledger.to_entry(sizes, self.seconds))
+            write_entry(self._staging, checkpoint.to_entry(sizes, self.seconds))
         self._checked = time.monotonic()
 
     def forget(self) -> None:
-        """Let nothing be gone on with: the hidden folder is then cleared away when this run ends."""
-        with explained(self._folder):
-            (self._staging / LEDGER).unlink(missing_ok=True)
+        """Delete the checkpoint. The hidden folder is then deleted at the end of the session."""
+        with translate_errors(self._folder):
+            (self._staging / CHECKPOINT).unlink(missing_ok=True)
 
     def make(self, name: str, write: Callable[[Path, Path], None]) -> None:
-        """Let `write` make a further file: it is given the finished segment file, and the path to write to."""
-        with explained(self._folder):
+        """Make another file. `write` receives the finished segment file and a path to write to."""
+        with translate_errors(self._folder):
             for file in self._files.values():
                 file.flush()
-            save_file(self._staging / name, lambda path: write(self._staging / SEGMENT, path))
+            with replace_atomically(self._staging / name) as path:
+                write(self._staging / SEGMENT, path)
 
-    def publish(self, ledger: Ledger, publish: Publish, *, alone: bool = False) -> None:
-        """Give every file its name. From here on the folder holds this run, complete, and nothing of an earlier one.
+    def publish(
+        self, checkpoint: Checkpoint, publish: Publish, *, report_only: bool = False
+    ) -> None:
+        """Move all files to their places. The folder then holds this run and nothing of another.
 
-        `alone`: there is nothing but a report, and whatever else is in the folder stays.
+        A run that makes only a report leaves everything else in the folder.
         """
-        with explained(self._folder):
-            if not alone:
-                text = msgspec.json.format(msgspec.json.encode(ledger.summary), indent=2) + b"\n"
-                save_file(self._staging / SUMMARY, lambda path: path.write_bytes(text))
-                self.checkpoint(ledger, now=True)
+        with translate_errors(self._folder):
+            if not report_only:
+                summary = msgspec.json.encode(checkpoint.summary)
+                text = msgspec.json.format(summary, indent=2) + b"\n"
+                write_atomically(self._staging / SUMMARY, text)
+                self.save(checkpoint, now=True)
             for file in self._files.values():
                 file.close()
-            publish(self._folder, ledger.files)
+            publish(self._folder, checkpoint.files)
 
 
-def give_names(folder: Path, files: Collection[str]) -> None:
-    """Move finished files into place, the summary last; begun again after a stop halfway it comes to the same."""
+def move_files(folder: Path, files: Collection[str]) -> None:
+    """Move finished files to their places, the summary last. Can be repeated if interrupted."""
     staging = folder / UNFINISHED
-    with explained(folder):
-        if (staging / SUMMARY).exists():
+    is_complete = (staging / SUMMARY).exists()
+    with translate_errors(folder):
+        if is_complete:
             (folder / SUMMARY).unlink(missing_ok=True)
             sync(folder)
             for name in FILES:
@@ -124,54 +124,61 @@ def give_names(folder: Path, files: Collection[str]) -> None:
             if (staging / name).exists():
                 (staging / name).replace(folder / name)
         sync(folder)
-        if (staging / SUMMARY).exists():
+        if is_complete:
             (staging / SUMMARY).replace(folder / SUMMARY)
             sync(folder)
-    drop(staging)
+    delete_unfinished(staging)
 
 
-def drop(staging: Path) -> None:
-    """Take the hidden folder away, its ledger first: what a stop leaves of the rest cannot be gone on with."""
+def delete_unfinished(staging: Path) -> None:
+    """Delete the hidden folder, its checkpoint first, so that an interruption leaves no run."""
     with contextlib.suppress(OSError):
-        (staging / LEDGER).unlink(missing_ok=True)
+        (staging / CHECKPOINT).unlink(missing_ok=True)
     shutil.rmtree(staging, ignore_errors=True)
 
 
 @contextlib.contextmanager
 def lock_folder(folder: Path) -> Iterator[None]:
-    """Hold the output folder, made if absent, for one run. Raises OutputError: not writable, or (OutputTaken) another run at work."""
-    with explained(folder):
+    """Lock the output folder for one run; create it if it is missing.
+
+    Raises OutputError if it cannot be written, OutputTaken if another run is writing to it.
+    """
+    with translate_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        with explained(folder):
+        with translate_errors(folder):
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                held = os.path.samestat(
-                    os.fstat(descriptor), folder.stat()
-                )  # unless a run that ended took the folder away meanwhile
+                # A run that ended may have deleted the folder before it was locked here.
+                is_locked = os.path.samestat(os.fstat(descriptor), folder.stat())
             except (BlockingIOError, FileNotFoundError):
-                held = False
-        if not held:
+                is_locked = False
+        if not is_locked:
             raise OutputTaken(f"--out {folder}: another run is writing there")
         yield
     finally:
         os.close(descriptor)
 
 
-def find_unfinished(folder: Path, *, resume: bool, force: bool) -> Ledger | None:
-    """The ledger of the run to go on with; None to begin anew. Raises OutputTaken where what is there must not be touched."""
-    ledger = None if force else read_ledger(folder / UNFINISHED)
-    if ledger is not None and not resume:
+def find_unfinished(folder: Path, *, resume: bool, force: bool) -> Checkpoint | None:
+    """Find the run to continue; None to start a new one.
+
+    Raises OutputTaken if the folder holds another run, unless the options say what to do with it.
+    """
+    checkpoint = None if force else read_checkpoint(folder / UNFINISHED)
+    if checkpoint is not None and not resume:
         raise OutputTaken(
-            f"--out {folder}: expected no unfinished run there; go on with it by --resume, or drop it by --force"
+            f"--out {folder}: found an unfinished run; continue it with --resume, "
+            "or replace it with --force"
         )
-    outputs = {SUMMARY, *FILES} - {REPORT}  # which alone is a rehearsal's, and may be replaced
-    if ledger is None and not force and any((folder / name).exists() for name in outputs):
+    outputs = {SUMMARY, *FILES} - {REPORT}  # a report alone is of a rehearsal, and is replaced
+    if checkpoint is None and not force and any((folder / name).exists() for name in outputs):
         raise OutputTaken(
-            f"--out {folder}: expected no earlier run's outputs there; choose another folder, or replace them with --force"
+            f"--out {folder}: found the outputs of an earlier run; choose another folder, "
+            "or replace them with --force"
         )
-    return ledger
+    return checkpoint
 
 
 @contextlib.contextmanager
@@ -180,58 +187,60 @@ def open_outputs(
     beginnings: Mapping[str, bytes],
     *,
     sizes: Mapping[str, int] | None = None,
-    every: float = CHECKPOINT_SECONDS,
+    checkpoint_seconds: float = CHECKPOINT_SECONDS,
 ) -> Iterator[Outputs]:
-    """Open the output files: with their first bytes, or cut back to the `sizes` of a ledger. The folder has to be locked.
+    """Open the output files of a locked folder: new with their first bytes, or cut back to `sizes`.
 
-    Whatever ends the block before `publish`, none of them is left, unless a checkpoint says how to go on.
-    Raises OutputError when they cannot be written.
+    If the block ends before `publish`, the files are deleted, unless there is a checkpoint.
+    Raises OutputError if they cannot be written.
     """
     staging = folder / UNFINISHED
     with contextlib.ExitStack() as stack:
         files: dict[str, BinaryIO] = {}
-        with explained(folder):
+        with translate_errors(folder):
             if not sizes:
-                drop(staging)
+                delete_unfinished(staging)
                 staging.mkdir(parents=True)
                 sync(folder)
-            stack.callback(_clear_up, staging)
+            stack.callback(_delete_without_checkpoint, staging)
             for name in beginnings:
                 files[name] = (staging / name).open("r+b" if sizes else "wb")
                 stack.callback(_close_quietly, files[name])
                 if sizes:
                     cut_back(files[name], sizes[name], staging / name)
-        outputs = Outputs(folder, staging, files, every)
+        outputs = Outputs(folder, staging, files, checkpoint_seconds)
         if not sizes:
             outputs.append(beginnings)
         yield outputs
 
 
 def cut_back(file: BinaryIO, size: int, path: Path) -> None:
-    """Take away what was written after the checkpoint. Raises OutputTaken when there is less than the ledger says."""
-    if file.seek(0, os.SEEK_END) < size:
+    """Cut off what was written after the checkpoint. Raises OutputTaken if it is too short."""
+    found = file.seek(0, os.SEEK_END)
+    if found < size:
         raise OutputTaken(
-            f"{path}: expected {size:,} bytes or more, as the ledger beside it says; begin anew with --force"
+            f"{path}: expected at least {size:,} bytes, as in the checkpoint, found {found:,}; "
+            "start over with --force"
         )
     file.truncate(size)
     file.seek(size)
 
 
-def _clear_up(staging: Path) -> None:
-    """Leave nothing of a run that cannot be gone on with."""
-    if not (staging / LEDGER).exists():
+def _delete_without_checkpoint(staging: Path) -> None:
+    """Delete the hidden folder of a run that cannot be continued."""
+    if not (staging / CHECKPOINT).exists():
         shutil.rmtree(staging, ignore_errors=True)
 
 
 def _close_quietly(file: BinaryIO) -> None:
-    """Close a file that `publish` has closed already, or else one that is about to be removed: what it cannot write does not matter."""
+    """Close a file whose last bytes do not matter: it is closed already, or will be deleted."""
     with contextlib.suppress(OSError):
         file.close()
 
 
 @contextlib.contextmanager
-def explained(folder: Path) -> Iterator[None]:
-    """Translate the system's errors."""
+def translate_errors(folder: Path) -> Iterator[None]:
+    """Translate the system's errors into OutputError."""
     try:
         yield
     except OSError as error:

@@ -1,11 +1,13 @@
-"""An output folder in S3: files grow in a folder of this machine, always the same for one address, and are copied when all is done.
+"""An output folder in S3. The files grow in a local folder and are copied when the run is complete.
 
-Takes an s3:// address; gives the folder to write into, which nobody else may look into, and copies it there, the summary last.
+Input: an s3:// address. The local folder is always the same for an address, and only its user can
+open it. The summary is copied last.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
 import shutil
@@ -15,129 +17,110 @@ from pathlib import Path
 from typing import Any
 
 from segment_scorer.runner.errors import DataError, OutputError, OutputTaken
-from segment_scorer.runner.reading.segments import READ_AHEAD, S3, ask_s3
-from segment_scorer.runner.writing.outputs import (
-    FILES,
-    REPORT,
-    SUMMARY,
-    UNFINISHED,
-    drop,
-    explained,
-)
+from segment_scorer.runner.s3 import READ_AHEAD, S3, ask_s3, read_object, split_bucket
+from segment_scorer.runner.writing.names import FILES, REPORT, SUMMARY, UNFINISHED
+from segment_scorer.runner.writing.outputs import delete_unfinished, translate_errors
 
 
 def find_folder(out: str | Path) -> Path:
-    """The folder of this machine that a run's outputs grow in: `out`, or for an s3:// address one where a stopped run finds its own again.
+    """Find the local folder of a run's outputs: `out`, or a fixed one for an s3:// address.
 
-    Not among temporary files, which a restart of the machine may take away. Source: XDG base directory specification, state.
-    Raises OutputError where there is no such place.
+    It is not a temporary folder, because a restart of the machine may delete those.
+    Source: XDG base directory specification, state. Raises OutputError without a home folder.
     """
     if not str(out).startswith(S3):
         return Path(out)
     name = hashlib.sha256(str(out).rstrip("/").encode("utf-8", "surrogateescape")).hexdigest()[:16]
-    state = os.environ.get("XDG_STATE_HOME", "")
+    state = Path(os.environ.get("XDG_STATE_HOME", ""))
     try:
-        return (
-            (Path(state) if Path(state).is_absolute() else Path.home() / ".local" / "state")
-            / "segment-scorer"
-            / name
-        )
+        state = state if state.is_absolute() else Path.home() / ".local" / "state"
     except RuntimeError as error:
         raise OutputError(
-            f"--out {out}: expected a home folder to keep the run in until it is copied, or XDG_STATE_HOME"
+            f"--out {out}: expected a home folder, or XDG_STATE_HOME, "
+            "to keep the run in until it is copied"
         ) from error
+    return state / "segment-scorer" / name
 
 
-def keep_apart(folder: Path) -> None:
-    """Make the folder that holds `folder`, for this user alone. Raises OutputError when somebody else owns it or may look into it."""
+def make_private(folder: Path) -> None:
+    """Create the parent of `folder`, for this user alone.
+
+    Raises OutputError if it belongs to another user, or others can open it.
+    """
     parent = folder.parent
-    with explained(folder):
+    with translate_errors(folder):
         parent.parent.mkdir(parents=True, exist_ok=True)
         with contextlib.suppress(FileExistsError):
             parent.mkdir(mode=0o700)
         found = parent.lstat()
-    if (
-        not stat.S_ISDIR(found.st_mode)
-        or found.st_uid != os.getuid()
-        or stat.S_IMODE(found.st_mode) & 0o077
-    ):
+    is_own = stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid()
+    if not is_own or stat.S_IMODE(found.st_mode) & 0o077:
         raise OutputError(
-            f"{parent}: expected a folder of this user, closed to all others (chmod 700)"
+            f"{parent}: expected a folder that only this user owns and can open (chmod 700)"
         )
 
 
 def check_remote(out: str, *, force: bool) -> None:
-    """Raises OutputError where there is no bucket that can be asked, OutputTaken where an earlier run's outputs are (unless `force`)."""
-    place = out.removeprefix(S3).rstrip("/")
+    """Check the address before the run.
+
+    Raises OutputError if the bucket cannot be read, OutputTaken if an earlier run's outputs are
+    there (unless `force`).
+    """
+    prefix = out.removeprefix(S3).rstrip("/")
     names = {SUMMARY, *FILES} - {REPORT}
+    paths = [split_bucket(out)[0], *(f"{prefix}/{name}" for name in names)]
     try:
-        bucket, *infos = ask_s3(
-            out,
-            lambda s3: s3.get_file_info(
-                [place.partition("/")[0], *(f"{place}/{name}" for name in names)]
-            ),
-        )
+        bucket, *infos = ask_s3(out, lambda s3: s3.get_file_info(paths))
     except DataError as error:
-        raise OutputError(
-            f"--out {out}: expected a bucket that these AWS credentials can read and write"
-        ) from error
+        raise OutputError(f"--out {error}") from error
     if not bucket.type.value:
-        raise OutputError(
-            f"--out {out}: expected a bucket that these AWS credentials can read and write"
-        )
+        raise OutputError(f"--out {out}: expected a bucket that can be written, found no bucket")
     if not force and any(info.is_file for info in infos):
         raise OutputTaken(
-            f"--out {out}: expected no earlier run's outputs there; choose another prefix, or replace them with --force"
+            f"--out {out}: found the outputs of an earlier run; choose another prefix, "
+            "or replace them with --force"
         )
 
 
-def copy_out(folder: Path, files: Collection[str], *, out: str, force: bool) -> None:
-    """Copy a complete run's files, the summary last, take away what an earlier run left, and clear the folder of this machine.
+def copy_files(folder: Path, files: Collection[str], *, out: str, force: bool) -> None:
+    """Copy a complete run, the summary last; delete what an earlier run left, and the local folder.
 
-    Begun again after a stop halfway it comes to the same. Unless `force`, the outputs of another run that ended meanwhile stay.
-    Raises OutputError when they cannot be copied, OutputTaken when another run's are there.
+    Can be repeated after an interruption. Unless `force`, the outputs of a run that another machine
+    completed meanwhile stay. Raises OutputError if the files cannot be copied, OutputTaken if
+    another run's are there.
     """
-    staging, place = folder / UNFINISHED, out.removeprefix(S3).rstrip("/")
-    whole = (staging / SUMMARY).exists()
+    staging, prefix = folder / UNFINISHED, out.removeprefix(S3).rstrip("/")
+    is_complete = (staging / SUMMARY).exists()
+    kept = f"; the complete run is kept in {staging}" if is_complete else ""
 
     def copy(s3: Any) -> None:
-        if whole:
-            there = read_object(s3, f"{place}/{SUMMARY}")
+        if is_complete:
+            there = read_object(s3, f"{prefix}/{SUMMARY}")
             if there is not None and not force:
                 if there == (staging / SUMMARY).read_bytes():
-                    return  # which went last
-                raise OutputTaken(
-                    f"--out {out}: expected no other run's outputs there; the complete run is kept in {staging}"
-                )
-            for info in s3.get_file_info([f"{place}/{name}" for name in (SUMMARY, *FILES)]):
+                    return  # copied before an interruption: the summary was the last file
+                raise OutputTaken(f"--out {out}: found the outputs of another run{kept}")
+            for info in s3.get_file_info([f"{prefix}/{name}" for name in (SUMMARY, *FILES)]):
                 if info.is_file:
                     s3.delete_file(info.path)
-        for name in [*files, SUMMARY] if whole else files:
-            put_object(s3, staging / name, f"{place}/{name}")
+        for name in [*files, SUMMARY] if is_complete else files:
+            put_object(s3, staging / name, f"{prefix}/{name}")
 
     try:
         ask_s3(out, copy)
     except DataError as error:
-        kept = f"; the complete run is kept in {staging}" if whole else ""
-        raise OutputError(
-            f"--out {out}: expected a bucket that these AWS credentials can write{kept}"
-        ) from error
-    drop(staging)
+        raise OutputError(f"--out {error}{kept}") from error
+    delete_unfinished(staging)
     with contextlib.suppress(OSError):
         folder.rmdir()
 
 
-def read_object(s3: Any, path: str) -> bytes | None:
-    """An object's bytes; None where there is no such object."""
-    if not s3.get_file_info(path).is_file:
-        return None
-    with s3.open_input_stream(path, compression=None) as file:
-        return bytes(file.read())
-
-
 def put_object(s3: Any, source: Path, path: str) -> None:
-    """Copy a file, and look whether it has arrived: Arrow's own `copy_files` (26.0) passes over an upload that failed. Raises OSError."""
+    """Copy a file and check its size: Arrow's `copy_files` (26.0) ignores failed uploads.
+
+    Raises OSError.
+    """
     with source.open("rb") as file, s3.open_output_stream(path, compression=None) as stream:
         shutil.copyfileobj(file, stream, READ_AHEAD)
     if s3.get_file_info(path).size != source.stat().st_size:
-        raise OSError("expected the object to be as long as the file")
+        raise OSError(errno.EIO, "the uploaded object has not the size of the file")

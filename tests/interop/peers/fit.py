@@ -1,6 +1,8 @@
-"""Runs in a peer's environment: fits the classifier with that environment's scikit-learn. FOLDER with people.npz and params.json.
+"""Runs in a peer's environment: fits the classifier with its scikit-learn.
 
-Writes model.joblib, and scores.npy: what the model itself gives the people asked about, in this process, without any server.
+Argument: a FOLDER with people.npz and params.json.
+
+Writes model.joblib, and scores.npy: the model's scores in this process, without a server.
 """
 
 import json

@@ -1,6 +1,9 @@
-"""Runs in kserve's environment: its model server over a joblib file. NAME FILE, then kserve's own options.
+"""Runs in KServe's environment: its model server over a joblib file.
 
-kserve's scikit-learn server is not published as a package; this is its `predict` with PREDICT_PROBA=true.
+Arguments: NAME FILE, then KServe's own options.
+
+KServe's scikit-learn server is not published as a package. This repeats its `predict` with
+PREDICT_PROBA=true.
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""Runs in Triton's Python backend: a joblib file as a model with an FP32 input and FP32 probabilities."""
+"""Runs in Triton's Python backend: a joblib file as a model, FP32 in, FP32 probabilities out."""
 
 import os
 import sys

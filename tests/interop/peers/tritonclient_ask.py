@@ -1,4 +1,7 @@
-"""Runs in tritonclient's environment: asks a server what it is and for scores. ADDRESS MODEL MATRIX.npy; prints one JSON object."""
+"""Runs in tritonclient's environment: asks a server for its metadata and for scores.
+
+Arguments: ADDRESS MODEL MATRIX.npy. Prints one JSON object.
+"""
 
 import json
 import sys

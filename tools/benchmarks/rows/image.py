@@ -1,4 +1,7 @@
-"""Sizes of the built images, a row a target of the Dockerfile, beside the usual image on the same base. Needs a container engine."""
+"""Sizes of the built images, beside the usual image on the same base.
+
+One row for each target of the Dockerfile. Needs a container engine.
+"""
 
 from __future__ import annotations
 
@@ -19,13 +22,13 @@ from tools.image.measure import MEGABYTE, read_layers
 
 OURS, USUAL = "segment-scorer", "the usual image"
 USUAL_NAME = "segment-scorer-usual:latest"
-# Stages of the Dockerfile that are shipped, as far as it has them.
+# The shipped stages of the Dockerfile.
 SHIPPED = ("function", "function-sidecar", "service")
 STAND_IN = "localhost/standin/python:3.13"
 
 
 def measure(plan: Plan) -> Table:
-    """Build what is not built and add up the layers. Where no engine or base is found the table has no rows and says why."""
+    """Build missing images and sum their layers. Without engine or base: no rows, and a note."""
     title = "Image size, uncompressed"
     try:
         engine = find_engine()
@@ -42,7 +45,7 @@ def measure(plan: Plan) -> Table:
             name="image",
             title=title,
             ours=OURS,
-            rivals=(USUAL,),
+            alternatives=(USUAL,),
             rows=(),
             notes=(f"Not measured: {error}.",),
         )
@@ -64,15 +67,21 @@ def measure(plan: Plan) -> Table:
         + (" (a stand-in: Debian's own Python 3.13)." if stand_in else ".")
     ]
     notes.append(
-        "Ours holds compiled bytecode of everything, which the usual image does not have for Python's own library."
+        "Ours holds compiled bytecode of everything, "
+        "which the usual image does not have for Python's own library."
     )
     return Table(
-        name="image", title=title, ours=OURS, rivals=(USUAL,), rows=tuple(rows), notes=tuple(notes)
+        name="image",
+        title=title,
+        ours=OURS,
+        alternatives=(USUAL,),
+        rows=tuple(rows),
+        notes=tuple(notes),
     )
 
 
 def choose_base(engine: Engine) -> dict[str, str]:
-    """The environment for building: this one, or the stand-in where the official base is not here and the stand-in is."""
+    """The environment for building. Names the stand-in if only that base is on this machine."""
     environ = dict(os.environ)
     if "BASE_IMAGE" not in environ and engine.succeeds("image", "inspect", STAND_IN):
         environ["BASE_IMAGE"] = STAND_IN
@@ -88,13 +97,13 @@ def find_targets() -> list[str]:
 
 
 def build_target(engine: Engine, target: str, environ: dict[str, str], plan: Plan) -> str:
-    """Build a target, from the engine's cache where nothing changed."""
+    """Build a target; the engine's cache has unchanged layers."""
     plan.say(f"image: {target}")
     return build_image(engine, {**environ, "TARGET": target})
 
 
 def build_usual(engine: Engine, environ: dict[str, str]) -> str:
-    """Build the usual image from a folder with just its files."""
+    """Build the usual image from a folder with only its files."""
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         for source in (

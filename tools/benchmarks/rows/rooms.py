@@ -1,4 +1,4 @@
-"""Time inside the handler, room by room, beside what the runtime's own JSON of the same event takes, and the usual handler."""
+"""Time inside the handler, by room, beside the runtime's JSON and the usual handler."""
 
 from __future__ import annotations
 
@@ -20,11 +20,17 @@ FUNCTION, JSON, USUAL, TUNED = (
 ROOMS = ("hosts: parse", "features", "scorers", "policy", "hosts: reply", "telemetry", "the rest")
 WHOLE = "inside the handler"
 ROUNDS, WARM_UP = 150, 10
-REMAINS = "the usual handler checks nothing and logs nothing; without the rooms that do so in the function (parse, telemetry) it would be met."
+EXPLANATION = (
+    "the usual handler checks nothing and logs nothing; without the rooms that do so in the "
+    "function (parse, telemetry) it would be met."
+)
 
 
 def measure(plan: Plan) -> Table:
-    """Ask five processes in turn: our handler as it is, our handler with stopwatches, the runtime's JSON, the usual handler twice."""
+    """Ask five processes in turn.
+
+    Our handler, our handler with stopwatches, the runtime's JSON, and the usual handler twice.
+    """
     events = str(make_events())
     ours, theirs = find_python("function"), find_python("usual")
     contenders = {
@@ -79,7 +85,7 @@ def measure(plan: Plan) -> Table:
         title="Inside the handler, 50 people",
         ours=FUNCTION,
         limit=JSON,
-        rivals=(USUAL, TUNED),
+        alternatives=(USUAL, TUNED),
         rows=rows,
         targets=(
             Target(
@@ -93,7 +99,7 @@ def measure(plan: Plan) -> Table:
                     value=divide(theirs, whole) or 0,
                     bound=4.0,
                     kind="at least",
-                    remains=REMAINS,
+                    explanation=EXPLANATION,
                 )
                 for sentence, theirs in (
                     ("the usual handler's time inside, of the function's", usual),
@@ -103,7 +109,8 @@ def measure(plan: Plan) -> Table:
         ),
         notes=(
             (
-                f"Medians of {len(taken[JSON])} rounds of 20 batches, processes in turn. The rooms come from a process of their own, since "
+                f"Medians of {len(taken[JSON])} rounds of 20 batches, processes in turn. "
+                "The rooms come from a process of their own, since "
                 "stopwatches cost a little: they add up to somewhat more or less than the whole."
             ),
         ),

@@ -1,4 +1,4 @@
-"""The campaign runner: endpoints a second and memory as a segment grows, in one process and in two."""
+"""The runner: endpoints a second and memory as a segment grows, in one process and in two."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ from tools.image.emulator import find_session
 
 PROCESSES = {"1 process": 1, "2 processes": 2}
 ONE, TWO = PROCESSES
-# endpoints -> how often
+# Endpoints -> repetitions.
 SIZES = {10_000: 5, 100_000: 3, 1_000_000: 1, 10_000_000: 1}
 
 
 class RunError(SegmentScorerError):
-    """A run did not end well."""
+    """A run failed."""
 
 
 def measure(plan: Plan) -> Table:
     """Run `segment-scorer run` over segments of growing size, processes in turn."""
     rows: list[Row] = []
-    run_segment(make_segment(min(SIZES)), 1)  # everything compiled and in the page cache
+    run_segment(make_segment(min(SIZES)), 1)  # compiles everything and fills the page cache
     for size, times in SIZES.items():
         if size > plan.largest:
             continue
@@ -68,21 +68,23 @@ def measure(plan: Plan) -> Table:
         targets=tuple(compare_slopes(rows)),
         notes=(
             (
-                "The whole command, start of Python included, over gzipped JSON lines; the hook is the function in process. "
-                "Memory is that of all its processes together, what they share counted once a process."
+                "The whole command, start of Python included, over gzipped JSON lines; "
+                "the hook is the function in process. Memory is that of all its processes "
+                "together; shared pages count in each process."
             ),
         ),
     )
 
 
 def compare_slopes(rows: list[Row]) -> list[Target]:
-    """The cost of an endpoint must not grow with the segment: between the two largest, where the start no longer counts."""
+    """Targets: the cost of an endpoint must not grow between the two largest segments."""
     costs = [row for row in rows if row.unit == "us"][-2:]
     if len(costs) < 2:
         return []
     return [
         Target(
-            sentence=f"time an endpoint in {name}, {costs[1].label.split()[0]} endpoints, of {costs[0].label.split()[0]} endpoints'",
+            sentence=f"time an endpoint in {name}, {costs[1].label.split()[0]} endpoints, "
+            f"of {costs[0].label.split()[0]} endpoints'",
             value=divide(costs[1].values[name], costs[0].values[name]) or 0.0,
             bound=1.1,
         )
@@ -91,7 +93,7 @@ def compare_slopes(rows: list[Row]) -> list[Target]:
 
 
 def run_segment(segment: Path, processes: int) -> tuple[float, float]:
-    """Seconds of the whole command, and megabytes that its processes had at most. Raises RunError."""
+    """Seconds of the whole command, and peak megabytes of its processes. Raises RunError."""
     out = PLACE / "run"
     shutil.rmtree(out, ignore_errors=True)
     command = [
@@ -126,7 +128,7 @@ def run_segment(segment: Path, processes: int) -> tuple[float, float]:
         said = process.stderr.read().decode() if process.stderr else ""
     if process.returncode:
         raise RunError(
-            f"expected the run to end with status 0, not {process.returncode}; it said: {said[-500:]}"
+            f"expected the run to end with status 0, found {process.returncode}: {said[-500:]}"
         )
     summary = json.loads((out / "summary.json").read_text("utf-8"))
     if summary["failed"] or summary["rejected"]:
@@ -136,7 +138,7 @@ def run_segment(segment: Path, processes: int) -> tuple[float, float]:
 
 
 def read_peak(pid: int) -> int:
-    """Kilobytes that a process had resident at most; 0 when it has ended, or when it has not begun and is still a copy of this one."""
+    """Peak resident kilobytes of a process; 0 if it has ended, or is still a copy of this one."""
     with contextlib.suppress(OSError):
         if Path(f"/proc/{pid}/cmdline").read_bytes() == Path("/proc/self/cmdline").read_bytes():
             return 0

@@ -1,4 +1,4 @@
-"""The gRPC scoring service, MLServer and KServe: the same model, the same client, the same batches, in turn."""
+"""The gRPC scoring service, MLServer and KServe: same model, client and batches, in turn."""
 
 from __future__ import annotations
 
@@ -30,19 +30,20 @@ from tools.benchmarks.servers import SERVERS, Server, ServerError, run_server
 CALL = "/inference.GRPCInferenceService/ModelInfer"
 CLIENTS = (1, 4, 16)
 ROUNDS, SECONDS, WARM_UP = 5, 1.0, 0.5
-OURS, *RIVALS = SERVERS
-REMAINS = (
-    "of a call the model takes 0.07 ms and the service's own code 0.02 ms; the rest of the server's 0.3 to 0.4 ms of processor time is "
-    "gRPC's Python server, and the clients need the same two processors. gRPC's asyncio server was no faster; a pool of "
-    "4 threads instead of 20 gives 20 % more calls, but changes how overload is refused."
+OURS, *ALTERNATIVES = SERVERS
+EXPLANATION = (
+    "of a call the model takes 0.07 ms and the service's own code 0.02 ms; the rest of the "
+    "server's 0.3 to 0.4 ms of processor time is gRPC's Python server, and the clients need the "
+    "same two processors. gRPC's asyncio server was no faster; a pool of 4 threads instead of 20 "
+    "gives 20 % more calls, but changes how overload is refused."
 )
-# The models are the same but for their scikit-learn's version and for float32 in ONNX (docs/interop.md).
+# The models differ only in scikit-learn's version, and in float32 for ONNX (docs/interop.md).
 CLOSE = 1e-6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Load:
-    """What clients saw in one stretch of time: seconds a call, and calls a second of all together."""
+    """One measurement: seconds of each call, and calls a second of all clients together."""
 
     taken: list[float]
     rate: float
@@ -71,23 +72,26 @@ def measure(plan: Plan) -> Table:
         name="service",
         title="The scoring service over gRPC, 50 rows a call",
         ours=OURS,
-        rivals=tuple(RIVALS),
+        alternatives=tuple(ALTERNATIVES),
         rows=tuple(rows),
         targets=tuple(
             Target(
-                sentence=f"calls a second of our service, of those of {rival} (each at its best number of clients)",
-                value=divide(most[OURS], most[rival]) or 0.0,
+                sentence=f"calls a second of our service, of those of {alternative} "
+                "(each at its best number of clients)",
+                value=divide(most[OURS], most[alternative]) or 0.0,
                 bound=5.0,
                 kind="at least",
-                remains=REMAINS,
+                explanation=EXPLANATION,
             )
-            for rival in RIVALS
-            if rival.startswith("MLServer")
+            for alternative in ALTERNATIVES
+            if alternative.startswith("MLServer")
         ),
         notes=(
             (
-                "One Python process is all the clients, a thread and a connection each; about 0.1 ms of the same processors a call. "
-                "MLServer runs with `parallel_workers` 0; both rivals as they come, and with one thread for the model."
+                "One Python process is all the clients, a thread and a connection each; "
+                "about 0.1 ms of the same processors a call. "
+                "MLServer runs with `parallel_workers` 0; both others with their defaults, "
+                "and with one thread for the model."
             ),
         ),
     )
@@ -123,7 +127,10 @@ def make_rows(clients: int, loads: Mapping[str, list[Load]]) -> list[Row]:
 
 
 def load_server(server: Server, matrices: list[Matrix], clients: int, seconds: float) -> Load:
-    """Call a server for so long, each client as soon as it has its answer. A call that fails fails the benchmark."""
+    """Call a server for `seconds`; each client calls again once it has its answer.
+
+    A failed call fails the benchmark.
+    """
     requests = [build_request(matrix, server.dialect).SerializeToString() for matrix in matrices]
     taken: list[float] = []
     failed: list[grpc.RpcError] = []
@@ -154,7 +161,7 @@ def load_server(server: Server, matrices: list[Matrix], clients: int, seconds: f
 
 
 def compare_scores(running: Mapping[str, Server], matrix: Matrix) -> None:
-    """See that all give the same scores. Raises ServerError."""
+    """Check that all servers give the same scores. Raises ServerError."""
     scores = []
     for server in running.values():
         with grpc.insecure_channel(server.address) as channel:

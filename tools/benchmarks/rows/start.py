@@ -1,4 +1,4 @@
-"""New processes: how long until the first reply, how many modules that loads, how much memory it takes."""
+"""New processes: time to the first reply, modules loaded, and memory."""
 
 from __future__ import annotations
 
@@ -25,8 +25,11 @@ from tools.benchmarks.records import Row, Table, Target
 
 FUNCTION, IMPORTS, USUAL = "the function", "import numpy, onnxruntime", "the usual handler"
 ROUNDS = 20
-ANSWER = "import json\nfrom {module} import handle\nassert handle(json.loads(open({event!r}).read()), None)"
-# Says that the reply is there, and then what it took; the parent's clock stops at the first byte.
+ANSWER = (
+    "import json\nfrom {module} import handle\n"
+    "assert handle(json.loads(open({event!r}).read()), None)"
+)
+# Prints a byte for the reply, at which the parent stops its clock, then modules and memory.
 SAY = """
 import os, sys
 os.write({pipe}, b".")
@@ -40,7 +43,7 @@ class StartError(SegmentScorerError):
 
 
 def measure(plan: Plan) -> Table:
-    """Start one process after another, contenders in turn, everything compiled and in the page cache beforehand."""
+    """Start one process after another, contenders in turn, with a warm page cache."""
     event = PLACE / "event.json"
     event.write_text(make_events().read_text("utf-8").splitlines()[0], encoding="utf-8")
     programs: Mapping[str, tuple[Path, str]] = {
@@ -83,7 +86,7 @@ def measure(plan: Plan) -> Table:
         title="A new process up to its first reply",
         ours=FUNCTION,
         limit=IMPORTS,
-        rivals=(USUAL,),
+        alternatives=(USUAL,),
         rows=rows,
         targets=(
             Target(
@@ -99,13 +102,16 @@ def measure(plan: Plan) -> Table:
             ),
         ),
         notes=(
-            f"{len(taken[IMPORTS])} processes each, in turn, bytecode compiled and files in the page cache.",
+            (
+                f"{len(taken[IMPORTS])} processes each, in turn, bytecode compiled "
+                "and files in the page cache."
+            ),
         ),
     )
 
 
 def start_process(python: Path, program: str) -> tuple[float, int, int]:
-    """Seconds until the program has said that it is done, modules, kilobytes at most. Raises StartError when it says nothing."""
+    """Seconds to the reply, modules, and peak kilobytes. Raises StartError."""
     read, write = os.pipe()
     with os.fdopen(read, "rb") as pipe:
         started = time.perf_counter()

@@ -1,4 +1,4 @@
-"""Warm calls through AWS's emulator and runtime client, over HTTP: the function, an echo and the usual handler, in turn."""
+"""Warm calls through AWS's emulator and runtime client over HTTP, contenders in turn."""
 
 from __future__ import annotations
 
@@ -23,21 +23,23 @@ FUNCTION, ECHO, USUAL, TUNED = (
     "the usual handler, one thread",
 )
 ROUNDS, WARM_UP = 1_000, 20
-REMAINS = (
-    "the handler takes some 40 % more here than in a loop (see below), since caches are cold after each wait. Checking each document, the "
-    "matrix, the model and the two log lines are a fifth of it each, most of that in C (msgspec, numpy, ONNX Runtime); dropping one "
-    "of them would be the way. Neither what the log lines are written to nor the garbage collector makes a difference (tried). With only "
-    "the echo to take turns with the ratio is about 1.35."
+EXPLANATION = (
+    "the handler takes some 40 % more here than in a loop (see below), since caches are cold "
+    "after each wait. Checking each document, the matrix, the model and the two log lines are a "
+    "fifth of it each, most of that in C (msgspec, numpy, ONNX Runtime); dropping one of them "
+    "would be the way. Neither the target of the log lines nor the garbage collector makes a "
+    "difference (tried). With only the echo to take turns with, the ratio is about 1.35."
 )
-PAUSE = 0.003  # before each call: the threads of scikit-learn's predictor spin on for a moment after their own
+# Seconds before each call. The threads of scikit-learn's predictor spin for a moment after a call.
+PAUSE = 0.003
 
 
 class AnswerError(SegmentScorerError):
-    """A contender did not answer as it should: its time means nothing."""
+    """A contender gave a wrong answer, so its time means nothing."""
 
 
 def measure(plan: Plan) -> Table:
-    """Keep them running side by side and ask each in turn with the same batches."""
+    """Run the contenders side by side and ask each in turn with the same batches."""
     events = [line.encode() for line in make_events().read_text("utf-8").splitlines()]
     with contextlib.ExitStack() as stack:
         running = {name: stack.enter_context(run) for name, run in start_all().items()}
@@ -68,14 +70,14 @@ def measure(plan: Plan) -> Table:
         title="A warm call, 50 people, through AWS's emulator and runtime client",
         ours=FUNCTION,
         limit=ECHO,
-        rivals=(USUAL, TUNED),
+        alternatives=(USUAL, TUNED),
         rows=rows,
         targets=(
             Target(
                 sentence="a warm call's median, of an echo's",
                 value=ratio,
                 bound=1.25,
-                remains=REMAINS,
+                explanation=EXPLANATION,
             ),
             Target(
                 sentence="peak memory of the function",
@@ -86,8 +88,9 @@ def measure(plan: Plan) -> Table:
         ),
         notes=(
             (
-                f"{len(taken[ECHO]):,} calls each, in turn. The function and the usual handler decide alike for {same:.2%} of "
-                f"{50 * len(events):,} people. The reply holds whom the policy keeps, a third; the echo's holds everybody."
+                f"{len(taken[ECHO]):,} calls each, in turn. The function and the usual handler "
+                f"decide alike for {same:.2%} of {50 * len(events):,} people. The reply holds the "
+                "third that the policy keeps; the echo's holds everybody."
             ),
         ),
     )
@@ -112,7 +115,7 @@ def start_all() -> dict[str, contextlib.AbstractContextManager[Emulator]]:
 
 
 def make_caller(emulator: Emulator, events: list[bytes]) -> Callable[[int], float]:
-    """Seconds of one call, from connecting to the whole answer. Raises AnswerError for anything but a reply."""
+    """Seconds of one call, from connecting to the whole answer. Raises AnswerError."""
 
     def call(number: int) -> float:
         time.sleep(PAUSE)
@@ -127,7 +130,7 @@ def make_caller(emulator: Emulator, events: list[bytes]) -> Callable[[int], floa
 
 
 def compare_answers(running: Mapping[str, Emulator], events: list[bytes]) -> float:
-    """The share of people for whom the function and the usual handler decide alike; it also warms all of them up."""
+    """Share of people for whom function and usual handler decide alike. Also warms them up."""
     alike = people = 0
     for event in events:
         replies: dict[str, Any] = {
@@ -142,7 +145,7 @@ def compare_answers(running: Mapping[str, Emulator], events: list[bytes]) -> flo
 
 
 def read_peak(emulator: Emulator) -> float:
-    """Megabytes that the function's process had resident at most; of the emulator's own processes it is the largest Python."""
+    """Peak resident megabytes of the function's process, the largest Python below the emulator."""
     peaks = [
         int(line.split()[1]) * 1024 / 1e6
         for pid in find_session(emulator.pid)

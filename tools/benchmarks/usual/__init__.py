@@ -1,1 +1,4 @@
-"""What people build instead: pandas and a joblib'd scikit-learn pipeline, in an environment of its own. Never imported by the rest."""
+"""The common alternative: pandas and a joblib'd scikit-learn pipeline.
+
+It runs in an environment of its own. No other module imports it.
+"""

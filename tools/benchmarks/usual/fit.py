@@ -1,6 +1,7 @@
-"""Runs in `.cache/usual`: fits the usual pipeline with that environment's scikit-learn. FOLDER with people.csv.gz and settings.json.
+"""Fits the usual pipeline with the scikit-learn of `.cache/usual`, where it runs.
 
-Writes model.joblib. The classifier has the shipped model's parameters, so that both handlers score alike.
+Input: a folder with people.csv.gz and settings.json. Output: model.joblib in it. The classifier has
+the shipped model's parameters, so that both handlers score alike.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
-"""The usual handler, as public templates for scikit-learn in Lambda have it: event -> DataFrame -> `predict_proba` -> the same reply.
+"""The usual handler, as in public templates for scikit-learn in Lambda.
 
-Runs in `.cache/usual`, on the same features as the shipped model. It checks nothing, logs nothing and has no policy: less than it needs.
+Event -> DataFrame -> `predict_proba` -> the same reply as ours. Runs in `.cache/usual`, on the same
+features as the shipped model. It checks nothing, logs nothing and has no policy.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ COLUMNS, THRESHOLD = SETTINGS["columns"], SETTINGS["threshold"]
 
 
 def handle(event: Any, context: Any) -> dict[str, Any]:  # noqa: ARG001  # Lambda's
-    """Score the endpoints; keep those at or above the threshold, each with its score as an attribute."""
+    """Score the endpoints; keep those at or above the threshold, with the score as attribute."""
     endpoints = event["Endpoints"]
     frame = pd.DataFrame([endpoint.get("Metrics", {}) for endpoint in endpoints.values()]).reindex(
         columns=COLUMNS

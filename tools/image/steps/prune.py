@@ -1,6 +1,7 @@
-"""In the build: remove from a virtual environment ($1) what no function imports: test suites, C headers, tools for converting models.
+"""In the build: remove from a virtual environment ($1) what no function imports.
 
-Python, because a base need not have `find`: AWS's own for Python 3.12 and later has not. Imports nothing but the standard library.
+That is test suites, C headers, and tools that convert models. Written in Python because a base may
+have no `find`: AWS's own for Python 3.12 and later has none. Imports only the standard library.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ ONNX_RUNTIME_TOOLS = ("backend", "datasets", "quantization", "tools", "transform
 
 
 def prune(environment: Path) -> None:
-    """Remove them. Raises FileNotFoundError when ONNX Runtime no longer has a folder that is named here: the list is then stale."""
+    """Remove them. Raises FileNotFoundError if ONNX Runtime lacks a listed folder: a stale list."""
     for folder, names, _ in os.walk(environment):
         for name in ANYWHERE.intersection(names):
             names.remove(name)

@@ -1,0 +1,38 @@
+"""What a training run is asked to do. Values only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from model.training.gate import MARGIN
+from model.training.join import Enrich
+from model.training.models import ModelSettings
+from model.training.threshold import ThresholdGoal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingConfig:
+    """What to train from, and where the bundle goes.
+
+    features  feature spec; None to infer one
+    as_of     reference time of ages, seconds since 1970 UTC; None for the outcomes' dates, if any
+    against   the bundle in use (the incumbent)
+    margin    how much worse than the incumbent the new model may be, in ROC AUC and Brier score
+    reserve   share of users never learnt from, so that models can be compared on unseen people
+    enrich    adds external attributes to documents
+    """
+
+    endpoints: tuple[Path, ...]
+    outcomes: Path
+    out: Path
+    features: Path | None = None
+    as_of: float | None = None
+    name: str = "segment-scorer"
+    seed: int = 0
+    settings: ModelSettings = field(default_factory=ModelSettings)
+    goal: ThresholdGoal = field(default_factory=ThresholdGoal)
+    against: Path | None = None
+    margin: float = MARGIN
+    reserve: float = 0.0
+    enrich: Enrich | None = None

@@ -1,0 +1,117 @@
+"""Measure how good a bundle's scores are on people with known outcomes. Never fits anything."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from model.atomic import replace_atomically
+from model.bundle import MANIFEST_FILE, load_bundle
+from model.errors import DataError
+from model.kinds import KINDS
+from model.people.progress import Progress
+from model.training.audit import describe_late_dates, describe_lines
+from model.training.card import GIVEN, make_card
+from model.training.datasets import read_outcomes
+from model.training.export import score_onnx
+from model.training.gate import check_bundle, describe_coverage
+from model.training.gather import gather_people
+from model.training.join import Enrich
+from model.training.manifest import describe_data, describe_scores
+from model.training.measures import measure
+from model.training.people import Join
+from model.training.threshold import ThresholdGoal
+
+EVALUATION_FILE = "EVALUATION.md"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvaluationConfig:
+    """Which bundle to evaluate on which people.
+
+    out    a directory for EVALUATION.md and its pictures
+    as_of  reference time of ages, as in training
+    """
+
+    bundle: Path
+    endpoints: tuple[Path, ...]
+    outcomes: Path
+    out: Path | None = None
+    as_of: float | None = None
+    seed: int = 0
+    goal: ThresholdGoal = field(default_factory=ThresholdGoal)
+    enrich: Enrich | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvaluationResult:
+    """The figures, named as in a manifest, and the counts of the join."""
+
+    facts: Mapping[str, Any]
+    join: Join
+
+
+def evaluate_bundle(config: EvaluationConfig, progress: Progress) -> EvaluationResult:
+    """Score these people as the bundle would serve them, and measure. Raises SegmentScorerError."""
+    if config.out is not None and (config.out / MANIFEST_FILE).exists():
+        raise DataError(
+            f"{config.out}: expected a directory for the evaluation alone, found a bundle"
+        )
+    bundle = load_bundle(config.bundle)
+    onnx = check_bundle(bundle)
+    outcome_table = read_outcomes(config.outcomes)
+    people = gather_people(
+        config.endpoints,
+        outcome_table,
+        bundle.spec,
+        config.as_of,
+        progress,
+        enrich=config.enrich,
+        whole=True,
+    )
+    progress("scoring", 0, 1)
+    scores, outcomes = score_onnx(onnx, people.matrix), people.outcomes
+    progress("scoring", 1, 1)
+    notices = [
+        *describe_coverage(bundle, people.matrix),
+        *describe_late_dates(bundle.spec, people.matrix),
+        *describe_lines(people.join),
+    ]
+    undated = config.as_of is None and outcome_table.dates is None
+    if undated and any(KINDS[feature.kind].needs_time for feature in bundle.spec.features):
+        notices.append("ages are missing: they need --as-of TIME or dated outcomes")
+    facts = {
+        "name": bundle.name,
+        "version": bundle.version,
+        "model": bundle.manifest.get("model", {}),
+        "threshold": bundle.threshold,
+        "threshold_rule": bundle.manifest.get("threshold_rule", ""),
+        "threshold_for": bundle.manifest.get("threshold_for", {}),
+        "metrics": {
+            **measure(scores, outcomes, people.groups, bundle.threshold, config.seed),
+            "held_out": GIVEN,
+        },
+        "evaluation": describe_scores(
+            config.goal, scores, people, np.arange(len(outcomes)), threshold=bundle.threshold
+        ),
+        "data": describe_data(people.join, int(outcomes.sum()), (), notices),
+    }
+    if config.out is not None:
+        write_evaluation(config.out, make_card(facts, EVALUATION_FILE))
+    return EvaluationResult(facts=facts, join=people.join)
+
+
+def write_evaluation(directory: Path, files: Mapping[str, bytes]) -> None:
+    """Write all files into `directory`, each of them whole. Raises DataError if that fails."""
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        with ExitStack() as stack:
+            for name, content in files.items():
+                stack.enter_context(replace_atomically(directory / name)).write_bytes(content)
+    except OSError as error:
+        raise DataError(f"{directory}: expected a writable directory: {error.strerror}") from error

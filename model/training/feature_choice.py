@@ -1,0 +1,101 @@
+"""Decide which features to train on: those given or inferred, without unusable ones and leaks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from model.errors import DataError, SpecError
+from model.features import FeatureSpec, load_spec
+from model.kinds import KINDS
+from model.people.progress import Progress
+from model.training.audit import Audit, describe_leak
+from model.training.datasets import OutcomeTable
+from model.training.gather import gather_people, sample_people
+from model.training.infer import Inference, infer_spec, write_features
+from model.training.join import Enrich
+from model.training.people import People, keep_features
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeatureChoice:
+    """The spec to train on; how it was inferred, or None if it was given; what was left out."""
+
+    spec: FeatureSpec
+    inference: Inference | None = None
+    left_out: tuple[str, ...] = ()
+
+
+def read_given(path: Path, *, dated: bool) -> FeatureChoice:
+    """The spec in a file, without ages unless `dated`. Raises SpecError if nothing remains."""
+    given = load_spec(path)
+    if dated:
+        return FeatureChoice(spec=given)
+    kept = tuple(feature for feature in given.features if not KINDS[feature.kind].needs_time)
+    if not kept:
+        raise SpecError(
+            f"{path}: expected --as-of TIME or dated outcomes, because every feature is an age"
+        )
+    left_out = tuple(
+        f"{feature.name}: an age needs --as-of TIME or dated outcomes"
+        for feature in given.features
+        if KINDS[feature.kind].needs_time
+    )
+    return FeatureChoice(spec=FeatureSpec(kept), left_out=left_out)
+
+
+def infer_from_files(
+    paths: Sequence[Path],
+    outcome_table: OutcomeTable,
+    seed: int,
+    progress: Progress,
+    enrich: Enrich | None,
+    *,
+    dated: bool,
+) -> FeatureChoice:
+    """The spec that fits a sample of the people. Raises DataError if no one can be learnt from."""
+    documents = sample_people(paths, outcome_table, seed, progress, enrich)
+    if not documents:
+        # Gathering raises an error that says why nothing matched.
+        gather_people(paths, outcome_table, FeatureSpec(()), None, progress, whole=True)
+        raise DataError("expected endpoints and outcomes to share Ids")
+    inference = infer_spec(documents, dated=dated)
+    return FeatureChoice(
+        spec=inference.spec,
+        inference=inference,
+        left_out=tuple(f"{path}: {reason}" for path, reason in inference.left_out),
+    )
+
+
+def leave_out_leaks(people: People, audit: Audit) -> tuple[People, tuple[str, ...]]:
+    """Leave out features that certainly leak the outcome, unless there are no others.
+
+    For inferred features only: a feature in a given spec was asked for by name.
+    """
+    keep = [feature.name not in audit.certain_leaks for feature in people.spec.features]
+    if all(keep) or not any(keep):
+        return people, ()
+    spec, matrix = keep_features(people.spec, people.matrix, keep)
+    left_out = tuple(
+        f"{describe_leak(feature.name, audit.alone[feature.name])}, so it probably contains the "
+        "outcome; add it to a feature spec if it is known before the message is sent"
+        for feature, kept in zip(people.spec.features, keep, strict=True)
+        if not kept
+    )
+    return replace(people, spec=spec, matrix=matrix), left_out
+
+
+def write_inference(inference: Inference, spec: FeatureSpec, left_out: Sequence[str]) -> bytes:
+    """The features trained on as TOML, with every reason.
+
+    Categories are written without the vocabulary learnt, so that the next training learns its own.
+    """
+    names = {feature.name for feature in spec.features}
+    kept = FeatureSpec(
+        tuple(feature for feature in inference.spec.features if feature.name in names)
+    )
+    reasons = tuple(
+        (path, reason) for path, _, reason in (sentence.partition(": ") for sentence in left_out)
+    )
+    return write_features(Inference(spec=kept, left_out=reasons)).encode()

@@ -1,0 +1,110 @@
+"""Endpoint files and outcomes in; the documents that have an outcome, in file order, out.
+
+Counts all other lines. Holds the Ids seen so far and a chunk of documents, never a file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Any, NamedTuple, TypeAlias
+
+from model.people.progress import Progress
+from model.training.datasets import NAMED_LINES, OutcomeTable, read_lines
+from model.training.people import find_value
+
+Document: TypeAlias = dict[str, Any]
+Enrich: TypeAlias = Callable[[Sequence[Document]], Sequence[Document]]
+
+# Documents held at a time. Few, because the garbage collector visits all of them again and again:
+# with 10,000 a training takes 1.5 times as long.
+CHUNK = 500
+
+
+class Match(NamedTuple):
+    """A document with an outcome, and the name that the outcome is listed under."""
+
+    document: Document
+    name: str
+
+
+@dataclass(slots=True)
+class JoinCounts:
+    """What became of each line so far; the fields of `Join`."""
+
+    endpoints: int = 0
+    matched: int = 0
+    without_outcome: int = 0
+    repeated: int = 0
+    refused: int = 0
+    nearly: int = 0
+    refusals: list[str] = field(default_factory=list)
+
+
+def match_endpoints(
+    paths: Sequence[Path],
+    outcome_table: OutcomeTable,
+    progress: Progress,
+    *,
+    stage: str,
+    enrich: Enrich | None = None,
+    counts: JoinCounts | None = None,
+) -> Iterator[Match]:
+    """Yield each endpoint that has an outcome, once; with `enrich`, plus its external attributes.
+
+    Adds to `counts`. Raises DataError for a file that cannot be read.
+    """
+    lines = read_lines(paths, progress, stage, id_needed=outcome_table.key == "Id")
+    matched = _match(lines, outcome_table, counts)
+    if enrich is None:
+        yield from matched
+        return
+    while chunk := list(islice(matched, CHUNK)):
+        documents = enrich([match.document for match in chunk])
+        yield from (
+            Match(document, match.name) for document, match in zip(documents, chunk, strict=True)
+        )
+
+
+def _match(
+    lines: Iterator[tuple[Document | None, str]],
+    outcome_table: OutcomeTable,
+    counts: JoinCounts | None,
+) -> Iterator[Match]:
+    folded = _fold_names(outcome_table) if counts is not None else frozenset()
+    counts = counts or JoinCounts()
+    outcomes, by_user = outcome_table.outcomes, outcome_table.key == "UserId"
+    seen: set[str] = set()
+    for document, refusal in lines:
+        if document is None:
+            counts.refused += 1
+            if len(counts.refusals) < NAMED_LINES:
+                counts.refusals.append(refusal)
+            continue
+        counts.endpoints += 1
+        id_ = document.get("Id")
+        name = find_value(document, ("User", "UserId")) if by_user else id_
+        if name not in outcomes:
+            counts.without_outcome += 1
+            if isinstance(name, str):
+                same = name.strip().casefold()
+                counts.nearly += same in folded or same in outcomes
+        elif id_ is not None and id_ in seen:
+            counts.repeated += 1
+        else:
+            if id_ is not None:
+                seen.add(id_)
+            counts.matched += 1
+            yield Match(document, name)
+
+
+def _fold_names(outcome_table: OutcomeTable) -> frozenset[str]:
+    """The names without case and surrounding spaces, where that changes them.
+
+    Most ids are UUIDs, which it does not change, so this set is usually small.
+    """
+    return frozenset(
+        folded for name in outcome_table.outcomes if (folded := name.strip().casefold()) != name
+    )

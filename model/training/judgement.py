@@ -1,0 +1,151 @@
+"""A path and its values in; the feature kinds that fit it, or the reason to leave it out, out.
+
+Never looks at an outcome.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from math import isnan
+from typing import Any, NamedTuple
+
+from model.features import TOP_LEVEL
+from model.kinds import LEAST_OF_A_VALUE
+from model.missing import NULL_MARKERS
+from model.training.people import LEAST_WITH_FEATURE
+from model.values import NO, YES, parse_number, parse_time, read_texts
+
+GROUPS = ("Metrics", "Attributes", "User.UserAttributes", "Demographic", "Location", "External")
+# Never a feature, whatever the values.
+NEVER = {
+    "Id": "an identifier",
+    "RequestId": "an identifier",
+    "ApplicationId": "an identifier",
+    "User.UserId": "an identifier",
+    "Address": "an address",
+    "CohortId": "a number that Pinpoint draws at random",
+    "EndpointStatus": "the hook receives active endpoints only",
+    "OptOut": "the hook receives endpoints that have not opted out only",
+    "EffectiveDate": "changes whenever the endpoint is written, and a response writes it",
+}
+OUTSIDE = (
+    f"features are read from {', '.join(GROUPS[:-1])} (case matters); a column may be called "
+    "Metrics.X or Attributes.X"
+)
+NAMED_ID = re.compile(
+    r"(^|[_.\s-])(id|uuid|guid|key|token|hash|ssn|iban)$|[a-z]I[dD]$", re.IGNORECASE
+)
+NAMED_CODE = re.compile(r"(zip|postal|postcode|plz)", re.IGNORECASE)
+PHONE = re.compile(r"\+[\d\s().-]{8,}", re.ASCII)
+# Spreadsheets write these forms; no feature kind reads them.
+SPREADSHEET_FORMS = (
+    (
+        re.compile(r"[+-]?(\d+|\d{1,3}([. ]\d{3})+),\d+", re.ASCII),
+        "numbers with a decimal comma; expected 1234.5",
+    ),
+    (
+        re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d+)?", re.ASCII),
+        "numbers with thousands separators; expected 1234.5",
+    ),
+    (
+        re.compile(r"[€$£]\s?[\d.,]+|[\d.,]+\s?[€$£%]", re.ASCII),
+        "numbers with a currency or percent sign; expected 1234.5",
+    ),
+    (
+        re.compile(r"(\d{1,2}[./-]\d{1,2}[./-]\d{4}|\d{1,2}/\d{1,2}/\d{2})(\s.*)?", re.ASCII),
+        "dates that are not ISO 8601; expected 2026-03-31",
+    ),
+)
+UNKNOWN = NULL_MARKERS | {"?", "-", "unknown"}
+MOSTLY = 0.95  # share of the values that must be of a kind
+LONG_TEXT = 60  # characters on average; longer texts are prose
+SEVERAL = 0.05  # share of people with several values from which on a path is a list
+ENOUGH_TO_TELL = 100  # people with a value, before unique values mean an identifier
+ZERO_PADDED = 0.01  # share of numbers like 0123 from which on they are codes
+
+
+class Judgement(NamedTuple):
+    """The feature kinds of a path, one or two; or no kind and the reason."""
+
+    kinds: tuple[str, ...]
+    reason: str = ""
+
+
+def judge_path(path: str, values: Sequence[Any], people: int) -> Judgement:
+    """Judge a path by the values that some of `people` people have there."""
+    if path in NEVER:
+        return Judgement((), NEVER[path])
+    if path not in TOP_LEVEL and not path.startswith(tuple(f"{group}." for group in GROUPS)):
+        return Judgement((), OUTSIDE)
+    lists = [texts for texts in map(read_texts, values) if texts]
+    if len(lists) < LEAST_WITH_FEATURE:
+        return Judgement((), f"fewer than {LEAST_WITH_FEATURE} people have it")
+    if len(lists) == people and len({tuple(texts) for texts in lists}) == 1:
+        return Judgement((), "the same value for everyone")
+    if sum(len(texts) > 1 for texts in lists) > SEVERAL * len(lists):
+        judged = judge_texts(path, [text for texts in lists for text in texts])
+        return Judgement(("category", "count") if judged.kinds else ("count",))
+    return judge_values(path, [texts[0] for texts in lists])
+
+
+def judge_values(path: str, texts: Sequence[str]) -> Judgement:
+    """Judge a path with one value a person."""
+    known = [text for text in texts if text.strip().lower() not in UNKNOWN]
+    enough = MOSTLY * max(1, len(known))
+    numeric = [text for text in known if parse_number(text) is not None]
+    if len(numeric) >= enough and not is_code(path, numeric, len(texts)):
+        return judge_numbers(path, numeric)
+    answers = {text.strip().lower() for text in known}
+    if len(answers) <= 2 and answers <= YES | NO:
+        return Judgement(("flag",))
+    if sum(not isnan(parse_time(text)) for text in known) >= enough:
+        return Judgement(("age",))
+    for form, reason in SPREADSHEET_FORMS:
+        if sum(form.fullmatch(text.strip()) is not None for text in known) >= enough:
+            return Judgement((), reason)
+    return judge_texts(path, texts)
+
+
+def is_code(path: str, numeric: Sequence[str], people: int) -> bool:
+    """Whether digits are a code, such as a postcode. A metric is always a number."""
+    if path.startswith("Metrics."):
+        return False
+    padded = sum(text[0] == "0" and len(text) > 1 and text.isdigit() for text in numeric)
+    return NAMED_CODE.search(path) is not None or padded > ZERO_PADDED * people
+
+
+def judge_numbers(path: str, texts: Sequence[str]) -> Judgement:
+    """Tell measurements from dates written as digits, running numbers and telephone numbers."""
+    if all(len(text) == 8 and text[:2] in {"19", "20"} for text in texts) and all(
+        not isnan(parse_time(text)) for text in texts
+    ):
+        return Judgement(("age",))
+    distinct = set(texts)
+    unique = len(texts) >= ENOUGH_TO_TELL and len(distinct) > MOSTLY * len(texts)
+    if not unique:
+        return Judgement(("number",))
+    if sum(PHONE.fullmatch(text) is not None for text in texts) > MOSTLY * len(texts):
+        return Judgement((), "an address")
+    if all(text.strip().lstrip("+-").isdigit() for text in texts):
+        numbers = sorted(map(int, distinct))
+        if NAMED_ID.search(path) or numbers[-1] - numbers[0] < 2 * len(numbers):
+            return Judgement((), "an identifier: a different whole number for each person")
+    return Judgement(("number",))
+
+
+def judge_texts(path: str, texts: Sequence[str]) -> Judgement:
+    """Tell texts that sort people into groups from addresses, prose and identifiers."""
+    counts = Counter(texts)
+    if sum("@" in text or PHONE.fullmatch(text) is not None for text in texts) > 0.1 * len(texts):
+        return Judgement((), "an address")
+    if sum(map(len, texts)) > LONG_TEXT * len(texts):
+        return Judgement((), "long texts")
+    mostly_unique = len(counts) > 0.5 * len(texts)
+    named = NAMED_ID.search(path) and len(counts) > 0.2 * len(texts)
+    if len(texts) >= ENOUGH_TO_TELL and (mostly_unique or named):
+        return Judgement((), "an identifier: few people share a value")
+    if counts.most_common(1)[0][1] < LEAST_OF_A_VALUE:
+        return Judgement((), f"no value that {LEAST_OF_A_VALUE} people share")
+    return Judgement(("category",))

@@ -1,0 +1,242 @@
+"""The figures of the report, as plain data.
+
+Input: sums. Output: what the page shows. Nobody can be recognised in it: small groups are added up,
+and sums of scores are whole numbers.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from function.records import Reason
+from segment_scorer.monitoring.drift import BinSums, compare_sums
+from segment_scorer.runner.reporting.labels import UNKNOWN
+from segment_scorer.runner.reporting.messages import (
+    FILTER,
+    describe_expected,
+    describe_run,
+    explain_explorer,
+    find_warnings,
+)
+from segment_scorer.runner.reporting.statistics import (
+    BUCKETS,
+    BY_SCORE,
+    AnyReason,
+    Statistics,
+    find_middle,
+)
+from segment_scorer.runner.summary import Status, Summary, UnsentReason
+from segment_scorer.runner.writing.checkpoint import Checkpoint
+
+MOST_ROWS = 12  # of a table; further rows are added up as one
+FEWEST = 10  # people in a row, so that nobody can be recognised
+NO_LABEL, OTHERS = "none", "all others"
+QUANTILES = {"half": 0.5, "95 %": 0.95, "99 %": 0.99, "all": 1.0}
+# reason of filtered people -> its words in the report
+REASON_TEXTS: dict[AnyReason, str] = {
+    UnsentReason.OPTED_OUT: "opted out or inactive, not sent",
+    Reason.HOLDOUT: "control group (holdout)",
+    Reason.SCORE: "score too low",
+    Reason.NO_SCORES: "no score: the scorer failed",
+    Reason.SPARSE: "too little data to score",
+    Reason.UNREADABLE: "unreadable",
+    Reason.SHADOW: "filtered by the function, reason unknown",
+    Reason.UNKNOWN: "filtered by the function, reason unknown",
+}
+
+
+def gather_report(
+    summary: Summary,
+    checkpoint: Checkpoint,
+    reference: Mapping[str, Any] | None,
+    *,
+    rehearsal: bool,
+) -> dict[str, Any]:
+    """Gather everything the page shows, as plain data.
+
+    Sums of scores are rounded to whole numbers, so that no single score can be derived from them.
+    """
+    statistics, config = checkpoint.statistics, checkpoint.config
+    kept, everyone = sum_expected(statistics)
+    control_kept = sum(
+        count
+        for group, count in statistics.people.items()
+        if group.reason == Reason.HOLDOUT and group.status == Status.KEPT
+    )
+    drift = describe_drift(summary, checkpoint, reference)
+    return {
+        "rehearsal": rehearsal,
+        "summary": msgspec.to_builtins(summary),
+        "campaign": config.campaign_id,
+        "warnings": find_warnings(summary, config, statistics, drift),
+        "story": describe_run(
+            summary,
+            config,
+            expected=describe_expected(kept, everyone, config),
+            control_kept=control_kept,
+            rehearsal=rehearsal,
+        ),
+        "control_kept": control_kept,
+        "expected": {"kept": round(kept), "all": round(everyone)},
+        "filtered": count_filtered(checkpoint),
+        "explorer": describe_explorer(checkpoint),
+        "groups": {name: sum_groups(statistics, name) for name in ("channel", "country", "band")},
+        "drift": drift,
+        "times": describe_times(statistics),
+        "problems": [
+            {"problem": text, "times": count}
+            for text, count in checkpoint.problems.most_common(MOST_ROWS)
+        ],
+    }
+
+
+def sum_expected(statistics: Statistics) -> tuple[float, float]:
+    """Add up the scores of the kept people, and of all people."""
+    kept = (total for group, total in statistics.expected.items() if group.status == Status.KEPT)
+    return sum(kept), sum(statistics.expected.values())
+
+
+def count_filtered(checkpoint: Checkpoint) -> list[dict[str, Any]]:
+    """Count filtered people by reason, the most frequent first."""
+    texts = dict(REASON_TEXTS)
+    if checkpoint.config.keep == "below":
+        texts[Reason.SCORE] = "score too high"
+    counts = Counter[str]()
+    for group, count in checkpoint.statistics.people.items():
+        if group.status == Status.FILTERED:
+            counts[texts[group.reason]] += count
+    return [{"reason": text, "people": count} for text, count in counts.most_common()]
+
+
+def describe_explorer(checkpoint: Checkpoint) -> dict[str, Any]:
+    """Gather what the page needs to count people in mode filter at another threshold.
+
+    scores     bucket -> people decided by score
+    within     where a score is in its bucket, on average, from 0 to 1
+    threshold  the policy's; None = unknown
+    fixed      people the rules keep at any threshold; never the control group, because mode filter
+               does not message it
+    start      the figures at the rules' own threshold. They are exact; those by bucket are exact
+               only for thresholds of up to 4 decimals
+    """
+    statistics, config = checkpoint.statistics, checkpoint.config
+    people, expected = statistics.people, statistics.expected
+    selected = [group for group in people if group.selected and group.reason != Reason.HOLDOUT]
+    fixed = sum(
+        people[group] - (statistics.scored[group] if group.reason in BY_SCORE else 0)
+        for group in selected
+    )
+    fixed_expected = sum(
+        expected.get(group, 0.0) for group in selected if group.reason not in BY_SCORE
+    )
+    start = selected
+    if not config.in_process:
+        start = [group for group in people if group.status == Status.KEPT]
+    return {
+        "scores": sorted(statistics.scores.items()),
+        "buckets": BUCKETS,
+        "within": 0.5 if 10**config.decimals > BUCKETS else 0.0,
+        "keep": config.keep or "at_least",
+        "unwanted": config.keep == "below",
+        "threshold": config.threshold,
+        "own": "the policy's" if config.in_process else "the function's",
+        "in_filter": config.mode not in {None, FILTER},
+        "fixed": fixed,
+        "fixed_expected": round(fixed_expected, 2),
+        "start": {
+            "reach": sum(people[group] for group in start),
+            "expected": round(sum(expected.get(group, 0.0) for group in start), 2),
+        },
+        "note": explain_explorer(config, scored=sum(statistics.scores.values()), kept=fixed),
+    }
+
+
+def sum_groups(statistics: Statistics, name: str) -> list[dict[str, Any]]:
+    """Count people by one property of `Group`, the largest group first.
+
+    Small groups are added up as one row, which is not small itself.
+    `expected` is of the kept people, a whole number; None if people are kept but none has a score.
+    """
+    sizes: Counter[str] = Counter()
+    for group, count in statistics.people.items():
+        sizes[getattr(group, name) or NO_LABEL] += count
+    shown = choose_labels(sizes)
+    if not set(shown) - {NO_LABEL, UNKNOWN}:
+        return []
+    people, kept, scored = Counter[str](), Counter[str](), Counter[str]()
+    expected: dict[str, float] = defaultdict(float)
+    for group, count in statistics.people.items():
+        label = getattr(group, name) or NO_LABEL
+        label = label if label in shown else OTHERS
+        people[label] += count
+        if group.status == Status.KEPT:
+            kept[label] += count
+            scored[label] += statistics.scored[group]
+            expected[label] += statistics.expected.get(group, 0.0)
+    return [
+        {
+            "name": label,
+            "people": people[label],
+            "kept": kept[label],
+            "expected": None if kept[label] and not scored[label] else round(expected[label]),
+        }
+        for label in [*shown, OTHERS]
+        if people[label]
+    ]
+
+
+def choose_labels(sizes: Counter[str]) -> list[str]:
+    """Choose the groups with a row of their own, so that neither they nor the rest are small."""
+    shown = [label for label, count in sizes.most_common() if count >= FEWEST]
+    if len(sizes) > min(len(shown), MOST_ROWS):
+        shown = shown[: MOST_ROWS - 1]
+        if sizes.total() - sum(sizes[label] for label in shown) < FEWEST:
+            shown = shown[:-1]
+    return shown
+
+
+def describe_drift(
+    summary: Summary, checkpoint: Checkpoint, reference: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    """Compare the people with the training data: a verdict, and columns (none if it is unknown)."""
+    statistics = checkpoint.statistics
+    if not checkpoint.config.in_process or summary.model is None:
+        why = "the function does not run in this process, so its counts are not available"
+    elif reference is None:
+        why = "the model's manifest does not describe its training data"
+    elif not summary.batches:
+        why = "nobody was sent to the function"
+    elif not statistics.batches:
+        why = "every call of the function failed"
+    else:
+        sums = BinSums(statistics.batches, statistics.bins)
+        described: dict[str, Any] = msgspec.to_builtins(
+            compare_sums(summary.model, sums, reference)
+        )
+        return described
+    return {"verdict": f"Unknown: {why}.", "columns": []}
+
+
+def describe_times(statistics: Statistics) -> dict[str, Any] | None:
+    """Describe the durations of the hook's calls: quantiles (ms, within 12 %), and a histogram."""
+    total = statistics.times.total()
+    if not total:
+        return None
+    buckets = sorted(statistics.times.items())
+    quantiles = {}
+    for name, share in QUANTILES.items():
+        seen = 0
+        for bucket, count in buckets:
+            seen += count
+            if seen >= share * total:
+                quantiles[name] = 1000 * find_middle(bucket)
+                break
+    return {
+        "calls": total,
+        "quantiles": quantiles,
+        "histogram": [{"ms": 1000 * find_middle(b), "calls": n} for b, n in buckets],
+    }

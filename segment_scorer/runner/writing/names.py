@@ -1,0 +1,24 @@
+"""The names of the files in an output folder."""
+
+from segment_scorer.runner.writing.formats import FORMATS
+
+SEGMENT = "segment.jsonl.gz"
+SCORES = "scores.csv"
+DECISIONS = "decisions.csv"
+REJECTED = "rejected.jsonl"
+LOG = "batches.jsonl"
+REPORT = "report.html"
+SUMMARY = "summary.json"
+# All files of a run but the summary. A new run deletes those that an earlier one left.
+FILES = (
+    SEGMENT,
+    SCORES,
+    DECISIONS,
+    REJECTED,
+    LOG,
+    REPORT,
+    *(format_.file for format_ in FORMATS.values()),
+)
+# The hidden folder of an unfinished run, and its checkpoint in it.
+UNFINISHED = ".unfinished"
+CHECKPOINT = "checkpoint.json"
