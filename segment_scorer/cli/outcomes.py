@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from model.features import parse_time
+from model.values import parse_time
 from segment_scorer.cli.progress import show_progress
 from segment_scorer.lift.outcomes import EventQuery, OutcomeCounts, write_outcomes
 

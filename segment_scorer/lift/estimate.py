@@ -160,7 +160,8 @@ def measure_skew(messaged: Amounts, control: Amounts) -> float:
     if both.min() == both.max():
         return 0.0
     one, two = 1.0 / len(messaged), 1.0 / len(control)
-    return float(stats.skew(both)) * abs(one**2 - two**2) / (one + two) ** 1.5
+    share = abs(one**2 - two**2) / (one + two) ** 1.5
+    return float(abs(float(stats.skew(both))) * share)
 
 
 def sum_quantiles(alpha: float = 1.0 - CONFIDENCE, power: float = POWER) -> float:

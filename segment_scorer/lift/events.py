@@ -17,7 +17,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from model.features import parse_time
+from model.values import parse_time
 
 
 class CampaignEvent(NamedTuple):
