@@ -1,18 +1,23 @@
-"""Every error `model` raises on purpose. A message says what was expected and where, never a value, an id or an address.
+"""Every error that `model` raises on purpose, and the words of "found ..." in a message.
+
+A message says what was expected, where, and what was found. It never holds a value, an id or an
+address.
 
 SegmentScorerError          anything this project raises on purpose
-├── SpecError               whoever wrote the feature spec must act
-├── BundleError             whoever ships the bundle must act
-└── DataError               whoever supplies people or outcomes must act
+├── SpecError               the author of the feature spec must act
+├── BundleError             the person who ships the bundle must act
+└── DataError               the person who supplies people or outcomes must act
 """
+
+import errno
 
 
 class SegmentScorerError(Exception):
-    """Anything this project raises on purpose; its message is one sentence for the person who must act."""
+    """Any error that this project raises on purpose, written for the person who must act."""
 
 
 class SpecError(SegmentScorerError):
-    """The feature spec cannot be used; one sentence a problem."""
+    """The feature spec cannot be used; one sentence per problem."""
 
 
 class BundleError(SegmentScorerError):
@@ -24,16 +29,18 @@ class DataError(SegmentScorerError):
 
 
 def name_kind(value: object) -> str:
-    """The kind of a JSON or TOML value, for "found ..." in an error: `text`, `a number`, `a list`."""
-    return KINDS.get(type(value), "another type")
+    """The kind of a JSON or TOML value, for "found ..." in an error: `text`, `a number` ..."""
+    return VALUE_KINDS.get(type(value), "another type")
 
 
 def name_failure(error: OSError) -> str:
-    """The system's own reason, for "found ..." in an error: `permission denied`, `is a directory`."""
+    """The system's reason, for "found ..." in an error: `a directory`, `permission denied`."""
+    if error.errno == errno.EISDIR:
+        return "a directory"
     return (error.strerror or "an error without a reason").lower()
 
 
-KINDS = {
+VALUE_KINDS = {
     type(None): "null",
     bool: "true or false",
     int: "a number",

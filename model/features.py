@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from model.errors import SpecError
+from model.errors import SpecError, name_failure
 from model.kinds import KINDS, Feature, Reference, split_path
 from model.values import LARGEST_FLOAT32
 
@@ -92,7 +92,9 @@ def load_spec(path: Path) -> FeatureSpec:
     except FileNotFoundError as error:
         raise SpecError(f"{path}: expected a feature spec (TOML), found no file") from error
     except OSError as error:
-        raise SpecError(f"{path}: expected a feature spec (TOML): {error.strerror}") from error
+        raise SpecError(
+            f"{path}: expected a feature spec (TOML), found {name_failure(error)}"
+        ) from error
     except (ValueError, RecursionError) as error:
         raise SpecError(f"{path}: expected TOML in UTF-8: {error}") from error
     except SpecError as error:

@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 
 from function.errors import ExternalUnavailable, SettingsError
+from model.errors import name_failure
 
 # The file's form: SQLite's two header fields for an application's own files, and one table. The
 # table's name is older than this project's word "external". Another name would be another format.
@@ -108,7 +109,7 @@ def check_file(path: Path) -> None:
     except FileNotFoundError as error:
         raise SettingsError(f"{expected}, found none") from error
     except OSError as error:
-        raise SettingsError(f"{expected}: {error.strerror}") from error
+        raise SettingsError(f"{expected}, found {name_failure(error)}") from error
 
     def read_number(start: int, end: int) -> int:
         return int.from_bytes(header[start:end], "big")

@@ -1,7 +1,7 @@
-"""Files of people in, raw records one at a time out, each with the line it begins on. Holds one record, never a file.
+"""Opens files of people: gives raw records one at a time, each with the number of its first line.
 
-Takes what Pinpoint exported and imported, and exports of Customer Profiles: JSON lines or CSV, gzip or not, and Parquet, told apart by
-what they begin with. Cutting is cheap and done here; what a record says is read by `model.people.records`, in any process.
+Reads JSON lines and CSV, gzip or not, and Parquet, told apart by their first bytes. Holds one
+record, never a file. `model.people.records` decodes a record, in any process.
 """
 
 from __future__ import annotations
@@ -16,42 +16,48 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
-from model.errors import DataError
+from model.errors import DataError, name_failure
+from model.people.columns import PEOPLE, Layout, RecordError
+from model.people.headers import ONLY_CR, explain_start, read_header
 from model.people.parquet import read_parquet
-from model.people.records import LONGEST_RECORD, RecordError
-from model.people.tables import ONLY_CR, Joined, explain_start, join_rows, read_header
+from model.people.records import LONGEST_RECORD
+from model.people.rows import Joined, Line, join_rows
 
 GZIP_MAGIC = b"\x1f\x8b"
 PARQUET_MAGIC = b"PAR1"
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 BUFFER_BYTES = 1 << 18
-# So many lines are looked at for one that begins with a brace, where the first one neither does nor is a header: the file then is JSON
-# lines and its first line is broken. Where there is none, the file is refused.
+# If the first line is neither an object nor a header, so many lines are searched for an object.
+# With one, the file is JSON lines whose first line is broken. Without one, the file is refused.
 LOOK_AHEAD = 20
 LOOK_AHEAD_BYTES = 1 << 20
 
 
 class PeopleFile:
-    """An open file of people: iterate over it once for `(line, record)`.
+    """An open file of people. Iterate over it once for `(line, record)`.
 
-    line      number of the record's first line, from 1; in Parquet of the row
-    record    its bytes, line end included: one JSON object, or one CSV record where `header` is not None. A line beyond 5,000,000 bytes
-              is cut there, which `make_decoder`'s function then refuses. Blank lines are left out, and so is a CSV header.
-    header    names of the columns of a CSV file, else None: what `people_records.make_decoder` has to know to read a record
-    joined    the rows of a CSV file that ran over several lines, counted so far
+    line    number of the record's first line, from 1; in Parquet, of the row
+    record  its bytes, line end included: a JSON object, or a CSV row if `header` is not None. A
+            line beyond 5,000,000 bytes is cut there; decoding then refuses it. Blank lines and
+            the header are left out.
+    header  names of the columns of a CSV file, else None; needed to decode a record
+    joined  the rows of a CSV file that ran over several lines, counted so far
     """
 
-    def __init__(self, name: str, stream: IO[bytes]) -> None:
-        """Read from `stream`, which can seek and is closed on exit; errors call it `name`. Raises DataError."""
+    def __init__(self, name: str, stream: IO[bytes], layout: Layout = PEOPLE) -> None:
+        """Read from `stream`, which can seek and is closed on exit.
+
+        `name` is what errors call the file. Raises DataError.
+        """
         self.name = name
         self.header: tuple[str, ...] | None = None
         self.joined = Joined()
         self._stream = stream
-        self._share: float | None = (
-            None  # of the rows of a Parquet file; its bytes are not read in order
-        )
+        self._layout = layout
+        # The share of a Parquet file's rows that were read: its bytes are not read in order.
+        self._share: float | None = None
         self._lines: Any = None
-        self._pending: list[tuple[int, bytes]] = []
+        self._pending: list[Line] = []
         self._number = 0
         try:
             self._open()
@@ -67,36 +73,35 @@ class PeopleFile:
             magic = stream.read(4)
             stream.seek(0)
         except OSError as error:
-            raise DataError(f"{self.name}: expected a readable file: {error.strerror}") from error
+            raise DataError(
+                f"{self.name}: expected a readable file, found {name_failure(error)}"
+            ) from error
         self._parquet = magic == PARQUET_MAGIC
-        if not self._parquet:
-            gzipped = magic[:2] == GZIP_MAGIC
-            self._lines = (
-                io.BufferedReader(gzip.GzipFile(fileobj=stream), BUFFER_BYTES)
-                if gzipped
-                else stream
-            )
-            self._look_at_start()
+        if self._parquet:
+            return
+        if magic.startswith(GZIP_MAGIC):
+            self._lines = io.BufferedReader(gzip.GzipFile(fileobj=stream), BUFFER_BYTES)
+        else:
+            self._lines = stream
+        self._read_start()
 
     @property
     def size(self) -> int:
-        """Bytes of the file as it lies there."""
+        """Bytes of the file on disk."""
         return self._size
 
     @property
     def position(self) -> int:
-        """Bytes of the file read so far, compressed as they lie there."""
+        """Bytes of the file on disk that were read so far."""
         return round(self._share * self._size) if self._share is not None else self._stream.tell()
 
-    def __iter__(self) -> Iterator[tuple[int, bytes]]:
+    def __iter__(self) -> Iterator[Line]:
         """Every record. Raises DataError for damage."""
         if self._parquet:
-            return self._iterate_rows()
-        return (
-            self._iterate_lines()
-            if self.header is None
-            else join_rows(self._iterate_lines(blank=True), self.header, self.joined)
-        )
+            return self._iterate_parquet()
+        if self.header is None:
+            return self._iterate_lines()
+        return join_rows(self._iterate_lines(blank=True), self.header, self.joined)
 
     def __enter__(self) -> PeopleFile:
         return self
@@ -109,8 +114,8 @@ class PeopleFile:
     ) -> None:
         self._stream.close()
 
-    def _look_at_start(self) -> None:
-        """A table if the first line is a header; JSON lines if it, or one not far below, begins an object; else nothing of ours."""
+    def _read_start(self) -> None:
+        """Tell a table from JSON lines by the first line, or by an object not far below it."""
         lines = self._iterate_lines()
         first = next(lines, None)
         if first is None:
@@ -120,22 +125,23 @@ class PeopleFile:
             raise DataError(f"{self.name}: {ONLY_CR}")
         if first[1].lstrip()[:1] not in {b"{", b"["}:
             try:
-                self.header = read_header(first[1])
+                self.header = read_header(first[1], self._layout)
             except RecordError as error:
                 raise DataError(f"{self.name}: {error}") from error
             if self.header is not None:
                 return
-            while (
-                len(pending) < LOOK_AHEAD
-                and sum(len(line) for _, line in pending) < LOOK_AHEAD_BYTES
-                and (more := next(lines, None))
-            ):
-                pending.append(more)
+            size = len(first[1])
+            while len(pending) < LOOK_AHEAD and size < LOOK_AHEAD_BYTES:
+                line = next(lines, None)
+                if line is None:
+                    break
+                pending.append(line)
+                size += len(line[1])
             if not any(line.lstrip().startswith(b"{") for _, line in pending):
-                raise DataError(f"{self.name}: {explain_start(first[1])}")
+                raise DataError(f"{self.name}: {explain_start(first[1], self._layout)}")
         self._pending = pending
 
-    def _iterate_lines(self, *, blank: bool = False) -> Iterator[tuple[int, bytes]]:
+    def _iterate_lines(self, *, blank: bool = False) -> Iterator[Line]:
         """Lines with their numbers; blank ones if asked for."""
         pending, self._pending = self._pending, []
         yield from pending
@@ -152,30 +158,34 @@ class PeopleFile:
                     yield self._number, line
         except (OSError, EOFError, zlib.error) as error:
             raise DataError(
-                f"{self.name}: expected whole, undamaged data; it breaks off or cannot be read after line {self._number}"
+                f"{self.name}: expected a whole, undamaged file, "
+                f"found an end or damage after line {self._number}"
             ) from error
 
-    def _iterate_rows(self) -> Iterator[tuple[int, bytes]]:
-        for number, share, record in read_parquet(self.name, self._stream):
+    def _iterate_parquet(self) -> Iterator[Line]:
+        for number, share, record in read_parquet(self.name, self._stream, self._layout):
             self._share = share
             yield number, record
 
 
-def open_people(path: Path) -> PeopleFile:
-    """Open a file on this machine. Raises DataError when that is impossible."""
+def open_people(path: Path, layout: Layout = PEOPLE, what: str = "people") -> PeopleFile:
+    """Open a file of `what` on this machine. Raises DataError if that is impossible."""
     try:
-        return PeopleFile(str(path), path.open("rb"))
+        return PeopleFile(str(path), path.open("rb"), layout)
     except FileNotFoundError as error:
-        raise DataError(f"{path}: expected a file of people, found none") from error
+        raise DataError(f"{path}: expected a file of {what}, found none") from error
     except OSError as error:
-        raise DataError(f"{path}: expected a readable file of people: {error.strerror}") from error
+        raise DataError(
+            f"{path}: expected a readable file of {what}, found {name_failure(error)}"
+        ) from error
 
 
 @contextmanager
 def open_unpacked(path: Path, what: str) -> Iterator[tuple[IO[bytes], Callable[[], int]]]:
-    """The bytes of a file of `what` (outcomes, external attributes), unpacked where it is gzip, and how many of the file's own are read by now.
+    """The unpacked bytes of a file of `what`, and a function that tells how many bytes were read.
 
-    Errors of reading, also of text or CSV read from it inside the `with`, become DataError.
+    The second counts bytes on disk. Errors of reading inside the `with` become DataError, also
+    those of text and of CSV.
     """
     try:
         with path.open("rb") as raw:
@@ -183,16 +193,18 @@ def open_unpacked(path: Path, what: str) -> Iterator[tuple[IO[bytes], Callable[[
             raw.seek(0)
             if packed:
                 with gzip.GzipFile(fileobj=raw) as file:
-                    yield file, raw.tell  # type: ignore[misc]  # a GzipFile is a binary file, which its stub does not say
+                    yield file, raw.tell  # type: ignore[misc]  # its stub does not say IO[bytes]
             else:
                 yield raw, lambda: 0 if raw.closed else raw.tell()
     except FileNotFoundError as error:
         raise DataError(f"{path}: expected a file of {what}, found none") from error
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise DataError(f"{path}: expected a whole gzip file; it is cut off or damaged") from error
+        raise DataError(f"{path}: expected a whole gzip file, found a damaged one") from error
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: expected UTF-8") from error
     except csv.Error as error:
         raise DataError(f"{path}: expected CSV: {error}") from error
     except OSError as error:
-        raise DataError(f"{path}: expected a readable file of {what}: {error.strerror}") from error
+        raise DataError(
+            f"{path}: expected a readable file of {what}, found {name_failure(error)}"
+        ) from error

@@ -1,4 +1,4 @@
-"""Names in a sentence. Takes names that may be shown, in order; gives the first of them, and how many more there are."""
+"""Puts names into a sentence: the first few, and how many more there are."""
 
 from __future__ import annotations
 

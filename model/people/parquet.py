@@ -1,6 +1,7 @@
-"""Rows of a Parquet file of people in, each as one JSON object out, as `people_files` gives lines. Holds a batch of rows, never a file.
+"""Reads the rows of a Parquet file of people, each as the bytes of a JSON object.
 
-What JSON cannot have is made plain or refused: nobody is read as something else without a word.
+Types that JSON lacks are converted or refused, so that no value changes its meaning unnoticed.
+Holds a batch of rows, never a file.
 """
 
 from __future__ import annotations
@@ -12,20 +13,25 @@ from typing import IO, Any
 import msgspec
 
 from model.errors import DataError
-from model.people.records import RecordError, build_row, check_header, plan_columns
-from model.people.tables import explain_names
+from model.people.columns import PEOPLE, Layout, RecordError, build_row
 
-ROWS = 1_000  # held at a time
+BATCH_ROWS = 1_000
 
 
-def read_parquet(name: str, stream: IO[bytes]) -> Iterator[tuple[int, float, bytes]]:
-    """Number of the row from 1, share of the rows that it ends, and the row. Raises DataError; `name` is what it calls the file."""
+def read_parquet(
+    name: str, stream: IO[bytes], layout: Layout = PEOPLE
+) -> Iterator[tuple[int, float, bytes]]:
+    """Number of a row from 1, the share of all rows that it ends, and the row.
+
+    `name` is what errors call the file. Raises DataError.
+    """
     try:
         import pyarrow as pa  # noqa: PLC0415  # an extra, and slow to import
         from pyarrow import parquet  # noqa: PLC0415
     except ImportError as error:
         raise DataError(
-            f"{name}: expected the package pyarrow, to read Parquet with; the extras run and train have it"
+            f"{name}: expected the package pyarrow, which reads Parquet; "
+            "the extras run and train have it"
         ) from error
     encoder = msgspec.json.Encoder(decimal_format="number")
     numbers = itertools.count(1)
@@ -34,15 +40,14 @@ def read_parquet(name: str, stream: IO[bytes]) -> Iterator[tuple[int, float, byt
         names = tuple(file.schema_arrow.names)
         if len(set(names)) != len(names):
             raise DataError(f"{name}: expected every column once")
-        if not check_header(names):
-            raise DataError(f"{name}: {explain_names(names)}")
-        columns, rows = plan_columns(names), max(1, file.metadata.num_rows)
-        kinds = [make_plain(kind) for kind in file.schema_arrow.types]
-        plain = (
-            pa.schema(zip(names, kinds, strict=True)) if kinds != file.schema_arrow.types else None
-        )
-        for batch in file.iter_batches(batch_size=ROWS, use_threads=False):
-            readable = batch if plain is None else batch.cast(plain, safe=False)
+        if not layout.is_header(names):
+            raise DataError(f"{name}: {layout.explain(names)}")
+        columns, rows = layout.plan(names), max(1, file.metadata.num_rows)
+        types = [make_plain(kind) for kind in file.schema_arrow.types]
+        is_plain = types == file.schema_arrow.types
+        schema = None if is_plain else pa.schema(zip(names, types, strict=True))
+        for batch in file.iter_batches(batch_size=BATCH_ROWS, use_threads=False):
+            readable = batch if schema is None else batch.cast(schema, safe=False)
             for row in readable.to_pylist(maps_as_pydicts="strict"):
                 number = next(numbers)
                 yield number, number / rows, encoder.encode(build_row(columns, row.values()))
@@ -51,15 +56,19 @@ def read_parquet(name: str, stream: IO[bytes]) -> Iterator[tuple[int, float, byt
     except KeyError as error:
         raise DataError(f"{name}: expected every name in a map once") from error
     except UnicodeDecodeError as error:
-        raise DataError(f"{name}: expected text in UTF-8 where there are bytes") from error
+        raise DataError(f"{name}: expected bytes that are text in UTF-8") from error
     except (pa.ArrowException, OSError, TypeError, ValueError) as error:
         raise DataError(
-            f"{name}: expected a whole Parquet file of text, numbers, times, lists, structs and maps"
+            f"{name}: expected a whole Parquet file of text, numbers, times, lists, structs and "
+            f"maps; reading failed with {type(error).__name__}"
         ) from error
 
 
 def make_plain(kind: Any) -> Any:
-    """The type that a type is read as: bytes as text, which some writers do not say that it is; times to the microsecond."""
+    """The type that an Arrow type is read as.
+
+    Bytes become text: some writers do not mark text as such. Times are cut to microseconds.
+    """
     import pyarrow as pa  # noqa: PLC0415
     from pyarrow import types  # noqa: PLC0415
 
@@ -69,12 +78,18 @@ def make_plain(kind: Any) -> Any:
         return pa.timestamp("us", kind.tz)
     if types.is_time64(kind) or types.is_duration(kind):
         return pa.time64("us") if types.is_time64(kind) else pa.duration("us")
+    return make_nested_plain(kind)
+
+
+def make_nested_plain(kind: Any) -> Any:
+    """The type that a list, struct or map is read as. Other types stay as they are."""
+    import pyarrow as pa  # noqa: PLC0415
+    from pyarrow import types  # noqa: PLC0415
+
     if types.is_list(kind) or types.is_large_list(kind):
         return pa.list_(make_plain(kind.value_type))
     if types.is_struct(kind):
         return pa.struct([(field.name, make_plain(field.type)) for field in kind])
-    return (
-        pa.map_(make_plain(kind.key_type), make_plain(kind.item_type))
-        if types.is_map(kind)
-        else kind
-    )
+    if types.is_map(kind):
+        return pa.map_(make_plain(kind.key_type), make_plain(kind.item_type))
+    return kind

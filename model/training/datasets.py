@@ -15,10 +15,11 @@ from typing import Any, NamedTuple, TypeAlias
 
 from model.document import find_problem
 from model.errors import DataError
+from model.people.columns import RecordError
 from model.people.files import open_people, open_unpacked
+from model.people.headers import find_separator
 from model.people.naming import name_some
-from model.people.records import RecordError, make_decoder
-from model.people.tables import find_separator
+from model.people.records import make_decoder
 from model.values import parse_time
 
 # Called with a stage, how much of it is done, and how much there is.

@@ -14,7 +14,7 @@ from function.errors import ExternalUnavailable, SettingsError
 from function.external.sqlite import SELECT, open_file
 from model.errors import DataError
 from segment_scorer.deploy.aws import open_client, translate_errors
-from segment_scorer.external_store.rows import ROWS_PER_PROGRESS, Progress
+from segment_scorer.external_store.rows import ROWS_PER_PROGRESS, ShowProgress
 
 MOST_ITEMS = 25  # of one BatchWriteItem
 ATTEMPTS = 10  # of one call that AWS throttles
@@ -29,7 +29,7 @@ def load_table(
     file: Path,
     table: str,
     partition_key: str,
-    progress: Progress,
+    progress: ShowProgress,
     *,
     region: str | None = None,
     endpoint_url: str | None = None,

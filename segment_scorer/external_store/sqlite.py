@@ -11,7 +11,7 @@ import msgspec
 
 from function.external.sqlite import APPLICATION_ID, CREATE_TABLE, FORMAT
 from model.atomic import replace_atomically
-from model.errors import DataError
+from model.errors import DataError, name_failure
 from segment_scorer.external_store.rows import Row
 
 # Without journal and syncing: an unfinished file is deleted.
@@ -53,7 +53,9 @@ def write_file(rows: Iterable[Row], out: Path) -> int:
             f"{last[0].origin}: expected every key once, found one that an earlier row has"
         ) from error
     except OSError as error:
-        raise DataError(f"{out}: expected a file that can be written: {error.strerror}") from error
+        raise DataError(
+            f"{out}: expected a file that can be written, found {name_failure(error)}"
+        ) from error
     except sqlite3.Error as error:
         raise DataError(
             f"{out}: expected a file that can be written, but SQLite failed ({error})"

@@ -19,7 +19,8 @@ import msgspec
 from function.hosts.pinpoint import opted_out
 from function.policy import format_score
 from function.records import Reason
-from model.people.records import Decoder, Record, RecordError, make_decoder
+from model.people.columns import RecordError
+from model.people.records import Decoder, Record, make_decoder
 from segment_scorer.runner.asking.host_adapters import HOST_ADAPTERS, Outcome
 from segment_scorer.runner.asking.host_rules import ATTEMPTS, NOT_JSON, Hook, HookAnswer, ask_hook
 from segment_scorer.runner.chunks import MOST_REJECTIONS, Chunk, ChunkResult

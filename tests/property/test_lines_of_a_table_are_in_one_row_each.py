@@ -9,9 +9,10 @@ import itertools
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from model.people.columns import RecordError
 from model.people.files import PeopleFile
-from model.people.records import RecordError, make_decoder
-from model.people.tables import count_cells
+from model.people.records import make_decoder
+from model.people.rows import count_cells
 from segment_scorer.runner.reading.batches import cut_slices, make_finder
 
 HEADER = b"Id,ChannelType,Attributes.Name\n"
@@ -75,7 +76,11 @@ def test_a_row_of_several_lines_is_a_person(content: bytes) -> None:
                 decode(row)
             except RecordError as error:
                 problem = str(error)
-            assert problem in {"", "expected UTF-8", "$.Id: expected text of one character or more"}
+            assert problem in {
+                "",
+                "expected UTF-8",
+                "$.Id: expected text of one character or more, found none",
+            }
 
 
 @given(ROWS, st.integers(0, 3))

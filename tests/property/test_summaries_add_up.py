@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from function.hosts.pinpoint import LARGEST_BATCH
-from model.people.records import RecordError, make_decoder
+from model.people.columns import RecordError
+from model.people.records import make_decoder
 from segment_scorer.runner.chunks import Chunk
 from segment_scorer.runner.config import RunConfig
 from segment_scorer.runner.reading.batches import cut_slices, make_finder

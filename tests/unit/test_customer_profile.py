@@ -1,12 +1,22 @@
-"""model/customer_profile.py: AWS's migration table read backwards."""
+"""model/customer_profile.py: AWS's migration table, read in both directions."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from model.customer_profile import profile_to_document
+from model.customer_profile import (
+    ADDRESSES,
+    CHANNELS,
+    LOCATION,
+    PREFIXED,
+    document_to_profile,
+    profile_to_document,
+    write_number,
+)
 from model.document import find_problem
 
 # profile -> endpoint document, a row of the migration table each
@@ -90,3 +100,83 @@ def test_a_profile_is_not_changed() -> None:
     profile = {"attributes": {"X_1": ["a"], "X_2": "b"}, "address": {"city": "C"}}
     profile_to_document(profile)
     assert profile == {"attributes": {"X_1": ["a"], "X_2": "b"}, "address": {"city": "C"}}
+
+
+NAMES = st.text("abcXYZ", min_size=1, max_size=6)
+TEXTS = st.text(min_size=1, max_size=8)
+DOCUMENTS = st.fixed_dictionaries(
+    {
+        "Attributes": st.dictionaries(
+            NAMES, st.lists(TEXTS, min_size=1, max_size=4), min_size=1, max_size=4
+        ),
+        "Metrics": st.dictionaries(
+            NAMES, st.floats(allow_nan=False, allow_infinity=False), min_size=1, max_size=4
+        ),
+        "Demographic": st.fixed_dictionaries({"Locale": TEXTS}),
+        "Location": st.fixed_dictionaries(
+            {"City": TEXTS, "Country": TEXTS, "Latitude": st.floats(-90, 90)}
+        ),
+        "User": st.fixed_dictionaries({"UserId": TEXTS}),
+    }
+)
+
+
+@given(DOCUMENTS)
+def test_a_document_that_became_a_profile_is_read_back_as_it_was(
+    document: dict[str, dict[str, object]],
+) -> None:
+    back = profile_to_document(document_to_profile(document))
+    for group in ("Attributes", "Metrics", "Demographic", "Location"):
+        assert back[group] == document[group]
+    assert back["User"]["UserId"] == document["User"]["UserId"]
+
+
+def test_maps_channels_and_several_values_as_the_migration_does() -> None:
+    document = {
+        "Id": "a",
+        "ChannelType": "SMS",
+        "Address": "+49 30 1",
+        "Attributes": {"Plan": ["gold", "old"], "One": "x"},
+        "User": {"UserAttributes": {"One": ["hidden"], "Two": [7]}},
+        "Metrics": {"Visits": 3.0, "Spend": 2.5, "None": None},
+    }
+    assert document_to_profile(document) == {
+        "profileId": "a",
+        "phoneNumber": "+49 30 1",
+        "attributes": {
+            "One": "x",
+            "Two": "7",
+            "Plan_1": "gold",
+            "Plan_2": "old",
+            "Metrics_Visits": "3",
+            "Metrics_Spend": "2.5",
+        },
+    }
+
+
+def test_a_group_that_is_no_object_is_left_out() -> None:
+    assert document_to_profile(
+        {"Id": "a", "Attributes": [1], "Metrics": "x", "User": None, "Location": 3}
+    ) == {"profileId": "a"}
+
+
+def test_large_numbers_keep_their_value() -> None:
+    assert float(write_number(1e300)) == 1e300
+    assert write_number(True) == "True"
+
+
+def test_every_row_of_the_table_is_written_where_it_is_read() -> None:
+    for row in (*LOCATION, *CHANNELS):
+        assert row.written in row.read, row
+    for channel, written in ADDRESSES.items():
+        profile = document_to_profile({"ChannelType": channel, "Address": "x"})
+        assert profile == {written: "x"}
+        assert profile_to_document(profile)["Address"] == "x"
+    for row in LOCATION:
+        document = {"Location": {row.field: "x"}}
+        assert document_to_profile(document) == {"address": {row.written: "x"}}
+        assert profile_to_document({"address": {row.written: "x"}}) == document
+    for prefix, group in PREFIXED.items():
+        flat = {"attributes": {f"{prefix}X": group.write(1.5)}}
+        assert document_to_profile({group.group: {"X": 1.5}}) == flat
+        assert profile_to_document(flat) == {group.group: {"X": group.read("1.5")}}

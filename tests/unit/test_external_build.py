@@ -18,7 +18,7 @@ from function.external.sqlite import SqliteStore
 from model.errors import DataError
 from segment_scorer.cli.main import main
 from segment_scorer.external_store.dynamodb import make_item, write_value
-from segment_scorer.external_store.rows import Row, make_plain, read_rows
+from segment_scorer.external_store.rows import Row, read_rows
 from segment_scorer.external_store.sqlite import write_file
 
 
@@ -91,52 +91,56 @@ def test_the_same_rows_make_the_same_bytes(tmp_path: Path) -> None:
 WRONG: dict[str, tuple[str, bytes, str]] = {
     "another kind": (
         "p.txt",
-        b"",
-        ": expected a name that ends in .csv, .jsonl, .ndjson, .json, .parquet, or in .gz",
+        b"PK\x03\x04xl",
+        ": expected JSON lines or CSV in UTF-8, gzip or not",
     ),
     "no key column": (
         "p.csv",
         b"user,n\nu,1\n",
-        ": expected a header that names every column, id once (another key column: --key NAME)",
+        ": expected a column id, which holds the key (name another with --key NAME); or JSON lines",
     ),
-    "two key columns": (
+    "two key columns": ("p.csv", b"id,id\nu,1\n", ": expected the key column id once"),
+    "an empty csv": ("p.csv", b"", ": expected external attributes, found an empty file"),
+    "an unnamed column": (
         "p.csv",
-        b"id,id\nu,1\n",
-        ": expected a header that names every column, id once",
+        b"id,\nu,1\n",
+        ": expected every column of the header to have a name",
     ),
-    "an empty csv": ("p.csv", b"", ": expected a header that names every column, id once"),
-    "an unnamed column": ("p.csv", b"id,\nu,1\n", ": expected a header that names every column"),
     "a cell too few": (
         "p.csv",
         b"id,n\nu,1\nv\n",
-        ", line 3: expected as many cells as the header has, 2",
+        ", line 3: expected 2 fields, as in the header, found 1",
     ),
     "an empty key": (
         "p.csv",
         b"id,n\n,1\n",
-        ", line 2: expected a key in id, text or a whole number",
+        ", line 2: expected a key in id, text or a whole number, found nothing",
     ),
     "a key twice": (
         "p.csv",
         b"id,n\nu,1\nv,2\nu,3\n",
         ", line 4: expected every key once, found one that an earlier row has",
     ),
-    "an open quote": ("p.csv", b'id,n\nu,"1\n', ": expected CSV: unexpected end of data"),
-    "another encoding": ("p.csv", b"id,n\nu,\xff\n", ": expected UTF-8"),
-    "no JSON": ("p.jsonl", b'{"id": "u"}\n{"id"\n', ", line 2: expected a JSON object"),
-    "a list": ("p.jsonl", b"[1]\n", ", line 1: expected a JSON object"),
-    "no key": ("p.jsonl", b'{"n": 1}\n', ", line 1: expected a key in id, text or a whole number"),
+    "an open quote": ("p.csv", b'id,n\nu,"1\n', ", line 2: expected CSV: a quote is opened"),
+    "another encoding": ("p.csv", b"id,n\nu,\xff\n", ", line 2: expected UTF-8"),
+    "no JSON": ("p.jsonl", b'{"id": "u"}\n{"id"\n', ", line 2: expected one JSON object: "),
+    "a list": ("p.jsonl", b"[1]\n", ", line 1: expected one JSON object, found a list"),
+    "no key": (
+        "p.jsonl",
+        b'{"n": 1}\n',
+        ", line 1: expected a key in id, text or a whole number, found nothing",
+    ),
     "a boolean key": (
         "p.jsonl",
         b'{"id": true}\n',
-        ", line 1: expected a key in id, text or a whole number",
+        ", line 1: expected a key in id, text or a whole number, found true or false",
     ),
     "half a gzip": (
         "p.csv.gz",
         gzip.compress(b"id,n\nu,1\n")[:-9],
-        ": expected a whole gzip file; it is cut off or damaged",
+        ": expected a whole, undamaged file, found an end or damage after line ",
     ),
-    "no Parquet": ("p.parquet", b"PAR1", ": expected a readable Parquet file"),
+    "no Parquet": ("p.parquet", b"PAR1", ": expected a whole Parquet file"),
 }
 
 
@@ -162,22 +166,33 @@ def test_a_missing_file_is_said_so(tmp_path: Path) -> None:
         read(tmp_path / "none.csv")
 
 
-def test_a_parquet_without_the_key_column_and_one_with_bytes_are_refused(tmp_path: Path) -> None:
+def test_a_parquet_without_the_key_column_and_one_with_bytes_that_are_no_text_are_refused(
+    tmp_path: Path,
+) -> None:
     path = tmp_path / "p.parquet"
-    parquet.write_table(pa.table({"id": ["u"], "b": [b"\x00"]}), path)
-    with pytest.raises(
-        DataError,
-        match=r"p\.parquet, row 1: expected text, numbers, yes or no, dates, and lists and maps of them",
-    ):
+    parquet.write_table(pa.table({"id": ["u"], "b": [b"\xff"]}), path)
+    with pytest.raises(DataError, match=r"p\.parquet: expected bytes that are text in UTF-8"):
         read(path)
     with pytest.raises(DataError, match=r"p\.parquet: expected a column user"):
         read(path, "user")
 
 
-def test_no_finite_number_is_null() -> None:
-    assert [make_plain(value) for value in (math.nan, math.inf, decimal.Decimal("NaN"))] == [
-        None
-    ] * 3
+def test_a_number_that_is_not_finite_is_missing(tmp_path: Path) -> None:
+    columns = {"id": ["u"], "a": [math.nan], "b": [math.inf], "c": [-math.inf], "d": [[math.nan]]}
+    parquet.write_table(pa.table(columns), tmp_path / "p.parquet")
+    assert read(tmp_path / "p.parquet") == {"u": {"d": [None]}}
+
+
+def test_a_file_is_told_by_what_it_begins_with_and_not_by_its_name(tmp_path: Path) -> None:
+    (tmp_path / "table.txt").write_text("id,n\nu,1\n")
+    (tmp_path / "lines.csv").write_text('{"id": "v", "n": 2}\n')
+    rows = read_rows([tmp_path / "table.txt", tmp_path / "lines.csv"], "id", quiet)
+    assert {row.key: row.attributes for row in rows} == {"u": {"n": "1"}, "v": {"n": 2}}
+
+
+def test_a_column_with_a_dot_is_an_attribute_of_the_whole_name(tmp_path: Path) -> None:
+    (tmp_path / "p.csv").write_text("id,Metrics.n,Attributes.x\nu,1,y\n")
+    assert read(tmp_path / "p.csv") == {"u": {"Metrics.n": "1", "Attributes.x": "y"}}
 
 
 VALUES: list[Any] = [
@@ -277,5 +292,5 @@ def test_the_command_says_in_a_sentence_what_is_wrong(
 
 def test_a_place_that_cannot_be_written_is_said_so(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(DataError, match="expected a file that can be written: File exists"):
+    with pytest.raises(DataError, match="expected a file that can be written, found file exists"):
         write_file([Row("row", "u", {})], tmp_path / "file" / "p.sqlite")

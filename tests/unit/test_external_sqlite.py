@@ -151,7 +151,7 @@ REFUSED: dict[str, tuple[Callable[[Path], object], str]] = {
     "absent": (Path.unlink, "a file of external attributes, found none"),
     "a folder": (
         lambda path: (path.unlink(), path.mkdir()),
-        "a file of external attributes: Is a directory",
+        "a file of external attributes, found a directory",
     ),
     "empty": (lambda path: path.write_bytes(b""), "found a file that is not SQLite"),
     "no SQLite": (

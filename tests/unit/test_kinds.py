@@ -15,8 +15,8 @@ from model.features import FeatureSpec, build_matrix, read_spec
 from model.kinds import KINDS, Block, Feature, Found, Kind, Reference
 from model.training.datasets import OutcomeTable
 from model.training.export import make_parity_rows
+from model.training.gather import gather_people
 from model.training.infer import infer_spec
-from model.training.people import gather_people
 from model.values import parse_time
 from segment_scorer.cli.main import main
 from tests.fakes import make_bundle, make_endpoint, write_policy

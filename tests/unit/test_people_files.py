@@ -14,8 +14,9 @@ import pytest
 from pyarrow import parquet
 
 from model.errors import DataError
+from model.people.columns import RecordError
 from model.people.files import PeopleFile, open_people
-from model.people.records import LONGEST_RECORD, RecordError, make_decoder
+from model.people.records import LONGEST_RECORD, make_decoder
 
 
 def write(path: Path, content: str | bytes) -> Path:
@@ -174,27 +175,27 @@ def test_does_not_look_for_an_object_for_ever(tmp_path: Path) -> None:
 
 NO_HEADER = "expected the header to name Id, User.UserId or ProfileId; or JSON lines, each an object in braces"
 STRANGE = {
-    "Id;ChannelType;Metrics.X\na;EMAIL;3\n": "expected a comma between the columns of the header; they are separated by ;",
-    '"Id"\t"x"\n': "expected a comma between the columns of the header; they are separated by a tab",
-    "e-mail|name\nb|Bob\n": "expected a comma between the columns of the header; they are separated by |",
+    "Id;ChannelType;Metrics.X\na;EMAIL;3\n": "expected a comma between the columns of the header, found ;",
+    '"Id"\t"x"\n': "expected a comma between the columns of the header, found a tab",
+    "e-mail|name\nb|Bob\n": "expected a comma between the columns of the header, found |",
     "id,channeltype\na,EMAIL\n": (
         "expected the header to name Id, found id; columns are named as in a Pinpoint import, in its capitals; "
         "or JSON lines, each an object in braces"
     ),
     "secret@example.com,Bob\n": NO_HEADER,
     '"broken\n': NO_HEADER,
-    "Id,ChannelType\ra,EMAIL\r": "expected lines that end in LF or CR LF; found CR alone",
-    '{"Id":"a"}\r{"Id":"b"}\r': "expected lines that end in LF or CR LF; found CR alone",
+    "Id,ChannelType\ra,EMAIL\r": "expected lines that end in LF or CR LF, found CR alone",
+    '{"Id":"a"}\r{"Id":"b"}\r': "expected lines that end in LF or CR LF, found CR alone",
     'Id,"x\ny"\na,b\n': "expected the header on one line; a quote in it is not closed there",
     "Größe,Id\n".encode("latin-1"): "expected text in UTF-8; save it as UTF-8",
     "Id,x\n".encode(
         "utf-16"
-    ): "expected JSON lines or CSV, gzip or not, or Parquet, text in UTF-8; found UTF-16; save it as UTF-8",
+    ): "expected JSON lines or CSV in UTF-8, gzip or not, or Parquet, found UTF-16; save it as UTF-8",
     "Id,x\n".encode("utf-16-le"): (
-        "expected JSON lines or CSV, gzip or not, or Parquet, text in UTF-8; found zero bytes, as in UTF-16; save it as UTF-8"
+        "expected JSON lines or CSV in UTF-8, gzip or not, or Parquet, found zero bytes, as in UTF-16; save it as UTF-8"
     ),
     b"PK\x03\x04xl": (
-        "expected JSON lines or CSV, gzip or not, or Parquet, text in UTF-8; found an Excel workbook or a zip file; save it as CSV in UTF-8"
+        "expected JSON lines or CSV in UTF-8, gzip or not, or Parquet, found an Excel workbook or a zip file; save it as CSV in UTF-8"
     ),
 }
 
@@ -334,7 +335,7 @@ def test_reads_parquet_types_that_json_has_not_got_as_what_they_say(
 @pytest.mark.parametrize(
     ("columns", "sentence"),
     [
-        ({"Id": [b"\xff"]}, "expected text in UTF-8 where there are bytes"),
+        ({"Id": [b"\xff"]}, "expected bytes that are text in UTF-8"),
         (
             {
                 "Id": ["a"],
@@ -366,10 +367,13 @@ def test_refuses_parquet_that_would_be_read_as_something_else(
             "{not json",
             "expected one JSON object: JSON is malformed: object keys must be strings (byte 1)",
         ),
-        ("[1]", "expected one JSON object, an endpoint or a profile as exported"),
-        ("{}", "$.Id: expected text of one character or more"),
-        ('{"Id": 7}', "$.Id: expected text of one character or more"),
-        ('{"Id": "", "ProfileId": "p"}', "$.Id: expected text of one character or more"),
+        ("[1]", "expected one JSON object, found a list"),
+        ("{}", "$.Id: expected text of one character or more, found none"),
+        ('{"Id": 7}', "$.Id: expected text of one character or more, found a number"),
+        (
+            '{"Id": "", "ProfileId": "p"}',
+            "$.Id: expected text of one character or more, found empty text",
+        ),
         ("[" * 100_000 + "]" * 100_000, "expected JSON of moderate depth"),
         (b'{"Id": "\xff"}', "expected UTF-8"),
         ('{"Id": "' + "x" * LONGEST_RECORD + '"}', "expected fewer than 5,000,000 bytes"),
@@ -388,7 +392,7 @@ def test_refuses_a_row_that_does_not_fit_the_header(tmp_path: Path) -> None:
         (2, "expected 2 fields, as in the header, found 1"),
         (3, "expected 2 fields, as in the header, found 3"),
         (4, "expected UTF-8"),
-        (5, "$.Id: expected text of one character or more"),
+        (5, "$.Id: expected text of one character or more, found none"),
         (6, {"Id": "c", "Metrics": {"X": 2.0}}),
     ]
 
@@ -414,7 +418,7 @@ def test_refuses_a_row_that_does_not_fit_the_header(tmp_path: Path) -> None:
         ),
         (
             gzip.compress(b'{"Id": "a"}\n' * 9_999)[:-9],
-            "{path}: expected whole, undamaged data; it breaks off or cannot be read after line",
+            "{path}: expected a whole, undamaged file, found an end or damage after line",
         ),
         (b"PAR1" + b"x" * 99, "{path}: expected a whole Parquet file"),
     ],
@@ -431,7 +435,7 @@ def test_refuses_a_file_in_one_sentence_without_a_value(
 def test_refuses_a_file_that_is_not_there_or_is_a_directory(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="missing: expected a file of people, found none"):
         open_people(tmp_path / "missing")
-    with pytest.raises(DataError, match="expected a readable file of people: Is a directory"):
+    with pytest.raises(DataError, match="expected a readable file of people, found a directory"):
         open_people(tmp_path)
 
 

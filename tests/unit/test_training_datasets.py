@@ -109,7 +109,7 @@ def test_refuses_a_file_that_is_not_there_or_is_a_directory(tmp_path: Path) -> N
     missing = tmp_path / "missing.csv"
     with pytest.raises(DataError, match="expected a file of outcomes, found none"):
         read_outcomes(missing)
-    with pytest.raises(DataError, match="expected a readable file of outcomes: Is a directory"):
+    with pytest.raises(DataError, match="expected a readable file of outcomes, found a directory"):
         read_outcomes(tmp_path)
     with pytest.raises(DataError, match="expected a file of people, found none"):
         list(read_lines([missing], stay_silent))

@@ -140,7 +140,7 @@ def test_keeps_a_vocabulary_that_the_spec_gives(tmp_path: Path) -> None:
         ("\n\n", [NAME, "JSON lines, CSV or Parquet, found no record"]),
         ("Id,outcome\n", [NAME, "JSON lines, CSV or Parquet, found no record"]),
         ("{nobody\n", ["found 1 unreadable lines and no endpoint", f"{NAME}, line 1: ", "JSON"]),
-        ("Id;outcome\n", [NAME, "comma", "separated by ;"]),
+        ("Id;outcome\n", [NAME, "comma", "found ;"]),
         (
             '{"Id": "z"}\n',
             ["to share Ids", "no match between 1 endpoints and 1 outcomes"],

@@ -17,7 +17,7 @@ from function.hosts.connect import CONNECT
 from function.hosts.host import Host
 from function.hosts.pinpoint import PINPOINT
 from function.records import Band, Campaign, Decision, Reason
-from model.people.profiles import document_to_profile
+from model.customer_profile import document_to_profile
 from model.people.records import Record
 from segment_scorer.runner.config import RunConfig
 from segment_scorer.runner.summary import Status

@@ -17,10 +17,11 @@ from typing import IO
 
 import msgspec
 
+from model.people.columns import RecordError, is_of_profiles
 from model.people.files import PeopleFile, open_people
 from model.people.naming import name_some
-from model.people.records import RecordError, is_of_profiles, make_decoder
-from model.people.tables import find_unread, list_paths
+from model.people.records import make_decoder
+from model.people.unread import find_unread, list_paths
 from segment_scorer.runner.errors import DataError
 from segment_scorer.runner.s3 import GLOB, READ_AHEAD, S3, find_objects, open_object, read_version
 

@@ -1,0 +1,195 @@
+"""The columns of a table of people: where each cell goes in a document, and how it is read.
+
+A table holds endpoints, profiles, or rows with a key (external attributes); see `Layout`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Container, Iterable, Sequence
+from decimal import Decimal
+from typing import Any, NamedTuple, TypeAlias
+
+from model.customer_profile import PROFILE_ID
+from model.errors import DataError
+from model.values import NUMBER
+
+# A header of people has one of these columns.
+# Source: Amazon Pinpoint user guide, "Importing segments".
+HEADER_IDS = ("Id", "User.UserId", "User", *PROFILE_ID)
+EXAMPLES = "such as Id, ChannelType, Attributes.X, Metrics.X, User.UserId"
+USER_ATTRIBUTES = "User.UserAttributes."
+COORDINATES = ("Location.Latitude", "Location.Longitude")
+
+
+class RecordError(DataError):
+    """A record that cannot be used. The message names a path in it, never a value."""
+
+
+class PlannedColumn(NamedTuple):
+    """Where the cells of a column go.
+
+    parents  the objects to go through
+    name     the cell's own name there
+    read     what a cell is made into; None: each cell is added to a list
+    """
+
+    parents: tuple[str, ...]
+    name: str
+    read: Callable[[Any], Any] | None
+
+
+Plan: TypeAlias = tuple[PlannedColumn, ...]
+
+
+class Layout(NamedTuple):
+    """A form of table.
+
+    ids      a first line is a header if it names one of these columns
+    plan     where the columns of a header go; raises RecordError
+    explain  says what is missing in columns that are no header
+    """
+
+    ids: tuple[str, ...]
+    plan: Callable[[Sequence[str]], Plan]
+    explain: Callable[[Sequence[str]], str]
+
+    def is_header(self, names: Sequence[str]) -> bool:
+        """Whether these are columns of such a table. Raises RecordError if they are unusable."""
+        if set(self.ids).isdisjoint(names):
+            return False
+        self.plan(names)
+        return True
+
+
+def plan_columns(header: Sequence[str]) -> Plan:
+    """Plan a table of endpoints or profiles, whose columns are dotted paths.
+
+    Raises RecordError for a column without a name, a column that repeats and is no list, or a name
+    that is both a value and a group.
+    """
+    profiles = is_of_profiles(header)
+    columns = tuple(plan_column(name, profiles=profiles) for name in header)
+    if not all(header):
+        raise RecordError(f"expected every column of the header to have a name, {EXAMPLES}")
+    single = [(*column.parents, column.name) for column in columns if column.read is not None]
+    if len(set(single)) != len(single):
+        raise RecordError(
+            "expected every column of the header once, "
+            "except those of Attributes and User.UserAttributes"
+        )
+    values = {(*column.parents, column.name) for column in columns}
+    groups = {
+        column.parents[:depth] for column in columns for depth in range(1, len(column.parents) + 1)
+    }
+    if values & groups:
+        raise RecordError("expected a column of the header to be a value or a group, not both")
+    return columns
+
+
+def plan_column(name: str, *, profiles: bool) -> PlannedColumn:
+    """Where one column of endpoints or of profiles goes. All values of a profile are text."""
+    group, dot, rest = name.partition(".")
+    if not dot:
+        return PlannedColumn((), name, read_text)
+    if profiles:
+        return PlannedColumn((group,), rest, read_text)
+    if name.startswith(USER_ATTRIBUTES):
+        return PlannedColumn(("User", "UserAttributes"), name.removeprefix(USER_ATTRIBUTES), None)
+    if group == "Attributes":
+        return PlannedColumn((group,), rest, None)
+    is_number = group == "Metrics" or name in COORDINATES
+    return PlannedColumn((group,), rest, read_number if is_number else read_text)
+
+
+def explain_names(names: Sequence[str]) -> str:
+    """What is missing in columns that name no person.
+
+    Names a column only if it is one of ours in another case.
+    """
+    found = find_id(names)
+    if found is None:
+        return "expected the header to name Id, User.UserId or ProfileId"
+    return (
+        f"expected the header to name {found[1]}, found {found[0]}; "
+        "columns are named as in a Pinpoint import, in its capitals"
+    )
+
+
+def find_id(names: Iterable[str]) -> tuple[str, str] | None:
+    """A name that is one of HEADER_IDS in another case, and that one."""
+    right = {name.casefold(): name for name in HEADER_IDS}
+    return next(
+        ((name, right[name.casefold()]) for name in names if name.casefold() in right), None
+    )
+
+
+def is_of_profiles(names: Container[str]) -> bool:
+    """Whether columns, or the fields of an object, are a profile's and not an endpoint's."""
+    return "Id" not in names and any(name in names for name in PROFILE_ID)
+
+
+PEOPLE = Layout(HEADER_IDS, plan_columns, explain_names)
+
+
+def make_keyed_layout(key: str) -> Layout:
+    """The layout of rows with a key column `key`.
+
+    Every other column is an attribute with the column's whole name. Repeated names make a list.
+    """
+    missing = f"expected a column {key}, which holds the key (name another with --key NAME)"
+
+    def plan(header: Sequence[str]) -> Plan:
+        if not all(header):
+            raise RecordError("expected every column of the header to have a name")
+        if header.count(key) != 1:
+            raise RecordError(f"expected the key column {key} once")
+        return tuple(
+            PlannedColumn((), name, None if header.count(name) > 1 else read_plain)
+            for name in header
+        )
+
+    return Layout((key,), plan, lambda _: missing)
+
+
+def build_row(columns: Plan, cells: Iterable[Any]) -> dict[str, Any]:
+    """Make a nested document of cells, one per column. Empty cells and None are missing."""
+    document: dict[str, Any] = {}
+    for (parents, name, read), cell in zip(columns, cells, strict=True):
+        if cell is None or cell == "":
+            continue
+        target = document
+        for parent in parents:
+            target = target.setdefault(parent, {})
+        if read is None:
+            target.setdefault(name, []).extend(cell if isinstance(cell, list) else [cell])
+        else:
+            target[name] = read(cell)
+    return document
+
+
+def read_number(cell: Any) -> Any:
+    """A number. Other text stays text, so that the document's check names it.
+
+    So does infinity, which Parquet can hold: JSON would make it null, and that is missing.
+    """
+    if isinstance(cell, str):
+        return float(cell) if NUMBER.fullmatch(cell) else cell
+    return str(cell) if isinstance(cell, float) and math.isinf(cell) else cell
+
+
+def read_text(cell: Any) -> Any:
+    """Text. Parquet may hold ids as whole numbers; those become text too."""
+    if isinstance(cell, str):
+        return cell
+    is_whole = (isinstance(cell, int) and not isinstance(cell, bool)) or (
+        isinstance(cell, Decimal) and cell == cell.to_integral_value()
+    )
+    return str(int(cell)) if is_whole else read_plain(cell)
+
+
+def read_plain(cell: Any) -> Any:
+    """The cell as it is. A Parquet struct has every field in each row; a None there is missing."""
+    if not isinstance(cell, dict):
+        return cell
+    return {name: read_plain(field) for name, field in cell.items() if field is not None}
