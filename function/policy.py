@@ -29,8 +29,12 @@ class Holdout(msgspec.Struct, frozen=True, kw_only=True):
     attribute: str = ""
 
     def holds(self, endpoint: Endpoint) -> bool:
-        """Whether the endpoint's user is in the control group."""
-        return self.percent > 0.0 and self.draw(endpoint) < self.percent / 100.0
+        """Whether the endpoint's user is in the control group. Needs an id, and nothing else."""
+        return (
+            self.percent > 0.0
+            and find_unit(endpoint) != ""
+            and self.draw(endpoint) < self.percent / 100.0
+        )
 
     def draw(self, endpoint: Endpoint) -> float:
         """A number from 0 to 1 for the endpoint's user, or for the endpoint if it has no UserId.
@@ -38,10 +42,33 @@ class Holdout(msgspec.Struct, frozen=True, kw_only=True):
         The first 8 bytes, big-endian, of BLAKE2b(salt + NUL + id), divided by 2^64: uniform, the
         same on every machine, and the same for all endpoints of one user.
         """
-        user = (endpoint.document or {}).get("User")
-        key = (user.get("UserId") if isinstance(user, dict) else None) or endpoint.id
-        digest = hashlib.blake2b(f"{self.salt}\0{key}".encode("utf-8", "surrogatepass")).digest()
+        key = f"{self.salt}\0{find_unit(endpoint)}"
+        digest = hashlib.blake2b(key.encode("utf-8", "surrogatepass")).digest()
         return int.from_bytes(digest[:8], "big") / TWO_TO_THE_64
+
+
+def find_user(document: object) -> str | None:
+    """The UserId of any JSON value, as text; None if there is none.
+
+    Data platforms write ids as numbers: the user 101 is the same person as "101" and 101.0.
+    """
+    user = document.get("User") if isinstance(document, dict) else None
+    user_id = user.get("UserId") if isinstance(user, dict) else None
+    if isinstance(user_id, str):
+        return user_id or None
+    if isinstance(user_id, bool) or not isinstance(user_id, int | float):
+        return None
+    return str(int(user_id)) if is_whole(user_id) else None
+
+
+def is_whole(number: float) -> bool:
+    """Whether a number is a whole one that can be an id: at most 2^64."""
+    return abs(number) <= TWO_TO_THE_64 and number == int(number)
+
+
+def find_unit(endpoint: Endpoint) -> str:
+    """The id by which an endpoint is drawn: its UserId, else its own id; "" if it has neither."""
+    return endpoint.user or find_user(endpoint.document) or endpoint.id
 
 
 class Rules(msgspec.Struct, frozen=True, kw_only=True):
@@ -147,32 +174,43 @@ def decide_one(
     endpoint: Endpoint, score: float | None, share: float, rules: Rules, *, batch_scored: bool
 ) -> Decision:
     """Decide for one endpoint. The reason is the first of `Reason` that applies."""
-    stays_anyway = rules.mode != "filter" and endpoint.document is not None
-    if endpoint.problem is not None:
-        keep = rules.unreadable == "keep" and endpoint.document is not None
-        return Decision(keep=keep, stays=keep or stays_anyway, reason=Reason.UNREADABLE)
+    is_sparse = share < rules.min_present
+    rounded = None if score is None or is_sparse else round(score, rules.decimals)
+    selected, reason = select(endpoint, rounded, rules, batch_scored=batch_scored)
     held = rules.holdout.percent > 0.0 and rules.holdout.holds(endpoint)
-    rounded = None if score is None or share < rules.min_present else round(score, rules.decimals)
-    band = None if rounded is None or not rules.bands else rules.band_for(rounded)
-    if held:
-        return Decision(
-            keep=False,
-            stays=stays_anyway,
-            reason=Reason.HOLDOUT,
-            score=rounded,
-            band=band,
-            holdout=True,
-        )
-    if not batch_scored:
-        keep = rules.on_error != "drop"
-        return Decision(keep=keep, stays=keep or stays_anyway, reason=Reason.NO_SCORES)
-    if rounded is None:
-        keep = rules.sparse == "keep"
-        return Decision(keep=keep, stays=keep or stays_anyway, reason=Reason.SPARSE)
-    keep = rounded >= rules.threshold if rules.keep == "at_least" else rounded < rules.threshold
     return Decision(
-        keep=keep, stays=keep or stays_anyway, reason=Reason.SCORE, score=rounded, band=band
+        selected=selected,
+        holdout=held,
+        # What is no JSON object cannot be sent back, whatever the mode.
+        sent=endpoint.document is not None and (rules.mode != "filter" or (selected and not held)),
+        reason=Reason.HOLDOUT if held else reason,
+        score=rounded,
+        band=None if rounded is None or not rules.bands else rules.band_for(rounded),
     )
+
+
+def select(
+    endpoint: Endpoint, score: float | None, rules: Rules, *, batch_scored: bool
+) -> tuple[bool, Reason]:
+    """Whether the rules would message an endpoint, and by which rule. The holdout plays no part."""
+    if endpoint.problem is not None:
+        return rules.unreadable == "keep" and endpoint.document is not None, Reason.UNREADABLE
+    if not batch_scored:
+        return rules.on_error != "drop", Reason.NO_SCORES
+    if score is None:
+        return rules.sparse == "keep", Reason.SPARSE
+    if rules.keep == "at_least":
+        return score >= rules.threshold, Reason.SCORE
+    return score < rules.threshold, Reason.SCORE
+
+
+def leave_out(decision: Decision) -> Decision:
+    """The decision on an endpoint that a limit of the reply's size leaves out.
+
+    `selected` stays what the rules say: it must not depend on who else is in the reply.
+    """
+    reason = Reason.HOLDOUT if decision.holdout else Reason.NO_SCORES
+    return Decision(selected=decision.selected, holdout=decision.holdout, sent=False, reason=reason)
 
 
 def copy_external(decision: Decision, endpoint: Endpoint, rules: Rules) -> Decision:
@@ -212,9 +250,15 @@ def threshold_for_reach(reach: float, quantiles: Sequence[float], keep: str) -> 
     return quantiles[-1]
 
 
-def attributes_for(decision: Decision, rules: Rules) -> dict[str, list[str]]:
-    """The attributes to write on an endpoint: name -> list of texts, as in Pinpoint."""
-    if rules.mode == "shadow" or decision.reason == Reason.UNREADABLE:
+def attributes_for(endpoint: Endpoint, decision: Decision, rules: Rules) -> dict[str, list[str]]:
+    """The attributes to write on an endpoint: name -> list of texts, as in Pinpoint.
+
+    An unreadable endpoint has no score and nothing of the store, but belongs to the control group
+    or not. It is marked if its own `Attributes` are an object, or absent.
+    """
+    if rules.mode == "shadow" or not isinstance(
+        (endpoint.document or {}).get("Attributes"), dict | None
+    ):
         return {}
     written: dict[str, list[str]] = {**decision.external}
     if decision.score is not None and rules.score_attribute:
@@ -234,7 +278,7 @@ def format_score(score: float, decimals: int) -> str:
 def count_outcomes(decisions: Sequence[Decision]) -> dict[str, int]:
     """Count a batch: received = kept + filtered, each reason, and drops that the mode ignores."""
     reasons = [decision.reason for decision in decisions]
-    kept = sum(decision.stays for decision in decisions)
+    kept = sum(decision.sent for decision in decisions)
     return {
         "received": len(decisions),
         "kept": kept,
@@ -243,5 +287,5 @@ def count_outcomes(decisions: Sequence[Decision]) -> dict[str, int]:
         "unreadable": reasons.count(Reason.UNREADABLE),
         "unscored": reasons.count(Reason.NO_SCORES),
         "sparse": reasons.count(Reason.SPARSE),
-        "would_filter": sum(decision.stays and not decision.keep for decision in decisions),
+        "would_filter": sum(decision.sent and decision.dropped for decision in decisions),
     }

@@ -20,8 +20,8 @@ Scores: TypeAlias = npt.NDArray[np.float64]
 class Reason(StrEnum):
     """Why the policy decided as it did: the first of the first five that applies."""
 
-    UNREADABLE = "unreadable"
     HOLDOUT = "holdout"
+    UNREADABLE = "unreadable"
     NO_SCORES = "no_scores"
     SPARSE = "sparse"
     SCORE = "score"
@@ -35,11 +35,13 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     id        as the host sent it (Pinpoint: the key in `Endpoints`; Connect: `ProfileId`)
     document  the endpoint document, a plain dict that is never changed. Of an unreadable endpoint:
               the part that can be sent back. None if the host sent no JSON object
+    user      of an unreadable endpoint: its UserId, which `document` may lack. None if unknown
     problem   why the endpoint cannot be scored: a sentence with a path and no value. None if it can
     """
 
     id: str
     document: dict[str, Any] | None
+    user: str | None = None
     problem: str | None = None
 
 
@@ -97,21 +99,29 @@ class Band(msgspec.Struct, frozen=True, kw_only=True):
 class Decision(msgspec.Struct, frozen=True, kw_only=True):
     """The policy's decision on one endpoint.
 
-    keep              whether the rules keep the endpoint
-    stays             whether the reply keeps it; differs from `keep` in modes annotate and shadow
+    selected          whether the rules would message the endpoint, the holdout aside. None only
+                      where the reply of a deployed function is read that does not tell it
+    holdout           whether the endpoint's user is in the control group
+    sent              whether the reply holds it (Amazon Connect: says keep). In mode filter:
+                      selected and not in the holdout
     score             rounded to the policy's decimals; None if the endpoint was not scored
     external          attributes that `[external]` copies from the store: name -> texts
     external_dropped  how many values of the store `[external]` could not turn into text
     """
 
-    keep: bool
-    stays: bool
+    selected: bool | None
+    holdout: bool = False
+    sent: bool
     reason: Reason
     score: float | None = None
     band: Band | None = None
-    holdout: bool = False
     external: Mapping[str, list[str]] = {}
     external_dropped: int = 0
+
+    @property
+    def dropped(self) -> bool:
+        """Whether mode filter leaves the endpoint out. Modes annotate and shadow send it."""
+        return self.holdout or not self.selected
 
 
 class Reply(msgspec.Struct, frozen=True, kw_only=True):

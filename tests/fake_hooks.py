@@ -51,7 +51,7 @@ class DecidingHook:
             return Attempt(problem="raised OnPurpose")
         reply = {id_: document for id_, document in event["Endpoints"].items() if verdicts[id_]}
         decisions = {
-            id_: Decision(keep=bool(keep), stays=bool(keep), reason=Reason.SCORE, score=0.5)
+            id_: Decision(selected=bool(keep), sent=bool(keep), reason=Reason.SCORE, score=0.5)
             for id_, keep in verdicts.items()
         }
         return Attempt(reply=reply, account=account_of(decisions) if self.shows else None)

@@ -17,7 +17,7 @@ import msgspec
 from function.errors import ReplyError
 from function.hosts.host import Host
 from function.hosts.reading import LARGEST_REPLY, read_object, read_text
-from function.policy import Rules
+from function.policy import Rules, leave_out
 from function.records import Batch, Campaign, Context, Decision, Endpoint, HostName, Reason, Reply
 from model.customer_profile import profile_to_document
 from model.document import inspect_document, is_encodable
@@ -197,18 +197,19 @@ def read_profile(text: str) -> dict[str, Any] | None:
 
 
 def describe_decision(decision: Decision, rules: Rules, model: str) -> dict[str, Any]:
-    """Build one profile's ResultData: `{score, decision, band, holdout, reason, model}`.
+    """Build one profile's ResultData: score, decision, selected, band, holdout, reason, model.
 
     A journey's "Check attributes" block reads `$.LambdaInvocation.ResultData.decision`. If the
     policy copies external attributes, `external` holds them. In mode shadow the result tells only
     `decision`, so that no journey can branch on scores.
     """
-    word = "keep" if decision.stays else "drop"
+    word = "keep" if decision.sent else "drop"
     if rules.mode == "shadow":
-        reason = Reason.SHADOW if decision.stays else decision.reason
+        reason = Reason.SHADOW if decision.sent else decision.reason
         return {
             "score": None,
             "decision": word,
+            "selected": None,
             "band": None,
             "holdout": False,
             "reason": reason.value,
@@ -218,6 +219,7 @@ def describe_decision(decision: Decision, rules: Rules, model: str) -> dict[str,
     return {
         "score": decision.score,
         "decision": word,
+        "selected": decision.selected,
         "band": decision.band.name if decision.band else None,
         "holdout": decision.holdout,
         "reason": decision.reason.value,
@@ -262,9 +264,5 @@ def take_fitting(
         if item is not None and fits:
             taken.append(item)
             size += more
-        answered.append(
-            decision
-            if fits or not decision.stays
-            else Decision(keep=False, stays=False, reason=Reason.NO_SCORES)
-        )
+        answered.append(decision if fits or not decision.sent else leave_out(decision))
     return taken, answered

@@ -17,8 +17,8 @@ import msgspec
 from function.errors import ReplyError
 from function.hosts.host import Host
 from function.hosts.reading import LARGEST_REPLY, read_text
-from function.policy import Rules, attributes_for
-from function.records import Batch, Campaign, Context, Decision, Endpoint, HostName, Reason, Reply
+from function.policy import Rules, attributes_for, find_user, leave_out
+from function.records import Batch, Campaign, Context, Decision, Endpoint, HostName, Reply
 from model.document import clean_value, inspect_document, is_encodable, measure_documents
 from model.errors import name_kind
 from model.values import parse_time
@@ -67,16 +67,16 @@ class PinpointHost(Host):
         rules: Rules,
         model: str,  # noqa: ARG002  # only Connect's reply names the model
     ) -> Reply:
-        """Build the map id -> definition of the endpoints that stay, in the order received.
+        """Build the map id -> definition of the endpoints to send, in the order received.
 
         Each definition is whole, with the policy's annotations. A map that is larger than Lambda
         allows loses its annotations. If it is still too large, `on_error` decides: `drop` keeps no
         endpoint, `keep` keeps as many as fit, in order, and `raise` raises ReplyError.
         """
         body = {
-            endpoint.id: annotate(endpoint.document, decision, rules)
+            endpoint.id: annotate(endpoint, decision, rules)
             for endpoint, decision in zip(batch.endpoints, decisions, strict=True)
-            if decision.stays and endpoint.document is not None
+            if decision.sent and endpoint.document is not None
         }
         if not is_too_large(body, batch, decisions, rules):
             return Reply(
@@ -92,9 +92,7 @@ class PinpointHost(Host):
         if len(json.dumps(plain)) > LARGEST_REPLY:
             plain = shorten(plain, rules)
         decisions = [
-            decision
-            if endpoint.id in plain or not decision.stays
-            else Decision(keep=False, stays=False, reason=Reason.NO_SCORES)
+            decision if endpoint.id in plain or not decision.sent else leave_out(decision)
             for endpoint, decision in zip(batch.endpoints, decisions, strict=True)
         ]
         return Reply(body=plain, decisions=decisions, annotations_dropped=True)
@@ -151,6 +149,7 @@ def inspect_endpoints(event: Mapping[str, Any]) -> Batch:
             Endpoint(
                 id=id_,
                 document=cleaned if usable else None,
+                user=find_user(value),
                 problem=f"$.Endpoints[{index}]{problem.removeprefix('$')}",
             )
         )
@@ -194,9 +193,10 @@ def take_fitting(definitions: Mapping[str, dict[str, Any]]) -> dict[str, dict[st
     return taken
 
 
-def annotate(document: dict[str, Any], decision: Decision, rules: Rules) -> dict[str, Any]:
+def annotate(endpoint: Endpoint, decision: Decision, rules: Rules) -> dict[str, Any]:
     """Add the policy's attributes and message overrides; the document itself if there are none."""
-    attributes = attributes_for(decision, rules)
+    document = endpoint.document or {}
+    attributes = attributes_for(endpoint, decision, rules)
     overrides = overrides_for(document, decision, rules)
     if not attributes and not overrides:
         return document
@@ -226,7 +226,7 @@ def overrides_for(document: Mapping[str, Any], decision: Decision, rules: Rules)
 def wants_overrides(decision: Decision) -> bool:
     """Whether the endpoint's band has texts for the message."""
     return (
-        decision.stays
+        decision.sent
         and decision.band is not None
         and bool(decision.band.title_override or decision.band.body_override)
     )

@@ -13,7 +13,7 @@ from sklearn.metrics import brier_score_loss
 
 from model.errors import DataError
 from model.features import FeatureSpec, Matrix
-from model.training.datasets import Progress
+from model.people.progress import Progress
 from model.training.fit import find_margins, find_sigmoid, fit_choice
 from model.training.folds import Folds, Pair, Rows, Scheme, make_folds
 from model.training.measures import Ranking, Scores

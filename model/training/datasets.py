@@ -8,10 +8,10 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
 from model.document import find_problem
 from model.errors import DataError
@@ -19,11 +19,9 @@ from model.people.columns import RecordError
 from model.people.files import open_people, open_unpacked
 from model.people.headers import find_separator
 from model.people.naming import name_some
+from model.people.progress import Progress
 from model.people.records import make_decoder
 from model.values import parse_time
-
-# Called with a stage, how much of it is done, and how much there is.
-Progress: TypeAlias = Callable[[str, int, int], None]
 
 PROGRESS_EVERY = 10_000  # records
 NAMED_LINES = 5  # lines, and kinds of problems, that a message names before it only counts

@@ -14,9 +14,10 @@ from model.atomic import replace_atomically
 from model.bundle import MANIFEST_FILE, load_bundle
 from model.errors import DataError
 from model.kinds import KINDS
+from model.people.progress import Progress
 from model.training.audit import describe_late_dates, describe_lines
 from model.training.card import GIVEN, make_card
-from model.training.datasets import Progress, read_outcomes
+from model.training.datasets import read_outcomes
 from model.training.export import score_onnx
 from model.training.gate import check_bundle, describe_coverage
 from model.training.gather import gather_people

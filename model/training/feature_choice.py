@@ -9,8 +9,9 @@ from pathlib import Path
 from model.errors import DataError, SpecError
 from model.features import FeatureSpec, load_spec
 from model.kinds import KINDS
+from model.people.progress import Progress
 from model.training.audit import Audit, describe_leak
-from model.training.datasets import OutcomeTable, Progress
+from model.training.datasets import OutcomeTable
 from model.training.gather import gather_people, sample_people
 from model.training.infer import Inference, infer_spec, write_features
 from model.training.join import Enrich

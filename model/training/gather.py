@@ -20,7 +20,8 @@ import numpy as np
 from model.errors import DataError
 from model.features import FeatureSpec, Matrix, build_matrix
 from model.kinds import KINDS, split_path
-from model.training.datasets import OutcomeTable, Progress
+from model.people.progress import Progress
+from model.training.datasets import OutcomeTable
 from model.training.join import CHUNK, Document, Enrich, JoinCounts, Match, match_endpoints
 from model.training.people import (
     LEAST_OF_EACH,

@@ -11,7 +11,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
-from model.training.datasets import NAMED_LINES, OutcomeTable, Progress, read_lines
+from model.people.progress import Progress
+from model.training.datasets import NAMED_LINES, OutcomeTable, read_lines
 from model.training.people import find_value
 
 Document: TypeAlias = dict[str, Any]

@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from model.bundle import Bundle, check_destination, load_bundle, write_bundle
+from model.people.progress import Progress
 from model.training.audit import Audit, audit_people, describe_leaks
 from model.training.card import make_card
 from model.training.config import TrainingConfig
 from model.training.cross_validation import CrossValidation, cross_validate
-from model.training.datasets import OutcomeTable, Progress, read_outcomes
+from model.training.datasets import OutcomeTable, read_outcomes
 from model.training.export import check_parity, convert_model, make_parity_rows, score_onnx
 from model.training.feature_choice import (
     FeatureChoice,

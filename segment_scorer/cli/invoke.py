@@ -20,6 +20,8 @@ from function.hosts.pinpoint import PINPOINT
 from function.records import Account
 from model.errors import DataError, SegmentScorerError, name_failure
 
+YES_NO = {True: "yes", False: "no"}
+
 
 def command(
     event: Annotated[
@@ -99,14 +101,14 @@ def ask_over_http(event: Any, address: str, limit: float) -> Any:
 def print_decisions(account: Account) -> None:
     """Print one line per endpoint: its id, the decision, the reason, score and band."""
     table = Table(box=None, pad_edge=False)
-    for column in ("endpoint", "decision", "reason", "score", "band"):
+    columns = ("endpoint", "selected", "holdout", "sent", "reason", "score", "band")
+    for column in columns:
         table.add_column(column, justify="right" if column == "score" else "left", overflow="fold")
     for endpoint, decision in zip(account.batch.endpoints, account.decisions, strict=True):
-        rule = "keep" if decision.keep else "drop"
-        verdict = rule if decision.keep == decision.stays else f"{rule} (stays)"
+        answers = (decision.selected, decision.holdout, decision.sent)
         problem = endpoint.problem
         reason = f"{decision.reason}: {problem}" if problem else str(decision.reason)
         score = "" if decision.score is None else f"{decision.score:g}"
         band = decision.band.name if decision.band else ""
-        table.add_row(endpoint.id, verdict, reason, score, band)
+        table.add_row(endpoint.id, *(YES_NO[bool(it)] for it in answers), reason, score, band)
     Console(stderr=True, markup=False, highlight=False).print(table)

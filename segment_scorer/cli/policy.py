@@ -146,7 +146,7 @@ def write_rules(rules: Rules) -> str:
 
 def describe(explanation: Explanation, heading: str) -> str:
     """One explanation, a sentence per line."""
-    outcome = "kept" if explanation.stays else "left out"
+    outcome = "kept" if explanation.sent else "left out"
     return "\n".join(
         [
             f"{heading}{outcome}: {explanation.reason}: {explanation.because}",

@@ -13,8 +13,9 @@ import msgspec
 from function.errors import ExternalUnavailable, SettingsError
 from function.external.sqlite import SELECT, open_file
 from model.errors import DataError
+from model.people.progress import Progress
 from segment_scorer.deploy.aws import open_client, translate_errors
-from segment_scorer.external_store.rows import ROWS_PER_PROGRESS, ShowProgress
+from segment_scorer.external_store.rows import ROWS_PER_PROGRESS
 
 MOST_ITEMS = 25  # of one BatchWriteItem
 ATTEMPTS = 10  # of one call that AWS throttles
@@ -29,7 +30,7 @@ def load_table(
     file: Path,
     table: str,
     partition_key: str,
-    progress: ShowProgress,
+    progress: Progress,
     *,
     region: str | None = None,
     endpoint_url: str | None = None,

@@ -6,18 +6,17 @@ cells, null and numbers that are not finite are missing. The first unusable row 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 from model.errors import DataError, name_kind
 from model.people.columns import RecordError, make_keyed_layout
 from model.people.files import open_people
+from model.people.progress import Progress
 from model.people.records import make_field_decoder
 
-# stage, how much of it is done, how much there is
-ShowProgress: TypeAlias = Callable[[str, int, int], None]
 ROWS_PER_PROGRESS = 1_000
 STAGE = "reading people"
 
@@ -31,7 +30,7 @@ class Row:
     attributes: dict[str, Any]
 
 
-def read_rows(paths: Sequence[Path], key: str, progress: ShowProgress) -> Iterator[Row]:
+def read_rows(paths: Sequence[Path], key: str, progress: Progress) -> Iterator[Row]:
     """Every row of the files, in order.
 
     key  the column, or field, that holds the key

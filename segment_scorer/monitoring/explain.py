@@ -17,16 +17,20 @@ from function.errors import EventError
 from function.hosts import find_host
 from function.hosts.connect import CONNECT
 from function.hosts.pinpoint import PINPOINT, opted_out
-from function.policy import Override, Rules, attributes_for, format_score
+from function.policy import Override, Rules, attributes_for, format_score, select
 from function.records import Account, Campaign, Decision, Endpoint, Reason
 from model.customer_profile import PROFILE_ID
 
 
 class Explanation(msgspec.Struct, frozen=True, kw_only=True):
-    """One endpoint's decision. `because` names the rule that decided; `notes` what else follows."""
+    """One endpoint's decision. `because` names the rule that decided; `notes` what else follows.
 
-    keep: bool
-    stays: bool
+    selected, holdout, sent  as in `Decision`
+    """
+
+    selected: bool
+    holdout: bool
+    sent: bool
     reason: Reason
     score: float | None
     because: str
@@ -89,8 +93,9 @@ def explain_case(case: Case, account: Account, override: Override | None) -> Exp
     """Say why one endpoint was decided on as it was."""
     decision = case.decision
     return Explanation(
-        keep=decision.keep,
-        stays=decision.stays,
+        selected=bool(decision.selected),
+        holdout=decision.holdout,
+        sent=decision.sent,
         reason=decision.reason,
         score=decision.score,
         because=BECAUSE[decision.reason](case),
@@ -104,18 +109,28 @@ def list_notes(case: Case, account: Account, override: Override | None) -> Itera
     if override is not None:
         ids = ", ".join(f"{key} = {value}" for key, value in override.ids.items())
         yield f"override for {ids}"
-    if decision.stays and not decision.keep:
-        yield f"stays all the same: mode = {rules.mode}"
-    if not decision.keep and endpoint.document is None:
+    if decision.holdout:
+        yield explain_selected(case, batch_scored=account.scored is not None)
+    if decision.sent and decision.dropped:
+        yield f"sent all the same: mode = {rules.mode}"
+    if endpoint.document is None:
         yield "left out whatever the policy says: it cannot be sent back"
     if decision.band is not None:
         yield f"band {decision.band.name}, from {decision.band.at_least:g}"
-    if decision.stays and account.batch.host == "pinpoint":
-        for name, values in attributes_for(decision, rules).items():
+    if decision.sent and account.batch.host == "pinpoint":
+        for name, values in attributes_for(endpoint, decision, rules).items():
             yield f"writes Attributes.{name} = {', '.join(values)}"
     document = endpoint.document or {}
     if opted_out(document.get("OptOut"), document.get("EndpointStatus")):
         yield "the host would not send it: OptOut is ALL or EndpointStatus is INACTIVE"
+
+
+def explain_selected(case: Case, *, batch_scored: bool) -> str:
+    """What the rules say of an endpoint in the control group, and why."""
+    decision = case.decision
+    _, reason = select(case.endpoint, decision.score, case.rules, batch_scored=batch_scored)
+    verdict = "selected" if decision.selected else "not selected"
+    return f"without the holdout: {verdict}: {BECAUSE[reason](case)}"
 
 
 def explain_unreadable(case: Case) -> str:

@@ -158,9 +158,9 @@ class ChunkProcessor:
                 self._scores.append((person.id, text))
             if decision.band is not None:
                 band = decision.band.name
-            if status == Status.KEPT and not decision.keep:
+            if status == Status.KEPT and decision.dropped:
                 self._counts["would_filter"] += 1
-            chosen = "keep" if decision.keep else "drop"
+            chosen = "drop" if decision.dropped else "keep"
             self._decisions.append((person.id, chosen, reason, text, band))
         elif outcome is UNSENT:
             reason = UnsentReason.OPTED_OUT
@@ -173,8 +173,10 @@ class ChunkProcessor:
         document = person.record.document
         location = document.get("Location")
         country = location.get("Country") if isinstance(location, dict) else None
-        keep = status == Status.KEPT if decision is None else decision.keep
-        self._groups.append((document.get("ChannelType"), country, band, reason, status, keep))
+        selected = None if decision is None else decision.selected
+        if selected is None:
+            selected = status == Status.KEPT
+        self._groups.append((document.get("ChannelType"), country, band, reason, status, selected))
         self._values.append(score)
 
     def finish(self) -> ChunkResult:

@@ -81,7 +81,7 @@ def test_by_time_learns_from_a_feature_that_is_recorded_only_later(model: str) -
     random = np.random.default_rng(1)
     matrix = random.random((1_200, 2), dtype=np.float32)
     outcomes = (random.random(1_200) < matrix[:, 1]).astype(np.int64)
-    matrix[:700, 1] = np.nan
-    people = make_scored(matrix, outcomes, TWO, dates=np.arange(1_200.0))
+    matrix[:400, 1] = np.nan
+    people = make_scored(matrix, outcomes, TWO, dates=np.repeat([0.0, 1.0, 2.0], 400))
     validation = cross_validate(people, ModelSettings(model=model), 0, stay_silent)
-    assert [area > 0.7 for area in validation.areas] == [False, False, False, True, True]
+    assert [area > 0.7 for area in validation.areas] == [False, True]

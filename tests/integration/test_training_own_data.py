@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -19,6 +20,21 @@ from tests.training_people import make_people, to_csv, to_lines, write, write_pe
 
 PNG = b"\x89PNG\r\n\x1a\n"
 LOGISTIC = ["--model", "logistic"]
+
+
+class Trained(NamedTuple):
+    """A bundle that tests must not change, and the arguments that name its files."""
+
+    bundle: Path
+    arguments: list[str]
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    directory = tmp_path_factory.mktemp("trained")
+    arguments = write_people(directory, 600)
+    assert main(["train", *arguments, "--out", str(directory / "bundle")]) == 0
+    return Trained(directory / "bundle", arguments)
 
 
 def write_own(directory: Path, documents: list[dict[str, Any]], outcomes: list[int]) -> list[str]:
@@ -336,10 +352,10 @@ def test_compares_both_models_on_reserved_people_that_neither_has_seen(
 
 
 def test_never_compares_with_a_bundle_whose_model_was_changed(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    trained: Trained, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    arguments = write_people(tmp_path)
-    assert main(["train", *arguments, "--out", str(tmp_path / "bundle")]) == 0
+    arguments = trained.arguments
+    shutil.copytree(trained.bundle, tmp_path / "bundle")
     manifest = json.loads((tmp_path / "bundle" / "manifest.json").read_text("utf-8"))
     manifest["golden"]["scores"][0] += 0.01
     write(tmp_path / "bundle" / "manifest.json", json.dumps(manifest))
@@ -361,23 +377,18 @@ def test_never_compares_with_a_bundle_whose_model_was_changed(
 
 
 def test_evaluates_a_bundle_on_other_people_and_draws_pictures(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    trained: Trained, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["train", *write_people(tmp_path, 600), "--out", str(tmp_path / "bundle")]) == 0
+    bundle = trained.bundle
     (tmp_path / "later").mkdir()
     later = write_people(tmp_path / "later", 600, seed=9)[:4]
     capsys.readouterr()
     folder = tmp_path / "evaluation"
     money = ["--value", "10", "--cost", "1"]
-    assert (
-        main(
-            ["evaluate", "--bundle", str(tmp_path / "bundle"), *later, *money, "--out", str(folder)]
-        )
-        == 0
-    )
+    assert main(["evaluate", "--bundle", str(bundle), *later, *money, "--out", str(folder)]) == 0
     printed = capsys.readouterr().out
     area = float(printed.split("ROC AUC")[1].split()[0])
-    assert abs(area - load_bundle(tmp_path / "bundle").manifest["metrics"]["roc_auc"]) < 0.06
+    assert abs(area - load_bundle(bundle).manifest["metrics"]["roc_auc"]) < 0.06
     assert "decile 10 " in printed
     assert sorted(path.name for path in folder.iterdir()) == [
         "EVALUATION.md",
@@ -397,10 +408,9 @@ def test_evaluates_a_bundle_on_other_people_and_draws_pictures(
 
 
 def test_evaluate_never_writes_into_a_bundle(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    trained: Trained, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    arguments, bundle = write_people(tmp_path, 600), tmp_path / "bundle"
-    assert main(["train", *arguments, "--out", str(bundle)]) == 0
+    bundle, arguments = trained
     before = {path.name: path.read_bytes() for path in bundle.iterdir()}
     capsys.readouterr()
     assert main(["evaluate", "--bundle", str(bundle), *arguments[:4], "--out", str(bundle)]) == 1

@@ -51,7 +51,7 @@ def check_event(event: Any, policy: Mapping[str, Any], working: bool) -> str:
     if batch.host == "pinpoint":
         assert [endpoint.id for endpoint in batch.endpoints] == list(event["Endpoints"])
         assert list(reply) == [
-            e.id for e, decision in zip(batch.endpoints, decisions, strict=True) if decision.stays
+            e.id for e, decision in zip(batch.endpoints, decisions, strict=True) if decision.sent
         ]
         return "Pinpoint events"
     answered = [item["Id"] for item in reply["Items"]["CustomerProfiles"]]

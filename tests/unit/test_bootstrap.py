@@ -83,7 +83,7 @@ def test_an_observer_sees_each_batch_with_its_decisions_row_for_row(tmp_path: Pa
     handle(make_event({"a": make_endpoint(0.75), "b": make_endpoint(0.25)}), None)
     (account,) = watcher.accounts
     assert [
-        (endpoint.id, decision.stays)
+        (endpoint.id, decision.sent)
         for endpoint, decision in zip(account.batch.endpoints, account.decisions, strict=True)
     ] == [
         ("a", True),

@@ -45,14 +45,15 @@ def test_has_every_customer_once_with_an_outcome(
     assert [endpoint["Id"] for endpoint in endpoints] == list(outcomes)
 
 
-def test_says_that_29_9_percent_buy_again(outcomes: dict[str, int]) -> None:
+def test_29_9_percent_buy_again(outcomes: dict[str, int]) -> None:
     assert round(100 * sum(outcomes.values()) / len(outcomes), 1) == 29.9
 
 
 def test_measures_a_customer_as_worked_out_by_hand(
     endpoints: list[dict[str, Any]], outcomes: dict[str, int]
 ) -> None:
-    # 00003: 20.76 on 1997-01-02, 20.76 on 03-30, 19.54 on 04-02, then 57.45 on 11-15, which is after the day of the endpoint.
+    # Customer 00003 spent 20.76 on 1997-01-02, 20.76 on 03-30 and 19.54 on 04-02. The purchase of
+    # 57.45 on 11-15 is after the day of the endpoint.
     endpoint = endpoints[2]
     assert endpoint["User"] == {"UserId": "00003"}
     assert endpoint["Attributes"]["FirstPurchase"] == ["1997-01-02"]
@@ -76,14 +77,14 @@ def test_measures_a_customer_as_worked_out_by_hand(
     assert outcomes["cdnow-00003"] == 1
 
 
-def test_holds_nothing_from_after_the_day_it_is_made_for(endpoints: list[dict[str, Any]]) -> None:
+def test_holds_nothing_after_the_day_that_it_describes(endpoints: list[dict[str, Any]]) -> None:
     assert all(
         endpoint["Attributes"]["LastPurchase"][0] <= AS_OF.isoformat() for endpoint in endpoints
     )
     assert min(endpoint["Metrics"]["RecencyDays"] for endpoint in endpoints) == 0
 
 
-def test_leaves_out_the_gap_between_purchases_where_there_was_one_day_only(
+def test_has_no_gap_between_purchases_if_there_is_one_purchase_day(
     endpoints: list[dict[str, Any]],
 ) -> None:
     assert all(
@@ -96,7 +97,7 @@ def test_is_made_of_usable_endpoint_documents(endpoints: list[dict[str, Any]]) -
     assert not any(find_problem(endpoint) for endpoint in endpoints)
 
 
-def test_marks_what_it_invents_and_uses_none_of_it_as_a_feature(
+def test_marks_invented_fields_and_never_uses_them_as_features(
     endpoints: list[dict[str, Any]], spec: FeatureSpec
 ) -> None:
     assert all(endpoint["Attributes"]["Invented"] == INVENTED for endpoint in endpoints)

@@ -36,10 +36,11 @@ def test_shows_each_decision_with_its_reason(
         "endpoint",
         *json.loads((EVENTS / "odd-endpoints.json").read_text("utf-8"))["Endpoints"],
     }
-    kept, reason, score = rows["invented-whole"].split()
-    assert (kept, reason) == ("keep", "score")
+    *answers, reason, score = rows["invented-whole"].split()
+    assert (answers, reason) == (["yes", "no", "yes"], "score")
     assert json.loads(captured.out)["invented-whole"]["Attributes"]["Score"] == [score]
-    assert rows["invented-no-object"].startswith("drop      unreadable: $.Endpoints[6]: ")
+    assert rows["invented-no-object"].split()[:4] == ["no", "no", "no", "unreadable:"]
+    assert "unreadable: $.Endpoints[6]: " in rows["invented-no-object"]
 
 
 def test_marks_whoever_the_rules_drop_but_the_mode_lets_stay(
@@ -48,7 +49,9 @@ def test_marks_whoever_the_rules_drop_but_the_mode_lets_stay(
     (tmp_path / "policy.toml").write_text('mode = "shadow"\n')
     monkeypatch.setenv("SCORER_POLICY", str(tmp_path / "policy.toml"))
     main(["invoke", str(EVENTS / "cdnow-five-customers.json")])
-    assert "drop (stays)" in capsys.readouterr().err
+    heading, *rows = [line.split() for line in capsys.readouterr().err.splitlines()]
+    assert heading == ["endpoint", "selected", "holdout", "sent", "reason", "score", "band"]
+    assert ["no", "no", "yes", "score"] in [row[1:5] for row in rows]
 
 
 @pytest.mark.parametrize("name", HOSTS)

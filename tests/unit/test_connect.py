@@ -58,6 +58,7 @@ def test_a_recorded_event_gets_a_decision_a_profile() -> None:
         {
             "score": 0.75,
             "decision": "keep",
+            "selected": True,
             "band": "high",
             "holdout": False,
             "reason": "score",
@@ -66,6 +67,7 @@ def test_a_recorded_event_gets_a_decision_a_profile() -> None:
         {
             "score": 0.25,
             "decision": "drop",
+            "selected": False,
             "band": None,
             "holdout": False,
             "reason": "score",
@@ -74,6 +76,7 @@ def test_a_recorded_event_gets_a_decision_a_profile() -> None:
         {
             "score": 0.0,
             "decision": "drop",
+            "selected": False,
             "band": None,
             "holdout": False,
             "reason": "score",
@@ -179,6 +182,7 @@ def test_an_unreadable_profile_gets_the_policys_outcome_and_a_reason(data: str) 
         assert result({"ProfileId": "p", "CustomerData": data}, unreadable=unreadable) == {
             "score": None,
             "decision": unreadable,
+            "selected": unreadable == "keep",
             "band": None,
             "holdout": False,
             "reason": "unreadable",
@@ -189,6 +193,8 @@ def test_an_unreadable_profile_gets_the_policys_outcome_and_a_reason(data: str) 
 def test_the_control_group_is_dropped_and_marked() -> None:
     data = result(profile(0.9), holdout={"percent": 100})
     assert (data["decision"], data["holdout"], data["reason"]) == ("drop", True, "holdout")
+    assert data["selected"] is True
+    assert result(profile(0.1), holdout={"percent": 100})["selected"] is False
 
 
 def test_in_annotate_everybody_is_kept_and_the_reason_still_said() -> None:
@@ -201,6 +207,7 @@ def test_in_shadow_nothing_of_the_decision_can_be_branched_on() -> None:
     neutral = {
         "score": None,
         "decision": "keep",
+        "selected": None,
         "band": None,
         "holdout": False,
         "reason": "shadow",
@@ -234,13 +241,15 @@ def reply_to(count: int, *, external: str = "", **policy: Any) -> tuple[Reply, l
     rules = read_policy(policy, threshold=0.5, quantiles=(0.0, 1.0)).rules
     copied = {"Tier": [external]} if external else {}
     decisions = [
-        Decision(keep=bool(e.id), stays=bool(e.id), reason=Reason.SCORE, score=0.9, external=copied)
+        Decision(
+            selected=bool(e.id), sent=bool(e.id), reason=Reason.SCORE, score=0.9, external=copied
+        )
         for e in batch.endpoints
     ]
     reply = CONNECT.build_reply(batch, decisions, rules, LABEL)
     assert len(json.dumps(reply.body)) <= LARGEST_REPLY
     assert [
-        bool(e.id) and d.stays for e, d in zip(batch.endpoints, reply.decisions, strict=True)
+        bool(e.id) and d.sent for e, d in zip(batch.endpoints, reply.decisions, strict=True)
     ].count(True) == len(answered_ids(reply))
     return reply, [endpoint.id for endpoint in batch.endpoints if endpoint.id]
 
@@ -268,7 +277,7 @@ def test_a_reply_still_over_6_mb_answers_as_many_as_fit_in_order() -> None:
     answered = answered_ids(reply)
     assert answered == ids[: len(answered)]
     assert len(json.dumps(reply.body)) > 0.999 * LARGEST_REPLY
-    assert {decision.reason for decision in reply.decisions if not decision.stays} == {
+    assert {decision.reason for decision in reply.decisions if not decision.sent} == {
         "score",
         "no_scores",
     }

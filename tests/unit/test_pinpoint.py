@@ -122,8 +122,8 @@ def test_overrides_are_never_written_elsewhere_and_counted_when_skipped(
     batch = PINPOINT.parse_event(event)
     rules = read_policy({"band": BAND}, threshold=0.5, quantiles=(0.0, 1.0)).rules
     band = rules.bands[0]
-    high = Decision(keep=True, stays=True, reason=Reason.SCORE, score=0.9, band=band)
-    low = Decision(keep=False, stays=False, reason=Reason.SCORE, score=0.1)
+    high = Decision(selected=True, sent=True, reason=Reason.SCORE, score=0.9, band=band)
+    low = Decision(selected=False, sent=False, reason=Reason.SCORE, score=0.1)
     reply = PINPOINT.build_reply(batch, [high, low, high], rules, "m@1")
     assert "TitleOverride" not in reply.body["a"]
     assert reply.body["c"]["TitleOverride"] == "Title"
@@ -205,14 +205,14 @@ def reply_to(endpoints: dict[str, Any], **policy: Any) -> tuple[dict[str, Any], 
     batch = PINPOINT.parse_event(make_event(endpoints))
     rules = read_policy(policy, threshold=0.5, quantiles=(0.0, 1.0)).rules
     decision = Decision(
-        keep=True,
-        stays=True,
+        selected=True,
+        sent=True,
         reason=Reason.SCORE,
         score=0.9,
         band=rules.bands[0] if rules.bands else None,
     )
     reply = PINPOINT.build_reply(batch, [decision] * len(endpoints), rules, "m@1")
-    assert sum(decision.stays for decision in reply.decisions) == len(reply.body)
+    assert sum(decision.sent for decision in reply.decisions) == len(reply.body)
     return {
         "body": reply.body,
         "dropped": reply.annotations_dropped,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from typing import Any
 
 import numpy as np
@@ -57,26 +58,26 @@ NO_OBJECT = Endpoint(id="a", document=None, problem="$.Endpoints[0]: Expected `o
 
 
 def test_keeps_an_endpoint_whose_score_equals_the_threshold() -> None:
-    assert decide_for(0.5).keep
-    assert not decide_for(0.4999).keep
+    assert decide_for(0.5).sent
+    assert not decide_for(0.4999).sent
 
 
 def test_with_keep_below_an_endpoint_whose_score_equals_the_threshold_is_left_out() -> None:
-    assert not decide_for(0.5, keep="below").keep
-    assert decide_for(0.4999, keep="below").keep
+    assert not decide_for(0.5, keep="below").sent
+    assert decide_for(0.4999, keep="below").sent
 
 
 def test_the_rounded_score_decides() -> None:
     assert decide_for(0.49996, decimals=4).score == 0.5
-    assert decide_for(0.49996, decimals=4).keep
-    assert not decide_for(0.49996, decimals=5).keep
+    assert decide_for(0.49996, decimals=4).sent
+    assert not decide_for(0.49996, decimals=5).sent
 
 
 def test_decision_band_and_attribute_use_the_same_rounded_number() -> None:
     decision = decide_for(0.7496, decimals=2, band=BANDS)
     assert decision.band is not None
     assert (decision.score, decision.band.name) == (0.75, "high")
-    assert attributes_for(decision, rules(decimals=2, band=BANDS)) == {"Score": ["0.75"]}
+    assert attributes_for(person(), decision, rules(decimals=2, band=BANDS)) == {"Score": ["0.75"]}
 
 
 @pytest.mark.parametrize(
@@ -99,19 +100,19 @@ def test_the_highest_band_that_fits_is_chosen_its_edge_included(
 
 def test_a_batch_without_scores_is_kept_or_dropped_as_on_error_says() -> None:
     assert decide_for(None, scored=False) == Decision(
-        keep=True, stays=True, reason=Reason.NO_SCORES
+        selected=True, sent=True, reason=Reason.NO_SCORES
     )
     assert decide_for(None, scored=False, on_error="drop") == Decision(
-        keep=False, stays=False, reason=Reason.NO_SCORES
+        selected=False, sent=False, reason=Reason.NO_SCORES
     )
 
 
 def test_an_unreadable_endpoint_is_kept_or_dropped_as_unreadable_says() -> None:
     assert decide_for(None, endpoint=UNREADABLE) == Decision(
-        keep=True, stays=True, reason=Reason.UNREADABLE
+        selected=True, sent=True, reason=Reason.UNREADABLE
     )
     assert decide_for(None, endpoint=UNREADABLE, unreadable="drop") == Decision(
-        keep=False, stays=False, reason=Reason.UNREADABLE
+        selected=False, sent=False, reason=Reason.UNREADABLE
     )
 
 
@@ -119,15 +120,15 @@ def test_an_unreadable_endpoint_is_kept_or_dropped_as_unreadable_says() -> None:
 @pytest.mark.parametrize("unreadable", ["keep", "drop"])
 def test_what_is_no_object_is_left_out_whatever_the_policy(mode: str, unreadable: str) -> None:
     decision = decide_for(None, endpoint=NO_OBJECT, mode=mode, unreadable=unreadable)
-    assert decision == Decision(keep=False, stays=False, reason=Reason.UNREADABLE)
+    assert decision == Decision(selected=False, sent=False, reason=Reason.UNREADABLE)
 
 
 def test_an_endpoint_below_min_present_is_sparse_and_has_no_score() -> None:
     assert decide_for(0.9, 0.49, min_present=0.5) == Decision(
-        keep=True, stays=True, reason=Reason.SPARSE
+        selected=True, sent=True, reason=Reason.SPARSE
     )
     assert decide_for(0.9, 0.49, min_present=0.5, sparse="drop") == Decision(
-        keep=False, stays=False, reason=Reason.SPARSE
+        selected=False, sent=False, reason=Reason.SPARSE
     )
     assert decide_for(0.9, 0.5, min_present=0.5).reason == "score"
 
@@ -156,7 +157,7 @@ def test_annotate_leaves_nobody_out_for_any_reason() -> None:
         decide_for(0.9, mode="annotate", holdout=held),
         decide_for(None, endpoint=UNREADABLE, mode="annotate", unreadable="drop"),
     ]
-    assert [(decision.keep, decision.stays) for decision in decisions] == [(False, True)] * 5
+    assert [(decision.dropped, decision.sent) for decision in decisions] == [(True, True)] * 5
     assert count_outcomes(decisions)["would_filter"] == 5
 
 
@@ -167,9 +168,10 @@ def test_shadow_decides_and_counts_but_writes_nothing() -> None:
         band=[{"name": "low", "at_least": 0}],
         holdout={"percent": 100, "attribute": "Control"},
     )
-    assert (decision.keep, decision.stays, decision.holdout) == (False, True, True)
+    assert (decision.selected, decision.sent, decision.holdout) == (False, True, True)
     assert (
         attributes_for(
+            person(),
             decision,
             rules(
                 mode="shadow",
@@ -181,26 +183,122 @@ def test_shadow_decides_and_counts_but_writes_nothing() -> None:
     )
 
 
-def test_the_order_of_reasons_is_unreadable_holdout_no_scores_sparse_score() -> None:
+def test_the_order_of_reasons_is_holdout_unreadable_no_scores_sparse_score() -> None:
     everything: dict[str, Any] = {"holdout": {"percent": 100}, "min_present": 1.0}
-    assert (
-        decide_for(None, 0.0, endpoint=UNREADABLE, scored=False, **everything).reason
-        == "unreadable"
-    )
+    for endpoint in (UNREADABLE, NO_OBJECT):
+        decision = decide_for(None, 0.0, endpoint=endpoint, scored=False, **everything)
+        assert decision.reason == "holdout"
+        assert decide_for(None, 0.0, endpoint=endpoint, scored=False).reason == "unreadable"
     assert decide_for(None, 0.0, scored=False, **everything).reason == "holdout"
     assert decide_for(None, 0.0, scored=False, min_present=1.0).reason == "no_scores"
     assert decide_for(0.9, 0.0, min_present=1.0).reason == "sparse"
     assert decide_for(0.9, 1.0, min_present=1.0).reason == "score"
 
 
-def test_the_control_group_is_left_out_whatever_the_score_and_needs_none() -> None:
-    held = {"percent": 100}
-    assert decide_for(0.99, holdout=held) == Decision(
-        keep=False, stays=False, reason=Reason.HOLDOUT, score=0.99, holdout=True
+HELD = {"percent": 100}
+# What every rule says of a person: score, share of features present, what decide_for takes.
+JUDGED: dict[str, tuple[float | None, float, dict[str, Any]]] = {
+    "score": (0.99, 1.0, {}),
+    "score, below": (0.01, 1.0, {"keep": "below"}),
+    "no scores": (None, 1.0, {"scored": False}),
+    "sparse": (None, 0.0, {"min_present": 1.0}),
+    "unreadable": (None, 0.0, {"endpoint": UNREADABLE}),
+}
+DROPPED: dict[str, tuple[float | None, float, dict[str, Any]]] = {
+    "score": (0.01, 1.0, {}),
+    "score, below": (0.99, 1.0, {"keep": "below"}),
+    "no scores": (None, 1.0, {"scored": False, "on_error": "drop"}),
+    "sparse": (None, 0.0, {"min_present": 1.0, "sparse": "drop"}),
+    "unreadable": (None, 0.0, {"endpoint": UNREADABLE, "unreadable": "drop"}),
+    "no object": (None, 0.0, {"endpoint": NO_OBJECT}),
+}
+
+
+@pytest.mark.parametrize("rule", JUDGED)
+def test_selected_is_what_every_rule_says_of_a_held_out_person_too(rule: str) -> None:
+    score, share, changes = JUDGED[rule]
+    held, free = (
+        decide_for(score, share, holdout=HELD, **changes),
+        decide_for(score, share, **changes),
     )
-    assert decide_for(None, scored=False, holdout=held) == Decision(
-        keep=False, stays=False, reason=Reason.HOLDOUT, holdout=True
+    assert held == Decision(
+        selected=True, holdout=True, sent=False, reason=Reason.HOLDOUT, score=free.score
     )
+    assert (free.selected, free.holdout, free.sent) == (True, False, True)
+
+
+@pytest.mark.parametrize("rule", DROPPED)
+def test_a_held_out_person_is_not_selected_if_a_rule_drops_the_person(rule: str) -> None:
+    score, share, changes = DROPPED[rule]
+    held, free = (
+        decide_for(score, share, holdout=HELD, **changes),
+        decide_for(score, share, **changes),
+    )
+    assert (held.selected, held.holdout, held.sent) == (False, True, False)
+    assert (free.selected, free.holdout, free.sent) == (False, False, False)
+
+
+@pytest.mark.parametrize("mode", ["annotate", "shadow"])
+def test_annotate_and_shadow_send_the_control_group_and_say_who_was_selected(mode: str) -> None:
+    for score, selected in ((0.9, True), (0.1, False)):
+        decision = decide_for(score, mode=mode, holdout=HELD)
+        assert (decision.selected, decision.holdout, decision.sent) == (selected, True, True)
+        assert decision.dropped
+
+
+def test_a_control_group_is_a_control_group_whatever_else_is_wrong() -> None:
+    half = Holdout(percent=50)
+    for number in range(200):
+        user = f"u{number}"
+        held = half.holds(person("e", user=user))
+        broken = {"Metrics": "x", "User": {"UserId": user}}
+        lost = {"Metrics": "x"}
+        for endpoint in (
+            Endpoint(id="e", document=broken, problem="$.Metrics: Expected `object`"),
+            Endpoint(id="e", document=lost, user=user, problem="$.Metrics: Expected `object`"),
+            Endpoint(id=user, document=lost, problem="$.Metrics: Expected `object`"),
+            Endpoint(id=user, document=None, problem="$: Expected `object`"),
+        ):
+            decision = decide_for(None, endpoint=endpoint, holdout={"percent": 50})
+            assert (decision.holdout, decision.reason == "holdout") == (held, held)
+            if held:
+                assert not decision.sent
+
+
+@pytest.mark.parametrize("written", [101, 101.0, "101"])
+def test_a_user_id_that_is_a_whole_number_is_drawn_as_its_text(written: object) -> None:
+    endpoint = Endpoint(id="e", document={"User": {"UserId": written}}, problem="$: Expected `str`")
+    assert Holdout(salt="s").draw(endpoint) == Holdout(salt="s").draw(person("e", user="101"))
+
+
+@pytest.mark.parametrize(
+    "written", [None, "", True, 1.5, math.nan, math.inf, 10**400, [], {"a": 1}]
+)
+def test_a_user_id_that_is_no_id_is_not_drawn_by(written: object) -> None:
+    endpoint = Endpoint(id="e", document={"User": {"UserId": written}}, problem="$: Expected `str`")
+    assert Holdout(salt="s").draw(endpoint) == Holdout(salt="s").draw(person("e"))
+
+
+def test_a_person_without_any_id_is_in_no_control_group() -> None:
+    nobody = Endpoint(id="", document=None, problem="$.ProfileId: expected text")
+    decision = decide_for(None, endpoint=nobody, holdout=HELD)
+    assert (decision.holdout, decision.reason) == (False, "unreadable")
+
+
+def test_an_unreadable_person_is_marked_as_control_group_if_its_attributes_can_hold_it() -> None:
+    table: dict[str, Any] = {
+        "mode": "annotate",
+        "holdout": {"percent": 100, "attribute": "Control"},
+    }
+    for attributes, written in (
+        (None, {"Control": ["true"]}),
+        ({"A": {"b": 1}}, {"Control": ["true"]}),
+        ("text", {}),
+        (["a"], {}),
+    ):
+        endpoint = Endpoint(id="a", document={"Attributes": attributes}, problem="$: Expected")
+        decision = decide_for(None, endpoint=endpoint, **table)
+        assert attributes_for(endpoint, decision, rules(**table)) == written
 
 
 # First 8 bytes, big-endian, of BLAKE2b(salt + NUL + key): computed once with b2sum (coreutils), so
@@ -275,21 +373,21 @@ def test_the_holdout_attribute_marks_both_sides() -> None:
         "holdout": {"percent": 100, "attribute": "Control"},
     }
     held, free = decide_for(0.9, **table), decide_for(0.9)
-    assert attributes_for(held, rules(**table)) == {"Control": ["true"]}
-    assert attributes_for(free, rules(**table)) == {"Control": ["false"]}
+    assert attributes_for(person(), held, rules(**table)) == {"Control": ["true"]}
+    assert attributes_for(person(), free, rules(**table)) == {"Control": ["false"]}
 
 
 def test_an_attribute_name_left_empty_writes_nothing() -> None:
     decision = decide_for(0.9, band=BANDS)
-    assert attributes_for(decision, rules(score_attribute="", band=BANDS)) == {}
-    assert attributes_for(decision, rules(band_attribute="Band", band=BANDS)) == {
+    assert attributes_for(person(), decision, rules(score_attribute="", band=BANDS)) == {}
+    assert attributes_for(person(), decision, rules(band_attribute="Band", band=BANDS)) == {
         "Score": ["0.9000"],
         "Band": ["high"],
     }
 
 
 def test_an_endpoint_without_a_score_gets_no_score_attribute() -> None:
-    assert attributes_for(decide_for(None, scored=False), rules()) == {}
+    assert attributes_for(person(), decide_for(None, scored=False), rules()) == {}
 
 
 @pytest.mark.parametrize(
@@ -343,7 +441,7 @@ def test_decides_row_for_row() -> None:
     decisions = decide(
         [person("a"), UNREADABLE, person("c")], [0.9, None, 0.1], [1.0, 0.0, 1.0], rules()
     )
-    assert [(decision.reason, decision.keep) for decision in decisions] == [
+    assert [(decision.reason, decision.selected) for decision in decisions] == [
         ("score", True),
         ("unreadable", True),
         ("score", False),

@@ -132,7 +132,7 @@ EXPLAINED: list[tuple[Any, str, str]] = [
     (
         make_endpoint(0.25),
         'mode = "annotate"',
-        f"kept: {LOW}  stays all the same: mode = annotate\n  writes Attributes.Score = 0.2500\n",
+        f"kept: {LOW}  sent all the same: mode = annotate\n  writes Attributes.Score = 0.2500\n",
     ),
     (
         make_endpoint(None),
@@ -153,7 +153,11 @@ EXPLAINED: list[tuple[Any, str, str]] = [
     (
         make_endpoint(0.75, Id="user-1"),
         "[holdout]\npercent = 82\n",
-        "left out: holdout: its random draw, 81.1681 of 100, is below holdout.percent = 82\n",
+        (
+            "left out: holdout: its random draw, 81.1681 of 100, is below holdout.percent = 82\n"
+            "  without the holdout: selected: score 0.7500 >= threshold 0.5; keep = at_least; "
+            f"{ALL}\n"
+        ),
     ),
     (
         make_endpoint(0.75),
@@ -221,7 +225,9 @@ def test_explain_takes_a_whole_event_of_either_host(
     assert shown.endswith("  left out whatever the policy says: it cannot be sent back\n")
     connect = json.loads((ROOT / "tests" / "events" / "connect.json").read_text("utf-8"))
     assert main(explain(tmp_path, bundle, connect, "", "--json")) == 0
-    assert [one["keep"] for one in json.loads(capsys.readouterr().out)] == [True, False, False]
+    shown = json.loads(capsys.readouterr().out)
+    assert [one["selected"] for one in shown] == [True, False, False]
+    assert [one["sent"] for one in shown] == [True, False, False]
 
 
 def test_explain_without_a_policy_takes_the_one_the_environment_names(

@@ -20,7 +20,7 @@ from segment_scorer.runner.errors import HookUnreachable, OptionError
 from tests.fakes import FakeClock, make_account
 
 EVENT = {"Endpoints": {"a": {}}}
-KEEP = Decision(keep=True, stays=True, reason=Reason.SCORE, score=0.5)
+KEEP = Decision(selected=True, sent=True, reason=Reason.SCORE, score=0.5)
 
 
 Handle = Callable[[Any, Any], Any]

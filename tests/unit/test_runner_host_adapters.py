@@ -73,7 +73,7 @@ def test_a_value_that_is_not_a_score_is_not_read(score: object) -> None:
 
 
 def test_a_decision_from_the_account_replaces_the_one_in_the_reply() -> None:
-    seen = Decision(keep=False, stays=True, reason=Reason.HOLDOUT, holdout=True)
+    seen = Decision(selected=False, sent=True, reason=Reason.HOLDOUT, holdout=True)
     assert CONNECT.classify("p", PROFILE, {"decision": "keep", "reason": "score"}, seen)[2] is seen
 
 

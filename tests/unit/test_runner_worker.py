@@ -149,11 +149,11 @@ def test_counts_reasons_whatever_the_outcome_and_drops_not_acted_on() -> None:
     band = Band(name="high", at_least=0.5)
     decisions = {
         "a": Decision(
-            keep=False, stays=True, reason=Reason.HOLDOUT, holdout=True, score=0.75, band=band
+            selected=False, sent=True, reason=Reason.HOLDOUT, holdout=True, score=0.75, band=band
         ),
-        "b": Decision(keep=True, stays=True, reason=Reason.NO_SCORES),
-        "c": Decision(keep=False, stays=False, reason=Reason.SPARSE),
-        "d": Decision(keep=True, stays=True, reason=Reason.UNREADABLE),
+        "b": Decision(selected=True, sent=True, reason=Reason.NO_SCORES),
+        "c": Decision(selected=False, sent=False, reason=Reason.SPARSE),
+        "d": Decision(selected=True, sent=True, reason=Reason.UNREADABLE),
     }
     hook = ScriptedHook(Attempt(reply={"a": {}, "b": {}, "d": {}}, account=account_of(decisions)))
     result = process(hook, [{"Id": id_} for id_ in decisions])
@@ -204,7 +204,7 @@ def test_a_reply_that_json_cannot_hold_fails_its_batch() -> None:
     hook = ScriptedHook(
         Attempt(
             reply={"a": {"Metrics": {"m": object()}}},
-            account=account_of({"a": Decision(keep=True, stays=True, reason=Reason.SCORE)}),
+            account=account_of({"a": Decision(selected=True, sent=True, reason=Reason.SCORE)}),
         )
     )
     result = process(hook, [{"Id": "a"}, {"Id": "b"}])

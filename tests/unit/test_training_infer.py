@@ -40,7 +40,7 @@ def make_documents(**columns: Any) -> list[dict[str, Any]]:
         (lambda index: f"{index % 5}.12.33", "category"),
     ],
 )
-def test_tells_what_a_text_is(make: Any, kind: str) -> None:
+def test_infers_the_kind_of_a_text(make: Any, kind: str) -> None:
     spec = infer_spec(make_documents(X=make), dated=True).spec
     assert [(feature.path, feature.kind) for feature in spec.features] == [("Attributes.X", kind)]
 

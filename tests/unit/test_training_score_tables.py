@@ -59,12 +59,12 @@ def test_gives_figures_by_channel_for_channels_with_enough_people() -> None:
 def test_people_with_the_same_score_have_no_order() -> None:
     # A file sorted by outcome, responders first or last: its order is not the model's.
     scores, outcomes = np.full(1_000, 0.3), np.repeat([1, 0], [300, 700])
-    for told in (outcomes, outcomes[::-1]):
-        rows = tabulate_deciles(scores, told)
+    for ordered in (outcomes, outcomes[::-1]):
+        rows = tabulate_deciles(scores, ordered)
         assert [row["rate"] for row in rows] == [0.3] * 10
         assert [row["responders"] for row in rows] == [30] * 10
         assert [row["gain"] for row in rows] == pytest.approx(np.arange(1, 11) / 10)
-        assert [row["came"] for row in tabulate_calibration(scores, told)] == [0.3] * 10
+        assert [row["came"] for row in tabulate_calibration(scores, ordered)] == [0.3] * 10
 
 
 @given(

@@ -83,14 +83,14 @@ def test_the_curve_ends_with_all_people_and_has_profit_only_if_money_is_known() 
 
 def test_the_curve_never_separates_people_with_the_same_score() -> None:
     scores, outcomes = np.repeat([0.6, 0.3, 0.1], [100, 800, 100]), np.tile([1, 0], 500)
-    for told in (outcomes, np.sort(outcomes), -np.sort(-outcomes)):
-        rows = tabulate_thresholds(ThresholdGoal(value=2, cost=1), scores, told)
+    for ordered in (outcomes, np.sort(outcomes), -np.sort(-outcomes)):
+        rows = tabulate_thresholds(ThresholdGoal(value=2, cost=1), scores, ordered)
         assert [row["reach"] for row in rows] == [0.1, 0.9, 1.0]
         for row in rows:
             kept = scores >= row["threshold"]
             assert row["reach"] == kept.mean()
-            assert row["precision"] == pytest.approx(told[kept].mean(), abs=1e-6)
-            assert row["profit"] == pytest.approx(2 * told[kept].sum() - kept.sum())
+            assert row["precision"] == pytest.approx(ordered[kept].mean(), abs=1e-6)
+            assert row["profit"] == pytest.approx(2 * ordered[kept].sum() - kept.sum())
 
 
 def test_a_rare_response_has_a_threshold_with_significant_digits() -> None:

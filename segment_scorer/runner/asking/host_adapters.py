@@ -115,16 +115,16 @@ def classify_result(
 
 
 def read_result(result: Mapping[str, Any]) -> Decision:
-    """Read a ResultData. In modes annotate and shadow, it says what the reply does."""
+    """Read a ResultData. Whether the person was selected is unknown if it does not tell it."""
     score, reason, band = result.get("score"), result.get("reason"), result.get("band")
-    keep = result.get("decision") == "keep"
+    selected = result.get("selected")
     return Decision(
-        keep=keep,
-        stays=keep,
+        selected=selected if isinstance(selected, bool) else None,
+        holdout=result.get("holdout") is True,
+        sent=result.get("decision") == "keep",
         reason=REASONS.get(reason, Reason.UNKNOWN) if isinstance(reason, str) else Reason.UNKNOWN,
         score=float(score) if is_score(score) else None,  # type: ignore[arg-type]  # is a number
         band=Band(name=band, at_least=0.0) if isinstance(band, str) and band else None,
-        holdout=result.get("holdout") is True,
     )
 
 

@@ -77,17 +77,17 @@ def explain_outcome(config: RunConfig, statistics: Statistics, reason: Reason) -
     "" if the rules are unknown, or if not all of them had the same outcome.
     """
     outcomes = {
-        (group.status, group.keep)
+        (group.status, group.selected)
         for group, count in statistics.people.items()
         if group.reason == reason and count
     }
     if config.on_error is None or len(outcomes) != 1:
         return ""
-    ((status, keep),) = outcomes
+    ((status, selected),) = outcomes
     if reason != Reason.NO_SCORES:
         return "; kept without a score" if status == Status.KEPT else "; filtered"
     rule, mode = f"on_error = {config.on_error}", f"mode = {config.mode}"
-    if keep:
+    if selected and status == Status.KEPT:
         return f"; kept because {rule if config.on_error == 'keep' else mode}"
     if status == Status.KEPT:
         return f"; kept because {mode}, mode filter would filter them because {rule}"

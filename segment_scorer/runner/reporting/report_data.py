@@ -125,7 +125,7 @@ def describe_explorer(checkpoint: Checkpoint) -> dict[str, Any]:
     """
     statistics, config = checkpoint.statistics, checkpoint.config
     people, expected = statistics.people, statistics.expected
-    selected = [group for group in people if group.keep and group.reason != Reason.HOLDOUT]
+    selected = [group for group in people if group.selected and group.reason != Reason.HOLDOUT]
     fixed = sum(
         people[group] - (statistics.scored[group] if group.reason in BY_SCORE else 0)
         for group in selected

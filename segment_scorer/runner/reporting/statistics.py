@@ -36,8 +36,8 @@ OTHER_PROBLEMS = "other problems"
 class Group(NamedTuple):
     """People who have these properties in common. An unknown band is "".
 
-    keep  what the rules say, which modes annotate and shadow do not act on; if the hook does not
-          report it, what happened
+    selected  whether the rules would message them, the holdout aside; if the hook does not report
+              it, what happened
     """
 
     channel: str
@@ -45,7 +45,7 @@ class Group(NamedTuple):
     band: str
     reason: AnyReason
     status: Status
-    keep: bool
+    selected: bool
 
 
 # A group as found in documents: channel and country may be any JSON value.
@@ -168,8 +168,8 @@ class Statistics:
     def from_data(cls, data: Mapping[str, Any]) -> Statistics:
         """Read the result of `to_data`. Raises LookupError, TypeError or ValueError."""
         statistics = cls()
-        for channel, country, band, reason, status, keep, *sums in data["people"]:
-            group = Group(channel, country, band, REASONS[reason], Status(status), keep)
+        for channel, country, band, reason, status, selected, *sums in data["people"]:
+            group = Group(channel, country, band, REASONS[reason], Status(status), selected)
             statistics.people[group], scored, expected = sums
             if scored:
                 statistics.scored[group], statistics.expected[group] = scored, expected
