@@ -1,6 +1,6 @@
 """Names that were retired are gone, and no class name of the project exists twice.
 
-docs/decisions/0014 says why; the CHANGELOG's "Renamed" has the public names.
+docs/decisions/0015 says why. The CHANGELOG lists the renamed public names.
 """
 
 from __future__ import annotations
