@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from model.values import NUMBER, read_texts
+from model.values import parse_number, read_texts
 
 
 class MappedField(NamedTuple):
@@ -36,7 +36,8 @@ class PrefixedGroup(NamedTuple):
 
 def read_number(value: Any) -> Any:
     """A number that is written as text; other values as they are, for the document's check."""
-    return float(value) if isinstance(value, str) and NUMBER.fullmatch(value) else value
+    number = parse_number(value) if isinstance(value, str) else None
+    return value if number is None else number
 
 
 def write_number(value: Any) -> str:

@@ -16,7 +16,9 @@ LARGEST_FLOAT32 = float(np.finfo(np.float32).max)
 YES = frozenset({"true", "yes", "y", "on", "1"})
 NO = frozenset({"false", "no", "n", "off", "0"})
 # Decimal numbers only. float() would also take "nan", "infinity" and "1_000".
-NUMBER = re.compile(r"\s*[+-]?(\d{1,400}\.?\d{0,400}|\.\d{1,400})([eE][+-]?\d{1,4})?\s*", re.ASCII)
+_NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,4})?\s*", re.ASCII)
+# No float needs more characters. The expression tries again from each digit of a longer text.
+LONGEST_NUMBER = 64
 
 
 def read_number(value: Any) -> float:
@@ -28,9 +30,17 @@ def read_number(value: Any) -> float:
         return float(value) if -LARGEST_FLOAT32 <= value <= LARGEST_FLOAT32 else nan
     if kind is list and value:
         return read_number(value[0]) if type(value[0]) is not list else nan
-    if kind is str and NUMBER.fullmatch(value):
-        return float(value)
+    if kind is str:
+        number = parse_number(value)
+        return nan if number is None else number
     return nan
+
+
+def parse_number(text: str) -> float | None:
+    """The number that a text of at most 64 characters reads as; None if it reads as no number."""
+    if len(text) > LONGEST_NUMBER or not _NUMBER.fullmatch(text):
+        return None
+    return float(text)
 
 
 def read_count(value: Any) -> float:

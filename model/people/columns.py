@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from model.customer_profile import PROFILE_ID
 from model.errors import DataError
-from model.values import NUMBER
+from model.values import parse_number
 
 # A header of people has one of these columns.
 # Source: Amazon Pinpoint user guide, "Importing segments".
@@ -174,7 +174,8 @@ def read_number(cell: Any) -> Any:
     So does infinity, which Parquet can hold: JSON would make it null, and that is missing.
     """
     if isinstance(cell, str):
-        return float(cell) if NUMBER.fullmatch(cell) else cell
+        number = parse_number(cell)
+        return cell if number is None else number
     return str(cell) if isinstance(cell, float) and math.isinf(cell) else cell
 
 

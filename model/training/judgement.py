@@ -13,8 +13,9 @@ from typing import Any, NamedTuple
 
 from model.features import TOP_LEVEL
 from model.kinds import LEAST_OF_A_VALUE
+from model.missing import NULL_MARKERS
 from model.training.people import LEAST_WITH_FEATURE
-from model.values import NO, NUMBER, YES, parse_time, read_texts
+from model.values import NO, YES, parse_number, parse_time, read_texts
 
 GROUPS = ("Metrics", "Attributes", "User.UserAttributes", "Demographic", "Location", "External")
 # Never a feature, whatever the values.
@@ -57,7 +58,7 @@ SPREADSHEET_FORMS = (
         "dates that are not ISO 8601; expected 2026-03-31",
     ),
 )
-UNKNOWN = frozenset({"", "na", "n/a", "nan", "null", "none", "?", "-", "unknown"})
+UNKNOWN = NULL_MARKERS | {"?", "-", "unknown"}
 MOSTLY = 0.95  # share of the values that must be of a kind
 LONG_TEXT = 60  # characters on average; longer texts are prose
 SEVERAL = 0.05  # share of people with several values from which on a path is a list
@@ -93,7 +94,7 @@ def judge_values(path: str, texts: Sequence[str]) -> Judgement:
     """Judge a path with one value a person."""
     known = [text for text in texts if text.strip().lower() not in UNKNOWN]
     enough = MOSTLY * max(1, len(known))
-    numeric = [text for text in known if NUMBER.fullmatch(text)]
+    numeric = [text for text in known if parse_number(text) is not None]
     if len(numeric) >= enough and not is_code(path, numeric, len(texts)):
         return judge_numbers(path, numeric)
     answers = {text.strip().lower() for text in known}
