@@ -123,10 +123,11 @@ def test_retired_functions_and_words_are_gone() -> None:
 
 
 def test_old_public_names_are_gone() -> None:
+    explained = {"tests/unit/test_policy_file.py", "tests/unit/test_settings.py"}  # test the errors
     texts = (".py", ".md", ".toml", ".yaml", ".yml", ".html", ".json", ".mjs", ".sh")
     found = [
         (name, match[0])
-        for name in list_files()
+        for name in sorted({*list_files()} - explained)
         if name.endswith(texts) or name in {"Makefile", "Dockerfile", ".ci/run"}
         for match in TEXTS.finditer((ROOT / name).read_text("utf-8"))
     ]

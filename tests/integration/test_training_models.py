@@ -11,7 +11,7 @@ from model.training.cross_validation import cross_validate
 from model.training.fit import find_sigmoid, fit_model
 from model.training.models import ModelSettings
 from model.training.selection import choose_model
-from tests.training_people import make_scored, stay_silent
+from tests.training_people import ignore_progress, make_scored
 
 VISITS = FeatureSpec((Feature(name="visits", path="Metrics.Visits", kind="number"),))
 TWO = FeatureSpec(tuple(Feature(name=name, path=f"Metrics.{name}", kind="number") for name in "ab"))
@@ -83,5 +83,5 @@ def test_by_time_learns_from_a_feature_that_is_recorded_only_later(model: str) -
     outcomes = (random.random(1_200) < matrix[:, 1]).astype(np.int64)
     matrix[:400, 1] = np.nan
     people = make_scored(matrix, outcomes, TWO, dates=np.repeat([0.0, 1.0, 2.0], 400))
-    validation = cross_validate(people, ModelSettings(model=model), 0, stay_silent)
+    validation = cross_validate(people, ModelSettings(model=model), 0, ignore_progress)
     assert [area > 0.7 for area in validation.areas] == [False, True]

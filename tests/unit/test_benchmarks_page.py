@@ -103,7 +103,7 @@ def test_the_page_of_a_run_tells_machine_load_figures_and_targets() -> None:
     assert "A short run: 10% of the usual repetitions." in write_page(results_of(WARM, effort=0.1))
 
 
-def test_a_table_sets_ours_against_the_limit_and_each_rival_against_ours() -> None:
+def test_a_table_sets_ours_against_the_limit_and_each_alternative_against_ours() -> None:
     assert list(write_table(WARM)) == [
         "|  | ours | limit | usual | another | ours / limit | better than usual |",
         "|---|---|---|---|---|---|---|",
