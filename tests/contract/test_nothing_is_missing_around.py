@@ -57,7 +57,9 @@ FORMAT_PARTS: Mapping[str, Callable[[str], bool]] = {
     "its file among those that a new run deletes": lambda name: FORMATS[name].file in FILES,
     "its file and option in docs/runner.md": lambda name: bool(
         re.search(
-            rf"^\|.*`{re.escape(FORMATS[name].file)}`.*`.*{name}`", read("docs/runner.md"), re.M
+            rf"^\|.*`{re.escape(FORMATS[name].file)}`.*`.*{name}`",
+            read("docs/runner.md"),
+            re.MULTILINE,
         )
     ),
     "its name in the help of `run --also`": lambda name: name in read("segment_scorer/cli/run.py"),
