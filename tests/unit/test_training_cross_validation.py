@@ -13,7 +13,7 @@ from model.training.folds import Scheme, make_folds
 from model.training.measures import measure
 from model.training.models import ModelSettings
 from model.training.people import People, take_rows
-from tests.training_people import ignore_progress, make_scored
+from tests.training_people import make_scored, ignore_progress
 
 SPEC = FeatureSpec(
     tuple(Feature(name=name, path=f"Metrics.{name}", kind="number") for name in "ab")
@@ -32,34 +32,6 @@ def test_finds_nothing_in_outcomes_that_are_independent_of_the_features() -> Non
     ]
     assert low < 0.5 < high
     assert high - low < 0.06
-
-
-def test_a_model_that_is_chosen_and_searched_for_finds_nothing_in_noise_either() -> None:
-    # Chosen on the people it is judged by, the best of many would look better than a guess.
-    random = np.random.default_rng(5)
-    people = make_scored(
-        random.random((300, 2), dtype=np.float32), random.integers(0, 2, 300), SPEC
-    )
-    validation = cross_validate(
-        people, ModelSettings(model="logistic", search=True), 0, ignore_progress
-    )
-    low, high = measure(validation.scores, people.outcomes, people.groups, 0.5, 0)["intervals"][
-        "roc_auc"
-    ]
-    assert low < 0.5 < high
-
-
-def test_the_endpoints_of_a_user_never_reveal_each_other() -> None:
-    # All ten endpoints of a user have the same values and outcome: one of them reveals the others.
-    random = np.random.default_rng(3)
-    value, outcome = random.random((150, 2), dtype=np.float32), random.integers(0, 2, 150)
-    groups = np.repeat(np.arange(150), 10)
-    people = make_scored(np.repeat(value, 10, axis=0), np.repeat(outcome, 10), SPEC, groups=groups)
-    validation = cross_validate(people, BOOSTING, 0, ignore_progress)
-    assert validation.scheme is Scheme.BY_USER
-    low, high = measure(validation.scores, people.outcomes, groups, 0.5, 0)["intervals"]["roc_auc"]
-    assert low < 0.5 < high
-    assert high - low > 0.1, "150 people are few, however many endpoints they have"
 
 
 def test_finds_what_is_there_and_reports_each_fold() -> None:
