@@ -21,7 +21,7 @@ from aws_lambda_powertools.metrics.provider.cloudwatch_emf.cloudwatch import (
 
 from function.policy import count_outcomes
 from function.records import Account, Scored
-from model.bins import BinCounter, read_references
+from model.bins import BinCounter, read_distributions
 from model.bundle import Bundle
 from model.features import Matrix
 
@@ -61,7 +61,7 @@ class Telemetry:
         """Raises BundleError if the bundle's `drift` does not have the form the trainer writes."""
         self._stream = stream
         self._bundle = bundle
-        references = read_references(bundle.manifest.get("drift"), bundle.spec.columns)
+        references = read_distributions(bundle.manifest.get("drift"), bundle.spec.columns)
         self._bins = (
             None if references is None else (BinCounter(references[0]), BinCounter([references[1]]))
         )

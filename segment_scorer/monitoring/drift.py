@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from function.telemetry import BATCH, MODEL
-from model.bins import Reference, estimate_noise, measure_drift, read_reference
+from model.bins import Distribution, estimate_noise, measure_drift, read_distribution
 from model.errors import BundleError, DataError
 from model.people.naming import name_some
 
@@ -137,7 +137,7 @@ def compare_sums(model: str, sums: BinSums, described: Mapping[str, Any]) -> Com
     """Compare one model's bins with its reference. Raises DataError if they have other bins."""
     try:
         references = {
-            name: read_reference(value)
+            name: read_distribution(value)
             for name, value in {**described["features"], SCORE: described["score"]}.items()
         }
     except (KeyError, TypeError, BundleError) as error:
@@ -163,7 +163,7 @@ def compare_sums(model: str, sums: BinSums, described: Mapping[str, Any]) -> Com
     )
 
 
-def compare_column(name: str, bins: Sequence[int], reference: Reference) -> ColumnDrift:
+def compare_column(name: str, bins: Sequence[int], reference: Distribution) -> ColumnDrift:
     """Compare one column's bins with its reference."""
     people = sum(bins)
     index, noise = measure_drift(reference.shares, bins), estimate_noise(reference.shares, people)
