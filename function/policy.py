@@ -15,6 +15,7 @@ import msgspec
 
 from function.records import Band, Context, Decision, Endpoint, Reason
 from model.document import is_encodable
+from model.paths import find_user
 from model.values import read_texts
 
 TWO_TO_THE_64 = float(1 << 64)
@@ -47,25 +48,6 @@ class Holdout(msgspec.Struct, frozen=True, kw_only=True):
         return int.from_bytes(digest[:8], "big") / TWO_TO_THE_64
 
 
-def find_user(document: object) -> str | None:
-    """The UserId of any JSON value, as text; None if there is none.
-
-    Data platforms write ids as numbers: the user 101 is the same person as "101" and 101.0.
-    """
-    user = document.get("User") if isinstance(document, dict) else None
-    user_id = user.get("UserId") if isinstance(user, dict) else None
-    if isinstance(user_id, str):
-        return user_id or None
-    if isinstance(user_id, bool) or not isinstance(user_id, int | float):
-        return None
-    return str(int(user_id)) if is_whole(user_id) else None
-
-
-def is_whole(number: float) -> bool:
-    """Whether a number is a whole one that can be an id: at most 2^64."""
-    return abs(number) <= TWO_TO_THE_64 and number == int(number)
-
-
 def find_unit(endpoint: Endpoint) -> str:
     """The id by which an endpoint is drawn: its UserId, else its own id; "" if it has neither."""
     return endpoint.user or find_user(endpoint.document) or endpoint.id
@@ -93,6 +75,17 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     holdout: Holdout = Holdout()
     bands: tuple[Band, ...] = ()
     external: Mapping[str, str] = {}
+
+    @property
+    def paths(self) -> list[str]:
+        """The paths of an endpoint document that these rules read."""
+        return ["User.UserId"] if self.holdout.percent > 0.0 else []
+
+    @property
+    def writes_attributes(self) -> bool:
+        """Whether these rules write attributes, where a host has a place for them."""
+        names = (self.score_attribute, self.band_attribute, self.holdout.attribute, *self.external)
+        return self.mode != "shadow" and any(names)
 
     def band_for(self, score: float) -> Band | None:
         """The highest band that the rounded score reaches, or None."""

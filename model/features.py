@@ -56,6 +56,11 @@ class FeatureSpec:
         return tuple(column for feature in self.features for column in feature.columns)
 
     @cached_property
+    def paths(self) -> tuple[str, ...]:
+        """The paths that the features read, each once."""
+        return tuple(dict.fromkeys(path for feature in self.features for path in feature.paths))
+
+    @cached_property
     def starts(self) -> tuple[int, ...]:
         """Index of each feature's first column. A feature is missing where this column is NaN."""
         return tuple(step.columns.start for step in self.steps)

@@ -88,7 +88,8 @@ def walk_document(document: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     for name, value in document.items():
         if name not in SKIPPED:
             yield name, value
-    user = document.get("User") or {}
+    user_fields = document.get("User")
+    user = user_fields if isinstance(user_fields, Mapping) else {}
     if user.get("UserId"):
         yield "User.UserId", user["UserId"]
     for group in GROUPS:
