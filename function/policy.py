@@ -13,13 +13,13 @@ from typing import Literal
 
 import msgspec
 
+from function.overrides import Ids, find_override
 from function.records import Band, Context, Decision, Endpoint, Reason
 from model.document import is_encodable
 from model.paths import find_user
 from model.values import read_texts
 
 TWO_TO_THE_64 = float(1 << 64)
-MATCHED = ("application_id", "campaign_id", "treatment_id")
 
 
 class Holdout(msgspec.Struct, frozen=True, kw_only=True):
@@ -102,21 +102,19 @@ class Override(msgspec.Struct, frozen=True, kw_only=True):
     ids: Mapping[str, str]
     rules: Rules
 
-    def matches(self, context: Context) -> bool:
-        """Whether the event carries all of `ids`."""
-        return all(getattr(context, key) == value for key, value in self.ids.items())
-
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
     """Rules, and overrides, the most specific first. `warnings` are for the deployer.
 
     digest  SHA-256 of the file, by which the runner compares policies; "" without a file
+    by_ids  the same overrides, by their ids
     """
 
     rules: Rules
     overrides: tuple[Override, ...] = ()
     warnings: tuple[str, ...] = ()
     digest: str = ""
+    by_ids: Mapping[Ids, Override] = {}
 
     @property
     def external(self) -> list[str]:
@@ -134,7 +132,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
 
     def override_for(self, context: Context) -> Override | None:
         """The most specific override that matches an event; None if none does."""
-        return next((override for override in self.overrides if override.matches(context)), None)
+        event = (context.application_id, context.campaign_id, context.treatment_id)
+        return find_override(self.by_ids, event)
 
 
 def decide(

@@ -96,7 +96,7 @@ def profile_to_document(profile: Mapping[str, Any]) -> dict[str, Any]:
     An attribute `X` may come from Pinpoint's `Attributes.X` or `User.UserAttributes.X`, so it is
     put under both. A profile with an e-mail address and a phone number has no single channel: it
     gets no ChannelType and no Address. Text under `Metrics_X`, `Latitude` or `Longitude` that is
-    not a number stays text, so that the document is unreadable.
+    not a number stays text: the document is unreadable where it is read.
     """
     fields = {lower_first(name): value for name, value in profile.items()}
     flat, address = fields.get("attributes"), fields.get("address")

@@ -6,6 +6,7 @@ Missing is NaN. Never raises for a document's content, reads no clock, changes n
 from __future__ import annotations
 
 import tomllib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -200,7 +201,7 @@ def find_option_problems(row: Mapping[str, Any], keys: Sequence[str]) -> list[st
 
 def find_repeated(what: str, names: Sequence[str]) -> list[str]:
     """A sentence for each name that is there more than once."""
-    repeated = sorted({name for name in names if names.count(name) > 1})
+    repeated = sorted(name for name, count in Counter(names).items() if count > 1)
     return [f"expected every {what} once, found {name!r} twice" for name in repeated]
 
 

@@ -13,7 +13,7 @@ from model.training.folds import Scheme, make_folds
 from model.training.measures import measure
 from model.training.models import ModelSettings
 from model.training.people import People, take_rows
-from tests.training_people import make_scored, ignore_progress
+from tests.training_people import ignore_progress, make_scored
 
 SPEC = FeatureSpec(
     tuple(Feature(name=name, path=f"Metrics.{name}", kind="number") for name in "ab")
