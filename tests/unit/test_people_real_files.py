@@ -10,10 +10,12 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
+from model.paths import compile_paths
 from model.people.columns import RecordError
 from model.people.files import open_people
 from model.people.progress import Progress
 from model.people.records import make_decoder
+from model.training.datasets import read_lines
 from segment_scorer.external_store.rows import read_rows
 from segment_scorer.runner.reading.batches import cut_slices, make_finder
 
@@ -122,6 +124,26 @@ def test_missing_and_numbers_profiles_with_numbers_for_ids(tmp_path: Path) -> No
     profile = make_decoder(None)(line.encode()).profile
     assert profile is not None
     assert profile["ProfileId"] == "101"
+
+
+def test_missing_and_numbers_a_decimal_comma_is_named_with_its_cure(tmp_path: Path) -> None:
+    table = 'Id,Metrics.X,Location.Latitude\na,"12,5",1\nb,12.5,"1,5"\nc,many,\nd,"1,2,3",\n'
+    path = write(tmp_path / "p.csv", table)
+    read = compile_paths(["Metrics.X", "Location.Latitude"])
+    found = "expected a number, found text"
+    cure = f"{found} with a decimal comma; write a point"
+    assert [line.refusal for line in read_lines([path], IGNORE, read=read)] == [
+        f"{path}, line 2: $.Metrics.X: {cure}",
+        f"{path}, line 3: $.Location.Latitude: {cure}",
+        f"{path}, line 4: $.Metrics.X: {found}",
+        f"{path}, line 5: $.Metrics.X: {found}",
+    ]
+
+
+def test_missing_and_numbers_null_markers_lose_nobody_to_training() -> None:
+    path = DATA / "null-markers" / "segment.csv"
+    read = compile_paths(["Metrics.Purchases", "Location.Latitude", "Attributes.Plan"])
+    assert [line.refusal for line in read_lines([path], IGNORE, read=read)] == [""] * 8
 
 
 def test_missing_and_numbers_what_python_writes_for_nan_is_missing(tmp_path: Path) -> None:
