@@ -157,7 +157,9 @@ class ChunkProcessor:
                 band = decision.band.name
             if status == Status.KEPT and decision.dropped:
                 self._counts["would_filter"] += 1
-            chosen = "drop" if decision.dropped else "keep"
+            # A deployed function of an earlier release does not report `selected`.
+            is_dropped = decision.dropped if decision.selected is not None else not decision.sent
+            chosen = "drop" if is_dropped else "keep"
             self._decisions.append((person.id, chosen, reason, text, band))
         elif outcome is UNSENT:
             reason = UnsentReason.OPTED_OUT
