@@ -17,8 +17,9 @@ from typing import Any, NamedTuple
 import msgspec
 
 from function.hosts.pinpoint import opted_out
-from function.policy import find_user, format_score
+from function.policy import format_score
 from function.records import Reason
+from model.paths import find_user
 from model.people.columns import RecordError
 from model.people.records import Decoder, Record, make_decoder
 from segment_scorer.runner.asking.host_adapters import HOST_ADAPTERS, Outcome
@@ -86,6 +87,7 @@ class ChunkProcessor:
         """Read a slice: its people, and the event's entry of each person to send."""
         people: list[Person] = []
         entries: dict[str, Any] = {}
+        include, make_entry = self._config.include_opted_out, self._adapter.make_entry
         for number, raw in zip(piece.numbers, piece.records, strict=True):
             try:
                 record = self._decode(raw)
@@ -96,17 +98,13 @@ class ChunkProcessor:
             if not id_:
                 self._reject(number, raw, "$.ProfileId: expected non-empty text, found empty text")
                 continue
-            person = Person(id_, record, self._is_sent(record))
-            people.append(person)
-            if person.is_sent:
-                entries[id_] = self._adapter.make_entry(record)
+            choice, status = record.document.get("OptOut"), record.document.get("EndpointStatus")
+            # Profiles have no OptOut.
+            is_sent = include or record.profile is not None or not opted_out(choice, status)
+            people.append(Person(id_, record, is_sent))
+            if is_sent:
+                entries[id_] = make_entry(record)
         return people, entries
-
-    def _is_sent(self, record: Record) -> bool:
-        """Whether the record is sent. Profiles have no OptOut."""
-        if self._config.include_opted_out or record.profile is not None:
-            return True
-        return not opted_out(record.document.get("OptOut"), record.document.get("EndpointStatus"))
 
     def _reject(self, number: int, raw: bytes, problem: str) -> None:
         self._counts["rejected"] += 1
