@@ -20,7 +20,7 @@ from segment_scorer.service.errors import Refusal
 
 Result = TypeVar("Result")
 # Inferences expected to be shorter run on the event loop: another thread costs about 0.25 ms of
-# processor time (docs/decisions/0004-asyncio-for-the-scoring-service.md). Longer ones would keep
+# processor time (docs/decisions/0016-asyncio-for-the-scoring-service.md). Longer ones would keep
 # health checks waiting.
 INLINE_SECONDS = 0.001
 SMALLEST = 1_024  # bytes; smaller requests take about as long as one of this size
