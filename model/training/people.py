@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from model.errors import DataError
 from model.features import FeatureSpec, Matrix
+from model.paths import find_user
 
 Outcomes: TypeAlias = npt.NDArray[np.int64]
 
@@ -35,6 +36,7 @@ class Join:
     refused           unreadable lines
     refusals          the first of them: file, line number, reason
     nearly            of `without_outcome`, how many match if case and outer spaces are ignored
+    readings          what was not read as written: sentences, each with its file
     users, shared     users of the matched endpoints, and how many of them have several endpoints
     """
 
@@ -46,6 +48,7 @@ class Join:
     refused: int
     refusals: tuple[str, ...]
     nearly: int = 0
+    readings: tuple[str, ...] = ()
     users: int = 0
     shared: int = 0
 
@@ -86,7 +89,7 @@ class People:
 
 def name_user(document: Mapping[str, Any], name: str) -> str:
     """The user an endpoint belongs to. Without a UserId the endpoint, called `name`, is a user."""
-    user = find_value(document, ("User", "UserId"))
+    user = find_user(document)
     return f"user {user}" if user else f"endpoint {name}"
 
 
