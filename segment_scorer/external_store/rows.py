@@ -6,12 +6,13 @@ cells, null and numbers that are not finite are missing. The first unusable row 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from model.errors import DataError, name_kind
+from model.people.cells import write_whole
 from model.people.columns import RecordError, make_keyed_layout
 from model.people.files import open_people
 from model.people.progress import Progress
@@ -30,10 +31,20 @@ class Row:
     attributes: dict[str, Any]
 
 
-def read_rows(paths: Sequence[Path], key: str, progress: Progress) -> Iterator[Row]:
+def ignore_warning(_: str) -> None:
+    """Do nothing with a warning."""
+
+
+def read_rows(
+    paths: Sequence[Path],
+    key: str,
+    progress: Progress,
+    warn: Callable[[str], None] = ignore_warning,
+) -> Iterator[Row]:
     """Every row of the files, in order.
 
-    key  the column, or field, that holds the key
+    key   the column, or field, that holds the key
+    warn  receives sentences on what was not read as written
 
     Raises DataError naming file and line.
     """
@@ -52,18 +63,20 @@ def read_rows(paths: Sequence[Path], key: str, progress: Progress) -> Iterator[R
                     yield make_row(origin, decode(raw), key)
                 except RecordError as error:
                     raise DataError(f"{origin}: {error}") from error
+            for sentence in file.explain_reading():
+                warn(f"{path}: {sentence}")
             before += file.size
     progress(STAGE, total, total)
 
 
 def make_row(origin: str, fields: dict[str, Any], key: str) -> Row:
     """A row of its fields. Raises RecordError unless the key is text or a whole number."""
-    found = fields.pop(key, None)
-    if isinstance(found, bool) or not isinstance(found, str | int) or found == "":
+    found = write_whole(fields.pop(key, None))
+    if not isinstance(found, str) or not found:
         kind = "nothing" if found is None else "empty text" if found == "" else name_kind(found)
         raise RecordError(
             f"expected a key in {key}, text or a whole number, found {kind} "
             "(name another with --key NAME)"
         )
     attributes = {name: value for name, value in fields.items() if value is not None}
-    return Row(origin, str(found), attributes)
+    return Row(origin, found, attributes)
