@@ -15,10 +15,20 @@ from typing import Any
 import msgspec
 
 from function.errors import SettingsError
-from function.policy import MATCHED, Override, Policy, Rules, threshold_for_reach
+from function.policy import (
+    MATCHED,
+    Override,
+    Policy,
+    Rules,
+    find_reached,
+    threshold_for_reach,
+)
 from function.policy_values import KEYS, ValueReader, name_table
 from function.renamed import explain_rename
 from model.errors import name_failure
+
+
+FAR_FROM_REACH = 0.05
 
 
 class PolicyReader(ValueReader):
@@ -48,17 +58,33 @@ class PolicyReader(ValueReader):
                 self.problems.append(f"{path}{key}: unknown key; {expected}")
         if len(self.problems) > before:
             return None, values
-        rules = Rules(**{**values, "threshold": self.resolve_threshold(values)})
+        rules = Rules(**{**values, **self.resolve_threshold(values)})
         self.check_names(rules, path)
+        self.check_reach(rules, path)
         return rules, values
 
-    def resolve_threshold(self, values: Mapping[str, Any]) -> float:
-        """The number that the threshold comes to."""
+    def resolve_threshold(self, values: Mapping[str, Any]) -> dict[str, float | None]:
+        """The number that the threshold comes to, and the reach that it was chosen for."""
         threshold = values.get("threshold", "model")
         if isinstance(threshold, dict):
-            keep = values.get("keep", "at_least")
-            return threshold_for_reach(threshold["reach"], self.quantiles, keep)
-        return self.model_threshold if threshold == "model" else float(threshold)
+            reach, keep = threshold["reach"], values.get("keep", "at_least")
+            return {
+                "threshold": threshold_for_reach(reach, self.quantiles, keep),
+                "reach": reach,
+            }
+        number = self.model_threshold if threshold == "model" else float(threshold)
+        return {"threshold": number, "reach": None}
+
+    def check_reach(self, rules: Rules, path: str) -> None:
+        """Warn if no threshold comes near the reach, since many people have the same score."""
+        if rules.reach is None:
+            return
+        reached = find_reached(rules.threshold, self.quantiles, rules.keep, rules.decimals)
+        if abs(reached - rules.reach) > FAR_FROM_REACH:
+            self.warnings.append(
+                f"{path}threshold.reach: expected to keep {rules.reach:.1%} of the people the model "
+                f"was evaluated on, but many have the same score: it keeps {reached:.1%}"
+            )
 
     def check_names(self, rules: Rules, path: str) -> None:
         """Note a problem if two attributes that the policy writes have the same name."""
@@ -157,4 +183,5 @@ def find_ties(overrides: Mapping[int, Override]) -> list[str]:
 def describe_rules(rules: Rules) -> dict[str, Any]:
     """The rules as plain data, with every default filled in and the threshold as a number."""
     described: dict[str, Any] = msgspec.to_builtins(rules)
+    del described["reach"]  # not a key: it is where the threshold comes from
     return described

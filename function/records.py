@@ -179,6 +179,7 @@ class Scored(msgspec.Struct, frozen=True, kw_only=True):
 class Account(msgspec.Struct, frozen=True, kw_only=True):
     """Everything about one answered batch, for the log and for observers. Times in seconds.
 
+    mode, min_present, reach  of the rules for this batch
     label           `name@version` of the bundle, whoever scored
     scored          None if the batch has no scores
     matrix          float32 [r, f]: a row for each of the r readable endpoints, in order
@@ -186,6 +187,7 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     feature_bins    column -> people in each drift bin; None if the bundle has no drift reference
     score_bins      the same for the scores; None also if the batch has no scores
     error           why the batch has no scores
+    time_missing    whether the model reads ages, and the event has no time to measure them against
     external        numbers of the look-up; empty if nothing is looked up
     external_error  why the look-up failed
     scoring         duration of scoring
@@ -196,6 +198,8 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     batch: Batch
     reply: Reply
     mode: str
+    min_present: float = 0.0
+    reach: float | None = None
     label: str
     scored: Scored | None
     matrix: Matrix
@@ -203,6 +207,7 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     feature_bins: dict[str, list[int]] | None = None
     score_bins: list[int] | None = None
     error: ScorerError | ExternalError | None = None
+    time_missing: bool = False
     external: Mapping[str, float] = {}
     external_error: ExternalError | None = None
     scoring: float

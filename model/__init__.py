@@ -1,1 +1,1 @@
-"""What the model is: endpoint documents in, a float32 matrix and a bundle out. Imports none of the other folders."""
+"""The model: endpoint documents, the matrix made of them, the bundle. Imports no other folder."""

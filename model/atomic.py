@@ -1,6 +1,6 @@
-"""Replace files atomically. A reader sees the old file or the new one, never a part of it, even after a power cut.
+"""Replaces files atomically: a reader sees the old file or the new one, even after a power cut.
 
-The new file is written beside the old one, synced to disk, and renamed. Raises the system's OSError.
+The new file is written beside the old one, synced to disk, and renamed. Raises OSError.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from pathlib import Path
 def replace_atomically(path: Path) -> Iterator[Path]:
     """Yield a temporary path to write to; rename it to `path` at the end of the block.
 
-    If the block raises, `path` stays as it was and the temporary file is deleted. The temporary name
-    contains the process id, so that several processes can replace the same file.
+    If the block raises, `path` stays as it was and the temporary file is deleted. The temporary
+    name contains the process id, so that several processes can replace the same file.
     """
     fresh = path.with_name(f".{path.name}.{os.getpid()}.new")
     try:

@@ -1,7 +1,8 @@
-"""Opens AWS clients, with the region that AWS's command line would use. The only opener in the project.
+"""Opens AWS clients, with the region that AWS's command line would use.
 
-It is in `model` because every user of AWS may import `model`: the function, the runner, the stores,
-and deployment. boto3 is an extra and is imported only when a client is opened.
+The only opener in the project. It is in `model` because every user of AWS may import `model`: the
+function, the runner, the external stores, and deployment, which imports nothing that it deploys.
+boto3 is an extra and is imported only when a client is opened.
 """
 
 from __future__ import annotations

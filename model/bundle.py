@@ -1,7 +1,6 @@
-"""A bundle: a directory with `model.onnx` and `manifest.json`, all that scoring needs to know about a model.
+"""Reads, checks and writes bundles. A bundle is a directory with `model.onnx` and `manifest.json`.
 
-Takes a directory, gives a checked Bundle (or writes one whole). Never imports onnxruntime: whoever holds the session scores the
-golden rows and calls `check_golden`.
+Never imports ONNX Runtime: `model.runtime` scores the golden rows and calls `check_golden`.
 """
 
 from __future__ import annotations
@@ -17,30 +16,32 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from model.errors import BundleError, SpecError
+from model.errors import BundleError, SpecError, name_failure, name_kind
 from model.features import FeatureSpec, Matrix, read_spec
 
-# The one in the image: what serves where nothing else is named.
+# The bundle in the image, which serves unless another one is named
 SHIPPED = Path(__file__).parent / "artifact"
 FORMAT = 1
 MODEL_FILE = "model.onnx"
 MANIFEST_FILE = "manifest.json"
-# What a bundle may hold, besides pictures: a directory with anything else in it is never replaced.
+# Files of a bundle, besides pictures. A directory with any other file is never replaced.
 OWN_FILES = frozenset({MODEL_FILE, MANIFEST_FILE, "MODEL_CARD.md", "features.toml"})
-# ONNX Runtime against scikit-learn, and against itself on another processor, differs by about 1e-7 when both see float32.
+# On float32, ONNX Runtime differs from scikit-learn, and from itself on another processor, by about
+# 1e-7.
 GOLDEN_TOLERANCE = 1e-6
-REQUIRED = {
-    "format": int,
-    "name": str,
-    "version": str,
-    "columns": list,
-    "spec": dict,
-    "threshold": float,
-    "metrics": dict,
-    "sha256": str,
-    "golden": dict,
-    "versions": dict,
-    "quantiles": list,
+# Keys that a manifest must have -> the kind of their values
+NEEDED = {
+    "format": "a number",
+    "name": "text",
+    "version": "text",
+    "columns": "a list",
+    "spec": "an object",
+    "threshold": "a number",
+    "metrics": "an object",
+    "sha256": "text",
+    "golden": "an object",
+    "versions": "an object",
+    "quantiles": "a list",
 }
 
 
@@ -48,9 +49,11 @@ REQUIRED = {
 class Bundle:
     """A checked bundle.
 
-    quantiles   scores at the cumulative shares 0, 0.01 .. 1 of the people it was evaluated on, ascending (101 numbers)
-    golden_rows float32 [g, f], NaN where missing; golden_scores float64 [g]
-    manifest    everything else that was written beside the model, as plain data
+    quantiles      scores at the shares 0, 0.01 .. 1 of the people it was evaluated on: ascending,
+                   101 numbers as the trainer writes them
+    golden_rows    float32 [g, f], NaN where missing
+    golden_scores  float64 [g], as the trainer's model scored the golden rows
+    manifest       the whole manifest, as plain data
     """
 
     directory: Path
@@ -70,12 +73,16 @@ class Bundle:
 
     @property
     def label(self) -> str:
-        """`name@version`, as it stands in logs, metrics and summaries."""
+        """`name@version`, as written to logs, metrics and summaries."""
         return f"{self.name}@{self.version}"
 
 
 def load_bundle(directory: Path) -> Bundle:
-    """Read and check a bundle. Raises BundleError: missing, not of this format, damaged, or columns that do not fit its spec."""
+    """Read and check a bundle.
+
+    Raises BundleError if it is missing, damaged, of another format, or its columns do not fit its
+    spec.
+    """
     manifest = read_manifest(directory)
     try:
         spec = read_spec(manifest["spec"])
@@ -83,17 +90,19 @@ def load_bundle(directory: Path) -> Bundle:
         raise BundleError(f"{directory / MANIFEST_FILE}: spec: {error}") from error
     if list(spec.columns) != manifest["columns"]:
         raise BundleError(
-            f"{directory / MANIFEST_FILE}: expected columns to be the {len(spec.columns)} that its spec makes, in order"
+            f"{directory / MANIFEST_FILE}: expected columns to be the {len(spec.columns)} "
+            f"that its spec makes, in order, found {len(manifest['columns'])} others"
         )
     try:
         digest = hashlib.sha256((directory / MODEL_FILE).read_bytes()).hexdigest()
     except OSError as error:
         raise BundleError(
-            f"{directory / MODEL_FILE}: expected the model, a readable file"
+            f"{directory / MODEL_FILE}: expected a readable model, found {name_failure(error)}"
         ) from error
     if digest != manifest["sha256"]:
         raise BundleError(
-            f"{directory / MODEL_FILE}: expected the SHA-256 that {MANIFEST_FILE} names; the two are not of one training run"
+            f"{directory / MODEL_FILE}: expected the SHA-256 that {MANIFEST_FILE} names, found "
+            "another; the two files are not of the same training run"
         )
     rows, scores = _read_golden(manifest["golden"], len(spec.columns), directory)
     return Bundle(
@@ -110,33 +119,53 @@ def load_bundle(directory: Path) -> Bundle:
 
 
 def read_manifest(directory: Path) -> dict[str, Any]:
-    """Read `manifest.json` and check that it has what a bundle needs. Raises BundleError naming every problem."""
+    """Read `manifest.json` and check the keys that a bundle needs.
+
+    Raises BundleError naming every problem.
+    """
     path = directory / MANIFEST_FILE
     try:
         manifest = json.loads(path.read_text("utf-8"))
     except FileNotFoundError as error:
         raise BundleError(
-            f"{directory}: expected a bundle: a directory with {MANIFEST_FILE} and {MODEL_FILE}"
+            f"{directory}: expected a bundle: a directory with {MANIFEST_FILE} and {MODEL_FILE}, "
+            f"found no {MANIFEST_FILE}"
         ) from error
-    except (OSError, ValueError, RecursionError) as error:
-        raise BundleError(f"{path}: expected readable JSON in UTF-8") from error
+    except OSError as error:
+        raise BundleError(
+            f"{path}: expected a readable manifest, found {name_failure(error)}"
+        ) from error
+    except (ValueError, RecursionError) as error:
+        raise BundleError(f"{path}: expected JSON in UTF-8, found damaged text") from error
     if not isinstance(manifest, dict):
-        raise BundleError(f"{path}: expected a JSON object")
-    problems = [
-        f"expected {key} to be of type {kind.__name__}"
-        for key, kind in REQUIRED.items()
-        if not isinstance(manifest.get(key), (int, float) if kind is float else kind)
-        or isinstance(manifest.get(key), bool)
-    ]
-    if not problems and manifest["format"] != FORMAT:
-        problems = [f"expected format {FORMAT}; train again, or use the release that wrote it"]
-    if not problems and not 0 <= manifest["threshold"] <= 1:
-        problems = ["expected threshold to be from 0 to 1"]
-    if not problems and not (manifest["name"] and manifest["version"]):
-        problems = ["expected name and version to be text of one character or more"]
+        raise BundleError(f"{path}: expected a JSON object, found {name_kind(manifest)}")
+    problems = find_manifest_problems(manifest)
     if problems:
         raise BundleError(f"{path}: {'; '.join(problems)}")
     return manifest
+
+
+def find_manifest_problems(manifest: Mapping[str, Any]) -> list[str]:
+    """What is wrong with the needed keys of a manifest, as sentences."""
+    kinds = {key: name_kind(manifest[key]) if key in manifest else "nothing" for key in NEEDED}
+    problems = [
+        f"expected {key} to be {kind}, found {kinds[key]}"
+        for key, kind in NEEDED.items()
+        if kinds[key] != kind
+    ]
+    if problems:
+        return problems
+    if manifest["format"] != FORMAT:
+        found = f"found {manifest['format']}; train again, or use the release that wrote it"
+        problems.append(f"expected format {FORMAT}, {found}")
+    if not 0 <= manifest["threshold"] <= 1:
+        problems.append("expected threshold to be from 0 to 1, found another number")
+    problems += [
+        f"expected {key} to be text of one character or more, found empty text"
+        for key in ("name", "version")
+        if not manifest[key]
+    ]
+    return problems
 
 
 def write_bundle(
@@ -145,19 +174,20 @@ def write_bundle(
     manifest: Mapping[str, Any],
     files: Mapping[str, bytes] | None = None,
 ) -> None:
-    """Write a bundle so that `directory` is, at every moment, the old one whole, the new one whole, or absent.
+    """Write a bundle. At every moment, `directory` is the old bundle, the new one, or absent.
 
-    `files` go beside the model: name -> content, of those a bundle may hold. `sha256` and `format` are filled in here.
-    Raises BundleError where `check_destination` does or the disk refuses.
+    model     the ONNX model
+    manifest  without `sha256` and `format`, which are added here
+    files     further files that a bundle may hold: name -> content
+
+    Raises BundleError as `check_destination` and `load_bundle` do, or when writing fails.
     """
-    import shutil  # noqa: PLC0415  # only whoever writes pays for it, not every cold start
+    import shutil  # noqa: PLC0415  # a cold start does not need it
 
     check_destination(directory)
     directory = directory.resolve()
-    fresh, old = (
-        directory.with_name(f".{directory.name}.new"),
-        directory.with_name(f".{directory.name}.old"),
-    )
+    fresh = directory.with_name(f".{directory.name}.new")
+    old = directory.with_name(f".{directory.name}.old")
     whole = {"format": FORMAT, **manifest, "sha256": hashlib.sha256(model).hexdigest()}
     try:
         for leftover in (fresh, old):
@@ -176,7 +206,7 @@ def write_bundle(
         fresh.rename(directory)
     except OSError as error:
         raise BundleError(
-            f"{directory}: expected a directory that can be written: {error.strerror}"
+            f"{directory}: expected a directory that can be written, found {name_failure(error)}"
         ) from error
     finally:
         if old.exists() and not directory.exists():
@@ -186,36 +216,45 @@ def write_bundle(
 
 
 def check_destination(directory: Path) -> None:
-    """Raises BundleError unless `directory` is absent, empty or a bundle: writing one replaces the directory whole."""
+    """Raise BundleError unless `directory` is absent, empty or a bundle: writing replaces it."""
     try:
         names = {path.name for path in directory.iterdir()}
     except FileNotFoundError:
         return
     except OSError as error:
         raise BundleError(
-            f"{directory}: expected a directory, or nothing yet: {error.strerror}"
+            f"{directory}: expected a directory, or nothing yet, found {name_failure(error)}"
         ) from error
-    if names and (
-        MANIFEST_FILE not in names
-        or not all(name in OWN_FILES or name.endswith(".png") for name in names)
-    ):
+    others = sum(name not in OWN_FILES and not name.endswith(".png") for name in names)
+    if names and (MANIFEST_FILE not in names or others):
+        found = f"{others} other files" if others else f"no {MANIFEST_FILE}"
         raise BundleError(
-            f"{directory}: expected a new or empty directory, or a bundle and nothing else, since it is replaced whole"
+            f"{directory}: expected a new or empty directory, or a bundle and nothing else, "
+            f"found {found}; the whole directory would be replaced"
         )
 
 
 def check_golden(bundle: Bundle, scores: npt.NDArray[np.floating[Any]]) -> None:
-    """Compare `scores` [g], got by scoring `bundle.golden_rows`, with what the trainer wrote. Raises BundleError beyond 1e-6."""
-    if scores.shape != bundle.golden_scores.shape or not np.allclose(
-        scores, bundle.golden_scores, rtol=0, atol=GOLDEN_TOLERANCE
+    """Compare `scores` [g] of the golden rows with those that the trainer wrote.
+
+    Raises BundleError for a difference above 1e-6.
+    """
+    expected = bundle.golden_scores
+    if scores.shape == expected.shape and np.allclose(
+        scores, expected, rtol=0, atol=GOLDEN_TOLERANCE
     ):
-        raise BundleError(
-            f"{bundle.directory}: expected the golden rows to score as the trainer wrote, within {GOLDEN_TOLERANCE:g}"
-        )
+        return
+    raise BundleError(
+        f"{bundle.directory}: expected the golden rows to score as the trainer wrote, "
+        f"within {GOLDEN_TOLERANCE:g}, found other scores"
+    )
 
 
 def golden_as_data(rows: Matrix, scores: npt.NDArray[np.floating[Any]]) -> dict[str, Any]:
-    """The manifest's `golden`: rows as lists with null for NaN, scores as numbers. float32 survives the way through JSON exactly."""
+    """The manifest's `golden`: rows as lists with null for NaN, scores as numbers.
+
+    JSON keeps every float32 exactly.
+    """
     return {
         "rows": [[None if math.isnan(x) else x for x in row] for row in rows.tolist()],
         "scores": scores.astype(float).tolist(),
@@ -232,11 +271,13 @@ def _read_golden(
         scores = np.array(golden["scores"], dtype=np.float64)
     except (KeyError, TypeError, ValueError) as error:
         raise BundleError(
-            f"{directory / MANIFEST_FILE}: expected golden to hold rows of numbers or null, and scores"
+            f"{directory / MANIFEST_FILE}: expected golden to hold rows of numbers or null, and "
+            "scores, found another form"
         ) from error
     if not len(scores) or rows.shape != (len(scores), width):
         raise BundleError(
-            f"{directory / MANIFEST_FILE}: expected one golden row or more of {width} columns, and a score for each"
+            f"{directory / MANIFEST_FILE}: expected one golden row or more of {width} columns, "
+            f"and a score for each, found shape {list(rows.shape)} and {len(scores)} scores"
         )
     return rows, scores
 
@@ -249,6 +290,7 @@ def _read_quantiles(values: Sequence[Any], directory: Path) -> tuple[float, ...]
     ]
     if len(numbers) != len(values) or len(values) < 2 or sorted(numbers) != numbers:
         raise BundleError(
-            f"{directory / MANIFEST_FILE}: expected quantiles to be two ascending scores or more"
+            f"{directory / MANIFEST_FILE}: expected quantiles to be two or more scores from 0 to 1 "
+            "in ascending order, found another list"
         )
     return tuple(float(number) for number in numbers)

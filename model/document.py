@@ -1,6 +1,6 @@
-"""The endpoint document: what every host's record becomes before the model sees it.
+"""The endpoint document: the form that every host's record takes before the model reads it.
 
-Takes any JSON value; says whether it is a usable endpoint document, and makes a copy that can be sent back. Never raises for content.
+Checks any JSON value, and makes a copy that can be sent back. Never raises for content.
 """
 
 from __future__ import annotations
@@ -11,19 +11,18 @@ from typing import Annotated, Any, TypeAlias
 
 import msgspec
 
-# Field names and types: Amazon Pinpoint API reference, "Endpoint" resource (EndpointResponse), read tolerantly: every field may be
-# missing or null, a scalar may stand where a list of one belongs, and attribute values may be numbers (AWS's own sample sends them).
+# Field names and types: Amazon Pinpoint API reference, "Endpoint" resource (EndpointResponse). They
+# are read tolerantly: every field may be missing or null, a scalar may replace a list of one, and
+# attribute values may be numbers, as in AWS's own sample.
 LARGEST = 1.7976931348623157e308
-Finite: TypeAlias = Annotated[
-    float, msgspec.Meta(ge=-LARGEST, le=LARGEST)
-]  # neither infinity nor NaN
+# Neither infinity nor NaN
+Finite: TypeAlias = Annotated[float, msgspec.Meta(ge=-LARGEST, le=LARGEST)]
 Scalar: TypeAlias = str | int | Finite | bool | None
-# Pinpoint allows 250 attribute names in a whole application; four times that is no endpoint any more.
+# Pinpoint allows 250 attribute names in an application. More than four times that is rejected.
 MOST_NAMES = 1_000
 MOST_DEPTH = 32
-LARGEST_INTEGER_BITS = (
-    1024  # beyond it an integer is no finite float, and far beyond it Python refuses to write it
-)
+# A larger integer is not a finite float, and Python refuses to write a much larger one.
+LARGEST_INTEGER_BITS = 1024
 Attributes: TypeAlias = Annotated[
     dict[str, list[Scalar] | Scalar], msgspec.Meta(max_length=MOST_NAMES)
 ]
@@ -43,7 +42,7 @@ class Demographic(msgspec.Struct, frozen=True):
 
 
 class Location(msgspec.Struct, frozen=True):
-    """Place: text, and two numbers."""
+    """Where a device is: text, and two numbers."""
 
     City: str | None = None
     Country: str | None = None
@@ -61,7 +60,7 @@ class User(msgspec.Struct, frozen=True):
 
 
 class Document(msgspec.Struct, frozen=True):
-    """The shape that `find_problem` checks against; documents themselves stay plain dicts."""
+    """The form that `find_problem` checks. Documents themselves stay plain dicts."""
 
     Id: str | None = None
     ApplicationId: str | None = None
@@ -93,45 +92,43 @@ GROUP_FIELDS = tuple((group, known) for group, known in KNOWN_FIELDS.items() if 
 
 
 def find_problem(value: object) -> str | None:
-    """Say what makes `value` unusable as an endpoint document, or None when nothing does; see `inspect_document`."""
+    """Why `value` is not a usable endpoint document; None if it is. See `inspect_document`."""
     return inspect_document(value)[0]
 
 
 def inspect_document(value: object) -> tuple[str | None, int]:
-    """Give what makes `value` unusable as an endpoint document (None: nothing), and its size in bytes of compact UTF-8 JSON.
+    """The problem of `value` as an endpoint document, and its size in bytes of compact UTF-8 JSON.
 
-    The sentence names the place below `$` and what was expected there, never what was found: `$.Metrics[...]: Expected ...`.
-    Checked: the type of every known field, finite numbers, at most 1,000 names in a map, and text that UTF-8 can encode, everywhere.
-    The size is 0 where there is a problem.
+    The problem is None for a usable document; otherwise the size is 0. The sentence names the path
+    and what was expected there: `$.Metrics[...]: Expected ...`. Checked everywhere: the type of
+    known fields, finite numbers, at most 1,000 names in an object, and text that UTF-8 can encode.
     """
     try:
         msgspec.convert(value, Document)
         size = len(msgspec.json.encode(value))
     except msgspec.ValidationError as error:
-        sentence, _, place = str(error).partition(" - at ")
-        return f"{place.strip('`') or '$'}: {sentence}", 0
+        sentence, _, path = str(error).partition(" - at ")
+        return f"{path.strip('`') or '$'}: {sentence}", 0
     except UnicodeEncodeError:
         return "$: Expected text that UTF-8 can encode", 0
     except (RecursionError, TypeError, ValueError):
         return "$: Expected a JSON value of moderate depth", 0
-    document: dict[str, Any] = value  # type: ignore[assignment]  # convert() has shown that it is a mapping of text
+    document: dict[str, Any] = value  # type: ignore[assignment]  # convert() accepts no other type
     for group, known in KNOWN_FIELDS.items():
         fields = document if group is None else document.get(group) or {}
-        if (
-            not known.issuperset(fields)
-            and clean_value({name: fields[name] for name in fields if name not in known})[1]
-        ):
-            return (
-                "$: Expected finite numbers and moderate depth in fields that the hook does not document",
-                0,
-            )
+        if known.issuperset(fields):
+            continue
+        unknown = {name: fields[name] for name in fields if name not in known}
+        if clean_value(unknown)[1]:
+            return "$: Expected finite numbers and moderate depth in undocumented fields", 0
     return None, size
 
 
 def measure_documents(documents: Mapping[str, Any]) -> int | None:
-    """The size of a map of documents, ids included, in bytes of compact UTF-8 JSON if all of them, ids included, are usable; else None.
+    """The size of documents by id, ids included, in bytes of compact UTF-8 JSON.
 
-    The same judgement as `inspect_document` on each, at half the cost for a batch of 50.
+    None if a document or an id is unusable. Judges like `inspect_document`, at half the cost for a
+    batch of 50.
     """
     try:
         msgspec.convert(documents, dict[str, Document])
@@ -148,21 +145,17 @@ def measure_documents(documents: Mapping[str, Any]) -> int | None:
 
 
 def clean_value(value: object, depth: int = 0) -> tuple[Any, int]:
-    """Copy a JSON value without what no JSON text in UTF-8 can carry; give the copy and how many things were left out.
+    """Copy a JSON value without the parts that JSON in UTF-8 cannot carry.
 
-    Left out: non-finite numbers, strings (and names) that UTF-8 cannot encode, anything nested deeper than 32 levels, and anything
-    that is no JSON value. In a mapping its name goes with it; in a list the item goes.
+    Gives the copy, and how many parts were left out: numbers that are not finite, text and names
+    that UTF-8 cannot encode, anything nested deeper than 32 levels, and values of other types.
     """
     if isinstance(value, Mapping):
         kept: dict[str, Any] = {}
         lost = 0
         for name, field in value.items():
-            if (
-                isinstance(name, str)
-                and depth < MOST_DEPTH
-                and is_encodable(name)
-                and is_sendable(field)
-            ):
+            is_name = isinstance(name, str) and is_encodable(name)
+            if is_name and depth < MOST_DEPTH and is_sendable(field):
                 kept[name], below = clean_value(field, depth + 1)
                 lost += below
             else:
@@ -174,14 +167,13 @@ def clean_value(value: object, depth: int = 0) -> tuple[Any, int]:
             for item in value
             if depth < MOST_DEPTH and is_sendable(item)
         ]
-        return [item for item, _ in pairs], sum(below for _, below in pairs) + len(value) - len(
-            pairs
-        )
+        lost = sum(below for _, below in pairs) + len(value) - len(pairs)
+        return [item for item, _ in pairs], lost
     return value, 0
 
 
 def is_encodable(text: str) -> bool:
-    """Whether UTF-8 can encode `text`, which it cannot where a surrogate stands alone."""
+    """Whether UTF-8 can encode `text`. It cannot encode a lone surrogate."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -190,7 +182,7 @@ def is_encodable(text: str) -> bool:
 
 
 def is_sendable(value: object) -> bool:
-    """Whether `value`, looked at without what is inside it, may stand in a JSON text."""
+    """Whether JSON can carry `value`, apart from its content."""
     if isinstance(value, str):
         return is_encodable(value)
     if isinstance(value, float):

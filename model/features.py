@@ -56,6 +56,11 @@ class FeatureSpec:
         return tuple(column for feature in self.features for column in feature.columns)
 
     @cached_property
+    def needs_time(self) -> bool:
+        """Whether a feature is an age, which needs the event's time."""
+        return any(KINDS[feature.kind].needs_time for feature in self.features)
+
+    @cached_property
     def starts(self) -> tuple[int, ...]:
         """Index of each feature's first column. A feature is missing where this column is NaN."""
         return tuple(step.columns.start for step in self.steps)

@@ -1,4 +1,4 @@
-"""A bundle's ONNX model, loaded and checked: takes a float32 matrix, gives scores or all of the model's outputs.
+"""A bundle's ONNX model, loaded and checked: takes a float32 matrix, gives scores or all outputs.
 
 The only module that imports ONNX Runtime, which takes a while: import it only where a model is run.
 """

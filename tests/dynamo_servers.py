@@ -1,4 +1,4 @@
-"""DynamoDB for tests: two real servers on loopback, dynalite (npm) and moto, and one that misbehaves on order."""
+"""DynamoDB for tests, on loopback: dynalite (npm), moto, and a server that fails as it is told."""
 
 from __future__ import annotations
 
@@ -34,10 +34,13 @@ CREDENTIALS = {
 
 
 def install_dynalite() -> Path:
-    """Its folder below .cache, named after the lock file's digest; installed once, from the lock, without running any package's scripts."""
+    """Install dynalite once, from its lock file and without package scripts; give its command.
+
+    Its folder below .cache is named after the lock file's digest.
+    """
     if shutil.which("node") is None or shutil.which("npm") is None:
         pytest.skip(
-            "dynalite needs node and npm, which are not installed; moto stands in for DynamoDB alone"
+            "dynalite needs node and npm, which are not installed; only moto stands in for DynamoDB"
         )
     lock = (LOCK / "package-lock.json").read_bytes()
     folder = ROOT / ".cache" / f"dynalite-{hashlib.sha256(lock).hexdigest()[:12]}"
@@ -147,12 +150,12 @@ def create_table(url: str, table: str, key: str = "id", sort_key: str = "") -> N
     client.close()
 
 
-# What the faulty server does with one call: take the handler and the call, send what it likes.
+# What the faulty server does with one call: it gets the handler and the call, and may send.
 Act = Callable[["Handler", dict[str, Any]], None]
 
 
 class Handler(BaseHTTPRequestHandler):
-    """One call: hands it to the next act of the server."""
+    """Hands a call to the next act of the server."""
 
     protocol_version = "HTTP/1.1"
     server: Faulty
@@ -175,7 +178,10 @@ class Handler(BaseHTTPRequestHandler):
 
 
 class Faulty(ThreadingHTTPServer):
-    """Acts one after the other, the last one for ever; `calls` are what it was asked. What takes long takes until it is `over`."""
+    """Performs one act per call, the last one for all further calls.
+
+    `calls` are the requests so far. An act that takes long ends when `over` is set.
+    """
 
     daemon_threads = True
     block_on_close = False
@@ -188,7 +194,7 @@ class Faulty(ThreadingHTTPServer):
         self.url = f"http://127.0.0.1:{self.server_port}"
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that has left is what these tests are about."""
+        """Say nothing: these tests are about clients that leave."""
 
 
 @contextmanager

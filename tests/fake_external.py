@@ -1,4 +1,4 @@
-"""External stores for tests: one that answers from memory or fails, and files as `external build` makes them. Everybody is invented."""
+"""External stores for tests: in memory, and files of `external build`. All people are invented."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ EXTERNAL_SPEC = {"feature": [{"name": "score", "path": "External.score", "kind":
 
 
 class FakeStore:
-    """Answers from `people`, or fails with `error`, after `takes` seconds of `clock`; remembers what it was asked."""
+    """Answers from `people`, or fails with `error`, after `takes` seconds of `clock`.
+
+    `asked` and `timeouts` hold the arguments of all calls.
+    """
 
     def __init__(
         self,

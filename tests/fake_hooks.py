@@ -68,7 +68,7 @@ def account_of(decisions: Mapping[str, Decision], **changes: Any) -> Account:
 
 
 def write_segment(path: Path, lines: Iterable[object]) -> Path:
-    """Write lines as an export: bytes and text unchanged, all else as JSON; gzip if the name ends so."""
+    """Write lines as an export: bytes and text unchanged, all else as JSON. `.gz` is gzip."""
     texts = [
         line
         if isinstance(line, bytes)

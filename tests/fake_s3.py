@@ -1,4 +1,4 @@
-"""An S3 of this machine for tests: moto behind a server that can be told to refuse, or to do something first."""
+"""A local S3 for tests: moto behind a server that can refuse requests, or act before them."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ READS = {"GET", "HEAD"}
 class Store:
     """A store with one bucket, `exports`.
 
-    changes  every request so far that would change something, as "PUT /bucket/key"
-    before   is asked about each of them before it is done; what is refused is answered 403, which no client tries again
-    after    the same, when it has been done and before the client hears of it
+    changes  every request so far that changes something, as "PUT /bucket/key"
+    before   called before each of them; False refuses it with 403, which no client repeats
+    after    called after each of them, before the client gets the answer; False: answer 403
     """
 
     def __init__(self) -> None:
@@ -48,7 +48,7 @@ class Store:
         return body
 
     def names(self, prefix: str) -> set[str]:
-        """What is below a prefix; `prefix/` itself, which Arrow leaves where it has deleted, is none."""
+        """The names below a prefix, without `prefix/` itself, which Arrow leaves behind."""
         found = self.client.list_objects_v2(Bucket="exports", Prefix=f"{prefix}/").get(
             "Contents", []
         )
@@ -60,7 +60,7 @@ class Store:
 
 
 def refuse(environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
-    """As S3 answers whoever may not."""
+    """Answer as S3 does without permission."""
     environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
     start("403 Forbidden", [("Content-Type", "application/xml")])
     return [b"<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>"]

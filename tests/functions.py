@@ -1,4 +1,4 @@
-"""The function as a campaign host sees it, over a remote scorer: events in, replies and log lines out."""
+"""The function over a remote scorer, as a host sees it: events in, replies and log lines out."""
 
 from __future__ import annotations
 
@@ -14,19 +14,20 @@ from function.bootstrap import build_handler
 from tests.bundles import COLUMNS, expected_scores
 from tests.fakes import FakeClock, FakeContext, make_endpoint, make_event, read_log
 
-ANSWERED = 10.0  # seconds a call gets that somebody answers or refuses: more than even a machine that stands still now and then needs
-SILENT = 1.0  # seconds a call gets that nobody answers: only these are waited for to the end
+# Seconds for a call that is answered or refused: enough even on a machine that stalls.
+ANSWERED = 10.0
+SILENT = 1.0  # seconds for a call that is never answered: only these are waited for to the end
 RESERVE = 0.5  # the setting's default
 PEOPLE = 10
 PATIENCE = 180.0
-# The bundled scorer must not be able to hide behind the remote one: scores are rounded as the policy's default says.
+# As the policy rounds scores by default. The remote scorer must agree to this many decimals.
 DECIMALS = 4
 
 
 class Function:
-    """One function instance on a clock that stands still: a call gets the seconds a test gives it, however slow the machine is.
+    """A function on a clock that stands still, so that a slow machine does not shorten a call.
 
-    The breaker's own clock is real, and it lets calls through again soon.
+    The breaker's clock is real, and it soon lets calls through again.
     """
 
     def __init__(self, target: str, bundle: Path, **settings: str) -> None:
@@ -42,7 +43,10 @@ class Function:
         self._handle = build_handler(environ, stream=self.log, clock=self._clock)
 
     def ask(self, seconds: float = ANSWERED) -> dict[str, Any]:
-        """Send one event whose call may take so long, check that everybody was answered as the scores say, and give its log line."""
+        """Send one event, check everyone in the reply by the scores, and return the log line.
+
+        seconds  time for the call
+        """
         rows = np.random.default_rng(1).normal(size=(PEOPLE, len(COLUMNS))).astype(np.float32)
         metrics = [dict(zip(COLUMNS, map(float, row), strict=True)) for row in rows]
         event = make_event(
@@ -52,9 +56,9 @@ class Function:
         logged = [line for line in read_log(self.log.getvalue()) if line.get("message") == "batch"][
             -1
         ]
-        line = {"error": None, "scored_by": None, **logged}  # the formatter leaves out what is None
+        line = {"error": None, "scored_by": None, **logged}  # the formatter omits None
         scores = np.round(expected_scores(rows), DECIMALS)
-        if line["scored_by"] is None:  # the shipped policy keeps everybody who has no score
+        if line["scored_by"] is None:  # the shipped policy keeps people without a score
             assert list(reply) == list(event["Endpoints"])
             assert line["unscored"] == PEOPLE
         else:
@@ -69,13 +73,13 @@ class Function:
     def ask_until(
         self, condition: Callable[[dict[str, Any]], bool], seconds: float = ANSWERED
     ) -> dict[str, Any]:
-        """Ask again and again, without a restart, until a log line is as wanted."""
+        """Ask repeatedly, without a restart, until a log line meets the condition."""
         deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
             if condition(line := self.ask(seconds)):
                 return line
             time.sleep(0.02)
-        raise AssertionError(f"never came to the wanted state; last: {line}")
+        raise AssertionError(f"the condition was never met; last line: {line}")
 
     def recover(self) -> dict[str, Any]:
         """Ask until the remote scorer answers again."""

@@ -1,4 +1,4 @@
-"""What hypothesis makes events of: any JSON value, endpoint definitions sound and spoilt, hook events of both hosts, policies."""
+"""Hypothesis strategies: JSON values, sound and spoilt endpoints, both hosts' events, policies."""
 
 from __future__ import annotations
 
@@ -57,7 +57,8 @@ SOUND = st.builds(
     st.one_of(st.none(), st.lists(st.integers(0, 9), max_size=3)),
 )
 FIELDS = st.sampled_from([
-    "Id", "ChannelType", "Address", "OptOut", "Attributes", "Metrics", "Demographic", "Location", "User", "CreationDate", "Unknown",
+    "Id", "ChannelType", "Address", "OptOut", "Attributes", "Metrics", "Demographic", "Location",
+    "User", "CreationDate", "Unknown",
 ])  # fmt: skip
 GROUPS = st.sampled_from(["Attributes", "Metrics", "Demographic", "Location", "User"])
 SPOILT = st.one_of(
@@ -155,7 +156,13 @@ HOOK_EVENTS = st.one_of(*EVENTS_OF.values())
 
 BANDS = st.sampled_from([
     [],
-    [{"name": "high", "at_least": 0.8, "title_override": "Hello é", "body_override": "Come back"}, {"name": "low", "at_least": 0.0}],
+    [
+        {
+            "name": "high", "at_least": 0.8,
+            "title_override": "Hello é", "body_override": "Come back",
+        },
+        {"name": "low", "at_least": 0.0},
+    ],
     [{"name": "middle", "at_least": 0.4, "body_override": "😀\x7f"}],
 ])  # fmt: skip
 POLICIES = st.fixed_dictionaries(
@@ -210,7 +217,10 @@ MANY_NAMES = {f"a{index}": ["x"] for index in range(1_001)}
 
 
 def spoil(value: Any, random: Random, parts: Sequence[Any]) -> Any:
-    """A copy of a JSON value in which something, somewhere, is left out, doubled or replaced by something nasty or one of `parts`."""
+    """Copy a JSON value; leave out, double or replace one part of it.
+
+    The replacement is a nasty value or one of `parts`.
+    """
     if isinstance(value, dict | list) and value and random.random() < 0.85:
         key = (
             random.choice(list(value)) if isinstance(value, dict) else random.randrange(len(value))

@@ -1,6 +1,7 @@
-"""The CDNOW campaign twice: once with each customer's metrics on the endpoint, once with the metrics in an external store.
+"""Runs the CDNOW campaign twice: with metrics on the endpoints, and in an external store.
 
-Makes both segments, the store, and a bundle whose features are read from the store; runs both campaigns and compares every decision.
+Makes both segments, the store, and a bundle whose features are read from the store. Compares every
+decision.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ INLINE, BARE, EXTERNAL, STORE, BUNDLE = (
 
 
 def make_data(folder: Path) -> int:
-    """The segment with metrics, the same without, the metrics by UserId, and the bundle that reads them there; give how many people."""
+    """Write both segments, the metrics by UserId, and the bundle; give the number of people."""
     count = write_example(folder)
     bare, external = [], []
     with gzip.open(folder / INLINE, "rt", encoding="utf-8") as lines:
@@ -58,7 +59,7 @@ def write_lines(rows: list[dict[str, Any]]) -> str:
 
 
 def make_bundle(folder: Path) -> None:
-    """The shipped model, its features read from `External` where they were read from `Metrics`."""
+    """Write the shipped model as a bundle that reads `External` instead of `Metrics`."""
     shipped = load_bundle(ARTIFACT)
     rows = [
         {**row, "path": row["path"].replace("Metrics.", "External.")}
@@ -71,7 +72,7 @@ def make_bundle(folder: Path) -> None:
 
 
 def run_campaign(out: Path, segment: Path, environ: Mapping[str, str]) -> RunResult:
-    """One campaign over everybody; its outputs lie in `out`."""
+    """Run one campaign over the segment; write its outputs to `out`."""
     settings = {
         name: value for name, value in os.environ.items() if not name.startswith("SCORER_")
     } | environ
@@ -86,7 +87,7 @@ def run_campaign(out: Path, segment: Path, environ: Mapping[str, str]) -> RunRes
 
 
 def main() -> int:
-    """Run as a script: exit status 0 when both campaigns decide the same for everybody."""
+    """Run as a script. Exit status 0 if both campaigns make the same decisions."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument(
         "--out", type=Path, default=Path("out/external"), help="folder for data and outputs"
@@ -118,7 +119,8 @@ def main() -> int:
         ("metrics in the store", looked_up),
     ):
         print(
-            f"{name:<26} {summary.kept:,} of {summary.received:,} kept, {summary.batches:,} batches, {summary.seconds:.1f} s"
+            f"{name:<26} {summary.kept:,} of {summary.received:,} kept, "
+            f"{summary.batches:,} batches, {summary.seconds:.1f} s"
         )
     print(
         "Every decision, score and reason is the same."

@@ -14,11 +14,14 @@ from segment_scorer.cli.progress import show_progress
 def build(
     files: Annotated[
         list[Path],
-        typer.Argument(metavar="FILE...", help="Profiles: .csv, .jsonl (both also .gz), .parquet."),
+        typer.Argument(
+            metavar="FILE...",
+            help="One person per row: CSV or JSON lines (gzip or not), or Parquet.",
+        ),
     ],
     *,
     key: Annotated[
-        str, typer.Option(metavar="COLUMN", help="The column that holds the person's key.")
+        str, typer.Option(metavar="COLUMN", help="Column with the person's key.")
     ] = "id",
     out: Annotated[
         Path | None,
@@ -28,27 +31,27 @@ def build(
         str | None,
         typer.Option(
             metavar="TABLE",
-            help="DynamoDB table to put the people into; it must exist, and its other items stay.",
+            help="DynamoDB table to fill. It must exist. Items of other keys stay.",
         ),
     ] = None,
     partition_key: Annotated[
         str,
         typer.Option(
             metavar="NAME",
-            help="The table's partition key (SCORER_EXTERNAL_PARTITION_KEY), text, without a sort key.",
+            help="Partition key of the table (SCORER_EXTERNAL_PARTITION_KEY): text, no sort key.",
         ),
     ] = "id",
     region: Annotated[
         str | None,
-        typer.Option(metavar="REGION", help="Of the table; default: as for every AWS tool."),
+        typer.Option(metavar="REGION", help="Region of the table. Default: as for every AWS tool."),
     ] = None,
     endpoint_url: Annotated[
-        str | None, typer.Option(metavar="URL", help="Another DynamoDB than the region's.")
+        str | None, typer.Option(metavar="URL", help="Address of a compatible DynamoDB.")
     ] = None,
 ) -> None:
-    """Make an external store from files of people: one row a person, a column with the key, the other columns attributes.
+    """Make an external store from files: one row per person, with a key column and attributes.
 
-    The whole input is checked first: a key that stands twice, or a row that cannot be read, and nothing is written anywhere.
+    The whole input is checked first. If a key repeats or a row is unusable, nothing is written.
     """
     from segment_scorer.external_store.rows import read_rows  # noqa: PLC0415
     from segment_scorer.external_store.sqlite import write_file  # noqa: PLC0415

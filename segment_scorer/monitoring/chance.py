@@ -94,4 +94,5 @@ def find_share_above(limit: float, freedom: float, shift: float) -> float:
     """
     total = freedom + shift
     part = 2.0 * (freedom + 2.0 * shift) / (9.0 * total * total)
-    return 1.0 - NormalDist(1.0 - part, part**0.5).cdf((limit / total) ** (1.0 / 3.0))
+    root: float = (limit / total) ** (1.0 / 3.0)
+    return 1.0 - NormalDist(1.0 - part, part**0.5).cdf(root)

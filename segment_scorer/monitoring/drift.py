@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from function.telemetry import BATCH, MODEL
-from model.bins import Reference, measure_drift, read_reference
+from model.bins import Distribution, measure_drift, read_distribution
 from model.errors import BundleError, DataError
 from model.people.naming import name_some
 from segment_scorer.monitoring.chance import count_people_needed, estimate_chance
@@ -139,7 +139,7 @@ def compare_sums(model: str, sums: BinSums, described: Mapping[str, Any]) -> Com
     """Compare one model's bins with its reference. Raises DataError if they have other bins."""
     try:
         references = {
-            name: read_reference(value)
+            name: read_distribution(value)
             for name, value in {**described["features"], SCORE: described["score"]}.items()
         }
     except (KeyError, TypeError, BundleError) as error:
@@ -167,7 +167,7 @@ def compare_sums(model: str, sums: BinSums, described: Mapping[str, Any]) -> Com
 
 
 def compare_column(
-    name: str, bins: Sequence[int], reference: Reference, columns: int
+    name: str, bins: Sequence[int], reference: Distribution, columns: int
 ) -> ColumnDrift:
     """Compare one column's bins with its reference. `columns`: how many are compared at once."""
     people = sum(bins)
@@ -189,7 +189,9 @@ def compare_column(
     )
 
 
-def judge(columns: Sequence[ColumnDrift], references: Mapping[str, Reference], people: int) -> str:
+def judge(
+    columns: Sequence[ColumnDrift], references: Mapping[str, Distribution], people: int
+) -> str:
     """The verdict on all columns, the largest index first, as a sentence."""
     verdicts = {column.verdict for column in columns}
     if "different" in verdicts:

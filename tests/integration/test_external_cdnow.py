@@ -1,4 +1,4 @@
-"""The whole CDNOW campaign, with metrics on the endpoints, in SQLite and in DynamoDB: every decision is the same."""
+"""The CDNOW campaign makes the same decisions with metrics inline, in SQLite and in DynamoDB."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PEOPLE = 23_570
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The demo's folder: its data, and the campaign with inline metrics and with the SQLite file, compared by the demo itself."""
+    """The demo's folder, after both campaigns."""
     out = tmp_path_factory.mktemp("demo")
     run_demo(out)
     return out
@@ -65,7 +65,7 @@ def test_sqlite_gives_every_customer_the_decision_that_inline_metrics_give(demo:
     assert not (demo / "bare.jsonl.gz").read_bytes().count(b"Metrics")
 
 
-def test_without_its_profiles_the_same_segment_is_decided_otherwise(demo: Path) -> None:
+def test_people_who_are_not_in_the_store_are_scored_with_missing_values(demo: Path) -> None:
     lines = [
         json.loads(line) for line in (demo / "external.jsonl").read_text("utf-8").splitlines()[:50]
     ]
@@ -85,9 +85,8 @@ def test_dynamodb_gives_every_customer_the_decision_that_inline_metrics_give(
 ) -> None:
     for variable, value in CREDENTIALS.items():
         monkeypatch.setenv(variable, value)
-    with run_server(
-        "dynalite"
-    ) as server:  # moto, tried as well, agrees but takes five times as long
+    # moto agrees, but takes five times as long.
+    with run_server("dynalite") as server:
         create_table(server.url, "customers")
         build = [
             "external",

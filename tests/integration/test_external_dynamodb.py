@@ -1,4 +1,4 @@
-"""DynamoDB as an external store: against two real servers, and against one that fails in every way we could think of."""
+"""DynamoDB as an external store: two real servers, and one that fails in every way we know."""
 
 from __future__ import annotations
 
@@ -46,9 +46,9 @@ PEOPLE = {
 }
 
 
-LONG = 30.0  # seconds for what ends by itself
-# Seconds for what is given up at the end of its time, one after the other until a machine was fast enough: a store fails in its own way
-# only once an attempt has come to its end. Powers of two, up to what the settings allow.
+LONG = 30.0  # seconds for a look-up that ends by itself
+# Seconds for look-ups that end with their time, tried one after the other until the machine was
+# fast enough for the store to fail in its own way. The settings allow up to 10.
 SHORT = (0.5, 1.0, 2.0, 4.0, 8.0)
 
 
@@ -103,7 +103,7 @@ def open_store(
 
 
 def fail_to_fetch(store: DynamoStore) -> ExternalError:
-    """Why a look-up fails that never works: the first reason that is not merely that time was over."""
+    """The error of a look-up that never works: the first that is not just a timeout."""
     for seconds in SHORT:
         with pytest.raises(ExternalError) as raised:
             store.fetch(["u"], seconds)
@@ -177,7 +177,7 @@ def test_loading_refuses_a_table_with_another_key_and_says_what_it_should_be(
     assert "expected a DynamoDB table of this name" in capsys.readouterr().err
 
 
-def test_loading_again_replaces_profiles_and_leaves_others(
+def test_loading_again_replaces_people_and_leaves_others(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     create_table(server.url, "again")

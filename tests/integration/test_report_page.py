@@ -1,4 +1,4 @@
-"""`report.html` as a person opens it: in a browser, without a network, on a desk and on a phone, by day and by night."""
+"""`report.html` in a browser: without a network, on a screen and on a phone, light and dark."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ import pytest
 from msgspec.structs import replace
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from function.records import Reason
 from segment_scorer.runner.config import RunConfig, RunOptions
 from segment_scorer.runner.reporting.report import write_report
-from segment_scorer.runner.reporting.statistics import Row
+from segment_scorer.runner.reporting.statistics import RawGroup
 from segment_scorer.runner.run import RunResult, run_segment
-from segment_scorer.runner.summary import make_summary
+from segment_scorer.runner.summary import Status, make_summary
 from segment_scorer.runner.writing.checkpoint import Checkpoint
 from tests.fake_hooks import person, write_segment
 from tests.fakes import make_bundle
@@ -44,7 +45,7 @@ pytestmark = pytest.mark.skipif(
 
 
 def rehearse(folder: Path, policy: str, **more: Any) -> tuple[RunResult, Path]:
-    """A rehearsal of 1,200 invented people, some of whom look different from those the model learnt from."""
+    """Rehearse 1,200 invented people, some of whom differ from the training data."""
     chance = random.Random(4)
     people = [
         person(
@@ -84,7 +85,7 @@ def browser() -> Iterator[Browser]:
 
 
 def open_report(browser: Browser, path: Path, **options: Any) -> tuple[Page, list[str]]:
-    """The page, drawn, and everything the console heard. Anything but the file itself cannot be reached."""
+    """The drawn page, and everything on the console. Nothing but the file can be reached."""
     context = browser.new_context(offline=True, **options)
     page = context.new_page()
     heard: list[str] = []
@@ -112,7 +113,7 @@ def test_a_rehearsal_writes_nothing_but_its_report(run: tuple[RunResult, Path]) 
     assert run[1].stat().st_size < 1_500_000
 
 
-def test_opens_without_a_network_and_without_a_word_on_the_console(
+def test_opens_without_a_network_and_without_a_message_on_the_console(
     run: tuple[RunResult, Path], browser: Browser
 ) -> None:
     page, heard = open_report(browser, run[1])
@@ -124,10 +125,10 @@ def test_opens_without_a_network_and_without_a_word_on_the_console(
     page.context.close()
 
 
-def test_says_what_the_books_say(run: tuple[RunResult, Path], browser: Browser) -> None:
+def test_shows_the_counts_of_the_summary(run: tuple[RunResult, Path], browser: Browser) -> None:
     page, _ = open_report(browser, run[1])
     summary = run[0].summary
-    table = page.inner_text("#books")
+    table = page.inner_text("#counts")
     for name in ("received", "kept", "filtered", "held_out", "opted_out", "batches"):
         assert f"{name}\t{getattr(summary, name):,}" in table
     assert count(page, "reach-out") == summary.kept, "the explorer begins where the policy stands"
@@ -219,7 +220,8 @@ def test_fits_a_phone_and_its_text_can_be_read(
     )
     assert small == 0
     wide = page.evaluate(
-        "[...document.querySelectorAll('svg')].filter(e => e.getBoundingClientRect().right > innerWidth).length"
+        "[...document.querySelectorAll('svg')]"
+        ".filter(e => e.getBoundingClientRect().right > innerWidth).length"
     )
     assert wide == 0
     page.context.close()
@@ -243,23 +245,27 @@ def test_on_the_smallest_phone_no_column_and_no_title_is_cut_off(
     assert tables == [0] * len(tables)
     assert "responses expected" in page.inner_text("[data-group=channel] table")
     cut = page.evaluate(
-        """[...document.querySelectorAll('svg')].flatMap((svg) => [...svg.querySelectorAll('text')].filter((text) => {
+        """[...document.querySelectorAll('svg')].flatMap((svg) =>
+        [...svg.querySelectorAll('text')].filter((text) => {
             const inner = text.getBoundingClientRect(), outer = svg.getBoundingClientRect();
-            return inner.width && (inner.left < outer.left - 1 || inner.right > outer.right + 1); }).map((text) => text.textContent))"""
+            return inner.width && (inner.left < outer.left - 1 || inner.right > outer.right + 1);
+        }).map((text) => text.textContent))"""
     )
     assert cut == []
     page.context.close()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_text_stands_out_by_day_and_by_night(
+def test_text_has_enough_contrast_in_light_and_dark(
     scheme: str, run: tuple[RunResult, Path], browser: Browser
 ) -> None:
     page, _ = open_report(browser, run[1], color_scheme=scheme)
     luminance = """(name) => {
-        const style = getComputedStyle(document.documentElement), probe = document.createElement("i");
+        const style = getComputedStyle(document.documentElement);
+        const probe = document.createElement("i");
         probe.style.color = style.getPropertyValue(name); document.body.append(probe);
-        const parts = getComputedStyle(probe).color.match(/[0-9.]+/g).slice(0, 3).map((x) => x / 255)
+        const parts = getComputedStyle(probe).color.match(/[0-9.]+/g).slice(0, 3)
+            .map((x) => x / 255)
             .map((x) => x <= 0.04045 ? x / 12.92 : ((x + 0.055) / 1.055) ** 2.4);
         probe.remove(); return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2]; }"""
     card, page_ = page.evaluate(luminance, "--card"), page.evaluate(luminance, "--page")
@@ -274,7 +280,7 @@ def test_text_stands_out_by_day_and_by_night(
 
 
 @pytest.mark.parametrize("host", ["pinpoint", "connect"])
-def test_where_the_mode_acts_on_no_rule_the_explorer_answers_for_mode_filter(
+def test_in_mode_annotate_the_explorer_shows_what_mode_filter_would_do(
     tmp_path: Path, host: str, browser: Browser
 ) -> None:
     policy = POLICY.replace(
@@ -284,8 +290,8 @@ def test_where_the_mode_acts_on_no_rule_the_explorer_answers_for_mode_filter(
     filtered = rehearse(tmp_path / "filter", policy.replace("annotate", "filter"), host=host)[
         0
     ].summary
-    report, path = rehearse(tmp_path, policy, host=host)
-    assert report.summary.kept > filtered.kept
+    result, path = rehearse(tmp_path, policy, host=host)
+    assert result.summary.kept > filtered.kept
     page, _ = open_report(browser, path)
     assert page.inner_text("#explorer-title") == "Try another threshold, in mode filter"
     assert count(page, "reach-out") == filtered.kept
@@ -296,12 +302,12 @@ def test_where_the_mode_acts_on_no_rule_the_explorer_answers_for_mode_filter(
 
 
 def write_by_hand(
-    folder: Path, config: RunConfig, rows: list[Row], scores: list[float | None]
+    folder: Path, config: RunConfig, rows: list[RawGroup], scores: list[float | None]
 ) -> Path:
-    """The report of a run that nobody made."""
+    """Write the report of an invented run."""
     checkpoint = Checkpoint({}, [], [], config)
     checkpoint.statistics.add_people(rows, scores)
-    kept = sum(row[4] == "kept" for row in rows)
+    kept = sum(row[4] == Status.KEPT for row in rows)
     counts = Counter(
         {
             "received": len(rows),
@@ -321,16 +327,19 @@ def write_by_hand(
     return folder / "report.html"
 
 
-def test_behind_an_address_the_explorer_begins_with_what_the_function_did(
+def test_with_an_address_the_explorer_starts_with_what_the_function_did(
     tmp_path: Path, browser: Browser
 ) -> None:
-    kept: Row = ("SMS", "DE", "", "", "kept", True)
+    kept: RawGroup = ("SMS", "DE", "", Reason.UNKNOWN, Status.KEPT, True)
     scores: list[float | None] = [0.6, 0.7, 0.8, None, None]
     path = write_by_hand(
-        tmp_path, BLIND, [kept] * 4 + [("SMS", "DE", "", "", "filtered", False)], scores
+        tmp_path,
+        BLIND,
+        [kept] * 4 + [("SMS", "DE", "", Reason.UNKNOWN, Status.FILTERED, False)],
+        scores,
     )
     page, heard = open_report(browser, path)
-    assert "unknown here" in page.inner_text("#threshold-text")
+    assert "unknown" in page.inner_text("#threshold-text")
     assert (count(page, "reach-out"), page.inner_text("#expected-out")) == (4, "2")
     assert not page.is_visible("#reset")
     assert page.locator("#histogram .mark-rule.role-mark line").count() == 0
@@ -341,17 +350,17 @@ def test_behind_an_address_the_explorer_begins_with_what_the_function_did(
     assert page.is_visible("#reset")
     page.get_by_role("button", name="back to the function's").click()
     assert count(page, "reach-out") == 4
-    assert "unknown here" in page.inner_text("#threshold-text")
+    assert "unknown" in page.inner_text("#threshold-text")
     assert heard == []
     page.context.close()
 
 
-def test_behind_an_address_on_connect_it_begins_there_too_though_everybodys_score_is_known(
+def test_with_an_address_on_connect_it_starts_there_although_all_scores_are_known(
     tmp_path: Path, browser: Browser
 ) -> None:
-    rows: list[Row] = [
-        ("SMS", "DE", "", "score", outcome, outcome == "kept")
-        for outcome in ("kept", "filtered", "filtered", "kept")
+    rows: list[RawGroup] = [
+        ("SMS", "DE", "", Reason.SCORE, status, status == Status.KEPT)
+        for status in (Status.KEPT, Status.FILTERED, Status.FILTERED, Status.KEPT)
     ]
     path = write_by_hand(
         tmp_path, replace(BLIND, host="connect", knows_decisions=True), rows, [0.9, 0.2, 0.1, 0.8]
@@ -365,8 +374,8 @@ def test_behind_an_address_on_connect_it_begins_there_too_though_everybodys_scor
     page.context.close()
 
 
-def test_unwanted_events_are_avoided_not_sold(tmp_path: Path, browser: Browser) -> None:
-    report, path = rehearse(tmp_path, 'keep = "below"\nthreshold = 0.5\n')
+def test_unwanted_events_have_no_profit(tmp_path: Path, browser: Browser) -> None:
+    result, path = rehearse(tmp_path, 'keep = "below"\nthreshold = 0.5\n')
     page, heard = open_report(browser, path)
     text = page.inner_text("main").lower()
     assert "response" not in text
@@ -374,9 +383,7 @@ def test_unwanted_events_are_avoided_not_sold(tmp_path: Path, browser: Browser) 
     assert "unwanted events avoided" in text
     expected, avoided = count(page, "expected-out"), count(page, "avoided-out")
     assert 0 < expected < avoided
-    assert (
-        f"{expected:,} are expected from those messaged, {avoided:,} are avoided" in report.expected
-    )
+    assert f"{expected:,} of those messaged, and {avoided:,} are avoided" in result.expected
     page.locator("#threshold").fill("0")
     assert (count(page, "reach-out"), count(page, "expected-out")) == (0, 0)
     assert abs(count(page, "avoided-out") - expected - avoided) <= 1
@@ -384,26 +391,24 @@ def test_unwanted_events_are_avoided_not_sold(tmp_path: Path, browser: Browser) 
     page.context.close()
 
 
-def test_what_spoils_the_figures_is_told_before_them(tmp_path: Path, browser: Browser) -> None:
+def test_warnings_come_before_the_figures(tmp_path: Path, browser: Browser) -> None:
     environ = {"SCORER_TARGET": "127.0.0.1:9", "SCORER_FALLBACK": "none"}
-    report, path = rehearse(tmp_path, "threshold = 0.5\n", environ=environ)
-    unscored = report.summary.unscored
-    assert unscored == report.summary.kept
+    result, path = rehearse(tmp_path, "threshold = 0.5\n", environ=environ)
+    unscored = result.summary.unscored
+    assert unscored == result.summary.kept
     assert (
-        report.warnings[0]
-        == f"No score for {unscored:,} of 1,200 people: ScorerUnavailable; kept because on_error = keep."
+        result.warnings[0] == f"No score for {unscored:,} of 1,200 people: ScorerUnavailable; "
+        "kept because on_error = keep."
     )
     page, _ = open_report(browser, path)
-    assert page.inner_text("#warnings").startswith(report.warnings[0])
+    assert page.inner_text("#warnings").startswith(result.warnings[0])
     assert "warn" in (page.locator("#warnings p").first.get_attribute("class") or "")
     header = page.inner_text("header")
     assert header.index("No score for") < header.index("would be messaged")
     page.context.close()
 
 
-def test_a_drift_that_matters_is_told_in_the_headline(
-    run: tuple[RunResult, Path], browser: Browser
-) -> None:
+def test_drift_is_a_warning_at_the_top(run: tuple[RunResult, Path], browser: Browser) -> None:
     page, _ = open_report(browser, run[1])
     assert page.inner_text("#warnings").startswith("Drift: 1 of 1 features and the scores differ")
     assert list(run[0].warnings) == [page.inner_text("#warnings").strip()]
@@ -411,7 +416,7 @@ def test_a_drift_that_matters_is_told_in_the_headline(
     page.context.close()
 
 
-def test_nobody_is_in_the_report(run: tuple[RunResult, Path]) -> None:
+def test_no_person_is_in_the_report(run: tuple[RunResult, Path]) -> None:
     text = run[1].read_text("utf-8")
     for word in ("person-", "Plan", '</script>",'):
         assert word not in text

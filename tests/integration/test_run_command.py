@@ -132,7 +132,8 @@ def test_a_second_run_in_the_same_process_has_a_log_of_its_own(run: Run, tmp_pat
 def test_the_policy_of_the_campaign_decides(run: Run, tmp_path: Path) -> None:
     policy = tmp_path / "policy.toml"
     policy.write_text(
-        'threshold = 0.9\nmetric = "Buys"\n[[override]]\ncampaign_id = "spring"\nmode = "annotate"\ndecimals = 1\n'
+        'threshold = 0.9\nmetric = "Buys"\n'
+        '[[override]]\ncampaign_id = "spring"\nmode = "annotate"\ndecimals = 1\n'
     )
     segment = write_segment(tmp_path / "people.jsonl", PEOPLE)
     assert run(segment, "--policy", policy, out=tmp_path / "any") == 0
@@ -198,7 +199,10 @@ def test_calls_expected_responses_and_unwanted_events_by_their_names(
         ),
         (
             'keep = "below"\nthreshold = 0.5',
-            "65 unwanted events are expected of all people with a score: 16 of those messaged, and 49 are avoided.",
+            (
+                "65 unwanted events are expected of all people with a score: 16 of those messaged, "
+                "and 49 are avoided."
+            ),
         ),
     ):
         policy.write_text(text)
@@ -409,7 +413,9 @@ BAD = {
     other_columns: "manifest.json: expected columns to be the 1 that its spec makes",
     policy_with_a_typo: "policy.toml: treshold: unknown key; expected one of",
     out_below_a_file: "expected a folder that can be written (Not a directory)",
-    nobody_listens: "--hook: no runtime interface emulator listens at that address (Connection refused)",
+    nobody_listens: (
+        "--hook: no runtime interface emulator listens at that address (Connection refused)"
+    ),
     lambda tmp_path: people(
         tmp_path, "--hook", "carrier-pigeon"
     ): "--hook: expected local, lambda:NAME, or http://host:port",

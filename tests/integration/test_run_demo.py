@@ -40,7 +40,7 @@ def test_the_demo_shows_that_the_kept_bought_again_more_often(tmp_path: Path) ->
         for line in done.stdout.splitlines()
         if line.endswith("%")
     }
-    assert rates["filtered"] < rates["everybody"] == 29.9 < rates["kept"]
+    assert rates["filtered"] < rates["everyone"] == 29.9 < rates["kept"]
     assert f"{summary['kept']:,}" in done.stdout
 
     with (out / "decisions.csv").open(newline="") as file:

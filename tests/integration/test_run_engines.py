@@ -29,7 +29,7 @@ from tests.fakes import make_bundle
 from tests.processes import PATIENCE, let_go_on, start_runner
 from tools.image.emulator import ROOT
 
-NUMBER = 4_000
+NUMBER = 2_400
 SAME = ("segment.jsonl.gz", "scores.csv", "decisions.csv", "rejected.jsonl")
 # Waits after each chunk: see tests.processes.start_runner.
 RUNNER = """
@@ -39,8 +39,10 @@ from segment_scorer.runner.config import RunOptions
 from segment_scorer.runner.run import run_segment
 if __name__ == "__main__":
     bundle, out, processes, *segment = sys.argv[1:]
-    run_segment(RunOptions(segment=segment, out=Path(out), bundle=Path(bundle), processes=int(processes), slices=2, checkpoint_seconds=0.0, resume=True,
-                        scheduled_time="2026-01-31T19:00:00Z"), lambda done, total: (print(done, flush=True), sys.stdin.readline()))
+    options = RunOptions(segment=segment, out=Path(out), bundle=Path(bundle),
+                         processes=int(processes), slices=2, checkpoint_seconds=0.0, resume=True,
+                         scheduled_time="2026-01-31T19:00:00Z")
+    run_segment(options, lambda done, total: (print(done, flush=True), sys.stdin.readline()))
 """
 
 
@@ -60,8 +62,8 @@ def segment(tmp_path: Path) -> list[Path]:
         if chance.random() < 0.01:
             people.append("broken")
     return [
-        write_segment(tmp_path / "one.jsonl.gz", people[:1500]),
-        write_segment(tmp_path / "two.jsonl", people[1500:]),
+        write_segment(tmp_path / "one.jsonl.gz", people[:900]),
+        write_segment(tmp_path / "two.jsonl", people[900:]),
     ]
 
 
@@ -147,7 +149,7 @@ def test_a_run_killed_and_resumed_many_times_loses_and_doubles_nobody(
         )
     elif not (out / "summary.json").exists():
         raise AssertionError("expected the last session to complete the run")
-    assert kills >= 3  # of some thirty chunks, a session passes six at most
+    assert kills >= 3  # of 25 chunks, a session passes six at most
     check_outputs(out)
     assert read_outputs(out) == read_outputs(tmp_path / "whole")
     assert read_summary(out) == read_summary(tmp_path / "whole")
@@ -188,7 +190,7 @@ def test_a_run_is_resumed_only_with_the_options_and_files_that_it_was_started_wi
 def test_the_shipped_policy_is_the_same_policy_when_it_is_named(
     segment: list[Path], bundle: Path, tmp_path: Path
 ) -> None:
-    """And not another after it was edited: what tells policies apart is what they say, not how they were found."""
+    """An edited policy is a different one: policies are compared by content, not by path."""
     out = tmp_path / "out"
     with pytest.raises(KeyboardInterrupt):
         run_segment(ask(segment, out, bundle, checkpoint_seconds=0.0), stop_after(3))
@@ -268,7 +270,7 @@ def test_a_segment_without_people_leaves_nothing_and_cannot_be_resumed(
     path.write_text('{"id": "a"}\n' * 500)
     with pytest.raises(
         DataError,
-        match=r"^expected people, one per line, found no readable person in 500 lines; .*line 1: \$.Id: ",
+        match=r"^expected people, .* no readable person in 500 lines; .*line 1: \$.Id: ",
     ):
         run_segment(ask([path], tmp_path / "out", bundle, checkpoint_seconds=0.0), lambda *_: None)
     assert list((tmp_path / "out").iterdir()) == []

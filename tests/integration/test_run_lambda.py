@@ -1,4 +1,4 @@
-"""A deployed function as the hook: boto3 against a small server that plays Lambda's Invoke, with its throttling and its errors."""
+"""A deployed function as the hook: boto3 against a small server that acts as Lambda's Invoke."""
 
 from __future__ import annotations
 
@@ -31,7 +31,10 @@ EVENT = {"Endpoints": {"a": {}}}
 
 
 class Cloud:
-    """Lambda's Invoke over HTTP. `answer` gets the number of the call and its event; counts how many are under way at once."""
+    """Lambda's Invoke over HTTP. Counts parallel calls.
+
+    answer  receives the number of the call and its event
+    """
 
     def __init__(self, answer: Callable[[int, Any], Answer]) -> None:
         self.answer = answer
@@ -128,8 +131,10 @@ def test_invokes_the_function_and_reads_its_answer() -> None:
     ("answer", "problem"),
     [
         (fail(b'{"errorType":"EventError","errorMessage":"secret"}'), "raised EventError"),
-        (fail(b'{"errorMessage":"2026 Task timed out after 15.00 seconds"}'), "timed out by its own limit"),
-        (fail(b'{"errorMessage":"RequestId: x Error: Runtime exited with error: signal: killed","errorType":"Runtime.ExitError"}'),
+        (fail(b'{"errorMessage":"2026 Task timed out after 15.00 seconds"}'),
+         "timed out by its own limit"),
+        (fail(b'{"errorMessage":"RequestId: x Error: Runtime exited with error: signal: killed",'
+              b'"errorType":"Runtime.ExitError"}'),
          "raised Runtime.ExitError"),
         (fail(b"gibberish"), "crashed or could not start"),
         ((200, {}, b"gibberish"), "answered with something other than JSON"),
@@ -264,6 +269,6 @@ def test_without_a_name_or_a_region_says_what_is_missing(
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
     with pytest.raises(
         OptionError,
-        match=r"^--hook lambda:NAME: (expected the function's name|AWS's settings, such as AWS_REGION, .* \(NoRegionError\))",
+        match=r"^--hook lambda:NAME: (expected the function's name|AWS's .* \(NoRegionError\))",
     ):
         connect_lambda(name, 15.0)

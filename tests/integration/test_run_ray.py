@@ -1,4 +1,4 @@
-"""The Ray engine on a real local cluster, one for the session: the same outputs as processes, whatever the order of work."""
+"""The Ray engine on a local cluster, one for the session: the same outputs as with processes."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def ask(setting: tuple[list[Path], Path], out: Path, **more: Any) -> RunOptions:
 
 
 def read(out: Path) -> dict[str, Any]:
-    books = json.loads((out / "summary.json").read_text())
+    summary = json.loads((out / "summary.json").read_text())
     texts = {
         name: (out / name).read_bytes()
         for name in ("scores.csv", "decisions.csv", "rejected.jsonl")
@@ -60,7 +60,7 @@ def read(out: Path) -> dict[str, Any]:
     return {
         **texts,
         "segment": gzip.decompress((out / "segment.jsonl.gz").read_bytes()),
-        "books": {**books, "seconds": 0},
+        "summary": {**summary, "seconds": 0},
     }
 
 
@@ -102,7 +102,7 @@ def test_a_lost_actor_ends_the_run_in_one_sentence(
                 if Path(f"/proc/{actor}/cmdline").read_bytes().startswith(b"ray::Worker"):
                     os.kill(actor, signal.SIGKILL)
 
-    with pytest.raises(EngineError, match=r"^--engine ray: expected every actor to live"):
+    with pytest.raises(EngineError, match=r"^--engine ray: an actor of the cluster was lost"):
         run_segment(ask(setting, tmp_path / "out", engine="ray", checkpoint_seconds=0.0), lose)
     run_segment(ask(setting, tmp_path / "out", engine="ray", resume=True), lambda *_: None)
     run_segment(ask(setting, tmp_path / "here", processes=1), lambda *_: None)

@@ -1,4 +1,4 @@
-"""Every line of a CSV file is in exactly one row, at its own number, however quotes are astray; and rows are the same in every cut."""
+"""Every line of a CSV file is in exactly one row, whatever quotes are missing."""
 
 from __future__ import annotations
 

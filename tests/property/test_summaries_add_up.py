@@ -1,4 +1,4 @@
-"""received = kept + filtered + failed, and no endpoint is lost, doubled or moved, whatever the segment holds."""
+"""Law: received = kept + filtered + failed, and no endpoint is lost, doubled or moved."""
 
 from __future__ import annotations
 
@@ -23,12 +23,15 @@ from segment_scorer.runner.worker import process_chunk
 from tests.fake_hooks import DecidingHook
 
 IDS = st.sampled_from([*"abcdefgh", "a/b", "", 'q"u,o\nte'])
-FATES = st.sampled_from(["keep", "drop", "fail", "keep", "keep"])
+ACTIONS = st.sampled_from(["keep", "drop", "fail", "keep", "keep"])
 GONE = st.sampled_from(
     [{}, {}, {}, {"OptOut": "ALL"}, {"OptOut": "NONE"}, {"EndpointStatus": "INACTIVE"}]
 )
 PEOPLE = st.builds(
-    lambda id_, fate, gone: json.dumps({"Id": id_, "Fate": fate, **gone}).encode(), IDS, FATES, GONE
+    lambda id_, action, gone: json.dumps({"Id": id_, "Action": action, **gone}).encode(),
+    IDS,
+    ACTIONS,
+    GONE,
 )
 BROKEN = st.sampled_from(
     [
@@ -54,7 +57,7 @@ VERDICTS: dict[object, bool | None] = {"keep": True, "drop": False, "fail": None
 
 @given(lines=LINES, include=st.booleans(), shows=st.booleans())
 def test_every_line_has_exactly_one_outcome(lines: list[bytes], include: bool, shows: bool) -> None:
-    hook = DecidingHook(lambda document: VERDICTS.get(document.get("Fate"), True), shows=shows)
+    hook = DecidingHook(lambda document: VERDICTS.get(document.get("Action"), True), shows=shows)
     config = RunConfig(
         scheduled_time="t", activity_id="a", include_opted_out=include, knows_decisions=shows
     )

@@ -1,4 +1,4 @@
-"""On Connect too: received = kept + filtered + failed, each profile answered for itself, whatever the segment and the answers hold."""
+"""Law, on Connect: received = kept + filtered + failed, for any segment and any replies."""
 
 from __future__ import annotations
 
@@ -24,15 +24,17 @@ CONFIG = RunConfig(
     host="connect", scheduled_time="2026-07-03T10:04:00.000Z", activity_id="a", knows_decisions=True
 )
 IDS = st.sampled_from([*"abcdefgh", "a/b", 'q"u,o\nte'])
-# What the hook answers for somebody: a decision, nonsense, or nothing; `fail` costs the whole batch.
-FATES = st.sampled_from(["keep", "drop", "keep", "perhaps", "silent", "fail"])
+# The reply for a profile: a decision, nonsense, or nothing. `fail` fails the whole batch.
+ACTIONS = st.sampled_from(["keep", "drop", "keep", "perhaps", "silent", "fail"])
 PROFILES = st.builds(
-    lambda id_, fate: json.dumps({"ProfileId": id_, "Attributes": {"Fate": fate}}).encode(),
+    lambda id_, action: json.dumps({"ProfileId": id_, "Attributes": {"Action": action}}).encode(),
     IDS,
-    FATES,
+    ACTIONS,
 )
 ENDPOINTS = st.builds(
-    lambda id_, fate: json.dumps({"Id": id_, "Attributes": {"Fate": [fate]}}).encode(), IDS, FATES
+    lambda id_, action: json.dumps({"Id": id_, "Attributes": {"Action": [action]}}).encode(),
+    IDS,
+    ACTIONS,
 )
 LINES = st.lists(
     st.one_of(PROFILES, ENDPOINTS, st.sampled_from([b"{", b'{"ProfileId":""}'])), max_size=120
@@ -50,14 +52,14 @@ class ConnectHook:
         answers = []
         for item in event["Items"]["CustomerProfiles"]:
             data = json.loads(item["CustomerData"])
-            fate = (data.get("attributes") or data.get("Attributes"))["Fate"]
-            if fate == "fail":
+            action = (data.get("attributes") or data.get("Attributes"))["Action"]
+            if action == "fail":
                 return Attempt(problem="raised OnPurpose")
-            if fate != "silent":
+            if action != "silent":
                 answers.append(
                     {
                         "Id": item["ProfileId"],
-                        "ResultData": {"decision": fate, "reason": "score", "score": 0.5},
+                        "ResultData": {"decision": action, "reason": "score", "score": 0.5},
                     }
                 )
         return Attempt(reply={"Items": {"CustomerProfiles": answers}})

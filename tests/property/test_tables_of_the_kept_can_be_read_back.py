@@ -1,4 +1,4 @@
-"""Whatever the kept hold, the CSV and the Parquet written of them are read back: everybody, in order."""
+"""Law: everyone in a written CSV or Parquet is read back, in order, whatever the records hold."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Atomic replacement of files. No test can cut the power, so these tests watch the calls of fsync."""
+"""Atomic replacement of files. No test can cut the power, so these watch calls of fsync."""
 
 from __future__ import annotations
 

@@ -35,16 +35,19 @@ def test_a_bundle_that_was_written_is_read_back_whole(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"format": 2}, "expected format 1"),
+        ({"format": 2}, "expected format 1, found 2; train again"),
         ({"sha256": "0" * 64}, "expected the SHA-256 that manifest.json names"),
         ({"columns": ["other"]}, "expected columns to be the 1 that its spec makes, in order"),
         (
             {"columns": ..., "name": 5},
-            "expected name to be of type str; expected columns to be of type list",
+            (
+                "expected name to be text, found a number; "
+                "expected columns to be a list, found nothing"
+            ),
         ),
         ({"threshold": 2.0}, "expected threshold to be from 0 to 1"),
-        ({"threshold": True}, "expected threshold to be of type float"),
-        ({"version": ""}, "expected name and version to be text of one character or more"),
+        ({"threshold": True}, "expected threshold to be a number, found true or false"),
+        ({"version": ""}, "expected version to be text of one character or more, found empty text"),
         (
             {"golden": {"rows": [[0.0, 1.0]], "scores": [0.0]}},
             "expected one golden row or more of 1 columns",
@@ -55,8 +58,8 @@ def test_a_bundle_that_was_written_is_read_back_whole(tmp_path: Path) -> None:
         ),
         ({"golden": {}}, "expected golden to hold rows of numbers or null"),
         ({"golden": {"rows": [], "scores": []}}, "expected one golden row or more"),
-        ({"quantiles": [0.5, 0.2]}, "expected quantiles to be two ascending scores or more"),
-        ({"quantiles": [0.1, "x"]}, "expected quantiles to be two ascending scores or more"),
+        ({"quantiles": [0.5, 0.2]}, "expected quantiles to be two or more scores from 0 to 1"),
+        ({"quantiles": [0.1, "x"]}, "expected quantiles to be two or more scores from 0 to 1"),
         ({"spec": {"feature": []}}, "spec: expected one or more [[feature]] tables"),
     ],
 )
@@ -82,7 +85,9 @@ def test_a_missing_bundle_is_named(tmp_path: Path) -> None:
 def test_a_missing_model_is_named(tmp_path: Path) -> None:
     directory = make_bundle(tmp_path / "bundle")
     (directory / "model.onnx").unlink()
-    with pytest.raises(BundleError, match=r"model\.onnx: expected the model, a readable file"):
+    with pytest.raises(
+        BundleError, match=r"model\.onnx: expected a readable model, found no such file"
+    ):
         load_bundle(directory)
 
 

@@ -24,25 +24,42 @@ TABLE: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({}, {}),
     ({"accountNumber": "u"}, {"User": {"UserId": "u"}}),
     ({"AccountNumber": "u"}, {"User": {"UserId": "u"}}),
-    ({"attributes": {"X": "a"}}, {"Attributes": {"X": ["a"]}, "User": {"UserAttributes": {"X": ["a"]}}}),
-    ({"Attributes": {"X": "a"}}, {"Attributes": {"X": ["a"]}, "User": {"UserAttributes": {"X": ["a"]}}}),
-    ({"attributes": {"X_1": "a", "X_2": "b"}}, {"Attributes": {"X": ["a", "b"]}, "User": {"UserAttributes": {"X": ["a", "b"]}}}),
+    (
+        {"attributes": {"X": "a"}},
+        {"Attributes": {"X": ["a"]}, "User": {"UserAttributes": {"X": ["a"]}}},
+    ),
+    (
+        {"Attributes": {"X": "a"}},
+        {"Attributes": {"X": ["a"]}, "User": {"UserAttributes": {"X": ["a"]}}},
+    ),
+    (
+        {"attributes": {"X_1": "a", "X_2": "b"}},
+        {"Attributes": {"X": ["a", "b"]}, "User": {"UserAttributes": {"X": ["a", "b"]}}},
+    ),
     ({"attributes": {"Metrics_X": "1.5"}}, {"Metrics": {"X": 1.5}}),
     ({"attributes": {"Metrics_X": 2}}, {"Metrics": {"X": 2}}),
     ({"attributes": {"Demographic_Platform": "Android"}}, {"Demographic": {"Platform": "Android"}}),
-    ({"address": {"city": "C", "country": "GB", "postalCode": "P", "county": "R"}},
-     {"Location": {"City": "C", "Country": "GB", "PostalCode": "P", "Region": "R"}}),
+    (
+        {"address": {"city": "C", "country": "GB", "postalCode": "P", "county": "R"}},
+        {"Location": {"City": "C", "Country": "GB", "PostalCode": "P", "Region": "R"}},
+    ),
     ({"address": {"province": "R"}}, {"Location": {"Region": "R"}}),
     ({"address": {"county": "R", "province": "other"}}, {"Location": {"Region": "R"}}),
     ({"Address": {"City": "C"}}, {"Location": {"City": "C"}}),
-    ({"attributes": {"Latitude": "51.5", "Longitude": "-0.1"}}, {"Location": {"Latitude": 51.5, "Longitude": -0.1}}),
+    (
+        {"attributes": {"Latitude": "51.5", "Longitude": "-0.1"}},
+        {"Location": {"Latitude": 51.5, "Longitude": -0.1}},
+    ),
     ({"phoneNumber": "+1"}, {"ChannelType": "SMS", "Address": "+1"}),
     ({"mobilePhoneNumber": "+1"}, {"ChannelType": "SMS", "Address": "+1"}),
     ({"emailAddress": "a@example.com"}, {"ChannelType": "EMAIL", "Address": "a@example.com"}),
     ({"phoneNumber": "+1", "emailAddress": "a@example.com"}, {}),
-    ({"phoneNumber": "", "emailAddress": "a@example.com"}, {"ChannelType": "EMAIL", "Address": "a@example.com"}),
+    (
+        {"phoneNumber": "", "emailAddress": "a@example.com"},
+        {"ChannelType": "EMAIL", "Address": "a@example.com"},
+    ),
     ({"firstName": "not a feature", "profileId": "p"}, {}),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("profile", "document"), TABLE)

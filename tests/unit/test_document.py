@@ -1,4 +1,4 @@
-"""model/document.py: what is a usable endpoint document, and what of an unusable one can be sent back."""
+"""model/document.py: which endpoint documents are usable, and what of the others can be sent."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_what_may_be_missing_scalar_or_unknown_is_tolerated(document: dict[str, 
     assert find_problem(document) is None
 
 
-WHOLE = "$: Expected finite numbers and moderate depth in fields that the hook does not document"
+WHOLE = "$: Expected finite numbers and moderate depth in undocumented fields"
 PROBLEMS: list[tuple[Any, str]] = [
     (None, "$: Expected `object`, got `null`"),
     ([], "$: Expected `object`, got `array`"),
@@ -51,13 +51,28 @@ PROBLEMS: list[tuple[Any, str]] = [
     ({"Metrics": {"visits": "12"}}, "$.Metrics[...]: Expected `float | null`, got `str`"),
     ({"Metrics": {"visits": "NaN"}}, "$.Metrics[...]: Expected `float | null`, got `str`"),
     ({"Metrics": {"visits": True}}, "$.Metrics[...]: Expected `float | null`, got `bool`"),
-    ({"Metrics": {"visits": json.loads("1e400")}}, "$.Metrics[...]: Expected `float` <= 1.7976931348623157e+308"),
-    ({"Metrics": {"visits": json.loads("NaN")}}, "$.Metrics[...]: Expected `float` >= -1.7976931348623157e+308"),
+    (
+        {"Metrics": {"visits": json.loads("1e400")}},
+        "$.Metrics[...]: Expected `float` <= 1.7976931348623157e+308",
+    ),
+    (
+        {"Metrics": {"visits": json.loads("NaN")}},
+        "$.Metrics[...]: Expected `float` >= -1.7976931348623157e+308",
+    ),
     ({"Metrics": {"visits": 10**400}}, "$.Metrics[...]: Number out of range"),
     ({"Metrics": [1]}, "$.Metrics: Expected `object | null`, got `array`"),
-    ({"Attributes": {"a": {"b": "c"}}}, "$.Attributes[...]: Expected `bool | int | float | str | array | null`, got `object`"),
-    ({"Attributes": {"a": [["b"]]}}, "$.Attributes[...][0]: Expected `bool | int | float | str | null`, got `array`"),
-    ({"Attributes": {f"a{index}": ["x"] for index in range(10_000)}}, "$.Attributes: Expected `object` of length <= 1000"),
+    (
+        {"Attributes": {"a": {"b": "c"}}},
+        "$.Attributes[...]: Expected `bool | int | float | str | array | null`, got `object`",
+    ),
+    (
+        {"Attributes": {"a": [["b"]]}},
+        "$.Attributes[...][0]: Expected `bool | int | float | str | null`, got `array`",
+    ),
+    (
+        {"Attributes": {f"a{index}": ["x"] for index in range(10_000)}},
+        "$.Attributes: Expected `object` of length <= 1000",
+    ),
     ({"Address": 5}, "$.Address: Expected `str | null`, got `int`"),
     ({"User": "someone"}, "$.User: Expected `object | null`, got `str`"),
     ({"User": {"UserId": 5}}, "$.User.UserId: Expected `str | null`, got `int`"),
@@ -69,7 +84,7 @@ PROBLEMS: list[tuple[Any, str]] = [
     ({"User": {"Unknown": float("nan")}}, WHOLE),
     ({"Unknown": json.loads("[" * 40 + "]" * 40)}, WHOLE),
     ({"Unknown": 2**1024}, WHOLE),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("document", "sentence"), PROBLEMS)

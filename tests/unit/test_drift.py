@@ -14,12 +14,12 @@ import pytest
 
 from model.bins import (
     BinCounter,
-    Reference,
+    Distribution,
     count_bins,
     describe_column,
     measure_drift,
-    read_reference,
-    read_references,
+    read_distribution,
+    read_distributions,
 )
 from model.errors import BundleError, DataError
 from segment_scorer.cli.main import main
@@ -239,7 +239,7 @@ def test_all_columns_at_once_are_counted_as_one_by_one() -> None:
     matrix[random.random(matrix.shape) < 0.2] = np.nan
     matrix[:, 4] = np.nan
     described = [describe_column(column) for column in matrix.T]
-    counter = BinCounter([read_reference(one) for one in described])
+    counter = BinCounter([read_distribution(one) for one in described])
     fresh = np.round(random.normal(size=(60, 5)), 1).astype(np.float32)
     fresh[random.random(fresh.shape) < 0.2] = np.nan
     for some in (matrix, fresh, fresh[:0], fresh[:1]):
@@ -250,19 +250,19 @@ def test_all_columns_at_once_are_counted_as_one_by_one() -> None:
 
 
 def test_a_value_on_an_edge_belongs_to_the_bin_below() -> None:
-    counter = BinCounter([Reference(edges=(0.25, 0.5), shares=(0.5, 0.25, 0.25, 0.0))])
+    counter = BinCounter([Distribution(edges=(0.25, 0.5), shares=(0.5, 0.25, 0.25, 0.0))])
     assert counter.count(np.array([[0.25], [0.5], [0.50001], [np.nan], [-5.0]])) == [[2, 1, 1, 1]]
 
 
 def test_a_manifest_without_drift_has_no_references() -> None:
-    assert read_references(None, ["a"]) is None
+    assert read_distributions(None, ["a"]) is None
 
 
 def test_references_of_other_columns_are_refused() -> None:
     with pytest.raises(
-        BundleError, match=r"^drift: expected `features`, one of each column in order, and `score`$"
+        BundleError, match=r"^drift: expected `features` to have the 1 columns in order, found "
     ):
-        read_references(REFERENCE, ["other"])
+        read_distributions(REFERENCE, ["other"])
 
 
 def write_log(path: Path, *lines: str) -> Path:

@@ -1,4 +1,4 @@
-"""segment_scorer/monitoring/chance.py: what chance does to the index, and what drift can be seen."""
+"""segment_scorer/monitoring/chance.py: what chance does to the index, and the drift seen."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""segment_scorer/external_store/sources.py and build.py: people's files into a store, or one sentence that says where they are wrong."""
+"""segment_scorer/external_store: files of people become a store, or one sentence names the line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""function/external/lookup.py and its place in the pipeline: who gets which profile, and what becomes of it."""
+"""function/external/lookup.py in the pipeline: who gets which external attributes."""
 
 from __future__ import annotations
 
@@ -307,12 +307,15 @@ def test_an_unreadable_endpoint_gets_nothing_copied_whatever_it_calls_external(
 
 
 def test_an_override_replaces_external_whole(tmp_path: Path) -> None:
-    policy = '[external]\nA = "External.a"\n[[override]]\ncampaign_id = "campaign"\n[override.external]\nB = "External.b"\n'
+    policy = (
+        '[external]\nA = "External.a"\n[[override]]\ncampaign_id = "campaign"\n'
+        '[override.external]\nB = "External.b"\n'
+    )
     bench = Bench(tmp_path, FakeStore({"u": {"a": "1", "b": "2", "score": 1}}), policy)
     assert bench.ask({"a": person("u")})["a"]["Attributes"] == {"B": ["2"], "Score": ["1.0000"]}
 
 
-def test_a_reply_that_profiles_make_too_large_loses_its_annotations_and_nobody(
+def test_a_reply_that_external_attributes_make_too_large_loses_its_annotations_and_nobody(
     tmp_path: Path,
 ) -> None:
     stored = {"score": 0.75, "text": "\U0001f389" * 20_000}
@@ -391,7 +394,7 @@ def test_a_store_that_nobody_reads_is_not_opened_and_said_so(tmp_path: Path) -> 
     assert "neither the model nor the policy reads External attributes" in log.getvalue()
 
 
-def test_without_profiles_the_log_says_nothing_of_them(tmp_path: Path) -> None:
+def test_without_a_store_the_log_says_nothing_of_external_attributes(tmp_path: Path) -> None:
     log = io.StringIO()
     build_handler({"SCORER_BUNDLE": str(make_bundle(tmp_path / "b"))}, stream=log)(
         make_event({"a": make_endpoint(0.5)}), None
@@ -422,12 +425,12 @@ def test_without_profiles_the_log_says_nothing_of_them(tmp_path: Path) -> None:
         ),
         (
             "[external]\nScore = 'External.x'",
-            "score_attribute, band_attribute, holdout.attribute, external: expected different names",
+            "band_attribute, holdout.attribute, external: expected different names",
         ),
         ("on_missing_external = 'keep'", "on_missing_external: expected one of on_error, score"),
     ],
 )
-def test_a_policy_that_says_something_else_of_profiles_is_refused(
+def test_a_policy_with_a_wrong_external_key_is_refused(
     tmp_path: Path, text: str, sentence: str
 ) -> None:
     with pytest.raises(SettingsError) as raised:

@@ -1,4 +1,4 @@
-"""function/external/sqlite.py: a file, looked up; and every way in which it can be the wrong one."""
+"""function/external/sqlite.py: a file that is read, and every way in which it can be wrong."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def change(path: Path, statement: str, *values: object) -> None:
         connection.execute(statement, values)
 
 
-def test_gives_the_profiles_that_are_there_and_nothing_for_other_keys(tmp_path: Path) -> None:
+def test_gives_the_people_who_are_there_and_nothing_for_other_keys(tmp_path: Path) -> None:
     store = SqliteStore(make_store(tmp_path / "p.sqlite", PEOPLE))
     assert store.fetch(["u", "nobody", "v/ü:\u0000"], 1.0) == {
         key: PEOPLE[key] for key in ("u", "v/ü:\u0000")
@@ -92,7 +92,7 @@ def test_a_lock_that_somebody_holds_on_the_file_keeps_nobody_waiting(tmp_path: P
 @pytest.mark.parametrize(
     "content", ["no JSON", "[1]", "null", '{"a": 1e999}', '{"a": ' * 5_000, b'{"a": 1}', None]
 )
-def test_a_profile_that_is_no_json_object_is_none_and_the_others_are_given(
+def test_stored_text_that_is_no_json_object_is_none_and_the_others_are_given(
     tmp_path: Path, content: object
 ) -> None:
     path = make_store(tmp_path / "p.sqlite", PEOPLE)

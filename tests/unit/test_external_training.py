@@ -1,4 +1,4 @@
-"""Training from profiles: what `train --external` joins is what the function sees."""
+"""Training with external attributes: `train --external` joins what the function sees."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_endpoints_without_an_id_are_enriched_by_their_user(tmp_path: Path) -> N
         ),
     ],
 )
-def test_train_says_in_a_sentence_what_is_wrong_with_the_profiles(
+def test_train_says_in_a_sentence_what_is_wrong_with_the_store(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],

@@ -143,7 +143,7 @@ def test_a_cell_longer_than_any_is_no_cell(tmp_path: Path) -> None:
 def test_lines_that_all_open_a_quote_are_read_in_a_time_that_grows_as_they_do(
     tmp_path: Path,
 ) -> None:
-    """Each line, read as a row, opens a quote; read as the rest of a cell, it closes one and opens the next."""
+    """As a row, each line opens a quote. As the rest of a cell, it closes and opens one."""
     path = write(tmp_path / "p.csv", "Id,x,y\n" + 'x",y,"z\n' * 20_000)
     with open_people(path) as file:
         assert sum(1 for _ in file) == 20_000
@@ -173,30 +173,28 @@ def test_does_not_look_for_an_object_for_ever(tmp_path: Path) -> None:
         open_people(write(tmp_path / "p.jsonl", "".join([*lines, "x\n", '{"Id": "a"}\n'])))
 
 
-NO_HEADER = "expected the header to name Id, User.UserId or ProfileId; or JSON lines, each an object in braces"
+OR_LINES = "; or JSON lines, each an object in braces"
+NO_HEADER = f"expected the header to name Id, User.UserId or ProfileId{OR_LINES}"
+OTHER_CASE = (
+    "expected the header to name Id, found id; "
+    "columns are named as in a Pinpoint import, in its capitals"
+)
+KNOWN_FORMS = "expected JSON lines or CSV in UTF-8, gzip or not, or Parquet, found "
+NO_COMMA = "expected a comma between the columns of the header, found "
 STRANGE = {
-    "Id;ChannelType;Metrics.X\na;EMAIL;3\n": "expected a comma between the columns of the header, found ;",
-    '"Id"\t"x"\n': "expected a comma between the columns of the header, found a tab",
-    "e-mail|name\nb|Bob\n": "expected a comma between the columns of the header, found |",
-    "id,channeltype\na,EMAIL\n": (
-        "expected the header to name Id, found id; columns are named as in a Pinpoint import, in its capitals; "
-        "or JSON lines, each an object in braces"
-    ),
+    "Id;ChannelType;Metrics.X\na;EMAIL;3\n": f"{NO_COMMA};",
+    '"Id"\t"x"\n': f"{NO_COMMA}a tab",
+    "e-mail|name\nb|Bob\n": f"{NO_COMMA}|",
+    "id,channeltype\na,EMAIL\n": f"{OTHER_CASE}{OR_LINES}",
     "secret@example.com,Bob\n": NO_HEADER,
     '"broken\n': NO_HEADER,
     "Id,ChannelType\ra,EMAIL\r": "expected lines that end in LF or CR LF, found CR alone",
     '{"Id":"a"}\r{"Id":"b"}\r': "expected lines that end in LF or CR LF, found CR alone",
     'Id,"x\ny"\na,b\n': "expected the header on one line; a quote in it is not closed there",
     "Größe,Id\n".encode("latin-1"): "expected text in UTF-8; save it as UTF-8",
-    "Id,x\n".encode(
-        "utf-16"
-    ): "expected JSON lines or CSV in UTF-8, gzip or not, or Parquet, found UTF-16; save it as UTF-8",
-    "Id,x\n".encode("utf-16-le"): (
-        "expected JSON lines or CSV in UTF-8, gzip or not, or Parquet, found zero bytes, as in UTF-16; save it as UTF-8"
-    ),
-    b"PK\x03\x04xl": (
-        "expected JSON lines or CSV in UTF-8, gzip or not, or Parquet, found an Excel workbook or a zip file; save it as CSV in UTF-8"
-    ),
+    "Id,x\n".encode("utf-16"): f"{KNOWN_FORMS}UTF-16; save it as UTF-8",
+    "Id,x\n".encode("utf-16-le"): f"{KNOWN_FORMS}zero bytes, as in UTF-16; save it as UTF-8",
+    b"PK\x03\x04xl": f"{KNOWN_FORMS}an Excel workbook or a zip file; save it as CSV in UTF-8",
 }
 
 
@@ -246,7 +244,11 @@ def test_a_line_with_a_profile_id_is_read_by_the_mapping_that_serves_connect(
 
 
 def test_a_csv_row_of_a_profile_is_the_same_profile_as_its_line(tmp_path: Path) -> None:
-    table = "ProfileId,AccountNumber,Address.City,Attributes.Metrics_Visits,Attributes.Plan_1,Attributes.Plan_2\np1,u1,Rome,3,a,b\n"
+    table = (
+        "ProfileId,AccountNumber,Address.City,"
+        "Attributes.Metrics_Visits,Attributes.Plan_1,Attributes.Plan_2\n"
+        "p1,u1,Rome,3,a,b\n"
+    )
     profile = {
         "ProfileId": "p1",
         "AccountNumber": "u1",
@@ -347,7 +349,7 @@ def test_reads_parquet_types_that_json_has_not_got_as_what_they_say(
         ),
         (
             {"id": ["a"]},
-            "expected the header to name Id, found id; columns are named as in a Pinpoint import, in its capitals",
+            OTHER_CASE,
         ),
     ],
 )
@@ -406,7 +408,7 @@ def test_refuses_a_row_that_does_not_fit_the_header(tmp_path: Path) -> None:
         ),
         (
             "Id,Metrics.X,Metrics.X\n",
-            "{path}: expected every column of the header once, except those of Attributes and User.UserAttributes",
+            "{path}: expected every column of the header once, except those of Attributes and User",
         ),
         (
             "Id,User,User.UserId\n",

@@ -89,7 +89,10 @@ def test_warns_of_a_fallback_and_of_external_attributes_that_could_not_be_looked
         (NO_EXTERNAL, "ExternalUnavailable"): 4,
     }
     assert warn(failures=failures) == [
-        "The first scorer failed and the fallback scored in 3 of 4 calls: ScorerUnavailable, ScorerTimeout.",
+        (
+            "The first scorer failed and the fallback scored in 3 of 4 calls: "
+            "ScorerUnavailable, ScorerTimeout."
+        ),
         "External attributes could not be looked up in 4 of 4 calls: ExternalUnavailable.",
     ]
 

@@ -82,15 +82,19 @@ def test_skips_empty_files_with_a_warning_unless_all_are_empty(tmp_path: Path) -
 
 
 UNREAD = {
-    "Id,Channeltype,Metric.Purchases,Foo,Attributes.Any,Demographic.Modle,User.UserAttributes.x,User.Name,External.x\na,,,,,,,,\n": (
+    "Id,Channeltype,Metric.Purchases,Foo,Attributes.Any,Demographic.Modle,User.UserAttributes.x,"
+    "User.Name,External.x\na,,,,,,,,\n": (
         "Channeltype (meant: ChannelType?), Metric.Purchases (meant: Metrics.Purchases?), Foo, "
         "Demographic.Modle (meant: Demographic.Model?), User.Name"
     ),
-    '{"Id":"a","metrics":{"X":1},"User":{"UserId":"u","UserAttributes":{"x":["y"]}},"Location":{"country":"DE"}}\n': (
+    '{"Id":"a","metrics":{"X":1},"User":{"UserId":"u","UserAttributes":{"x":["y"]}},'
+    '"Location":{"country":"DE"}}\n': (
         "metrics (meant: Metrics?), Location.country (meant: Location.Country?)"
     ),
     "ProfileId,FirstName,Atributes.X,Address.City\np,,,\n": "Atributes.X (meant: Attributes.X?)",
-    '{"ProfileId":"p","FirstName":"x","Attribute":{"X":"1"},"Address":{"City":"Rome"}}\n': "Attribute (meant: Attributes?)",
+    '{"ProfileId":"p","FirstName":"x","Attribute":{"X":"1"},"Address":{"City":"Rome"}}\n': (
+        "Attribute (meant: Attributes?)"
+    ),
     '{"Id":"a","Metrics":{"X":1}}\n': "",
     "Id,"
     + ",".join(f"x{n}" for n in range(12))
