@@ -76,8 +76,8 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     """One complete set of rules, for all campaigns or for those that an override matches.
 
     docs/policy.md explains each rule. `reach` is the share of people that `threshold` was chosen to
-    keep, None if the policy names a threshold. `bands` are sorted, the highest first; `external` maps the
-    attribute to write to the external attribute that it copies.
+    keep, None if the policy names a threshold. `bands` are sorted, the highest first; `external`
+    maps the attribute to write to the external attribute that it copies.
     """
 
     mode: Literal["filter", "annotate", "shadow"] = "filter"

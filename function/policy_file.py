@@ -27,7 +27,6 @@ from function.policy_values import KEYS, ValueReader, name_table
 from function.renamed import explain_rename
 from model.errors import name_failure
 
-
 FAR_FROM_REACH = 0.05
 
 
@@ -82,8 +81,9 @@ class PolicyReader(ValueReader):
         reached = find_reached(rules.threshold, self.quantiles, rules.keep, rules.decimals)
         if abs(reached - rules.reach) > FAR_FROM_REACH:
             self.warnings.append(
-                f"{path}threshold.reach: expected to keep {rules.reach:.1%} of the people the model "
-                f"was evaluated on, but many have the same score: it keeps {reached:.1%}"
+                f"{path}threshold.reach: expected to keep {100 * rules.reach:.1f} % of the people "
+                "the model was evaluated on, but many have the same score: it keeps "
+                f"{100 * reached:.1f} %"
             )
 
     def check_names(self, rules: Rules, path: str) -> None:

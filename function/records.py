@@ -121,7 +121,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def dropped(self) -> bool:
         """Whether mode filter leaves the endpoint out. Modes annotate and shadow send it."""
-        return self.holdout or not self.selected
+        return self.holdout or self.selected is False
 
 
 class Reply(msgspec.Struct, frozen=True, kw_only=True):

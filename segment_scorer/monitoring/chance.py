@@ -83,7 +83,8 @@ def find_quantile(freedom: float, probability: float) -> float:
     """A quantile of chi squared. Wilson and Hilferty (1931): its cube root is nearly normal."""
     part = 2.0 / (9.0 * freedom)
     root = 1.0 - part + NormalDist().inv_cdf(probability) * part**0.5
-    return freedom * max(0.0, root) ** 3
+    quantile: float = freedom * max(0.0, root) ** 3
+    return quantile
 
 
 def find_share_above(limit: float, freedom: float, shift: float) -> float:

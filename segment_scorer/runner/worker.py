@@ -160,7 +160,8 @@ class ChunkProcessor:
                 band = decision.band.name
             if status == Status.KEPT and decision.dropped:
                 self._counts["would_filter"] += 1
-            chosen = "drop" if decision.dropped else "keep"
+            keep = decision.sent if decision.selected is None else not decision.dropped
+            chosen = "keep" if keep else "drop"
             self._decisions.append((person.id, chosen, reason, text, band))
         elif outcome is UNSENT:
             reason = UnsentReason.OPTED_OUT
