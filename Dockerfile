@@ -2,36 +2,36 @@
 #
 #   builder                the base, uv, and the standard library's bytecode
 #   function-dependencies  the virtual environment                           (changes with requirements/)
-#   code                   what we wrote, compiled                           (changes with each commit)
+#   code                   the function's code, compiled                     (changes with each commit)
 #   service-dependencies, service-code  the same for the scoring service
-#   service                the scoring service by itself: a gRPC server, as a user of its own
-#   function-sidecar       what Lambda runs, with the scoring service beside it as an external extension
-#   function               what Lambda runs: the base and copies of the two  (the default target: it stays last)
+#   service                the scoring service: a gRPC server, as a user of its own
+#   function-sidecar       the function, with the scoring service beside it as a Lambda extension
+#   function               the function: the base and copies of the two      (the default target, so it stays last)
 #
-# Nothing runs in the three stages that become images and the others run on the machine that builds, so an image for the other
-# architecture needs no emulation. docs/image.md says how it is built, what is in it and what was measured.
+# No command runs in the three stages that become images, and the others run on the building machine. So an image for the other
+# architecture needs no emulation. docs/image.md describes the build, the contents and the measurements.
 
-# The official slim image by its full tag. Also works: the same by digest (`make pin-base` writes it here) and AWS's own base,
-# public.ecr.aws/lambda/python:3.13.
+# The official slim image by its full tag. Alternatives: the same by digest (`make pin-base` writes it here), and AWS's own
+# base, public.ecr.aws/lambda/python:3.13.
 ARG BASE_IMAGE=docker.io/library/python:3.13.14-slim-trixie
 
 # hadolint ignore=DL3006,DL3029  # the tag is in the argument; the platform is the builder's on purpose
 FROM --platform=${BUILDPLATFORM} ${BASE_IMAGE} AS builder
-# The Python the lock was tested with in the image. Not PYTHON_VERSION: the official image sets that one itself.
+# The Python that the lock was tested with. Not PYTHON_VERSION, which the official image sets.
 ARG BASE_PYTHON=3.13
 RUN found="$(python -c 'import sys; print("%d.%d" % sys.version_info[:2])')" && \
     if [ "$found" != "$BASE_PYTHON" ]; then \
       echo "Dockerfile: expected BASE_IMAGE to have Python $BASE_PYTHON, it has $found; set BASE_IMAGE to another, or BASE_PYTHON to $found" >&2; \
       exit 1; \
     fi
-# uv itself, pinned by hash like everything else. The optional secret is a company's CA bundle, for builds behind its proxy.
+# uv is pinned by hash, too. The optional secret is a company's CA bundle, for builds behind its proxy.
 COPY requirements/uv.txt /build/
 RUN --mount=type=secret,id=ca-bundle,target=/run/secrets/ca-bundle,required=false \
     if [ -s /run/secrets/ca-bundle ]; then export PIP_CERT=/run/secrets/ca-bundle; fi && \
     python -m venv /build/uv && \
     /build/uv/bin/python -m pip install --quiet --no-cache-dir --disable-pip-version-check --require-hashes -r /build/uv.txt
-# All bytecode lies in one tree beside the sources, the standard library's too: the official image ships none of it, and Lambda's
-# read-only disk would have every cold start compile it again.
+# One tree for all bytecode, the standard library's too. The official image has none for it, and Lambda's disk is read-only:
+# every cold start would compile it again.
 ENV PYTHONPYCACHEPREFIX=/opt/bytecode
 COPY tools/image/steps/compile.sh tools/image/steps/install.sh tools/image/steps/prune.py /build/
 RUN /build/compile.sh "$(python -c 'import sysconfig; print(sysconfig.get_path("stdlib"))')" site-packages
@@ -66,9 +66,9 @@ COPY protos/ protos/
 COPY segment_scorer/ segment_scorer/
 RUN chmod -R a=rX,u+w . && chmod 755 segment_scorer/service/extensions/segment-scorer && /build/compile.sh .
 
-# hadolint ignore=DL3006,DL3029,DL3065  # the default anyway, but podman before version 5 would take the builder's
+# hadolint ignore=DL3006,DL3029,DL3065  # this is the default, but podman before version 5 takes the builder's
 FROM --platform=${TARGETPLATFORM} ${BASE_IMAGE} AS service
-# Where it listens unless --listen says otherwise, and the socket of its health check, which holds whatever --listen and --tls-cert say.
+# SERVE_LISTEN: the default of --listen. SERVE_PROBE: the socket of the health check, whatever --listen and --tls-cert are.
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONPYCACHEPREFIX=/opt/bytecode \
     ORT_DISABLE_TELEMETRY=1 \
@@ -79,7 +79,7 @@ COPY --from=service-dependencies /opt/venv/ /opt/venv/
 COPY --from=service-dependencies /opt/bytecode/ /opt/bytecode/
 COPY --from=service-code /opt/bytecode/var/ /opt/bytecode/var/
 COPY --from=service-code /var/task/ /var/task/
-# Nobody's number; whoever runs the container may choose another. Every file is readable by all, and nothing is written but the socket.
+# An unused number; another one works, too. Every file is world-readable, and only the socket is written.
 USER 65532:65532
 EXPOSE 8081
 HEALTHCHECK --interval=10s --timeout=10s --start-period=60s CMD ["python", "-m", "segment_scorer.service.probe"]
@@ -87,16 +87,16 @@ ENTRYPOINT ["python", "-m", "segment_scorer.service"]
 CMD []
 ARG VERSION=unknown
 ARG REVISION=unknown
-# What ServerMetadata tells: the project is copied here, not installed.
+# ServerMetadata reports it: the project is copied here, not installed.
 ENV SERVE_VERSION=$VERSION
 LABEL org.opencontainers.image.title="segment-scorer-service" \
       org.opencontainers.image.version="$VERSION" \
       org.opencontainers.image.revision="$REVISION" \
       org.opencontainers.image.licenses="Apache-2.0"
 
-# hadolint ignore=DL3006,DL3029,DL3065  # the default anyway, but podman before version 5 would take the builder's
+# hadolint ignore=DL3006,DL3029,DL3065  # this is the default, but podman before version 5 takes the builder's
 FROM --platform=${TARGETPLATFORM} ${BASE_IMAGE} AS function-sidecar
-# Function and sidecar meet at the socket that SCORER_TARGET names.
+# Function and sidecar connect at the socket in SCORER_TARGET.
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONPYCACHEPREFIX=/opt/bytecode \
     ORT_DISABLE_TELEMETRY=1 \
@@ -121,9 +121,9 @@ LABEL org.opencontainers.image.title="segment-scorer-sidecar" \
       org.opencontainers.image.licenses="Apache-2.0" \
       com.amazonaws.lambda.feature.snapstart="Allow"
 
-# hadolint ignore=DL3006,DL3029,DL3065  # the default anyway, but podman before version 5 would take the builder's
+# hadolint ignore=DL3006,DL3029,DL3065  # this is the default, but podman before version 5 takes the builder's
 FROM --platform=${TARGETPLATFORM} ${BASE_IMAGE} AS function
-# ONNX Runtime reports usage to its maker unless told not to.
+# By default, ONNX Runtime reports its usage to its maker.
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONPYCACHEPREFIX=/opt/bytecode \
     ORT_DISABLE_TELEMETRY=1
@@ -137,7 +137,7 @@ ENTRYPOINT ["/opt/entrypoint.sh"]
 CMD ["function.handler.handle"]
 ARG VERSION=unknown
 ARG REVISION=unknown
-# The last label is the consent that SnapStart asks of an image that is not built on AWS's base.
+# The last label is the consent that SnapStart requires of an image that is not built on AWS's base.
 LABEL org.opencontainers.image.title="segment-scorer" \
       org.opencontainers.image.version="$VERSION" \
       org.opencontainers.image.revision="$REVISION" \

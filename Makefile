@@ -8,7 +8,7 @@ ARGS ?=
 # A round of fuzz is about 107,000 events.
 ROUNDS ?= 10
 
-.PHONY: demo test verbs ray fuzz check lock stubs picture image image-test emulate pin-base fetch interop push deploy redeploy retrain clean bench
+.PHONY: demo test verbs ray fuzz check lock stubs picture image image-test emulate pin-base fetch interop push deploy redeploy retrain clean bench demo-lift prove-lift
 
 demo: .venv/run.ready ## one real segment through the hook: who is kept, and how they really behaved
 	$(BIN)/python examples/cdnow/demo.py --out out/demo
@@ -120,3 +120,9 @@ retrain: .venv/ready ## train on ENDPOINTS and OUTCOMES behind the gate, write t
 
 clean: ## remove everything that can be made again
 	rm -rf .venv .cache build dist out .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
+
+demo-lift: .venv/verbs.ready ## the whole circle on a real campaign: policy, run, outcomes, what the message changed
+	$(BIN)/python -m examples.hillstrom.demo --out out/demo-lift
+
+prove-lift: .venv/verbs.ready ## simulate 2,000 campaigns for each claim of lift; write docs/lift-simulations.json (minutes)
+	$(BIN)/python -m tools.prove_lift $(ARGS)

@@ -28,11 +28,11 @@ settings.register_profile(
 )
 settings.load_profile("tests")
 
-TALLY = pytest.StashKey[Counter[str]]()
+COUNTS = pytest.StashKey[Counter[str]]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.stash[TALLY] = Counter()
+    config.stash[COUNTS] = Counter()
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -42,15 +42,15 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.fixture(scope="session")
-def tally(request: pytest.FixtureRequest) -> Counter[str]:
+def fuzz_counts(request: pytest.FixtureRequest) -> Counter[str]:
     """Counts of the fuzz tests, printed at the end of `make fuzz`."""
-    return request.config.stash[TALLY]
+    return request.config.stash[COUNTS]
 
 
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
-    counts = config.stash[TALLY]
+    counts = config.stash[COUNTS]
     if counts and "FUZZ_ROUNDS" in os.environ:
         terminalreporter.write_line(
             "; ".join(f"{name}: {count:,}" for name, count in sorted(counts.items()))

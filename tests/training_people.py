@@ -91,7 +91,7 @@ def write(path: Path, content: str | bytes) -> Path:
     return path
 
 
-def stay_silent(stage: str, done: int, total: int) -> None:
+def ignore_progress(stage: str, done: int, total: int) -> None:
     """Progress no progress."""
 
 

@@ -18,7 +18,7 @@ PYPROJECT = ROOT / "pyproject.toml"
 LOWEST_PYTHON = "3.11"
 
 EVERY_VERB = [
-    *(f"--extra={name}" for name in ("cli", "train", "run", "service", "aws")),
+    *(f"--extra={name}" for name in ("cli", "train", "run", "lift", "service", "aws")),
     "--group=build",
 ]
 # Set -> its extras and groups of pyproject.toml. all.txt comes first and constrains the others, so

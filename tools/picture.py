@@ -19,7 +19,7 @@ PICTURE = ROOT / "docs" / "report.png"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 # Up to the histogram with the threshold, at the width of the page's text.
 WIDTH, HEIGHT = 1000, 920
-COLOURS = 64
+COLOURS = 128
 SECONDS = 120
 
 

@@ -10,7 +10,7 @@ from model.training.folds import SCHEMES
 from model.training.phrases import describe_kept, describe_profit, format_score, format_share
 from model.training.threshold import RULES
 
-Row: TypeAlias = tuple[str, str]
+FigureRow: TypeAlias = tuple[str, str]
 
 JUDGED_ON: dict[str, str] = {
     **{scheme.value: entry.brief for scheme, entry in SCHEMES.items()},
@@ -19,7 +19,7 @@ JUDGED_ON: dict[str, str] = {
 REASONS: dict[str, str] = {rule.value: entry.brief for rule, entry in RULES.items()}
 
 
-def describe_join(data: Mapping[str, Any]) -> list[Row]:
+def describe_join(data: Mapping[str, Any]) -> list[FigureRow]:
     """What was read, and what was not used."""
     several, reserved = data["users_with_several_endpoints"], data["reserved"]
     rate = format_share(data["responded"] / data["matched"])
@@ -33,7 +33,7 @@ def describe_join(data: Mapping[str, Any]) -> list[Row]:
     return [*rows, ("not used", describe_unused(data))]
 
 
-def describe_figures(facts: Mapping[str, Any]) -> list[Row]:
+def describe_figures(facts: Mapping[str, Any]) -> list[FigureRow]:
     """How good the scores are, and what the recommended threshold keeps and earns."""
     metrics, evaluation = facts["metrics"], facts["evaluation"]
     rate, best, profit = metrics["base_rate"], evaluation["deciles"][0], evaluation["profit"]
@@ -63,7 +63,7 @@ def describe_figures(facts: Mapping[str, Any]) -> list[Row]:
     return rows
 
 
-def describe_deciles(deciles: Sequence[Mapping[str, Any]]) -> list[Row]:
+def describe_deciles(deciles: Sequence[Mapping[str, Any]]) -> list[FigureRow]:
     """Response rate and cumulative gains of each decile, the highest scores first."""
     return [
         (
@@ -77,7 +77,7 @@ def describe_deciles(deciles: Sequence[Mapping[str, Any]]) -> list[Row]:
     ]
 
 
-def describe_subgroups(tables: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[Row]:
+def describe_subgroups(tables: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[FigureRow]:
     """Figures by channel and by country."""
     return [
         (
@@ -92,6 +92,6 @@ def describe_subgroups(tables: Mapping[str, Sequence[Mapping[str, Any]]]) -> lis
     ]
 
 
-def lay_out(rows: Sequence[Row]) -> str:
+def lay_out(rows: Sequence[FigureRow]) -> str:
     """Two columns."""
     return "\n".join(f"{name:<18} {text}" for name, text in rows)

@@ -29,6 +29,14 @@ VERBS: dict[str, Verb] = {
         "segment_scorer.cli.run",
         "send a segment through the hook as a campaign host does; write who is kept",
     ),
+    "lift": Verb(
+        "segment_scorer.cli.lift",
+        "measure what a campaign changed, against its control group",
+    ),
+    "outcomes": Verb(
+        "segment_scorer.cli.outcomes",
+        "make an outcomes file from the hosts' event records",
+    ),
     "invoke": Verb(
         "segment_scorer.cli.invoke",
         "send one event to the hook; show the reply and each decision",
@@ -65,6 +73,7 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("altair", "vl_convert"), ("run",)),
     "pyarrow": ("run", "train"),
     **dict.fromkeys(("grpc_health", "grpc_reflection"), ("service",)),
+    "scipy": ("lift", "train"),
     "boto3": ("aws",),
     "ray": ("ray",),
 }

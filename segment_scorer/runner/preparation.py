@@ -199,8 +199,8 @@ def check_options(options: RunOptions) -> None:
     """Check the options before anything is opened or written. Raises OptionError."""
     if missing := [package for package in REPORT_PACKAGES if find_spec(package) is None]:
         raise OptionError(
-            f"{REPORT}: needs the package {missing[0]}, which is not installed; "
-            "the extra `run` has it (pip install '.[run]' in a source checkout)"
+            f"{REPORT}: expected {missing[0]}, of the extra `run`: "
+            "pip install '.[run]' in a source checkout"
         )
     local = options.hook == "local"
     if options.host not in HOST_ADAPTERS:

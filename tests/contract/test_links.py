@@ -31,3 +31,16 @@ def test_every_page_of_the_docs_is_in_the_index_by_reader() -> None:
     linked = set(LINK.findall(index))
     pages = {path.name for path in (ROOT / "docs").glob("*.md")} - {"README.md"}
     assert pages <= linked
+
+
+def test_every_path_and_test_of_the_table_of_changes_is_there() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+    table = text.split("\n## What a change touches\n")[1].split("\n## ")[0]
+    paths = {word for word in re.findall(r"`([\w./-]+/[\w./-]*)`", table) if "NAME" not in word}
+    assert len(paths) > 20
+    assert sorted(path for path in paths if not (ROOT / path).exists()) == []
+    names = re.findall(r"`(\w+)`(?:, `(\w+)`| and `(\w+)`)* in `([\w./-]+\.py)`", table)
+    assert names
+    for *words, path in names:
+        source = (ROOT / path).read_text("utf-8")
+        assert [word for word in words if word and word not in source] == [], path

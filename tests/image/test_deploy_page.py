@@ -28,23 +28,33 @@ def read_lines(page: str, *verbs: str) -> list[str]:
     return re.findall(rf"^\$ (docker (?:{'|'.join(verbs)}) .*)$", text, re.MULTILINE)
 
 
-def run_lines(engine: Engine, lines: list[str], **environ: str) -> None:
-    """Run lines in a shell where `docker` is the engine."""
+def define_docker(engine: Engine) -> str:
+    """A shell function `docker` that is the engine, with the arguments that it needs here."""
     base = provide_base(engine, os.environ)
-    extra = {"build": ["--build-arg", f"BASE_IMAGE={base}"]}
+    ca_bundle = os.environ.get("CA_BUNDLE")
+    secret = ["--secret", f"id=ca-bundle,src={ca_bundle}"] if ca_bundle else []
+    extra = {"build": ["--build-arg", f"BASE_IMAGE={base}", *secret]}
     if engine.program == "podman":
         extra = {
-            "build": [*extra["build"], "--pull=never", *name_platforms(os.environ.get("ARCH"))],
+            "build": [
+                *extra["build"],
+                "--pull=never",
+                *(f"--build-arg={each}" for each in name_platforms(os.environ.get("ARCH"))),
+            ],
             **PODMAN,
         }
     cases = "\n".join(
         f'{verb}) shift; command {engine.program} {verb} {shlex.join(words)} "$@" ;;'
         for verb, words in extra.items()
     )
-    function = f'docker() {{ case $1 in\n{cases}\n*) command {engine.program} "$@" ;; esac; }}'
+    return f'docker() {{ case $1 in\n{cases}\n*) command {engine.program} "$@" ;; esac; }}'
+
+
+def run_lines(engine: Engine, lines: list[str], **environ: str) -> None:
+    """Run lines in a shell where `docker` is the engine."""
     for line in lines:
         done = subprocess.run(
-            ["bash", "-c", f"set -euo pipefail\n{function}\n{line}"],
+            ["bash", "-c", f"set -euo pipefail\n{define_docker(engine)}\n{line}"],
             cwd=ROOT,
             env={**engine.environ, **environ},
             capture_output=True,

@@ -34,6 +34,16 @@ def test_every_make_target_the_readme_names_exists() -> None:
     assert named <= targets
 
 
+def test_the_demo_prints_the_figures_of_the_readme(tmp_path: Path) -> None:
+    demo = [sys.executable, "examples/cdnow/demo.py", "--out", str(tmp_path)]
+    done = subprocess.run(demo, cwd=ROOT, capture_output=True, text=True, check=True)
+    text = (ROOT / "README.md").read_text("utf-8")
+    (table,) = re.findall(r"^ +customers .*\nkept .*\nfiltered .*$", text, re.MULTILINE)
+    assert {line.rstrip() for line in table.splitlines()} <= {
+        line.rstrip() for line in done.stdout.splitlines()
+    }
+
+
 def test_every_command_line_of_the_readme_runs_as_written(tmp_path: Path) -> None:
     examples = shutil.copytree(ROOT / "examples", tmp_path / "examples")
     (tmp_path / "function").mkdir()

@@ -48,10 +48,10 @@ def segment(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     return paths
 
 
-class Fate:
+class UnreliableService:
     """A scoring service that is killed, hung or left alone, in a seeded order, amid a file.
 
-    The first two acts come before their file begins, so that calls surely meet a dead and a hung
+    The first two acts come before their file begins, so that calls always meet a dead and a hung
     service, however slow the machine is.
     """
 
@@ -66,7 +66,7 @@ class Fate:
 
     def turn(self, *_: int) -> None:
         """Between two files: end the last act, let calls find the service, plan the next act."""
-        self._settle()
+        self._wait_for_act()
         self.wake()
         time.sleep(0.5)
         if self._sure:
@@ -75,7 +75,7 @@ class Fate:
             self._timer = threading.Timer(self._dice.uniform(0.0, 0.05), self._deck.pop())
             self._timer.start()
 
-    def _settle(self) -> None:
+    def _wait_for_act(self) -> None:
         if self._timer:
             self._timer.join()
 
@@ -98,16 +98,16 @@ class Fate:
             self.server = Server(BUNDLE, listen=self._address)
 
     def close(self) -> None:
-        self._settle()
+        self._wait_for_act()
         if self.server:
             self.server.end()
 
 
 @pytest.fixture
-def fate(tmp_path: Path) -> Iterator[Fate]:
-    fate = Fate(f"unix:{tmp_path}/scorer.sock")
-    yield fate
-    fate.close()
+def service(tmp_path: Path) -> Iterator[UnreliableService]:
+    service = UnreliableService(f"unix:{tmp_path}/scorer.sock")
+    yield service
+    service.close()
 
 
 def run(segment: list[Path], out: Path, **environ: str) -> RunOptions:
@@ -117,7 +117,7 @@ def run(segment: list[Path], out: Path, **environ: str) -> RunOptions:
         scheduled_time="1997-10-01T00:00:00Z",
         processes=1,
         environ=environ,
-    )  # fate turns between chunks
+    )  # the service changes between chunks
 
 
 def read_decisions(out: Path) -> list[dict[str, str]]:
@@ -126,14 +126,18 @@ def read_decisions(out: Path) -> list[dict[str, str]]:
 
 
 def test_a_campaign_through_a_service_that_dies_and_hangs_loses_nobody_and_changes_no_score(
-    segment: list[Path], fate: Fate, tmp_path: Path
+    segment: list[Path], service: UnreliableService, tmp_path: Path
 ) -> None:
     run_segment(run(segment, tmp_path / "bundled"), lambda *_: None)
-    environ = {"SCORER_TARGET": fate._address, "SCORER_CALL_MS": "500", "SCORER_BREAKER_MS": "50"}
-    books = run_segment(run(segment, tmp_path / "remote", **environ), fate.turn).summary
-    assert books.received == CUSTOMERS
-    assert books.failed == 0
-    assert books.received == (books.kept or 0) + (books.filtered or 0)
+    environ = {
+        "SCORER_TARGET": service._address,
+        "SCORER_CALL_MS": "500",
+        "SCORER_BREAKER_MS": "50",
+    }
+    summary = run_segment(run(segment, tmp_path / "remote", **environ), service.turn).summary
+    assert summary.received == CUSTOMERS
+    assert summary.failed == 0
+    assert summary.received == (summary.kept or 0) + (summary.filtered or 0)
     lines = [
         json.loads(line)
         for line in (tmp_path / "remote" / "batches.jsonl").read_text().splitlines()
@@ -146,23 +150,23 @@ def test_a_campaign_through_a_service_that_dies_and_hangs_loses_nobody_and_chang
 
 
 def test_without_a_fallback_whoever_has_no_score_is_kept_and_every_score_is_still_the_models(
-    segment: list[Path], fate: Fate, tmp_path: Path
+    segment: list[Path], service: UnreliableService, tmp_path: Path
 ) -> None:
     segment = segment[:6]
     run_segment(run(segment, tmp_path / "bundled"), lambda *_: None)
     environ = {
-        "SCORER_TARGET": fate._address,
+        "SCORER_TARGET": service._address,
         "SCORER_FALLBACK": "none",
         "SCORER_CALL_MS": "500",
         "SCORER_BREAKER_MS": "50",
     }
-    books = run_segment(run(segment, tmp_path / "remote", **environ), fate.turn).summary
-    assert (books.received, books.failed) == (6 * FILE_LINES, 0)
-    assert books.unscored
+    summary = run_segment(run(segment, tmp_path / "remote", **environ), service.turn).summary
+    assert (summary.received, summary.failed) == (6 * FILE_LINES, 0)
+    assert summary.unscored
     right = {row["Id"]: row for row in read_decisions(tmp_path / "bundled")}
     rows = read_decisions(tmp_path / "remote")
-    assert len(rows) == len({row["Id"] for row in rows}) == books.received
+    assert len(rows) == len({row["Id"] for row in rows}) == summary.received
     scored = [row for row in rows if row["reason"] == "score"]
-    assert len(scored) == books.received - books.unscored > 0
+    assert len(scored) == summary.received - summary.unscored > 0
     assert all(row == right[row["Id"]] for row in scored)
     assert all(row["decision"] == "keep" for row in rows if row["reason"] == "no_scores")

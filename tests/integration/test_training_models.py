@@ -9,9 +9,11 @@ from model.features import FeatureSpec
 from model.kinds import Feature
 from model.training.cross_validation import cross_validate
 from model.training.fit import find_sigmoid, fit_model
+from model.training.folds import Scheme
+from model.training.measures import measure
 from model.training.models import ModelSettings
 from model.training.selection import choose_model
-from tests.training_people import make_scored, stay_silent
+from tests.training_people import ignore_progress, make_scored
 
 VISITS = FeatureSpec((Feature(name="visits", path="Metrics.Visits", kind="number"),))
 TWO = FeatureSpec(tuple(Feature(name=name, path=f"Metrics.{name}", kind="number") for name in "ab"))
@@ -83,5 +85,31 @@ def test_by_time_learns_from_a_feature_that_is_recorded_only_later(model: str) -
     outcomes = (random.random(1_200) < matrix[:, 1]).astype(np.int64)
     matrix[:400, 1] = np.nan
     people = make_scored(matrix, outcomes, TWO, dates=np.repeat([0.0, 1.0, 2.0], 400))
-    validation = cross_validate(people, ModelSettings(model=model), 0, stay_silent)
+    validation = cross_validate(people, ModelSettings(model=model), 0, ignore_progress)
     assert [area > 0.7 for area in validation.areas] == [False, True]
+
+
+def test_a_model_that_is_chosen_and_searched_for_finds_nothing_in_noise_either() -> None:
+    # Chosen on the people it is judged by, the best of many would look better than a guess.
+    random = np.random.default_rng(5)
+    people = make_scored(random.random((300, 2), dtype=np.float32), random.integers(0, 2, 300), TWO)
+    validation = cross_validate(
+        people, ModelSettings(model="logistic", search=True), 0, ignore_progress
+    )
+    low, high = measure(validation.scores, people.outcomes, people.groups, 0.5, 0)["intervals"][
+        "roc_auc"
+    ]
+    assert low < 0.5 < high
+
+
+def test_the_endpoints_of_a_user_never_reveal_each_other() -> None:
+    # All ten endpoints of a user have the same values and outcome: one of them reveals the others.
+    random = np.random.default_rng(3)
+    value, outcome = random.random((150, 2), dtype=np.float32), random.integers(0, 2, 150)
+    groups = np.repeat(np.arange(150), 10)
+    people = make_scored(np.repeat(value, 10, axis=0), np.repeat(outcome, 10), TWO, groups=groups)
+    validation = cross_validate(people, ModelSettings(model="boosting"), 0, ignore_progress)
+    assert validation.scheme is Scheme.BY_USER
+    low, high = measure(validation.scores, people.outcomes, groups, 0.5, 0)["intervals"]["roc_auc"]
+    assert low < 0.5 < high
+    assert high - low > 0.1, "150 people are few, however many endpoints they have"

@@ -66,9 +66,9 @@ def check_event(event: Any, policy: Mapping[str, Any], working: bool) -> str:
 
 @given(event=NEARLY_EVENTS, policy=POLICIES, working=st.booleans())
 def test_any_json_value_gives_a_reply_or_an_event_error(
-    *, event: Any, policy: dict[str, Any], working: bool, fuzz_round: int, tally: Counter[str]
+    *, event: Any, policy: dict[str, Any], working: bool, fuzz_round: int, fuzz_counts: Counter[str]
 ) -> None:
-    tally[check_event(event, policy, working)] += 1
+    fuzz_counts[check_event(event, policy, working)] += 1
 
 
 @given(
@@ -86,10 +86,10 @@ def test_any_hook_event_gives_a_reply_that_can_be_decoded_and_loses_nobody(
     parts: list[Any],
     random: Random,
     fuzz_round: int,
-    tally: Counter[str],
+    fuzz_counts: Counter[str],
 ) -> None:
-    tally[check_event(event, policy, working)] += 1
+    fuzz_counts[check_event(event, policy, working)] += 1
     # hypothesis takes ten times as long to make an event as the handler to answer it. So each event
     # is also sent spoilt in many ways.
     for _ in range(VARIANTS):
-        tally[check_event(spoil(event, random, parts), policy, working)] += 1
+        fuzz_counts[check_event(spoil(event, random, parts), policy, working)] += 1

@@ -37,6 +37,11 @@ def bundles(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
     return str(make_bundle(folder / "inline")), str(make_external_bundle(folder / "external"))
 
 
+@pytest.fixture(scope="module")
+def answer_inline(bundles: tuple[str, str]) -> Handler:
+    return build_handler({"SCORER_BUNDLE": bundles[0]}, stream=io.StringIO())
+
+
 def ask(handle: Handler, endpoints: dict[str, Any]) -> dict[str, Any]:
     event = make_event(endpoints)
     before = copy.deepcopy(event)
@@ -48,20 +53,22 @@ def ask(handle: Handler, endpoints: dict[str, Any]) -> dict[str, Any]:
 
 @given(scores=st.dictionaries(USERS, SCORES), people=st.lists(USERS, max_size=8))
 def test_a_number_in_the_store_decides_as_the_same_number_on_the_endpoint(
-    bundles: tuple[str, str], scores: dict[str, float | None], people: list[str]
+    bundles: tuple[str, str],
+    answer_inline: Handler,
+    scores: dict[str, float | None],
+    people: list[str],
 ) -> None:
-    inline_bundle, external_bundle = bundles
     inline = {
         f"e{index}": {"User": {"UserId": user}, "Metrics": {"score": scores.get(user)}}
         for index, user in enumerate(people)
     }
     bare = {id_: {"User": endpoint["User"]} for id_, endpoint in inline.items()}
-    expected = ask(build_handler({"SCORER_BUNDLE": inline_bundle}, stream=io.StringIO()), inline)
+    expected = ask(answer_inline, inline)
     with tempfile.TemporaryDirectory() as folder:
         file = make_store(
             Path(folder, "p.sqlite"), {user: {"score": score} for user, score in scores.items()}
         )
-        environ = {"SCORER_BUNDLE": external_bundle, "SCORER_EXTERNAL": f"sqlite:{file}"}
+        environ = {"SCORER_BUNDLE": bundles[1], "SCORER_EXTERNAL": f"sqlite:{file}"}
         assert ask(build_handler(environ, stream=io.StringIO()), bare) == expected
 
 
@@ -77,7 +84,7 @@ def test_a_number_in_the_store_decides_as_the_same_number_on_the_endpoint(
         max_size=6,
     ),
 )
-def test_whatever_profiles_and_endpoints_hold_everybody_is_answered_and_no_profile_goes_back(
+def test_everybody_is_answered_and_no_external_attribute_goes_back_uncopied(
     tmp_path_factory: pytest.TempPathFactory,
     bundles: tuple[str, str],
     external: dict[str, Any],

@@ -21,7 +21,7 @@ from tools.benchmarks.page import (
     write_table,
 )
 from tools.benchmarks.plots import DRAWN, digest_tables, draw_plots
-from tools.benchmarks.records import Machine, Results, Row, Table, Target
+from tools.benchmarks.records import Machine, Measurement, Results, Table, Target
 from tools.benchmarks.rows.runner import compare_slopes
 
 ROOT = Path(__file__).parents[2]
@@ -44,12 +44,14 @@ WARM = Table(
     alternatives=("usual",),
     beside=("another",),
     rows=(
-        Row(
+        Measurement(
             label="median",
             unit="ms",
             values={"ours": 2.0, "limit": 1.6, "usual": 9.0, "another": 2.5},
         ),
-        Row(label="calls", unit="1/s", values={"ours": 500.0, "usual": 100.0}, more_is_better=True),
+        Measurement(
+            label="calls", unit="1/s", values={"ours": 500.0, "usual": 100.0}, more_is_better=True
+        ),
     ),
     targets=(Target(sentence="ours, of the limit's", value=1.25, bound=1.25),),
     notes=("A note.",),
@@ -101,7 +103,7 @@ def test_the_page_of_a_run_tells_machine_load_figures_and_targets() -> None:
     assert "A short run: 10% of the usual repetitions." in write_page(results_of(WARM, effort=0.1))
 
 
-def test_a_table_sets_ours_against_the_limit_and_each_rival_against_ours() -> None:
+def test_a_table_sets_ours_against_the_limit_and_each_alternative_against_ours() -> None:
     assert list(write_table(WARM)) == [
         "|  | ours | limit | usual | another | ours / limit | better than usual |",
         "|---|---|---|---|---|---|---|",
@@ -122,7 +124,9 @@ def test_a_table_without_rows_says_why_and_has_no_plot() -> None:
 
 def test_the_summary_takes_the_last_of_several_rows_and_leaves_out_what_is_not_there() -> None:
     rows = tuple(
-        Row(label=f"{size} clients: calls a second", unit="1/s", values={"us": size, "them": 1.0})
+        Measurement(
+            label=f"{size} clients: calls a second", unit="1/s", values={"us": size, "them": 1.0}
+        )
         for size in (4.0, 16.0)
     )
     service = Table(
@@ -183,8 +187,8 @@ def test_a_missing_figure_is_an_empty_cell() -> None:
 
 
 def test_the_runners_slope_is_the_cost_of_the_largest_segment_by_that_of_the_next() -> None:
-    def cost(size: str, one: float, two: float) -> Row:
-        return Row(
+    def cost(size: str, one: float, two: float) -> Measurement:
+        return Measurement(
             label=f"{size} endpoints: time an endpoint",
             unit="us",
             values={"1 process": one, "2 processes": two},

@@ -20,7 +20,7 @@ from model.training.infer import infer_spec
 from model.values import parse_time
 from segment_scorer.cli.main import main
 from tests.fakes import make_bundle, make_endpoint, write_policy
-from tests.training_people import stay_silent, to_lines, write
+from tests.training_people import ignore_progress, to_lines, write
 
 NOON = parse_time("2026-01-31T12:00:00Z")
 
@@ -181,7 +181,7 @@ def test_an_entry_more_is_learnt_and_trained_on(ratio_spec: FeatureSpec, tmp_pat
         OutcomeTable(key="Id", outcomes=outcomes),
         ratio_spec,
         None,
-        stay_silent,
+        ignore_progress,
     )
     typical = float(np.median([(10.0 + index) / 2 for index in range(1, 100, 2)]))
     assert people.spec.features[0].options == {"per": "Metrics.visits", "typical": typical}

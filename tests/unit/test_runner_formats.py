@@ -15,7 +15,7 @@ from model.people.records import make_decoder
 from segment_scorer.runner.writing.formats import FORMATS, choose_columns, find_columns
 
 
-def write_form(folder: Path, form: str, people: list[dict[str, Any]]) -> tuple[int, Path]:
+def write_people(folder: Path, form: str, people: list[dict[str, Any]]) -> tuple[int, Path]:
     (folder / "segment.jsonl.gz").write_bytes(
         gzip.compress("".join(json.dumps(person) + "\n" for person in people).encode())
     )
@@ -44,14 +44,14 @@ ODD: list[dict[str, Any]] = [
 def test_text_or_a_list_where_a_group_belongs_is_left_out_counted_and_the_table_can_be_read(
     form: str, tmp_path: Path
 ) -> None:
-    lost, path = write_form(tmp_path, form, ODD)
+    lost, path = write_people(tmp_path, form, ODD)
     assert lost == 2
     assert read_back(path) == [{**ODD[0]}, {"Id": "b"}, {"Id": "c"}]
 
 
 def test_profiles_of_such_endpoints_are_counted_too(tmp_path: Path) -> None:
-    assert write_form(tmp_path, "profiles", ODD)[0] == 2
-    assert write_form(tmp_path, "profiles", [{"ProfileId": "p", "Attributes": "oops"}])[0] == 0, (
+    assert write_people(tmp_path, "profiles", ODD)[0] == 2
+    assert write_people(tmp_path, "profiles", [{"ProfileId": "p", "Attributes": "oops"}])[0] == 0, (
         "it is written as it came"
     )
 
@@ -63,7 +63,7 @@ def test_several_values_where_one_belongs_stay_unreadable_and_the_header_names_t
         {"Id": "a", "Metrics": {"X": [1, 2]}, "Address": ["x", "y"]},
         {"Id": "b", "Metrics": {"X": 3}},
     ]
-    lost, path = write_form(tmp_path, "csv", people)
+    lost, path = write_people(tmp_path, "csv", people)
     assert lost == 0
     assert list(csv.reader(path.read_text().splitlines())) == [
         ["Id", "Address", "Metrics.X"],
@@ -76,8 +76,8 @@ def test_what_is_no_number_is_counted_where_a_parquet_column_has_no_place_for_it
     tmp_path: Path,
 ) -> None:
     people = [{"Id": "a", "Metrics": {"X": "many"}}, {"Id": "b", "Metrics": {"X": 3}}, {"Id": "c"}]
-    assert write_form(tmp_path, "csv", people)[0] == 0
-    lost, path = write_form(tmp_path, "parquet", people)
+    assert write_people(tmp_path, "csv", people)[0] == 0
+    lost, path = write_people(tmp_path, "parquet", people)
     assert lost == 1
     assert read_back(path) == [{"Id": "a"}, {"Id": "b", "Metrics": {"X": 3.0}}, {"Id": "c"}]
 
@@ -89,7 +89,7 @@ def test_profiles_come_back_from_a_table_as_the_people_they_were(form: str, tmp_
         "Attributes": {"Metrics_X": "3", "Plan_1": "a", "Plan_2": "b"},
         "Address": {"City": "Rome"},
     }
-    lost, path = write_form(tmp_path, form, [profile, {"ProfileId": "q", "Address": "oops"}])
+    lost, path = write_people(tmp_path, form, [profile, {"ProfileId": "q", "Address": "oops"}])
     assert lost == 1, "the address that is no address"
     assert read_back(path)[0] == make_decoder(None)(json.dumps(profile).encode()).document
 

@@ -49,7 +49,7 @@ UNAVAILABLE = {(NO_SCORES, "ScorerUnavailable"): 3}
 
 
 @pytest.mark.parametrize(
-    ("given", "fate"),
+    ("given", "outcome"),
     [
         ({}, "; kept because on_error = keep"),
         (
@@ -66,12 +66,12 @@ UNAVAILABLE = {(NO_SCORES, "ScorerUnavailable"): 3}
     ],
 )
 def test_a_scorer_that_is_down_comes_first_with_what_happened_to_people(
-    given: dict[str, Any], fate: str
+    given: dict[str, Any], outcome: str
 ) -> None:
     drift = {"verdict": "Shifted: a moved.", "columns": [{"verdict": "shifted"}]}
     found = warn(unscored=165, failures=UNAVAILABLE, drift=drift, **given)
     assert found == [
-        f"No score for 165 of 200 people: ScorerUnavailable{fate}.",
+        f"No score for 165 of 200 people: ScorerUnavailable{outcome}.",
         "Shifted: a moved.",
     ]
 

@@ -271,7 +271,7 @@ def test_a_property_nobody_has_gets_no_table() -> None:
             "the function does not run in this process, so its counts are not available",
         ),
         (SEEING, None, 3, "the model's manifest does not describe its training data"),
-        (SEEING, {}, 0, "nobody was sent to the function"),
+        (SEEING, {}, 0, "no person was sent to the function"),
         (
             SEEING,
             {},

@@ -7,7 +7,7 @@ import pytest
 
 from model.errors import DataError
 from model.training.datasets import read_lines, read_outcomes
-from tests.training_people import make_people, stay_silent, to_csv, to_lines, write
+from tests.training_people import ignore_progress, make_people, to_csv, to_lines, write
 
 HEADER = "expected a CSV file with the header Id,outcome or Id,outcome,date"
 
@@ -16,7 +16,7 @@ def test_reads_gzip_by_its_content_and_several_files_as_one(tmp_path: Path) -> N
     documents, outcomes = make_people(100)
     first = write(tmp_path / "a.jsonl", gzip.compress(to_lines(documents[:60]).encode()))
     second = write(tmp_path / "b.gz", to_lines(documents[60:]))
-    assert [line.document for line in read_lines([first, second], stay_silent)] == documents
+    assert [line.document for line in read_lines([first, second], ignore_progress)] == documents
     outcome_table = write(
         tmp_path / "outcomes.csv", gzip.compress(to_csv(documents, outcomes).encode())
     )
@@ -112,4 +112,4 @@ def test_refuses_a_file_that_is_not_there_or_is_a_directory(tmp_path: Path) -> N
     with pytest.raises(DataError, match="expected a readable file of outcomes, found a directory"):
         read_outcomes(tmp_path)
     with pytest.raises(DataError, match="expected a file of people, found none"):
-        list(read_lines([missing], stay_silent))
+        list(read_lines([missing], ignore_progress))

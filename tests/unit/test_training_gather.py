@@ -12,7 +12,7 @@ from model.kinds import Feature
 from model.training.datasets import OutcomeTable
 from model.training.gather import gather_people, learn_options, sample_people
 from model.values import parse_time
-from tests.training_people import make_people, stay_silent, to_lines, write
+from tests.training_people import ignore_progress, make_people, to_lines, write
 
 VISITS = FeatureSpec((Feature(name="visits", path="Metrics.Visits", kind="number"),))
 
@@ -30,7 +30,7 @@ def test_joins_rows_and_outcomes_whatever_the_order_of_either_file(tmp_path: Pat
     names = dict(
         zip((document["Id"] for document in reversed(documents)), reversed(outcomes), strict=True)
     )
-    people = gather_people([endpoints], by_id(names), VISITS, None, stay_silent)
+    people = gather_people([endpoints], by_id(names), VISITS, None, ignore_progress)
     assert people.outcomes.tolist() == outcomes
     assert people.matrix[:, 0].tolist() == [document["Metrics"]["Visits"] for document in documents]
 
@@ -49,7 +49,7 @@ def test_counts_every_line_and_names_the_unreadable_ones(tmp_path: Path) -> None
     endpoints = write(
         tmp_path / "e.jsonl", "\ufeff" + to_lines(documents) + "\n" + to_lines(odd) + "{not json\n"
     )
-    join = gather_people([endpoints], by_id(names), VISITS, None, stay_silent).join
+    join = gather_people([endpoints], by_id(names), VISITS, None, ignore_progress).join
     assert (
         join.endpoints,
         join.matched,
@@ -87,7 +87,11 @@ def test_counts_endpoints_that_miss_their_outcome_by_case_or_spaces_alone(
         for document, outcome in zip(documents[100:150], outcomes[100:150], strict=True)
     }
     join = gather_people(
-        [write(tmp_path / "e.jsonl", to_lines(documents))], by_id(names), VISITS, None, stay_silent
+        [write(tmp_path / "e.jsonl", to_lines(documents))],
+        by_id(names),
+        VISITS,
+        None,
+        ignore_progress,
     ).join
     assert (join.matched, join.without_outcome, join.nearly) == (100, 100, 50)
     shouted = by_id({name.upper(): outcome for name, outcome in names.items()})
@@ -95,7 +99,7 @@ def test_counts_endpoints_that_miss_their_outcome_by_case_or_spaces_alone(
         DataError,
         match=r"no match between 200 endpoints and 150 outcomes; 150 would match if case",
     ):
-        gather_people([tmp_path / "e.jsonl"], shouted, VISITS, None, stay_silent)
+        gather_people([tmp_path / "e.jsonl"], shouted, VISITS, None, ignore_progress)
 
 
 def test_refuses_files_of_mostly_unreadable_lines(tmp_path: Path) -> None:
@@ -106,7 +110,7 @@ def test_refuses_files_of_mostly_unreadable_lines(tmp_path: Path) -> None:
         DataError,
         match=r"found 101 unreadable lines of 201; .*, line 101: \$\.Id",
     ):
-        gather_people([endpoints], by_id(names), VISITS, None, stay_silent)
+        gather_people([endpoints], by_id(names), VISITS, None, ignore_progress)
 
 
 def test_learns_the_values_that_twenty_people_have_the_most_frequent_first(tmp_path: Path) -> None:
@@ -117,7 +121,7 @@ def test_learns_the_values_that_twenty_people_have_the_most_frequent_first(tmp_p
         to_lines([{"Id": str(i), "Attributes": {"Plan": [plan]}} for i, plan in enumerate(plans)]),
     )
     learnt = learn_options(
-        [endpoints], by_id({str(i): 0 for i in range(len(plans))}), spec, stay_silent
+        [endpoints], by_id({str(i): 0 for i in range(len(plans))}), spec, ignore_progress
     )
     assert learnt.columns == ("plan=free", "plan=pro", "plan=(other)")
 
@@ -130,7 +134,7 @@ def test_keeps_a_vocabulary_that_the_spec_gives(tmp_path: Path) -> None:
             ),
         )
     )
-    assert learn_options([tmp_path / "never-opened"], by_id({}), spec, stay_silent) is spec
+    assert learn_options([tmp_path / "never-opened"], by_id({}), spec, ignore_progress) is spec
 
 
 @pytest.mark.parametrize(
@@ -157,7 +161,7 @@ def test_refuses_endpoints_and_says_what_was_found_without_a_value(
 ) -> None:
     path = write(tmp_path / NAME, content)
     with pytest.raises(DataError) as caught:
-        gather_people([path], by_id({"a": 1}), VISITS, None, stay_silent)
+        gather_people([path], by_id({"a": 1}), VISITS, None, ignore_progress)
     message = str(caught.value)
     assert [word for word in words if word not in message] == []
     assert "nobody" not in message
@@ -179,7 +183,7 @@ def test_gives_every_endpoint_of_a_user_the_users_outcome_and_number(tmp_path: P
     outcome_table = OutcomeTable(
         key="UserId", outcomes={f"user-{number}": number % 2 for number in range(101)}
     )
-    people = gather_people([endpoints], outcome_table, VISITS, None, stay_silent)
+    people = gather_people([endpoints], outcome_table, VISITS, None, ignore_progress)
     assert people.outcomes.tolist() == [index // 2 % 2 for index in range(200)]
     assert people.groups.tolist() == [index // 2 for index in range(200)]
     join = people.join
@@ -202,11 +206,11 @@ def test_measures_ages_against_each_outcomes_date_unless_one_time_is_given(tmp_p
         outcomes={str(index): index % 2 for index in range(60)},
         dates={str(index): start + 86_400.0 * index for index in range(60)},
     )
-    assert gather_people([endpoints], outcome_table, spec, None, stay_silent).matrix[
+    assert gather_people([endpoints], outcome_table, spec, None, ignore_progress).matrix[
         :, 0
     ].tolist() == list(range(60))
     assert set(
-        gather_people([endpoints], outcome_table, spec, start + 86_400, stay_silent)
+        gather_people([endpoints], outcome_table, spec, start + 86_400, ignore_progress)
         .matrix[:, 0]
         .tolist()
     ) == {1.0}
@@ -226,7 +230,7 @@ def test_builds_a_second_matrix_by_the_spec_of_the_bundle_in_use(tmp_path: Path)
         )
     )
     people = gather_people(
-        [endpoints], outcome_table, VISITS, None, stay_silent, incumbent_spec=other
+        [endpoints], outcome_table, VISITS, None, ignore_progress, incumbent_spec=other
     )
     assert people.incumbent_matrix is not None
     assert (people.incumbent_matrix == build_matrix(documents, other)).all()
@@ -238,4 +242,4 @@ def test_a_sample_of_few_people_holds_all_of_them(tmp_path: Path) -> None:
     outcome_table = by_id(
         dict(zip((document["Id"] for document in documents[:60]), outcomes, strict=False))
     )
-    assert sample_people([endpoints], outcome_table, 0, stay_silent) == documents[:60]
+    assert sample_people([endpoints], outcome_table, 0, ignore_progress) == documents[:60]

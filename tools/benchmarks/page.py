@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from tools.benchmarks.arithmetic import divide
-from tools.benchmarks.records import Results, Row, Table, Target
+from tools.benchmarks.records import Measurement, Results, Table, Target
 
 # The label of a rate says "a second" already.
 UNITS = {"us": "µs", "1/s": ""}
@@ -128,7 +128,7 @@ def write_table(table: Table) -> Iterator[str]:
         yield f"| {' | '.join(cells)} |"
 
 
-def compare(row: Row, ours: str, alternative: str) -> float | None:
+def compare(row: Measurement, ours: str, alternative: str) -> float | None:
     """How many times better ours is: lower for a cost, higher for a rate."""
     mine, theirs = row.values.get(ours), row.values.get(alternative)
     return divide(mine, theirs) if row.more_is_better else divide(theirs, mine)
@@ -162,7 +162,7 @@ def write_summary(results: Results) -> Iterator[str]:
                 yield summarise(table, rows[-1], title)
 
 
-def summarise(table: Table, row: Row, title: str) -> str:
+def summarise(table: Table, row: Measurement, title: str) -> str:
     """One figure of a table: each contender's with its name, and only the first alternative."""
 
     def show(column: str) -> str:

@@ -8,7 +8,7 @@ from typing import Literal
 import msgspec
 
 
-class Row(msgspec.Struct, frozen=True, kw_only=True):
+class Measurement(msgspec.Struct, frozen=True, kw_only=True):
     """One figure of every contender.
 
     values          column -> value; None if it could not be measured
@@ -49,7 +49,7 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     title: str
     ours: str
-    rows: tuple[Row, ...]
+    rows: tuple[Measurement, ...]
     limit: str = ""
     alternatives: tuple[str, ...] = ()
     beside: tuple[str, ...] = ()

@@ -266,12 +266,14 @@ def main() -> int:
     parser.add_argument("--port", type=int, default=9000)
     parser.add_argument("--handler", default="function.handler.handle")
     parser.add_argument(
-        "--fetch", action="store_true", help="only download the emulator if it is missing"
+        "--fetch",
+        action="store_true",
+        help="only download the emulator if it is missing, and print its path",
     )
     options = parser.parse_args()
     try:
         if options.fetch:
-            fetch_emulator()
+            print(fetch_emulator())
         else:
             serve_handler(options.handler, options.port)
     except EmulatorError as error:

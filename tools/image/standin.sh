@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Makes a stand-in for the official slim image where no registry can be reached: Debian trixie with its own Python 3.13.
-# Needs root, podman and mmdebstrap. Gives localhost/standin/python:3.13; docs/image.md says what it cannot prove.
+# Makes a stand-in for the official slim image, for machines without a registry: Debian trixie with its own Python 3.13.
+# Needs root, podman and mmdebstrap. Makes localhost/standin/python:3.13. docs/image.md says what it cannot prove.
 set -euo pipefail
 name=localhost/standin/python:3.13
 root=$(cd "$(dirname "$0")/../.." && pwd)
@@ -10,7 +10,7 @@ if ! command -v mmdebstrap >/dev/null; then
 fi
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
-# What the official slim image has beside Python: ca-certificates, netbase, tzdata.
+# Like the official slim image, it has ca-certificates, netbase and tzdata beside Python.
 mmdebstrap --quiet --variant=minbase --include=ca-certificates,netbase,tzdata,python3,python3-venv \
   --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
   --customize-hook='ln -s /usr/bin/python3 "$1/usr/local/bin/python3"; ln -s /usr/bin/python3 "$1/usr/local/bin/python"' \

@@ -2,8 +2,8 @@
 
 Input: a hook and an event. Output: the reply, or None with the reasons.
 Source: Amazon Pinpoint developer guide, "Customizing segments using a Lambda function". The guide
-does not say what happens to unknown ids. Here they make a reply invalid, so that nobody is messaged
-who was not in the event.
+does not say what happens to unknown ids. Here they make a reply invalid, so that only people of the
+event can be messaged.
 """
 
 from __future__ import annotations

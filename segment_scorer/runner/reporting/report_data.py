@@ -1,7 +1,7 @@
 """The figures of the report, as plain data.
 
-Input: sums. Output: what the page shows. Nobody can be recognised in it: small groups are added up,
-and sums of scores are whole numbers.
+Input: sums. Output: what the page shows. No person can be recognised in it: small groups are added
+up, and sums of scores are whole numbers.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from segment_scorer.runner.summary import Status, Summary, UnsentReason
 from segment_scorer.runner.writing.checkpoint import Checkpoint
 
 MOST_ROWS = 12  # of a table; further rows are added up as one
-FEWEST = 10  # people in a row, so that nobody can be recognised
+FEWEST = 10  # people in a row, so that no person can be recognised
 NO_LABEL, OTHERS = "none", "all others"
 QUANTILES = {"half": 0.5, "95 %": 0.95, "99 %": 0.99, "all": 1.0}
 # reason of filtered people -> its words in the report
@@ -211,7 +211,7 @@ def describe_drift(
     elif reference is None:
         why = "the model's manifest does not describe its training data"
     elif not summary.batches:
-        why = "nobody was sent to the function"
+        why = "no person was sent to the function"
     elif not statistics.batches:
         why = "every call of the function failed"
     else:

@@ -22,7 +22,7 @@ from segment_scorer.runner.reporting.statistics import Statistics
 from segment_scorer.runner.summary import Summary
 from segment_scorer.runner.writing.names import CHECKPOINT
 
-FORMER_CHECKPOINT = "ledger.json"  # as releases before 2 called it
+FORMER_CHECKPOINT = "ledger.json"  # its name in earlier releases
 
 
 class CheckpointEntry(msgspec.Struct, frozen=True, kw_only=True):

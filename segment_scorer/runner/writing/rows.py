@@ -33,7 +33,7 @@ def begin_outputs(config: RunConfig) -> dict[str, bytes]:
 
 
 def end_outputs(counts: Counter[str], config: RunConfig) -> dict[str, bytes]:
-    """Return the last bytes: an empty gzip member if nobody was kept, or else nothing."""
+    """Return the last bytes: an empty gzip member if no person was kept, or else nothing."""
     if not config.writes or counts[Status.KEPT]:
         return {}
     return {SEGMENT: gzip.compress(b"", COMPRESSION, mtime=0)}

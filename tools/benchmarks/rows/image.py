@@ -15,7 +15,7 @@ from pathlib import Path
 
 from tools.benchmarks.example import PLACE, ROOT
 from tools.benchmarks.plan import Plan
-from tools.benchmarks.records import Row, Table
+from tools.benchmarks.records import Measurement, Table
 from tools.image.build import DOCKERFILE, build_image, provide_base
 from tools.image.engine import Engine, ImageError, find_engine
 from tools.image.measure import MEGABYTE, read_layers
@@ -50,11 +50,11 @@ def measure(plan: Plan) -> Table:
             notes=(f"Not measured: {error}.",),
         )
     rows = [
-        Row(label=target, unit="MB", values={OURS: size, USUAL: usual})
+        Measurement(label=target, unit="MB", values={OURS: size, USUAL: usual})
         for target, size in sizes.items()
     ]
     rows += [
-        Row(
+        Measurement(
             label=f"{target}, without the base",
             unit="MB",
             values={OURS: size - base, USUAL: usual - base},

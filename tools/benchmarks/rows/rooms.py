@@ -9,7 +9,7 @@ from tools.benchmarks.arithmetic import divide, find_median, take_turns
 from tools.benchmarks.children import Child, run_child
 from tools.benchmarks.example import describe_usual, find_python, make_events
 from tools.benchmarks.plan import Plan
-from tools.benchmarks.records import Row, Table, Target
+from tools.benchmarks.records import Measurement, Table, Target
 
 FUNCTION, JSON, USUAL, TUNED = (
     "the function",
@@ -70,15 +70,17 @@ def measure(plan: Plan) -> Table:
         find(TUNED, "handler"),
     )
     rows = (
-        Row(
+        Measurement(
             label=WHOLE, unit="us", values={FUNCTION: whole, JSON: both, USUAL: usual, TUNED: tuned}
         ),
         *(
-            Row(label=f"- {room}", unit="us", values={FUNCTION: find("rooms", room)})
+            Measurement(label=f"- {room}", unit="us", values={FUNCTION: find("rooms", room)})
             for room in ROOMS
         ),
-        Row(label="- decode the event", unit="us", values={JSON: find(JSON, "decode")}),
-        Row(label="- encode the same event", unit="us", values={JSON: find(JSON, "encode")}),
+        Measurement(label="- decode the event", unit="us", values={JSON: find(JSON, "decode")}),
+        Measurement(
+            label="- encode the same event", unit="us", values={JSON: find(JSON, "encode")}
+        ),
     )
     return Table(
         name="rooms",

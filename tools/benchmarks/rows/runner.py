@@ -16,7 +16,7 @@ from model.errors import SegmentScorerError
 from tools.benchmarks.arithmetic import divide, find_median, take_no_number, take_turns
 from tools.benchmarks.example import PLACE, ROOT, clean_environ, make_segment
 from tools.benchmarks.plan import Plan
-from tools.benchmarks.records import Row, Table, Target
+from tools.benchmarks.records import Measurement, Table, Target
 from tools.image.emulator import find_session
 
 PROCESSES = {"1 process": 1, "2 processes": 2}
@@ -31,7 +31,7 @@ class RunError(SegmentScorerError):
 
 def measure(plan: Plan) -> Table:
     """Run `segment-scorer run` over segments of growing size, processes in turn."""
-    rows: list[Row] = []
+    rows: list[Measurement] = []
     run_segment(make_segment(min(SIZES)), 1)  # compiles everything and fills the page cache
     for size, times in SIZES.items():
         if size > plan.largest:
@@ -46,18 +46,18 @@ def measure(plan: Plan) -> Table:
         seconds = {name: find_median([one[0] for one in each]) for name, each in taken.items()}
         memory = {name: max(one[1] for one in each) for name, each in taken.items()}
         rows += [
-            Row(
+            Measurement(
                 label=f"{size:,} endpoints: endpoints a second",
                 unit="1/s",
                 values={n: size / s for n, s in seconds.items()},
                 more_is_better=True,
             ),
-            Row(
+            Measurement(
                 label=f"{size:,} endpoints: time an endpoint",
                 unit="us",
                 values={n: 1e6 * s / size for n, s in seconds.items()},
             ),
-            Row(label=f"{size:,} endpoints: peak memory", unit="MB", values=memory),
+            Measurement(label=f"{size:,} endpoints: peak memory", unit="MB", values=memory),
         ]
     return Table(
         name="runner",
@@ -76,7 +76,7 @@ def measure(plan: Plan) -> Table:
     )
 
 
-def compare_slopes(rows: list[Row]) -> list[Target]:
+def compare_slopes(rows: list[Measurement]) -> list[Target]:
     """Targets: the cost of an endpoint must not grow between the two largest segments."""
     costs = [row for row in rows if row.unit == "us"][-2:]
     if len(costs) < 2:

@@ -24,7 +24,7 @@ from tools.benchmarks.arithmetic import (
 )
 from tools.benchmarks.example import make_matrices
 from tools.benchmarks.plan import Plan
-from tools.benchmarks.records import Row, Table, Target
+from tools.benchmarks.records import Measurement, Table, Target
 from tools.benchmarks.servers import SERVERS, Server, ServerError, run_server
 
 CALL = "/inference.GRPCInferenceService/ModelInfer"
@@ -52,7 +52,7 @@ class Load:
 def measure(plan: Plan) -> Table:
     """Keep the three running and load one of them at a time."""
     matrices = make_matrices()
-    rows: list[Row] = []
+    rows: list[Measurement] = []
     with contextlib.ExitStack() as stack:
         running = {name: stack.enter_context(run_server(name)) for name in SERVERS}
         compare_scores(running, matrices[0])
@@ -97,7 +97,7 @@ def measure(plan: Plan) -> Table:
     )
 
 
-def make_rows(clients: int, loads: Mapping[str, list[Load]]) -> list[Row]:
+def make_rows(clients: int, loads: Mapping[str, list[Load]]) -> list[Measurement]:
     """Latency and rate at a number of clients."""
     who = f"{clients} client{'s' if clients > 1 else ''}"
     taken = {
@@ -105,17 +105,17 @@ def make_rows(clients: int, loads: Mapping[str, list[Load]]) -> list[Row]:
         for name, each in loads.items()
     }
     return [
-        Row(
+        Measurement(
             label=f"{who}: median",
             unit="ms",
             values={name: find_median(values) for name, values in taken.items()},
         ),
-        Row(
+        Measurement(
             label=f"{who}: 99th percentile",
             unit="ms",
             values={name: find_percentile(values, 99) for name, values in taken.items()},
         ),
-        Row(
+        Measurement(
             label=f"{who}: calls a second",
             unit="1/s",
             values={

@@ -21,7 +21,7 @@ from tools.benchmarks.example import (
     make_events,
 )
 from tools.benchmarks.plan import Plan
-from tools.benchmarks.records import Row, Table, Target
+from tools.benchmarks.records import Measurement, Table, Target
 
 FUNCTION, IMPORTS, USUAL = "the function", "import numpy, onnxruntime", "the usual handler"
 ROUNDS = 20
@@ -64,7 +64,7 @@ def measure(plan: Plan) -> Table:
     take_turns(starts, 2)
     taken = take_turns(starts, plan.count(ROUNDS))
     rows = tuple(
-        Row(
+        Measurement(
             label=label,
             unit=unit,
             values={

@@ -13,7 +13,7 @@ from model.errors import SegmentScorerError
 from tools.benchmarks.arithmetic import divide, find_median, find_percentile, take_turns
 from tools.benchmarks.example import describe_usual, find_python, make_events
 from tools.benchmarks.plan import Plan
-from tools.benchmarks.records import Row, Table, Target
+from tools.benchmarks.records import Measurement, Table, Target
 from tools.image.emulator import Emulator, find_session, run_emulator
 
 FUNCTION, ECHO, USUAL, TUNED = (
@@ -52,17 +52,17 @@ def measure(plan: Plan) -> Table:
         peaks = {name: read_peak(emulator) for name, emulator in running.items()}
     milliseconds = {name: [1000 * value for value in values] for name, values in taken.items()}
     rows = (
-        Row(
+        Measurement(
             label="median",
             unit="ms",
             values={name: find_median(values) for name, values in milliseconds.items()},
         ),
-        Row(
+        Measurement(
             label="99th percentile",
             unit="ms",
             values={name: find_percentile(values, 99) for name, values in milliseconds.items()},
         ),
-        Row(label="peak memory of the process", unit="MB", values=dict(peaks)),
+        Measurement(label="peak memory of the process", unit="MB", values=dict(peaks)),
     )
     ratio = divide(rows[0].values[FUNCTION], rows[0].values[ECHO]) or 0.0
     return Table(

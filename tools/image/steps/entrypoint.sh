@@ -1,5 +1,5 @@
 #!/bin/sh
-# In Lambda: the runtime client. Elsewhere: the same under AWS's emulator, when it is mounted (or part of the base, as in AWS's own).
+# In Lambda: the runtime client. Elsewhere: the same under AWS's emulator, if it is mounted or part of the base (AWS's own).
 set -eu
 emulator=/usr/local/bin/aws-lambda-rie
 if [ -n "${AWS_LAMBDA_RUNTIME_API:-}" ]; then

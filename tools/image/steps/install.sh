@@ -1,6 +1,6 @@
 #!/bin/sh
-# In the build: install a hash-pinned requirements file ($1) into /opt/venv for an architecture ($2), less what no function imports.
-# Here and in the Dockerfile: a shell, its own commands, chmod and Python, for the leanest base has little more (tests/image/bare.py).
+# In the build: install a hash-pinned requirements file ($1) into /opt/venv for an architecture ($2), then prune it.
+# Build steps use only a shell, chmod and Python: the smallest base has little more (tests/image/bare.py).
 set -eu
 case "$2" in
   amd64) platform=x86_64-manylinux_2_28 ;;

@@ -1,0 +1,1 @@
+"""What a campaign changed: the people messaged against the control group that was not."""
