@@ -43,7 +43,7 @@ def test_the_shipped_function_keeps_whom_the_shipped_model_scores_high_enough() 
     sparse = {
         id_
         for id_, present in zip(people, share_present(bundle.golden_rows, bundle.spec), strict=True)
-        if present < 0.5
+        if present < 0.25
     }
     kept = {
         id_: [f"{score:.4f}"]
@@ -66,7 +66,7 @@ def test_an_import_that_breaks_does_not_drop_the_audience_and_the_log_warns() ->
     assert (line["message"], line["sparse"], line["kept"], line["filtered"]) == ("batch", 50, 50, 0)
     assert warning["level"] == "WARNING"
     assert warning["message"].startswith(
-        "50 of 50 people are sparse: they have less than min_present = 0.5 of the model's features."
+        "50 of 50 people are sparse: they have less than min_present = 0.25 of the model's features."
     )
 
 
