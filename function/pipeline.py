@@ -23,11 +23,13 @@ from function.external.lookup import (
     look_up_external,
 )
 from function.hosts import Host, find_host
+from function.hosts.reading import check_documents
 from function.policy import Policy, Rules, decide
 from function.records import Account, Batch, Decision, Endpoint, Observer, Scored, Scorer
 from function.scorers.fallback import score_in_order
 from function.telemetry import Telemetry
 from model.features import FeatureSpec, Matrix, build_matrix, share_present
+from model.paths import ReadPath, compile_paths
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +74,7 @@ class Pipeline:
         deadline = self.clock() + budget
         batch = host.parse_event(event)
         rules = self.policy.rules_for(batch.context)
+        batch = check_documents(batch, lambda: self._list_paths(host, rules), host.name_document)
         asked = self.clock()
         looked_up = self._enrich(batch, deadline - asked, rules)
         looking_up = self.clock() - asked
@@ -122,6 +125,12 @@ class Pipeline:
             self.observer(account)
         self.telemetry.record(account)
         return reply.body
+
+    def _list_paths(self, host: Host, rules: Rules) -> Sequence[ReadPath]:
+        """The paths of a document that model, look-up, policy and reply need."""
+        key = (".".join(self.external.key),) if self.external and self.external.key else ()
+        written = ("Attributes",) if host.annotates and rules.writes_attributes else ()
+        return compile_paths((*self.spec.paths, *key, *rules.paths, *written))
 
     def _enrich(self, batch: Batch, timeout: float, rules: Rules) -> LookupResult:
         if self.external is None:

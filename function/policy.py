@@ -14,12 +14,13 @@ from typing import Literal
 
 import msgspec
 
+from function.overrides import Ids, find_override
 from function.records import Band, Context, Decision, Endpoint, Reason
 from model.document import is_encodable
+from model.paths import find_user
 from model.values import read_texts
 
 TWO_TO_THE_64 = float(1 << 64)
-MATCHED = ("application_id", "campaign_id", "treatment_id")
 
 
 class Holdout(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,25 +47,6 @@ class Holdout(msgspec.Struct, frozen=True, kw_only=True):
         key = f"{self.salt}\0{find_unit(endpoint)}"
         digest = hashlib.blake2b(key.encode("utf-8", "surrogatepass")).digest()
         return int.from_bytes(digest[:8], "big") / TWO_TO_THE_64
-
-
-def find_user(document: object) -> str | None:
-    """The UserId of any JSON value, as text; None if there is none.
-
-    Data platforms write ids as numbers: the user 101 is the same person as "101" and 101.0.
-    """
-    user = document.get("User") if isinstance(document, dict) else None
-    user_id = user.get("UserId") if isinstance(user, dict) else None
-    if isinstance(user_id, str):
-        return user_id or None
-    if isinstance(user_id, bool) or not isinstance(user_id, int | float):
-        return None
-    return str(int(user_id)) if is_whole(user_id) else None
-
-
-def is_whole(number: float) -> bool:
-    """Whether a number is a whole one that can be an id: at most 2^64."""
-    return abs(number) <= TWO_TO_THE_64 and number == int(number)
 
 
 def find_unit(endpoint: Endpoint) -> str:
@@ -98,6 +80,17 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     bands: tuple[Band, ...] = ()
     external: Mapping[str, str] = {}
 
+    @property
+    def paths(self) -> list[str]:
+        """The paths of an endpoint document that these rules read."""
+        return ["User.UserId"] if self.holdout.percent > 0.0 else []
+
+    @property
+    def writes_attributes(self) -> bool:
+        """Whether these rules write attributes, where a host has a place for them."""
+        names = (self.score_attribute, self.band_attribute, self.holdout.attribute, *self.external)
+        return self.mode != "shadow" and any(names)
+
     def band_for(self, score: float) -> Band | None:
         """The highest band that the rounded score reaches, or None."""
         # A generator would cost more than the rest of the decision.
@@ -113,21 +106,19 @@ class Override(msgspec.Struct, frozen=True, kw_only=True):
     ids: Mapping[str, str]
     rules: Rules
 
-    def matches(self, context: Context) -> bool:
-        """Whether the event carries all of `ids`."""
-        return all(getattr(context, key) == value for key, value in self.ids.items())
-
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
     """Rules, and overrides, the most specific first. `warnings` are for the deployer.
 
     digest  SHA-256 of the file, by which the runner compares policies; "" without a file
+    by_ids  the same overrides, by their ids
     """
 
     rules: Rules
     overrides: tuple[Override, ...] = ()
     warnings: tuple[str, ...] = ()
     digest: str = ""
+    by_ids: Mapping[Ids, Override] = {}
 
     @property
     def external(self) -> list[str]:
@@ -145,7 +136,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
 
     def override_for(self, context: Context) -> Override | None:
         """The most specific override that matches an event; None if none does."""
-        return next((override for override in self.overrides if override.matches(context)), None)
+        event = (context.application_id, context.campaign_id, context.treatment_id)
+        return find_override(self.by_ids, event)
 
 
 def decide(

@@ -5,25 +5,19 @@ Takes the file and the bundle's recommendations. Never decides about an endpoint
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import tomllib
 from collections.abc import Mapping, Sequence
-from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from function.errors import SettingsError
-from function.policy import (
-    MATCHED,
-    Override,
-    Policy,
-    Rules,
-    find_reached,
-    threshold_for_reach,
-)
-from function.policy_values import KEYS, ValueReader, name_table
+from function.overrides import MATCHED, find_ties, list_ids
+from function.policy import Override, Policy, Rules, find_reached, threshold_for_reach
+from function.policy_values import KEYS, ValueReader, name_table, show_key
 from function.renamed import explain_rename
 from model.errors import name_failure
 
@@ -37,6 +31,10 @@ class PolicyReader(ValueReader):
         super().__init__()
         self.model_threshold = threshold
         self.quantiles = quantiles
+        # Thousands of overrides may inherit one threshold: what it reaches is computed once.
+        self.find_reached = functools.cache(
+            lambda threshold, keep, decimals: find_reached(threshold, quantiles, keep, decimals)
+        )
 
     def read_rules(
         self, table: Mapping[str, Any], path: str, parent: Mapping[str, Any]
@@ -54,7 +52,7 @@ class PolicyReader(ValueReader):
                 values[name] = read(self, f"{path}{key}", raw)
             elif key not in own:
                 expected = explain_rename("policy key", key) or f"expected one of {', '.join(KEYS)}"
-                self.problems.append(f"{path}{key}: unknown key; {expected}")
+                self.problems.append(f"{path}{show_key(key)}: unknown key; {expected}")
         if len(self.problems) > before:
             return None, values
         rules = Rules(**{**values, **self.resolve_threshold(values)})
@@ -78,7 +76,7 @@ class PolicyReader(ValueReader):
         """Warn if no threshold comes near the reach, since many people have the same score."""
         if rules.reach is None:
             return
-        reached = find_reached(rules.threshold, self.quantiles, rules.keep, rules.decimals)
+        reached = self.find_reached(rules.threshold, rules.keep, rules.decimals)
         if abs(reached - rules.reach) > FAR_FROM_REACH:
             self.warnings.append(
                 f"{path}threshold.reach: expected to keep {100 * rules.reach:.1f} % of the people "
@@ -118,7 +116,7 @@ class PolicyReader(ValueReader):
             rules, _ = self.read_rules(row, f"{path}.", parent)
             if rules is not None and ids:
                 overrides[index] = Override(ids=ids, rules=rules)
-        self.problems += find_ties(overrides)
+        self.problems += find_ties({index: each.ids for index, each in overrides.items()})
         return tuple(sorted(overrides.values(), key=lambda override: -len(override.ids)))
 
 
@@ -153,31 +151,12 @@ def read_policy(
     overrides = reader.read_overrides(table.get("override", []), values if rules else {})
     if reader.problems or rules is None:
         raise SettingsError("; ".join(dict.fromkeys(reader.problems)))
-    return Policy(rules=rules, overrides=overrides, warnings=tuple(dict.fromkeys(reader.warnings)))
-
-
-def find_ties(overrides: Mapping[int, Override]) -> list[str]:
-    """Problems: pairs of overrides, by index, that match the same event with equal specificity.
-
-    A pair is no problem if a third, more specific override decides for all of their common events.
-    """
-    problems = []
-    for (first, one), (second, other) in combinations(overrides.items(), 2):
-        union = {**one.ids, **other.ids}
-        compatible = all(
-            union[key] == value for ids in (one.ids, other.ids) for key, value in ids.items()
-        )
-        decided = any(
-            len(third.ids) > len(one.ids) and third.ids.items() <= union.items()
-            for third in overrides.values()
-        )
-        if len(one.ids) == len(other.ids) and compatible and not decided:
-            cure = "; add one that combines their ids" if len(union) > len(one.ids) else ""
-            problems.append(
-                f"override[{first}], override[{second}]: both match the same events with equal "
-                f"specificity{cure}"
-            )
-    return problems
+    return Policy(
+        rules=rules,
+        overrides=overrides,
+        warnings=tuple(dict.fromkeys(reader.warnings)),
+        by_ids={list_ids(override.ids): override for override in overrides},
+    )
 
 
 def describe_rules(rules: Rules) -> dict[str, Any]:

@@ -103,10 +103,16 @@ class ValueReader:
         if len(name) > LONGEST_NAME:
             expected = f"a name of at most {LONGEST_NAME} characters, which is Pinpoint's limit"
             self.refuse(path, expected, raw, f"{len(name)}")
+        self.check_printable(path, name)
         if any(character in UNWISE_IN_NAMES for character in name):
             unwise = " ".join(UNWISE_IN_NAMES)
             self.warnings.append(f"{path}: Pinpoint advises against {unwise} in attribute names")
         return name
+
+    def check_printable(self, path: str, name: str) -> None:
+        """Refuse control characters, which break tables, terminals and templates."""
+        if not name.isprintable():
+            self.refuse(path, "a name without control characters", name, "one with some")
 
     def metric(self, path: str, raw: Any) -> str:
         """The metric's name, which heads a column of scores.csv."""
@@ -140,6 +146,7 @@ class ValueReader:
         name = self.text(f"{path}.name", table.get("name"), required=True)
         title = self.text(f"{path}.title_override", table.get("title_override", ""))
         body = self.text(f"{path}.body_override", table.get("body_override", ""))
+        self.check_printable(f"{path}.name", name)
         if len(name) > LONGEST_BAND:
             expected = f"at most {LONGEST_BAND:,} characters"
             self.refuse(f"{path}.name", expected, name, f"{len(name):,}")
@@ -166,12 +173,13 @@ class ValueReader:
             self.refuse(path, "a table", raw)
             return {}
         for name, source in raw.items():
-            self.attribute(f"{path}.{name}", name, required=True)
+            at = f"{path}.{show_key(name)}"
+            self.attribute(at, name, required=True)
             expected = "a path below External, such as External.Tier"
             if not isinstance(source, str):
-                self.refuse(f"{path}.{name}", expected, source)
+                self.refuse(at, expected, source)
             elif not source.startswith(EXTERNAL) or source == EXTERNAL:
-                self.refuse(f"{path}.{name}", expected, source, "another path")
+                self.refuse(at, expected, source, "another path")
         return {name: str(source).removeprefix(EXTERNAL) for name, source in raw.items()}
 
     def table(self, path: str, raw: Any, keys: tuple[str, ...]) -> Mapping[str, Any]:
@@ -181,11 +189,18 @@ class ValueReader:
             return {}
         for key in raw:
             if key not in keys:
-                problem = f"{path}.{key}: unknown key; expected one of {', '.join(sorted(keys))}"
+                expected = ", ".join(sorted(keys))
+                problem = f"{path}.{show_key(key)}: unknown key; expected one of {expected}"
                 if key in KEYS:
                     problem += "; keys of the whole policy stand above the first [table]"
                 self.problems.append(problem)
         return raw
+
+
+def show_key(key: str) -> str:
+    """A key of the file as errors show it: cut if it is long, and without control characters."""
+    short = key if len(key) <= LONGEST_NAME else f"{key[:LONGEST_NAME]}..."
+    return short if short.isprintable() else ascii(short)
 
 
 def name_table(raw: Any) -> str:

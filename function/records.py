@@ -33,15 +33,17 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     """One person of a batch.
 
     id        as the host sent it (Pinpoint: the key in `Endpoints`; Connect: `ProfileId`)
-    document  the endpoint document, a plain dict that is never changed. Of an unreadable endpoint:
-              the part that can be sent back. None if the host sent no JSON object
+    document  the endpoint document, a plain dict that is never changed: the part that can be sent
+              back. None if the host sent no JSON object
     user      of an unreadable endpoint: its UserId, which `document` may lack. None if unknown
+    typed     whether every field has its documented type: every path of it can then be read
     problem   why the endpoint cannot be scored: a sentence with a path and no value. None if it can
     """
 
     id: str
     document: dict[str, Any] | None
     user: str | None = None
+    typed: bool = False
     problem: str | None = None
 
 
@@ -60,7 +62,7 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
 class Batch(msgspec.Struct, frozen=True, kw_only=True):
     """A parsed event.
 
-    unencodable  values left out of unreadable endpoints so that a reply can carry them
+    unencodable  values left out of documents because no JSON text can carry them
     size         bytes of compact UTF-8 JSON that the endpoints take; bounds the size of the reply
     """
 

@@ -27,6 +27,7 @@ LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 TARGET = re.compile(r"unix:/.+|(dns:///)?([\w.-]+|\[[0-9a-fA-F:.]+\]):[0-9]{1,5}", re.ASCII)
 # gRPC takes a larger port modulo 65,536, and so asks another service.
 LARGEST_PORT = 65_535
+MOST_DIGITS = 9
 # gRPC over HTTP/2, "Custom-Metadata".
 METADATA_NAME = re.compile(r"(?!grpc-)(?!.*-bin$)[0-9a-z_.-]+")
 # DynamoDB developer guide, "Naming rules".
@@ -179,9 +180,14 @@ def _choice(*allowed: str) -> Callable[[str], str]:
     return read
 
 
+def is_whole_number(text: str) -> bool:
+    """Whether a text is a whole number of at most 9 digits."""
+    return len(text) <= MOST_DIGITS and text.isascii() and text.isdecimal()
+
+
 def _milliseconds(lowest: int, highest: int) -> Callable[[str], float]:
     def read(text: str) -> float:
-        if not text.isdecimal() or not text.isascii() or not lowest <= int(text) <= highest:
+        if not is_whole_number(text) or not lowest <= int(text) <= highest:
             raise ValueError(f"whole milliseconds from {lowest} to {highest}")
         return int(text) / 1000
 
@@ -221,7 +227,7 @@ def _named(text: str) -> str:
 
 
 def _column(text: str) -> int | None:
-    if text and not (text.isdecimal() and text.isascii()):
+    if text and not is_whole_number(text):
         raise ValueError("a column's index from 0, or nothing")
     return int(text) if text else None
 

@@ -38,6 +38,7 @@ UNITS = {
 # The `message` of the log lines that `segment-scorer drift` reads.
 BATCH = "batch"
 MODEL = "model"
+LONGEST_ID = 256  # characters; Pinpoint's and Connect's own ids have 32 to 36
 _write_ascii = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
 _encode = msgspec.json.Encoder().encode
 
@@ -124,7 +125,7 @@ class Telemetry:
             },
             dimensions={"model": account.label, "mode": account.mode},
             metadata={
-                "campaign_id": account.batch.context.campaign_id,
+                "campaign_id": shorten(account.batch.context.campaign_id),
                 "score_bins": account.score_bins,
             },
         )
@@ -132,6 +133,13 @@ class Telemetry:
         # A full or closed stream must not cost 50 people their message. `logging` ignores it, too.
         with contextlib.suppress(OSError, ValueError):
             self._stream.write(line)
+
+
+def shorten(campaign_id: str | None) -> str | None:
+    """A campaign's id as logs and metrics show it: of a longer one the first 256 characters."""
+    if campaign_id is None or len(campaign_id) <= LONGEST_ID:
+        return campaign_id
+    return f"{campaign_id[:LONGEST_ID]}... ({len(campaign_id):,} characters)"
 
 
 def describe_batch(account: Account) -> dict[str, Any]:
@@ -142,7 +150,7 @@ def describe_batch(account: Account) -> dict[str, Any]:
         "model": account.label,
         "scored_by": account.scored.label if account.scored else None,
         "error": account.error_name,
-        "campaign_id": account.batch.context.campaign_id,
+        "campaign_id": shorten(account.batch.context.campaign_id),
     }
     optional = {
         "external_error": type(account.external_error).__name__ if account.external_error else None,

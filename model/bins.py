@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from model.errors import BundleError, name_kind
 
+MOST_EDGES = 100  # of a column in a manifest; a counter has room for all of them in every column
 BINS = 10  # deciles, as is usual for the population stability index
 SMALLEST_SHARE = 1e-4  # an empty bin would make the index infinite
 
@@ -96,10 +97,12 @@ def read_distribution(described: object) -> Distribution:
     try:
         edges = tuple(float(edge) for edge in described["edges"])  # type: ignore[index]  # see the errors below
         shares = tuple(float(share) for share in (*described["shares"], described["missing"]))  # type: ignore[index]
-    except (TypeError, KeyError, ValueError) as error:
+    except (TypeError, KeyError, ValueError, OverflowError) as error:
         raise BundleError(
             "drift: expected edges, shares and missing, all of numbers, found another form"
         ) from error
+    if len(edges) > MOST_EDGES:
+        raise BundleError(f"drift: expected at most {MOST_EDGES} edges, found {len(edges)}")
     if (
         len(shares) != len(edges) + 2
         or sorted(set(edges)) != list(edges)

@@ -269,7 +269,7 @@ def _read_golden(
             [[np.nan if x is None else x for x in row] for row in golden["rows"]], dtype=np.float32
         )
         scores = np.array(golden["scores"], dtype=np.float64)
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise BundleError(
             f"{directory / MANIFEST_FILE}: expected golden to hold rows of numbers or null, and "
             "scores, found another form"

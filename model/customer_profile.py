@@ -76,6 +76,7 @@ PREFIXED = {
     "Metrics_": PrefixedGroup("Metrics", read_number, write_number),
     "Demographic_": PrefixedGroup("Demographic", keep, str),
 }
+FLAT_GROUPS = ("Attributes", "Metrics", "Demographic")  # groups made of flat attributes
 COORDINATES = ("Latitude", "Longitude")  # flat attributes; in a document they are in Location
 # An attribute with several values is written as X_1, X_2 ...
 NUMBERED = re.compile(r"(.+)_([1-9][0-9]{0,2})", re.ASCII | re.DOTALL)
@@ -95,7 +96,7 @@ def profile_to_document(profile: Mapping[str, Any]) -> dict[str, Any]:
     An attribute `X` may come from Pinpoint's `Attributes.X` or `User.UserAttributes.X`, so it is
     put under both. A profile with an e-mail address and a phone number has no single channel: it
     gets no ChannelType and no Address. Text under `Metrics_X`, `Latitude` or `Longitude` that is
-    not a number stays text, so that the document is unreadable.
+    not a number stays text: the document is unreadable where it is read.
     """
     fields = {lower_first(name): value for name, value in profile.items()}
     flat, address = fields.get("attributes"), fields.get("address")
@@ -107,10 +108,12 @@ def profile_to_document(profile: Mapping[str, Any]) -> dict[str, Any]:
     if fields.get("accountNumber") is not None:
         groups["User"]["UserId"] = fields["accountNumber"]
     document |= {name: group for name, group in groups.items() if group}
-    # A value of the wrong type is not a missing value: the document's check is to name it.
-    for name, value in (("Attributes", flat), ("Location", address)):
-        if value is not None and not isinstance(value, Mapping):
-            document[name] = value
+    # A value of the wrong type is not a missing value: where it is read, it is named.
+    if flat is not None and not isinstance(flat, Mapping):
+        document |= dict.fromkeys(FLAT_GROUPS, flat)
+        document["User"] = groups["User"] | {"UserAttributes": flat}
+    if address is not None and not isinstance(address, Mapping):
+        document["Location"] = address
     return document
 
 

@@ -1,13 +1,15 @@
 """The endpoint document: the form that every host's record takes before the model reads it.
 
-Checks any JSON value, and makes a copy that can be sent back. Never raises for content.
+Says whether a JSON value has the documented types, and makes a copy that can be sent back. Never
+raises for content. `model.paths` judges the fields that are read.
 """
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, Any, NamedTuple, TypeAlias
 
 import msgspec
 
@@ -18,14 +20,10 @@ LARGEST = 1.7976931348623157e308
 # Neither infinity nor NaN
 Finite: TypeAlias = Annotated[float, msgspec.Meta(ge=-LARGEST, le=LARGEST)]
 Scalar: TypeAlias = str | int | Finite | bool | None
-# Pinpoint allows 250 attribute names in an application. More than four times that is rejected.
-MOST_NAMES = 1_000
+Attributes: TypeAlias = dict[str, list[Scalar] | Scalar]
 MOST_DEPTH = 32
 # A larger integer is not a finite float, and Python refuses to write a much larger one.
 LARGEST_INTEGER_BITS = 1024
-Attributes: TypeAlias = Annotated[
-    dict[str, list[Scalar] | Scalar], msgspec.Meta(max_length=MOST_NAMES)
-]
 
 
 class Demographic(msgspec.Struct, frozen=True):
@@ -60,7 +58,11 @@ class User(msgspec.Struct, frozen=True):
 
 
 class Document(msgspec.Struct, frozen=True):
-    """The form that `find_problem` checks. Documents themselves stay plain dicts."""
+    """The documented type of each field. Documents themselves stay plain dicts.
+
+    It serves as a fast proof: in a document of these types every path can be read, and it can be
+    sent back. Other documents are looked at more closely.
+    """
 
     Id: str | None = None
     ApplicationId: str | None = None
@@ -73,7 +75,7 @@ class Document(msgspec.Struct, frozen=True):
     CohortId: str | None = None
     RequestId: str | None = None
     Attributes: Attributes | None = None
-    Metrics: Annotated[dict[str, Finite | None], msgspec.Meta(max_length=MOST_NAMES)] | None = None
+    Metrics: dict[str, Finite | None] | None = None
     Demographic: Demographic | None = None
     Location: Location | None = None
     User: User | None = None
@@ -91,44 +93,46 @@ DOCUMENT_FIELDS = KNOWN_FIELDS[None]
 GROUP_FIELDS = tuple((group, known) for group, known in KNOWN_FIELDS.items() if group is not None)
 
 
-def find_problem(value: object) -> str | None:
-    """Why `value` is not a usable endpoint document; None if it is. See `inspect_document`."""
-    return inspect_document(value)[0]
+class Inspection(NamedTuple):
+    """What one document of an event is.
 
-
-def inspect_document(value: object) -> tuple[str | None, int]:
-    """The problem of `value` as an endpoint document, and its size in bytes of compact UTF-8 JSON.
-
-    The problem is None for a usable document; otherwise the size is 0. The sentence names the path
-    and what was expected there: `$.Metrics[...]: Expected ...`. Checked everywhere: the type of
-    known fields, finite numbers, at most 1,000 names in an object, and text that UTF-8 can encode.
+    document  the document; without what no JSON text can carry, if something was left out. None if
+              the value is no JSON object
+    lost      how many things were left out
+    size      bytes of JSON that it takes, at least
+    typed     whether every field has its documented type
     """
+
+    document: dict[str, Any] | None
+    lost: int
+    size: int
+    typed: bool
+
+
+def inspect_document(value: object) -> Inspection:
+    """Look at one document of an event. See `clean_value` for what is left out."""
+    if not isinstance(value, dict):
+        return Inspection(None, clean_value(value)[1], 0, typed=False)
+    typed = is_typed(value)
+    cleaned, lost = clean_value(value)
+    document = cleaned if lost else value
+    return Inspection(document, lost, len(json.dumps(document)), typed)
+
+
+def is_typed(value: object) -> bool:
+    """Whether every field of a document has its documented type. Such a document is an object."""
     try:
         msgspec.convert(value, Document)
-        size = len(msgspec.json.encode(value))
-    except msgspec.ValidationError as error:
-        sentence, _, path = str(error).partition(" - at ")
-        return f"{path.strip('`') or '$'}: {sentence}", 0
-    except UnicodeEncodeError:
-        return "$: Expected text that UTF-8 can encode", 0
-    except (RecursionError, TypeError, ValueError):
-        return "$: Expected a JSON value of moderate depth", 0
-    document: dict[str, Any] = value  # type: ignore[assignment]  # convert() accepts no other type
-    for group, known in KNOWN_FIELDS.items():
-        fields = document if group is None else document.get(group) or {}
-        if known.issuperset(fields):
-            continue
-        unknown = {name: fields[name] for name in fields if name not in known}
-        if clean_value(unknown)[1]:
-            return "$: Expected finite numbers and moderate depth in undocumented fields", 0
-    return None, size
+    except (msgspec.ValidationError, RecursionError, TypeError, ValueError):
+        return False
+    return True
 
 
 def measure_documents(documents: Mapping[str, Any]) -> int | None:
-    """The size of documents by id, ids included, in bytes of compact UTF-8 JSON.
+    """The size of a map of documents, ids included, in bytes of compact UTF-8 JSON.
 
-    None if a document or an id is unusable. Judges like `inspect_document`, at half the cost for a
-    batch of 50.
+    None unless every document is of the documented fields and types and can be sent back: a fast
+    proof for a whole batch, which nearly every batch passes.
     """
     try:
         msgspec.convert(documents, dict[str, Document])
@@ -154,19 +158,16 @@ def clean_value(value: object, depth: int = 0) -> tuple[Any, int]:
         kept: dict[str, Any] = {}
         lost = 0
         for name, field in value.items():
-            is_name = isinstance(name, str) and is_encodable(name)
-            if is_name and depth < MOST_DEPTH and is_sendable(field):
+            is_name = isinstance(name, str) and depth < MOST_DEPTH and is_encodable(name)
+            if is_name and is_sendable(field):
                 kept[name], below = clean_value(field, depth + 1)
                 lost += below
             else:
                 lost += 1
         return kept, lost
     if isinstance(value, list | tuple):
-        pairs = [
-            clean_value(item, depth + 1)
-            for item in value
-            if depth < MOST_DEPTH and is_sendable(item)
-        ]
+        sendable = [item for item in value if depth < MOST_DEPTH and is_sendable(item)]
+        pairs = [clean_value(item, depth + 1) for item in sendable]
         lost = sum(below for _, below in pairs) + len(value) - len(pairs)
         return [item for item, _ in pairs], lost
     return value, 0

@@ -6,6 +6,7 @@ Missing is NaN. Never raises for a document's content, reads no clock, changes n
 from __future__ import annotations
 
 import tomllib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -59,6 +60,11 @@ class FeatureSpec:
     def needs_time(self) -> bool:
         """Whether a feature is an age, which needs the event's time."""
         return any(KINDS[feature.kind].needs_time for feature in self.features)
+
+    @cached_property
+    def paths(self) -> tuple[str, ...]:
+        """The paths that the features read, each once."""
+        return tuple(dict.fromkeys(path for feature in self.features for path in feature.paths))
 
     @cached_property
     def starts(self) -> tuple[int, ...]:
@@ -200,7 +206,7 @@ def find_option_problems(row: Mapping[str, Any], keys: Sequence[str]) -> list[st
 
 def find_repeated(what: str, names: Sequence[str]) -> list[str]:
     """A sentence for each name that is there more than once."""
-    repeated = sorted({name for name in names if names.count(name) > 1})
+    repeated = sorted(name for name, count in Counter(names).items() if count > 1)
     return [f"expected every {what} once, found {name!r} twice" for name in repeated]
 
 

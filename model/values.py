@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+LARGEST_WHOLE = 1 << 64
 LARGEST_FLOAT32 = float(np.finfo(np.float32).max)
 YES = frozenset({"true", "yes", "y", "on", "1"})
 NO = frozenset({"false", "no", "n", "off", "0"})
@@ -65,6 +66,11 @@ def read_time(value: Any) -> float:
     return parse_time(texts[0]) if texts else nan
 
 
+def is_whole(number: float) -> bool:
+    """Whether a number is a whole one that is read as text where text is meant: at most 2^64."""
+    return abs(number) <= LARGEST_WHOLE and number == int(number)
+
+
 def parse_time(text: str) -> float:
     """Seconds since 1970 UTC of an ISO 8601 text. A time without a zone is UTC."""
     try:
@@ -77,6 +83,8 @@ def parse_time(text: str) -> float:
 def read_texts(value: object) -> list[str]:
     """The texts of a value. A scalar counts as a list of one.
 
+    The whole number 101 is the same text as 101.0 and "101".
+
     Null, empty text, objects and lists within lists are left out.
     """
     if isinstance(value, str):
@@ -84,6 +92,8 @@ def read_texts(value: object) -> list[str]:
     if isinstance(value, bool):
         return ["true" if value else "false"]
     if isinstance(value, int | float):
+        if is_whole(value):
+            return [str(int(value))]
         return [f"{value:.15g}"] if -LARGEST_FLOAT32 <= value <= LARGEST_FLOAT32 else []
     if isinstance(value, list | tuple):
         return [

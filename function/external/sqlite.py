@@ -29,6 +29,8 @@ SELECT = "SELECT key, attributes FROM profile"
 MOST_KEYS = 500  # in one statement; SQLite before 3.32 takes 999
 MAGIC = b"SQLite format 3\0"
 HEADER_BYTES = 100
+# Of a damaged schema Python cannot even decode SQLite's message.
+DAMAGED = (sqlite3.Error, UnicodeDecodeError)
 REBUILD = "build it again with `segment-scorer external build`"
 
 
@@ -47,7 +49,7 @@ class SqliteStore:
             self._connection = open_file(path)
             columns = [row[1] for row in self._connection.execute("PRAGMA table_info(profile)")]
             self._connection.execute(f"{SELECT} LIMIT 1").fetchone()
-        except sqlite3.Error as error:
+        except DAMAGED as error:
             raise SettingsError(
                 f"{path}: expected an undamaged file of external attributes, "
                 f"found one that SQLite refuses ({type(error).__name__}); {REBUILD}"
@@ -68,7 +70,7 @@ class SqliteStore:
                     marks = ",".join("?" * len(some))
                     rows = self._connection.execute(f"{SELECT} WHERE key IN ({marks})", some)
                     found.update((key, self._read(text)) for key, text in rows)
-        except sqlite3.Error as error:
+        except DAMAGED as error:
             raise ExternalUnavailable(
                 "external store: expected an undamaged SQLite file, "
                 f"found one that SQLite refuses ({type(error).__name__})"

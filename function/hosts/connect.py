@@ -20,7 +20,7 @@ from function.hosts.reading import LARGEST_REPLY, read_object, read_text
 from function.policy import Rules, leave_out
 from function.records import Batch, Campaign, Context, Decision, Endpoint, HostName, Reason, Reply
 from model.customer_profile import profile_to_document
-from model.document import inspect_document, is_encodable
+from model.document import clean_value, is_encodable, is_typed
 from model.errors import name_kind
 from model.values import parse_time
 
@@ -36,6 +36,7 @@ class ConnectHost(Host):
     """Amazon Connect: a batch is a list of customer profiles, and the reply a list of results."""
 
     name: HostName = "connect"
+    annotates = False
     limit_seconds = 30.0
 
     def is_event(self, event: Mapping[str, Any]) -> bool:
@@ -53,8 +54,17 @@ class ConnectHost(Host):
             reference=read_start(read_text(campaign, "RunId") or ""),
         )
         profiles = event["Items"]["CustomerProfiles"]
-        endpoints = tuple(parse_profile(index, item) for index, item in enumerate(profiles))
-        return Batch(host="connect", context=context, endpoints=endpoints)
+        parsed = [parse_profile(index, item) for index, item in enumerate(profiles)]
+        return Batch(
+            host="connect",
+            context=context,
+            endpoints=tuple(endpoint for endpoint, _ in parsed),
+            unencodable=sum(lost for _, lost in parsed),
+        )
+
+    def name_document(self, index: int) -> str:
+        """See `Host`."""
+        return f"$.Items.CustomerProfiles[{index}].CustomerData"
 
     def build_reply(
         self, batch: Batch, decisions: Sequence[Decision], rules: Rules, model: str
@@ -157,8 +167,8 @@ def read_start(run_id: str) -> float | None:
     return None if math.isnan(seconds) else seconds
 
 
-def parse_profile(index: int, item: object) -> Endpoint:
-    """Read one item of the event.
+def parse_profile(index: int, item: object) -> tuple[Endpoint, int]:
+    """Read one item of the event; and count what no JSON text in UTF-8 can carry in its profile.
 
     An item without a ProfileId cannot be answered: its endpoint has the id "" and no document.
     """
@@ -166,35 +176,31 @@ def parse_profile(index: int, item: object) -> Endpoint:
     id_ = read_text(item, "ProfileId") if isinstance(item, dict) else None
     if not id_ or not isinstance(item, dict) or not is_encodable(id_):
         problem = f"{path}.ProfileId: expected text of one character or more"
-        return Endpoint(id="", document=None, problem=problem)
-    profile = read_profile(read_text(item, "CustomerData") or "")
+        return Endpoint(id="", document=None, problem=problem), 0
+    profile, lost = read_profile(read_text(item, "CustomerData") or "")
     if profile is None:
         problem = f"{path}.CustomerData: expected the text of a JSON object"
-        return Endpoint(id=id_, document=None, problem=problem)
+        return Endpoint(id=id_, document=None, problem=problem), 0
     document = profile_to_document(profile)
-    found = inspect_document(document)[0]
-    return Endpoint(
-        id=id_,
-        document=document,
-        problem=f"{path}.CustomerData{found.removeprefix('$')}" if found else None,
-    )
+    return Endpoint(id=id_, document=document, typed=is_typed(document)), lost
 
 
-def read_profile(text: str) -> dict[str, Any] | None:
-    """Read the JSON object in CustomerData; None if there is no JSON object.
+def read_profile(text: str) -> tuple[dict[str, Any] | None, int]:
+    """Read the JSON object in CustomerData, None if there is none; and count what is left out.
 
-    1e400 and lone surrogates are JSON, which msgspec refuses and the Lambda runtime accepts. The
-    standard library reads such a profile here, so that it becomes an unreadable endpoint, for which
-    the policy decides.
+    msgspec refuses 1e400, NaN and lone surrogates, which the Lambda runtime accepts. The standard
+    library reads such a profile here. What no JSON text in UTF-8 can carry is then left out, as
+    Pinpoint's host does: it is missing, and the rest of the profile counts.
     """
+    lost = 0
     try:
         profile = msgspec.json.decode(text)
     except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
         try:
-            profile = json.loads(text)
+            profile, lost = clean_value(json.loads(text))
         except (ValueError, RecursionError):
-            return None
-    return profile if isinstance(profile, dict) else None
+            return None, 0
+    return (profile, lost) if isinstance(profile, dict) else (None, 0)
 
 
 def describe_decision(decision: Decision, rules: Rules, model: str) -> dict[str, Any]:

@@ -15,10 +15,12 @@ class Host(Protocol):
     A host subclasses this Protocol, so that mypy refuses one that lacks a method.
 
     name           as in `--host`, log lines and `summary.json`
+    annotates      whether the policy's attributes go into the document's `Attributes`
     limit_seconds  how long the host waits for a reply
     """
 
     name: HostName
+    annotates: bool
     limit_seconds: float
 
     def is_event(self, event: Mapping[str, Any]) -> bool:
@@ -27,6 +29,10 @@ class Host(Protocol):
 
     def parse_event(self, event: Mapping[str, Any]) -> Batch:
         """Read an event for which `is_event` holds. A bad endpoint becomes an unreadable one."""
+        ...
+
+    def name_document(self, index: int) -> str:
+        """The path of an event's document i, for messages: `$.Endpoints[3]`."""
         ...
 
     def build_reply(

@@ -17,10 +17,11 @@ import msgspec
 from function.errors import ReplyError
 from function.hosts.host import Host
 from function.hosts.reading import LARGEST_REPLY, read_text
-from function.policy import Rules, attributes_for, find_user, leave_out
+from function.policy import Rules, attributes_for, leave_out
 from function.records import Batch, Campaign, Context, Decision, Endpoint, HostName, Reply
-from model.document import clean_value, inspect_document, is_encodable, measure_documents
+from model.document import inspect_document, is_encodable, measure_documents
 from model.errors import name_kind
+from model.paths import find_user
 from model.values import parse_time
 
 LARGEST_BATCH = 50
@@ -41,6 +42,7 @@ class PinpointHost(Host):
     """Amazon Pinpoint: a batch is a map id -> endpoint definition, and so is the reply."""
 
     name: HostName = "pinpoint"
+    annotates = True
     # "Your function must complete within 15 seconds" (developer guide).
     limit_seconds = 15.0
 
@@ -54,11 +56,18 @@ class PinpointHost(Host):
         if measured is None:  # at least one endpoint needs a closer look
             return inspect_endpoints(event)
         endpoints = tuple(
-            [Endpoint(id=id_, document=value) for id_, value in event["Endpoints"].items()]
+            [
+                Endpoint(id=id_, document=value, typed=True)
+                for id_, value in event["Endpoints"].items()
+            ]
         )
         return Batch(
             host="pinpoint", context=read_context(event), endpoints=endpoints, size=measured
         )
+
+    def name_document(self, index: int) -> str:
+        """See `Host`."""
+        return f"$.Endpoints[{index}]"
 
     def build_reply(
         self,
@@ -130,27 +139,21 @@ PINPOINT = PinpointHost()
 
 
 def inspect_endpoints(event: Mapping[str, Any]) -> Batch:
-    """Read an event endpoint by endpoint, since at least one is unreadable or cannot be encoded."""
+    """Read an event endpoint by endpoint, since at least one document is not as documented."""
     lost = size = 0
     endpoints = []
     for index, (id_, value) in enumerate(event["Endpoints"].items()):
-        problem, bytes_ = inspect_document(value)
-        encodable = is_encodable(id_)
-        size += bytes_ + len(id_.encode("utf-8", "surrogatepass")) + len('"":,')
-        if problem is None and encodable:
-            endpoints.append(Endpoint(id=id_, document=value))
-            continue
-        cleaned, removed = clean_value(value)
-        usable = isinstance(value, dict) and encodable
-        lost += removed + (not encodable)
-        size += len(json.dumps(cleaned)) if usable else 0
-        problem = problem or "$: Expected an id that UTF-8 can encode"
+        found, encodable = inspect_document(value), is_encodable(id_)
+        lost += found.lost + (not encodable)
+        size += found.size + len(id_.encode("utf-8", "surrogatepass")) + len('"":,')
+        usable = found.document is not None and encodable
         endpoints.append(
             Endpoint(
                 id=id_,
-                document=cleaned if usable else None,
-                user=find_user(value),
-                problem=f"$.Endpoints[{index}]{problem.removeprefix('$')}",
+                document=found.document if usable else None,
+                user=None if usable else find_user(value),
+                typed=found.typed and not found.lost,
+                problem=None if usable else explain_endpoint(index, value),
             )
         )
     return Batch(
@@ -160,6 +163,13 @@ def inspect_endpoints(event: Mapping[str, Any]) -> Batch:
         unencodable=lost,
         size=size,
     )
+
+
+def explain_endpoint(index: int, value: object) -> str:
+    """Why an endpoint cannot be sent back."""
+    if isinstance(value, dict):
+        return f"$.Endpoints[{index}]: expected an id that UTF-8 can encode, found other text"
+    return f"$.Endpoints[{index}]: expected an object, found {name_kind(value)}"
 
 
 def read_context(event: Mapping[str, Any]) -> Context:
@@ -216,11 +226,16 @@ def overrides_for(document: Mapping[str, Any], decision: Decision, rules: Rules)
         band is None
         or rules.mode == "shadow"
         or not wants_overrides(decision)
-        or document.get("ChannelType") not in HONOURS_OVERRIDES
+        or not honours_overrides(document)
     ):
         return {}
     texts = {"TitleOverride": band.title_override, "BodyOverride": band.body_override}
     return {key: text for key, text in texts.items() if text}
+
+
+def honours_overrides(document: Mapping[str, Any]) -> bool:
+    """Whether the endpoint's channel honours overrides of a message."""
+    return read_text(document, "ChannelType") in HONOURS_OVERRIDES
 
 
 def wants_overrides(decision: Decision) -> bool:
@@ -237,8 +252,7 @@ def count_overrides_skipped(batch: Batch, decisions: Sequence[Decision], rules: 
     if rules.mode == "shadow" or not rules.bands:
         return 0
     return sum(
-        wants_overrides(decision)
-        and (endpoint.document or {}).get("ChannelType") not in HONOURS_OVERRIDES
+        wants_overrides(decision) and not honours_overrides(endpoint.document or {})
         for endpoint, decision in zip(batch.endpoints, decisions, strict=True)
     )
 

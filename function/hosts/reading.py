@@ -1,9 +1,14 @@
-"""Small readers of untrusted JSON that both hosts share, and Lambda's limit of a reply."""
+"""Small readers of untrusted JSON that the hosts share, and Lambda's limit of a reply."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
+
+import msgspec
+
+from function.records import Batch
+from model.paths import ReadPath, find_problem
 
 # 6 MB a synchronous invocation. Beyond this many bytes the runtime interface emulator refuses the
 # reply, and its process ends.
@@ -14,6 +19,29 @@ def read_text(mapping: Mapping[str, Any], key: str) -> str | None:
     """The text under `key`, or None."""
     value = mapping.get(key)
     return value if isinstance(value, str) else None
+
+
+def check_documents(
+    batch: Batch, paths: Callable[[], Sequence[ReadPath]], name_document: Callable[[int], str]
+) -> Batch:
+    """Make unreadable each endpoint that cannot be used at one of the paths that are read.
+
+    A field that nothing reads never makes an endpoint unreadable. `paths` is only called, and
+    documents are only looked at, if a document has a field that is not of its documented type.
+    """
+    if all(endpoint.typed or endpoint.problem is not None for endpoint in batch.endpoints):
+        return batch
+    read, endpoints = paths(), list(batch.endpoints)
+    for index, endpoint in enumerate(endpoints):
+        if endpoint.typed or endpoint.problem is not None:
+            continue
+        problem = find_problem(endpoint.document, read)
+        if problem is not None:
+            where = name_document(index)
+            endpoints[index] = msgspec.structs.replace(
+                endpoint, problem=f"{where}{problem.removeprefix('$')}"
+            )
+    return msgspec.structs.replace(batch, endpoints=tuple(endpoints))
 
 
 def read_object(mapping: Mapping[str, Any], key: str) -> Mapping[str, Any]:

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from model.document import find_problem
+from model.document import is_typed
 from model.errors import DataError
+from model.paths import ReadPath, find_problem
 from model.people.columns import RecordError
 from model.people.files import open_people, open_unpacked
 from model.people.headers import find_separator
@@ -125,8 +126,13 @@ def read_lines(
     stage: str = "reading endpoints",
     *,
     id_needed: bool = True,
+    read: Sequence[ReadPath] = (),
 ) -> Iterator[PeopleLine]:
-    """Every record of the files, in order. Raises DataError for an unreadable or empty file."""
+    """Every record of the files, in order. Raises DataError for an unreadable or empty file.
+
+    A record is refused if it cannot be used at one of the paths that are `read`, as in the
+    function. Its other fields do not matter.
+    """
     total, before = sum(_size(path) for path in paths), 0
     for path in paths:
         found = 0
@@ -141,7 +147,7 @@ def read_lines(
                 except RecordError as error:
                     yield PeopleLine(None, f"{path}, line {number}: {error}")
                     continue
-                problem = find_problem(document)
+                problem = None if is_typed(document) else find_problem(document, read)
                 yield (
                     PeopleLine(None, f"{path}, line {number}: {problem}")
                     if problem

@@ -20,6 +20,7 @@ import numpy as np
 from model.errors import DataError
 from model.features import FeatureSpec, Matrix, build_matrix
 from model.kinds import KINDS, split_path
+from model.paths import compile_paths
 from model.people.progress import Progress
 from model.training.datasets import OutcomeTable
 from model.training.join import CHUNK, Document, Enrich, JoinCounts, Match, match_endpoints
@@ -65,6 +66,7 @@ def gather_people(
         stage="reading endpoints",
         enrich=enrich,
         counts=counts,
+        read=compile_paths(spec.paths),
     )
     while chunk := list(islice(matches, CHUNK)):
         rows.add(chunk)
@@ -223,7 +225,12 @@ def learn_options(
         return spec
     steps = {feature: [split_path(path) for path in feature.paths] for feature in learners}
     matches = match_endpoints(
-        paths, outcome_table, progress, stage="learning vocabularies", enrich=enrich
+        paths,
+        outcome_table,
+        progress,
+        stage="learning vocabularies",
+        enrich=enrich,
+        read=compile_paths(spec.paths),
     )
     for document, name in matches:
         for feature, learner in learners.items():

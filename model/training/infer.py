@@ -52,6 +52,7 @@ def infer_spec(documents: Sequence[Mapping[str, Any]], *, dated: bool) -> Infere
     features: list[Feature] = []
     left_out: list[tuple[str, str]] = []
     taken: list[str] = []
+    names: set[str] = set()
     for path in sorted(found, key=rank_path):
         kinds, reason = judge_path(path, found[path], len(documents))
         given_only = [kind for kind in kinds if not KINDS[kind].inferred]
@@ -70,10 +71,10 @@ def infer_spec(documents: Sequence[Mapping[str, Any]], *, dated: bool) -> Infere
             left_out.append((path, reason))
             continue
         taken.append(path)
-        names = {feature.name for feature in features}
-        features += [
-            Feature(name=name_feature(path, kind, names), path=path, kind=kind) for kind in kinds
-        ]
+        for kind in kinds:
+            name = name_feature(path, kind, names)
+            names.add(name)
+            features.append(Feature(name=name, path=path, kind=kind))
     if not features:
         reasons = "; ".join(f"{path}: {reason}" for path, reason in left_out)
         raise DataError(
@@ -88,7 +89,8 @@ def walk_document(document: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     for name, value in document.items():
         if name not in SKIPPED:
             yield name, value
-    user = document.get("User") or {}
+    user_fields = document.get("User")
+    user = user_fields if isinstance(user_fields, Mapping) else {}
     if user.get("UserId"):
         yield "User.UserId", user["UserId"]
     for group in GROUPS:

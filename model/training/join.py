@@ -11,9 +11,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
+from model.paths import ReadPath, find_user
 from model.people.progress import Progress
 from model.training.datasets import NAMED_LINES, OutcomeTable, read_lines
-from model.training.people import find_value
 
 Document: TypeAlias = dict[str, Any]
 Enrich: TypeAlias = Callable[[Sequence[Document]], Sequence[Document]]
@@ -51,12 +51,14 @@ def match_endpoints(
     stage: str,
     enrich: Enrich | None = None,
     counts: JoinCounts | None = None,
+    read: Sequence[ReadPath] = (),
 ) -> Iterator[Match]:
     """Yield each endpoint that has an outcome, once; with `enrich`, plus its external attributes.
 
-    Adds to `counts`. Raises DataError for a file that cannot be read.
+    Refuses an endpoint that cannot be used at one of the paths that are `read`. Adds to `counts`.
+    Raises DataError for a file that cannot be read.
     """
-    lines = read_lines(paths, progress, stage, id_needed=outcome_table.key == "Id")
+    lines = read_lines(paths, progress, stage, id_needed=outcome_table.key == "Id", read=read)
     matched = _match(lines, outcome_table, counts)
     if enrich is None:
         yield from matched
@@ -85,7 +87,7 @@ def _match(
             continue
         counts.endpoints += 1
         id_ = document.get("Id")
-        name = find_value(document, ("User", "UserId")) if by_user else id_
+        name = find_user(document) if by_user else id_
         if name not in outcomes:
             counts.without_outcome += 1
             if isinstance(name, str):

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from model.errors import DataError
 from model.features import FeatureSpec, Matrix
+from model.paths import find_user
 
 Outcomes: TypeAlias = npt.NDArray[np.int64]
 
@@ -86,7 +87,7 @@ class People:
 
 def name_user(document: Mapping[str, Any], name: str) -> str:
     """The user an endpoint belongs to. Without a UserId the endpoint, called `name`, is a user."""
-    user = find_value(document, ("User", "UserId"))
+    user = find_user(document)
     return f"user {user}" if user else f"endpoint {name}"
 
 

@@ -180,15 +180,15 @@ def _order_by_score(groups: list[tuple[str, Rows]], users: SelectedUsers) -> lis
 
 
 def _list_deciles(scores: npt.NDArray[np.float64]) -> list[tuple[str, Rows]]:
-    """The people of each tenth of the scores, highest first; equal scores are in one tenth."""
+    """The people of each decile of the scores, highest first; equal scores are in one decile."""
     known = ~np.isnan(scores)
     if not known.any():
         return []
     edges = np.quantile(scores[known], np.arange(1, DECILES) / DECILES)
-    tenth = np.where(known, np.searchsorted(edges, scores, side="right"), -1)
+    decile = np.where(known, np.searchsorted(edges, scores, side="right"), -1)
     labels = {DECILES - 1: "1 (highest scores)", 0: f"{DECILES} (lowest scores)"}
     return [
-        (labels.get(index, str(DECILES - index)), tenth == index)
+        (labels.get(index, str(DECILES - index)), decile == index)
         for index in reversed(range(DECILES))
-        if bool((tenth == index).any())
+        if bool((decile == index).any())
     ]

@@ -15,7 +15,7 @@ from segment_scorer.lift.estimate import (
     find_detectable,
 )
 from segment_scorer.lift.phrases import say_people, say_share, say_threshold
-from segment_scorer.lift.users import JoinCounts, SelectedUsers
+from segment_scorer.lift.users import MatchCounts, SelectedUsers
 
 # A split this unlikely is a defect, not chance: R. Kohavi, D. Tang, Y. Xu, "Trustworthy online
 # controlled experiments", 2020, chapter 21, and A. Fabijan et al., KDD 2019.
@@ -32,7 +32,7 @@ class Check(msgspec.Struct, frozen=True):
     text: str
 
 
-def check_join(counts: JoinCounts, *, near: int, several_files: bool) -> list[Check]:
+def check_join(counts: MatchCounts, *, near: int, several_files: bool) -> list[Check]:
     """Check ids and decisions. `near`: outcomes whose ids match nobody, but nearly somebody.
 
     Raises LiftRefused for what makes any comparison meaningless.

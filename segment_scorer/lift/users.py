@@ -51,7 +51,7 @@ class SelectedUsers:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class JoinCounts:
+class MatchCounts:
     """What the join saw, for the checks.
 
     unknown_rows         endpoints whose `selected` or `holdout` is empty, though it is needed
@@ -75,7 +75,7 @@ class JoinCounts:
 
 def join_users(
     decisions: Decisions, outcomes: CampaignOutcomes
-) -> tuple[SelectedUsers, JoinCounts]:
+) -> tuple[SelectedUsers, MatchCounts]:
     """Add up endpoints by user and give the selected ones.
 
     A user is selected if any endpoint is. An endpoint that failed and of which nothing is known
@@ -110,7 +110,7 @@ def join_users(
         ),
         messages=messages,
     )
-    return everybody.choose(selected), JoinCounts(
+    return everybody.choose(selected), MatchCounts(
         unknown_rows=unknown_rows,
         failed_rows=int((unknown & decisions.failed).sum()),
         in_both_groups=int((selected & held_out & (outside > 0)).sum()),

@@ -13,7 +13,7 @@ import pytest
 
 from examples.credit.make_endpoints import INVENTED, read_people, write_example
 from model.bundle import SHIPPED, load_bundle
-from model.document import find_problem
+from model.document import is_typed
 from model.features import load_spec
 from segment_scorer.cli.main import main
 from tests.training_people import make_people, to_csv, to_lines, write, write_people
@@ -450,7 +450,7 @@ def test_learns_from_the_credit_example_without_a_spec(tmp_path: Path) -> None:
     people = read_people()
     assert len(people) == 4_454
     assert round(np.mean([outcome for _, outcome in people]), 3) == 0.718
-    assert not any(find_problem(endpoint) for endpoint, _ in people)
+    assert all(is_typed(endpoint) for endpoint, _ in people)
     assert people[0][0]["Attributes"]["Invented"] == INVENTED
     given = [
         "--endpoints",

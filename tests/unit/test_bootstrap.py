@@ -66,7 +66,8 @@ def test_an_import_that_breaks_does_not_drop_the_audience_and_the_log_warns() ->
     assert (line["message"], line["sparse"], line["kept"], line["filtered"]) == ("batch", 50, 50, 0)
     assert warning["level"] == "WARNING"
     assert warning["message"].startswith(
-        "50 of 50 people are sparse: they have less than min_present = 0.25 of the model's features."
+        "50 of 50 people are sparse: they have less than min_present = 0.25 of the model's "
+        "features."
     )
 
 

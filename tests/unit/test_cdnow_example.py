@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from examples.cdnow.make_endpoints import AS_OF, HERE, INVENTED, write_example
-from model.document import find_problem
+from model.document import is_typed
 from model.features import FeatureSpec, build_matrix, load_spec
 
 
@@ -94,7 +94,7 @@ def test_has_no_gap_between_purchases_if_there_is_one_purchase_day(
 
 
 def test_is_made_of_usable_endpoint_documents(endpoints: list[dict[str, Any]]) -> None:
-    assert not any(find_problem(endpoint) for endpoint in endpoints)
+    assert all(is_typed(endpoint) for endpoint in endpoints)
 
 
 def test_marks_invented_fields_and_never_uses_them_as_features(

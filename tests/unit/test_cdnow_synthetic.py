@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from examples.cdnow.make_synthetic import read_metrics, write_synthetic
-from model.document import find_problem
+from model.document import is_typed
 
 ROOT = Path(__file__).parents[2]
 COUNT, SEED = 300, 1997
@@ -51,7 +51,7 @@ def test_invents_as_many_usable_endpoints_as_requested_each_once_and_none_real(
     lines = make(tmp_path / "people.jsonl", metrics).splitlines()
     people = [json.loads(line) for line in lines]
     assert len({person["Id"] for person in people}) == COUNT
-    assert not any(find_problem(person) for person in people)
+    assert all(is_typed(person) for person in people)
     assert all(
         person["Address"].endswith("@example.invalid") and person["Id"].startswith("synthetic-")
         for person in people

@@ -168,13 +168,10 @@ def test_customer_data_that_is_no_object_is_dropped_whatever_the_policy(data: An
 @pytest.mark.parametrize(
     "data",
     [
-        '{"attributes":{"Metrics_score":1e400}}',
-        '{"attributes":{"Metrics_score":"1e400"}}',
-        '{"attributes":{"Metrics_score":"NaN"}}',
         '{"attributes":{"Metrics_score":true}}',
-        '{"attributes":{"a":"\\ud800"}}',
-        '{"attributes":{"a":"\ud800"}}',
-        '{"accountNumber":5}',
+        '{"attributes":{"Metrics_score":"lots"}}',
+        '{"attributes":{"Metrics_score":["0.9"]}}',
+        '{"attributes":"text"}',
     ],
 )
 def test_an_unreadable_profile_gets_the_policys_outcome_and_a_reason(data: str) -> None:
@@ -188,6 +185,25 @@ def test_an_unreadable_profile_gets_the_policys_outcome_and_a_reason(data: str) 
             "reason": "unreadable",
             "model": LABEL,
         }
+
+
+@pytest.mark.parametrize(
+    ("more", "score"),
+    [
+        ('"attributes":{"Metrics_score":"0.9","Metrics_Foo":"lots","Latitude":"north"}', 0.9),
+        ('"attributes":{"Metrics_score":"0.9","a":"\\ud800"}', 0.9),
+        ('"attributes":{"Metrics_score":0.9,"a":NaN,"b":1e400}', 0.9),
+        ('"attributes":{"Metrics_score":0.9},"accountNumber":[],"address":"text"', 0.9),
+        ('"attributes":{"Metrics_score":NaN}', 0.0),
+        ('"attributes":{"Metrics_score":"NULL"}', 0.0),
+        ('"attributes":{"Metrics_score":1e400}', 0.0),
+    ],
+)
+def test_a_field_that_nothing_reads_never_makes_a_profile_unreadable(
+    more: str, score: float
+) -> None:
+    data = result({"ProfileId": "p", "CustomerData": f"{{{more}}}"}, unreadable="drop")
+    assert (data["reason"], data["score"]) == ("score", score)
 
 
 def test_the_control_group_is_dropped_and_marked() -> None:

@@ -17,7 +17,8 @@ from model.customer_profile import (
     profile_to_document,
     write_number,
 )
-from model.document import find_problem
+from model.document import is_typed
+from model.paths import compile_paths, find_problem
 
 # profile -> endpoint document, a row of the migration table each
 TABLE: list[tuple[dict[str, Any], dict[str, Any]]] = [
@@ -67,7 +68,7 @@ def test_a_profile_is_mapped_back_by_awss_own_migration_table(
     profile: dict[str, Any], document: dict[str, Any]
 ) -> None:
     assert profile_to_document(profile) == document
-    assert find_problem(document) is None
+    assert is_typed(document)
 
 
 @pytest.mark.parametrize(
@@ -86,31 +87,56 @@ def test_names_that_are_no_numbered_series_stay_as_they_are(flat: dict[str, Any]
     }
 
 
-@pytest.mark.parametrize(
-    ("profile", "problem"),
+READ = compile_paths(
     [
-        (
-            {"attributes": {"Metrics_X": "many"}},
-            "$.Metrics[...]: Expected `float | null`, got `str`",
-        ),
-        (
-            {"attributes": {"Metrics_X": "1e400"}},
-            "$.Metrics[...]: Expected `float` <= 1.7976931348623157e+308",
-        ),
-        (
-            {"attributes": {"Latitude": "north"}},
-            "$.Location.Latitude: Expected `float | null`, got `str`",
-        ),
-        ({"attributes": "text"}, "$.Attributes: Expected `object | null`, got `str`"),
-        ({"address": []}, "$.Location: Expected `object | null`, got `array`"),
-        ({"accountNumber": 5}, "$.User.UserId: Expected `str | null`, got `int`"),
-        ({"emailAddress": 5}, "$.Address: Expected `str | null`, got `int`"),
-    ],
+        "Metrics.X",
+        "Attributes.X",
+        "User.UserAttributes.X",
+        "Location.Latitude",
+        "Location.City",
+        "User.UserId",
+    ]
 )
-def test_a_field_of_the_wrong_type_makes_the_document_unreadable(
+WRONG: list[tuple[dict[str, Any], str]] = [
+    ({"attributes": {"Metrics_X": "many"}}, "$.Metrics.X: expected a number, found text"),
+    ({"attributes": {"Latitude": "north"}}, "$.Location.Latitude: expected a number, found text"),
+    ({"attributes": "text"}, "$.Metrics: expected an object, found text"),
+    ({"address": []}, "$.Location: expected an object, found a list"),
+    ({"accountNumber": []}, "$.User.UserId: expected text, found a list"),
+    ({"accountNumber": 5.5}, "$.User.UserId: expected text, found a number"),
+]
+
+
+@pytest.mark.parametrize(("profile", "problem"), WRONG)
+def test_a_field_of_the_wrong_type_makes_the_document_unreadable_where_it_is_read(
     profile: dict[str, Any], problem: str
 ) -> None:
-    assert find_problem(profile_to_document(profile)) == problem
+    document = profile_to_document(profile)
+    assert find_problem(document, READ) == problem
+    assert find_problem(document, compile_paths(["Demographic.Make", "ChannelType"])) in (
+        None,
+        "$.Demographic: expected an object, found text",
+    )
+
+
+@pytest.mark.parametrize(
+    "profile",
+    [
+        {"attributes": {"Metrics_X": "1e400"}},
+        {"attributes": {"Metrics_X": "NULL", "Metrics_Unread": "many"}},
+        {"accountNumber": 5, "emailAddress": 5},
+    ],
+)
+def test_missing_numbers_whole_ids_and_unread_fields_are_usable(profile: dict[str, Any]) -> None:
+    assert find_problem(profile_to_document(profile), READ) is None
+
+
+@pytest.mark.parametrize("group", ["Attributes", "Metrics", "Demographic", "User.UserAttributes"])
+def test_attributes_that_are_no_object_are_named_wherever_one_is_read(group: str) -> None:
+    document = profile_to_document({"attributes": ["text"], "accountNumber": "u"})
+    problem = f"$.{group}: expected an object, found a list"
+    assert find_problem(document, compile_paths([f"{group}.X"])) == problem
+    assert find_problem(document, compile_paths(["User.UserId"])) is None
 
 
 def test_a_profile_is_not_changed() -> None:

@@ -300,7 +300,7 @@ def test_an_unreadable_endpoint_gets_nothing_copied_whatever_it_calls_external(
         tmp_path, FakeStore({"u": {"tier": "gold"}}), '[external]\nTier = "External.tier"\n'
     )
     event = {
-        key: person("u", Metrics=[], External=value)
+        key: person("u", Attributes=[], External=value)
         for key, value in {"a": 1, "b": {"tier": "forged"}}.items()
     }
     assert bench.ask(event) == event

@@ -13,7 +13,7 @@ from function.hosts import pinpoint
 from function.hosts.pinpoint import PINPOINT
 from function.policy_file import read_policy
 from function.records import Batch, Campaign, Decision, Reason
-from tests.fakes import make_endpoint, make_event
+from tests.fakes import Watcher, make_endpoint, make_event
 from tests.rooms import make_handler
 
 EVENTS = Path(__file__).parents[1] / "events"
@@ -142,12 +142,11 @@ SPOILT: list[Any] = [
     None,
     [],
     "text",
-    {"Metrics": {"score": json.loads("1e400")}},
-    {"Metrics": {"score": "NaN"}},
+    {"Metrics": {"score": "lots"}},
     {"Metrics": {"score": True}},
-    {"Address": 5},
-    {"Attributes": {f"a{index}": ["x"] for index in range(10_000)}},
-    {"Address": "\ud800", "ChannelType": "SMS"},
+    {"Metrics": {"score": [0.9]}},
+    {"Metrics": "none"},
+    {"Metrics": {"score": 0.9}, "Attributes": ["Score"]},
 ]
 
 
@@ -164,7 +163,51 @@ def test_the_other_49_are_scored_as_if_the_bad_one_were_not_there(spoilt: Any, p
     assert kept == reply
 
 
-def test_kept_as_received_is_the_same_object_less_what_utf8_json_cannot_carry() -> None:
+UNREAD: list[dict[str, Any]] = [
+    {"Metrics": {"score": 0.9, "Foo": "lots", "Bar": [1], "Baz": {}}},
+    {"Address": 5, "ChannelType": ["SMS"], "OptOut": {}, "Demographic": "none"},
+    {"Attributes": {f"a{index}": ["x"] for index in range(10_000)}},
+    {"Attributes": {"deep": {"er": [[1]]}}},
+    {"User": "someone", "Location": {"Latitude": "north"}},
+    {"User": {"UserId": []}},
+]
+
+
+@pytest.mark.parametrize("unread", UNREAD)
+def test_a_field_that_neither_model_nor_policy_reads_never_makes_a_person_unreadable(
+    unread: dict[str, Any],
+) -> None:
+    endpoint = {**make_endpoint(0.9), **unread}
+    reply = answer({"a": endpoint}, unreadable="drop")
+    attributes = {**endpoint["Attributes"], "Score": ["0.9000"]}
+    assert reply == {"a": {**endpoint, "Attributes": attributes}}
+
+
+def test_the_holdout_reads_the_user_id_and_its_type_matters_then() -> None:
+    endpoint = {**make_endpoint(0.9), "User": {"UserId": []}}
+    assert answer({"a": endpoint}, unreadable="drop", holdout={"percent": 1e-9}) == {}
+    whole = {**make_endpoint(0.9), "User": {"UserId": 101}}
+    assert list(answer({"a": whole}, unreadable="drop", holdout={"percent": 1e-9})) == ["a"]
+
+
+def test_attributes_need_to_be_an_object_only_where_the_policy_writes_one() -> None:
+    endpoint = {**make_endpoint(0.9), "Attributes": "text"}
+    assert answer({"a": endpoint}, unreadable="drop") == {}
+    for policy in ({"score_attribute": ""}, {"mode": "shadow"}):
+        assert answer({"a": endpoint}, unreadable="drop", **policy) == {"a": endpoint}
+
+
+@pytest.mark.parametrize("text", ["NULL", "\\N", "NaN", "n/a", "", "1e400"])
+def test_a_null_marker_or_a_number_out_of_range_in_a_metric_is_missing(text: str) -> None:
+    reply = answer({"a": {"Metrics": {"score": text}}}, unreadable="drop", threshold=0.0)
+    assert reply["a"]["Attributes"] == {"Score": ["0.0000"]}  # what the tiny model gives missing
+
+
+def test_text_in_a_metric_that_reads_as_a_number_is_that_number() -> None:
+    assert answer({"a": {"Metrics": {"score": "0.9"}}})["a"]["Attributes"] == {"Score": ["0.9000"]}
+
+
+def test_what_utf8_json_cannot_carry_is_left_out_counted_and_missing() -> None:
     spoilt = {
         "Address": "\ud800",
         "ChannelType": "SMS",
@@ -173,8 +216,12 @@ def test_kept_as_received_is_the_same_object_less_what_utf8_json_cannot_carry() 
     }
     batch = PINPOINT.parse_event(make_event({"a": spoilt}))
     assert batch.unencodable == 3
-    assert answer({"a": spoilt}) == {
-        "a": {"ChannelType": "SMS", "Metrics": {"visits": 3}, "Attributes": {"b": ["y"]}}
+    assert answer({"a": spoilt}, threshold=0.0) == {
+        "a": {
+            "ChannelType": "SMS",
+            "Metrics": {"visits": 3},
+            "Attributes": {"b": ["y"], "Score": ["0.0000"]},
+        }
     }
 
 
@@ -183,15 +230,21 @@ def test_an_id_that_utf8_cannot_encode_cannot_be_answered_and_is_counted() -> No
         make_event({"\ud800": make_endpoint(0.9), "b": make_endpoint(0.9)})
     )
     assert (batch.unencodable, batch.endpoints[0].document) == (1, None)
-    assert batch.endpoints[0].problem == "$.Endpoints[0]: Expected an id that UTF-8 can encode"
+    assert batch.endpoints[0].problem == (
+        "$.Endpoints[0]: expected an id that UTF-8 can encode, found other text"
+    )
     assert list(answer({"\ud800": make_endpoint(0.9), "b": make_endpoint(0.9)})) == ["b"]
 
 
-def test_a_problem_names_the_place_and_no_id() -> None:
-    (_, bad) = PINPOINT.parse_event(
-        make_event({"a": {}, "somebody": {"Metrics": {"visits": "12"}}})
-    ).endpoints
-    assert bad.problem == "$.Endpoints[1].Metrics[...]: Expected `float | null`, got `str`"
+def test_a_problem_names_the_path_and_the_kinds_and_no_id() -> None:
+    watcher = Watcher()
+    endpoints = {"a": {}, "somebody": {"Metrics": {"score": "12 apples"}}, "c": None}
+    make_handler({}, observer=watcher)(make_event(endpoints))
+    assert [endpoint.problem for endpoint in watcher.accounts[0].batch.endpoints] == [
+        None,
+        "$.Endpoints[1].Metrics.score: expected a number, found text",
+        "$.Endpoints[2]: expected an object, found null",
+    ]
 
 
 def make_large(megabytes: float, people: int = 8, **changes: Any) -> dict[str, Any]:

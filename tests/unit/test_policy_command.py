@@ -148,7 +148,7 @@ EXPLAINED: list[tuple[Any, str, str]] = [
         {"Metrics": {"score": "x"}},
         "",
         (
-            "kept: unreadable: $.Endpoints[0].Metrics[...]: Expected `float | null`, got `str`; "
+            "kept: unreadable: $.Endpoints[0].Metrics.score: expected a number, found text; "
             "unreadable = keep\n"
         ),
     ),

@@ -33,7 +33,7 @@ EVENT = make_event(
         "b": make_endpoint(0.3),
         "c": make_endpoint(None),
         "d": None,
-        "e": {"Address": 5},
+        "e": {"Metrics": {"score": "lots"}},
     }
 )
 COUNTED = (
@@ -290,8 +290,8 @@ def test_at_debug_each_unreadable_endpoint_says_why_and_not_who() -> None:
     assert [
         line["problem"] for line in read_log(log.getvalue()) if line.get("message") == "unreadable"
     ] == [
-        "$.Endpoints[3]: Expected `object`, got `null`",
-        "$.Endpoints[4].Address: Expected `str | null`, got `int`",
+        "$.Endpoints[3]: expected an object, found null",
+        "$.Endpoints[4].Metrics.score: expected a number, found text",
     ]
 
 
