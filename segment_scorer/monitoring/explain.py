@@ -102,7 +102,7 @@ def explain_case(
     decision = case.decision
     return Explanation(
         selected=bool(decision.selected),
-        holdout=decision.holdout,
+        holdout=bool(decision.holdout),
         sent=decision.sent,
         reason=decision.reason,
         score=decision.score,

@@ -25,6 +25,7 @@ class RunOptions:
     concurrency         number of parallel calls of a function in AWS
     slices              slices in a chunk; None: a number that suits the hook
     checkpoint_seconds  seconds between checkpoints
+    shared              give the outputs the permissions that the umask allows
     environ             `SCORER_*` settings of a local hook; other names are ignored
     """
 
@@ -48,6 +49,7 @@ class RunOptions:
     concurrency: int = 10
     slices: int | None = None
     checkpoint_seconds: float = CHECKPOINT_SECONDS
+    shared: bool = False
     environ: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -64,6 +66,7 @@ class RunConfig(msgspec.Struct, frozen=True, kw_only=True):
     warnings         sentences on the policy and the campaign, known before the first person
     reach            the share of people that the threshold was chosen to keep; None = another rule
     model, mode, threshold, keep, on_error   as in the summary and the policy; None = unknown
+    holdout_percent, holdout_salt_digest, policy_digest   as in the summary; None = unknown
     """
 
     host: str = "pinpoint"
@@ -87,3 +90,6 @@ class RunConfig(msgspec.Struct, frozen=True, kw_only=True):
     threshold: float | None = None
     keep: str | None = None
     on_error: str | None = None
+    holdout_percent: float | None = None
+    holdout_salt_digest: str | None = None
+    policy_digest: str | None = None

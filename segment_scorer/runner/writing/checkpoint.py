@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from model.atomic import write_atomically
+from model.atomic import PRIVATE_FILE, write_atomically
 from segment_scorer.runner.chunks import MOST_REJECTIONS, ChunkResult
 from segment_scorer.runner.config import RunConfig
 from segment_scorer.runner.errors import OptionError, OutputTaken
@@ -37,7 +37,7 @@ class CheckpointEntry(msgspec.Struct, frozen=True, kw_only=True):
     summary      set when the outputs are complete and only have to be renamed
     """
 
-    format: Literal[3] = 3
+    format: Literal[4] = 4
     fingerprint: dict[str, str]
     force: bool
     files: list[str]
@@ -125,7 +125,7 @@ class Checkpoint:
 
 def write_entry(folder: Path, entry: CheckpointEntry) -> None:
     """Replace the checkpoint in `folder` atomically."""
-    write_atomically(folder / CHECKPOINT, msgspec.json.encode(entry))
+    write_atomically(folder / CHECKPOINT, msgspec.json.encode(entry), PRIVATE_FILE)
 
 
 def read_checkpoint(folder: Path) -> Checkpoint | None:
