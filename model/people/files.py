@@ -10,6 +10,7 @@ import csv
 import gzip
 import io
 import zlib
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,7 +20,8 @@ from typing import IO, Any
 from model.errors import DataError, name_failure
 from model.people.columns import PEOPLE, Layout, RecordError
 from model.people.headers import ONLY_CR, explain_start, read_header
-from model.people.parquet import read_parquet
+from model.people.naming import name_some
+from model.people.parquet import ParquetRows
 from model.people.records import LONGEST_RECORD
 from model.people.rows import Joined, Line, join_rows
 
@@ -27,6 +29,7 @@ GZIP_MAGIC = b"\x1f\x8b"
 PARQUET_MAGIC = b"PAR1"
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 BUFFER_BYTES = 1 << 18
+MOST_NAMED = 10  # columns in one sentence
 # If the first line is neither an object nor a header, so many lines are searched for an object.
 # With one, the file is JSON lines whose first line is broken. Without one, the file is refused.
 LOOK_AHEAD = 20
@@ -59,6 +62,7 @@ class PeopleFile:
         self._lines: Any = None
         self._pending: list[Line] = []
         self._number = 0
+        self._lost: Counter[str] = Counter()
         try:
             self._open()
         except BaseException:
@@ -102,6 +106,19 @@ class PeopleFile:
         if self.header is None:
             return self._iterate_lines()
         return join_rows(self._iterate_lines(blank=True), self.header, self.joined)
+
+    def explain_reading(self) -> Iterator[str]:
+        """Sentences on what was not read as written, in the part that was read so far."""
+        if rows := self.joined.rows:
+            spans = "1 row spans" if rows == 1 else f"{rows:,} rows span"
+            longest = f"lines {self.joined.first} to {self.joined.last}"
+            yield f"{spans} several lines, the longest {longest}"
+        if self._lost:
+            columns = [f"{name} ({count:,})" for name, count in sorted(self._lost.items())]
+            total = self._lost.total()
+            many = "1 date or time is" if total == 1 else f"{total:,} dates or times are"
+            names = name_some(columns, MOST_NAMED)
+            yield f"{many} missing, having no text in ISO 8601: {names}"
 
     def __enter__(self) -> PeopleFile:
         return self
@@ -163,7 +180,9 @@ class PeopleFile:
             ) from error
 
     def _iterate_parquet(self) -> Iterator[Line]:
-        for number, share, record in read_parquet(self.name, self._stream, self._layout):
+        rows = ParquetRows(self.name, self._stream, self._layout)
+        self._lost = rows.lost
+        for number, share, record in rows:
             self._share = share
             yield number, record
 

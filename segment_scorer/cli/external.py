@@ -62,13 +62,16 @@ def build(
         )
     with TemporaryDirectory() as folder, show_progress() as progress:
         file = out or Path(folder, "external.sqlite")
-        count = write_file(read_rows(files, key, progress), file)
+        warnings: list[str] = []
+        count = write_file(read_rows(files, key, progress, warnings.append), file)
         if dynamodb is not None:
             from segment_scorer.external_store.dynamodb import load_table  # noqa: PLC0415
 
             load_table(
                 file, dynamodb, partition_key, progress, region=region, endpoint_url=endpoint_url
             )
+    for warning in warnings:
+        typer.echo(f"segment-scorer external build: warning: {warning}", err=True)
     where = [str(out)] * (out is not None) + [f"the table {dynamodb}"] * (dynamodb is not None)
     print(f"{count:,} people in {' and in '.join(where)}")
 

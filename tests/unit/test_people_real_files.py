@@ -182,3 +182,125 @@ def test_missing_and_numbers_keys_of_external_attributes_as_doubles(tmp_path: Pa
         ("103", {}),
         ("104", {}),
     ]
+
+
+TAGS = [{"Attributes": {"Tags": ["x"]}}, {"Attributes": {"Tags": ["y"]}}]
+KINDS: dict[str, list[dict[str, Any]]] = {
+    "binary-view": [{}, {}],
+    "bool-metric": [{"Metrics": {"Purchases": True}}, {"Metrics": {"Purchases": False}}],
+    "decimal256": [{"Metrics": {"Purchases": 1.25}}, {"Metrics": {"Purchases": 2.0}}],
+    "dict-binary": [{}, {}],
+    "dict-string": [{}, {}],
+    "enum-json": [{"Attributes": {"J": ['{"a":1}']}}, {"Attributes": {"J": ["2"]}}],
+    "fixed-list-binary": TAGS,
+    "fixed-list": TAGS,
+    "float16": [{"Metrics": {"Purchases": 1.0}}, {"Metrics": {"Purchases": 2.0}}],
+    "large-binary": [{}, {}],
+    "list-dict": TAGS,
+    "list-view-binary": TAGS,
+    "map-list": [{"Attributes": {"Plan": ["gold"]}}, {"Attributes": {}}],
+    "nan": [{}, {"Metrics": {"Purchases": 2.0, "SpendTotal": 1.0}}],
+    "nulls": [{"Metrics": {}}, {}],
+    "string-view": [{}, {}],
+    "uint64": [{"Metrics": {"Purchases": 9223372036854775809}}, {"Metrics": {"Purchases": 1}}],
+    "uuid": [{"User": {"UserId": f"00000000-0000-0000-0000-{n:012}"}} for n in (1, 2)],
+}
+
+
+@pytest.mark.parametrize(("name", "further"), KINDS.items())
+def test_bytes_of_all_arrow_kinds_are_text(name: str, further: list[dict[str, Any]]) -> None:
+    people = read_all(DATA / "parquet-types" / f"{name}.parquet")
+    channels = [("a", "EMAIL"), ("b", "SMS")]
+    assert people == [
+        {"Id": id_, "ChannelType": channel, **fields}
+        for (id_, channel), fields in zip(channels, further, strict=True)
+    ]
+
+
+def test_bytes_as_names_and_in_structs_are_text(tmp_path: Path) -> None:
+    table = {
+        "Id": pa.array([b"a"]).dictionary_encode(),
+        "Attributes": pa.array([[(b"Plan", [b"x"])]], pa.map_(pa.binary(), pa.list_(pa.binary()))),
+        "User": [{"UserId": b"u", "UserAttributes": {"x": [b"y", None]}}],
+        "Demographic.Make": pa.array([b"abc"], pa.binary(3)),
+    }
+    parquet.write_table(pa.table(table), tmp_path / "p")
+    assert read_all(tmp_path / "p") == [
+        {
+            "Id": "a",
+            "Attributes": {"Plan": ["x"]},
+            "User": {"UserId": "u", "UserAttributes": {"x": ["y", None]}},
+            "Demographic": {"Make": "abc"},
+        }
+    ]
+
+
+def test_dates_without_a_text_are_missing_in_training_and_in_external_stores(
+    tmp_path: Path,
+) -> None:
+    table = {"Id": ["a"], "CreationDate": pa.array([FAR], pa.timestamp("s"))}
+    path = tmp_path / "p"
+    parquet.write_table(pa.table(table), path)
+    sentence = f"{path}: 1 date or time is missing, having no text in ISO 8601: CreationDate (1)"
+    readings: list[str] = []
+    lines = read_lines([path], IGNORE, readings=readings)
+    assert ([line.document for line in lines], readings) == ([{"Id": "a"}], [sentence])
+    warnings: list[str] = []
+    rows = read_rows([path], "Id", IGNORE, warnings.append)
+    assert ([row.attributes for row in rows], warnings) == ([{}], [sentence])
+
+
+FAR = 400_000 * 365 * 86_400  # seconds: beyond the year 9999
+DATES = {
+    "beyond year 9999": (pa.array([FAR, 86_400], pa.timestamp("s")), "1970-01-02T00:00:00"),
+    "before year 1": (
+        pa.array([-FAR * 1_000, 1], pa.timestamp("ms", "UTC")),
+        "1970-01-01T00:00:00.001000Z",
+    ),
+    "microseconds": (pa.array([2**62, 7], pa.timestamp("us")), "1970-01-01T00:00:00.000007"),
+    "nanoseconds": (
+        pa.array([None, 1_769_860_800_000_000_999], pa.timestamp("ns", "Europe/Berlin")),
+        "2026-01-31T12:00:00Z",
+    ),
+    "date32": (pa.array([2**31 - 1, 1], pa.date32()), "1970-01-02"),
+    "date64": (pa.array([-(2**61) // 86_400_000 * 86_400_000, 0], pa.date64()), "1970-01-01"),
+    "time32": (pa.array([86_400, 61], pa.time32("s")), "00:01:01"),
+    "time64": (pa.array([-1, 61_000_000_999], pa.time64("ns")), "00:01:01"),
+    "duration": (pa.array([5, None], pa.duration("ns")), None),
+}
+
+
+@pytest.mark.parametrize(("column", "text"), DATES.values(), ids=DATES)
+@pytest.mark.parametrize("form", ["flat", "struct", "list", "map"])
+def test_dates_without_a_text_are_missing_and_counted(
+    column: Any, text: str | None, form: str, tmp_path: Path
+) -> None:
+    names = {
+        "flat": "CreationDate",
+        "struct": "Demographic",
+        "list": "Attributes.When",
+        "map": "Attributes",
+    }
+    nest = {
+        "flat": lambda: column,
+        "struct": lambda: pa.StructArray.from_arrays([column], ["Make"]),
+        "list": lambda: pa.ListArray.from_arrays([0, 1, 2], column),
+        "map": lambda: pa.MapArray.from_arrays([0, 1, 2], pa.array(["When", "When"]), column),
+    }
+    table = pa.table({"Id": ["a", "b"], names[form]: nest[form]()})
+    parquet.write_table(table, tmp_path / "p", store_schema=True)
+    with open_people(tmp_path / "p") as file:
+        decode = make_decoder(None)
+        documents = [decode(raw).document for _, raw in file]
+        sentences = list(file.explain_reading())
+    dates = {
+        "flat": {"CreationDate": text},
+        "struct": {"Demographic": {"Make": text}},
+        "list": {"Attributes": {"When": [text]}},
+        "map": {"Attributes": {"When": text}},
+    }
+    if text is not None:
+        assert documents[1] == {"Id": "b", **dates[form]}
+    assert not any(str(1_000) in json.dumps(document) for document in documents[:1])
+    sentence = f"1 date or time is missing, having no text in ISO 8601: {names[form]} (1)"
+    assert sentences == ([sentence] if column[0].is_valid else [])

@@ -105,7 +105,7 @@ def test_counts_endpoints_that_miss_their_outcome_by_case_or_spaces_alone(
 def test_refuses_files_of_mostly_unreadable_lines(tmp_path: Path) -> None:
     documents, outcomes = make_people(100)
     names = dict(zip((document["Id"] for document in documents), outcomes, strict=True))
-    endpoints = write(tmp_path / "e.jsonl", to_lines(documents) + '{"Id": 5}\n' * 101)
+    endpoints = write(tmp_path / "e.jsonl", to_lines(documents) + '{"Id": 5.5}\n' * 101)
     with pytest.raises(
         DataError,
         match=r"found 101 unreadable lines of 201; .*, line 101: \$\.Id",
