@@ -25,6 +25,7 @@ class RunOptions:
     concurrency         number of parallel calls of a function in AWS
     slices              slices in a chunk; None: a number that suits the hook
     checkpoint_seconds  seconds between checkpoints
+    shared              give the outputs the permissions that the umask allows
     environ             `SCORER_*` settings of a local hook; other names are ignored
     """
 
@@ -48,6 +49,7 @@ class RunOptions:
     concurrency: int = 10
     slices: int | None = None
     checkpoint_seconds: float = CHECKPOINT_SECONDS
+    shared: bool = False
     environ: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -61,6 +63,8 @@ class RunConfig(msgspec.Struct, frozen=True, kw_only=True):
     tables           a table of the kept people is requested, so their columns must be counted
     score_attribute  attribute that holds the score, read if decisions are not reported; "" = none
     decimals         decimals of scores in files, if decisions are reported
+    warnings         sentences on the policy and the campaign, known before the first person
+    reach            the share of people that the threshold was chosen to keep; None = another rule
     model, mode, threshold, keep, on_error   as in the summary and the policy; None = unknown
     holdout_percent, holdout_salt_digest, policy_digest   as in the summary; None = unknown
     """
@@ -79,6 +83,8 @@ class RunConfig(msgspec.Struct, frozen=True, kw_only=True):
     metric: str = "Score"
     score_attribute: str = "Score"
     decimals: int = 4
+    warnings: tuple[str, ...] = ()
+    reach: float | None = None
     model: str | None = None
     mode: str | None = None
     threshold: float | None = None

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +12,13 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
+from model.errors import DataError
 from model.paths import compile_paths
 from model.people.columns import RecordError
-from model.people.files import open_people
+from model.people.files import PeopleFile, open_people
 from model.people.progress import Progress
 from model.people.records import make_decoder
-from model.training.datasets import read_lines
+from model.training.datasets import read_lines, read_outcomes
 from segment_scorer.external_store.rows import read_rows
 from segment_scorer.runner.reading.batches import cut_slices, make_finder
 
@@ -304,3 +307,101 @@ def test_dates_without_a_text_are_missing_and_counted(
     assert not any(str(1_000) in json.dumps(document) for document in documents[:1])
     sentence = f"1 date or time is missing, having no text in ISO 8601: {names[form]} (1)"
     assert sentences == ([sentence] if column[0].is_valid else [])
+
+
+@pytest.mark.parametrize("name", ["segment.jsonl", "segment.jsonl.gz"])
+def test_byte_order_marks_in_the_middle_of_json_lines_cost_nobody(name: str) -> None:
+    people = read_all(DATA / "bom-in-the-middle" / name)
+    assert len([person for person in people if isinstance(person, dict)]) == len(people) == 6
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_byte_order_marks_in_the_middle_of_a_csv_belong_to_no_id(
+    pack: Callable[[bytes], bytes], tmp_path: Path
+) -> None:
+    people = read_all(DATA / "bom-in-the-middle" / "segment.csv")
+    assert [person["Id"] for person in people if isinstance(person, dict)] == ["a", "b", "c"]
+    parts = ["\ufeffId,ChannelType\na,EMAIL\n", "\ufeffb,SMS\n", "\ufeff", "\ufeff\ufeffc,SMS\n"]
+    path = write(tmp_path / "p", b"".join(pack(part.encode()) for part in parts))
+    assert read_all(path) == [
+        {"Id": "a", "ChannelType": "EMAIL"},
+        {"Id": "b", "ChannelType": "SMS"},
+        {"Id": "c", "ChannelType": "SMS"},
+    ]
+    assert read_all(write(path, "\ufeff")) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "sentences"),
+    [
+        ("crlf", ["bytes behind the end of the gzip data are ignored"]),
+        ("zeros", []),
+        ("members", []),
+        ("empty-member", []),
+    ],
+)
+def test_gzip_trailing_bytes_cost_nobody_and_are_said(name: str, sentences: list[str]) -> None:
+    with open_people(DATA / "gzip-trailing-bytes" / f"{name}.jsonl.gz") as file:
+        assert len(list(file)) == 60
+        assert list(file.explain_reading()) == sentences
+        assert file.position == file.size
+
+
+@pytest.mark.parametrize("behind", [b"\r\n", b"\0\0x", b"\x1f", b"x" * 100_000])
+def test_gzip_trailing_bytes_of_any_number(behind: bytes, tmp_path: Path) -> None:
+    packed = gzip.compress(b'{"Id": "a"}\n') + b"\0" * 70_000 + behind
+    with open_people(write(tmp_path / "p", packed)) as file:
+        assert len(list(file)) == 1
+        assert len(list(file.explain_reading())) == 1
+    outcomes = write(tmp_path / "o.csv.gz", gzip.compress(b"Id,outcome\na,1\n") + behind)
+    assert read_outcomes(outcomes).outcomes == {"a": 1}
+
+
+def test_gzip_that_breaks_off_or_is_damaged_is_refused(tmp_path: Path) -> None:
+    packed = gzip.compress(b'{"Id": "a"}\n' * 99)
+    for damaged in (packed[:-9], packed[:-4], packed[:-8] + b"12345678", packed + packed[:20]):
+        with pytest.raises(DataError, match="expected a whole, undamaged file"):
+            read_all(write(tmp_path / "p", damaged))
+
+
+def test_blank_lines_by_the_million_are_taken_a_buffer_at_a_time(tmp_path: Path) -> None:
+    """As one readline each, they take minutes."""
+    blank = b"\n" * 1_000_000 + b" \r\n" * 99
+    content = b'{"Id": "a"}\n' + blank + b'  {"Id": "b"}\n' + blank + b'{"Id": "c"}\n'
+    for path in (
+        write(tmp_path / "p", content),
+        write(tmp_path / "g", gzip.compress(content)),
+        write(
+            tmp_path / "c", content.replace(b'  {"Id": "b"}', b"b").replace(b'{"Id": "a"}', b"Id")
+        ),
+    ):
+        with open_people(path) as file:
+            reads = count_reads(file)
+            assert [number for number, _ in file][-2:] == [1_000_101, 2_000_201]
+            assert len(reads) < 100_000
+
+
+def count_reads(file: PeopleFile) -> list[int]:
+    """Count the lines that are read one by one."""
+    reads: list[int] = []
+    lines = file._lines
+
+    class Counting:
+        def readline(self, size: int) -> bytes:
+            reads.append(size)
+            return bytes(lines.readline(size))
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(lines, name)
+
+    file._lines = Counting()
+    return reads
+
+
+def test_blank_lines_in_a_quoted_cell_stay(tmp_path: Path) -> None:
+    blank = "\n" * 500
+    path = write(tmp_path / "p.csv", f'Id,Address\na,"x{blank}y"\n{blank}b,z\n')
+    assert read_all(path) == [{"Id": "a", "Address": f"x{blank}y"}, {"Id": "b", "Address": "z"}]
+    with open_people(path) as file:
+        assert [number for number, _ in file] == [2, 1_003]
+        assert (file.joined.first, file.joined.last) == (2, 502)

@@ -19,6 +19,7 @@ from segment_scorer.runner.reporting.labels import UNKNOWN
 from segment_scorer.runner.reporting.messages import (
     FILTER,
     describe_expected,
+    describe_reach,
     describe_run,
     explain_explorer,
     find_warnings,
@@ -76,6 +77,7 @@ def gather_report(
             summary,
             config,
             expected=describe_expected(kept, everyone, config),
+            reach=describe_reach(config, statistics),
             control_kept=control_kept,
             rehearsal=rehearsal,
             plan=plan,
