@@ -131,11 +131,12 @@ def describe_expected(kept: float, everyone: float, config: RunConfig) -> str:
         return (
             f"If the scores are calibrated, {everyone:,.0f} unwanted events are expected of all "
             f"people with a score: {kept:,.0f} of those messaged, "
-            f"and {round(everyone) - round(kept):,} are avoided."
+            f"and at most {round(everyone) - round(kept):,} are avoided."
         )
     return (
         f"If the scores are calibrated, {everyone:,.0f} responses are expected of all people with "
-        f"a score, {kept:,.0f} of them from those messaged."
+        f"a score, {kept:,.0f} of them from those messaged. These people are likely to respond, "
+        "messaged or not: only a control group shows what the message changes."
     )
 
 
@@ -147,8 +148,13 @@ def describe_run(
     reach: str = "",
     control_kept: int,
     rehearsal: bool,
+    plan: str = "",
 ) -> list[str]:
-    """Describe the run in a few sentences. `control_kept`: people of the control group kept."""
+    """Describe the run in a few sentences.
+
+    control_kept  people of the control group who are kept
+    plan          what the control group of a rehearsal can show
+    """
     share = 100 * summary.kept / summary.received if summary.received else 0.0
     verb = "would be" if rehearsal else "are"
     sentences = [
@@ -168,6 +174,8 @@ def describe_run(
             f"The control group ({count_people(control_kept)}) {verb} messaged, too, "
             "so it cannot serve as a control group."
         )
+    if plan:
+        sentences.append(plan)
     if summary.held_out is None:
         sentences.append(
             "The hook reports only the people it keeps: "

@@ -36,9 +36,13 @@ def write_report(
     *,
     reference: Mapping[str, Any] | None,
     rehearsal: bool,
+    plan: str = "",
 ) -> None:
-    """Write the page. `reference` is the manifest's `drift`, if the model is known."""
-    data = gather_report(summary, checkpoint, reference, rehearsal=rehearsal)
+    """Write the page. `reference` is the manifest's `drift`, if the model is known.
+
+    `plan` says what the control group of a rehearsal can show.
+    """
+    data = gather_report(summary, checkpoint, reference, rehearsal=rehearsal, plan=plan)
     # No text may end the script element that it stands in.
     scripts = {"bundle": load_vega().replace("</script", "<\\/script")}
     scripts |= {
