@@ -7,8 +7,8 @@ record, never a file. `model.people.records` decodes a record, in any process.
 from __future__ import annotations
 
 import csv
-import gzip
 import io
+import stat
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -19,13 +19,13 @@ from typing import IO, Any
 
 from model.errors import DataError, name_failure
 from model.people.columns import PEOPLE, Layout, RecordError
-from model.people.headers import ONLY_CR, explain_start, read_header
+from model.people.gunzip import GZIP_MAGIC, Gunzip
+from model.people.headers import ONLY_CR, explain_json, explain_start, read_header
 from model.people.naming import name_some
 from model.people.parquet import ParquetRows
 from model.people.records import LONGEST_RECORD
 from model.people.rows import Joined, Line, join_rows
 
-GZIP_MAGIC = b"\x1f\x8b"
 PARQUET_MAGIC = b"PAR1"
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 BUFFER_BYTES = 1 << 18
@@ -33,6 +33,7 @@ MOST_NAMED = 10  # columns in one sentence
 # If the first line is neither an object nor a header, so many lines are searched for an object.
 # With one, the file is JSON lines whose first line is broken. Without one, the file is refused.
 LOOK_AHEAD = 20
+MANY_BLANK = 64  # blank lines in a row, from which on further ones are taken a buffer at a time
 LOOK_AHEAD_BYTES = 1 << 20
 
 
@@ -63,6 +64,7 @@ class PeopleFile:
         self._pending: list[Line] = []
         self._number = 0
         self._lost: Counter[str] = Counter()
+        self._unpacked: Gunzip | None = None
         try:
             self._open()
         except BaseException:
@@ -84,7 +86,8 @@ class PeopleFile:
         if self._parquet:
             return
         if magic.startswith(GZIP_MAGIC):
-            self._lines = io.BufferedReader(gzip.GzipFile(fileobj=stream), BUFFER_BYTES)
+            self._unpacked = Gunzip(stream)
+            self._lines = io.BufferedReader(self._unpacked, BUFFER_BYTES)
         else:
             self._lines = stream
         self._read_start()
@@ -113,6 +116,8 @@ class PeopleFile:
             spans = "1 row spans" if rows == 1 else f"{rows:,} rows span"
             longest = f"lines {self.joined.first} to {self.joined.last}"
             yield f"{spans} several lines, the longest {longest}"
+        if self._unpacked is not None and self._unpacked.trailing:
+            yield "bytes behind the end of the gzip data are ignored"
         if self._lost:
             columns = [f"{name} ({count:,})" for name, count in sorted(self._lost.items())]
             total = self._lost.total()
@@ -140,7 +145,12 @@ class PeopleFile:
         pending = [first]
         if b"}\r{" in first[1]:
             raise DataError(f"{self.name}: {ONLY_CR}")
-        if first[1].lstrip()[:1] not in {b"{", b"["}:
+        if first[1].lstrip()[:1] in {b"{", b"["}:
+            second = next(lines, None)
+            pending += [second] if second else []
+            if found := explain_json(*(text for _, text in pending)):
+                raise DataError(f"{self.name}: {found}")
+        else:
             try:
                 self.header = read_header(first[1], self._layout)
             except RecordError as error:
@@ -159,25 +169,38 @@ class PeopleFile:
         self._pending = pending
 
     def _iterate_lines(self, *, blank: bool = False) -> Iterator[Line]:
-        """Lines with their numbers; blank ones if asked for."""
+        """Lines with their numbers; blank ones if asked for, many at a time if there are many."""
         pending, self._pending = self._pending, []
         yield from pending
-        readline = self._lines.readline
+        readline, run = self._lines.readline, 0
         try:
             while line := readline(LONGEST_RECORD):
                 self._number += 1
-                if self._number == 1:
-                    line = line.removeprefix(BYTE_ORDER_MARK)
-                rest = line
+                number, rest = self._number, line
                 while len(rest) >= LONGEST_RECORD and not rest.endswith(b"\n"):
                     rest = readline(LONGEST_RECORD)
-                if blank or not line.isspace():
-                    yield self._number, line
+                # Files that each begin with a mark may have been joined to one.
+                while line.startswith(BYTE_ORDER_MARK):
+                    line = line.removeprefix(BYTE_ORDER_MARK)
+                is_blank = not line or line.isspace()
+                run = run + 1 if is_blank else 0
+                if run == MANY_BLANK:
+                    line += self._take_blank_lines()
+                    run = 0
+                if line and (blank or not is_blank):
+                    yield number, line
         except (OSError, EOFError, zlib.error) as error:
             raise DataError(
                 f"{self.name}: expected a whole, undamaged file, "
                 f"found an end or damage after line {self._number}"
             ) from error
+
+    def _take_blank_lines(self) -> bytes:
+        """The blank lines that come next and are in the buffer already."""
+        held = self._lines.peek() if hasattr(self._lines, "peek") else b""
+        lines = held[: held.rfind(b"\n", 0, len(held) - len(held.lstrip())) + 1]
+        self._number += lines.count(b"\n")
+        return bytes(self._lines.read(len(lines)))
 
     def _iterate_parquet(self) -> Iterator[Line]:
         rows = ParquetRows(self.name, self._stream, self._layout)
@@ -190,6 +213,7 @@ class PeopleFile:
 def open_people(path: Path, layout: Layout = PEOPLE, what: str = "people") -> PeopleFile:
     """Open a file of `what` on this machine. Raises DataError if that is impossible."""
     try:
+        check_file(path, what)
         return PeopleFile(str(path), path.open("rb"), layout)
     except FileNotFoundError as error:
         raise DataError(f"{path}: expected a file of {what}, found none") from error
@@ -197,6 +221,18 @@ def open_people(path: Path, layout: Layout = PEOPLE, what: str = "people") -> Pe
         raise DataError(
             f"{path}: expected a readable file of {what}, found {name_failure(error)}"
         ) from error
+
+
+def check_file(path: Path, what: str) -> None:
+    """Raise DataError for a pipe or a device. Raises OSError if there is no file."""
+    mode = path.stat().st_mode
+    if stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode):
+        raise DataError(
+            f"{path}: expected a file of {what}, found a pipe, which cannot be read twice; "
+            "save it to a file first"
+        )
+    if stat.S_ISCHR(mode) or stat.S_ISBLK(mode):
+        raise DataError(f"{path}: expected a file of {what}, found a device")
 
 
 @contextmanager
@@ -207,17 +243,17 @@ def open_unpacked(path: Path, what: str) -> Iterator[tuple[IO[bytes], Callable[[
     those of text and of CSV.
     """
     try:
+        check_file(path, what)
         with path.open("rb") as raw:
             packed = raw.read(2) == GZIP_MAGIC
             raw.seek(0)
             if packed:
-                with gzip.GzipFile(fileobj=raw) as file:
-                    yield file, raw.tell  # type: ignore[misc]  # its stub does not say IO[bytes]
+                yield io.BufferedReader(Gunzip(raw), BUFFER_BYTES), raw.tell
             else:
                 yield raw, lambda: 0 if raw.closed else raw.tell()
     except FileNotFoundError as error:
         raise DataError(f"{path}: expected a file of {what}, found none") from error
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+    except (EOFError, zlib.error) as error:
         raise DataError(f"{path}: expected a whole gzip file, found a damaged one") from error
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: expected UTF-8") from error

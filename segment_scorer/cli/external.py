@@ -60,6 +60,8 @@ def build(
     """Make an external store from files: one row per person, with a key column and attributes.
 
     The whole input is checked first. If a key repeats or a row is unusable, nothing is written.
+
+    Example: segment-scorer external build people.parquet --key customer_id --out external.sqlite
     """
     from segment_scorer.external_store.rows import read_rows  # noqa: PLC0415
     from segment_scorer.external_store.sqlite import write_file  # noqa: PLC0415

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +13,16 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
+from model.errors import DataError
 from model.paths import compile_paths
 from model.people.columns import RecordError
-from model.people.files import open_people
+from model.people.files import PeopleFile, open_people
 from model.people.progress import Progress
 from model.people.records import make_decoder
-from model.training.datasets import read_lines
+from model.training.datasets import read_lines, read_outcomes
 from segment_scorer.external_store.rows import read_rows
 from segment_scorer.runner.reading.batches import cut_slices, make_finder
+from segment_scorer.runner.reading.segments import find_segment_files
 
 DATA = Path(__file__).parents[1] / "data" / "people"
 IGNORE: Progress = lambda *_: None  # noqa: E731
@@ -304,3 +309,154 @@ def test_dates_without_a_text_are_missing_and_counted(
     assert not any(str(1_000) in json.dumps(document) for document in documents[:1])
     sentence = f"1 date or time is missing, having no text in ISO 8601: {names[form]} (1)"
     assert sentences == ([sentence] if column[0].is_valid else [])
+
+
+@pytest.mark.parametrize("name", ["segment.jsonl", "segment.jsonl.gz"])
+def test_byte_order_marks_in_the_middle_of_json_lines_cost_nobody(name: str) -> None:
+    people = read_all(DATA / "bom-in-the-middle" / name)
+    assert len([person for person in people if isinstance(person, dict)]) == len(people) == 6
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_byte_order_marks_in_the_middle_of_a_csv_belong_to_no_id(
+    pack: Callable[[bytes], bytes], tmp_path: Path
+) -> None:
+    people = read_all(DATA / "bom-in-the-middle" / "segment.csv")
+    assert [person["Id"] for person in people if isinstance(person, dict)] == ["a", "b", "c"]
+    parts = ["\ufeffId,ChannelType\na,EMAIL\n", "\ufeffb,SMS\n", "\ufeff", "\ufeff\ufeffc,SMS\n"]
+    path = write(tmp_path / "p", b"".join(pack(part.encode()) for part in parts))
+    assert read_all(path) == [
+        {"Id": "a", "ChannelType": "EMAIL"},
+        {"Id": "b", "ChannelType": "SMS"},
+        {"Id": "c", "ChannelType": "SMS"},
+    ]
+    assert read_all(write(path, "\ufeff")) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "sentences"),
+    [
+        ("crlf", ["bytes behind the end of the gzip data are ignored"]),
+        ("zeros", []),
+        ("members", []),
+        ("empty-member", []),
+    ],
+)
+def test_gzip_trailing_bytes_cost_nobody_and_are_said(name: str, sentences: list[str]) -> None:
+    with open_people(DATA / "gzip-trailing-bytes" / f"{name}.jsonl.gz") as file:
+        assert len(list(file)) == 60
+        assert list(file.explain_reading()) == sentences
+        assert file.position == file.size
+
+
+@pytest.mark.parametrize("behind", [b"\r\n", b"\0\0x", b"\x1f", b"x" * 100_000])
+def test_gzip_trailing_bytes_of_any_number(behind: bytes, tmp_path: Path) -> None:
+    packed = gzip.compress(b'{"Id": "a"}\n') + b"\0" * 70_000 + behind
+    with open_people(write(tmp_path / "p", packed)) as file:
+        assert len(list(file)) == 1
+        assert len(list(file.explain_reading())) == 1
+    outcomes = write(tmp_path / "o.csv.gz", gzip.compress(b"Id,outcome\na,1\n") + behind)
+    assert read_outcomes(outcomes).outcomes == {"a": 1}
+
+
+def test_gzip_that_breaks_off_or_is_damaged_is_refused(tmp_path: Path) -> None:
+    packed = gzip.compress(b'{"Id": "a"}\n' * 99)
+    for damaged in (packed[:-9], packed[:-4], packed[:-8] + b"12345678", packed + packed[:20]):
+        with pytest.raises(DataError, match="expected a whole, undamaged file"):
+            read_all(write(tmp_path / "p", damaged))
+
+
+def test_blank_lines_by_the_million_are_taken_a_buffer_at_a_time(tmp_path: Path) -> None:
+    """As one readline each, they take minutes."""
+    blank = b"\n" * 1_000_000 + b" \r\n" * 99
+    content = b'{"Id": "a"}\n' + blank + b'  {"Id": "b"}\n' + blank + b'{"Id": "c"}\n'
+    for path in (
+        write(tmp_path / "p", content),
+        write(tmp_path / "g", gzip.compress(content)),
+        write(
+            tmp_path / "c", content.replace(b'  {"Id": "b"}', b"b").replace(b'{"Id": "a"}', b"Id")
+        ),
+    ):
+        with open_people(path) as file:
+            reads = count_reads(file)
+            assert [number for number, _ in file][-2:] == [1_000_101, 2_000_201]
+            assert len(reads) < 100_000
+
+
+def count_reads(file: PeopleFile) -> list[int]:
+    """Count the lines that are read one by one."""
+    reads: list[int] = []
+    lines = file._lines
+
+    class Counting:
+        def readline(self, size: int) -> bytes:
+            reads.append(size)
+            return bytes(lines.readline(size))
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(lines, name)
+
+    file._lines = Counting()
+    return reads
+
+
+def test_blank_lines_in_a_quoted_cell_stay(tmp_path: Path) -> None:
+    blank = "\n" * 500
+    path = write(tmp_path / "p.csv", f'Id,Address\na,"x{blank}y"\n{blank}b,z\n')
+    assert read_all(path) == [{"Id": "a", "Address": f"x{blank}y"}, {"Id": "b", "Address": "z"}]
+    with open_people(path) as file:
+        assert [number for number, _ in file] == [2, 1_003]
+        assert (file.joined.first, file.joined.last) == (2, 502)
+
+
+def test_pipes_and_devices_are_refused_with_the_cure_and_not_waited_for(tmp_path: Path) -> None:
+    pipe = tmp_path / "p"
+    os.mkfifo(pipe)
+    cure = r"found a pipe, which cannot be read twice; save it to a file first$"
+    with pytest.raises(DataError, match=rf"p: expected a file of people, {cure}"):
+        open_people(pipe)
+    with pytest.raises(DataError, match=rf"p: expected a file of outcomes, {cure}"):
+        read_outcomes(pipe)
+    with pytest.raises(DataError, match=r"p: expected a file of external attributes, found a pipe"):
+        list(read_rows([pipe], "id", IGNORE))
+    with pytest.raises(DataError, match=r"found a pipe"):
+        find_segment_files([str(pipe)])
+    with pytest.raises(DataError, match=r"^/dev/zero: expected a file of people, found a device$"):
+        open_people(Path("/dev/zero"))
+
+
+PRETTY = {"Id": "a", "Metrics": {"X": 1}, "Attributes": {"P": ["x"]}}
+AN_ARRAY = "an array of objects; convert it with: jq -c '.[]' FILE > people.jsonl"
+AN_OBJECT = "an object that spans lines; convert it with: jq -c '.' FILE > people.jsonl"
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        (json.dumps([PRETTY, PRETTY]), AN_ARRAY),
+        (json.dumps([PRETTY]) + "\n", AN_ARRAY),
+        (json.dumps([PRETTY, PRETTY], indent=2), AN_ARRAY),
+        ("[" + json.dumps(PRETTY) + ",\n" + json.dumps(PRETTY) + "]\n", AN_ARRAY),
+        ("[ " + json.dumps({**PRETTY, "Address": "x" * 6_000_000}) + "]", AN_ARRAY),
+        (json.dumps(PRETTY, indent=2), AN_OBJECT),
+        ("\n" + json.dumps(PRETTY, indent="\t") + "\n" + json.dumps(PRETTY, indent=0), AN_OBJECT),
+        ('{ "Id": "a",\n  "Metrics": {} }\n', AN_OBJECT),
+    ],
+)
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_pretty_printed_json_and_arrays_say_how_to_convert_them(
+    text: str, found: str, pack: Callable[[bytes], bytes], tmp_path: Path
+) -> None:
+    path = write(tmp_path / "p", pack(text.encode()))
+    with pytest.raises(DataError) as caught:
+        open_people(path)
+    assert str(caught.value) == f"{path}: expected JSON lines, each one object, found {found}"
+
+
+@pytest.mark.parametrize(
+    "text", ['{"Id": "a"', '{"Id": "a"\n{"Id": "b"}\n', '[]\n{"Id": "b"}\n', '{{}\n{"Id": "b"}\n']
+)
+def test_json_lines_whose_first_object_is_broken_are_still_read(text: str, tmp_path: Path) -> None:
+    people = read_all(write(tmp_path / "p", text))
+    assert isinstance(people[0], str)
+    assert people[1:] == [{"Id": "b"}] * (len(people) - 1)
