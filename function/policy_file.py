@@ -20,8 +20,10 @@ from function.policy import Override, Policy, Rules, find_reached, threshold_for
 from function.policy_values import KEYS, ValueReader, name_table, show_key
 from function.renamed import explain_rename
 from model.errors import name_failure
+from model.regular_file import NotAFileError, read_regular_file
 
 FAR_FROM_REACH = 0.05
+MAX_BYTES = 16 * 2**20  # 5,000 overrides take 0.5 MB
 
 
 class PolicyReader(ValueReader):
@@ -126,10 +128,12 @@ def load_policy(path: Path, *, threshold: float, quantiles: Sequence[float]) -> 
     Raises SettingsError naming every problem.
     """
     try:
-        content = path.read_bytes()
+        content = read_regular_file(path, MAX_BYTES)
         table = tomllib.loads(content.decode("utf-8-sig"))
     except FileNotFoundError as error:
         raise SettingsError(f"{path}: expected a policy (TOML), found no file") from error
+    except NotAFileError as error:
+        raise SettingsError(f"{path}: {error}") from error
     except (OSError, ValueError, RecursionError) as error:
         found = name_failure(error) if isinstance(error, OSError) else error
         raise SettingsError(

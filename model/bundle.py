@@ -9,7 +9,7 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +18,16 @@ import numpy.typing as npt
 
 from model.errors import BundleError, SpecError, name_failure, name_kind
 from model.features import FeatureSpec, Matrix, read_spec
+from model.operators import check_model
+from model.regular_file import NotAFileError, read_regular_file
 
 # The bundle in the image, which serves unless another one is named
 SHIPPED = Path(__file__).parent / "artifact"
 FORMAT = 1
 MODEL_FILE = "model.onnx"
 MANIFEST_FILE = "manifest.json"
+MAX_MODEL_BYTES = 128 * 2**20  # the shipped model has 84 kB
+MAX_MANIFEST_BYTES = 32 * 2**20  # 20,000 columns with golden rows take less
 # Files of a bundle, besides pictures. A directory with any other file is never replaced.
 OWN_FILES = frozenset({MODEL_FILE, MANIFEST_FILE, "MODEL_CARD.md", "features.toml"})
 # On float32, ONNX Runtime differs from scikit-learn, and from itself on another processor, by about
@@ -49,6 +53,7 @@ NEEDED = {
 class Bundle:
     """A checked bundle.
 
+    model          the ONNX model's bytes, which the manifest's SHA-256 is of
     quantiles      scores at the shares 0, 0.01 .. 1 of the people it was evaluated on: ascending,
                    101 numbers as the trainer writes them
     golden_rows    float32 [g, f], NaN where missing
@@ -57,6 +62,7 @@ class Bundle:
     """
 
     directory: Path
+    model: bytes = field(repr=False)
     name: str
     version: str
     spec: FeatureSpec
@@ -113,19 +119,23 @@ def _read_bundle(directory: Path) -> Bundle:
             f"that its spec makes, in order, found {len(manifest['columns'])} others"
         )
     try:
-        digest = hashlib.sha256((directory / MODEL_FILE).read_bytes()).hexdigest()
+        model = read_regular_file(directory / MODEL_FILE, MAX_MODEL_BYTES)
+    except NotAFileError as error:
+        raise BundleError(f"{directory / MODEL_FILE}: {error}") from error
     except OSError as error:
         raise BundleError(
             f"{directory / MODEL_FILE}: expected a readable model, found {name_failure(error)}"
         ) from error
-    if digest != manifest["sha256"]:
+    if hashlib.sha256(model).hexdigest() != manifest["sha256"]:
         raise BundleError(
             f"{directory / MODEL_FILE}: expected the SHA-256 that {MANIFEST_FILE} names, found "
             "another; the two files are not of the same training run"
         )
+    check_model(model, directory / MODEL_FILE)
     rows, scores = _read_golden(manifest["golden"], len(spec.columns), directory)
     return Bundle(
         directory=directory,
+        model=model,
         name=manifest["name"],
         version=manifest["version"],
         spec=spec,
@@ -144,12 +154,14 @@ def read_manifest(directory: Path) -> dict[str, Any]:
     """
     path = directory / MANIFEST_FILE
     try:
-        manifest = json.loads(path.read_text("utf-8"))
+        manifest = json.loads(read_regular_file(path, MAX_MANIFEST_BYTES).decode("utf-8"))
     except FileNotFoundError as error:
         raise BundleError(
             f"{directory}: expected a bundle: a directory with {MANIFEST_FILE} and {MODEL_FILE}, "
             f"found no {MANIFEST_FILE}"
         ) from error
+    except NotAFileError as error:
+        raise BundleError(f"{path}: {error}") from error
     except OSError as error:
         raise BundleError(
             f"{path}: expected a readable manifest, found {name_failure(error)}"

@@ -9,7 +9,6 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 # ONNX Runtime's Linux wheels report usage to their maker unless this is set before the import
@@ -87,7 +86,7 @@ class OnnxModel:
         """
         self._bundle = bundle
         try:
-            self._session = open_session(bundle.model_file)
+            self._session = open_session(bundle.model)
         except REFUSALS as error:
             raise BundleError(
                 f"{bundle.model_file}: expected an ONNX model, "
@@ -163,8 +162,8 @@ class OnnxModel:
             )
 
 
-def open_session(model: Path | bytes) -> Any:
-    """Load an ONNX model, given as a file or as bytes, into an InferenceSession of one thread.
+def open_session(model: bytes) -> Any:
+    """Load an ONNX model into an InferenceSession of one thread.
 
     One thread is enough: 50 rows take microseconds, a small Lambda function has a fraction of a
     core, and the service runs calls side by side. Raises one of REFUSALS.

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from function.errors import ExternalUnavailable, SettingsError
+from function.errors import ExternalTimeout, ExternalUnavailable, SettingsError
 from model.errors import name_failure
+from model.regular_file import NOT_REGULAR, NotAFileError, check_regular
 
 # The file's form: SQLite's two header fields for an application's own files, and one table. The
 # table's name is older than this project's word "external". Another name would be another format.
@@ -31,6 +33,9 @@ MAGIC = b"SQLite format 3\0"
 HEADER_BYTES = 100
 # Of a damaged schema Python cannot even decode SQLite's message.
 DAMAGED = (sqlite3.Error, UnicodeDecodeError)
+OPEN_SECONDS = 5.0  # limit for the check of a file, which takes less than 1 ms
+STEPS = 10_000  # of SQLite's machine between two looks at the clock: some 0.1 ms
+FIND_KIND = "SELECT type, sql FROM sqlite_master WHERE name = 'profile' COLLATE NOCASE"
 REBUILD = "build it again with `segment-scorer external build`"
 
 
@@ -43,45 +48,80 @@ class SqliteStore:
         Raises SettingsError when `external build` did not make the file, or when it is not whole.
         """
         check_file(path)
+        self._end = time.monotonic() + OPEN_SECONDS
         self._lock = threading.Lock()
         self._decoder = msgspec.json.Decoder(dict[str, Any])
         try:
             self._connection = open_file(path)
-            columns = [row[1] for row in self._connection.execute("PRAGMA table_info(profile)")]
-            self._connection.execute(f"{SELECT} LIMIT 1").fetchone()
+            # Without it a statement ends when it has ended: a file may hold one that never does.
+            self._connection.set_progress_handler(self._is_late, STEPS)
+            kinds = self._connection.execute(FIND_KIND).fetchall()
+            is_table = len(kinds) == 1 and is_plain_table(*kinds[0])
+            columns = []
+            if is_table:
+                columns = [row[1] for row in self._connection.execute("PRAGMA table_info(profile)")]
+            if columns == COLUMNS:
+                self._connection.execute(f"{SELECT} LIMIT 1").fetchone()
         except DAMAGED as error:
             raise SettingsError(
                 f"{path}: expected an undamaged file of external attributes, "
                 f"found one that SQLite refuses ({type(error).__name__}); {REBUILD}"
             ) from error
+        if not is_table:
+            raise SettingsError(
+                f"{path}: expected a table `profile`, found "
+                f"{'none' if not kinds else 'a view or another object'}; {REBUILD}"
+            )
         if columns != COLUMNS:
             raise SettingsError(
                 f"{path}: expected a table `profile` with the columns {', '.join(COLUMNS)}, "
-                f"found {len(columns)} columns; {REBUILD}"
+                f"found {'others' if len(columns) == len(COLUMNS) else f'{len(columns)} columns'}; "
+                f"{REBUILD}"
             )
 
-    def fetch(self, keys: Sequence[str], timeout: float) -> dict[str, Mapping[str, Any] | None]:  # noqa: ARG002  # takes 0.2 ms
-        """See `records.ExternalStore`. Raises ExternalUnavailable when the file is damaged."""
+    def fetch(self, keys: Sequence[str], timeout: float) -> dict[str, Mapping[str, Any] | None]:
+        """See `records.ExternalStore`.
+
+        Raises ExternalUnavailable when the file is damaged, ExternalTimeout after `timeout`.
+        """
         found: dict[str, Mapping[str, Any] | None] = {}
+        end = time.monotonic() + timeout
         try:
             with self._lock:
+                self._end = end
                 for start in range(0, len(keys), MOST_KEYS):
                     some = keys[start : start + MOST_KEYS]
                     marks = ",".join("?" * len(some))
                     rows = self._connection.execute(f"{SELECT} WHERE key IN ({marks})", some)
                     found.update((key, self._read(text)) for key, text in rows)
         except DAMAGED as error:
+            if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_INTERRUPT:
+                raise ExternalTimeout(
+                    "external store: expected an answer within the time budget, found none yet"
+                ) from error
             raise ExternalUnavailable(
                 "external store: expected an undamaged SQLite file, "
                 f"found one that SQLite refuses ({type(error).__name__})"
             ) from error
         return found
 
+    def _is_late(self) -> bool:
+        """Whether SQLite must give up the statement that it executes."""
+        return time.monotonic() > self._end
+
     def _read(self, text: object) -> Mapping[str, Any] | None:
         try:
             return self._decoder.decode(text) if isinstance(text, str) else None
         except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
             return None
+
+
+def is_plain_table(kind: object, statement: object) -> bool:
+    """Whether an entry of the schema is a table whose rows are in the file.
+
+    A view runs a query of its author's, and a virtual table other code.
+    """
+    return kind == "table" and str(statement).upper().startswith("CREATE TABLE ")
 
 
 def open_file(path: Path) -> sqlite3.Connection:
@@ -105,9 +145,13 @@ def check_file(path: Path) -> None:
     """
     expected = f"{path}: expected a file of external attributes"
     try:
-        size = path.stat().st_size
+        status = path.stat()
+        check_regular(status.st_mode)
+        size = status.st_size
         with path.open("rb") as file:
             header = file.read(HEADER_BYTES)
+    except NotAFileError as error:
+        raise SettingsError(f"{expected}{str(error).removeprefix(NOT_REGULAR)}") from error
     except FileNotFoundError as error:
         raise SettingsError(f"{expected}, found none") from error
     except OSError as error:

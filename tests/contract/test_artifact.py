@@ -51,7 +51,7 @@ def test_scores_its_golden_rows_as_the_trainer_wrote(shipped: Bundle) -> None:
 
 
 def test_has_the_inputs_and_outputs_of_the_scoring_service(shipped: Bundle) -> None:
-    session = open_session(shipped.model_file)
+    session = open_session(shipped.model)
     tensors = [
         (tensor.name, tensor.type, tensor.shape[1:])
         for tensor in (*session.get_inputs(), *session.get_outputs())

@@ -94,7 +94,7 @@ def test_a_model_that_is_no_onnx_is_refused_at_cold_start(tmp_path: Path) -> Non
     bundle = make_bundle(tmp_path / "bundle")
     (bundle / "model.onnx").write_bytes(b"no model")
     change_manifest(bundle, sha256=hashlib.sha256(b"no model").hexdigest())
-    with pytest.raises(BundleError, match=r"model\.onnx: expected an ONNX model, found a file"):
+    with pytest.raises(BundleError, match=r"model\.onnx: expected an ONNX model, found damaged"):
         build_handler({"SCORER_BUNDLE": str(bundle)}, stream=io.StringIO())
 
 

@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 import threading
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
+from onnx import TensorProto, helper, numpy_helper
 
-from model.bundle import check_golden, golden_as_data, load_bundle, write_bundle
+from model.bundle import (
+    MAX_MANIFEST_BYTES,
+    MAX_MODEL_BYTES,
+    check_golden,
+    golden_as_data,
+    load_bundle,
+    write_bundle,
+)
 from model.errors import BundleError
 from model.features import read_spec
+from model.runtime import OnnxModel
 from tests.fakes import TINY_SPEC, make_bundle, make_model
 
 
@@ -160,3 +172,88 @@ def test_golden_scores_beyond_the_tolerance_are_refused(tmp_path: Path) -> None:
         check_golden(bundle, bundle.golden_scores + 2e-6)
     with pytest.raises(BundleError, match="expected the golden rows to score"):
         check_golden(bundle, bundle.golden_scores[:1])
+
+
+def replace_file(path: Path, kind: str) -> None:
+    """Put a directory, a pipe or a device where a file was."""
+    path.unlink()
+    if kind == "a directory":
+        path.mkdir()
+    elif kind == "a pipe":
+        os.mkfifo(path)
+    else:
+        path.symlink_to("/dev/zero")
+
+
+@pytest.mark.parametrize("name", ["model.onnx", "manifest.json"])
+@pytest.mark.parametrize("kind", ["a directory", "a pipe", "a device"])
+def test_anything_but_a_file_is_refused_in_one_sentence_and_never_waited_for(
+    tmp_path: Path, name: str, kind: str
+) -> None:
+    directory = make_bundle(tmp_path / "bundle")
+    replace_file(directory / name, kind)
+    with pytest.raises(BundleError) as raised:
+        load_bundle(directory)
+    assert str(raised.value) == f"{directory / name}: expected a file, found {kind}"
+
+
+@pytest.mark.parametrize(
+    ("name", "most"), [("model.onnx", MAX_MODEL_BYTES), ("manifest.json", MAX_MANIFEST_BYTES)]
+)
+def test_a_file_beyond_its_bound_is_refused(tmp_path: Path, name: str, most: int) -> None:
+    directory = make_bundle(tmp_path / "bundle")
+    with (directory / name).open("r+b") as file:
+        file.truncate(most + 1)
+    with pytest.raises(BundleError, match=f"{name}: expected at most {most:,} bytes, found more"):
+        load_bundle(directory)
+
+
+def test_the_session_is_of_the_bytes_whose_digest_was_checked(tmp_path: Path) -> None:
+    """The file is read once: what is put in its place afterwards is not loaded."""
+    directory = make_bundle(tmp_path / "bundle")
+    bundle = load_bundle(directory)
+    replace_file(directory / "model.onnx", "a pipe")
+    assert hashlib.sha256(bundle.model).hexdigest() == bundle.manifest["sha256"]
+    scores = OnnxModel(bundle).score(bundle.golden_rows)
+    np.testing.assert_allclose(scores, bundle.golden_scores, atol=1e-6)
+    assert repr(bundle.model[:8]) not in repr(bundle)
+
+
+def test_external_data_beside_the_model_is_refused_though_the_digest_fits(tmp_path: Path) -> None:
+    directory = make_bundle(tmp_path / "bundle")
+    model = onnx.load_from_string((directory / "model.onnx").read_bytes())
+    constant = numpy_helper.from_array(np.zeros((64, 64), np.float32), "aside")
+    model.graph.initializer.append(constant)
+    onnx.save_model(
+        model,
+        directory / "model.onnx",
+        save_as_external_data=True,
+        location="weights",
+        size_threshold=0,
+    )
+    digest = hashlib.sha256((directory / "model.onnx").read_bytes()).hexdigest()
+    change_manifest(directory, sha256=digest)
+    with pytest.raises(BundleError, match=r"model\.onnx: expected .*, found external data"):
+        load_bundle(directory)
+
+
+def test_an_endless_loop_is_refused_before_it_is_loaded(tmp_path: Path) -> None:
+    directory = make_bundle(tmp_path / "bundle")
+    model = onnx.load_from_string((directory / "model.onnx").read_bytes())
+    body = helper.make_graph(
+        [helper.make_node("Identity", ["going"], ["on"])],
+        "body",
+        [
+            helper.make_tensor_value_info("round", TensorProto.INT64, []),
+            helper.make_tensor_value_info("going", TensorProto.BOOL, []),
+        ],
+        [helper.make_tensor_value_info("on", TensorProto.BOOL, [])],
+    )
+    always = numpy_helper.from_array(np.array(True), "always")
+    model.graph.initializer.append(always)
+    model.graph.node.append(helper.make_node("Loop", ["", "always"], [], body=body))
+    with pytest.raises(BundleError, match="found a subgraph"):
+        write_bundle(
+            tmp_path / "other", model.SerializeToString(), dict(load_bundle(directory).manifest)
+        )
+    assert not (tmp_path / "other").exists()

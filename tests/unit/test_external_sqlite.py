@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 from collections.abc import Callable
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from function.errors import ExternalUnavailable, SettingsError
+from function.errors import ExternalTimeout, ExternalUnavailable, SettingsError
 from function.external.sqlite import SqliteStore
 from tests.fake_external import make_store
 
@@ -168,7 +169,7 @@ REFUSED: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "another table": (
         lambda path: change(path, "ALTER TABLE profile RENAME COLUMN attributes TO json"),
-        "an undamaged file of external attributes, found one that SQLite refuses",
+        "a table `profile` with the columns key, attributes, found others",
     ),
     "one column more": (
         lambda path: change(path, "ALTER TABLE profile ADD COLUMN more TEXT"),
@@ -196,3 +197,69 @@ def test_a_file_that_is_not_a_whole_store_is_refused_in_one_sentence(
     assert words in str(raised.value)
     if case not in {"absent", "a folder"}:
         assert str(raised.value).endswith("; build it again with `segment-scorer external build`")
+
+
+ENDLESS = """
+CREATE VIEW profile AS
+WITH RECURSIVE count(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM count)
+SELECT CAST(n AS TEXT) AS key, '{}' AS attributes FROM count WHERE n < 0
+"""
+
+
+@pytest.mark.parametrize("name", ["profile", "PROFILE"])
+def test_a_view_with_an_endless_query_is_refused_and_not_read(tmp_path: Path, name: str) -> None:
+    path = make_store(tmp_path / "p.sqlite", PEOPLE)
+    change(path, "ALTER TABLE profile RENAME TO other")
+    change(path, ENDLESS.replace("profile", name))
+    with pytest.raises(SettingsError, match="expected a table `profile`, found a view or another"):
+        SqliteStore(path)
+
+
+def test_a_virtual_table_is_refused(tmp_path: Path) -> None:
+    path = make_store(tmp_path / "p.sqlite", PEOPLE)
+    change(path, "DROP TABLE profile")
+    change(path, "CREATE VIRTUAL TABLE profile USING fts5(key, attributes)")
+    with pytest.raises(SettingsError, match="expected a table `profile`, found a view or another"):
+        SqliteStore(path)
+
+
+def test_a_file_without_the_table_is_refused(tmp_path: Path) -> None:
+    path = make_store(tmp_path / "p.sqlite", PEOPLE)
+    change(path, "ALTER TABLE profile RENAME TO other")
+    with pytest.raises(SettingsError, match="expected a table `profile`, found none"):
+        SqliteStore(path)
+
+
+def test_columns_that_are_computed_are_refused(tmp_path: Path) -> None:
+    path = make_store(tmp_path / "p.sqlite", PEOPLE)
+    change(path, "DROP TABLE profile")
+    change(path, "CREATE TABLE profile (key TEXT, attributes TEXT AS (hex(zeroblob(1000000000))))")
+    with pytest.raises(SettingsError, match="expected a table `profile` with the columns"):
+        SqliteStore(path)
+
+
+def test_a_statement_ends_with_the_time_budget(tmp_path: Path) -> None:
+    """Every key needs a walk through the whole table, which has no index."""
+    people = {f"u{index}": {"n": index} for index in range(20_000)}
+    path = make_store(tmp_path / "p.sqlite", people)
+    change(path, "CREATE TABLE other (key TEXT, attributes TEXT)")
+    change(path, "INSERT INTO other SELECT * FROM profile")
+    change(path, "DROP TABLE profile")
+    change(path, "ALTER TABLE other RENAME TO profile")
+    store = SqliteStore(path)
+    with pytest.raises(ExternalTimeout, match="expected an answer within the time budget"):
+        store.fetch(list(people), 0.0)
+    assert store.fetch(["u7"], 60.0) == {"u7": {"n": 7}}
+
+
+@pytest.mark.parametrize("kind", ["a directory", "a pipe"])
+def test_anything_but_a_file_is_refused_and_never_waited_for(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "p.sqlite"
+    if kind == "a pipe":
+        os.mkfifo(path)
+    else:
+        path.mkdir()
+    with pytest.raises(
+        SettingsError, match=f"expected a file of external attributes, found {kind}"
+    ):
+        SqliteStore(path)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -404,3 +406,16 @@ def test_the_shipped_policy_is_valid() -> None:
 
 def test_rules_are_described_with_every_default_filled_in() -> None:
     assert set(describe_rules(read({}).rules)) == {*KEYS, "bands"} - {"band"}
+
+
+@pytest.mark.parametrize("kind", ["a directory", "a pipe", "a device"])
+def test_anything_but_a_file_is_refused_and_never_waited_for(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "policy.toml"
+    make: dict[str, Callable[[], object]] = {
+        "a directory": path.mkdir,
+        "a pipe": lambda: os.mkfifo(path),
+        "a device": lambda: path.symlink_to("/dev/zero"),
+    }
+    make[kind]()
+    with pytest.raises(SettingsError, match=f"policy.toml: expected a file, found {kind}"):
+        load_policy(path, threshold=0.5, quantiles=(0.0, 1.0))
