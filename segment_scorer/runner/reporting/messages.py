@@ -168,7 +168,7 @@ def describe_expected(kept: float, everyone: float, config: RunConfig) -> str:
         )
     return (
         f"If the scores are calibrated, {everyone:,.0f} responses are expected of all people with "
-        f"a score, {kept:,.0f} of them from those messaged. These people are likely to respond, "
+        f"a score, {kept:,.0f} of them from those messaged. Scores say who is likely to respond, "
         "messaged or not: only a control group shows what the message changes."
     )
 
