@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from function.policy import Policy, Rules
 from function.policy_file import load_policy
 from function.records import Context
-from function.settings import PREFIX
+from function.settings import PREFIX, is_service_variable
 from segment_scorer.monitoring.overrides import NAMED, find_unmatched
 from segment_scorer.runner.asking.hooks import LAMBDA, open_hook, open_local_hook
 from segment_scorer.runner.asking.host_adapters import HOST_ADAPTERS
@@ -149,7 +149,11 @@ def read_policy(options: RunOptions) -> Policy | None:
 
 def collect_settings(options: RunOptions) -> dict[str, str]:
     """Collect the settings of a local hook. --policy and --bundle come before the environment."""
-    settings = {name: value for name, value in options.environ.items() if name.startswith(PREFIX)}
+    settings = {
+        name: value
+        for name, value in options.environ.items()
+        if name.startswith(PREFIX) and not is_service_variable(name, value)
+    }
     paths = {"SCORER_POLICY": options.policy, "SCORER_BUNDLE": options.bundle}
     return settings | {name: str(path) for name, path in paths.items() if path}
 
