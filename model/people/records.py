@@ -25,6 +25,7 @@ PLAINER = {
 }
 # A synchronous Lambda invocation takes 6 MB. Pinpoint's own limit is 15 KB an endpoint.
 LONGEST_RECORD = 5_000_000
+TOO_LONG = b'"too long"'  # stands for a record that was too long to be made
 
 
 class Record(msgspec.Struct, frozen=True, gc=False):
@@ -118,7 +119,7 @@ def make_row_decoder(header: Sequence[str], layout: Layout) -> FieldDecoder:
 
 def check_length(raw: bytes) -> None:
     """Raise RecordError for a record that is too long; `PeopleFile` cuts such a line."""
-    if len(raw) >= LONGEST_RECORD:
+    if len(raw) >= LONGEST_RECORD or raw == TOO_LONG:
         raise RecordError(f"expected fewer than {LONGEST_RECORD:,} bytes")
 
 
