@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import itertools
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import TypeAlias
 from segment_scorer.runner.asking.hooks import LAMBDA
 from segment_scorer.runner.chunks import Chunk, read_chunks
 from segment_scorer.runner.config import RunOptions
+from segment_scorer.runner.engines.cores import count_cores
 from segment_scorer.runner.engines.local import (
     ChunkResults,
     WorkerSetup,
@@ -33,6 +33,7 @@ from segment_scorer.runner.reading.segments import (
     find_segment_files,
     ignore_warning,
 )
+from segment_scorer.runner.reporting.control_group import describe_control_group
 from segment_scorer.runner.reporting.messages import describe_unreadable
 from segment_scorer.runner.reporting.report import summarize_report, write_report
 from segment_scorer.runner.s3 import S3
@@ -74,6 +75,7 @@ class RunResult:
     rejections  the first rejected lines, a sentence each
     warnings    sentences on what makes the figures unreliable
     expected    a sentence on what the scores predict; "" if unknown
+    plan        a rehearsal: a sentence on what the control group can show; "" if unknown
     unreadable  why endpoints were unreadable and what happened to them; "" if unknown
     """
 
@@ -82,6 +84,7 @@ class RunResult:
     rejections: Sequence[str]
     warnings: Sequence[str]
     expected: str
+    plan: str
     unreadable: str
 
 
@@ -111,7 +114,7 @@ def run_segment(options: RunOptions, progress: Progress, warn: Warn = ignore_war
             publish = functools.partial(copy_files, out=out, force=checkpoint.force)
         if checkpoint.summary is not None:
             publish(folder, checkpoint.files)
-            summary = checkpoint.summary
+            summary, plan = checkpoint.summary, ""
         else:
             with open_outputs(
                 folder,
@@ -121,7 +124,7 @@ def run_segment(options: RunOptions, progress: Progress, warn: Warn = ignore_war
                 shared=options.shared,
             ) as outputs:
                 process_all(options, preparation, outputs, checkpoint, progress=progress, warn=warn)
-                summary = finish(options, preparation.reference, outputs, checkpoint, warn)
+                summary, plan = finish(options, preparation.reference, outputs, checkpoint, warn)
                 outputs.publish(checkpoint, publish, report_only=options.rehearse)
     warnings, expected = summarize_report(summary, checkpoint, preparation.reference)
     return RunResult(
@@ -130,6 +133,7 @@ def run_segment(options: RunOptions, progress: Progress, warn: Warn = ignore_war
         rejections=checkpoint.rejections,
         warnings=warnings,
         expected=expected,
+        plan=plan,
         unreadable=describe_unreadable(checkpoint.config, checkpoint.statistics),
     )
 
@@ -167,7 +171,7 @@ def process_all(
     chunks = read_chunks(checkpoint.segment_files, config, slices, warn)
     setup = WorkerSetup(hook=options.hook, settings=preparation.settings, config=config)
     remaining = itertools.islice(chunks, checkpoint.chunks, None)
-    for position, result in choose_engine(options, preparation, setup, remaining):
+    for position, result in choose_engine(options, preparation, setup, remaining, warn):
         outputs.append(result.parts)
         checkpoint.add(result)
         if config.writes:
@@ -188,7 +192,11 @@ def explain_no_people(checkpoint: Checkpoint) -> str:
 
 
 def choose_engine(
-    options: RunOptions, preparation: Preparation, setup: WorkerSetup, chunks: Iterator[Chunk]
+    options: RunOptions,
+    preparation: Preparation,
+    setup: WorkerSetup,
+    chunks: Iterator[Chunk],
+    warn: Warn,
 ) -> ChunkResults:
     """Process the chunks with the engine that was chosen and that suits the hook."""
     hook, config = preparation.hook, setup.config
@@ -201,7 +209,8 @@ def choose_engine(
     if is_lambda:
         return process_in_threads(chunks, hook, config, options.concurrency)
     if options.hook == "local":
-        return process_in_processes(chunks, hook, setup, options.processes or count_cores())
+        processes = options.processes or count_cores()
+        return process_in_processes(chunks, hook, setup, processes, warn)
     return process_here(chunks, hook, config)
 
 
@@ -211,8 +220,11 @@ def finish(
     outputs: Outputs,
     checkpoint: Checkpoint,
     warn: Warn,
-) -> Summary:
-    """Make the summary, and the files that need the whole run. Returns the summary."""
+) -> tuple[Summary, str]:
+    """Make the summary, and the files that need the whole run.
+
+    Returns the summary, and in a rehearsal what the control group can show.
+    """
     outputs.append(end_outputs(checkpoint.counts, checkpoint.config))
     for name in options.also:
         columns = checkpoint.statistics.columns
@@ -221,14 +233,22 @@ def finish(
     checkpoint.counts["users"] = users.users
     seconds = checkpoint.seconds + outputs.seconds
     summary = make_summary(checkpoint.counts, checkpoint.config, seconds)
+    plan = ""
+    if options.rehearse:
+        plan = describe_control_group(checkpoint.config, checkpoint.statistics, users.selected)
     outputs.make(
         REPORT,
         lambda _, path: write_report(
-            path, summary, checkpoint, reference=reference, rehearsal=options.rehearse
+            path,
+            summary,
+            checkpoint,
+            reference=reference,
+            rehearsal=options.rehearse,
+            plan=plan,
         ),
     )
     checkpoint.summary = summary
-    return summary
+    return summary, plan
 
 
 def write_format(
@@ -242,8 +262,3 @@ def write_format(
             f"{format_.file}: values of {people} were omitted, because the format cannot hold them "
             "(such as text in place of metrics)"
         )
-
-
-def count_cores() -> int:
-    """Number of cores that this process may use."""
-    return len(os.sched_getaffinity(0))

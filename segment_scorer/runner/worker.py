@@ -62,7 +62,7 @@ class ChunkProcessor:
         self._hook = hook
         self._config = config
         self._adapter = HOST_ADAPTERS[config.host]
-        self._file = file
+        self._file = file.encode("utf-8", "backslashreplace").decode()  # the name may not be UTF-8
         self._decode = decode
         self._counts: Counter[str] = Counter()
         self._problems: Counter[str] = Counter()

@@ -17,7 +17,11 @@ import msgspec
 
 from model.atomic import write_atomically
 from segment_scorer.runner.reporting.charts import make_charts
-from segment_scorer.runner.reporting.messages import describe_expected, find_warnings
+from segment_scorer.runner.reporting.messages import (
+    describe_expected,
+    describe_reach,
+    find_warnings,
+)
 from segment_scorer.runner.reporting.report_data import describe_drift, gather_report, sum_expected
 from segment_scorer.runner.summary import Summary
 from segment_scorer.runner.writing.checkpoint import Checkpoint
@@ -32,9 +36,13 @@ def write_report(
     *,
     reference: Mapping[str, Any] | None,
     rehearsal: bool,
+    plan: str = "",
 ) -> None:
-    """Write the page. `reference` is the manifest's `drift`, if the model is known."""
-    data = gather_report(summary, checkpoint, reference, rehearsal=rehearsal)
+    """Write the page. `reference` is the manifest's `drift`, if the model is known.
+
+    `plan` says what the control group of a rehearsal can show.
+    """
+    data = gather_report(summary, checkpoint, reference, rehearsal=rehearsal, plan=plan)
     # No text may end the script element that it stands in.
     scripts = {"bundle": load_vega().replace("</script", "<\\/script")}
     scripts |= {
@@ -57,7 +65,9 @@ def summarize_report(
     statistics, config = checkpoint.statistics, checkpoint.config
     drift = describe_drift(summary, checkpoint, reference)
     warnings = find_warnings(summary, config, statistics, drift)
-    return warnings, describe_expected(*sum_expected(statistics), config)
+    expected = describe_expected(*sum_expected(statistics), config)
+    reach = describe_reach(config, statistics)
+    return warnings, "\n".join(sentence for sentence in (reach, expected) if sentence)
 
 
 def load_vega(make: Callable[[], str] | None = None) -> str:
@@ -68,7 +78,9 @@ def load_vega(make: Callable[[], str] | None = None) -> str:
     from importlib.metadata import version  # noqa: PLC0415
 
     name = f"vega-{version('vl-convert-python')}.js"
-    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "segment-scorer"
+    folder = find_cache()
+    if folder is None:
+        return (make or bundle_vega)()
     with contextlib.suppress(OSError, UnicodeDecodeError):
         if text := (folder / name).read_text("utf-8"):
             return text
@@ -77,6 +89,15 @@ def load_vega(make: Callable[[], str] | None = None) -> str:
         folder.mkdir(parents=True, exist_ok=True)
         write_atomically(folder / name, text.encode())
     return text
+
+
+def find_cache() -> Path | None:
+    """Find the folder of this user's cache; None for a user without a home folder."""
+    try:
+        cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    except RuntimeError:
+        return None
+    return cache / "segment-scorer"
 
 
 def bundle_vega() -> str:
