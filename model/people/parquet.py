@@ -87,7 +87,10 @@ class ParquetRows:
             read_dictionary=find_texts(metadata),
             coerce_int96_timestamp_unit="us",
         )
-        names, types = tuple(file.schema_arrow.names), file.schema_arrow.types
+        names, types = (
+            tuple(map(self._layout.rename, file.schema_arrow.names)),
+            file.schema_arrow.types,
+        )
         if len(set(names)) != len(names):
             raise RecordError("expected every column once")
         if not self._layout.is_header(names):

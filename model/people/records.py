@@ -97,6 +97,7 @@ def decode_json(raw: bytes, decode: Callable[[bytes], Any]) -> Any:
 def make_row_decoder(header: Sequence[str], layout: Layout) -> FieldDecoder:
     """Make a function that decodes a CSV row. The function raises RecordError."""
     columns, names = layout.plan(header), list(header)
+    plain = [name.removeprefix("Attributes.") for name in names]
 
     def decode_row(raw: bytes) -> dict[str, Any]:
         check_length(raw)
@@ -110,7 +111,7 @@ def make_row_decoder(header: Sequence[str], layout: Layout) -> FieldDecoder:
             raise RecordError(
                 f"expected {len(columns)} fields, as in the header, found {len(cells)}"
             )
-        if cells == names:
+        if cells in (names, plain):
             raise RecordError("expected a person, found the header again")
         return build_row(columns, cells)
 

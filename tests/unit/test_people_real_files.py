@@ -24,8 +24,10 @@ from model.people.progress import Progress
 from model.people.records import make_decoder
 from model.training.datasets import read_lines, read_outcomes
 from segment_scorer.external_store.rows import read_rows
+from segment_scorer.runner.config import RunOptions
 from segment_scorer.runner.reading.batches import cut_slices, make_finder
-from segment_scorer.runner.reading.segments import find_segment_files
+from segment_scorer.runner.reading.segments import find_segment_files, open_segment_file
+from segment_scorer.runner.run import run_segment
 
 DATA = Path(__file__).parents[1] / "data" / "people"
 IGNORE: Progress = lambda *_: None  # noqa: E731
@@ -518,3 +520,43 @@ def test_a_parquet_bomb_of_one_page_or_of_rows_is_refused(tmp_path: Path) -> Non
     for name in ("page", "rows"):
         with pytest.raises(DataError, match=r"unpack to at most 1,000 times the file's size$"):
             read_all(tmp_path / name)
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+def test_a_plain_csv_is_read_with_one_option(form: str, tmp_path: Path) -> None:
+    path = tmp_path / "p"
+    if form == "csv":
+        write(path, "Id,Age,Plan,ChannelType,Metrics.X\na,34,gold,EMAIL,1\n")
+    else:
+        table = {"Id": "a", "Age": "34", "Plan": "gold", "ChannelType": "EMAIL", "Metrics.X": 1.0}
+        parquet.write_table(pa.table({name: [value] for name, value in table.items()}), path)
+    warnings: list[str] = []
+    assert find_segment_files([str(path)], warnings.append, plain_columns=True)
+    assert warnings == []
+    with open_segment_file(str(path), plain_columns=True) as file:
+        decode = make_decoder(file.header)
+        assert [decode(raw).document for _, raw in file] == [
+            {
+                "Id": "a",
+                "Attributes": {"Age": ["34"], "Plan": ["gold"]},
+                "ChannelType": "EMAIL",
+                "Metrics": {"X": 1.0},
+            }
+        ]
+
+
+def test_a_plain_csv_whose_header_comes_again_has_no_such_person(tmp_path: Path) -> None:
+    path = write(tmp_path / "p", "Id,Age\na,34\nId,Age\nb,35\n")
+    with open_segment_file(str(path), plain_columns=True) as file:
+        decode, rows = make_decoder(file.header), [raw for _, raw in file]
+    with pytest.raises(RecordError, match="found the header again"):
+        decode(rows[1])
+
+
+def test_a_plain_csv_is_run_with_one_option(tmp_path: Path) -> None:
+    path = write(tmp_path / "p.csv", "Id,Age,Plan\na,34,gold\nb,,free\n")
+    options = RunOptions(segment=[path], out=tmp_path / "out", plain_columns=True, processes=1)
+    assert run_segment(options, lambda *_: None).summary.received == 2
+    with gzip.open(tmp_path / "out" / "segment.jsonl.gz", "rt", encoding="utf-8") as file:
+        kept = [json.loads(line) for line in file]
+    assert {"Age": ["34"], "Plan": ["gold"]}.items() <= kept[0]["Attributes"].items()
