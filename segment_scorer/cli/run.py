@@ -104,6 +104,14 @@ def command(
             help="Also send endpoints with OptOut ALL or EndpointStatus INACTIVE to the hook.",
         ),
     ] = False,
+    plain_columns: Annotated[
+        bool,
+        typer.Option(
+            "--plain-columns",
+            help="Read a plain table such as Id,Age,Plan: a column that is no field of an endpoint "
+            "is an attribute (Attributes.Age).",
+        ),
+    ] = False,
     policy: Annotated[
         Path | None,
         typer.Option(
@@ -217,6 +225,7 @@ def command(
         campaign_id=campaign_id,
         treatment_id=treatment_id,
         include_opted_out=include_opted_out,
+        plain_columns=plain_columns,
         policy=policy,
         bundle=bundle,
         also=tuple(dict.fromkeys(also or ())),
