@@ -95,7 +95,9 @@ def run_segment(options: RunOptions, progress: Progress, warn: Warn = ignore_war
     used. Nothing is written then, except what a later run with `resume` continues.
     """
     check_options(options)
-    segment_files = find_segment_files([str(text) for text in options.segment], warn)
+    segment_files = find_segment_files(
+        [str(text) for text in options.segment], warn, plain_columns=options.plain_columns
+    )
     preparation = prepare_run(options)
     out, folder = str(options.out), find_folder(options.out)
     is_remote = out.startswith(S3)
