@@ -14,7 +14,7 @@ from model.errors import BundleError
 from model.onnx_file import Graph, Node, OnnxError, Tensor, read_graph
 from model.sizes import (
     Rule,
-    Step,
+    SizedNode,
     Value,
     as_second,
     broadcast,
@@ -158,18 +158,18 @@ def follow(
         raise OnnxError(f"expected operators that a bundle may use, found {name}")
     if not set(node.inputs) <= values.keys() | {""}:
         raise OnnxError("expected every node after those that it needs, found another order")
-    step = Step(
+    sized = SizedNode(
         node,
         [values[name] if name else None for name in node.inputs],
         [constants[name].integers if name in constants else None for name in node.inputs],
     )
-    tensor = step.find("value").tensor
+    tensor = sized.find("value").tensor
     if node.operator == "Constant" and tensor:
         constants.update(dict.fromkeys(node.outputs, tensor))
-    if node.operator == "Shape" and not node.attributes and step.first.dims is not None:
-        lengths = Tensor((len(step.first.dims),), step.first.dims)
+    if node.operator == "Shape" and not node.attributes and sized.first.dims is not None:
+        lengths = Tensor((len(sized.first.dims),), sized.first.dims)
         constants.update(dict.fromkeys(node.outputs, lengths))
-    found = rule(step)
+    found = rule(sized)
     outputs = (found,) * len(node.outputs) if isinstance(found, Value) else found
     if len(outputs) < len(node.outputs):
         raise OnnxError("expected as many outputs as an operator has, found more")

@@ -24,7 +24,7 @@ class Value(NamedTuple):
     amount: int
 
 
-class Step(NamedTuple):
+class SizedNode(NamedTuple):
     """A node and what is known about its inputs. Omitted inputs are None."""
 
     node: Node
@@ -55,7 +55,7 @@ class Step(NamedTuple):
 
 
 # Gives one size for every output, or one for each.
-Rule = Callable[[Step], "Value | tuple[Value, ...]"]
+Rule = Callable[[SizedNode], "Value | tuple[Value, ...]"]
 
 
 def shaped(dims: tuple[int, ...]) -> Value:
@@ -68,32 +68,32 @@ def unknown(amount: int) -> Value:
     return Value(None, amount)
 
 
-def same(step: Step) -> Value:
+def same(sized: SizedNode) -> Value:
     """As large as the first input."""
-    return step.first
+    return sized.first
 
 
-def broadcast(step: Step) -> Value:
+def broadcast(sized: SizedNode) -> Value:
     """Element by element, smaller inputs repeated (numpy's rule)."""
-    shapes = [value.dims for value in step.given]
+    shapes = [value.dims for value in sized.given]
     if any(dims is None for dims in shapes):
-        return unknown(math.prod(value.amount for value in step.given))
+        return unknown(math.prod(value.amount for value in sized.given))
     known = [dims for dims in shapes if dims is not None]
     width = max(map(len, known), default=0)
     padded = [(1,) * (width - len(dims)) + dims for dims in known]
     return shaped(tuple(max(lengths) for lengths in zip(*padded, strict=True)))
 
 
-def joined(step: Step) -> Value:
+def joined(sized: SizedNode) -> Value:
     """The inputs one after the other along an axis (FeatureVectorizer: the last)."""
-    total = sum(value.amount for value in step.given)
-    dims = step.first.dims
-    axis = step.find("axis").integer if "axis" in step.node.attributes else -1
+    total = sum(value.amount for value in sized.given)
+    dims = sized.first.dims
+    axis = sized.find("axis").integer if "axis" in sized.node.attributes else -1
     if not dims or not -len(dims) <= axis < len(dims):
         return unknown(total)
     others = math.prod(dims) // dims[axis] if dims[axis] else 0
     if (
-        any(value.dims is None or len(value.dims) != len(dims) for value in step.given)
+        any(value.dims is None or len(value.dims) != len(dims) for value in sized.given)
         or not others
     ):
         return unknown(total)
@@ -101,113 +101,113 @@ def joined(step: Step) -> Value:
     return Value((*dims[:axis], -(-total // others), *dims[axis + 1 :]), total)
 
 
-def reshaped(step: Step) -> Value:
+def reshaped(sized: SizedNode) -> Value:
     """The same elements in another shape."""
-    amount, target = step.first.amount, step.integers[1] if len(step.integers) > 1 else None
+    amount, target = sized.first.amount, sized.integers[1] if len(sized.integers) > 1 else None
     if target is None or 0 in target or any(length < -1 for length in target):
         return unknown(amount)
     rest = math.prod(length for length in target if length > 0)
     return Value(tuple(-(-amount // rest) if length < 0 else length for length in target), amount)
 
 
-def flattened(step: Step) -> Value:
+def flattened(sized: SizedNode) -> Value:
     """Two dimensions."""
-    dims = step.first.dims
-    axis = step.find("axis").integer if "axis" in step.node.attributes else 1
+    dims = sized.first.dims
+    axis = sized.find("axis").integer if "axis" in sized.node.attributes else 1
     if dims is None or not 0 <= axis <= len(dims):
-        return unknown(step.first.amount)
+        return unknown(sized.first.amount)
     return shaped((math.prod(dims[:axis]), math.prod(dims[axis:])))
 
 
-def transposed(step: Step) -> Value:
+def transposed(sized: SizedNode) -> Value:
     """The dimensions in another order."""
-    dims = step.first.dims
+    dims = sized.first.dims
     if dims is None:
-        return step.first
-    order = step.find("perm").integers or tuple(reversed(range(len(dims))))
+        return sized.first
+    order = sized.find("perm").integers or tuple(reversed(range(len(dims))))
     if sorted(order) != list(range(len(dims))):
-        return unknown(step.first.amount)
+        return unknown(sized.first.amount)
     return shaped(tuple(dims[axis] for axis in order))
 
 
-def squeezed(step: Step) -> Value:
+def squeezed(sized: SizedNode) -> Value:
     """Without some dimensions of length 1."""
-    dims, axes = step.first.dims, step.find_axes()
+    dims, axes = sized.first.dims, sized.find_axes()
     if dims is None or axes is None:
-        return unknown(step.first.amount)
+        return unknown(sized.first.amount)
     gone = {axis % len(dims) for axis in axes} if dims else set()
     return Value(
-        tuple(length for axis, length in enumerate(dims) if axis not in gone), step.first.amount
+        tuple(length for axis, length in enumerate(dims) if axis not in gone), sized.first.amount
     )
 
 
-def unsqueezed(step: Step) -> Value:
+def unsqueezed(sized: SizedNode) -> Value:
     """With further dimensions of length 1."""
-    dims, axes = step.first.dims, step.find_axes()
+    dims, axes = sized.first.dims, sized.find_axes()
     if dims is None or axes is None:
-        return unknown(step.first.amount)
+        return unknown(sized.first.amount)
     width = len(dims) + len(axes)
     added, left = {axis % width for axis in axes}, iter(dims)
     return Value(
-        tuple(1 if axis in added else next(left, 1) for axis in range(width)), step.first.amount
+        tuple(1 if axis in added else next(left, 1) for axis in range(width)), sized.first.amount
     )
 
 
-def reduced(step: Step) -> Value:
+def reduced(sized: SizedNode) -> Value:
     """One element for many along some axes (ArgMax: along one)."""
-    dims = step.first.dims
-    axes = (step.find("axis").integer,) if step.node.operator[:3] == "Arg" else step.find_axes()
+    dims = sized.first.dims
+    axes = (sized.find("axis").integer,) if sized.node.operator[:3] == "Arg" else sized.find_axes()
     if dims is None or axes is None:
-        return unknown(step.first.amount)
-    keep = "keepdims" not in step.node.attributes or step.find("keepdims").integer
+        return unknown(sized.first.amount)
+    keep = "keepdims" not in sized.node.attributes or sized.find("keepdims").integer
     gone = {axis % len(dims) for axis in axes} if dims else set()
     kept = ((1 if axis in gone else length, axis in gone) for axis, length in enumerate(dims))
     return shaped(tuple(length for length, is_gone in kept if keep or not is_gone))
 
 
-def gathered(step: Step) -> Value:
+def gathered(sized: SizedNode) -> Value:
     """Elements picked along an axis by the second input."""
-    data, picks = step.first, step.given[1] if len(step.given) > 1 else step.first
-    axis = step.find("axis").integer
+    data, picks = sized.first, sized.given[1] if len(sized.given) > 1 else sized.first
+    axis = sized.find("axis").integer
     if data.dims is None or picks.dims is None or not -len(data.dims) <= axis < len(data.dims):
         return unknown(data.amount * picks.amount)
     axis %= len(data.dims)
     return shaped((*data.dims[:axis], *picks.dims, *data.dims[axis + 1 :]))
 
 
-def picked_columns(step: Step) -> Value:
+def picked_columns(sized: SizedNode) -> Value:
     """Columns picked by the second input."""
-    data, picks = step.first, step.given[1] if len(step.given) > 1 else step.first
+    data, picks = sized.first, sized.given[1] if len(sized.given) > 1 else sized.first
     if not data.dims:
         return unknown(data.amount * picks.amount)
     return shaped(((1,) if len(data.dims) == 1 else data.dims[:-1]) + (picks.amount,))
 
 
-def as_second(step: Step) -> Value:
+def as_second(sized: SizedNode) -> Value:
     """As large as the second input."""
-    return step.given[1] if len(step.given) > 1 else step.first
+    return sized.given[1] if len(sized.given) > 1 else sized.first
 
 
-def filled(step: Step) -> Value:
+def filled(sized: SizedNode) -> Value:
     """A shape that the last input states. It must be a constant."""
-    target = step.integers[-1] if step.integers else None
+    target = sized.integers[-1] if sized.integers else None
     if target is None or min(target, default=0) < 0:
-        raise OnnxError(f"expected {step.node.operator} of a constant shape, found another")
+        raise OnnxError(f"expected {sized.node.operator} of a constant shape, found another")
     # Expand takes the larger of its input's shape and the stated one.
     stated = shaped(target)
-    if step.node.operator == "Expand":
-        return broadcast(Step(step.node, [step.first, stated], []))
+    if sized.node.operator == "Expand":
+        return broadcast(SizedNode(sized.node, [sized.first, stated], []))
     return stated
 
 
-def measured(step: Step) -> Value:
+def measured(sized: SizedNode) -> Value:
     """The shape of the input, as numbers."""
-    return shaped((len(step.first.dims),)) if step.first.dims is not None else unknown(64)
+    return shaped((len(sized.first.dims),)) if sized.first.dims is not None else unknown(64)
 
 
-def constant(step: Step) -> Value:
+def constant(sized: SizedNode) -> Value:
     """The value of an attribute."""
-    for attribute in step.node.attributes.values():
+    for attribute in sized.node.attributes.values():
         if attribute.tensor:
             return shaped(attribute.tensor.dims)
         if attribute.length:
@@ -215,41 +215,41 @@ def constant(step: Step) -> Value:
     return shaped(())
 
 
-def multiplied(step: Step) -> Value:
+def multiplied(sized: SizedNode) -> Value:
     """A matrix product."""
-    left, right = step.first, as_second(step)
+    left, right = sized.first, as_second(sized)
     if left.dims is None or right.dims is None or min(len(left.dims), len(right.dims)) < 1:
         return unknown(left.amount * right.amount)
     a, b = left.dims, right.dims
-    if step.node.operator == "Gemm" and len(a) == len(b) == 2:
-        a = a[::-1] if step.find("transA").integer else a
-        b = b[::-1] if step.find("transB").integer else b
+    if sized.node.operator == "Gemm" and len(a) == len(b) == 2:
+        a = a[::-1] if sized.find("transA").integer else a
+        b = b[::-1] if sized.find("transB").integer else b
     rows, columns = a[:-1][-1:], b[-1:] if len(b) > 1 else ()
-    lead = broadcast(Step(step.node, [shaped(a[:-2]), shaped(b[:-2])], [])).dims or ()
+    lead = broadcast(SizedNode(sized.node, [shaped(a[:-2]), shaped(b[:-2])], [])).dims or ()
     return shaped((*lead, *rows, *columns))
 
 
-def classified(step: Step) -> tuple[Value, Value]:
+def classified(sized: SizedNode) -> tuple[Value, Value]:
     """A label for each person, and a score for each class. An SVM may score pairs of classes."""
     lists = ("classlabels_int64s", "classlabels_ints", "classlabels_strings")
-    classes = max(2, *(step.find(name).length for name in lists))
-    scores = classes**2 if step.node.operator == "SVMClassifier" else classes
-    return shaped((count_rows(step),)), shaped((count_rows(step), scores))
+    classes = max(2, *(sized.find(name).length for name in lists))
+    scores = classes**2 if sized.node.operator == "SVMClassifier" else classes
+    return shaped((count_rows(sized),)), shaped((count_rows(sized), scores))
 
 
-def regressed(step: Step) -> Value:
+def regressed(sized: SizedNode) -> Value:
     """A number for each person and target."""
-    targets = max(1, step.find("n_targets").integer, step.find("targets").integer)
-    return shaped((count_rows(step), targets))
+    targets = max(1, sized.find("n_targets").integer, sized.find("targets").integer)
+    return shaped((count_rows(sized), targets))
 
 
-def count_rows(step: Step) -> int:
+def count_rows(sized: SizedNode) -> int:
     """People in the first input."""
-    return step.first.dims[0] if step.first.dims else step.first.amount
+    return sized.first.dims[0] if sized.first.dims else sized.first.amount
 
 
-def one_hot(step: Step) -> Value:
+def one_hot(sized: SizedNode) -> Value:
     """A column for each category."""
-    columns = step.find("cats_int64s").length + step.find("cats_strings").length
-    dims = step.first.dims
-    return shaped((*dims, columns)) if dims is not None else unknown(step.first.amount * columns)
+    columns = sized.find("cats_int64s").length + sized.find("cats_strings").length
+    dims = sized.first.dims
+    return shaped((*dims, columns)) if dims is not None else unknown(sized.first.amount * columns)

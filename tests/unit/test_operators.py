@@ -18,7 +18,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from model.bundle import SHIPPED
 from model.errors import BundleError
-from model.onnx_file import Node, read_graph
+from model.onnx_file import Attribute, Node, OnnxError, Tensor, read_graph
 from model.operators import ML, OPERATORS, ROWS, check_model, follow
 from model.runtime import open_session
 from model.sizes import Value, shaped
@@ -422,6 +422,39 @@ def test_any_change_of_a_byte_raises_a_bundle_error_or_nothing() -> None:
             changed[place] = random.integers(0, 256)
         with contextlib.suppress(BundleError):
             check_model(bytes(changed[: random.integers(1, len(data) + 1)]), PATH)
+
+
+@pytest.mark.parametrize(("domain", "operator"), OPERATORS)
+def test_a_rule_takes_any_inputs_and_attributes(domain: str, operator: str) -> None:
+    random = np.random.default_rng(0)
+    values = {
+        "scalar": shaped(()),
+        "empty": shaped((0, 3)),
+        "vector": shaped((3,)),
+        "matrix": shaped((3, 4)),
+        "cube": shaped((2, 3, 4)),
+        "unknown": Value(None, 5),
+    }
+    numbers = [-(2**63), -7, -1, 0, 1, 2, 7, 2**63 - 1]
+    names = ("axis", "axes", "perm", "keepdims", "transA", "n_targets", "cats_int64s", "value")
+    for _ in range(300):
+        node = Node()
+        node.domain, node.operator = domain, operator
+        node.inputs = random.choice([*values, ""], random.integers(0, 4)).tolist()
+        node.outputs = [f"y{place}" for place in range(random.integers(0, 3))]
+        node.attributes = {
+            name: Attribute(
+                int(random.choice(numbers)),
+                tuple(map(int, random.choice(numbers, random.integers(0, 4)))),
+                int(random.integers(0, 4)),
+                Tensor((2, 2)) if name == "value" else None,
+            )
+            for name in random.choice(names, random.integers(0, 4))
+        }
+        known = tuple(map(int, random.choice(numbers, random.integers(0, 4))))
+        with contextlib.suppress(OnnxError):
+            for value in follow(node, values, {name: Tensor((2,), known) for name in values}):
+                assert value.amount >= 0
 
 
 @pytest.mark.parametrize(
