@@ -77,6 +77,7 @@ class ChunkProcessor:
         """Read a slice: its people, and the event's entry of each person to send."""
         people: list[Person] = []
         entries: dict[str, Any] = {}
+        include, make_entry = self._config.include_opted_out, self._adapter.make_entry
         for number, raw in zip(piece.numbers, piece.records, strict=True):
             try:
                 record = self._decode(raw)
@@ -87,17 +88,13 @@ class ChunkProcessor:
             if not id_:
                 self._reject(number, raw, "$.ProfileId: expected non-empty text, found empty text")
                 continue
-            person = Person(id_, record, self._is_sent(record))
-            people.append(person)
-            if person.is_sent:
-                entries[id_] = self._adapter.make_entry(record)
+            choice, status = record.document.get("OptOut"), record.document.get("EndpointStatus")
+            # Profiles have no OptOut.
+            is_sent = include or record.profile is not None or not opted_out(choice, status)
+            people.append(Person(id_, record, is_sent))
+            if is_sent:
+                entries[id_] = make_entry(record)
         return people, entries
-
-    def _is_sent(self, record: Record) -> bool:
-        """Whether the record is sent. Profiles have no OptOut."""
-        if self._config.include_opted_out or record.profile is not None:
-            return True
-        return not opted_out(record.document.get("OptOut"), record.document.get("EndpointStatus"))
 
     def _reject(self, number: int, raw: bytes, problem: str) -> None:
         self._counts["rejected"] += 1
@@ -160,7 +157,9 @@ class ChunkProcessor:
                 band = decision.band.name
             if status == Status.KEPT and decision.dropped:
                 self._counts["would_filter"] += 1
-            chosen = "drop" if decision.dropped else "keep"
+            # A deployed function of an earlier release does not report `selected`.
+            is_dropped = decision.dropped if decision.selected is not None else not decision.sent
+            chosen = "drop" if is_dropped else "keep"
             self._decisions.append((person.id, chosen, reason, text, band))
         elif outcome is UNSENT:
             reason = UnsentReason.OPTED_OUT
