@@ -375,6 +375,14 @@ def test_a_value_of_a_hundred_characters_is_not_warned_about() -> None:
         (b"mode = '\xff'", "expected a readable TOML file in UTF-8"),
         (b"a = " + b"[" * 5_000, "expected a readable TOML file in UTF-8"),
         (b"decimals = " + b"9" * 5_000, "expected a readable TOML file in UTF-8"),
+        (
+            b"#" * 10_001,
+            "expected a readable TOML file in UTF-8; found: more than 10,000 bytes in line 1",
+        ),
+        (
+            b"\n" * ((16 << 20) + 1),
+            "expected a readable TOML file in UTF-8; found: more than 16,777,216 bytes",
+        ),
         (b"\xef\xbb\xbfmode = 5", "mode: expected one of filter, annotate, shadow"),
         (b"mode = 5", "mode: expected one of filter, annotate, shadow"),
     ],
