@@ -103,7 +103,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
 
     selected          whether the rules would message the endpoint, the holdout aside. None only
                       where the reply of a deployed function is read that does not tell it
-    holdout           whether the endpoint's user is in the control group
+    holdout           whether the endpoint's user is in the control group. None as for `selected`
     sent              whether the reply holds it (Amazon Connect: says keep). In mode filter:
                       selected and not in the holdout
     score             rounded to the policy's decimals; None if the endpoint was not scored
@@ -112,7 +112,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     selected: bool | None
-    holdout: bool = False
+    holdout: bool | None = False
     sent: bool
     reason: Reason
     score: float | None = None
@@ -123,7 +123,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def dropped(self) -> bool:
         """Whether mode filter leaves the endpoint out. Modes annotate and shadow send it."""
-        return self.holdout or not self.selected
+        return bool(self.holdout) or not self.selected
 
 
 class Reply(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,7 +6,8 @@ It counts where a number is expected, or a date. Elsewhere `None` or `NA` may be
 from __future__ import annotations
 
 # In lower case. Sources: the defaults of pandas.read_csv (`na_values`); `\N` is how MySQL,
-# PostgreSQL's COPY and Hive write NULL; `(null)` and `nil` are Oracle's tools' and Ruby's.
+# PostgreSQL's COPY and Hive write NULL; `(null)` and `nil` are Oracle's tools' and Ruby's. What is
+# infinite is no number that can be used, in text as in JSON; pandas and PostgreSQL write it so.
 NULL_MARKERS = frozenset(
     {
         "",
@@ -28,6 +29,12 @@ NULL_MARKERS = frozenset(
         "nil",
         "none",
         "null",
+        "inf",
+        "+inf",
+        "-inf",
+        "infinity",
+        "+infinity",
+        "-infinity",
     }
 )
 LONGEST_MARKER = 16  # characters, with spaces around it; a longer text is not looked at

@@ -93,8 +93,20 @@ def find_problem(document: object, paths: Sequence[ReadPath]) -> str | None:
                 break
         if value is not None and not path.usable(value):
             where = ".".join(path.names)
-            return f"$.{where}: expected {path.expected}, found {name_kind(value)}"
+            found = name_kind(value)
+            if path.usable is is_number and has_decimal_comma(value):
+                found = "text with a decimal comma; write a point"
+            return f"$.{where}: expected {path.expected}, found {found}"
     return None
+
+
+def has_decimal_comma(value: Any) -> bool:
+    """Whether a value is text that would read as a number with a point instead of its comma."""
+    return (
+        isinstance(value, str)
+        and value.count(",") == 1
+        and parse_number(value.replace(",", ".")) is not None
+    )
 
 
 def find_user(document: object) -> str | None:

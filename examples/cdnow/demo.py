@@ -51,12 +51,10 @@ def read_column(path: Path, column: str) -> dict[str, str]:
         return {row["Id"]: row[column] for row in csv.DictReader(file)}
 
 
-def compare_outcomes(
-    decisions: dict[str, str], outcomes: dict[str, str]
-) -> tuple[Customers, Customers]:
+def compare_outcomes(sent: dict[str, str], outcomes: dict[str, str]) -> tuple[Customers, Customers]:
     """Count the customers that the policy keeps, and those that it drops."""
-    kept = [outcomes[id_] == "1" for id_, decision in decisions.items() if decision == "keep"]
-    dropped = [outcomes[id_] == "1" for id_, decision in decisions.items() if decision == "drop"]
+    kept = [outcomes[id_] == "1" for id_, flag in sent.items() if flag == "true"]
+    dropped = [outcomes[id_] == "1" for id_, flag in sent.items() if flag == "false"]
     return Customers(len(kept), sum(kept)), Customers(len(dropped), sum(dropped))
 
 
@@ -111,7 +109,7 @@ def main() -> int:
         print(f"demo: {error}", file=sys.stderr)
         return 1
     kept, filtered = compare_outcomes(
-        read_column(options.out / "decisions.csv", "decision"), read_column(OUTCOMES, "outcome")
+        read_column(options.out / "decisions.csv", "sent"), read_column(OUTCOMES, "outcome")
     )
     print_result(result.summary, kept, filtered, options.out)
     return result.summary.exit_status

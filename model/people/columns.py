@@ -5,14 +5,13 @@ A table holds endpoints, profiles, or rows with a key (external attributes); see
 
 from __future__ import annotations
 
-import math
+from collections import Counter
 from collections.abc import Callable, Container, Iterable, Sequence
-from decimal import Decimal
 from typing import Any, NamedTuple, TypeAlias
 
 from model.customer_profile import PROFILE_ID
 from model.errors import DataError
-from model.values import parse_number
+from model.people.cells import read_items, read_number, read_plain, read_text
 
 # A header of people has one of these columns.
 # Source: Amazon Pinpoint user guide, "Importing segments".
@@ -142,55 +141,33 @@ def make_keyed_layout(key: str) -> Layout:
     def plan(header: Sequence[str]) -> Plan:
         if not all(header):
             raise RecordError("expected every column of the header to have a name")
-        if header.count(key) != 1:
+        counts = Counter(header)
+        if counts[key] != 1:
             raise RecordError(f"expected the key column {key} once")
         return tuple(
-            PlannedColumn((), name, None if header.count(name) > 1 else read_plain)
-            for name in header
+            PlannedColumn((), name, None if counts[name] > 1 else read_plain) for name in header
         )
 
     return Layout((key,), plan, lambda _: missing)
 
 
 def build_row(columns: Plan, cells: Iterable[Any]) -> dict[str, Any]:
-    """Make a nested document of cells, one per column. Empty cells and None are missing."""
+    """Make a nested document of cells, one per column.
+
+    Empty cells and None are missing, and so is what a column reads as None.
+    """
     document: dict[str, Any] = {}
     for (parents, name, read), cell in zip(columns, cells, strict=True):
         if cell is None or cell == "":
+            continue
+        value = read_items(cell) if read is None else read(cell)
+        if value is None:
             continue
         target = document
         for parent in parents:
             target = target.setdefault(parent, {})
         if read is None:
-            target.setdefault(name, []).extend(cell if isinstance(cell, list) else [cell])
+            target.setdefault(name, []).extend(value)
         else:
-            target[name] = read(cell)
+            target[name] = value
     return document
-
-
-def read_number(cell: Any) -> Any:
-    """A number. Other text stays text, so that the document's check names it.
-
-    So does infinity, which Parquet can hold: JSON would make it null, and that is missing.
-    """
-    if isinstance(cell, str):
-        number = parse_number(cell)
-        return cell if number is None else number
-    return str(cell) if isinstance(cell, float) and math.isinf(cell) else cell
-
-
-def read_text(cell: Any) -> Any:
-    """Text. Parquet may hold ids as whole numbers; those become text too."""
-    if isinstance(cell, str):
-        return cell
-    is_whole = (isinstance(cell, int) and not isinstance(cell, bool)) or (
-        isinstance(cell, Decimal) and cell == cell.to_integral_value()
-    )
-    return str(int(cell)) if is_whole else read_plain(cell)
-
-
-def read_plain(cell: Any) -> Any:
-    """The cell as it is. A Parquet struct has every field in each row; a None there is missing."""
-    if not isinstance(cell, dict):
-        return cell
-    return {name: read_plain(field) for name, field in cell.items() if field is not None}

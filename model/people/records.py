@@ -7,13 +7,15 @@ whether the content is usable.
 from __future__ import annotations
 
 import csv
+import json
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 import msgspec
 
-from model.customer_profile import profile_to_document
+from model.customer_profile import PROFILE_ID, profile_to_document
 from model.errors import name_kind
+from model.people.cells import write_whole, write_whole_numbers
 from model.people.columns import PEOPLE, Layout, RecordError, build_row
 
 BYTE_ORDER_MARK = "\ufeff"
@@ -60,7 +62,7 @@ def decode_object(raw: bytes) -> dict[str, Any]:
     """Decode a JSON object. Raises RecordError."""
     check_length(raw)
     try:
-        value = msgspec.json.decode(raw)
+        value = decode_json(raw, msgspec.json.decode)
     except msgspec.DecodeError as error:
         raise RecordError(f"expected one JSON object: {error}") from error
     except UnicodeDecodeError as error:
@@ -70,6 +72,26 @@ def decode_object(raw: bytes) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise RecordError(f"expected one JSON object, found {name_kind(value)}")
     return value
+
+
+def decode_json(raw: bytes, decode: Callable[[bytes], Any]) -> Any:
+    """Decode JSON in which NaN and Infinity, which Python and pandas write, are null.
+
+    Raises what `decode` raises.
+    """
+    try:
+        return decode(raw)
+    except msgspec.DecodeError:
+        if b"NaN" not in raw and b"Infinity" not in raw:
+            raise
+        try:
+            value = json.loads(raw, parse_constant=lambda _: None)
+            plain = msgspec.json.encode(value)
+        except (ValueError, TypeError, OverflowError, RecursionError):
+            plain = b""
+        if not plain:
+            raise
+        return decode(plain)
 
 
 def make_row_decoder(header: Sequence[str], layout: Layout) -> FieldDecoder:
@@ -108,17 +130,31 @@ def explain_csv(error: csv.Error) -> str:
 
 
 def make_record(fields: dict[str, Any], *, id_needed: bool) -> Record:
-    """Make a Record of an endpoint, or of a profile: fields with a ProfileId and no Id."""
-    id_ = fields.get("Id")
-    if id_ is None:
-        id_ = fields.get("ProfileId") or fields.get("profileId")
+    """Make a Record of an endpoint, or of a profile: fields with a ProfileId and no Id.
+
+    A whole number is an id, too. `read_id` reads it in the same way.
+    """
+    id_ = read_id(fields.get("Id"), fields.get("ProfileId"), fields.get("profileId"))
+    if fields.get("Id") is None:
         if isinstance(id_, str):
-            return Record({"Id": id_, **profile_to_document(fields)}, fields)
+            for name in PROFILE_ID:
+                if fields.get(name):
+                    fields[name] = write_whole(fields[name])
+            document = {"Id": id_, **profile_to_document(fields)}
+            write_whole_numbers(document)
+            return Record(document, fields)
         if not id_needed and id_ is None:
+            write_whole_numbers(fields)
             return Record(fields, None)
     if not isinstance(id_, str):
         found = "none" if id_ is None else name_kind(id_)
-        raise RecordError(f"$.Id: expected text of one character or more, found {found}")
+        raise RecordError(f"$.Id: expected text or a whole number, found {found}")
     if not id_:
         raise RecordError("$.Id: expected text of one character or more, found empty text")
+    write_whole_numbers(fields)
     return Record(fields, None)
+
+
+def read_id(own: Any, *profile: Any) -> Any:
+    """The id of an endpoint, or else of a profile; text if it is text or a whole number."""
+    return write_whole(own if own is not None else next(filter(None, profile), None))

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from model.errors import DataError, name_kind
+from model.people.cells import write_whole
 from model.people.columns import RecordError, make_keyed_layout
 from model.people.files import open_people
 from model.people.progress import Progress
@@ -58,12 +59,12 @@ def read_rows(paths: Sequence[Path], key: str, progress: Progress) -> Iterator[R
 
 def make_row(origin: str, fields: dict[str, Any], key: str) -> Row:
     """A row of its fields. Raises RecordError unless the key is text or a whole number."""
-    found = fields.pop(key, None)
-    if isinstance(found, bool) or not isinstance(found, str | int) or found == "":
+    found = write_whole(fields.pop(key, None))
+    if not isinstance(found, str) or not found:
         kind = "nothing" if found is None else "empty text" if found == "" else name_kind(found)
         raise RecordError(
             f"expected a key in {key}, text or a whole number, found {kind} "
             "(name another with --key NAME)"
         )
     attributes = {name: value for name, value in fields.items() if value is not None}
-    return Row(origin, str(found), attributes)
+    return Row(origin, found, attributes)

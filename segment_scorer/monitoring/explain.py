@@ -94,7 +94,7 @@ def explain_case(case: Case, account: Account, override: Override | None) -> Exp
     decision = case.decision
     return Explanation(
         selected=bool(decision.selected),
-        holdout=decision.holdout,
+        holdout=bool(decision.holdout),
         sent=decision.sent,
         reason=decision.reason,
         score=decision.score,

@@ -62,6 +62,7 @@ class RunConfig(msgspec.Struct, frozen=True, kw_only=True):
     score_attribute  attribute that holds the score, read if decisions are not reported; "" = none
     decimals         decimals of scores in files, if decisions are reported
     model, mode, threshold, keep, on_error   as in the summary and the policy; None = unknown
+    holdout_percent, holdout_salt_digest, policy_digest   as in the summary; None = unknown
     """
 
     host: str = "pinpoint"
@@ -83,3 +84,6 @@ class RunConfig(msgspec.Struct, frozen=True, kw_only=True):
     threshold: float | None = None
     keep: str | None = None
     on_error: str | None = None
+    holdout_percent: float | None = None
+    holdout_salt_digest: str | None = None
+    policy_digest: str | None = None

@@ -27,6 +27,7 @@ from segment_scorer.runner.writing.formats import FORMATS
 from segment_scorer.runner.writing.names import REPORT
 
 REPORT_PACKAGES = ("altair", "vl_convert")  # imported only after the last chunk
+PLAN_PACKAGE = "scipy"  # only a rehearsal says what its control group can show
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +76,9 @@ def prepare_run(options: RunOptions) -> Preparation:
         threshold=rules.threshold,
         keep=rules.keep,
         on_error=rules.on_error,
+        holdout_percent=rules.holdout.percent,
+        holdout_salt_digest=hash_text(rules.holdout.salt),
+        policy_digest=policy.digest,
     )
     reference = bundle.manifest.get("drift")
     return Preparation(
@@ -185,7 +189,8 @@ def format_time(text: str | None) -> str:
 
 def check_options(options: RunOptions) -> None:
     """Check the options before anything is opened or written. Raises OptionError."""
-    if missing := [package for package in REPORT_PACKAGES if find_spec(package) is None]:
+    packages = (*REPORT_PACKAGES, *([PLAN_PACKAGE] if options.rehearse else []))
+    if missing := [package for package in packages if find_spec(package) is None]:
         raise OptionError(
             f"{REPORT}: expected {missing[0]}, of the extra `run`: "
             "pip install '.[run]' in a source checkout"

@@ -39,7 +39,7 @@ from segment_scorer.runner.s3 import S3
 from segment_scorer.runner.summary import Summary, make_summary
 from segment_scorer.runner.writing.checkpoint import Checkpoint, check_same
 from segment_scorer.runner.writing.formats import FORMATS
-from segment_scorer.runner.writing.names import LOG, REPORT
+from segment_scorer.runner.writing.names import LOG, REPORT, USERS
 from segment_scorer.runner.writing.outputs import (
     Outputs,
     Publish,
@@ -55,6 +55,7 @@ from segment_scorer.runner.writing.remote_folder import (
     make_private,
 )
 from segment_scorer.runner.writing.rows import begin_outputs, end_outputs
+from segment_scorer.runner.writing.user_keys import count_users
 
 # Slices in a chunk: about 5,000 endpoints, 2 MB. Fewer for hooks that mostly wait, so that many
 # calls run in parallel and little is lost when the run is stopped.
@@ -114,7 +115,7 @@ def run_segment(options: RunOptions, progress: Progress, warn: Warn = ignore_war
         else:
             with open_outputs(
                 folder,
-                begin_outputs(checkpoint.config),
+                {**begin_outputs(checkpoint.config), USERS: b""},
                 sizes=checkpoint.sizes,
                 checkpoint_seconds=options.checkpoint_seconds,
             ) as outputs:
@@ -168,7 +169,8 @@ def process_all(
     for position, result in choose_engine(options, preparation, setup, remaining):
         outputs.append(result.parts)
         checkpoint.add(result)
-        outputs.save(checkpoint)
+        if config.writes:
+            outputs.save(checkpoint)
         progress(position, total)
     if not checkpoint.counts["received"]:
         outputs.forget()
@@ -214,6 +216,8 @@ def finish(
     for name in options.also:
         columns = checkpoint.statistics.columns
         outputs.make(FORMATS[name].file, functools.partial(write_format, name, columns, warn))
+    users = count_users(outputs.find(USERS))
+    checkpoint.counts["users"] = users.users
     seconds = checkpoint.seconds + outputs.seconds
     summary = make_summary(checkpoint.counts, checkpoint.config, seconds)
     outputs.make(

@@ -44,7 +44,11 @@ CLEAN, INCOMPLETE = 0, 4
 class Summary(msgspec.Struct, frozen=True, kw_only=True):
     """`summary.json`. received = kept + filtered + failed; None (null) = unknown.
 
-    `rejected` counts lines that were never sent. They are not part of `received`.
+    received             endpoints; users: different users among them, by UserId, else by Id
+    rejected             lines that were never sent, which are not part of `received`
+    holdout_percent      size of the control group; 0 = no control group
+    holdout_salt_digest  of the policy's salt: same percent and digest, same control group
+    policy_digest        SHA-256 of the policy file
     """
 
     received: int
@@ -65,6 +69,12 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     scheduled_time: str
     mode: str | None
     host: str
+    threshold: float | None
+    keep: str | None
+    holdout_percent: float | None
+    holdout_salt_digest: str | None
+    policy_digest: str | None
+    users: int
 
     @property
     def exit_status(self) -> int:
@@ -94,6 +104,12 @@ def make_summary(counts: Counter[str], config: RunConfig, seconds: float) -> Sum
         scheduled_time=config.scheduled_time,
         mode=config.mode,
         host=config.host,
+        threshold=config.threshold,
+        keep=config.keep,
+        holdout_percent=config.holdout_percent,
+        holdout_salt_digest=config.holdout_salt_digest,
+        policy_digest=config.policy_digest,
+        users=counts["users"],
         would_filter=counts["would_filter"] if config.in_process else None,
         **{name: counts[name] if knows_reasons else None for name in ONLY_FROM_DECISIONS},
     )

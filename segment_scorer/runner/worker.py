@@ -19,6 +19,7 @@ import msgspec
 from function.hosts.pinpoint import opted_out
 from function.policy import format_score
 from function.records import Reason
+from model.paths import find_user
 from model.people.columns import RecordError
 from model.people.records import Decoder, Record, make_decoder
 from segment_scorer.runner.asking.host_adapters import HOST_ADAPTERS, Outcome
@@ -29,8 +30,16 @@ from segment_scorer.runner.reading.batches import Slice
 from segment_scorer.runner.reporting.statistics import RawGroup, Statistics
 from segment_scorer.runner.summary import REASON_COUNTS, Status, UnsentReason
 from segment_scorer.runner.writing.formats import find_columns
-from segment_scorer.runner.writing.names import DECISIONS, LOG, REJECTED, SCORES, SEGMENT
-from segment_scorer.runner.writing.rows import compress, write_rows
+from segment_scorer.runner.writing.names import (
+    DECISIONS,
+    LOG,
+    REJECTED,
+    SCORES,
+    SEGMENT,
+    USERS,
+)
+from segment_scorer.runner.writing.rows import FLAGS, compress, write_rows
+from segment_scorer.runner.writing.user_keys import make_key
 
 UNSENT = Outcome(Status.FILTERED)
 FAILED = Outcome(Status.FAILED)
@@ -61,7 +70,8 @@ class ChunkProcessor:
         self._segment: list[bytes] = []
         self._rejected: list[dict[str, Any]] = []
         self._scores: list[tuple[str, str]] = []
-        self._decisions: list[tuple[str, str, str, str, str]] = []
+        self._decisions: list[tuple[str, ...]] = []
+        self._users: list[bytes] = []
         self._groups: list[RawGroup] = []
         self._values: list[float | None] = []
 
@@ -146,10 +156,15 @@ class ChunkProcessor:
     def _record(self, person: Person, outcome: Outcome) -> None:
         """Record one person's outcome. The groups are counted all at once, in `finish`."""
         status, kept, decision = outcome
+        document = person.record.document
+        user = find_user(document) or ""
         reason: Reason | UnsentReason = Reason.UNKNOWN
+        selected: bool | None = None
+        holdout: bool | None = None
         score, text, band = None, "", ""
         if decision is not None:
             reason, score = decision.reason, decision.score
+            selected, holdout = decision.selected, decision.holdout
             if score is not None:
                 text = format_score(score, self._config.decimals)
                 self._scores.append((person.id, text))
@@ -157,22 +172,17 @@ class ChunkProcessor:
                 band = decision.band.name
             if status == Status.KEPT and decision.dropped:
                 self._counts["would_filter"] += 1
-            # A deployed function of an earlier release does not report `selected`.
-            is_dropped = decision.dropped if decision.selected is not None else not decision.sent
-            chosen = "drop" if is_dropped else "keep"
-            self._decisions.append((person.id, chosen, reason, text, band))
         elif outcome is UNSENT:
-            reason = UnsentReason.OPTED_OUT
-            self._decisions.append((person.id, "drop", reason, "", ""))
-        elif status == Status.FAILED:
-            self._decisions.append((person.id, status, "", "", ""))
+            reason, selected = UnsentReason.OPTED_OUT, False
         elif kept is not None and (read := read_score(kept, self._config.score_attribute)):
-            score = float(read)
+            score, text = float(read), read
             self._scores.append((person.id, read))
-        document = person.record.document
+        flags = FLAGS[selected], FLAGS[holdout], FLAGS[status == Status.KEPT]
+        why = status if status == Status.FAILED else reason
+        self._decisions.append((person.id, user, *flags, why, text, band))
+        self._users.append(make_key(user, person.id, selected=selected))
         location = document.get("Location")
         country = location.get("Country") if isinstance(location, dict) else None
-        selected = None if decision is None else decision.selected
         if selected is None:
             selected = status == Status.KEPT
         self._groups.append((document.get("ChannelType"), country, band, reason, status, selected))
@@ -186,15 +196,14 @@ class ChunkProcessor:
             self._counts[group.status] += count
             if group.reason in REASON_COUNTS:
                 self._counts[REASON_COUNTS[group.reason]] += count
-        parts: dict[str, bytes] = {}
+        parts = {USERS: b"".join(self._users)}
         if self._config.writes:
-            parts = {
+            parts |= {
                 SEGMENT: compress(b"".join(self._segment)),
                 SCORES: write_rows(self._scores),
+                DECISIONS: write_rows(self._decisions),
                 REJECTED: _encoder.encode_lines(self._rejected),
             }
-            if self._config.knows_decisions:
-                parts[DECISIONS] = write_rows(self._decisions)
             if self._config.in_process:
                 parts[LOG] = log.encode()
         rejections = [

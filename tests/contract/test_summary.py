@@ -18,9 +18,21 @@ KEYS = (
     *("received", "kept", "filtered", "failed"),
     *("held_out", "unreadable", "unscored", "sparse", "opted_out", "would_filter", "rejected"),
     *("batches", "attempts", "seconds", "model", "scheduled_time", "mode", "host"),
+    *("threshold", "keep", "holdout_percent", "holdout_salt_digest", "policy_digest", "users"),
 )
-MAY_BE_UNKNOWN = {"held_out", "unreadable", "unscored", "sparse", "would_filter", "model", "mode"}
-TEXTS = {"model", "scheduled_time", "mode", "host"}
+MAY_BE_UNKNOWN = {
+    "held_out",
+    "unreadable",
+    "unscored",
+    "sparse",
+    "would_filter",
+    "model",
+    "mode",
+} | {*("threshold", "keep", "holdout_percent", "holdout_salt_digest", "policy_digest")}
+TEXTS = {
+    *("model", "scheduled_time", "mode", "host"),
+    *("threshold", "keep", "holdout_percent", "holdout_salt_digest", "policy_digest"),
+}
 
 
 def publish(folder: Path, config: RunConfig) -> dict[str, Any]:
@@ -43,6 +55,11 @@ def test_a_run_that_knows_everything_writes_every_key_with_a_value(tmp_path: Pat
         in_process=True,
         model="m@1",
         mode="filter",
+        threshold=0.4,
+        keep="at_least",
+        holdout_percent=10.0,
+        holdout_salt_digest="e3b0c44298fc1c14",
+        policy_digest="abc",
     )
     assert publish(tmp_path, config) == {
         **{name: 2 for name in KEYS if name not in TEXTS},
@@ -52,6 +69,11 @@ def test_a_run_that_knows_everything_writes_every_key_with_a_value(tmp_path: Pat
         "scheduled_time": "2026-01-31T19:00:00.000Z",
         "mode": "filter",
         "host": "pinpoint",
+        "threshold": 0.4,
+        "keep": "at_least",
+        "holdout_percent": 10.0,
+        "holdout_salt_digest": "e3b0c44298fc1c14",
+        "policy_digest": "abc",
     }
     assert tuple(json.loads((tmp_path / "summary.json").read_text())) == KEYS
 
@@ -73,6 +95,12 @@ def test_each_value_has_its_type(name: str, tmp_path: Path) -> None:
             in_process=True,
             model="m",
             mode="shadow",
+            threshold=0.4,
+            keep="below",
+            holdout_percent=0.0,
+            holdout_salt_digest="e3b0c44298fc1c14",
+            policy_digest="abc",
         ),
     )[name]
-    assert type(value) is (str if name in TEXTS else float if name == "seconds" else int)
+    numbers = {"seconds", "threshold", "holdout_percent"}
+    assert type(value) is (float if name in numbers else str if name in TEXTS else int)

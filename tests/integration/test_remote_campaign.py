@@ -169,4 +169,4 @@ def test_without_a_fallback_whoever_has_no_score_is_kept_and_every_score_is_stil
     scored = [row for row in rows if row["reason"] == "score"]
     assert len(scored) == summary.received - summary.unscored > 0
     assert all(row == right[row["Id"]] for row in scored)
-    assert all(row["decision"] == "keep" for row in rows if row["reason"] == "no_scores")
+    assert all(row["sent"] == "true" for row in rows if row["reason"] == "no_scores")

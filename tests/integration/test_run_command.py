@@ -106,7 +106,10 @@ def test_a_clean_segment_ends_with_0_and_all_files(run: Run, tmp_path: Path) -> 
     decisions = list(csv.DictReader((out / "decisions.csv").read_text().splitlines()))
     assert decisions[64] == {
         "Id": "person-64",
-        "decision": "drop",
+        "UserId": "",
+        "selected": "false",
+        "holdout": "false",
+        "sent": "false",
         "reason": "score",
         "score": "0.4961",
         "band": "",
@@ -242,6 +245,7 @@ def test_over_http_the_same_people_are_kept_and_what_cannot_be_known_is_null(
         assert run(segment, "--hook", emulator.url, out=tmp_path / "http", local=False) == 4
     local, http = summary_of(tmp_path / "local"), summary_of(tmp_path / "http")
     unknown = {"held_out", "unreadable", "unscored", "sparse", "would_filter", "model", "mode"}
+    unknown |= {"threshold", "keep", "holdout_percent", "holdout_salt_digest", "policy_digest"}
     assert {name for name, value in http.items() if value is None} == unknown
     assert {name for name in local if local[name] == http[name]} >= set(local) - unknown - {
         "seconds",
@@ -250,10 +254,20 @@ def test_over_http_the_same_people_are_kept_and_what_cannot_be_known_is_null(
     assert names(tmp_path / "http") == {
         "segment.jsonl.gz",
         "scores.csv",
+        "decisions.csv",
         "rejected.jsonl",
         "report.html",
         "summary.json",
     }
+    assert (local["users"], http["users"]) == (131, 131)
+    rows = [
+        list(csv.DictReader((tmp_path / name / "decisions.csv").read_text().splitlines()))
+        for name in ("local", "http")
+    ]
+    assert [(row["Id"], row["sent"]) for row in rows[0]] == [
+        (row["Id"], row["sent"]) for row in rows[1]
+    ]
+    assert {row["holdout"] for row in rows[1]} == {""}
     assert (tmp_path / "http" / "segment.jsonl.gz").read_bytes() == (
         tmp_path / "local" / "segment.jsonl.gz"
     ).read_bytes()
@@ -287,6 +301,11 @@ def test_on_connect_every_decision_is_known_over_http_too(
         "would_filter",
         "model",
         "mode",
+        "threshold",
+        "keep",
+        "holdout_percent",
+        "holdout_salt_digest",
+        "policy_digest",
     }
     assert (summary["kept"], summary["filtered"], summary["held_out"], summary["host"]) == (
         65,

@@ -44,7 +44,7 @@ def test_the_demo_shows_that_the_kept_bought_again_more_often(tmp_path: Path) ->
     assert f"{summary['kept']:,}" in done.stdout
 
     with (out / "decisions.csv").open(newline="") as file:
-        kept = {row["Id"] for row in csv.DictReader(file) if row["decision"] == "keep"}
+        kept = {row["Id"] for row in csv.DictReader(file) if row["sent"] == "true"}
     with (ROOT / "examples" / "cdnow" / "outcomes.csv").open(newline="") as file:
         bought = [row["outcome"] == "1" for row in csv.DictReader(file) if row["Id"] in kept]
     assert rates["kept"] == round(100 * sum(bought) / len(bought), 1)

@@ -74,7 +74,7 @@ def test_the_kept_written_in_a_form_and_read_from_it_are_the_same_people_with_th
     summary = run(tmp_path / "two", bundle, tmp_path / "one" / form)
     assert (summary["received"], summary["kept"], summary["rejected"]) == (50, 50, 0)
     assert decisions(tmp_path / "two")[1:] == [
-        row for row in decisions(tmp_path / "one")[1:] if row[1] == "keep"
+        row for row in decisions(tmp_path / "one")[1:] if row[4] == "true"
     ]
     first, second = kept(tmp_path / "one"), kept(tmp_path / "two")
     assert [row["Attributes"] for row in first] == [

@@ -79,7 +79,7 @@ def test_a_row_of_several_lines_is_a_person(content: bytes) -> None:
             assert problem in {
                 "",
                 "expected UTF-8",
-                "$.Id: expected text of one character or more, found none",
+                "$.Id: expected text or a whole number, found none",
             }
 
 

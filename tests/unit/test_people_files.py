@@ -280,7 +280,7 @@ def test_reads_parquet_with_dotted_columns_or_with_structs_and_maps(tmp_path: Pa
     }
     assert read_all(tmp_path / "flat") == [
         (1, {**first, "CreationDate": "2026-01-31T00:00:00Z"}),
-        (2, {"Id": "2", "Metrics": {"Visits": None}}),
+        (2, {"Id": "2"}),
     ]
     nested = pa.table(
         {
@@ -319,9 +319,9 @@ ODD_COLUMNS = {
         {"Id": ["a"], "Metrics": [{"X": Decimal("1.50")}], "Attributes.Y": [Decimal("2.5")]},
         {"Id": "a", "Metrics": {"X": 1.5}, "Attributes": {"Y": [2.5]}},
     ),
-    "what is infinite is unreadable, not missing": (
-        {"Id": ["a"], "Metrics.X": [-math.inf]},
-        {"Id": "a", "Metrics": {"X": "-inf"}},
+    "what is infinite is missing, as in JSON": (
+        {"Id": ["a"], "Metrics.X": [-math.inf], "Metrics.Y": [1.0]},
+        {"Id": "a", "Metrics": {"Y": 1.0}},
     ),
 }
 
@@ -370,8 +370,9 @@ def test_refuses_parquet_that_would_be_read_as_something_else(
             "expected one JSON object: JSON is malformed: object keys must be strings (byte 1)",
         ),
         ("[1]", "expected one JSON object, found a list"),
-        ("{}", "$.Id: expected text of one character or more, found none"),
-        ('{"Id": 7}', "$.Id: expected text of one character or more, found a number"),
+        ("{}", "$.Id: expected text or a whole number, found none"),
+        ('{"Id": 7.5}', "$.Id: expected text or a whole number, found a number"),
+        ('{"Id": true}', "$.Id: expected text or a whole number, found true or false"),
         (
             '{"Id": "", "ProfileId": "p"}',
             "$.Id: expected text of one character or more, found empty text",
@@ -394,7 +395,7 @@ def test_refuses_a_row_that_does_not_fit_the_header(tmp_path: Path) -> None:
         (2, "expected 2 fields, as in the header, found 1"),
         (3, "expected 2 fields, as in the header, found 3"),
         (4, "expected UTF-8"),
-        (5, "$.Id: expected text of one character or more, found none"),
+        (5, "$.Id: expected text or a whole number, found none"),
         (6, {"Id": "c", "Metrics": {"X": 2.0}}),
     ]
 
@@ -445,7 +446,7 @@ def test_lets_a_person_without_id_through_where_none_is_needed() -> None:
     decode = make_decoder(None, id_needed=False)
     assert decode(b'{"User": {"UserId": "u"}}').document == {"User": {"UserId": "u"}}
     with pytest.raises(RecordError):
-        decode(b'{"Id": 7}')
+        decode(b'{"Id": 7.5}')
 
 
 def test_an_empty_file_has_nobody(tmp_path: Path) -> None:

@@ -76,7 +76,7 @@ def test_people_who_opted_out_take_no_place_unless_told_otherwise(head: dict[str
         b"\n",
         b"broken",
         b"[]",
-        b'{"Id":5}',
+        b'{"Id":5.5}',
         b'{"Id":""}',
         b'{"Id":"\xff"}',
         b'{"Id":' + b"[" * 100_000,

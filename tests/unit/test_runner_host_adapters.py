@@ -102,3 +102,22 @@ def test_on_pinpoint_an_id_that_is_not_in_the_reply_is_filtered() -> None:
 )
 def test_a_reason_outside_the_enum_is_unknown(reason: object, read: Reason) -> None:
     assert read_result({"decision": "drop", "reason": reason}).reason is read
+
+
+@pytest.mark.parametrize(
+    ("told", "selected", "holdout"),
+    [
+        ({"selected": True, "holdout": True}, True, True),
+        ({"selected": False, "holdout": False}, False, False),
+        ({"selected": None, "holdout": False, "reason": "shadow"}, None, None),
+        ({"selected": None, "holdout": False, "reason": "unreadable"}, None, None),
+        ({"holdout": True}, None, True),
+        ({"selected": "true", "holdout": 1}, None, None),
+        ({}, None, None),
+    ],
+)
+def test_what_a_result_does_not_tell_is_unknown(
+    told: dict[str, Any], selected: bool | None, holdout: bool | None
+) -> None:
+    decision = read_result({"decision": "keep", **told})
+    assert (decision.selected, decision.holdout) == (selected, holdout)

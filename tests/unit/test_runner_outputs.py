@@ -26,11 +26,17 @@ from segment_scorer.runner.writing.outputs import (
 CONFIG = RunConfig(scheduled_time="t", activity_id="a")
 SUMMARY = Summary(
     **dict.fromkeys(
-        ["received", "kept", "filtered", "failed", "opted_out", "rejected", "batches", "attempts"],
+        [
+            *("received", "kept", "filtered", "failed", "opted_out", "rejected"),
+            *("batches", "attempts", "users"),
+        ],
         0,
     ),
     **dict.fromkeys(
-        ["held_out", "unreadable", "unscored", "sparse", "would_filter", "model", "mode"]
+        [
+            *("held_out", "unreadable", "unscored", "sparse", "would_filter", "model", "mode"),
+            *("threshold", "keep", "holdout_percent", "holdout_salt_digest", "policy_digest"),
+        ]
     ),
     seconds=0.5,
     scheduled_time="2026-01-01T00:00:00.000Z",

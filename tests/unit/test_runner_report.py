@@ -66,11 +66,17 @@ def gather(config: RunConfig, *people: Invented, **more: object) -> dict[str, An
 
 def summary_of(**more: object) -> Summary:
     whole = dict.fromkeys(
-        ["received", "kept", "filtered", "failed", "opted_out", "rejected", "batches", "attempts"],
+        [
+            *("received", "kept", "filtered", "failed", "opted_out", "rejected"),
+            *("batches", "attempts", "users"),
+        ],
         0,
     )
     unknown = dict.fromkeys(
-        ["held_out", "unreadable", "unscored", "sparse", "would_filter", "model", "mode"]
+        [
+            *("held_out", "unreadable", "unscored", "sparse", "would_filter", "model", "mode"),
+            *("threshold", "keep", "holdout_percent", "holdout_salt_digest", "policy_digest"),
+        ]
     )
     return Summary(
         **{**whole, **unknown, "seconds": 1.0, "scheduled_time": "t", "host": "pinpoint", **more}

@@ -9,6 +9,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -90,9 +91,9 @@ def test_writes_a_decision_for_everyone_in_input_order() -> None:
     hook = DecidingHook(lambda document: document["Metrics"].get("score", 0) > 0.5)
     result = process(hook, [person(1, 0.9), person(2, OptOut="ALL"), person(3, 0.1)])
     assert rows_of(result, "decisions.csv") == [
-        ["person-1", "keep", "score", "0.5000", ""],
-        ["person-2", "drop", "opted_out", "", ""],
-        ["person-3", "drop", "score", "0.5000", ""],
+        ["person-1", "", "true", "false", "true", "score", "0.5000", ""],
+        ["person-2", "", "false", "", "false", "opted_out", "", ""],
+        ["person-3", "", "false", "false", "false", "score", "0.5000", ""],
     ]
     assert rows_of(result, "scores.csv") == [["person-1", "0.5000"], ["person-3", "0.5000"]]
     assert result.parts["batches.jsonl"] == b'{"batch":1}\n'
@@ -128,7 +129,10 @@ def test_a_batch_without_a_valid_reply_fails_and_the_next_continues() -> None:
     assert result.counts["kept"] == 1
     assert (result.counts["batches"], result.counts["attempts"]) == (2, 4)
     assert result.problems == {"raised OnPurpose": 3}
-    assert rows_of(result, "decisions.csv")[0] == ["person-0", "failed", "", "", ""]
+    assert rows_of(result, "decisions.csv")[0] == [
+        *("person-0", "", "", "", "false"),
+        *("failed", "", ""),
+    ]
 
 
 def test_a_broken_line_is_rejected_and_the_next_continues() -> None:
@@ -167,7 +171,10 @@ def test_counts_reasons_whatever_the_outcome_and_drops_not_acted_on() -> None:
         "filtered": 1,
     }
     assert {name: result.counts[name] for name in expected} == expected
-    assert rows_of(result, "decisions.csv")[0] == ["a", "drop", "holdout", "0.7500", "high"]
+    assert rows_of(result, "decisions.csv")[0] == [
+        *("a", "", "false", "true", "true"),
+        *("holdout", "0.7500", "high"),
+    ]
     assert rows_of(result, "scores.csv") == [["a", "0.7500"]]
 
 
@@ -179,7 +186,51 @@ def test_without_decisions_only_scores_of_the_kept_are_known() -> None:
     }
     result = process(ScriptedHook(Attempt(reply=reply)), [{"Id": id_} for id_ in "abcd"], BLIND)
     assert rows_of(result, "scores.csv") == [["a", "0.8"], ["b", "0.25"]]
-    assert set(result.parts) == {"segment.jsonl.gz", "scores.csv", "rejected.jsonl"}
+    assert rows_of(result, "decisions.csv") == [
+        ["a", "", "", "", "true", "", "0.8", ""],
+        ["b", "", "", "", "true", "", "0.25", ""],
+        ["c", "", "", "", "true", "", "", ""],
+        ["d", "", "", "", "false", "", "", ""],
+    ]
+    assert "batches.jsonl" not in result.parts
+
+
+def test_without_decisions_failed_and_filtered_people_can_be_told_apart() -> None:
+    hook = DecidingHook(lambda document: None if document["Metrics"] else False, shows=False)
+    result = process(hook, [*(person(i, 0.5) for i in range(50)), person(50)], BLIND)
+    rows = rows_of(result, "decisions.csv")
+    assert {tuple(row[1:]) for row in rows[:50]} == {("", "", "", "false", "failed", "", "")}
+    assert rows[50] == ["person-50", "", "", "", "false", "", "", ""]
+
+
+def test_a_decision_names_the_user_as_text() -> None:
+    people = [
+        {"Id": "a", "User": {"UserId": "u,1"}},
+        {"Id": "b", "User": {"UserId": 101.0}},
+        {"Id": "c", "User": {"UserId": ["odd"]}},
+    ]
+    result = process(DecidingHook(lambda document: True), people)
+    assert [row[:2] for row in rows_of(result, "decisions.csv")] == [
+        ["a", "u,1"],
+        ["b", "101"],
+        ["c", ""],
+    ]
+
+
+@pytest.mark.parametrize("mode", ["annotate", "shadow"])
+def test_a_control_group_that_was_messaged_too_is_written_so(mode: str) -> None:
+    """decisions.csv once said `drop` of these people in mode shadow."""
+    decisions = {
+        "a": Decision(selected=True, sent=True, reason=Reason.HOLDOUT, holdout=True, score=0.75),
+        "b": Decision(selected=False, sent=True, reason=Reason.SCORE, score=0.25),
+    }
+    hook = ScriptedHook(Attempt(reply={"a": {}, "b": {}}, account=account_of(decisions)))
+    config = msgspec.structs.replace(CONFIG, mode=mode)
+    result = process(hook, [{"Id": id_} for id_ in decisions], config)
+    assert rows_of(result, "decisions.csv") == [
+        ["a", "", "true", "true", "true", "holdout", "0.7500", ""],
+        ["b", "", "false", "false", "true", "score", "0.2500", ""],
+    ]
 
 
 @pytest.mark.parametrize(
@@ -214,9 +265,9 @@ def test_a_reply_that_json_cannot_hold_fails_its_batch() -> None:
 
 def test_the_same_id_once_opted_out_and_once_not_has_both_outcomes() -> None:
     result = process(DecidingHook(lambda document: True), [person(1, OptOut="ALL"), person(1)])
-    assert [row[:3] for row in rows_of(result, "decisions.csv")] == [
-        ["person-1", "drop", "opted_out"],
-        ["person-1", "keep", "score"],
+    assert [(row[0], row[2], row[5]) for row in rows_of(result, "decisions.csv")] == [
+        ("person-1", "false", "opted_out"),
+        ("person-1", "true", "score"),
     ]
     assert (result.counts["received"], result.counts["kept"], result.counts["opted_out"]) == (
         2,

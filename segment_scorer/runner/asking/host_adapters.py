@@ -115,12 +115,17 @@ def classify_result(
 
 
 def read_result(result: Mapping[str, Any]) -> Decision:
-    """Read a ResultData. Whether the person was selected is unknown if it does not tell it."""
+    """Read a ResultData. What it does not tell is None.
+
+    In mode shadow it tells neither who was selected nor who is in the control group: it says null
+    and false of everybody. Earlier releases had no `selected`.
+    """
     score, reason, band = result.get("score"), result.get("reason"), result.get("band")
-    selected = result.get("selected")
+    selected, holdout = result.get("selected"), result.get("holdout")
+    is_shadow = reason == Reason.SHADOW or result.get("selected", "absent") is None
     return Decision(
         selected=selected if isinstance(selected, bool) else None,
-        holdout=result.get("holdout") is True,
+        holdout=holdout if isinstance(holdout, bool) and not is_shadow else None,
         sent=result.get("decision") == "keep",
         reason=REASONS.get(reason, Reason.UNKNOWN) if isinstance(reason, str) else Reason.UNKNOWN,
         score=float(score) if is_score(score) else None,  # type: ignore[arg-type]  # is a number

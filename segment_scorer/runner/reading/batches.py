@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from function.hosts.pinpoint import LARGEST_BATCH, opted_out
+from model.people.records import decode_json, read_id
 
 # A synchronous Lambda invocation takes 6 MB. A batch ends before its records exceed this.
 MOST_BYTES = 5_000_000
@@ -85,13 +86,12 @@ def find_in_object(include_opted_out: bool) -> Finder:
 
     def find_id(record: bytes) -> str | None:
         try:
-            head = decode(record)
+            head = decode_json(record, decode)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return None
-        id_ = head.Id
-        if id_ is None:
-            id_ = head.ProfileId or head.profileId
-        elif not include_opted_out and opted_out(head.OptOut, head.EndpointStatus):
+        id_ = read_id(head.Id, head.ProfileId, head.profileId)
+        is_endpoint = head.Id is not None
+        if is_endpoint and not include_opted_out and opted_out(head.OptOut, head.EndpointStatus):
             return None
         return id_ if isinstance(id_, str) else None
 

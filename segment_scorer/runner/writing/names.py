@@ -19,6 +19,8 @@ FILES = (
     REPORT,
     *(format_.file for format_ in FORMATS.values()),
 )
+# Keys of the users, to count them: see `user_keys`. It never leaves the hidden folder.
+USERS = "users.bin"
 # The hidden folder of an unfinished run, and its checkpoint in it.
 UNFINISHED = ".unfinished"
 CHECKPOINT = "checkpoint.json"

@@ -64,6 +64,12 @@ class Outputs:
             for name, data in parts.items():
                 self._files[name].write(data)
 
+    def find(self, name: str) -> Path:
+        """Find an open file. Everything appended so far is in it."""
+        with translate_errors(self._folder):
+            self._files[name].flush()
+        return self._staging / name
+
     def save(self, checkpoint: Checkpoint, *, now: bool = False) -> None:
         """Sync the files and write the checkpoint; unless `now`, only every few seconds."""
         waited = time.monotonic() - self._checked

@@ -17,6 +17,9 @@ from segment_scorer.runner.writing.names import DECISIONS, LOG, REJECTED, SCORES
 COMPRESSION = 1
 # Characters that should be in no field. If one is, csv.writer writes the rows.
 BETWEEN, END = "\x1f", "\x1e"
+# `selected`, `holdout` and `sent` are flags. `segment-scorer lift` reads the file.
+DECISION_COLUMNS = ("Id", "UserId", "selected", "holdout", "sent", "reason", "score", "band")
+FLAGS = {True: "true", False: "false", None: ""}  # None = unknown
 NEEDS_QUOTES = re.compile('[",\r\n]')
 
 
@@ -25,8 +28,7 @@ def begin_outputs(config: RunConfig) -> dict[str, bytes]:
     if not config.writes:
         return {}
     parts = {SEGMENT: b"", SCORES: write_rows([("Id", f"Metrics.{config.metric}")]), REJECTED: b""}
-    if config.knows_decisions:
-        parts[DECISIONS] = write_rows([("Id", "decision", "reason", "score", "band")])
+    parts[DECISIONS] = write_rows([DECISION_COLUMNS])
     if config.in_process:
         parts[LOG] = b""
     return parts
