@@ -290,6 +290,37 @@ def test_one_error_lists_every_problem() -> None:
     ]
 
 
+CONTROL = "expected a name without control characters, found one with some"
+CONTROLLED: list[tuple[dict[str, Any], str]] = [
+    ({"score_attribute": "Sc\tore"}, f"score_attribute: {CONTROL}"),
+    ({"band_attribute": "Band\x00"}, f"band_attribute: {CONTROL}"),
+    ({"metric": "Score\r\n"}, f"metric: {CONTROL}"),
+    ({"holdout": {"attribute": "\x1b[31m"}}, f"holdout.attribute: {CONTROL}"),
+    ({"band": [{"name": "a\x7f", "at_least": 0}]}, f"band[0].name: {CONTROL}"),
+    ({"external": {"a\n": "External.x"}}, f"external.'a\\n': {CONTROL}"),
+    (
+        {"override": [{"campaign_id": "c", "metric": "\u2028"}]},
+        f"override[0].metric: {CONTROL}",
+    ),
+]
+
+
+@pytest.mark.parametrize(("table", "sentence"), CONTROLLED)
+def test_names_of_attributes_and_bands_hold_no_control_characters(
+    table: dict[str, Any], sentence: str
+) -> None:
+    with pytest.raises(SettingsError) as raised:
+        read(table)
+    assert str(raised.value) == sentence
+
+
+def test_an_unknown_key_is_cut_and_shown_without_control_characters() -> None:
+    with pytest.raises(SettingsError) as raised:
+        read({"a\x1b[31m": 1, "k" * 5_000: 1, "holdout": {"b\n": 1}})
+    assert str(raised.value).isprintable()
+    assert len(str(raised.value)) < 1_500
+
+
 def test_two_overrides_may_meet_where_a_third_with_more_ids_decides() -> None:
     policy = read(
         {
