@@ -78,11 +78,30 @@ class Bundle:
 
 
 def load_bundle(directory: Path) -> Bundle:
-    """Read and check a bundle.
+    """Read and check a bundle. A bundle that is replaced meanwhile is read again.
 
     Raises BundleError if it is missing, damaged, of another format, or its columns do not fit its
     spec.
     """
+    while True:
+        before = _identify(directory)
+        try:
+            return _read_bundle(directory)
+        except BundleError:
+            if _identify(directory) == before:
+                raise
+
+
+def _identify(directory: Path) -> tuple[int, int, int] | None:
+    """Identify a directory, whatever its name: another one has another identity."""
+    try:
+        found = directory.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino, found.st_mtime_ns
+
+
+def _read_bundle(directory: Path) -> Bundle:
     manifest = read_manifest(directory)
     try:
         spec = read_spec(manifest["spec"])
@@ -174,7 +193,9 @@ def write_bundle(
     manifest: Mapping[str, Any],
     files: Mapping[str, bytes] | None = None,
 ) -> None:
-    """Write a bundle. At every moment, `directory` is the old bundle, the new one, or absent.
+    """Write a bundle. A reader sees the old bundle or the new one, never a part of one.
+
+    Several processes can write to the same directory: the last bundle stays.
 
     model     the ONNX model
     manifest  without `sha256` and `format`, which are added here
@@ -182,37 +203,24 @@ def write_bundle(
 
     Raises BundleError as `check_destination` and `load_bundle` do, or when writing fails.
     """
-    import shutil  # noqa: PLC0415  # a cold start does not need it
+    from model.atomic import replace_folder  # noqa: PLC0415  # a cold start does not need it
 
     check_destination(directory)
-    directory = directory.resolve()
-    fresh = directory.with_name(f".{directory.name}.new")
-    old = directory.with_name(f".{directory.name}.old")
     whole = {"format": FORMAT, **manifest, "sha256": hashlib.sha256(model).hexdigest()}
+    text = json.dumps(whole, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
     try:
-        for leftover in (fresh, old):
-            shutil.rmtree(leftover, ignore_errors=True)
-        fresh.mkdir(parents=True)
-        (fresh / MODEL_FILE).write_bytes(model)
-        (fresh / MANIFEST_FILE).write_text(
-            json.dumps(whole, indent=1, ensure_ascii=False, allow_nan=False) + "\n", "utf-8"
-        )
-        for name, content in (files or {}).items():
-            (fresh / name).write_bytes(content)
-        load_bundle(fresh)
-        check_destination(fresh)
-        if directory.exists():
-            directory.rename(old)
-        fresh.rename(directory)
+        with replace_folder(directory) as fresh:
+            (fresh / MODEL_FILE).write_bytes(model)
+            (fresh / MANIFEST_FILE).write_text(text, "utf-8")
+            for name, content in (files or {}).items():
+                (fresh / name).write_bytes(content)
+            load_bundle(fresh)
+            check_destination(fresh)
+            check_destination(directory)  # another process may have put files there meanwhile
     except OSError as error:
         raise BundleError(
             f"{directory}: expected a directory that can be written, found {name_failure(error)}"
         ) from error
-    finally:
-        if old.exists() and not directory.exists():
-            old.rename(directory)
-        for leftover in (fresh, old):
-            shutil.rmtree(leftover, ignore_errors=True)
 
 
 def check_destination(directory: Path) -> None:

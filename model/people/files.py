@@ -7,9 +7,9 @@ record, never a file. `model.people.records` decodes a record, in any process.
 from __future__ import annotations
 
 import csv
-import gzip
 import io
 import zlib
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,18 +18,21 @@ from typing import IO, Any
 
 from model.errors import DataError, name_failure
 from model.people.columns import PEOPLE, Layout, RecordError
+from model.people.gunzip import GZIP_MAGIC, Gunzip
 from model.people.headers import ONLY_CR, explain_start, read_header
-from model.people.parquet import read_parquet
+from model.people.naming import name_some
+from model.people.parquet import ParquetRows
 from model.people.records import LONGEST_RECORD
 from model.people.rows import Joined, Line, join_rows
 
-GZIP_MAGIC = b"\x1f\x8b"
 PARQUET_MAGIC = b"PAR1"
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 BUFFER_BYTES = 1 << 18
+MOST_NAMED = 10  # columns in one sentence
 # If the first line is neither an object nor a header, so many lines are searched for an object.
 # With one, the file is JSON lines whose first line is broken. Without one, the file is refused.
 LOOK_AHEAD = 20
+MANY_BLANK = 64  # blank lines in a row, from which on further ones are taken a buffer at a time
 LOOK_AHEAD_BYTES = 1 << 20
 
 
@@ -59,6 +62,8 @@ class PeopleFile:
         self._lines: Any = None
         self._pending: list[Line] = []
         self._number = 0
+        self._lost: Counter[str] = Counter()
+        self._unpacked: Gunzip | None = None
         try:
             self._open()
         except BaseException:
@@ -80,7 +85,8 @@ class PeopleFile:
         if self._parquet:
             return
         if magic.startswith(GZIP_MAGIC):
-            self._lines = io.BufferedReader(gzip.GzipFile(fileobj=stream), BUFFER_BYTES)
+            self._unpacked = Gunzip(stream)
+            self._lines = io.BufferedReader(self._unpacked, BUFFER_BYTES)
         else:
             self._lines = stream
         self._read_start()
@@ -102,6 +108,21 @@ class PeopleFile:
         if self.header is None:
             return self._iterate_lines()
         return join_rows(self._iterate_lines(blank=True), self.header, self.joined)
+
+    def explain_reading(self) -> Iterator[str]:
+        """Sentences on what was not read as written, in the part that was read so far."""
+        if rows := self.joined.rows:
+            spans = "1 row spans" if rows == 1 else f"{rows:,} rows span"
+            longest = f"lines {self.joined.first} to {self.joined.last}"
+            yield f"{spans} several lines, the longest {longest}"
+        if self._unpacked is not None and self._unpacked.trailing:
+            yield "bytes behind the end of the gzip data are ignored"
+        if self._lost:
+            columns = [f"{name} ({count:,})" for name, count in sorted(self._lost.items())]
+            total = self._lost.total()
+            many = "1 date or time is" if total == 1 else f"{total:,} dates or times are"
+            names = name_some(columns, MOST_NAMED)
+            yield f"{many} missing, having no text in ISO 8601: {names}"
 
     def __enter__(self) -> PeopleFile:
         return self
@@ -142,28 +163,43 @@ class PeopleFile:
         self._pending = pending
 
     def _iterate_lines(self, *, blank: bool = False) -> Iterator[Line]:
-        """Lines with their numbers; blank ones if asked for."""
+        """Lines with their numbers; blank ones if asked for, many at a time if there are many."""
         pending, self._pending = self._pending, []
         yield from pending
-        readline = self._lines.readline
+        readline, run = self._lines.readline, 0
         try:
             while line := readline(LONGEST_RECORD):
                 self._number += 1
-                if self._number == 1:
-                    line = line.removeprefix(BYTE_ORDER_MARK)
-                rest = line
+                number, rest = self._number, line
                 while len(rest) >= LONGEST_RECORD and not rest.endswith(b"\n"):
                     rest = readline(LONGEST_RECORD)
-                if blank or not line.isspace():
-                    yield self._number, line
+                # Files that each begin with a mark may have been joined to one.
+                while line.startswith(BYTE_ORDER_MARK):
+                    line = line.removeprefix(BYTE_ORDER_MARK)
+                is_blank = not line or line.isspace()
+                run = run + 1 if is_blank else 0
+                if run == MANY_BLANK:
+                    line += self._take_blank_lines()
+                    run = 0
+                if line and (blank or not is_blank):
+                    yield number, line
         except (OSError, EOFError, zlib.error) as error:
             raise DataError(
                 f"{self.name}: expected a whole, undamaged file, "
                 f"found an end or damage after line {self._number}"
             ) from error
 
+    def _take_blank_lines(self) -> bytes:
+        """The blank lines that come next and are in the buffer already."""
+        held = self._lines.peek() if hasattr(self._lines, "peek") else b""
+        lines = held[: held.rfind(b"\n", 0, len(held) - len(held.lstrip())) + 1]
+        self._number += lines.count(b"\n")
+        return bytes(self._lines.read(len(lines)))
+
     def _iterate_parquet(self) -> Iterator[Line]:
-        for number, share, record in read_parquet(self.name, self._stream, self._layout):
+        rows = ParquetRows(self.name, self._stream, self._layout)
+        self._lost = rows.lost
+        for number, share, record in rows:
             self._share = share
             yield number, record
 
@@ -192,13 +228,12 @@ def open_unpacked(path: Path, what: str) -> Iterator[tuple[IO[bytes], Callable[[
             packed = raw.read(2) == GZIP_MAGIC
             raw.seek(0)
             if packed:
-                with gzip.GzipFile(fileobj=raw) as file:
-                    yield file, raw.tell  # type: ignore[misc]  # its stub does not say IO[bytes]
+                yield io.BufferedReader(Gunzip(raw), BUFFER_BYTES), raw.tell
             else:
                 yield raw, lambda: 0 if raw.closed else raw.tell()
     except FileNotFoundError as error:
         raise DataError(f"{path}: expected a file of {what}, found none") from error
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+    except (EOFError, zlib.error) as error:
         raise DataError(f"{path}: expected a whole gzip file, found a damaged one") from error
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: expected UTF-8") from error

@@ -6,90 +6,95 @@ Holds a batch of rows, never a file.
 
 from __future__ import annotations
 
+import functools
 import itertools
+from collections import Counter
 from collections.abc import Iterator
-from typing import IO, Any
+from typing import IO
 
 import msgspec
 
 from model.errors import DataError
+from model.people.arrow import make_reader, read_as_numbers
 from model.people.columns import PEOPLE, Layout, RecordError, build_row
 
 BATCH_ROWS = 1_000
 
 
-def read_parquet(
-    name: str, stream: IO[bytes], layout: Layout = PEOPLE
-) -> Iterator[tuple[int, float, bytes]]:
-    """Number of a row from 1, the share of all rows that it ends, and the row.
+class ParquetRows:
+    """The rows of a Parquet file. Iterate over them once.
 
-    `name` is what errors call the file. Raises DataError.
+    lost  column -> dates and times that are missing because they have no text, counted so far
     """
-    try:
-        import pyarrow as pa  # noqa: PLC0415  # an extra, and slow to import
+
+    def __init__(self, name: str, stream: IO[bytes], layout: Layout = PEOPLE) -> None:
+        """`name` is what errors call the file."""
+        self._name = name
+        self._stream = stream
+        self._layout = layout
+        self.lost: Counter[str] = Counter()
+
+    def __iter__(self) -> Iterator[tuple[int, float, bytes]]:
+        """Number of a row from 1, the share of all rows that it ends, and the row.
+
+        Raises DataError.
+        """
+        try:
+            import pyarrow as pa  # noqa: PLC0415  # an extra, and slow to import
+        except ImportError as error:
+            raise DataError(
+                f"{self._name}: expected the package pyarrow, which reads Parquet; "
+                "the extras run and train have it"
+            ) from error
+        try:
+            yield from self._read_rows()
+        except RecordError as error:
+            raise DataError(f"{self._name}: {error}") from error
+        except KeyError as error:
+            raise DataError(f"{self._name}: expected every name in a map once") from error
+        except UnicodeDecodeError as error:
+            raise DataError(f"{self._name}: expected bytes that are text in UTF-8") from error
+        except (
+            pa.ArrowException,
+            OSError,
+            TypeError,
+            ValueError,
+            OverflowError,
+            RecursionError,
+        ) as error:
+            raise DataError(
+                f"{self._name}: expected a whole Parquet file of text, numbers, times, lists, "
+                f"structs and maps; reading failed with {type(error).__name__}"
+            ) from error
+
+    def _read_rows(self) -> Iterator[tuple[int, float, bytes]]:
+        import pyarrow as pa  # noqa: PLC0415
         from pyarrow import parquet  # noqa: PLC0415
-    except ImportError as error:
-        raise DataError(
-            f"{name}: expected the package pyarrow, which reads Parquet; "
-            "the extras run and train have it"
-        ) from error
-    encoder = msgspec.json.Encoder(decimal_format="number")
-    numbers = itertools.count(1)
-    try:
-        file = parquet.ParquetFile(stream)
-        names = tuple(file.schema_arrow.names)
+
+        # Spark's older times reach beyond what 64 bits of nanoseconds hold.
+        file = parquet.ParquetFile(self._stream, coerce_int96_timestamp_unit="us")
+        names, types = tuple(file.schema_arrow.names), file.schema_arrow.types
         if len(set(names)) != len(names):
-            raise DataError(f"{name}: expected every column once")
-        if not layout.is_header(names):
-            raise DataError(f"{name}: {layout.explain(names)}")
-        columns, rows = layout.plan(names), max(1, file.metadata.num_rows)
-        types = [make_plain(kind) for kind in file.schema_arrow.types]
-        is_plain = types == file.schema_arrow.types
-        schema = None if is_plain else pa.schema(zip(names, types, strict=True))
+            raise RecordError("expected every column once")
+        if not self._layout.is_header(names):
+            raise RecordError(self._layout.explain(names))
+        columns, rows = self._layout.plan(names), max(1, file.metadata.num_rows)
+        readers = [
+            make_reader(kind, functools.partial(self._lose, name))
+            for name, kind in zip(names, types, strict=True)
+        ]
+        read_as = [read_as_numbers(kind) for kind in types]
+        schema = None if read_as == types else pa.schema(zip(names, read_as, strict=True))
+        encode, numbers = msgspec.json.Encoder(decimal_format="number").encode, itertools.count(1)
         for batch in file.iter_batches(batch_size=BATCH_ROWS, use_threads=False):
-            readable = batch if schema is None else batch.cast(schema, safe=False)
+            readable = batch if schema is None else batch.cast(schema)
             for row in readable.to_pylist(maps_as_pydicts="strict"):
                 number = next(numbers)
-                yield number, number / rows, encoder.encode(build_row(columns, row.values()))
-    except RecordError as error:
-        raise DataError(f"{name}: {error}") from error
-    except KeyError as error:
-        raise DataError(f"{name}: expected every name in a map once") from error
-    except UnicodeDecodeError as error:
-        raise DataError(f"{name}: expected bytes that are text in UTF-8") from error
-    except (pa.ArrowException, OSError, TypeError, ValueError) as error:
-        raise DataError(
-            f"{name}: expected a whole Parquet file of text, numbers, times, lists, structs and "
-            f"maps; reading failed with {type(error).__name__}"
-        ) from error
+                cells = [
+                    reader(cell) if reader else cell
+                    for reader, cell in zip(readers, row.values(), strict=True)
+                ]
+                yield number, number / rows, encode(build_row(columns, cells))
 
-
-def make_plain(kind: Any) -> Any:
-    """The type that an Arrow type is read as.
-
-    Bytes become text: some writers do not mark text as such. Times are cut to microseconds.
-    """
-    import pyarrow as pa  # noqa: PLC0415
-    from pyarrow import types  # noqa: PLC0415
-
-    if types.is_binary(kind) or types.is_large_binary(kind) or types.is_fixed_size_binary(kind):
-        return pa.string()
-    if types.is_timestamp(kind):
-        return pa.timestamp("us", kind.tz)
-    if types.is_time64(kind) or types.is_duration(kind):
-        return pa.time64("us") if types.is_time64(kind) else pa.duration("us")
-    return make_nested_plain(kind)
-
-
-def make_nested_plain(kind: Any) -> Any:
-    """The type that a list, struct or map is read as. Other types stay as they are."""
-    import pyarrow as pa  # noqa: PLC0415
-    from pyarrow import types  # noqa: PLC0415
-
-    if types.is_list(kind) or types.is_large_list(kind):
-        return pa.list_(make_plain(kind.value_type))
-    if types.is_struct(kind):
-        return pa.struct([(field.name, make_plain(field.type)) for field in kind])
-    if types.is_map(kind):
-        return pa.map_(make_plain(kind.key_type), make_plain(kind.item_type))
-    return kind
+    def _lose(self, column: str) -> None:
+        self.lost[column] += 1

@@ -18,7 +18,6 @@ from model.errors import name_kind
 from model.people.cells import write_whole, write_whole_numbers
 from model.people.columns import PEOPLE, Layout, RecordError, build_row
 
-BYTE_ORDER_MARK = "\ufeff"
 # Sentences of the csv module -> plainer ones
 PLAINER = {
     "unexpected end of data": "a quote is opened and not closed where a row could end",
@@ -110,7 +109,7 @@ def make_row_decoder(header: Sequence[str], layout: Layout) -> FieldDecoder:
             raise RecordError(
                 f"expected {len(columns)} fields, as in the header, found {len(cells)}"
             )
-        if cells[0].removeprefix(BYTE_ORDER_MARK) == names[0] and cells[1:] == names[1:]:
+        if cells == names:
             raise RecordError("expected a person, found the header again")
         return build_row(columns, cells)
 

@@ -127,11 +127,13 @@ def read_lines(
     *,
     id_needed: bool = True,
     read: Sequence[ReadPath] = (),
+    readings: list[str] | None = None,
 ) -> Iterator[PeopleLine]:
     """Every record of the files, in order. Raises DataError for an unreadable or empty file.
 
     A record is refused if it cannot be used at one of the paths that are `read`, as in the
-    function. Its other fields do not matter.
+    function. Its other fields do not matter. Sentences on what was not read as written are added
+    to `readings`.
     """
     total, before = sum(_size(path) for path in paths), 0
     for path in paths:
@@ -153,6 +155,8 @@ def read_lines(
                     if problem
                     else PeopleLine(document, "")
                 )
+            if readings is not None:
+                readings += [f"{path}: {sentence}" for sentence in file.explain_reading()]
             before += file.size
         if not found:
             raise DataError(

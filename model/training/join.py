@@ -41,6 +41,7 @@ class JoinCounts:
     refused: int = 0
     nearly: int = 0
     refusals: list[str] = field(default_factory=list)
+    readings: list[str] = field(default_factory=list)
 
 
 def match_endpoints(
@@ -58,7 +59,14 @@ def match_endpoints(
     Refuses an endpoint that cannot be used at one of the paths that are `read`. Adds to `counts`.
     Raises DataError for a file that cannot be read.
     """
-    lines = read_lines(paths, progress, stage, id_needed=outcome_table.key == "Id", read=read)
+    lines = read_lines(
+        paths,
+        progress,
+        stage,
+        id_needed=outcome_table.key == "Id",
+        read=read,
+        readings=None if counts is None else counts.readings,
+    )
     matched = _match(lines, outcome_table, counts)
     if enrich is None:
         yield from matched

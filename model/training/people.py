@@ -36,6 +36,7 @@ class Join:
     refused           unreadable lines
     refusals          the first of them: file, line number, reason
     nearly            of `without_outcome`, how many match if case and outer spaces are ignored
+    readings          what was not read as written: sentences, each with its file
     users, shared     users of the matched endpoints, and how many of them have several endpoints
     """
 
@@ -47,6 +48,7 @@ class Join:
     refused: int
     refusals: tuple[str, ...]
     nearly: int = 0
+    readings: tuple[str, ...] = ()
     users: int = 0
     shared: int = 0
 

@@ -83,6 +83,7 @@ def command(
         *describe_deciles(facts["evaluation"]["deciles"]),
         *describe_subgroups(facts["evaluation"]["by"]),
         *(("unreadable", refusal) for refusal in result.join.refusals),
+        *(("files", reading) for reading in result.join.readings),
         *(("notice", notice) for notice in facts["data"]["remarks"]),
     ]
     if out is not None:

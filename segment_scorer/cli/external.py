@@ -48,10 +48,20 @@ def build(
     endpoint_url: Annotated[
         str | None, typer.Option(metavar="URL", help="Address of a compatible DynamoDB.")
     ] = None,
+    shared: Annotated[
+        bool,
+        typer.Option(
+            "--shared",
+            help="Give the file the permissions that the umask allows. Without it, only you can "
+            "read it, because it holds ids.",
+        ),
+    ] = False,
 ) -> None:
     """Make an external store from files: one row per person, with a key column and attributes.
 
     The whole input is checked first. If a key repeats or a row is unusable, nothing is written.
+
+    Example: segment-scorer external build people.parquet --key customer_id --out external.sqlite
     """
     from segment_scorer.external_store.rows import read_rows  # noqa: PLC0415
     from segment_scorer.external_store.sqlite import write_file  # noqa: PLC0415
@@ -62,13 +72,16 @@ def build(
         )
     with TemporaryDirectory() as folder, show_progress() as progress:
         file = out or Path(folder, "external.sqlite")
-        count = write_file(read_rows(files, key, progress), file)
+        warnings: list[str] = []
+        count = write_file(read_rows(files, key, progress, warnings.append), file, shared=shared)
         if dynamodb is not None:
             from segment_scorer.external_store.dynamodb import load_table  # noqa: PLC0415
 
             load_table(
                 file, dynamodb, partition_key, progress, region=region, endpoint_url=endpoint_url
             )
+    for warning in warnings:
+        typer.echo(f"segment-scorer external build: warning: {warning}", err=True)
     where = [str(out)] * (out is not None) + [f"the table {dynamodb}"] * (dynamodb is not None)
     print(f"{count:,} people in {' and in '.join(where)}")
 

@@ -161,6 +161,14 @@ def command(
             "--force", help="Replace an earlier run in the folder. Without it, that is an error."
         ),
     ] = False,
+    shared: Annotated[
+        bool,
+        typer.Option(
+            "--shared",
+            help="Give the outputs the permissions that the umask allows. Without it, only you can "
+            "read them, because they hold ids.",
+        ),
+    ] = False,
 ) -> None:
     """Send a segment to the hook as a campaign's host does, and write the people that it keeps.
 
@@ -204,6 +212,7 @@ def command(
         rehearse=rehearse,
         resume=resume,
         force=force,
+        shared=shared,
         environ=os.environ,
     )
     raise SystemExit(run_and_print(options))

@@ -197,6 +197,7 @@ def summarise(result: TrainingResult) -> str:
             ("bundle", f"{bundle.label} in {bundle.directory}; see its MODEL_CARD.md"),
         ]
     rows += [("unreadable", refusal) for refusal in result.join.refusals]
+    rows += [("files", reading) for reading in result.join.readings]
     rows += [("left out", feature) for feature in result.left_out]
     rows += [("notice", notice) for notice in result.notices]
     return lay_out(rows)

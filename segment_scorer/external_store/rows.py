@@ -6,7 +6,7 @@ cells, null and numbers that are not finite are missing. The first unusable row 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,10 +31,20 @@ class Row:
     attributes: dict[str, Any]
 
 
-def read_rows(paths: Sequence[Path], key: str, progress: Progress) -> Iterator[Row]:
+def ignore_warning(_: str) -> None:
+    """Do nothing with a warning."""
+
+
+def read_rows(
+    paths: Sequence[Path],
+    key: str,
+    progress: Progress,
+    warn: Callable[[str], None] = ignore_warning,
+) -> Iterator[Row]:
     """Every row of the files, in order.
 
-    key  the column, or field, that holds the key
+    key   the column, or field, that holds the key
+    warn  receives sentences on what was not read as written
 
     Raises DataError naming file and line.
     """
@@ -53,6 +63,8 @@ def read_rows(paths: Sequence[Path], key: str, progress: Progress) -> Iterator[R
                     yield make_row(origin, decode(raw), key)
                 except RecordError as error:
                     raise DataError(f"{origin}: {error}") from error
+            for sentence in file.explain_reading():
+                warn(f"{path}: {sentence}")
             before += file.size
     progress(STAGE, total, total)
 

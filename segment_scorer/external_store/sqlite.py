@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from function.external.sqlite import APPLICATION_ID, CREATE_TABLE, FORMAT
-from model.atomic import replace_atomically
+from model.atomic import PRIVATE_FILE, SHARED_FILE, replace_atomically
 from model.errors import DataError, name_failure
 from segment_scorer.external_store.rows import Row
 
@@ -27,8 +27,10 @@ BEGIN;
 INSERT = "INSERT INTO profile VALUES (?, ?)"
 
 
-def write_file(rows: Iterable[Row], out: Path) -> int:
+def write_file(rows: Iterable[Row], out: Path, *, shared: bool = False) -> int:
     """Write the rows to `out` and return their number. An older file is replaced at the end.
+
+    The file holds ids, so only this user can read it, unless `shared`: then as the umask allows.
 
     Raises DataError for a key that repeats, or when the file cannot be written.
     """
@@ -42,7 +44,7 @@ def write_file(rows: Iterable[Row], out: Path) -> int:
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         with (
-            replace_atomically(out) as fresh,
+            replace_atomically(out, SHARED_FILE if shared else PRIVATE_FILE) as fresh,
             closing(sqlite3.connect(fresh, isolation_level=None)) as connection,
         ):
             connection.executescript(BEGIN)

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
+from model.atomic import PRIVATE_FILE, replace_atomically
 from model.people.naming import name_some
 from segment_scorer.lift.errors import DataError
 from segment_scorer.lift.event_files import read_records
@@ -177,18 +178,18 @@ def _list_people(
 def _write_rows(out: Path, rows: Iterator[tuple[str, str, str]]) -> tuple[int, int]:
     """Write the rows; give how many there are, and how many of them responded."""
     written = ones = 0
-    fresh = out.with_name(f"{out.name}.new")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        with fresh.open("w", encoding="utf-8", newline="") as file:
-            fresh.chmod(0o600)  # it holds ids
+        with (
+            replace_atomically(out, PRIVATE_FILE) as fresh,  # it holds ids
+            fresh.open("w", encoding="utf-8", newline="") as file,
+        ):
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow(("Id", "outcome", "date"))
             for row in rows:
                 writer.writerow(row)
                 written += 1
                 ones += row[1] == "1"
-        fresh.replace(out)
     except OSError as error:
         reason = (error.strerror or "cannot be written").lower()
         raise DataError(f"--out {out}: expected a file that can be written: {reason}") from error

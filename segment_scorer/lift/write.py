@@ -6,6 +6,7 @@ from pathlib import Path
 
 import msgspec
 
+from model.atomic import write_atomically
 from segment_scorer.lift.errors import DataError
 from segment_scorer.lift.measure import LiftResult
 from segment_scorer.lift.page import make_page
@@ -20,9 +21,7 @@ def write_lift(result: LiftResult, out: Path) -> None:
     try:
         out.mkdir(parents=True, exist_ok=True)
         for name, text in texts.items():
-            fresh = out / f"{name}.new"
-            fresh.write_text(text, "utf-8")
-            fresh.replace(out / name)
+            write_atomically(out / name, text.encode())
     except OSError as error:
         reason = (error.strerror or "cannot be written").lower()
         raise DataError(f"--out {out}: expected a folder that can be written: {reason}") from error

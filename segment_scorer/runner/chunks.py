@@ -61,7 +61,7 @@ def read_chunks(
 ) -> Iterator[Chunk]:
     """Cut files into chunks of `slices` slices, in order. The end of a file ends its last batch.
 
-    `warn` receives a sentence on CSV rows that span several lines.
+    `warn` receives sentences on what was not read as written.
     """
     before = 0
     most_bytes = HOST_ADAPTERS[config.host].most_bytes
@@ -73,8 +73,6 @@ def read_chunks(
             while held := list(itertools.islice(pieces, slices)):
                 position = before + file.position
                 yield Chunk(file=name, header=file.header, slices=held, position=position)
-            if rows := file.joined.rows:
-                spans = "1 row spans" if rows == 1 else f"{rows:,} rows span"
-                longest = f"lines {file.joined.first} to {file.joined.last}"
-                warn(f"{name}: {spans} several lines, the longest {longest}")
+            for sentence in file.explain_reading():
+                warn(f"{name}: {sentence}")
         before += segment_file.size

@@ -25,6 +25,7 @@ class RunOptions:
     concurrency         number of parallel calls of a function in AWS
     slices              slices in a chunk; None: a number that suits the hook
     checkpoint_seconds  seconds between checkpoints
+    shared              give the outputs the permissions that the umask allows
     environ             `SCORER_*` settings of a local hook; other names are ignored
     """
 
@@ -48,6 +49,7 @@ class RunOptions:
     concurrency: int = 10
     slices: int | None = None
     checkpoint_seconds: float = CHECKPOINT_SECONDS
+    shared: bool = False
     environ: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -98,7 +98,7 @@ def run_segment(options: RunOptions, progress: Progress, warn: Warn = ignore_war
     is_remote = out.startswith(S3)
     if is_remote:
         make_private(folder)
-    with lock_folder(folder):
+    with lock_folder(folder, shared=options.shared):
         checkpoint = find_unfinished(folder, resume=options.resume, force=options.force)
         if is_remote and checkpoint is None:
             check_remote(out, force=options.force)
@@ -118,6 +118,7 @@ def run_segment(options: RunOptions, progress: Progress, warn: Warn = ignore_war
                 {**begin_outputs(checkpoint.config), USERS: b""},
                 sizes=checkpoint.sizes,
                 checkpoint_seconds=options.checkpoint_seconds,
+                shared=options.shared,
             ) as outputs:
                 process_all(options, preparation, outputs, checkpoint, progress=progress, warn=warn)
                 summary = finish(options, preparation.reference, outputs, checkpoint, warn)

@@ -138,6 +138,7 @@ def test_invokes_the_function_and_reads_its_answer() -> None:
          "raised Runtime.ExitError"),
         (fail(b"gibberish"), "crashed or could not start"),
         ((200, {}, b"gibberish"), "answered with something other than JSON"),
+        ((200, {}, b" " * 7_000_000), "answered with more than Lambda's 6 MB"),
         (refuse(413, "RequestTooLargeException"), "refused the event: larger than Lambda's 6 MB"),
     ],
 )  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,8 @@ import pytest
 
 from model.bundle import check_golden, golden_as_data, load_bundle, write_bundle
 from model.errors import BundleError
-from tests.fakes import make_bundle, make_model
+from model.features import read_spec
+from tests.fakes import TINY_SPEC, make_bundle, make_model
 
 
 def change_manifest(directory: Path, **changes: Any) -> None:
@@ -114,6 +116,32 @@ def test_writing_over_a_bundle_replaces_it_whole_and_leaves_nothing_beside_it(
     make_bundle(directory, version="2")
     assert load_bundle(directory).version == "2"
     assert [path.name for path in tmp_path.iterdir()] == ["bundle"]
+
+
+def test_a_bundle_that_is_replaced_while_it_is_read_is_read_again(tmp_path: Path) -> None:
+    directory, stop = make_bundle(tmp_path / "bundle"), threading.Event()
+    wider = read_spec(
+        {
+            "feature": [
+                *TINY_SPEC["feature"],
+                {"name": "age", "path": "Metrics.age", "kind": "number"},
+            ]
+        }
+    )
+
+    def replace() -> None:
+        for number in range(40):
+            make_bundle(directory, wider if number % 2 else None, version=str(number))
+        stop.set()
+
+    writer = threading.Thread(target=replace)
+    writer.start()
+    seen = set()
+    while not stop.is_set():
+        bundle = load_bundle(directory)
+        seen.add(bundle.version)
+    writer.join()
+    assert len(seen) > 2
 
 
 def test_golden_rows_survive_the_way_through_json_exactly() -> None:

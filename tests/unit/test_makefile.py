@@ -1,4 +1,4 @@
-"""Makefile: a target is a command or a file, and never taken for the other."""
+"""Makefile: every target is documented, runs its command, and installs what it needs."""
 
 from __future__ import annotations
 
@@ -23,6 +23,24 @@ def test_every_command_runs_even_where_a_folder_has_its_name() -> None:
 
 def test_every_command_says_what_it_does() -> None:
     assert set(re.findall(r"^([a-z][a-z-]*):[^\n]* ## \S", TEXT, re.MULTILINE)) == COMMANDS
+
+
+def test_the_demo_installs_only_its_own_set_and_a_larger_set_covers_the_smaller_ones() -> None:
+    rules = dict(re.findall(r"^(\S+): *(.*?)(?: ##.*)?$", TEXT, re.MULTILINE))
+    assert rules["demo"] == ".venv/run.ready"
+    assert "requirements/run.txt" in rules[".venv/run.ready"].split()
+    (recipe,) = re.findall(r"^\.venv/ready:.*\n((?:\t.+\n)+)", TEXT, re.MULTILINE)
+    # Else `make demo` after `make test` would install its set again.
+    assert {".venv/run.ready", ".venv/verbs.ready"} <= set(recipe.split())
+
+
+def test_every_set_has_the_versions_of_the_largest() -> None:
+    def pins(name: str) -> set[str]:
+        text = (ROOT / "requirements" / f"{name}.txt").read_text("utf-8")
+        return set(re.findall(r"^[\w.-]+==\S+", text, re.MULTILINE))
+
+    assert pins("run") < pins("verbs") < pins("all")
+    assert pins("function") < pins("all")
 
 
 @pytest.mark.skipif(shutil.which("make") is None, reason="needs make")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +12,13 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
+from model.errors import DataError
 from model.paths import compile_paths
 from model.people.columns import RecordError
-from model.people.files import open_people
+from model.people.files import PeopleFile, open_people
 from model.people.progress import Progress
 from model.people.records import make_decoder
-from model.training.datasets import read_lines
+from model.training.datasets import read_lines, read_outcomes
 from segment_scorer.external_store.rows import read_rows
 from segment_scorer.runner.reading.batches import cut_slices, make_finder
 
@@ -182,3 +185,223 @@ def test_missing_and_numbers_keys_of_external_attributes_as_doubles(tmp_path: Pa
         ("103", {}),
         ("104", {}),
     ]
+
+
+TAGS = [{"Attributes": {"Tags": ["x"]}}, {"Attributes": {"Tags": ["y"]}}]
+KINDS: dict[str, list[dict[str, Any]]] = {
+    "binary-view": [{}, {}],
+    "bool-metric": [{"Metrics": {"Purchases": True}}, {"Metrics": {"Purchases": False}}],
+    "decimal256": [{"Metrics": {"Purchases": 1.25}}, {"Metrics": {"Purchases": 2.0}}],
+    "dict-binary": [{}, {}],
+    "dict-string": [{}, {}],
+    "enum-json": [{"Attributes": {"J": ['{"a":1}']}}, {"Attributes": {"J": ["2"]}}],
+    "fixed-list-binary": TAGS,
+    "fixed-list": TAGS,
+    "float16": [{"Metrics": {"Purchases": 1.0}}, {"Metrics": {"Purchases": 2.0}}],
+    "large-binary": [{}, {}],
+    "list-dict": TAGS,
+    "list-view-binary": TAGS,
+    "map-list": [{"Attributes": {"Plan": ["gold"]}}, {"Attributes": {}}],
+    "nan": [{}, {"Metrics": {"Purchases": 2.0, "SpendTotal": 1.0}}],
+    "nulls": [{"Metrics": {}}, {}],
+    "string-view": [{}, {}],
+    "uint64": [{"Metrics": {"Purchases": 9223372036854775809}}, {"Metrics": {"Purchases": 1}}],
+    "uuid": [{"User": {"UserId": f"00000000-0000-0000-0000-{n:012}"}} for n in (1, 2)],
+}
+
+
+@pytest.mark.parametrize(("name", "further"), KINDS.items())
+def test_bytes_of_all_arrow_kinds_are_text(name: str, further: list[dict[str, Any]]) -> None:
+    people = read_all(DATA / "parquet-types" / f"{name}.parquet")
+    channels = [("a", "EMAIL"), ("b", "SMS")]
+    assert people == [
+        {"Id": id_, "ChannelType": channel, **fields}
+        for (id_, channel), fields in zip(channels, further, strict=True)
+    ]
+
+
+def test_bytes_as_names_and_in_structs_are_text(tmp_path: Path) -> None:
+    table = {
+        "Id": pa.array([b"a"]).dictionary_encode(),
+        "Attributes": pa.array([[(b"Plan", [b"x"])]], pa.map_(pa.binary(), pa.list_(pa.binary()))),
+        "User": [{"UserId": b"u", "UserAttributes": {"x": [b"y", None]}}],
+        "Demographic.Make": pa.array([b"abc"], pa.binary(3)),
+    }
+    parquet.write_table(pa.table(table), tmp_path / "p")
+    assert read_all(tmp_path / "p") == [
+        {
+            "Id": "a",
+            "Attributes": {"Plan": ["x"]},
+            "User": {"UserId": "u", "UserAttributes": {"x": ["y", None]}},
+            "Demographic": {"Make": "abc"},
+        }
+    ]
+
+
+def test_dates_without_a_text_are_missing_in_training_and_in_external_stores(
+    tmp_path: Path,
+) -> None:
+    table = {"Id": ["a"], "CreationDate": pa.array([FAR], pa.timestamp("s"))}
+    path = tmp_path / "p"
+    parquet.write_table(pa.table(table), path)
+    sentence = f"{path}: 1 date or time is missing, having no text in ISO 8601: CreationDate (1)"
+    readings: list[str] = []
+    lines = read_lines([path], IGNORE, readings=readings)
+    assert ([line.document for line in lines], readings) == ([{"Id": "a"}], [sentence])
+    warnings: list[str] = []
+    rows = read_rows([path], "Id", IGNORE, warnings.append)
+    assert ([row.attributes for row in rows], warnings) == ([{}], [sentence])
+
+
+FAR = 400_000 * 365 * 86_400  # seconds: beyond the year 9999
+DATES = {
+    "beyond year 9999": (pa.array([FAR, 86_400], pa.timestamp("s")), "1970-01-02T00:00:00"),
+    "before year 1": (
+        pa.array([-FAR * 1_000, 1], pa.timestamp("ms", "UTC")),
+        "1970-01-01T00:00:00.001000Z",
+    ),
+    "microseconds": (pa.array([2**62, 7], pa.timestamp("us")), "1970-01-01T00:00:00.000007"),
+    "nanoseconds": (
+        pa.array([None, 1_769_860_800_000_000_999], pa.timestamp("ns", "Europe/Berlin")),
+        "2026-01-31T12:00:00Z",
+    ),
+    "date32": (pa.array([2**31 - 1, 1], pa.date32()), "1970-01-02"),
+    "date64": (pa.array([-(2**61) // 86_400_000 * 86_400_000, 0], pa.date64()), "1970-01-01"),
+    "time32": (pa.array([86_400, 61], pa.time32("s")), "00:01:01"),
+    "time64": (pa.array([-1, 61_000_000_999], pa.time64("ns")), "00:01:01"),
+    "duration": (pa.array([5, None], pa.duration("ns")), None),
+}
+
+
+@pytest.mark.parametrize(("column", "text"), DATES.values(), ids=DATES)
+@pytest.mark.parametrize("form", ["flat", "struct", "list", "map"])
+def test_dates_without_a_text_are_missing_and_counted(
+    column: Any, text: str | None, form: str, tmp_path: Path
+) -> None:
+    names = {
+        "flat": "CreationDate",
+        "struct": "Demographic",
+        "list": "Attributes.When",
+        "map": "Attributes",
+    }
+    nest = {
+        "flat": lambda: column,
+        "struct": lambda: pa.StructArray.from_arrays([column], ["Make"]),
+        "list": lambda: pa.ListArray.from_arrays([0, 1, 2], column),
+        "map": lambda: pa.MapArray.from_arrays([0, 1, 2], pa.array(["When", "When"]), column),
+    }
+    table = pa.table({"Id": ["a", "b"], names[form]: nest[form]()})
+    parquet.write_table(table, tmp_path / "p", store_schema=True)
+    with open_people(tmp_path / "p") as file:
+        decode = make_decoder(None)
+        documents = [decode(raw).document for _, raw in file]
+        sentences = list(file.explain_reading())
+    dates = {
+        "flat": {"CreationDate": text},
+        "struct": {"Demographic": {"Make": text}},
+        "list": {"Attributes": {"When": [text]}},
+        "map": {"Attributes": {"When": text}},
+    }
+    if text is not None:
+        assert documents[1] == {"Id": "b", **dates[form]}
+    assert not any(str(1_000) in json.dumps(document) for document in documents[:1])
+    sentence = f"1 date or time is missing, having no text in ISO 8601: {names[form]} (1)"
+    assert sentences == ([sentence] if column[0].is_valid else [])
+
+
+@pytest.mark.parametrize("name", ["segment.jsonl", "segment.jsonl.gz"])
+def test_byte_order_marks_in_the_middle_of_json_lines_cost_nobody(name: str) -> None:
+    people = read_all(DATA / "bom-in-the-middle" / name)
+    assert len([person for person in people if isinstance(person, dict)]) == len(people) == 6
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_byte_order_marks_in_the_middle_of_a_csv_belong_to_no_id(
+    pack: Callable[[bytes], bytes], tmp_path: Path
+) -> None:
+    people = read_all(DATA / "bom-in-the-middle" / "segment.csv")
+    assert [person["Id"] for person in people if isinstance(person, dict)] == ["a", "b", "c"]
+    parts = ["\ufeffId,ChannelType\na,EMAIL\n", "\ufeffb,SMS\n", "\ufeff", "\ufeff\ufeffc,SMS\n"]
+    path = write(tmp_path / "p", b"".join(pack(part.encode()) for part in parts))
+    assert read_all(path) == [
+        {"Id": "a", "ChannelType": "EMAIL"},
+        {"Id": "b", "ChannelType": "SMS"},
+        {"Id": "c", "ChannelType": "SMS"},
+    ]
+    assert read_all(write(path, "\ufeff")) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "sentences"),
+    [
+        ("crlf", ["bytes behind the end of the gzip data are ignored"]),
+        ("zeros", []),
+        ("members", []),
+        ("empty-member", []),
+    ],
+)
+def test_gzip_trailing_bytes_cost_nobody_and_are_said(name: str, sentences: list[str]) -> None:
+    with open_people(DATA / "gzip-trailing-bytes" / f"{name}.jsonl.gz") as file:
+        assert len(list(file)) == 60
+        assert list(file.explain_reading()) == sentences
+        assert file.position == file.size
+
+
+@pytest.mark.parametrize("behind", [b"\r\n", b"\0\0x", b"\x1f", b"x" * 100_000])
+def test_gzip_trailing_bytes_of_any_number(behind: bytes, tmp_path: Path) -> None:
+    packed = gzip.compress(b'{"Id": "a"}\n') + b"\0" * 70_000 + behind
+    with open_people(write(tmp_path / "p", packed)) as file:
+        assert len(list(file)) == 1
+        assert len(list(file.explain_reading())) == 1
+    outcomes = write(tmp_path / "o.csv.gz", gzip.compress(b"Id,outcome\na,1\n") + behind)
+    assert read_outcomes(outcomes).outcomes == {"a": 1}
+
+
+def test_gzip_that_breaks_off_or_is_damaged_is_refused(tmp_path: Path) -> None:
+    packed = gzip.compress(b'{"Id": "a"}\n' * 99)
+    for damaged in (packed[:-9], packed[:-4], packed[:-8] + b"12345678", packed + packed[:20]):
+        with pytest.raises(DataError, match="expected a whole, undamaged file"):
+            read_all(write(tmp_path / "p", damaged))
+
+
+def test_blank_lines_by_the_million_are_taken_a_buffer_at_a_time(tmp_path: Path) -> None:
+    """As one readline each, they take minutes."""
+    blank = b"\n" * 1_000_000 + b" \r\n" * 99
+    content = b'{"Id": "a"}\n' + blank + b'  {"Id": "b"}\n' + blank + b'{"Id": "c"}\n'
+    for path in (
+        write(tmp_path / "p", content),
+        write(tmp_path / "g", gzip.compress(content)),
+        write(
+            tmp_path / "c", content.replace(b'  {"Id": "b"}', b"b").replace(b'{"Id": "a"}', b"Id")
+        ),
+    ):
+        with open_people(path) as file:
+            reads = count_reads(file)
+            assert [number for number, _ in file][-2:] == [1_000_101, 2_000_201]
+            assert len(reads) < 100_000
+
+
+def count_reads(file: PeopleFile) -> list[int]:
+    """Count the lines that are read one by one."""
+    reads: list[int] = []
+    lines = file._lines
+
+    class Counting:
+        def readline(self, size: int) -> bytes:
+            reads.append(size)
+            return bytes(lines.readline(size))
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(lines, name)
+
+    file._lines = Counting()
+    return reads
+
+
+def test_blank_lines_in_a_quoted_cell_stay(tmp_path: Path) -> None:
+    blank = "\n" * 500
+    path = write(tmp_path / "p.csv", f'Id,Address\na,"x{blank}y"\n{blank}b,z\n')
+    assert read_all(path) == [{"Id": "a", "Address": f"x{blank}y"}, {"Id": "b", "Address": "z"}]
+    with open_people(path) as file:
+        assert [number for number, _ in file] == [2, 1_003]
+        assert (file.joined.first, file.joined.last) == (2, 502)

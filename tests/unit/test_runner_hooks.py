@@ -13,6 +13,7 @@ from typing import Any, TextIO
 
 import pytest
 
+from function.hosts.reading import LARGEST_REPLY
 from function.records import Account, Batch, Context, Decision, Endpoint, Observer, Reason
 from segment_scorer.runner.asking.http_hook import HttpHook
 from segment_scorer.runner.asking.local_hook import LocalHook
@@ -193,6 +194,69 @@ def test_a_reply_that_drips_is_cut_off() -> None:
                 EVENT
             )
         thread.join()
+
+
+def send_raw(server: socket.socket, head: bytes, piece: bytes, sent: list[int]) -> None:
+    """Answer one call with `head`, then with `piece` for as long as the client reads."""
+    connection, _ = server.accept()
+    with connection, contextlib.suppress(OSError):
+        request = b""
+        while b"Endpoints" not in request:  # unread bytes would reset the connection
+            request += connection.recv(65536)
+        connection.sendall(head)
+        while piece:
+            connection.sendall(piece)
+            sent[0] += len(piece)
+
+
+CHUNK = b"10000\r\n" + b" " * 0x10000 + b"\r\n"
+HEAD = b"HTTP/1.1 200 OK\r\n"
+
+
+@pytest.mark.parametrize(
+    ("head", "piece"),
+    [
+        (HEAD + b"Transfer-Encoding: chunked\r\n\r\n", CHUNK),
+        (HEAD + b"Content-Length: 6442450944\r\n\r\n", b""),
+        (HEAD + b"Content-Length: 6442450944\r\n\r\n", b" " * 0x10000),
+        (b"HTTP/1.0 200 OK\r\n\r\n", b" " * 0x10000),
+        (b"HTTP/1.0 500 Error\r\n\r\n", b" " * 0x10000),
+    ],
+    ids=["endless chunks", "huge length", "huge body", "no length", "endless error"],
+)
+def test_reads_at_most_what_lambda_can_answer(head: bytes, piece: bytes) -> None:
+    sent = [0]
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=send_raw, args=(server, head, piece, sent))
+        thread.start()
+        attempt = HttpHook(f"http://127.0.0.1:{server.getsockname()[1]}").call(EVENT)
+        thread.join()
+    assert attempt.problem == "answered with more than Lambda's 6 MB"
+    assert sent[0] < 32_000_000  # the rest fits into the sockets' buffers
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"Content-Length: 100\r\n\r\n{}",
+        b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}",
+        b"Transfer-Encoding: chunked\r\n\r\nffffffffffffffffffffffff\r\n{}",
+        b"Transfer-Encoding: chunked\r\n\r\nsoon\r\n{}",
+    ],
+)
+def test_a_body_that_ends_early_is_a_failed_attempt(answer: bytes) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=send_raw, args=(server, HEAD + answer, b"", [0]))
+        thread.start()
+        attempt = HttpHook(f"http://127.0.0.1:{server.getsockname()[1]}").call(EVENT)
+        thread.join()
+    assert attempt.problem == "broke the connection off"
+
+
+def test_reads_the_largest_reply_of_lambda() -> None:
+    body = b'"' + b"x" * (LARGEST_REPLY - 2) + b'"'
+    with serve(lambda _: (200, body)) as url:
+        assert HttpHook(url).call(EVENT).reply == body[1:-1].decode()
 
 
 def test_says_that_nothing_listens_at_an_address() -> None:

@@ -16,6 +16,7 @@ from typing import Any, Protocol, TypeAlias
 import msgspec
 
 from function.errors import ReplyError
+from function.hosts.reading import LARGEST_REPLY
 from function.records import Account
 
 ATTEMPTS = 3
@@ -25,6 +26,8 @@ TIMED_OUT_ITSELF = "timed out by its own limit"
 NOT_JSON = "answered with something other than JSON"
 CRASHED = "crashed or could not start"
 BROKEN_OFF = "broke the connection off"
+TOO_LARGE = "answered with more than Lambda's 6 MB"
+PIECE = 64 * 1024  # bytes of a body to read at once
 # An error's class name says who must act, so it is reported. Other text could hold personal data.
 CLASS_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.]{0,79}")
 ReadReply: TypeAlias = Callable[[object, Any], Mapping[str, dict[str, Any]]]
@@ -106,6 +109,22 @@ def ask_hook(
                 )
         problems.append(problem)
     return HookAnswer(reply=None, problems=problems, accounts=accounts, seconds=seconds)
+
+
+def read_body(read: Callable[[int], bytes], announced: int | None = None) -> bytes | None:
+    """Read a body piece by piece; None if it is larger than any reply of Lambda.
+
+    read       gives up to so many bytes, and none at the end of the body
+    announced  length of the body, if the answer's header says so
+    """
+    if announced is not None and announced > LARGEST_REPLY:
+        return None
+    body = bytearray()
+    while piece := read(PIECE):
+        body += piece
+        if len(body) > LARGEST_REPLY:
+            return None
+    return bytes(body)
 
 
 def find_error(reply: object) -> str | None:

@@ -24,7 +24,9 @@ from segment_scorer.runner.asking.host_rules import (
     NOT_JSON,
     TIMED_OUT,
     TIMED_OUT_ITSELF,
+    TOO_LARGE,
     Attempt,
+    read_body,
 )
 from segment_scorer.runner.errors import HookUnreachable, OptionError
 
@@ -86,7 +88,9 @@ class HttpHook:
                         "POST", INVOKE, encode_event(event), {"Content-Type": "application/json"}
                     )
                     response = connection.getresponse()
-                    status, body = response.status, response.read()
+                    status, body = response.status, read_body(response.read, response.length)
+                    if body is not None and response.length:  # fewer bytes than it announced
+                        status = 0
                 except (OSError, http.client.HTTPException):
                     status, body = 0, b""
         seconds = time.monotonic() - started
@@ -98,6 +102,8 @@ class HttpHook:
             )
         if seconds > self._limit:
             return Attempt(problem=TIMED_OUT)
+        if body is None:
+            return Attempt(problem=TOO_LARGE)
         return read_answer(status, body) if status else Attempt(problem=BROKEN_OFF)
 
     def take_log(self) -> str:

@@ -18,8 +18,10 @@ from segment_scorer.runner.asking.host_rules import (
     NOT_JSON,
     TIMED_OUT,
     TIMED_OUT_ITSELF,
+    TOO_LARGE,
     Attempt,
     find_error,
+    read_body,
 )
 from segment_scorer.runner.errors import HookUnreachable, OptionError
 
@@ -97,7 +99,11 @@ class LambdaHook:
                         f"--hook: AWS Lambda answered {code} for {self._patience:g} s. "
                         "Lower --concurrency, or raise the function's reserved concurrency"
                     ) from error
-            except exceptions.ConnectionClosedError:
+            except (
+                exceptions.ConnectionClosedError,
+                exceptions.IncompleteReadError,
+                exceptions.ResponseStreamingError,
+            ):
                 return Attempt(problem=BROKEN_OFF)
             except exceptions.BotoCoreError as error:
                 raise HookUnreachable(
@@ -113,7 +119,9 @@ class LambdaHook:
 
 def read_answer(answer: dict[str, Any]) -> Attempt:
     """Read the answer of Invoke. With `FunctionError`, the payload is an error body."""
-    body = answer["Payload"].read()
+    body = read_body(answer["Payload"].read)
+    if body is None:
+        return Attempt(problem=TOO_LARGE)
     failed = bool(answer.get("FunctionError"))
     try:
         reply = _decode(body)

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from model.atomic import write_atomically
+from model.atomic import PRIVATE_FILE, write_atomically
 from segment_scorer.runner.chunks import MOST_REJECTIONS, ChunkResult
 from segment_scorer.runner.config import RunConfig
 from segment_scorer.runner.errors import OptionError, OutputTaken
@@ -125,7 +125,7 @@ class Checkpoint:
 
 def write_entry(folder: Path, entry: CheckpointEntry) -> None:
     """Replace the checkpoint in `folder` atomically."""
-    write_atomically(folder / CHECKPOINT, msgspec.json.encode(entry))
+    write_atomically(folder / CHECKPOINT, msgspec.json.encode(entry), PRIVATE_FILE)
 
 
 def read_checkpoint(folder: Path) -> Checkpoint | None:

@@ -18,7 +18,15 @@ from typing import BinaryIO, TypeAlias
 
 import msgspec
 
-from model.atomic import replace_atomically, sync, write_atomically
+from model.atomic import (
+    PRIVATE_FILE,
+    PRIVATE_FOLDER,
+    SHARED_FILE,
+    SHARED_FOLDER,
+    replace_atomically,
+    sync,
+    write_atomically,
+)
 from segment_scorer.runner.config import CHECKPOINT_SECONDS
 from segment_scorer.runner.errors import OutputError, OutputTaken
 from segment_scorer.runner.writing.checkpoint import Checkpoint, read_checkpoint, write_entry
@@ -45,8 +53,11 @@ class Outputs:
         staging: Path,
         files: Mapping[str, BinaryIO],
         checkpoint_seconds: float = CHECKPOINT_SECONDS,
+        *,
+        shared: bool = False,
     ) -> None:
         """Use `open_outputs`."""
+        self._mode = SHARED_FILE if shared else PRIVATE_FILE
         self._folder = folder
         self._staging = staging
         self._files = files
@@ -94,7 +105,7 @@ class Outputs:
         with translate_errors(self._folder):
             for file in self._files.values():
                 file.flush()
-            with replace_atomically(self._staging / name) as path:
+            with replace_atomically(self._staging / name, self._mode) as path:
                 write(self._staging / SEGMENT, path)
 
     def publish(
@@ -108,7 +119,7 @@ class Outputs:
             if not report_only:
                 summary = msgspec.json.encode(checkpoint.summary)
                 text = msgspec.json.format(summary, indent=2) + b"\n"
-                write_atomically(self._staging / SUMMARY, text)
+                write_atomically(self._staging / SUMMARY, text, self._mode)
                 self.save(checkpoint, now=True)
             for file in self._files.values():
                 file.close()
@@ -144,13 +155,17 @@ def delete_unfinished(staging: Path) -> None:
 
 
 @contextlib.contextmanager
-def lock_folder(folder: Path) -> Iterator[None]:
+def lock_folder(folder: Path, *, shared: bool = False) -> Iterator[None]:
     """Lock the output folder for one run; create it if it is missing.
+
+    A new folder is for this user alone, unless `shared`. A folder that exists keeps its
+    permissions.
 
     Raises OutputError if it cannot be written, OutputTaken if another run is writing to it.
     """
     with translate_errors(folder):
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(SHARED_FOLDER if shared else PRIVATE_FOLDER, exist_ok=True)
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         with translate_errors(folder):
@@ -194,9 +209,11 @@ def open_outputs(
     *,
     sizes: Mapping[str, int] | None = None,
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
+    shared: bool = False,
 ) -> Iterator[Outputs]:
     """Open the output files of a locked folder: new with their first bytes, or cut back to `sizes`.
 
+    The files hold ids, so only this user can read them, unless `shared`: then as the umask allows.
     If the block ends before `publish`, the files are deleted, unless there is a checkpoint.
     Raises OutputError if they cannot be written.
     """
@@ -206,18 +223,25 @@ def open_outputs(
         with translate_errors(folder):
             if not sizes:
                 delete_unfinished(staging)
-                staging.mkdir(parents=True)
+                staging.mkdir(PRIVATE_FOLDER)
                 sync(folder)
             stack.callback(_delete_without_checkpoint, staging)
             for name in beginnings:
-                files[name] = (staging / name).open("r+b" if sizes else "wb")
+                files[name] = open_file(staging / name, new=not sizes, shared=shared)
                 stack.callback(_close_quietly, files[name])
                 if sizes:
                     cut_back(files[name], sizes[name], staging / name)
-        outputs = Outputs(folder, staging, files, checkpoint_seconds)
+        outputs = Outputs(folder, staging, files, checkpoint_seconds, shared=shared)
         if not sizes:
             outputs.append(beginnings)
         yield outputs
+
+
+def open_file(path: Path, *, new: bool, shared: bool) -> BinaryIO:
+    """Open an output file: a new one, or one that an earlier session began."""
+    flags = os.O_RDWR | (os.O_CREAT | os.O_EXCL if new else 0)
+    descriptor = os.open(path, flags, SHARED_FILE if shared else PRIVATE_FILE)
+    return os.fdopen(descriptor, "r+b")
 
 
 def cut_back(file: BinaryIO, size: int, path: Path) -> None:
