@@ -134,6 +134,7 @@ def log_line(**fields: Any) -> str:
 
 TEXTS: dict[str, tuple[int, Callable[[int], Any]]] = {
     "digits": (50_000, lambda n: "1" * n),
+    "digits and a letter": (2_000, lambda n: "1" * n + "x"),
     "zeros and points": (50_000, lambda n: "0." * n),
     "spaces": (50_000, lambda n: " " * n),
     "a date and digits": (50_000, lambda n: "2026-01-31T12:00:00." + "0" * n),
@@ -148,11 +149,15 @@ def read_feature(kind: str, make: Callable[[int], Any]) -> Callable[[int], Act]:
 # name -> the smaller size, and what is done with an input of a size
 READERS: dict[str, tuple[int, Callable[[int], Act | OnFile]]] = {
     "a metric of digits": (20_000, lambda n: endpoint(Metrics={"score": "1" * n})),
+    "a metric of digits and a letter": (
+        2_000,
+        lambda n: endpoint(Metrics={"score": "1" * n + "x"}),
+    ),
     "a metric of spaces": (20_000, lambda n: endpoint(Metrics={"score": " " * n})),
     "metrics of 14 kB": (
         20,
         lambda n: answer(
-            make_event({f"e{i}": {"Metrics": {"score": "1" * 14_000}} for i in range(n)})
+            make_event({f"e{i}": {"Metrics": {"score": "1" * 14_000 + "x"}} for i in range(n)})
         ),
     ),
     "attributes of long texts": (
@@ -173,8 +178,8 @@ READERS: dict[str, tuple[int, Callable[[int], Act | OnFile]]] = {
     "a campaign's id": (100_000, lambda n: answer(make_event({}, CampaignId="x" * n))),
     "a scheduled time": (100_000, lambda n: answer(make_event({}, ScheduledTime="2" * n))),
     "Connect: one attribute's text": (
-        50_000,
-        lambda n: profile(attributes={"Metrics_score": "1" * n}),
+        2_000,
+        lambda n: profile(attributes={"Metrics_score": "1" * n + "x"}),
     ),
     "Connect: a numbered series": (
         2_000,
@@ -256,7 +261,7 @@ READERS: dict[str, tuple[int, Callable[[int], Act | OnFile]]] = {
     "unknown keys": (1_000, lambda n: policy({f"k{i}": 1 for i in range(n)})),
     "a policy's lines": (500, lambda n: policy_file("[[band]]\nname='a'\nat_least=0.5\n" * n)),
     "a policy's dotted keys": (
-        20,
+        3,
         lambda n: policy_file("".join(f"k{i}{'.a' * 400} = 1\n" for i in range(n))),
     ),
     "a policy's dotted key": (1_000, lambda n: policy_file(f"a{'.a' * n} = 1\n")),

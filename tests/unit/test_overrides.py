@@ -141,9 +141,9 @@ def write_overrides(path: Path, number: int) -> Path:
 
 
 def measure(act: Callable[[], object]) -> float:
-    """The least processor time of five tries, in seconds."""
+    """The least processor time of three tries, in seconds."""
     times = []
-    for _ in range(5):
+    for _ in range(3):
         start = time.process_time()
         act()
         times.append(time.process_time() - start)
