@@ -76,7 +76,7 @@ bench: .venv/ready .cache/function/ready .cache/usual/ready ## measure beside th
 
 # One environment, .venv: each set adds the packages that are missing. All sets hold the same versions.
 .venv/run.ready: requirements/run.txt pyproject.toml
-	@echo "Installing the packages of the demo into .venv: about 150 MB to download, 510 MB on disk"
+	@echo "Installing the packages of the demo into .venv: about 190 MB to download, 620 MB on disk"
 	$(PYTHON) -m venv .venv
 	$(PIP) --require-hashes -r $<
 	$(PIP) --quiet --no-deps --no-build-isolation -e .

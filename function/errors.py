@@ -12,7 +12,8 @@
     └── ScorerError             the pipeline applies the policy's `on_error`
         ├── ScorerUnavailable   the scoring service cannot be reached, or refuses work
         ├── ScorerTimeout       no scores within the time budget
-        └── ScorerRejected      the request or the answer is not acceptable: retrying will not help
+        ├── ScorerRejected      the request or the answer is not acceptable: retrying will not help
+        └── EventTimeMissing    the event has no readable time, and the policy wants one
 
 A message says what was expected, where, and what was found. It never holds a value, an id or an
 address: Lambda shows it to the caller and writes it to the log.
@@ -23,6 +24,7 @@ from model.errors import BundleError, SegmentScorerError
 __all__ = [
     "BundleError",
     "EventError",
+    "EventTimeMissing",
     "ExternalError",
     "ExternalRejected",
     "ExternalTimeout",
@@ -79,3 +81,7 @@ class ScorerTimeout(ScorerError):
 
 class ScorerRejected(ScorerError):
     """The request or the answer is not acceptable. The same call will fail again."""
+
+
+class EventTimeMissing(ScorerError):
+    """The event has no readable time to measure ages against; `on_missing_time = "no_scores"`."""

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from function.errors import EventError, ExternalError, ScorerError
+from function.errors import EventError, EventTimeMissing, ExternalError, ScorerError
 from function.external.lookup import (
     ExternalSource,
     LookupResult,
@@ -89,8 +89,10 @@ class Pipeline:
         )
         present = share_present(matrix, self.spec)
         scorable = present >= rules.min_present
+        time_missing = self.spec.needs_time and batch.context.reference is None
         started = self.clock()
-        scored, error = self._score(matrix[scorable], deadline - started, rules, looked_up.error)
+        lacking = self._find_lacking(looked_up.error, time_missing, rules)
+        scored, error = self._score(matrix[scorable], deadline - started, rules, lacking)
         scoring = self.clock() - started
         decisions = self._decide(looked_up.endpoints, scored, present, scorable, rules)
         reply = host.build_reply(batch, decisions, rules, scored.label if scored else self.label)
@@ -99,6 +101,8 @@ class Pipeline:
             batch=batch,
             reply=reply,
             mode=rules.mode,
+            min_present=rules.min_present,
+            reach=rules.reach,
             label=self.label,
             scored=scored,
             matrix=matrix,
@@ -106,6 +110,7 @@ class Pipeline:
             feature_bins=feature_bins,
             score_bins=score_bins,
             error=error,
+            time_missing=time_missing,
             external=describe_lookup(
                 looked_up, looking_up, sum(decision.external_dropped for decision in decisions)
             )
@@ -147,10 +152,28 @@ class Pipeline:
             and rules.on_missing_external == "on_error"
         )
 
+    def _find_lacking(
+        self, lookup_error: ExternalError | None, time_missing: bool, rules: Rules
+    ) -> ScorerError | ExternalError | None:
+        """What the batch lacks, if the policy does not let it be scored without."""
+        if lookup_error is not None and self._needs_external(rules):
+            return lookup_error
+        if time_missing and rules.on_missing_time == "no_scores":
+            return EventTimeMissing(
+                "expected a time in the event, since the model reads ages, found none"
+            )
+        return None
+
     def _score(
-        self, matrix: Matrix, timeout: float, rules: Rules, lacking: ExternalError | None
+        self,
+        matrix: Matrix,
+        timeout: float,
+        rules: Rules,
+        lacking: ScorerError | ExternalError | None,
     ) -> tuple[Scored | None, ScorerError | ExternalError | None]:
-        if lacking is not None and self._needs_external(rules):
+        if lacking is not None:
+            if rules.on_error == "raise" and rules.mode != "shadow":
+                raise lacking
             return None, lacking
         if not len(matrix):
             return Scored(scores=np.empty(0), label=self.label), None

@@ -6,6 +6,7 @@ of what a document holds.
 
 from __future__ import annotations
 
+import bisect
 import hashlib
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
@@ -56,16 +57,19 @@ def find_unit(endpoint: Endpoint) -> str:
 class Rules(msgspec.Struct, frozen=True, kw_only=True):
     """One complete set of rules, for all campaigns or for those that an override matches.
 
-    docs/policy.md explains each rule. `bands` are sorted, the highest first; `external` maps the
-    attribute to write to the external attribute that it copies.
+    docs/policy.md explains each rule. `reach` is the share of people that `threshold` was chosen to
+    keep, None if the policy names a threshold. `bands` are sorted, the highest first; `external`
+    maps the attribute to write to the external attribute that it copies.
     """
 
     mode: Literal["filter", "annotate", "shadow"] = "filter"
     threshold: float
+    reach: float | None = None
     keep: Literal["at_least", "below"] = "at_least"
     decimals: int = 4
     on_error: Literal["keep", "drop", "raise"] = "keep"
     on_missing_external: Literal["on_error", "score"] = "on_error"
+    on_missing_time: Literal["score", "no_scores"] = "score"
     unreadable: Literal["keep", "drop"] = "keep"
     min_present: float = 0.0
     sparse: Literal["keep", "drop"] = "keep"
@@ -240,6 +244,21 @@ def threshold_for_reach(reach: float, quantiles: Sequence[float], keep: str) -> 
     return quantiles[-1]
 
 
+def find_reached(threshold: float, quantiles: Sequence[float], keep: str, decimals: int) -> float:
+    """The share of the people whom the model was evaluated on that a threshold keeps.
+
+    Differs from the wanted reach if many of them have the same score.
+    """
+    scores = [round(score, decimals) for score in quantiles]
+    first = bisect.bisect_left(scores, threshold)
+    position = float(first)
+    if 0 < first < len(scores):
+        low, high = scores[first - 1], scores[first]
+        position -= (high - threshold) / (high - low)
+    below = min(1.0, position / (len(scores) - 1))
+    return 1.0 - below if keep == "at_least" else below
+
+
 def attributes_for(endpoint: Endpoint, decision: Decision, rules: Rules) -> dict[str, list[str]]:
     """The attributes to write on an endpoint: name -> list of texts, as in Pinpoint.
 
@@ -279,3 +298,9 @@ def count_outcomes(decisions: Sequence[Decision]) -> dict[str, int]:
         "sparse": reasons.count(Reason.SPARSE),
         "would_filter": sum(decision.sent and decision.dropped for decision in decisions),
     }
+
+
+def measure_reach(decisions: Sequence[Decision]) -> float | None:
+    """The share of the people with a score that the rules select; None if nobody has one."""
+    selected = [decision.selected for decision in decisions if decision.score is not None]
+    return round(sum(map(bool, selected)) / len(selected), 4) if selected else None

@@ -5,6 +5,7 @@ Takes the file and the bundle's recommendations. Never decides about an endpoint
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -15,13 +16,14 @@ import msgspec
 
 from function.errors import SettingsError
 from function.overrides import MATCHED, find_ties, list_ids
-from function.policy import Override, Policy, Rules, threshold_for_reach
+from function.policy import Override, Policy, Rules, find_reached, threshold_for_reach
 from function.policy_values import KEYS, ValueReader, name_table, show_key
 from function.renamed import explain_rename
 from model.errors import name_failure
 
 LARGEST_POLICY = 16 << 20  # bytes; 5,000 overrides take about 0.5 MB
 LONGEST_LINE = 10_000  # bytes; the longest text that a channel takes has 4,096
+FAR_FROM_REACH = 0.05
 
 
 class PolicyReader(ValueReader):
@@ -30,7 +32,13 @@ class PolicyReader(ValueReader):
     def __init__(self, threshold: float, quantiles: Sequence[float]) -> None:
         super().__init__()
         self.model_threshold = threshold
-        self.quantiles = quantiles
+        # Thousands of overrides may inherit one threshold: it and its reach are computed once.
+        self.threshold_for_reach = functools.cache(
+            lambda reach, keep: threshold_for_reach(reach, quantiles, keep)
+        )
+        self.find_reached = functools.cache(
+            lambda threshold, keep, decimals: find_reached(threshold, quantiles, keep, decimals)
+        )
 
     def read_rules(
         self, table: Mapping[str, Any], path: str, parent: Mapping[str, Any]
@@ -51,17 +59,34 @@ class PolicyReader(ValueReader):
                 self.problems.append(f"{path}{show_key(key)}: unknown key; {expected}")
         if len(self.problems) > before:
             return None, values
-        rules = Rules(**{**values, "threshold": self.resolve_threshold(values)})
+        rules = Rules(**{**values, **self.resolve_threshold(values)})
         self.check_names(rules, path)
+        self.check_reach(rules, path)
         return rules, values
 
-    def resolve_threshold(self, values: Mapping[str, Any]) -> float:
-        """The number that the threshold comes to."""
+    def resolve_threshold(self, values: Mapping[str, Any]) -> dict[str, float | None]:
+        """The number that the threshold comes to, and the reach that it was chosen for."""
         threshold = values.get("threshold", "model")
         if isinstance(threshold, dict):
-            keep = values.get("keep", "at_least")
-            return threshold_for_reach(threshold["reach"], self.quantiles, keep)
-        return self.model_threshold if threshold == "model" else float(threshold)
+            reach, keep = threshold["reach"], values.get("keep", "at_least")
+            return {
+                "threshold": self.threshold_for_reach(reach, keep),
+                "reach": reach,
+            }
+        number = self.model_threshold if threshold == "model" else float(threshold)
+        return {"threshold": number, "reach": None}
+
+    def check_reach(self, rules: Rules, path: str) -> None:
+        """Warn if no threshold comes near the reach, since many people have the same score."""
+        if rules.reach is None:
+            return
+        reached = self.find_reached(rules.threshold, rules.keep, rules.decimals)
+        if abs(reached - rules.reach) > FAR_FROM_REACH:
+            self.warnings.append(
+                f"{path}threshold.reach: expected to keep {100 * rules.reach:.1f} % of the people "
+                "the model was evaluated on, but many have the same score: it keeps "
+                f"{100 * reached:.1f} %"
+            )
 
     def check_names(self, rules: Rules, path: str) -> None:
         """Note a problem if two attributes that the policy writes have the same name."""
@@ -158,4 +183,5 @@ def read_policy(
 def describe_rules(rules: Rules) -> dict[str, Any]:
     """The rules as plain data, with every default filled in and the threshold as a number."""
     described: dict[str, Any] = msgspec.to_builtins(rules)
+    del described["reach"]  # not a key: it is where the threshold comes from
     return described

@@ -224,6 +224,7 @@ KEYS: Mapping[str, tuple[str, Read]] = {
     "decimals": ("decimals", ValueReader.decimals),
     "on_error": ("on_error", one_of("keep", "drop", "raise")),
     "on_missing_external": ("on_missing_external", one_of("on_error", "score")),
+    "on_missing_time": ("on_missing_time", one_of("score", "no_scores")),
     "unreadable": ("unreadable", one_of("keep", "drop")),
     "min_present": ("min_present", ValueReader.number),
     "sparse": ("sparse", one_of("keep", "drop")),

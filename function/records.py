@@ -123,7 +123,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def dropped(self) -> bool:
         """Whether mode filter leaves the endpoint out. Modes annotate and shadow send it."""
-        return bool(self.holdout) or not self.selected
+        return bool(self.holdout) or self.selected is False
 
 
 class Reply(msgspec.Struct, frozen=True, kw_only=True):
@@ -181,6 +181,7 @@ class Scored(msgspec.Struct, frozen=True, kw_only=True):
 class Account(msgspec.Struct, frozen=True, kw_only=True):
     """Everything about one answered batch, for the log and for observers. Times in seconds.
 
+    mode, min_present, reach  of the rules for this batch
     label           `name@version` of the bundle, whoever scored
     scored          None if the batch has no scores
     matrix          float32 [r, f]: a row for each of the r readable endpoints, in order
@@ -188,6 +189,7 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     feature_bins    column -> people in each drift bin; None if the bundle has no drift reference
     score_bins      the same for the scores; None also if the batch has no scores
     error           why the batch has no scores
+    time_missing    whether the model reads ages, and the event has no time to measure them against
     external        numbers of the look-up; empty if nothing is looked up
     external_error  why the look-up failed
     scoring         duration of scoring
@@ -198,6 +200,8 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     batch: Batch
     reply: Reply
     mode: str
+    min_present: float = 0.0
+    reach: float | None = None
     label: str
     scored: Scored | None
     matrix: Matrix
@@ -205,6 +209,7 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     feature_bins: dict[str, list[int]] | None = None
     score_bins: list[int] | None = None
     error: ScorerError | ExternalError | None = None
+    time_missing: bool = False
     external: Mapping[str, float] = {}
     external_error: ExternalError | None = None
     scoring: float

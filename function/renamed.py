@@ -23,6 +23,7 @@ RENAMED: Mapping[str, Mapping[str, str]] = {
         "evaluate --profiles": "evaluate --external",
         "evaluate --profiles-key": "evaluate --external-key",
     },
+    "field of policy explain --json": {"keep": "selected", "stays": "sent"},
     "log field": {
         "profiles_error": "external_error",
         "profiles_failed": "external_failed",

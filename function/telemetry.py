@@ -19,7 +19,8 @@ from aws_lambda_powertools.metrics.provider.cloudwatch_emf.cloudwatch import (
     AmazonCloudWatchEMFProvider,
 )
 
-from function.policy import count_outcomes
+from function.concerns import find_concerns
+from function.policy import count_outcomes, measure_reach
 from function.records import Account, Scored
 from model.bins import BinCounter, read_distributions
 from model.bundle import Bundle
@@ -103,11 +104,16 @@ class Telemetry:
         return counted, score.count(scored.scores[:, np.newaxis])[0]
 
     def record(self, account: Account) -> None:
-        """Write a log line and a metrics blob; at DEBUG also each unreadable endpoint's problem."""
+        """Write a log line, a metrics blob, and a warning for each concern about the whole batch.
+
+        At DEBUG also each unreadable endpoint's problem.
+        """
         if self._logger.isEnabledFor(logging.DEBUG):
             for endpoint in account.batch.endpoints:
                 if endpoint.problem is not None:
                     self._logger.debug("unreadable", extra={"problem": endpoint.problem})
+        for sentence in find_concerns(account):
+            self._logger.warning(sentence)
         facts = gather_facts(account)
         if self._logger.isEnabledFor(logging.INFO):
             self._logger.info(BATCH, extra={**describe_batch(account), **facts})
@@ -150,6 +156,8 @@ def describe_batch(account: Account) -> dict[str, Any]:
         "external_error": type(account.external_error).__name__ if account.external_error else None,
         "feature_bins": account.feature_bins,
         "score_bins": account.score_bins,
+        "reach": account.reach,
+        "reached": measure_reach(account.decisions) if account.reach is not None else None,
     }
     return described | {name: value for name, value in optional.items() if value is not None}
 
@@ -163,6 +171,7 @@ def gather_facts(account: Account) -> dict[str, float | None]:
         "overrides_skipped": account.reply.overrides_skipped,
         "annotations_dropped": int(account.reply.annotations_dropped),
         "fallback_used": int(account.fallback_used),
+        "time_missing": int(account.time_missing),
         "scoring_ms": round(account.scoring * 1000, 3),
         "remaining_ms": None if math.isinf(remaining) else round(remaining * 1000),
         "missing_share": round(1.0 - float(present.mean()), 4) if len(present) else 0.0,

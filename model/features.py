@@ -57,6 +57,11 @@ class FeatureSpec:
         return tuple(column for feature in self.features for column in feature.columns)
 
     @cached_property
+    def needs_time(self) -> bool:
+        """Whether a feature is an age, which needs the event's time."""
+        return any(KINDS[feature.kind].needs_time for feature in self.features)
+
+    @cached_property
     def paths(self) -> tuple[str, ...]:
         """The paths that the features read, each once."""
         return tuple(dict.fromkeys(path for feature in self.features for path in feature.paths))

@@ -27,6 +27,7 @@ import grpc
 import numpy as np
 
 from protos.open_inference_pb2 import ModelInferRequest, ModelInferResponse
+from segment_scorer.service.inferences import Inferences
 from segment_scorer.service.server import load_model
 from segment_scorer.service.servicer import InferenceServicer
 
@@ -56,15 +57,15 @@ def distort(mode: str, response: ModelInferResponse) -> ModelInferResponse:
 
 
 def main(bundle: Path, mode_file: Path) -> None:
-    servicer = InferenceServicer(load_model(bundle), max_rows=100, max_calls=50)
+    servicer = InferenceServicer(load_model(bundle), max_rows=100, inferences=Inferences(1))
 
-    def infer(request: Any, context: Any) -> bytes:
+    def infer(request: Any, _: Any) -> bytes:
         mode = mode_file.read_text().strip()
         if mode == "slow":
             time.sleep(60)
         if mode == "crash":
             raise RuntimeError("asked to")
-        whole = distort(mode, servicer.ModelInfer(request, context)).SerializeToString()
+        whole = distort(mode, servicer.score(request)).SerializeToString()
         return whole[: len(whole) // 2] if mode == "half" else whole
 
     identity: Callable[[bytes], bytes] = bytes

@@ -189,6 +189,7 @@ POLICIES = st.fixed_dictionaries(
         "decimals": st.integers(0, 15),
         "on_error": st.sampled_from(["keep", "drop"]),
         "unreadable": st.sampled_from(["keep", "drop"]),
+        "on_missing_time": st.sampled_from(["score", "no_scores"]),
         "min_present": st.sampled_from([0.0, 0.5, 1.0]),
         "sparse": st.sampled_from(["keep", "drop"]),
         "score_attribute": st.sampled_from(["Score", ""]),

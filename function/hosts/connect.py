@@ -27,7 +27,8 @@ from model.values import parse_time
 LARGEST_RESULT = 32 * 1024
 # A character beyond the first 65,536 takes 12 bytes in ASCII JSON.
 MOST_GROWTH = 12
-# A run's id ends in its start: <campaign>#2026-07-03T10-04-00Z.
+# A run's id ends in its start, <campaign>#2026-07-03T10-04-00Z, in events that were seen. AWS's own
+# example, run-67890, has no time.
 RUN_STARTED = re.compile(r"#(\d{4}-\d{2}-\d{2})T(\d{2})-(\d{2})-(\d{2})Z$", re.ASCII)
 
 

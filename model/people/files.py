@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
+import stat
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -19,7 +20,7 @@ from typing import IO, Any
 from model.errors import DataError, name_failure
 from model.people.columns import PEOPLE, Layout, RecordError
 from model.people.gunzip import GZIP_MAGIC, Gunzip
-from model.people.headers import ONLY_CR, explain_start, read_header
+from model.people.headers import ONLY_CR, explain_json, explain_start, read_header
 from model.people.naming import name_some
 from model.people.parquet import ParquetRows
 from model.people.records import LONGEST_RECORD
@@ -144,7 +145,12 @@ class PeopleFile:
         pending = [first]
         if b"}\r{" in first[1]:
             raise DataError(f"{self.name}: {ONLY_CR}")
-        if first[1].lstrip()[:1] not in {b"{", b"["}:
+        if first[1].lstrip()[:1] in {b"{", b"["}:
+            second = next(lines, None)
+            pending += [second] if second else []
+            if found := explain_json(*(text for _, text in pending)):
+                raise DataError(f"{self.name}: {found}")
+        else:
             try:
                 self.header = read_header(first[1], self._layout)
             except RecordError as error:
@@ -207,6 +213,7 @@ class PeopleFile:
 def open_people(path: Path, layout: Layout = PEOPLE, what: str = "people") -> PeopleFile:
     """Open a file of `what` on this machine. Raises DataError if that is impossible."""
     try:
+        check_file(path, what)
         return PeopleFile(str(path), path.open("rb"), layout)
     except FileNotFoundError as error:
         raise DataError(f"{path}: expected a file of {what}, found none") from error
@@ -214,6 +221,18 @@ def open_people(path: Path, layout: Layout = PEOPLE, what: str = "people") -> Pe
         raise DataError(
             f"{path}: expected a readable file of {what}, found {name_failure(error)}"
         ) from error
+
+
+def check_file(path: Path, what: str) -> None:
+    """Raise DataError for a pipe or a device. Raises OSError if there is no file."""
+    mode = path.stat().st_mode
+    if stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode):
+        raise DataError(
+            f"{path}: expected a file of {what}, found a pipe, which cannot be read twice; "
+            "save it to a file first"
+        )
+    if stat.S_ISCHR(mode) or stat.S_ISBLK(mode):
+        raise DataError(f"{path}: expected a file of {what}, found a device")
 
 
 @contextmanager
@@ -224,6 +243,7 @@ def open_unpacked(path: Path, what: str) -> Iterator[tuple[IO[bytes], Callable[[
     those of text and of CSV.
     """
     try:
+        check_file(path, what)
         with path.open("rb") as raw:
             packed = raw.read(2) == GZIP_MAGIC
             raw.seek(0)

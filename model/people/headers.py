@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import csv
 
+import msgspec
+
 from model.people.columns import PEOPLE, Layout, RecordError, find_id
 from model.people.rows import WHOLE_ROW
 
 SEPARATORS = {";": ";", "\t": "a tab", "|": "|"}
+ONE_OBJECT = "expected JSON lines, each one object"
+CONVERT = "convert it with: jq -c '{}' FILE > people.jsonl"
 ONLY_CR = "expected lines that end in LF or CR LF, found CR alone"
 # What a file begins with -> what it is
 FOREIGN = {
@@ -36,6 +40,28 @@ def read_header(line: bytes, layout: Layout = PEOPLE) -> tuple[str, ...] | None:
     if not WHOLE_ROW.fullmatch(line):
         raise RecordError("expected the header on one line; a quote in it is not closed there")
     return header
+
+
+def explain_json(first: bytes, second: bytes = b"") -> str | None:
+    """What is wrong with a file of JSON that begins with these lines; None for JSON lines.
+
+    A broken object on its own line is no reason to refuse the file.
+    """
+    first, second = first.strip(), second.strip()
+    if first == b"[" or (first[:1] == b"[" and first[1:].lstrip().startswith(b"{")):
+        return f"{ONE_OBJECT}, found an array of objects; {CONVERT.format('.[]')}"
+    if second.startswith(b'"') and not is_json(first):
+        return f"{ONE_OBJECT}, found an object that spans lines; {CONVERT.format('.')}"
+    return None
+
+
+def is_json(text: bytes) -> bool:
+    """Whether a text is one JSON value."""
+    try:
+        msgspec.json.decode(text, type=msgspec.Raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False
+    return True
 
 
 def explain_start(line: bytes, layout: Layout = PEOPLE) -> str:

@@ -136,7 +136,7 @@ def table_deciles(deciles: Sequence[Mapping[str, Any]]) -> str:
 
 
 def describe_threshold(facts: Mapping[str, Any]) -> str:
-    """The recommended threshold, why, and what it keeps and earns."""
+    """The recommended threshold, why, and what it keeps."""
     profit, rule = facts["evaluation"].get("profit"), facts.get("threshold_rule")
     asked = ", ".join(
         f"{name} {number:g}" for name, number in facts.get("threshold_for", {}).items()

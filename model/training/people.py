@@ -99,6 +99,11 @@ def hash_to_fraction(user: str) -> float:
     return int.from_bytes(digest, "big") / 2**64
 
 
+def is_reserved(document: Mapping[str, Any], name: str, share: float) -> bool:
+    """Whether the endpoint's user is among the `share` of users that no training learns from."""
+    return hash_to_fraction(name_user(document, name)) < share
+
+
 def reserve_users(people: People, share: float) -> tuple[People, People]:
     """Split into people to learn from and reserved people, about `share` of the users.
 

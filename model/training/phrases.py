@@ -6,6 +6,11 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+UPPER_BOUND = (
+    "These are upper bounds: they count every response as an effect of its message. A control "
+    "group shows the effect: see `segment-scorer lift`."
+)
+
 
 def format_share(share: float) -> str:
     """29.9%, 0.045%: one decimal, or two significant digits if one decimal would hide them."""
@@ -43,15 +48,19 @@ def describe_kept(at: Mapping[str, Any]) -> str:
 
 
 def describe_profit(profit: Mapping[str, float], threshold: float) -> str:
-    """What a threshold earns per 1,000 people; `profit` is `evaluation.profit` of a manifest."""
+    """An upper bound of the profit per 1,000 people; `profit` is `evaluation.profit` of a manifest.
+
+    A response score predicts who responds, messaged or not. Responses that come without a message
+    are counted here as if the message had caused them.
+    """
     text = (
-        f"With {profit['value']:g} per response and {profit['cost']:g} per message, this threshold "
-        f"earns {format_money(profit['kept'])} per 1,000 people; messaging everyone earns "
-        f"{format_money(profit['everybody'])}, messaging no one 0."
+        f"With {profit['value']:g} per response and {profit['cost']:g} per message, the profit per "
+        f"1,000 people is at most {format_money(profit['kept'])} at this threshold, and at most "
+        f"{format_money(profit['everybody'])} if everyone is messaged."
     )
-    if abs(profit["break_even"] - threshold) < 1e-6:
-        return text
-    return (
-        f"{text} The threshold cost / value, {format_score(profit['break_even'])}, earns "
-        f"{format_money(profit['at_break_even'])}."
-    )
+    if abs(profit["break_even"] - threshold) >= 1e-6:
+        text += (
+            f" At the threshold cost / value, {format_score(profit['break_even'])}, it is at most "
+            f"{format_money(profit['at_break_even'])}."
+        )
+    return f"{text} {UPPER_BOUND}"

@@ -134,7 +134,7 @@ def draw_threshold(axes: Axes, facts: Facts) -> None:
     axes.yaxis.set_major_formatter(PercentFormatter(1))
     title = "Threshold: reach and precision"
     if "profit" in rows[0]:
-        money, label = axes.twinx(), "profit per 1,000 people"
+        money, label = axes.twinx(), "profit per 1,000 people, at most"
         money.spines[["top", "left"]].set_visible(False)
         lines += money.plot(
             thresholds,
@@ -145,7 +145,7 @@ def draw_threshold(axes: Axes, facts: Facts) -> None:
             label=label,
         )
         money.set_ylabel(label, color=GREEN)
-        title = "Threshold: reach, precision and profit"
+        title = "Threshold: reach, precision and profit at most"
     lines.append(axes.axvline(facts["threshold"], color=ORANGE, linewidth=2, label="recommended"))
     axes.set_title(title, loc="left")
     axes.legend(

@@ -36,7 +36,7 @@ class Rule(StrEnum):
 class ThresholdGoal:
     """What the recommended threshold should achieve: at most one of three; without any, base rate.
 
-    value, cost  of a response and of a message, in the same money: the highest expected profit
+    value, cost  of a response and of a message, in the same money: the threshold is cost / value
     reach        the share of people to keep, 0 to 1
     precision    the least share of the people kept who respond, 0 to 1
     """
@@ -136,8 +136,9 @@ RULES: dict[Rule, RuleEntry] = {
     ),
     Rule.PROFIT: RuleEntry(
         find_break_even,
-        "the highest expected profit: people whose expected response is worth the message are kept",
-        "for the highest expected profit",
+        "cost / value: people whose expected response is worth the message are kept, as if every "
+        "response were an effect of its message",
+        "cost / value",
     ),
     Rule.REACH: RuleEntry(
         find_reach, "the requested share of people to keep", "for the requested reach"

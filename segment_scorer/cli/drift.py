@@ -43,7 +43,9 @@ def command(
     """Compare the people in the logs with the people the model was trained on.
 
     Prints the population stability index (PSI) of each feature and of the score. Below 0.1 a
-    column is stable, from 0.25 it is different. The logs hold counts only, nothing about a person.
+    column is stable, from 0.25 it is different. The column "by chance" is the index up to which a
+    difference means nothing; "visible" is the smallest one that would be found 4 times in 5. The
+    logs hold counts only, nothing about a person.
 
     Exit status: 0 a comparison; 1 an error; 2 wrong usage.
 
@@ -89,17 +91,16 @@ def read_lines(paths: Sequence[Path]) -> Iterator[str]:
 def print_comparison(comparison: Comparison) -> None:
     """Print one model's table and its verdict."""
     table = Table(box=None, pad_edge=False)
-    for heading in ("column", "PSI", "by chance", "missing", "in training", "verdict"):
+    for heading in ("column", "PSI", "by chance", "visible", "missing", "in training", "verdict"):
         table.add_column(
             heading,
             justify="left" if heading in {"column", "verdict"} else "right",
             no_wrap=heading != "column",
         )
     for column in comparison.columns:
+        indices = (f"{index:.4f}" for index in (column.index, column.noise, column.visible))
         shares = (f"{column.missing:.1%}", f"{column.missing_then:.1%}")
-        table.add_row(
-            column.name, f"{column.index:.4f}", f"{column.noise:.4f}", *shares, column.verdict
-        )
+        table.add_row(column.name, *indices, *shares, column.verdict)
     console = Console()
     console.print(
         f"{comparison.model}: {comparison.people:,} people in {comparison.batches:,} batches",

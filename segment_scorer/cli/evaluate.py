@@ -41,10 +41,14 @@ def command(
     more: MoreEndpoints = None,
     as_of: AsOf = None,
     value: Annotated[
-        float | None, typer.Option(metavar="MONEY", help="The value of a response, to show profit.")
+        float | None,
+        typer.Option(
+            metavar="MONEY", help="The value of a response, to show a bound of the profit."
+        ),
     ] = None,
     cost: Annotated[
-        float | None, typer.Option(metavar="MONEY", help="The cost of a message, to show profit.")
+        float | None,
+        typer.Option(metavar="MONEY", help="The cost of a message, to show a bound of the profit."),
     ] = None,
     out: Annotated[
         Path | None,

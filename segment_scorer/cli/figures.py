@@ -34,7 +34,7 @@ def describe_join(data: Mapping[str, Any]) -> list[FigureRow]:
 
 
 def describe_figures(facts: Mapping[str, Any]) -> list[FigureRow]:
-    """How good the scores are, and what the recommended threshold keeps and earns."""
+    """How good the scores are, and what the recommended threshold keeps."""
     metrics, evaluation = facts["metrics"], facts["evaluation"]
     rate, best, profit = metrics["base_rate"], evaluation["deciles"][0], evaluation["profit"]
     judged_on = JUDGED_ON[metrics["held_out"]].format(metrics["n"])

@@ -7,7 +7,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -80,10 +80,17 @@ def ask_locally(event: Any, limit: float) -> Any:
     """The reply of the function in this process. Prints its decisions."""
     # Each hook loads its own packages.
     from function.bootstrap import build_handler  # noqa: PLC0415
+    from function.concerns import find_concerns  # noqa: PLC0415
+    from segment_scorer.monitoring.overrides import find_unmatched  # noqa: PLC0415
     from segment_scorer.runner.asking.local_hook import LocalContext  # noqa: PLC0415
 
-    handler = build_handler(os.environ, observer=print_decisions, stream=io.StringIO())
-    return handler(event, LocalContext(time.monotonic() + limit))
+    accounts: list[Account] = []
+    handler = build_handler(os.environ, observer=accounts.append, stream=io.StringIO())
+    reply = handler(event, LocalContext(time.monotonic() + limit))
+    for account in accounts:
+        unmatched = find_unmatched(handler.policy, account.batch.context)
+        print_decisions(account, [*unmatched, *find_concerns(account)])
+    return reply
 
 
 def ask_over_http(event: Any, address: str, limit: float) -> Any:
@@ -98,8 +105,11 @@ def ask_over_http(event: Any, address: str, limit: float) -> Any:
     return attempt.reply
 
 
-def print_decisions(account: Account) -> None:
-    """Print one line per endpoint: its id, the decision, the reason, score and band."""
+def print_decisions(account: Account, warnings: Sequence[str]) -> None:
+    """Print one line per endpoint: its id, the decision, the reason, score and band.
+
+    `warnings` come first.
+    """
     table = Table(box=None, pad_edge=False)
     columns = ("endpoint", "selected", "holdout", "sent", "reason", "score", "band")
     for column in columns:
@@ -111,4 +121,7 @@ def print_decisions(account: Account) -> None:
         score = "" if decision.score is None else f"{decision.score:g}"
         band = decision.band.name if decision.band else ""
         table.add_row(endpoint.id, *(YES_NO[bool(it)] for it in answers), reason, score, band)
-    Console(stderr=True, markup=False, highlight=False).print(table)
+    console = Console(stderr=True, markup=False, highlight=False)
+    for sentence in warnings:
+        console.print(f"warning: {sentence}", soft_wrap=True)
+    console.print(table)

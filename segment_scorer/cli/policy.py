@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,7 +13,7 @@ import msgspec
 import tomlkit
 import typer
 
-from function.policy import Rules
+from function.policy import Rules, find_reached
 from function.policy_file import describe_rules, load_policy
 from function.records import Campaign
 from model.bundle import SHIPPED, load_bundle
@@ -43,10 +44,12 @@ def check(
     for warning in policy.warnings:
         print(f"segment-scorer policy check: warning: {file}: {warning}", file=sys.stderr)
     print(f"# {file} is a valid policy. Its rules with {loaded.label}:")
+    print(describe_reach(policy.rules, loaded.quantiles), end="")
     print(write_rules(policy.rules), end="")
     for override in policy.overrides:
         ids = ", ".join(f"{key} = {value}" for key, value in override.ids.items())
         print(f"\n# Its rules for {ids}:")
+        print(describe_reach(override.rules, loaded.quantiles), end="")
         print(write_rules(override.rules), end="")
 
 
@@ -135,6 +138,17 @@ def read_object(path: Path) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise DataError(f"{path}: expected a JSON object, found {name_kind(value)}")
     return value
+
+
+def describe_reach(rules: Rules, quantiles: Sequence[float]) -> str:
+    """A comment on what the policy's reach comes to; "" if it names a threshold."""
+    if rules.reach is None:
+        return ""
+    reached = find_reached(rules.threshold, quantiles, rules.keep, rules.decimals)
+    return (
+        f"# threshold = {{ reach = {rules.reach:g} }} comes to {rules.threshold:g}, which keeps "
+        f"{100 * reached:.1f} % of the people the model was evaluated on.\n"
+    )
 
 
 def write_rules(rules: Rules) -> str:

@@ -179,14 +179,15 @@ def command(
     Writes these files into the folder when the run is complete, and not before:
       segment.jsonl.gz  the kept endpoints as the hook returned them
       scores.csv        scores, ready to import as a metric
-      decisions.csv     all people: decision, reason, score, band (local hook, or Connect)
+      decisions.csv     all people: selected, holdout, sent, reason, score, band
       rejected.jsonl    rejected lines, with their numbers
       batches.jsonl     the function's own log (local hook only)
       report.html       what the policy did, with a threshold to move
       summary.json      counts: received = kept + filtered + failed
 
     With --hook http: and lambda: on host pinpoint, only the reply is known: the kept people and
-    their scores. Unknown counts are null in summary.json. A stopped run continues with --resume.
+    their scores. Unknown counts are null in summary.json, and unknown cells of decisions.csv are
+    empty. A stopped run continues with --resume.
 
     Exit status: 0 clean; 4 complete, but endpoints failed or lines were rejected; 1 error, nothing
     written; 2 wrong usage.
@@ -270,6 +271,8 @@ def print_result(result: RunResult, out: str, console: Console) -> None:
     console.print(table)
     if result.expected:
         print_line(console, result.expected)
+    if result.plan:
+        print_line(console, result.plan)
     known = "model and reasons unknown, as they are to a host"
     if summary.model:
         known = f"model {summary.model}, mode {summary.mode}"

@@ -87,11 +87,11 @@ def command(
     ] = False,
     value: Annotated[
         float | None,
-        typer.Option(metavar="MONEY", help="Threshold for profit: the value of a response."),
+        typer.Option(metavar="MONEY", help="Threshold cost / value: the value of a response."),
     ] = None,
     cost: Annotated[
         float | None,
-        typer.Option(metavar="MONEY", help="Threshold for profit: the cost of a message."),
+        typer.Option(metavar="MONEY", help="Threshold cost / value: the cost of a message."),
     ] = None,
     reach: Annotated[
         float | None,

@@ -73,7 +73,7 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("altair", "vl_convert"), ("run",)),
     "pyarrow": ("run", "train"),
     **dict.fromkeys(("grpc_health", "grpc_reflection"), ("service",)),
-    "scipy": ("lift", "train"),
+    "scipy": ("lift", "train", "run"),
     "boto3": ("aws",),
     "ray": ("ray",),
 }

@@ -1,21 +1,17 @@
-"""Try a deployed function with an example event, and plan the rollback if it fails.
+"""Try a deployed function with golden answers, and plan the rollback if it fails.
 
 Takes clients of CloudFormation and Lambda. Reads and invokes; never changes anything.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from segment_scorer.deploy.aws import open_client, translate_errors
 from segment_scorer.deploy.errors import DeployError
-
-ATTEMPTS = 3  # as many as Pinpoint makes
-EVENT = Path(__file__).parents[2] / "examples" / "events" / "pinpoint-two-endpoints.json"
+from segment_scorer.deploy.golden import Golden, try_version
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,39 +56,16 @@ def read_stack(client: Any, stack: str) -> StackState | None:
     return StackState(hook=outputs["HookArn"], parameters=parameters)
 
 
-def try_hook(client: Any, hook: str) -> str | None:
-    """Invoke the hook with the example event, as often as a host would.
+def try_hook(client: Any, hook: str, golden: Golden) -> str | None:
+    """Judge the hook by golden answers. Gives the problem of its last answer, or None.
 
-    Gives the problem of the last answer, or None. Raises DeployError when it cannot be invoked.
+    Raises DeployError when it cannot be invoked.
     """
-    event = EVENT.read_bytes()
-    problem = None
-    for _ in range(ATTEMPTS):
-        problem = invoke_hook(client, hook, event)
-        if problem is None:
-            break
-    return problem
-
-
-def invoke_hook(client: Any, hook: str, event: bytes) -> str | None:
-    """Invoke once. Gives the problem of the answer, as a predicate, or None."""
     try:
         with translate_errors("invoke the new version"):
-            answer = client.invoke(FunctionName=hook, Payload=event)
-            failed, payload = "FunctionError" in answer, answer["Payload"].read()
+            return try_version(client, hook, golden).problem
     except DeployError as error:
         raise DeployError(f"deployed, but not tried: {error}") from error
-    if failed:
-        return "fails on the example event; its log says why"
-    try:
-        reply = json.loads(payload)
-    except ValueError:
-        return "answers the example event with something other than JSON"
-    if not isinstance(reply, dict):
-        return "answers the example event with something other than an object of endpoints"
-    if not reply.keys() <= json.loads(event)["Endpoints"].keys():
-        return "answers the example event with endpoints that are not in it"
-    return None
 
 
 def plan_rollback(

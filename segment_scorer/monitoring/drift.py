@@ -12,16 +12,15 @@ from typing import Any
 import msgspec
 
 from function.telemetry import BATCH, MODEL
-from model.bins import Distribution, estimate_noise, measure_drift, read_distribution
+from model.bins import Distribution, measure_drift, read_distribution
 from model.errors import BundleError, DataError
 from model.people.naming import name_some
+from segment_scorer.monitoring.chance import count_people_needed, estimate_chance
 
 # Siddiqi's reading of the index, in general use since.
 SHIFTED = 0.1
 DIFFERENT = 0.25
 SCORE = "(score)"
-# People after which chance alone rarely moves a column of ten bins by 0.1.
-PEOPLE_NEEDED = 220
 
 
 class LogLine(msgspec.Struct, frozen=True):
@@ -38,7 +37,9 @@ class ColumnDrift(msgspec.Struct, frozen=True, kw_only=True):
     """The drift of one feature column, or of the score.
 
     index         the PSI
-    noise         the PSI that chance alone exceeds once in a hundred times
+    noise         the PSI that chance alone exceeds in any of the columns once in a hundred
+                  comparisons
+    visible       a PSI of this size or more would be found in 4 of 5 comparisons
     missing       share of people without a value now, `missing_then` in training
     verdict       stable, shifted, different or too few
     """
@@ -46,6 +47,7 @@ class ColumnDrift(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     index: float
     noise: float
+    visible: float
     people: int
     missing: float
     missing_then: float
@@ -144,6 +146,7 @@ def compare_sums(model: str, sums: BinSums, described: Mapping[str, Any]) -> Com
         raise DataError(
             f"{model}: expected a drift reference as the trainer writes it, found another form"
         ) from error
+    compared = sum(any(bins) for bins in sums.bins.values())
     columns = []
     for name, bins in sums.bins.items():
         if name not in references or len(bins) not in {0, len(references[name].shares)}:
@@ -151,7 +154,7 @@ def compare_sums(model: str, sums: BinSums, described: Mapping[str, Any]) -> Com
                 f"{model}: expected the bins of the model's drift reference, found others"
             )
         if sum(bins):
-            columns.append(compare_column(name, bins, references[name]))
+            columns.append(compare_column(name, bins, references[name], compared))
     columns.sort(key=lambda column: -column.index)
     people = max((column.people for column in columns), default=0)
     return Comparison(
@@ -159,22 +162,26 @@ def compare_sums(model: str, sums: BinSums, described: Mapping[str, Any]) -> Com
         batches=sums.batches,
         people=people,
         columns=tuple(columns),
-        verdict=judge(columns, people),
+        verdict=judge(columns, references, people),
     )
 
 
-def compare_column(name: str, bins: Sequence[int], reference: Distribution) -> ColumnDrift:
-    """Compare one column's bins with its reference."""
+def compare_column(
+    name: str, bins: Sequence[int], reference: Distribution, columns: int
+) -> ColumnDrift:
+    """Compare one column's bins with its reference. `columns`: how many are compared at once."""
     people = sum(bins)
-    index, noise = measure_drift(reference.shares, bins), estimate_noise(reference.shares, people)
-    if index <= noise and noise >= SHIFTED:
+    index = measure_drift(reference.shares, bins)
+    chance = estimate_chance(reference.shares, people, columns)
+    if index <= chance.noise and chance.noise >= SHIFTED:
         verdict = "too few"
     else:
         verdict = "stable" if index < SHIFTED else "shifted" if index < DIFFERENT else "different"
     return ColumnDrift(
         name=name,
         index=round(index, 4),
-        noise=round(noise, 4),
+        noise=round(chance.noise, 4),
+        visible=round(chance.visible, 4),
         people=people,
         missing=round(bins[-1] / people, 4),
         missing_then=reference.shares[-1],
@@ -182,7 +189,9 @@ def compare_column(name: str, bins: Sequence[int], reference: Distribution) -> C
     )
 
 
-def judge(columns: Sequence[ColumnDrift], people: int) -> str:
+def judge(
+    columns: Sequence[ColumnDrift], references: Mapping[str, Distribution], people: int
+) -> str:
     """The verdict on all columns, the largest index first, as a sentence."""
     verdicts = {column.verdict for column in columns}
     if "different" in verdicts:
@@ -196,9 +205,19 @@ def judge(columns: Sequence[ColumnDrift], people: int) -> str:
             f"Shift: {count_columns(columns, 'shifted')} from training (PSI over {SHIFTED:g})"
             f"{name_first(columns, 'shifted')}. Watch it, and evaluate the model on newer outcomes."
         )
-    if "stable" in verdicts:
-        return f"Stable: no feature differs from training (PSI below {SHIFTED:g})."
-    return f"Too few to tell: {people:,} people; a column of ten bins needs about {PEOPLE_NEEDED}."
+    if not columns:
+        return "Too few to tell: no people."
+    weakest = max(columns, key=lambda column: column.visible)
+    if "too few" in verdicts:
+        needed = count_people_needed(references[weakest.name].shares, len(columns), SHIFTED)
+        return (
+            f"Too few to tell: {people:,} people. A shift (PSI {SHIFTED:g}) would be found 4 times "
+            f"in 5 among about {needed:,}."
+        )
+    return (
+        f"Stable: no feature differs from training (PSI below {SHIFTED:g}). A PSI of "
+        f"{weakest.visible:.2g} would be found 4 times in 5."
+    )
 
 
 def count_columns(columns: Sequence[ColumnDrift], verdict: str) -> str:

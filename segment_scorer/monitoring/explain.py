@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
 
 from function.bootstrap import build_handler
+from function.concerns import find_concerns
 from function.errors import EventError
 from function.hosts import find_host
 from function.hosts.connect import CONNECT
@@ -20,6 +21,7 @@ from function.hosts.pinpoint import PINPOINT, opted_out
 from function.policy import Override, Rules, attributes_for, format_score, select
 from function.records import Account, Campaign, Decision, Endpoint, Reason
 from model.customer_profile import PROFILE_ID
+from segment_scorer.monitoring.overrides import find_unmatched
 
 
 class Explanation(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,7 +80,11 @@ def explain_event(event: Mapping[str, Any], environ: Mapping[str, str]) -> list[
     override = handler.policy.override_for(context)
     rules = handler.policy.rules_for(context)
     features = len(handler.bundle.spec.features)
-    return [explain_case(case, account, override) for case in list_cases(account, rules, features)]
+    warnings = [*find_unmatched(handler.policy, context), *find_concerns(account)]
+    return [
+        explain_case(case, account, override, warnings)
+        for case in list_cases(account, rules, features)
+    ]
 
 
 def list_cases(account: Account, rules: Rules, features: int) -> Iterator[Case]:
@@ -89,8 +95,10 @@ def list_cases(account: Account, rules: Rules, features: int) -> Iterator[Case]:
         yield Case(endpoint, decision, rules, round(share * features), features)
 
 
-def explain_case(case: Case, account: Account, override: Override | None) -> Explanation:
-    """Say why one endpoint was decided on as it was."""
+def explain_case(
+    case: Case, account: Account, override: Override | None, warnings: Sequence[str]
+) -> Explanation:
+    """Say why one endpoint was decided on as it was. `warnings` are of the whole event."""
     decision = case.decision
     return Explanation(
         selected=bool(decision.selected),
@@ -99,7 +107,10 @@ def explain_case(case: Case, account: Account, override: Override | None) -> Exp
         reason=decision.reason,
         score=decision.score,
         because=BECAUSE[decision.reason](case),
-        notes=tuple(list_notes(case, account, override)),
+        notes=(
+            *list_notes(case, account, override),
+            *(f"warning: {sentence}" for sentence in warnings),
+        ),
     )
 
 

@@ -63,6 +63,8 @@ class RunConfig(msgspec.Struct, frozen=True, kw_only=True):
     tables           a table of the kept people is requested, so their columns must be counted
     score_attribute  attribute that holds the score, read if decisions are not reported; "" = none
     decimals         decimals of scores in files, if decisions are reported
+    warnings         sentences on the policy and the campaign, known before the first person
+    reach            the share of people that the threshold was chosen to keep; None = another rule
     model, mode, threshold, keep, on_error   as in the summary and the policy; None = unknown
     holdout_percent, holdout_salt_digest, policy_digest   as in the summary; None = unknown
     """
@@ -81,6 +83,8 @@ class RunConfig(msgspec.Struct, frozen=True, kw_only=True):
     metric: str = "Score"
     score_attribute: str = "Score"
     decimals: int = 4
+    warnings: tuple[str, ...] = ()
+    reach: float | None = None
     model: str | None = None
     mode: str | None = None
     threshold: float | None = None

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from importlib.util import find_spec
 from typing import Any
@@ -18,6 +18,7 @@ from function.policy import Policy, Rules
 from function.policy_file import load_policy
 from function.records import Context
 from function.settings import PREFIX
+from segment_scorer.monitoring.overrides import NAMED, find_unmatched
 from segment_scorer.runner.asking.hooks import LAMBDA, open_hook, open_local_hook
 from segment_scorer.runner.asking.host_adapters import HOST_ADAPTERS
 from segment_scorer.runner.asking.host_rules import Hook
@@ -56,7 +57,9 @@ def prepare_run(options: RunOptions) -> Preparation:
     context = make_context(options)
     if options.hook != "local":
         policy = read_policy(options)
-        config = apply_rules(config, policy.rules_for(context)) if policy else config
+        if policy is not None:
+            config = apply_rules(config, policy.rules_for(context))
+            config = replace(config, warnings=check_ids(policy, options))
         return Preparation(
             hook=open_hook(options.hook, {}, limit_seconds),
             config=config,
@@ -74,6 +77,8 @@ def prepare_run(options: RunOptions) -> Preparation:
         model=bundle.label,
         mode=rules.mode,
         threshold=rules.threshold,
+        reach=rules.reach,
+        warnings=check_ids(policy, options),
         keep=rules.keep,
         on_error=rules.on_error,
         holdout_percent=rules.holdout.percent,
@@ -116,6 +121,13 @@ def make_context(options: RunOptions) -> Context:
         campaign_id=options.campaign_id,
         treatment_id=options.treatment_id,
     )
+
+
+def check_ids(policy: Policy, options: RunOptions) -> tuple[str, ...]:
+    """Say which of the ids that the user gave are named by no override of the policy."""
+    defaults = {field.name: field.default for field in fields(RunOptions)}
+    given = [key for key in NAMED if getattr(options, key) != defaults[key]]
+    return tuple(find_unmatched(policy, make_context(options), given))
 
 
 def apply_rules(config: RunConfig, rules: Rules) -> RunConfig:

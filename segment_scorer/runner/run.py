@@ -33,6 +33,7 @@ from segment_scorer.runner.reading.segments import (
     find_segment_files,
     ignore_warning,
 )
+from segment_scorer.runner.reporting.control_group import describe_control_group
 from segment_scorer.runner.reporting.messages import describe_unreadable
 from segment_scorer.runner.reporting.report import summarize_report, write_report
 from segment_scorer.runner.s3 import S3
@@ -74,6 +75,7 @@ class RunResult:
     rejections  the first rejected lines, a sentence each
     warnings    sentences on what makes the figures unreliable
     expected    a sentence on what the scores predict; "" if unknown
+    plan        a rehearsal: a sentence on what the control group can show; "" if unknown
     unreadable  why endpoints were unreadable and what happened to them; "" if unknown
     """
 
@@ -82,6 +84,7 @@ class RunResult:
     rejections: Sequence[str]
     warnings: Sequence[str]
     expected: str
+    plan: str
     unreadable: str
 
 
@@ -111,7 +114,7 @@ def run_segment(options: RunOptions, progress: Progress, warn: Warn = ignore_war
             publish = functools.partial(copy_files, out=out, force=checkpoint.force)
         if checkpoint.summary is not None:
             publish(folder, checkpoint.files)
-            summary = checkpoint.summary
+            summary, plan = checkpoint.summary, ""
         else:
             with open_outputs(
                 folder,
@@ -121,7 +124,7 @@ def run_segment(options: RunOptions, progress: Progress, warn: Warn = ignore_war
                 shared=options.shared,
             ) as outputs:
                 process_all(options, preparation, outputs, checkpoint, progress=progress, warn=warn)
-                summary = finish(options, preparation.reference, outputs, checkpoint, warn)
+                summary, plan = finish(options, preparation.reference, outputs, checkpoint, warn)
                 outputs.publish(checkpoint, publish, report_only=options.rehearse)
     warnings, expected = summarize_report(summary, checkpoint, preparation.reference)
     return RunResult(
@@ -130,6 +133,7 @@ def run_segment(options: RunOptions, progress: Progress, warn: Warn = ignore_war
         rejections=checkpoint.rejections,
         warnings=warnings,
         expected=expected,
+        plan=plan,
         unreadable=describe_unreadable(checkpoint.config, checkpoint.statistics),
     )
 
@@ -211,8 +215,11 @@ def finish(
     outputs: Outputs,
     checkpoint: Checkpoint,
     warn: Warn,
-) -> Summary:
-    """Make the summary, and the files that need the whole run. Returns the summary."""
+) -> tuple[Summary, str]:
+    """Make the summary, and the files that need the whole run.
+
+    Returns the summary, and in a rehearsal what the control group can show.
+    """
     outputs.append(end_outputs(checkpoint.counts, checkpoint.config))
     for name in options.also:
         columns = checkpoint.statistics.columns
@@ -221,14 +228,22 @@ def finish(
     checkpoint.counts["users"] = users.users
     seconds = checkpoint.seconds + outputs.seconds
     summary = make_summary(checkpoint.counts, checkpoint.config, seconds)
+    plan = ""
+    if options.rehearse:
+        plan = describe_control_group(checkpoint.config, checkpoint.statistics, users.selected)
     outputs.make(
         REPORT,
         lambda _, path: write_report(
-            path, summary, checkpoint, reference=reference, rehearsal=options.rehearse
+            path,
+            summary,
+            checkpoint,
+            reference=reference,
+            rehearsal=options.rehearse,
+            plan=plan,
         ),
     )
     checkpoint.summary = summary
-    return summary
+    return summary, plan
 
 
 def write_format(

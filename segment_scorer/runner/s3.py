@@ -32,6 +32,11 @@ def ask_s3(name: str, ask: Callable[[Any], Result]) -> Result:
         raise DataError(
             f"{name}: S3 needs the package pyarrow, which is not installed; the extra `run` has it"
         ) from error
+    if "//" in name.removeprefix(S3):
+        raise DataError(
+            f"{name}: expected a key without an empty part (//), which Arrow cannot read; "
+            "copy the object to another key"
+        )
     endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL") or None
     try:
         region = None if endpoint else fs.resolve_s3_region(split_bucket(name)[0])
@@ -66,32 +71,42 @@ def open_object(name: str) -> Any:
 def find_objects(text: str) -> list[str]:
     """Find the objects of an s3:// address: one, all below a prefix `.../`, or those of a glob.
 
-    Empty objects whose name begins with `_` or `.`, such as `_SUCCESS`, are no segment files.
+    A key or a prefix that exists stands for itself, whatever characters it has. Empty objects whose
+    name begins with `_` or `.`, such as `_SUCCESS`, are no segment files. Raises DataError.
     """
     path = text.removeprefix(S3)
-    if GLOB.isdisjoint(path) and not path.endswith("/"):
-        return [text]
-
-    def list_objects(s3: Any) -> list[Any]:
-        from pyarrow import fs  # noqa: PLC0415
-
-        stem = path[: min((path.index(mark) for mark in GLOB if mark in path), default=len(path))]
-        found: list[Any] = s3.get_file_info(
-            fs.FileSelector(stem.rpartition("/")[0], recursive=True)
-        )
-        return found
-
-    pattern = path + "*" if path.endswith("/") else path
-    found = sorted(
-        f"{S3}{info.path}"
-        for info in ask_s3(text, list_objects)
-        if info.is_file
-        and (info.size or not info.base_name.startswith(("_", ".")))
-        and fnmatchcase(info.path, pattern)
-    )
+    if not path.endswith("/"):
+        info = ask_s3(text, lambda s3: s3.get_file_info(path))
+        if info.type.name == "Directory":
+            raise DataError(f"{text}: expected an object, found a folder; write it as {text}/")
+        if info.is_file or GLOB.isdisjoint(path):
+            return [text]
+    found = list_objects(text, path) if path.endswith("/") else []
+    if not found and not GLOB.isdisjoint(path):
+        stem = path[: min(path.index(mark) for mark in GLOB if mark in path)]
+        pattern = path + "*" if path.endswith("/") else path
+        listed = list_objects(text, stem.rpartition("/")[0] + "/")
+        found = [name for name in listed if fnmatchcase(name.removeprefix(S3), pattern)]
     if not found:
         raise DataError(f"{text}: expected objects with people in them, found no object")
     return found
+
+
+def list_objects(text: str, folder: str) -> list[str]:
+    """The addresses of all segment files below a folder `bucket/.../`, sorted."""
+
+    def ask(s3: Any) -> list[Any]:
+        from pyarrow import fs  # noqa: PLC0415
+
+        selector = fs.FileSelector(folder.rstrip("/"), recursive=True, allow_not_found=True)
+        found: list[Any] = s3.get_file_info(selector)
+        return found
+
+    return sorted(
+        f"{S3}{info.path}"
+        for info in ask_s3(text, ask)
+        if info.is_file and (info.size or not info.base_name.startswith(("_", ".")))
+    )
 
 
 def read_version(raw: Any) -> str:

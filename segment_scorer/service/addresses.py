@@ -20,7 +20,9 @@ MAX_PORT = 65_535  # gRPC takes a larger number modulo 65,536
 CONNECT_SECONDS = 5.0  # limit for the test connection to a socket that exists already
 
 
-def listen(server: grpc.Server, address: str, credentials: grpc.ServerCredentials | None) -> str:
+def listen(
+    server: grpc.aio.Server, address: str, credentials: grpc.ServerCredentials | None
+) -> str:
     """Listen on `host:port`, `[host]:port` or `unix:/path`; give the address with its real port.
 
     Credentials turn TLS on for TCP addresses. Raises ServiceError for a malformed address and for

@@ -97,6 +97,30 @@ def make_parser(program: str) -> argparse.ArgumentParser:
         help="inferences at once; further calls are refused (default: 16)",
     )
     add(
+        "--max-connections",
+        type=number_in(int, 1, 60_000, "a whole number"),
+        default=2_000,
+        metavar="N",
+        help=(
+            "connections at each address, or as many as the process may open files; further ones "
+            "are closed (default: 2000)"
+        ),
+    )
+    add(
+        "--call-timeout",
+        type=number_in(float, 0.1, 3_600, "seconds"),
+        default=10.0,
+        metavar="SECONDS",
+        help="time for a request to arrive whole, and for a connection's handshake (default: 10)",
+    )
+    add(
+        "--idle-timeout",
+        type=number_in(float, 0, 86_400, "seconds"),
+        default=120.0,
+        metavar="SECONDS",
+        help="a connection without a call is closed after this time; 0: never (default: 120)",
+    )
+    add(
         "--grace",
         type=number_in(float, 0, 3_600, "seconds"),
         default=10.0,
@@ -196,6 +220,9 @@ def run(
             tls=tls,
             max_rows=options.max_rows,
             max_calls=options.max_calls,
+            max_connections=options.max_connections,
+            call_timeout=options.call_timeout,
+            idle_timeout=options.idle_timeout,
             grace=options.grace,
             reflection=options.reflection,
         )

@@ -106,6 +106,8 @@ def read_settings(environ: Mapping[str, str]) -> ServiceSettings:
         bundle=Path(environ.get("SCORER_BUNDLE") or SHIPPED),
         listen=(target,),
         grace=GRACE,
+        # Lambda freezes both processes together; a connection is as old as the environment.
+        idle_timeout=0,
         reflection=False,
     )
 

@@ -5,6 +5,7 @@ Callers pass counts and states only, never a payload.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import sys
@@ -13,6 +14,7 @@ from typing import Any, TextIO
 
 NAME = "segment_scorer.service"
 LOG = logging.getLogger(NAME)
+GRPC = logging.getLogger("grpc")
 
 
 class JsonLines(logging.Formatter):
@@ -32,11 +34,25 @@ class JsonLines(logging.Formatter):
         return json.dumps(line)
 
 
+class Failures(JsonLines):
+    """Formats what gRPC logs as a failed call with the error's class, without gRPC's message."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line, without a newline."""
+        line = logging.makeLogRecord({**record.__dict__, "msg": "failed", "args": (), "fields": {}})
+        return super().format(line)
+
+
 def write_log(
     level: int, message: str, *, error: BaseException | None = None, **fields: Any
 ) -> None:
     """Log a message with fields, and the class of `error`."""
     LOG.log(level, message, extra={"fields": fields}, exc_info=error)
+
+
+def log_failures(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Log what failed on the event loop, by its class."""
+    write_log(logging.ERROR, "failed", error=context.get("exception"))
 
 
 def start_log(level: str, stream: TextIO | None = None) -> None:
@@ -46,6 +62,9 @@ def start_log(level: str, stream: TextIO | None = None) -> None:
     LOG.handlers[:] = [handler]
     LOG.setLevel(level.upper())
     LOG.propagate = False
-    # gRPC logs exceptions of a handler with their messages, which may quote the request. The
-    # service logs every refused and every failed call itself.
-    logging.getLogger("grpc").addHandler(logging.NullHandler())
+    # gRPC logs exceptions of a handler with their messages, which may quote the request.
+    failures = logging.StreamHandler(stream or sys.stderr)
+    failures.setFormatter(Failures())
+    failures.setLevel(logging.ERROR)
+    GRPC.handlers[:] = [failures]
+    GRPC.propagate = False

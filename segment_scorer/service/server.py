@@ -6,36 +6,42 @@ are refused, and calls in progress get a grace period.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import queue
+import resource
 import signal
 import threading
-from collections.abc import Callable, Iterator
-from concurrent import futures
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import grpc
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection, reflection_pb2_grpc
+from grpc_reflection.v1alpha import reflection, reflection_pb2
 
 from model.bundle import load_bundle
 from model.runtime import OnnxModel
-from protos import open_inference_pb2 as pb
-from protos.open_inference_pb2_grpc import add_GRPCInferenceServiceServicer_to_server
 from protos.tls import TlsFileError, TlsFiles
+from segment_scorer.service import health, servicer
 from segment_scorer.service.addresses import listen
+from segment_scorer.service.calls import Calls, Incomplete
 from segment_scorer.service.errors import ServiceError
-from segment_scorer.service.log import write_log
-from segment_scorer.service.servicer import InferenceServicer
+from segment_scorer.service.inferences import Inferences
+from segment_scorer.service.log import log_failures, write_log
 from segment_scorer.service.session import Model
 
-SERVICE = pb.DESCRIPTOR.services_by_name["GRPCInferenceService"].full_name
-SPARE_THREADS = 4  # answer readiness and refuse calls while all inferences are running
-MAX_REFLECTIONS = 4  # reflection streams at once; each holds a thread while it is open
+Result = TypeVar("Result")
+REFLECTION = reflection_pb2.DESCRIPTOR.services_by_name["ServerReflection"]
+MAX_REFLECTIONS = 4  # reflection streams at once
+MAX_WATCHES = 1_000  # streams at once that watch health
+MAX_CALLS_OF_A_CONNECTION = 1_000
+MAX_AGE = 3_600  # seconds until a connection is closed, once its calls have ended
+AGE_GRACE = 60  # seconds that those calls get
 MAX_MESSAGE_BYTES = 2_147_483_647  # gRPC's own limit
+MAX_DESCRIPTORS = 65_536
+OWN_DESCRIPTORS = 64  # for the process itself, beside its connections
 # The option that names each file of TlsFiles.
 TLS_OPTIONS = {"authority": "--tls-client-ca", "certificate": "--tls-cert", "key": "--tls-key"}
 
@@ -44,13 +50,17 @@ TLS_OPTIONS = {"authority": "--tls-client-ca", "certificate": "--tls-cert", "key
 class ServiceSettings:
     """How to serve.
 
-    bundle      directory of the model
-    listen      addresses: `host:port` (port 0: any free one), `[::1]:port`, `unix:/path`
-    tls         files for TLS on every TCP address; Unix sockets do not use it
-    max_rows    rows in one request
-    max_calls   inferences at once
-    grace       seconds that calls in progress get after a stop signal
-    reflection  whether clients may ask for the service's description
+    bundle           directory of the model
+    listen           addresses: `host:port` (port 0: any free one), `[::1]:port`, `unix:/path`
+    tls              files for TLS on every TCP address; Unix sockets do not use it
+    max_rows         rows in one request
+    max_calls        inferences at once
+    max_connections  connections at each address
+    call_timeout     seconds until a request must have arrived whole, and for a new connection's
+                     handshake
+    idle_timeout     seconds until a connection without a call is closed; 0: never
+    grace            seconds that calls in progress get after a stop signal
+    reflection       whether clients may ask for the service's description
     """
 
     bundle: Path
@@ -58,67 +68,140 @@ class ServiceSettings:
     tls: TlsFiles | None = None
     max_rows: int = 5_000
     max_calls: int = 16
+    max_connections: int = 2_000
+    call_timeout: float = 10.0
+    idle_timeout: float = 120.0
     grace: float = 10.0
     reflection: bool = True
 
 
 class Service:
-    """A gRPC server. It listens as soon as it is constructed; `drain` ends it."""
+    """A gRPC server in a thread of its own. It listens once it is constructed; `drain` ends it."""
 
     def __init__(self, model: Model, settings: ServiceSettings) -> None:
         """Listen on every address.
 
         Raises ServiceError for an address that is not available and for unusable TLS files.
         """
-        self._grace = settings.grace
-        # Non-blocking: a client that watches health holds no thread.
-        self._health = health.HealthServicer(experimental_non_blocking=True)
-        threads = settings.max_calls + SPARE_THREADS + MAX_REFLECTIONS
-        self._server = grpc.server(
-            futures.ThreadPoolExecutor(threads, thread_name_prefix="call"),
-            # Above this gRPC refuses calls itself; below it the servicer does.
-            maximum_concurrent_rpcs=threads * 8,
-            options=[
-                ("grpc.so_reuseport", 0),
-                ("grpc.max_receive_message_length", limit_message(model, settings.max_rows)),
-            ],
-        )
-        add_GRPCInferenceServiceServicer_to_server(
-            InferenceServicer(model, max_rows=settings.max_rows, max_calls=settings.max_calls),
-            self._server,
-        )
-        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
-        if settings.reflection:
-            _add_reflection([SERVICE, health.SERVICE_NAME], self._server)
         credentials = open_credentials(settings.tls) if settings.tls else None
-        self.addresses = tuple(
-            listen(self._server, address, credentials) for address in settings.listen
+        self._inferences = Inferences(settings.max_calls)
+        self._grace = settings.grace
+        self._loop = asyncio.new_event_loop()
+        self._loop.set_exception_handler(log_failures)
+        self._thread = threading.Thread(target=self._loop.run_forever, name="calls", daemon=True)
+        self._thread.start()
+        try:
+            self.addresses = self._run(self._start(model, settings, credentials))
+        except BaseException:
+            self._end()
+            raise
+
+    async def _start(
+        self, model: Model, settings: ServiceSettings, credentials: grpc.ServerCredentials | None
+    ) -> tuple[str, ...]:
+        self._server = grpc.aio.server(options=list_options(model, settings))
+        self._health = health.Health((servicer.SERVICE.full_name, model.facts.name))
+        services: dict[Any, Any] = {
+            servicer.SERVICE: servicer.InferenceServicer(
+                model, max_rows=settings.max_rows, inferences=self._inferences
+            ),
+            health.SERVICE: self._health,
+        }
+        if settings.reflection:
+            names = [service.full_name for service in (*services, REFLECTION)]
+            services[REFLECTION] = reflection.aio.ReflectionServicer(names)
+        calls = Calls(
+            Incomplete(settings.call_timeout),
+            {"ServerReflectionInfo": MAX_REFLECTIONS, "Watch": MAX_WATCHES},
         )
-        for name in ("", SERVICE, model.facts.name):
-            self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
-        self._server.start()
+        self._server.add_generic_rpc_handlers(
+            tuple(calls.make_handlers(service, methods) for service, methods in services.items())
+        )
+        addresses = tuple(listen(self._server, address, credentials) for address in settings.listen)
+        await self._server.start()
+        return addresses
 
     def drain(self) -> threading.Event:
         """Refuse new calls and let those in progress finish within the grace.
 
         The event is set when the last call has ended.
         """
-        self._health.enter_graceful_shutdown()
-        stopped: threading.Event = self._server.stop(self._grace)
+        stopped = threading.Event()
+
+        async def finish() -> None:
+            await self._server.stop(self._grace)
+            stopped.set()
+
+        async def begin() -> None:
+            self._health.drain()
+            self._draining = asyncio.create_task(finish())
+            await asyncio.sleep(0)  # until the server refuses new calls
+
+        self._run(begin())
         return stopped
 
     def stop(self) -> None:
         """Stop at once; calls in progress are cancelled."""
-        self._server.stop(0).wait()
+        self._run(self._server.stop(None))
+        self._end()
+
+    def _run(self, work: Coroutine[Any, Any, Result]) -> Result:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+
+    def _end(self) -> None:
+        self._inferences.stop()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+
+def list_options(model: Model, settings: ServiceSettings) -> list[tuple[str, int]]:
+    """gRPC's options: what one client can take of the server. Milliseconds, bytes and counts."""
+    idle = settings.idle_timeout
+    limits = {
+        "grpc.so_reuseport": 0,
+        "grpc.max_receive_message_length": limit_message(model, settings.max_rows),
+        "grpc.max_concurrent_streams": MAX_CALLS_OF_A_CONNECTION,
+        "grpc.max_allowed_incoming_connections": limit_connections(settings),
+        "grpc.server_handshake_timeout_ms": round(settings.call_timeout * 1000),
+    }
+    if idle:
+        limits |= {
+            "grpc.max_connection_idle_ms": round(idle * 1000),
+            "grpc.max_connection_age_ms": MAX_AGE * 1000,
+            "grpc.max_connection_age_grace_ms": AGE_GRACE * 1000,
+        }
+    return list(limits.items())
 
 
 def limit_message(model: Model, max_rows: int) -> int:
     """The largest request in bytes, so that gRPC refuses a larger one before it is read.
 
-    A request is at most 8 bytes a number and 64 KiB of names; the minimum is gRPC's default.
+    A request is at most 9 bytes a number and 64 KiB of names.
     """
-    longest = max_rows * model.facts.width * 8 + 65_536
-    return min(max(4_194_304, longest), MAX_MESSAGE_BYTES)
+    return min(max_rows * model.facts.width * 9 + 65_536, MAX_MESSAGE_BYTES)
+
+
+def limit_connections(settings: ServiceSettings) -> int:
+    """Connections at each address: as set, or fewer, if the process may not open as many files.
+
+    gRPC closes a further connection at once. Without a limit it would use up the descriptors, and
+    nobody could connect to any address, the probe's included.
+    """
+    descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if descriptors == resource.RLIM_INFINITY:
+        return settings.max_connections
+    share = (descriptors - OWN_DESCRIPTORS) // len(settings.listen)
+    return max(1, min(settings.max_connections, share))
+
+
+def raise_descriptor_limit() -> None:
+    """Let this process open as many files as it is allowed to, up to 65,536."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY:
+        return
+    wanted = MAX_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, MAX_DESCRIPTORS)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
 
 
 def open_credentials(files: TlsFiles) -> grpc.ServerCredentials:
@@ -143,6 +226,7 @@ def serve(settings: ServiceSettings, *, load: Callable[[Path], Model] = load_mod
     signals: queue.SimpleQueue[int] = queue.SimpleQueue()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda number, _: signals.put(number))
+    raise_descriptor_limit()
     model = load(settings.bundle)
     service = Service(model, settings)
     log_listening(service, model)
@@ -168,22 +252,3 @@ def log_listening(service: Service, model: Model) -> None:
         model=facts.name,
         version=facts.version,
     )
-
-
-def _add_reflection(names: list[str], server: grpc.Server) -> None:
-    servicer = reflection.ReflectionServicer((*names, reflection.SERVICE_NAME))
-    answer = servicer.ServerReflectionInfo
-    admission = threading.BoundedSemaphore(MAX_REFLECTIONS)
-
-    def answer_within_limit(requests: Any, context: Any) -> Iterator[Any]:
-        if not admission.acquire(blocking=False):
-            context.abort(
-                grpc.StatusCode.RESOURCE_EXHAUSTED, "too many reflection streams at once; close one"
-            )
-        try:
-            yield from answer(requests, context)
-        finally:
-            admission.release()
-
-    servicer.ServerReflectionInfo = answer_within_limit
-    reflection_pb2_grpc.add_ServerReflectionServicer_to_server(servicer, server)

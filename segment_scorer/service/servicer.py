@@ -1,76 +1,70 @@
-"""The six calls of the Open Inference Protocol, for one model.
-
-At most a fixed number of inferences run at once; further ones are refused, not queued.
-"""
+"""The six calls of the Open Inference Protocol, for one model."""
 
 from __future__ import annotations
 
 import importlib.metadata
 import logging
 import os
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import grpc
 
 from model.runtime import ModelFailure, TensorFacts
 from protos import open_inference_pb2 as pb
-from protos.open_inference_pb2_grpc import GRPCInferenceServiceServicer
 from segment_scorer.service.errors import Refusal
-from segment_scorer.service.log import write_log
+from segment_scorer.service.inferences import Inferences
+from segment_scorer.service.log import LOG, write_log
 from segment_scorer.service.requests import build_response, check_model, read_task
 from segment_scorer.service.session import Model
 
+SERVICE = pb.DESCRIPTOR.services_by_name["GRPCInferenceService"]
 SERVER_NAME = "segment-scorer"
 PLATFORM = "onnxruntime_onnx"  # the protocol's name for an ONNX model under ONNX Runtime
 
 
-# The names of the methods, and `context` where it is unused, are the protocol's.
-class InferenceServicer(GRPCInferenceServiceServicer):
-    """Answers calls for one model.
+# The names of the methods, and `context`, are the protocol's.
+class InferenceServicer:
+    """Answers calls for one model. Its methods raise Refusal.
 
-    max_rows   rows in one request; a larger request is RESOURCE_EXHAUSTED
-    max_calls  inferences at once; a further one is RESOURCE_EXHAUSTED without waiting, because a
-               campaign's host gives up before a queue would clear
+    max_rows    rows in one request; a larger request is RESOURCE_EXHAUSTED
+    inferences  admits and runs the inferences
     """
 
-    def __init__(self, model: Model, *, max_rows: int, max_calls: int) -> None:
+    def __init__(self, model: Model, *, max_rows: int, inferences: Inferences) -> None:
         self._model = model
         self._max_rows = max_rows
-        self._admission = threading.BoundedSemaphore(max_calls)
+        self._inferences = inferences
 
-    def ServerLive(self, request: pb.ServerLiveRequest, context: Any) -> pb.ServerLiveResponse:  # noqa: ARG002, N802
+    async def ServerLive(self, request: Any, context: Any) -> pb.ServerLiveResponse:  # noqa: ARG002, N802
         """Always true: the process answers."""
         return pb.ServerLiveResponse(live=True)
 
-    def ServerReady(self, request: pb.ServerReadyRequest, context: Any) -> pb.ServerReadyResponse:  # noqa: ARG002, N802
+    async def ServerReady(self, request: Any, context: Any) -> pb.ServerReadyResponse:  # noqa: ARG002, N802
         """Always true: the model is loaded before the server listens, and draining ends it."""
         return pb.ServerReadyResponse(ready=True)
 
-    def ModelReady(self, request: pb.ModelReadyRequest, context: Any) -> pb.ModelReadyResponse:  # noqa: N802
+    async def ModelReady(  # noqa: N802
+        self,
+        request: pb.ModelReadyRequest,
+        context: Any,  # noqa: ARG002
+    ) -> pb.ModelReadyResponse:
         """True for the served model; NOT_FOUND for any other."""
-        with _answer_refusals("ModelReady", context):
-            check_model(request.name, request.version, self._model.facts)
+        check_model(request.name, request.version, self._model.facts)
         return pb.ModelReadyResponse(ready=True)
 
-    def ServerMetadata(  # noqa: N802
-        self,
-        request: pb.ServerMetadataRequest,  # noqa: ARG002
-        context: Any,  # noqa: ARG002
-    ) -> pb.ServerMetadataResponse:
+    async def ServerMetadata(self, request: Any, context: Any) -> pb.ServerMetadataResponse:  # noqa: ARG002, N802
         """Name and version of this project. It supports no extension of the protocol."""
         return pb.ServerMetadataResponse(name=SERVER_NAME, version=read_version())
 
-    def ModelMetadata(  # noqa: N802
-        self, request: pb.ModelMetadataRequest, context: Any
+    async def ModelMetadata(  # noqa: N802
+        self,
+        request: pb.ModelMetadataRequest,
+        context: Any,  # noqa: ARG002
     ) -> pb.ModelMetadataResponse:
         """Names, datatypes and shapes of the loaded model's tensors."""
         facts = self._model.facts
-        with _answer_refusals("ModelMetadata", context):
-            check_model(request.name, request.version, facts)
+        check_model(request.name, request.version, facts)
         return pb.ModelMetadataResponse(
             name=facts.name,
             versions=[facts.version],
@@ -79,39 +73,36 @@ class InferenceServicer(GRPCInferenceServiceServicer):
             outputs=[_to_metadata(output) for output in facts.outputs],
         )
 
-    def ModelInfer(self, request: pb.ModelInferRequest, context: Any) -> pb.ModelInferResponse:  # noqa: N802
+    async def ModelInfer(  # noqa: N802
+        self,
+        request: pb.ModelInferRequest,
+        context: Any,  # noqa: ARG002
+    ) -> pb.ModelInferResponse:
         """Score the rows of a request."""
         began = time.monotonic()
-        with _answer_refusals("ModelInfer", context), self._admit():
-            if not context.is_active():
-                raise Refusal(grpc.StatusCode.CANCELLED, "the caller no longer waits")
-            facts = self._model.facts
-            task = read_task(request, facts, self._max_rows)
-            rows = len(task.matrix)
-            try:
-                response = build_response(request, task, self._model.compute(task.matrix), facts)
-            except ModelFailure as error:
-                write_log(logging.ERROR, "model failed", error=error, rows=rows)
-                raise Refusal(
-                    grpc.StatusCode.INTERNAL, "the model could not compute this batch"
-                ) from error
-        milliseconds = round((time.monotonic() - began) * 1000, 3)
-        write_log(
-            logging.DEBUG, "answered", call="ModelInfer", rows=rows, milliseconds=milliseconds
-        )
+        response = await self._inferences.run(lambda: self.score(request), request.ByteSize())
+        if LOG.isEnabledFor(logging.DEBUG):
+            write_log(
+                logging.DEBUG,
+                "answered",
+                call="ModelInfer",
+                rows=request.inputs[0].shape[0],
+                milliseconds=round((time.monotonic() - began) * 1000, 3),
+            )
         return response
 
-    @contextmanager
-    def _admit(self) -> Iterator[None]:
-        if not self._admission.acquire(blocking=False):
-            raise Refusal(
-                grpc.StatusCode.RESOURCE_EXHAUSTED,
-                "too many inferences at once; ask again in a moment",
-            )
+    def score(self, request: pb.ModelInferRequest) -> pb.ModelInferResponse:
+        """Check a request, compute and build the response. Raises Refusal."""
+        facts = self._model.facts
+        task = read_task(request, facts, self._max_rows)
         try:
-            yield
-        finally:
-            self._admission.release()
+            values = self._model.compute(task.matrix)
+        except ModelFailure as error:
+            write_log(logging.ERROR, "model failed", error=error, rows=len(task.matrix))
+            raise Refusal(
+                grpc.StatusCode.INTERNAL, "the model could not compute this batch"
+            ) from error
+        return build_response(request, task, values, facts)
 
 
 def read_version() -> str:
@@ -123,23 +114,6 @@ def read_version() -> str:
         return importlib.metadata.version(SERVER_NAME)
     except importlib.metadata.PackageNotFoundError:
         return os.environ.get("SERVE_VERSION") or "unknown"
-
-
-@contextmanager
-def _answer_refusals(call: str, context: Any) -> Iterator[None]:
-    """Log a Refusal and end the call with its status."""
-    try:
-        yield
-    except Refusal as refusal:
-        write_log(
-            logging.WARNING,
-            "refused",
-            call=call,
-            status=refusal.code.name,
-            reason=refusal.message,
-        )
-        context.abort(refusal.code, refusal.message)
-        raise AssertionError("gRPC's abort always raises") from refusal
 
 
 def _to_metadata(facts: TensorFacts) -> pb.ModelMetadataResponse.TensorMetadata:

@@ -145,7 +145,8 @@ def test_says_why_it_cannot_start_even_where_lambda_takes_no_report(
     api.takes_reports = False
     with run_process([str(SCRIPT)], environ(api, tmp_path, f"unix:{tmp_path}/s.sock")) as process:
         process.wait_for(
-            f"{tmp_path}: expected a bundle: a directory with manifest.json and model.onnx"
+            f"{tmp_path}: expected a bundle: a directory with manifest.json and model.onnx, "
+            "found no manifest.json"
         )
         assert process.child.wait(PATIENCE) == 1
 

@@ -45,17 +45,18 @@ def test_the_demo_prints_the_figures_of_the_readme(tmp_path: Path) -> None:
 
 
 def test_every_command_line_of_the_readme_runs_as_written(tmp_path: Path) -> None:
-    examples = shutil.copytree(ROOT / "examples", tmp_path / "examples")
+    shutil.copytree(ROOT / "examples", tmp_path / "examples")
     (tmp_path / "function").mkdir()
     shutil.copy(ROOT / "function" / "policy.toml", tmp_path / "function")
     environ = {**os.environ, "PYTHONPATH": str(ROOT)}
-    subprocess.run(
-        [sys.executable, examples / "cdnow" / "make_endpoints.py"],
-        cwd=tmp_path,
-        env=environ,
-        check=True,
-        capture_output=True,
-    )
+    for example in ("cdnow", "hillstrom"):
+        subprocess.run(
+            [sys.executable, "-m", f"examples.{example}.make_endpoints"],
+            cwd=tmp_path,
+            env=environ,
+            check=True,
+            capture_output=True,
+        )
     run = 0
     for command in commands_of((ROOT / "README.md").read_text("utf-8")):
         if command[0] == ".venv/bin/segment-scorer":

@@ -204,7 +204,7 @@ def test_calls_expected_responses_and_unwanted_events_by_their_names(
             'keep = "below"\nthreshold = 0.5',
             (
                 "65 unwanted events are expected of all people with a score: 16 of those messaged, "
-                "and 49 are avoided."
+                "and at most 49 are avoided."
             ),
         ),
     ):

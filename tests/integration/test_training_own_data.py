@@ -145,9 +145,9 @@ def test_the_card_names_the_figures_of_the_manifest_and_its_pictures_are_picture
         load_bundle(tmp_path / "bundle").manifest,
     )
     assert f"| ROC AUC | {manifest['metrics']['roc_auc']:.4f} |" in card
-    assert "Recommended: 0.4000 (value 10, cost 4), the highest expected profit: " in card
+    assert "Recommended: 0.4000 (value 10, cost 4), cost / value: " in card
     assert manifest["threshold_rule"] == "profit"
-    assert "With 10 per response and 4 per message, this threshold earns " in card
+    assert "With 10 per response and 4 per message, the profit per 1,000 people is at most " in card
     assert "cost / value" not in card, "the threshold is cost / value"
     for name in ("gains.png", "calibration.png", "scores.png", "threshold.png"):
         assert f"]({name})" in card
@@ -403,8 +403,11 @@ def test_evaluates_a_bundle_on_other_people_and_draws_pictures(
     assert "All figures are of the people given; " in written
     assert "held out" not in written
     for text in (printed, written):
-        assert "With 10 per response and 1 per message, this threshold earns " in text
-        assert "cost / value, 0.1000, earns " in text
+        assert (
+            "With 10 per response and 1 per message, the profit per 1,000 people is at most "
+            in text
+        )
+        assert "cost / value, 0.1000, it is at most " in text
 
 
 def test_evaluate_never_writes_into_a_bundle(

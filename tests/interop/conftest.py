@@ -17,6 +17,7 @@ from examples.cdnow.make_endpoints import write_example
 from model.bundle import load_bundle
 from model.features import Matrix, build_matrix
 from model.training.models import ModelChoice, ModelSettings, make_model
+from model.training.people import is_reserved
 from tests.interop.prepare import ROOT, find_python
 
 PEERS = Path(__file__).parent / "peers"
@@ -34,7 +35,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Example:
-    """The example's people: all of them to fit with, some of them to ask about."""
+    """The example's people: fitted on those the shipped bundle learnt from, asked about any."""
 
     folder: Path
     asked: Matrix
@@ -52,16 +53,20 @@ def example(tmp_path_factory: pytest.TempPathFactory) -> Example:
     matrix = build_matrix(documents, bundle.spec)
     asked = matrix[np.random.default_rng(SEED).choice(len(matrix), ASKED, replace=False)]
     assert np.isnan(asked).any()
+    # The shipped model never saw the reserved people, so the peers must not see them either.
+    share = bundle.manifest["reserved"]
+    learnt = [row for row, each in enumerate(documents) if not is_reserved(each, each["Id"], share)]
+    assert len(learnt) == bundle.manifest["metrics"]["n"]
     np.savez(
         folder / "people.npz",
-        matrix=matrix,
-        outcomes=[outcomes[document["Id"]] for document in documents],
+        matrix=matrix[learnt],
+        outcomes=[outcomes[documents[row]["Id"]] for row in learnt],
         asked=asked,
     )
     params = {
         name: value.tolist() if isinstance(value, np.ndarray) else value
         for name, value in make_model(
-            ModelSettings(), ModelChoice("boosting", {}), bundle.spec, 23_570, SEED
+            ModelSettings(), ModelChoice("boosting", {}), bundle.spec, len(learnt), SEED
         )
         .get_params()
         .items()

@@ -40,6 +40,9 @@ NAME = "segment-scorer"
 LIMIT = 30.0
 BATCH = 50
 RECORDED_ROWS = 5
+# A peer imports for a minute on a busy machine. gRPC waits up to two minutes between connections.
+START_SECONDS = 300
+SOON = [("grpc.max_reconnect_backoff_ms", 1000)]
 PLAIN = [("FP32", "raw"), ("FP32", "contents"), ("FP64", "raw"), ("FP64", "contents")]
 # peer -> how its server wants to be asked, the forms it takes, its answer to a health check
 DIALECTS = {
@@ -158,9 +161,9 @@ def run_peer(name: str, fitted: Fitted, folder: Path) -> Iterator[Peer]:
         )
     address = f"127.0.0.1:{port}"
     try:
-        with grpc.insecure_channel(address) as channel:
+        with grpc.insecure_channel(address, SOON) as channel:
             stub = GRPCInferenceServiceStub(channel)
-            deadline = time.monotonic() + 120
+            deadline = time.monotonic() + START_SECONDS
             while True:
                 assert process.poll() is None, (folder / "log").read_text()
                 assert time.monotonic() < deadline, (folder / "log").read_text()

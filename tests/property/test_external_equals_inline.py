@@ -48,7 +48,7 @@ def ask(handle: Handler, endpoints: dict[str, Any]) -> dict[str, Any]:
     reply = handle(event, None)
     assert event == before
     json.dumps(reply, allow_nan=False)
-    return {id_: definition["Attributes"] for id_, definition in reply.items()}
+    return {id_: definition.get("Attributes") for id_, definition in reply.items()}
 
 
 @given(scores=st.dictionaries(USERS, SCORES), people=st.lists(USERS, max_size=8))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import math
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from function.bootstrap import LONGEST_INIT, build_handler, measure_cold_start, watch_remaining
 from function.errors import BundleError, SettingsError
 from model.bundle import SHIPPED, load_bundle
+from model.features import share_present
 from tests.fakes import (
     FakeClock,
     FakeContext,
@@ -23,6 +25,7 @@ from tests.fakes import (
     write_policy,
 )
 
+ROOT = Path(__file__).parents[2]
 IN_LAMBDA = {"AWS_LAMBDA_RUNTIME_API": "127.0.0.1:9001"}
 
 
@@ -37,12 +40,44 @@ def test_the_shipped_function_keeps_whom_the_shipped_model_scores_high_enough() 
             }
         )
     scores = dict(zip(people, bundle.golden_scores.tolist(), strict=True))
-    kept = {id_: score for id_, score in scores.items() if score >= bundle.threshold}
-    assert 0 < len(kept) < len(people)
-    reply = build_handler({}, stream=io.StringIO())(make_event(people), FakeContext())
-    assert {id_: endpoint["Attributes"]["Score"] for id_, endpoint in reply.items()} == {
-        id_: [f"{kept[id_]:.4f}"] for id_ in kept
+    sparse = {
+        id_
+        for id_, present in zip(people, share_present(bundle.golden_rows, bundle.spec), strict=True)
+        if present < 0.25
     }
+    kept = {
+        id_: [f"{score:.4f}"]
+        for id_, score in scores.items()
+        if score >= bundle.threshold and id_ not in sparse
+    }
+    assert 0 < len(kept) < len(people)
+    assert sparse, "the trainer writes a golden row without any feature"
+    reply = build_handler({}, stream=io.StringIO())(make_event(people), FakeContext())
+    written = {id_: endpoint.get("Attributes", {}).get("Score") for id_, endpoint in reply.items()}
+    assert written == kept | dict.fromkeys(sparse)
+
+
+def test_an_import_that_breaks_does_not_drop_the_audience_and_the_log_warns() -> None:
+    people = {f"p{number}": {"Metrics": {}} for number in range(50)}
+    log = io.StringIO()
+    reply = build_handler({}, stream=log)(make_event(people), FakeContext())
+    assert reply == people
+    warning, line, _ = read_log(log.getvalue())[-3:]
+    assert (line["message"], line["sparse"], line["kept"], line["filtered"]) == ("batch", 50, 50, 0)
+    assert warning["level"] == "WARNING"
+    assert warning["message"].startswith(
+        "50 of 50 people are sparse: they have less than min_present = 0.25 of the model's "
+        "features."
+    )
+
+
+def test_the_shipped_min_present_does_not_touch_the_people_of_the_worked_example() -> None:
+    event = json.loads(
+        (ROOT / "examples" / "events" / "cdnow-five-customers.json").read_text("utf-8")
+    )
+    watcher = Watcher()
+    build_handler({}, observer=watcher, stream=io.StringIO())(event, FakeContext())
+    assert {decision.reason for decision in watcher.decisions} == {"score"}
 
 
 def test_a_bundle_whose_model_scores_differently_is_refused_at_cold_start(tmp_path: Path) -> None:

@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 
 from examples.cdnow.make_endpoints import AS_OF, HERE, INVENTED, write_example
+from model.bundle import SHIPPED, read_manifest
 from model.document import is_typed
 from model.features import FeatureSpec, build_matrix, load_spec
+from model.training.people import is_reserved
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +45,16 @@ def test_has_every_customer_once_with_an_outcome(
 ) -> None:
     assert len(endpoints) == 23_570
     assert [endpoint["Id"] for endpoint in endpoints] == list(outcomes)
+
+
+def test_the_shipped_bundle_learnt_from_those_that_its_training_did_not_reserve(
+    endpoints: list[dict[str, Any]],
+) -> None:
+    # The peers of tests/interop and of the benchmarks are fitted on the same people.
+    manifest = read_manifest(SHIPPED)
+    reserved = [is_reserved(each, each["Id"], manifest["reserved"]) for each in endpoints]
+    assert reserved.count(True) == manifest["data"]["reserved"] > 0
+    assert reserved.count(False) == manifest["metrics"]["n"]
 
 
 def test_29_9_percent_buy_again(outcomes: dict[str, int]) -> None:

@@ -70,6 +70,6 @@ def test_shows_profit_if_money_is_known() -> None:
         "at_break_even": 80,
     }
     profit = dict(describe_figures(facts))["profit"]
-    for words in ("9 per response", "1 per message", "earns 70.00", "everyone earns -5.00"):
+    for words in ("9 per response", "1 per message", "at most 70.00", "at most -5.00 if everyone"):
         assert words in profit
-    assert "0.1111, earns 80.00" in profit
+    assert "0.1111, it is at most 80.00" in profit

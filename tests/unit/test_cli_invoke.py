@@ -31,7 +31,9 @@ def test_shows_each_decision_with_its_reason(
     monkeypatch.setenv("COLUMNS", "200")
     main(["invoke", str(EVENTS / "odd-endpoints.json")])
     captured = capsys.readouterr()
-    rows = {line.split()[0]: line.split(maxsplit=1)[1] for line in captured.err.splitlines()}
+    warning, *lines = captured.err.splitlines()
+    assert warning.startswith("warning: 2 of 4 people are sparse: ")
+    rows = {line.split()[0]: line.split(maxsplit=1)[1] for line in lines}
     assert rows.keys() == {
         "endpoint",
         *json.loads((EVENTS / "odd-endpoints.json").read_text("utf-8"))["Endpoints"],

@@ -24,6 +24,13 @@ WALK = DEFINITION["States"]["WalkSegment"]
 SCORE = WALK["ItemProcessor"]["States"]["ScoreBatch"]
 STATE_LIMIT = 256 * 1024
 # The metrics of a person who is kept.
+LAPSED = {
+    "RecencyDays": 260,
+    "TenureDays": 270,
+    "Purchases": 1,
+    "PurchaseDays": 1,
+    "PurchasesLast90Days": 0,
+}
 FREQUENT = {
     "RecencyDays": 3,
     "TenureDays": 270,
@@ -287,7 +294,7 @@ def walk(items: list[dict[str, Any]], handle: Any) -> Iterator[dict[str, Any]]:
 def test_a_walked_segment_keeps_whom_the_function_keeps() -> None:
     handle = build_handler({}, stream=io.StringIO())
     items = [
-        {"Id": f"{number}", "Metrics": FREQUENT if number % 2 else {}} for number in range(120)
+        {"Id": f"{number}", "Metrics": FREQUENT if number % 2 else LAPSED} for number in range(120)
     ]
     kept = list(walk(items, handle))
     expected = handle(

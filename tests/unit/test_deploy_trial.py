@@ -4,24 +4,32 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
+import subprocess
+import sys
 from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
 
 import pytest
 from botocore.response import StreamingBody
 from botocore.stub import Stubber
 
 from function.bootstrap import build_handler
+from segment_scorer.deploy import golden as golden_module
 from segment_scorer.deploy.aws import open_client
 from segment_scorer.deploy.errors import DeployError
-from segment_scorer.deploy.trial import EVENT, StackState, TrialClients, plan_rollback, read_stack
+from segment_scorer.deploy.trial import StackState, TrialClients, plan_rollback, read_stack
+from tools.release.golden import EVENT, make_tree_golden
 from tools.release.stack import deploy_and_try, main, make_command
 
 REPOSITORY = "123456789012.dkr.ecr.us-east-1.amazonaws.com/scorer"
 FORMER, NEW = (f"{REPOSITORY}@sha256:{digit * 64}" for digit in "01")
 HOOK = "arn:aws:lambda:us-east-1:123456789012:function:scorer:live"
-ENDPOINTS = json.loads(EVENT.read_bytes())["Endpoints"]
+GOLDEN = make_tree_golden({})
+ENDPOINTS = GOLDEN.event["Endpoints"]
 GIVEN = {"ScorerTarget": "localhost:1"}
-FAILS = "the new version fails on the example event; its log says why"
+FAILS = "the new version fails on the golden event; its log says why"
 
 
 class Account:
@@ -64,7 +72,9 @@ class Account:
                 **({"FunctionError": "Unhandled"} if failed else {}),
             }
             self.functions.add_response(
-                "invoke", answer, {"FunctionName": HOOK, "Payload": EVENT.read_bytes()}
+                "invoke",
+                answer,
+                {"FunctionName": HOOK, "Payload": json.dumps(GOLDEN.event).encode()},
             )
 
     def run(self, command: Sequence[str]) -> None:
@@ -73,7 +83,15 @@ class Account:
             raise DeployError("sam could not deploy")
 
     def deploy(self) -> None:
-        deploy_and_try("scorer", NEW, GIVEN, region=None, run=self.run, clients=self.clients)
+        deploy_and_try(
+            "scorer",
+            NEW,
+            GIVEN,
+            region=None,
+            run=self.run,
+            clients=self.clients,
+            golden=GOLDEN,
+        )
 
 
 @pytest.fixture
@@ -90,23 +108,115 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
         functions.assert_no_pending_responses()
 
 
-@pytest.mark.parametrize("reply", [{}, ENDPOINTS])
-def test_a_version_that_answers_stays(account: Account, reply: object) -> None:
+RIGHT = build_handler({}, stream=io.StringIO())(json.loads(EVENT.read_bytes()), None)
+
+
+def change_scores(by: float) -> dict[str, Any]:
+    """The right reply with other scores."""
+    reply: dict[str, Any] = json.loads(json.dumps(RIGHT))
+    for endpoint in reply.values():
+        endpoint["Attributes"]["Score"] = [f"{float(endpoint['Attributes']['Score'][0]) + by:.4f}"]
+    return reply
+
+
+@pytest.mark.parametrize("by", [0.0, 0.0001])  # another processor may round the last decimal up
+def test_a_version_with_the_golden_answers_stays(account: Account, by: float) -> None:
     account.holds(ScorerTarget="bundled")
     account.holds(NEW, **GIVEN)
-    account.answers(json.dumps(reply).encode())
+    account.answers(json.dumps(change_scores(by)).encode())
     account.deploy()
     assert account.commands == [make_command("scorer", NEW, GIVEN)]
 
 
-def test_the_function_itself_answers_the_example_as_it_is_asked_to(account: Account) -> None:
+@pytest.mark.parametrize(
+    ("reply", "said"),
+    [
+        ({}, "expected 3 endpoints, 3 of them missing, found 0 others"),
+        (ENDPOINTS, "expected 3 endpoints, 0 of them missing, found 2 others"),
+        ({name: RIGHT[name] for name in list(RIGHT)[:2]}, "1 of them missing, found 0 others"),
+        ({name: ENDPOINTS[name] for name in RIGHT}, "3 of 3 endpoints differ"),
+        (change_scores(0.0003), "3 of 3 endpoints differ"),
+        ({**RIGHT, next(iter(RIGHT)): "no object"}, "1 of 3 endpoints differ"),
+    ],
+)
+def test_a_subset_of_the_event_is_not_enough_to_stay(
+    account: Account, reply: object, said: str
+) -> None:
+    account.holds(ScorerTarget="bundled")
+    account.holds(NEW, **GIVEN)
+    account.answers(json.dumps(reply).encode(), times=3)
+    account.answers(b"{}")  # the previous version may have another model
+    with pytest.raises(DeployError) as caught:
+        account.deploy()
+    assert said in str(caught.value)
+    assert not any(name in str(caught.value) for name in ENDPOINTS)
+    assert len(account.commands) == 2
+
+
+def test_the_golden_event_has_people_to_keep_and_people_to_drop() -> None:
+    assert GOLDEN.expected is not None
+    assert 0 < len(GOLDEN.expected) < len(ENDPOINTS)
+    assert all(set(each) == {"Score"} for each in GOLDEN.expected.values())
+
+
+def test_the_golden_answers_follow_the_policy_and_the_event_that_are_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    policy = tmp_path / "policy.toml"
+    policy.write_text('mode = "annotate"\nscore_attribute = "Rank"\n')
+    golden = make_tree_golden({"SCORER_POLICY": str(policy), "SCORER_TARGET": "elsewhere:1"})
+    assert golden.expected is not None
+    assert set(golden.expected) == set(ENDPOINTS)
+    assert all(set(each) == {"Rank"} for each in golden.expected.values())
+    event = tmp_path / "event.json"
+    event.write_text('{"Endpoints": {}}')
+    assert make_tree_golden({}, event).expected == {}
+    assert "a function that keeps no one would pass" in capsys.readouterr().err
+    for text in ("[]", "no JSON", '{"Endpoints": []}'):
+        event.write_text(text)
+        with pytest.raises(DeployError, match="golden event"):
+            make_tree_golden({}, event)
+
+
+def test_a_pre_traffic_hook_can_judge_with_its_file_and_the_standard_library_alone(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "golden.json").write_text(GOLDEN.dump())
+    shutil.copy(golden_module.__file__, tmp_path)
+    program = """
+import io, json, sys
+sys.path = [name for name in sys.path if "site-packages" not in name]
+from golden import read_golden, try_version
+class Client:
+    def invoke(self, FunctionName, Payload):
+        assert FunctionName == "scorer:8"
+        return {"Payload": io.BytesIO(sys.argv[1].encode())}
+golden = read_golden(open("golden.json").read())
+verdict = try_version(Client(), "scorer:8", golden)
+print(verdict.passed, verdict.problem)
+"""
+    said = [
+        subprocess.run(
+            [sys.executable, "-S", "-c", program, json.dumps(reply)],
+            cwd=tmp_path,
+            env={},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.strip()
+        for reply in (RIGHT, {})
+    ]
+    assert said[0] == "True None"
+    assert said[1].startswith("False decides differently from the golden answers")
+    with pytest.raises(ValueError, match="an object with event and expected"):
+        golden_module.read_golden("[]")
+    assert golden_module.read_golden(GOLDEN.dump()) == GOLDEN
+
+
+def test_the_function_itself_gives_the_golden_answers(account: Account) -> None:
     account.has_no_stack()
     account.holds(NEW, **GIVEN)
-    account.answers(
-        json.dumps(
-            build_handler({}, stream=io.StringIO())(json.loads(EVENT.read_bytes()), None)
-        ).encode()
-    )
+    account.answers(json.dumps(RIGHT).encode())
     account.deploy()
 
 
@@ -117,17 +227,17 @@ def test_the_function_itself_answers_the_example_as_it_is_asked_to(account: Acco
         (
             b'{"somebody": {}}',
             False,
-            "the new version answers the example event with endpoints that are not in it",
+            "the new version answers the golden event with endpoints that are not in it",
         ),
         (
             b"null",
             False,
-            "answers the example event with something other than an object of endpoints",
+            "answers the golden event with something other than an object of endpoints",
         ),
         (
             b"not JSON",
             False,
-            "the new version answers the example event with something other than JSON",
+            "the new version answers the golden event with something other than JSON",
         ),
     ],
 )
@@ -166,7 +276,7 @@ def test_a_first_version_that_does_not_answer_is_said_to_be_live(account: Accoun
     account.answers(b"{}", failed=True, times=3)
     with pytest.raises(DeployError) as caught:
         account.deploy()
-    assert str(caught.value).startswith("the new version is live and fails on the example event")
+    assert str(caught.value).startswith("the new version is live and fails on the golden event")
     assert len(account.commands) == 1
 
 
@@ -176,7 +286,7 @@ def test_a_version_that_answers_at_the_third_attempt_stays_since_a_host_makes_as
     account.holds(ScorerTarget="bundled")
     account.holds(NEW, **GIVEN)
     account.answers(b"{}", failed=True, times=2)
-    account.answers(b"{}")
+    account.answers(json.dumps(RIGHT).encode())
     account.deploy()
     assert len(account.commands) == 1
 
@@ -188,7 +298,7 @@ def test_when_going_back_fails_too_the_new_version_is_said_to_be_live(account: A
     account.refuses = 2
     with pytest.raises(DeployError) as caught:
         account.deploy()
-    assert "the new version is live and fails on the example event" in str(caught.value)
+    assert "the new version is live and fails on the golden event" in str(caught.value)
     assert "rolling back failed too" in str(caught.value)
     assert str(caught.value).endswith("deploy the previous image")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,6 @@ from model.bins import (
     Distribution,
     count_bins,
     describe_column,
-    estimate_noise,
     measure_drift,
     read_distribution,
     read_distributions,
@@ -72,7 +72,10 @@ def test_what_a_handler_logs_is_compared_with_what_its_model_learnt_from() -> No
         (
             [500, 250, 125, 125],
             "stable",
-            "Stable: no feature differs from training (PSI below 0.1).",
+            (
+                "Stable: no feature differs from training (PSI below 0.1). A PSI of # would be "
+                "found 4 times in 5."
+            ),
         ),
         (
             [350, 400, 125, 125],
@@ -93,7 +96,10 @@ def test_what_a_handler_logs_is_compared_with_what_its_model_learnt_from() -> No
         (
             [5, 2, 2, 1],
             "too few",
-            "Too few to tell: 10 people; a column of ten bins needs about 220.",
+            (
+                "Too few to tell: 10 people. A shift (PSI 0.1) would be found 4 times in 5 among "
+                "about #."
+            ),
         ),
         (
             [0, 0, 0, 20],
@@ -107,7 +113,10 @@ def test_what_a_handler_logs_is_compared_with_what_its_model_learnt_from() -> No
 )
 def test_the_verdict_is_plain(bins: list[int], verdict: str, sentence: str) -> None:
     (comparison,) = compare_logs([model_line(), batch_line(bins)], {})
-    assert (comparison.columns[0].verdict, comparison.verdict) == (verdict, sentence)
+    assert comparison.columns[0].verdict == verdict
+    # The figures depend on how numpy draws.
+    pattern = re.escape(sentence).replace(r"\#", r"[\d.]+")
+    assert re.fullmatch(pattern, comparison.verdict)
 
 
 def test_batches_add_up_and_the_reference_may_come_last() -> None:
@@ -222,16 +231,6 @@ def test_the_index_is_the_textbooks() -> None:
 def test_an_empty_bin_does_not_make_the_index_infinite() -> None:
     assert 0 < measure_drift([0.5, 0.5, 0.0], [100, 0, 0]) < 10
     assert measure_drift([0.5, 0.5, 0.0], [50, 50, 0]) == pytest.approx(0.0)
-
-
-def test_chance_alone_exceeds_the_noise_about_once_in_a_hundred_times() -> None:
-    random = np.random.default_rng(7)
-    shares, people = [0.1] * 10, 500
-    exceeded = sum(
-        measure_drift(shares, row.tolist()) > estimate_noise(shares, people)
-        for row in random.multinomial(people, shares, 4_000)
-    )
-    assert 15 <= exceeded <= 80
 
 
 def test_all_columns_at_once_are_counted_as_one_by_one() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from model.people.records import make_decoder
 from model.training.datasets import read_lines, read_outcomes
 from segment_scorer.external_store.rows import read_rows
 from segment_scorer.runner.reading.batches import cut_slices, make_finder
+from segment_scorer.runner.reading.segments import find_segment_files
 
 DATA = Path(__file__).parents[1] / "data" / "people"
 IGNORE: Progress = lambda *_: None  # noqa: E731
@@ -405,3 +407,56 @@ def test_blank_lines_in_a_quoted_cell_stay(tmp_path: Path) -> None:
     with open_people(path) as file:
         assert [number for number, _ in file] == [2, 1_003]
         assert (file.joined.first, file.joined.last) == (2, 502)
+
+
+def test_pipes_and_devices_are_refused_with_the_cure_and_not_waited_for(tmp_path: Path) -> None:
+    pipe = tmp_path / "p"
+    os.mkfifo(pipe)
+    cure = r"found a pipe, which cannot be read twice; save it to a file first$"
+    with pytest.raises(DataError, match=rf"p: expected a file of people, {cure}"):
+        open_people(pipe)
+    with pytest.raises(DataError, match=rf"p: expected a file of outcomes, {cure}"):
+        read_outcomes(pipe)
+    with pytest.raises(DataError, match=r"p: expected a file of external attributes, found a pipe"):
+        list(read_rows([pipe], "id", IGNORE))
+    with pytest.raises(DataError, match=r"found a pipe"):
+        find_segment_files([str(pipe)])
+    with pytest.raises(DataError, match=r"^/dev/zero: expected a file of people, found a device$"):
+        open_people(Path("/dev/zero"))
+
+
+PRETTY = {"Id": "a", "Metrics": {"X": 1}, "Attributes": {"P": ["x"]}}
+AN_ARRAY = "an array of objects; convert it with: jq -c '.[]' FILE > people.jsonl"
+AN_OBJECT = "an object that spans lines; convert it with: jq -c '.' FILE > people.jsonl"
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        (json.dumps([PRETTY, PRETTY]), AN_ARRAY),
+        (json.dumps([PRETTY]) + "\n", AN_ARRAY),
+        (json.dumps([PRETTY, PRETTY], indent=2), AN_ARRAY),
+        ("[" + json.dumps(PRETTY) + ",\n" + json.dumps(PRETTY) + "]\n", AN_ARRAY),
+        ("[ " + json.dumps({**PRETTY, "Address": "x" * 6_000_000}) + "]", AN_ARRAY),
+        (json.dumps(PRETTY, indent=2), AN_OBJECT),
+        ("\n" + json.dumps(PRETTY, indent="\t") + "\n" + json.dumps(PRETTY, indent=0), AN_OBJECT),
+        ('{ "Id": "a",\n  "Metrics": {} }\n', AN_OBJECT),
+    ],
+)
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_pretty_printed_json_and_arrays_say_how_to_convert_them(
+    text: str, found: str, pack: Callable[[bytes], bytes], tmp_path: Path
+) -> None:
+    path = write(tmp_path / "p", pack(text.encode()))
+    with pytest.raises(DataError) as caught:
+        open_people(path)
+    assert str(caught.value) == f"{path}: expected JSON lines, each one object, found {found}"
+
+
+@pytest.mark.parametrize(
+    "text", ['{"Id": "a"', '{"Id": "a"\n{"Id": "b"}\n', '[]\n{"Id": "b"}\n', '{{}\n{"Id": "b"}\n']
+)
+def test_json_lines_whose_first_object_is_broken_are_still_read(text: str, tmp_path: Path) -> None:
+    people = read_all(write(tmp_path / "p", text))
+    assert isinstance(people[0], str)
+    assert people[1:] == [{"Id": "b"}] * (len(people) - 1)

@@ -268,6 +268,8 @@ def reply_to(endpoints: dict[str, Any], **policy: Any) -> tuple[dict[str, Any], 
     )
     reply = PINPOINT.build_reply(batch, [decision] * len(endpoints), rules, "m@1")
     assert sum(decision.sent for decision in reply.decisions) == len(reply.body)
+    # What does not fit is not sent, but `selected` does not depend on who else is in the reply.
+    assert all(decision.selected for decision in reply.decisions)
     return {
         "body": reply.body,
         "dropped": reply.annotations_dropped,

@@ -140,6 +140,8 @@ EXPLAINED: list[tuple[Any, str, str]] = [
         (
             "left out: sparse: 0 of 1 features present, which is below min_present = 0.5; "
             "sparse = drop\n"
+            "  warning: 1 of 1 people are sparse: they have less than min_present = 0.5 of the "
+            "model's features. Check the import that fills the features\n"
         ),
     ),
     (

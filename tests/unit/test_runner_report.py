@@ -181,7 +181,7 @@ def test_unwanted_events_are_not_called_responses() -> None:
     story = " ".join(data["story"])
     assert (
         "40 unwanted events are expected of all people with a score: 10 of those messaged, "
-        "and 30 are avoided" in story
+        "and at most 30 are avoided" in story
     )
     assert "response" not in story
     assert data["explorer"]["unwanted"] is True

@@ -49,14 +49,18 @@ def test_without_options_it_serves_the_shipped_bundle_on_loopback(
 def test_every_option_reaches_the_settings(served: Served) -> None:
     files = ("--tls-cert", "c.pem", "--tls-key", "k.pem", "--tls-client-ca", "a.pem")
     addresses = ("--listen", "127.0.0.1:1", "--listen", "unix:/a.sock", "--probe", "unix:/p.sock")
-    numbers = ("--max-rows", "7", "--max-calls", "3", "--grace", "0.5")
-    given = (*files, *addresses, *numbers, "--bundle", "b", "--no-reflection")
+    numbers = ("--max-rows", "7", "--max-calls", "3", "--grace", "0.5", "--max-connections", "9")
+    times = ("--call-timeout", "1.5", "--idle-timeout", "0")
+    given = (*files, *addresses, *numbers, *times, "--bundle", "b", "--no-reflection")
     assert serve(served, *given) == ServiceSettings(
         bundle=Path("b"),
         listen=("127.0.0.1:1", "unix:/a.sock", "unix:/p.sock"),
         tls=TlsFiles(authority=Path("a.pem"), certificate=Path("c.pem"), key=Path("k.pem")),
         max_rows=7,
         max_calls=3,
+        max_connections=9,
+        call_timeout=1.5,
+        idle_timeout=0,
         grace=0.5,
         reflection=False,
     )
@@ -137,6 +141,12 @@ def test_a_probe_of_the_environment_is_named_as_such(
             (["--max-calls", value], "--max-calls: expected a whole number from 1 to 1,000, found")
             for value in ("0", "-1", "1001", "nan")
         ),
+        *(
+            (["--call-timeout", value], "--call-timeout: expected seconds from 0.1 to 3,600, found")
+            for value in ("0", "nan", "3601", "")
+        ),
+        (["--idle-timeout", "-1"], "--idle-timeout: expected seconds from 0 to 86,400, found"),
+        (["--max-connections", "0"], "--max-connections: expected a whole number from 1 to 60,000"),
         (["--bundle", ""], "--bundle: expected a path, found nothing"),
         (["--log-level", "loud"], "--log-level"),
         (["--max-row", "1"], "--max-row"),  # no abbreviations: a later option could take them over

@@ -52,6 +52,7 @@ FACTS = {
     "overrides_skipped",
     "annotations_dropped",
     "fallback_used",
+    "time_missing",
     "scoring_ms",
     "missing_share",
     "cold_start",
@@ -114,6 +115,7 @@ def test_both_hold_every_number_the_issue_names() -> None:
         "overrides_skipped": 0,
         "annotations_dropped": 0,
         "fallback_used": 0,
+        "time_missing": 0,
         "missing_share": 0.3333,
         "cold_start": 0,
     }

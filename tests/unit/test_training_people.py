@@ -8,7 +8,7 @@ import pytest
 from model.errors import DataError
 from model.features import FeatureSpec, build_matrix
 from model.kinds import Feature
-from model.training.people import drop_absent, hash_to_fraction, reserve_users
+from model.training.people import drop_absent, hash_to_fraction, is_reserved, reserve_users
 from tests.training_people import make_scored
 
 VISITS = FeatureSpec((Feature(name="visits", path="Metrics.Visits", kind="number"),))
@@ -48,6 +48,10 @@ def test_reserves_the_same_users_every_time_with_all_their_endpoints() -> None:
     names = [f"user user-{number}" for number in range(1_000)]
     fractions = np.array([hash_to_fraction(name) for name in names])
     assert 0.15 < (fractions < 0.2).mean() < 0.25
+    assert [
+        is_reserved({"User": {"UserId": f"user-{number}"}}, "an endpoint", 0.2)
+        for number in range(1_000)
+    ] == (fractions < 0.2).tolist()
     spec, outcomes = VISITS, np.arange(2_000) // 2 % 2
     matrix = np.arange(2_000, dtype=np.float32).reshape(-1, 1)
     people = replace(

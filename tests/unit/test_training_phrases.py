@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from model.training.phrases import (
+    UPPER_BOUND,
     describe_kept,
     describe_profit,
     format_count,
@@ -69,11 +70,30 @@ def test_compares_profit_with_cost_by_value_if_the_threshold_is_another() -> Non
     text = describe_profit(profit, 0.025)
     assert "20 per response" in text
     assert "0.5 per message" in text
-    assert "earns 5,500 per 1,000 people" in text
-    assert "everyone earns 5,000" in text
-    assert describe_profit(profit, 0.3).startswith(text)
-    assert describe_profit(profit, 0.3).endswith("cost / value, 0.0250, earns 5,600.")
+    assert "profit per 1,000 people is at most 5,500 at this threshold" in text
+    assert "at most 5,000 if everyone is messaged" in text
+    other = describe_profit(profit, 0.3)
+    assert other.startswith(text.removesuffix(f" {UPPER_BOUND}"))
+    assert "cost / value, 0.0250, it is at most 5,600." in other
     assert "cost / value" not in text
+
+
+def test_a_profit_from_response_scores_is_called_an_upper_bound() -> None:
+    """On Hillstrom, scores of messaged people said +700 a thousand where messaging lost 390."""
+    profit = {
+        "value": 10,
+        "cost": 1,
+        "kept": 700,
+        "everybody": 670,
+        "break_even": 0.1,
+        "at_break_even": 700,
+    }
+    text = describe_profit(profit, 0.1)
+    assert text.endswith(UPPER_BOUND)
+    assert "upper bound" in UPPER_BOUND
+    assert "control group" in UPPER_BOUND
+    assert not {"earn", "earns", "bring", "brings"} & set(text.split())
+    assert "no one 0" not in text
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ from model.bundle import load_bundle
 from model.features import Matrix, build_matrix
 from model.kinds import split_path
 from model.training.models import ModelChoice, ModelSettings, make_model
-from model.training.people import hash_to_fraction, name_user
+from model.training.people import is_reserved
 
 ROOT = Path(__file__).parents[2]
 PLACE = ROOT / ".cache" / "benchmarks"
@@ -112,7 +112,7 @@ def read_learnt() -> list[dict[str, Any]]:
     return [
         document
         for document in read_people()
-        if hash_to_fraction(name_user(document, document["Id"])) >= reserved
+        if not is_reserved(document, document["Id"], reserved)
     ]
 
 
@@ -151,7 +151,7 @@ def fit_usual() -> Path:
             {**document["Metrics"], "outcome": outcomes[document["Id"]]} for document in people
         )
     subprocess.run(
-        [str(find_python("usual")), str(ROOT / "benchmarks" / "usual" / "fit.py"), str(folder)],
+        [str(find_python("usual")), str(Path(__file__).parent / "usual" / "fit.py"), str(folder)],
         check=True,
         env=clean_environ(),
     )

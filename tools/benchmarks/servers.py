@@ -26,7 +26,9 @@ from tools.benchmarks.example import PLACE, ROOT, clean_environ, find_python, fi
 from tools.image.emulator import find_free_port, stop_session
 
 NAME = "segment-scorer"
-START_SECONDS = 120.0
+START_SECONDS = 300.0
+# Otherwise gRPC waits up to two minutes between two attempts to connect.
+SOON = [("grpc.max_reconnect_backoff_ms", 1000)]
 
 
 class ServerError(SegmentScorerError):
@@ -126,7 +128,7 @@ def run_server(name: str) -> Iterator[Server]:
 def wait_until_ready(process: subprocess.Popen[bytes], address: str, log: Path) -> None:
     """Return once the server reports that its model is ready. Raises ServerError."""
     deadline = time.monotonic() + START_SECONDS
-    with grpc.insecure_channel(address) as channel:
+    with grpc.insecure_channel(address, SOON) as channel:
         stub = GRPCInferenceServiceStub(channel)
         while process.poll() is None and time.monotonic() < deadline:
             with contextlib.suppress(grpc.RpcError):

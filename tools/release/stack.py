@@ -1,8 +1,8 @@
 """`make deploy`: deploy the stack of template.yaml with an image named by its digest, with SAM.
 
 A rollback is the same command with an earlier digest. Parameters that are not given keep their
-values. The deployed function is tried with an example event; if it fails, the previous image and
-parameters are deployed again. Never builds or pushes.
+values. The deployed function is judged by the golden answers of this tree; if it fails, the
+previous image and parameters are deployed again. Never builds or pushes.
 """
 
 from __future__ import annotations
@@ -15,10 +15,12 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from model.errors import SegmentScorerError
 from segment_scorer.deploy.errors import DeployError
+from segment_scorer.deploy.golden import Golden
 from segment_scorer.deploy.trial import (
     TrialClients,
     open_clients,
@@ -26,6 +28,7 @@ from segment_scorer.deploy.trial import (
     read_stack,
     try_hook,
 )
+from tools.release.golden import EVENT, make_tree_golden
 
 ROOT = Path(__file__).parents[2]
 TEMPLATE = ROOT / "segment_scorer" / "deploy" / "template.yaml"
@@ -166,6 +169,7 @@ def deploy_and_try(
     region: str | None,
     run: Run,
     clients: TrialClients,
+    golden: Golden,
 ) -> None:
     """Deploy, try the new version, and if it fails deploy the previous image and parameters again.
 
@@ -178,7 +182,7 @@ def deploy_and_try(
     problem = (
         "has no hook in the stack's outputs"
         if present is None
-        else try_hook(clients.functions, present.hook)
+        else try_hook(clients.functions, present.hook, golden)
     )
     if problem is None:
         return
@@ -196,7 +200,8 @@ def deploy_and_try(
             f"the new version is live and {problem}; rolling back failed too (the message is "
             "above): deploy the previous image"
         ) from error
-    again = try_hook(clients.functions, previous.hook)
+    # The previous image may have another model, so any answer of the right form does.
+    again = try_hook(clients.functions, previous.hook, replace(golden, expected=None))
     if again:
         raise DeployError(
             f"the new version {problem}; the previous image and parameters are deployed again, but "
@@ -228,6 +233,17 @@ def main() -> int:
         "--plan", action="store_true", help="create the change set, show it, and stop"
     )
     parser.add_argument("--dry-run", action="store_true", help="show SAM's command, run nothing")
+    parser.add_argument(
+        "--event",
+        type=Path,
+        default=EVENT,
+        help="the golden event, which this tree's function and the deployed one answer alike",
+    )
+    parser.add_argument(
+        "--any-answer",
+        action="store_true",
+        help="accept any reply of the right form: for an image of another commit",
+    )
     options = parser.parse_args()
     try:
         parameters = read_parameters(options.parameter)
@@ -239,6 +255,7 @@ def main() -> int:
         elif options.plan:
             deploy_stack(command)
         else:
+            golden = make_tree_golden(os.environ, options.event)
             clients = open_clients(command[command.index("--region") + 1])
             deploy_and_try(
                 options.stack,
@@ -247,6 +264,7 @@ def main() -> int:
                 region=options.region,
                 run=deploy_stack,
                 clients=clients,
+                golden=replace(golden, expected=None) if options.any_answer else golden,
             )
     except SegmentScorerError as error:
         print(f"deploy: {error}", file=sys.stderr)

@@ -103,6 +103,8 @@ def find_names(text: str) -> list[str]:
     """Find the names that one argument stands for. A path that exists stands for itself."""
     if text.startswith(S3):
         return find_objects(text)
+    if text.lower().startswith(S3):
+        raise DataError(f"{text}: expected s3:// in small letters")
     if GLOB.isdisjoint(text) or Path(text).exists():
         return [text]
     paths = glob.glob(text, recursive=True)  # noqa: PTH207  # a pattern may be absolute

@@ -126,7 +126,7 @@ def chart_profit(alt: Any, explorer: Mapping[str, Any]) -> Any:
             x=alt.X("threshold:Q", title="threshold", axis=alt.Axis(tickCount=10)).scale(
                 domain=[0, 1]
             ),
-            y=alt.Y("profit:Q", title="expected profit"),
+            y=alt.Y("profit:Q", title="profit at most"),
         )
     )
     return (line + draw_threshold(alt)).add_params(threshold).properties(height=160)

@@ -21,6 +21,7 @@ from segment_scorer.runner.summary import Status, Summary
 
 FILTER = "filter"
 ALARMING = frozenset(("shifted", "different"))  # verdicts on a column's drift
+FAR = 0.1  # a reach that misses by more gets a warning
 MOST_NAMED = 3  # problems of unreadable endpoints in one sentence
 CALIBRATED = "Expected figures are sums of scores: they are as good as the model's calibration."
 
@@ -34,7 +35,7 @@ def find_warnings(
     summary: Summary, config: RunConfig, statistics: Statistics, drift: Mapping[str, Any]
 ) -> list[str]:
     """Say what makes the figures unreliable, the worst first."""
-    warnings = []
+    warnings = [*config.warnings]
     if summary.unscored:
         names = name_errors(statistics, NO_SCORES) or "the function's log says why"
         warnings.append(
@@ -48,9 +49,34 @@ def find_warnings(
         if names := name_errors(statistics, kind):
             calls = sum(n for (failed, _), n in statistics.failures.items() if failed == kind)
             warnings.append(f"{text} in {calls:,} of {summary.attempts:,} calls: {names}.")
+    reached = measure_reached(statistics)
+    if config.reach is not None and reached is not None and abs(reached - config.reach) > FAR:
+        warnings.append(
+            f"{describe_reach(config, statistics)} These people differ from those the model was "
+            "evaluated on: choose a threshold for this segment."
+        )
     if any(column["verdict"] in ALARMING for column in drift.get("columns", ())):
         warnings.append(drift["verdict"])
     return warnings
+
+
+def measure_reached(statistics: Statistics) -> float | None:
+    """The share of the people with a score that the rules select; None without scores."""
+    scored = statistics.scored.total()
+    if not scored:
+        return None
+    return sum(n for group, n in statistics.scored.items() if group.selected) / scored
+
+
+def describe_reach(config: RunConfig, statistics: Statistics) -> str:
+    """Say what the policy's reach came to. "" if the policy has none, or without scores."""
+    reached = measure_reached(statistics)
+    if config.reach is None or reached is None:
+        return ""
+    return (
+        f"The policy's reach is {100 * config.reach:.1f} %; the rules select "
+        f"{100 * reached:.1f} % of {count_people(statistics.scored.total())} with a score."
+    )
 
 
 def name_errors(statistics: Statistics, kind: str) -> str:
@@ -105,23 +131,37 @@ def describe_expected(kept: float, everyone: float, config: RunConfig) -> str:
         return (
             f"If the scores are calibrated, {everyone:,.0f} unwanted events are expected of all "
             f"people with a score: {kept:,.0f} of those messaged, "
-            f"and {round(everyone) - round(kept):,} are avoided."
+            f"and at most {round(everyone) - round(kept):,} are avoided."
         )
     return (
         f"If the scores are calibrated, {everyone:,.0f} responses are expected of all people with "
-        f"a score, {kept:,.0f} of them from those messaged."
+        f"a score, {kept:,.0f} of them from those messaged. These people are likely to respond, "
+        "messaged or not: only a control group shows what the message changes."
     )
 
 
 def describe_run(
-    summary: Summary, config: RunConfig, *, expected: str, control_kept: int, rehearsal: bool
+    summary: Summary,
+    config: RunConfig,
+    *,
+    expected: str,
+    reach: str = "",
+    control_kept: int,
+    rehearsal: bool,
+    plan: str = "",
 ) -> list[str]:
-    """Describe the run in a few sentences. `control_kept`: people of the control group kept."""
+    """Describe the run in a few sentences.
+
+    control_kept  people of the control group who are kept
+    plan          what the control group of a rehearsal can show
+    """
     share = 100 * summary.kept / summary.received if summary.received else 0.0
     verb = "would be" if rehearsal else "are"
     sentences = [
         f"{summary.kept:,} of {summary.received:,} people {verb} messaged ({share:.1f} %)."
     ]
+    if reach:
+        sentences.append(reach)
     if expected:
         sentences.append(expected)
     if config.mode and config.mode != FILTER:
@@ -134,6 +174,8 @@ def describe_run(
             f"The control group ({count_people(control_kept)}) {verb} messaged, too, "
             "so it cannot serve as a control group."
         )
+    if plan:
+        sentences.append(plan)
     if summary.held_out is None:
         sentences.append(
             "The hook reports only the people it keeps: "

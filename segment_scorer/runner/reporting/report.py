@@ -17,7 +17,11 @@ import msgspec
 
 from model.atomic import write_atomically
 from segment_scorer.runner.reporting.charts import make_charts
-from segment_scorer.runner.reporting.messages import describe_expected, find_warnings
+from segment_scorer.runner.reporting.messages import (
+    describe_expected,
+    describe_reach,
+    find_warnings,
+)
 from segment_scorer.runner.reporting.report_data import describe_drift, gather_report, sum_expected
 from segment_scorer.runner.summary import Summary
 from segment_scorer.runner.writing.checkpoint import Checkpoint
@@ -32,9 +36,13 @@ def write_report(
     *,
     reference: Mapping[str, Any] | None,
     rehearsal: bool,
+    plan: str = "",
 ) -> None:
-    """Write the page. `reference` is the manifest's `drift`, if the model is known."""
-    data = gather_report(summary, checkpoint, reference, rehearsal=rehearsal)
+    """Write the page. `reference` is the manifest's `drift`, if the model is known.
+
+    `plan` says what the control group of a rehearsal can show.
+    """
+    data = gather_report(summary, checkpoint, reference, rehearsal=rehearsal, plan=plan)
     # No text may end the script element that it stands in.
     scripts = {"bundle": load_vega().replace("</script", "<\\/script")}
     scripts |= {
@@ -57,7 +65,9 @@ def summarize_report(
     statistics, config = checkpoint.statistics, checkpoint.config
     drift = describe_drift(summary, checkpoint, reference)
     warnings = find_warnings(summary, config, statistics, drift)
-    return warnings, describe_expected(*sum_expected(statistics), config)
+    expected = describe_expected(*sum_expected(statistics), config)
+    reach = describe_reach(config, statistics)
+    return warnings, "\n".join(sentence for sentence in (reach, expected) if sentence)
 
 
 def load_vega(make: Callable[[], str] | None = None) -> str:

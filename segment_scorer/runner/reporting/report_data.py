@@ -14,10 +14,12 @@ import msgspec
 
 from function.records import Reason
 from segment_scorer.monitoring.drift import BinSums, compare_sums
+from segment_scorer.runner.reporting.control_group import count_control_kept
 from segment_scorer.runner.reporting.labels import UNKNOWN
 from segment_scorer.runner.reporting.messages import (
     FILTER,
     describe_expected,
+    describe_reach,
     describe_run,
     explain_explorer,
     find_warnings,
@@ -55,18 +57,16 @@ def gather_report(
     reference: Mapping[str, Any] | None,
     *,
     rehearsal: bool,
+    plan: str = "",
 ) -> dict[str, Any]:
     """Gather everything the page shows, as plain data.
 
+    `plan` says what the control group of a rehearsal can show.
     Sums of scores are rounded to whole numbers, so that no single score can be derived from them.
     """
     statistics, config = checkpoint.statistics, checkpoint.config
     kept, everyone = sum_expected(statistics)
-    control_kept = sum(
-        count
-        for group, count in statistics.people.items()
-        if group.reason == Reason.HOLDOUT and group.status == Status.KEPT
-    )
+    control_kept = count_control_kept(statistics)
     drift = describe_drift(summary, checkpoint, reference)
     return {
         "rehearsal": rehearsal,
@@ -77,8 +77,10 @@ def gather_report(
             summary,
             config,
             expected=describe_expected(kept, everyone, config),
+            reach=describe_reach(config, statistics),
             control_kept=control_kept,
             rehearsal=rehearsal,
+            plan=plan,
         ),
         "control_kept": control_kept,
         "expected": {"kept": round(kept), "all": round(everyone)},

@@ -21,6 +21,7 @@ from tools.image.engine import Engine, ImageError, find_engine
 from tools.image.measure import MEGABYTE, read_layers
 
 OURS, USUAL = "segment-scorer", "the usual image"
+USUAL_FOLDER = Path(__file__).parents[1] / "usual"
 USUAL_NAME = "segment-scorer-usual:latest"
 # The shipped stages of the Dockerfile.
 SHIPPED = ("function", "function-sidecar", "service")
@@ -107,8 +108,8 @@ def build_usual(engine: Engine, environ: dict[str, str]) -> str:
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         for source in (
-            ROOT / "benchmarks" / "usual" / "Dockerfile",
-            ROOT / "benchmarks" / "usual" / "handler.py",
+            USUAL_FOLDER / "Dockerfile",
+            USUAL_FOLDER / "handler.py",
         ):
             shutil.copy(source, folder)
         for name in ("model.joblib", "settings.json"):

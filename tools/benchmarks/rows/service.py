@@ -32,10 +32,10 @@ CLIENTS = (1, 4, 16)
 ROUNDS, SECONDS, WARM_UP = 5, 1.0, 0.5
 OURS, *ALTERNATIVES = SERVERS
 EXPLANATION = (
-    "of a call the model takes 0.07 ms and the service's own code 0.02 ms; the rest of the "
-    "server's 0.3 to 0.4 ms of processor time is gRPC's Python server, and the clients need the "
-    "same two processors. gRPC's asyncio server was no faster; a pool of 4 threads instead of 20 "
-    "gives 20 % more calls, but changes how overload is refused."
+    "of a call the model takes 0.08 ms in a loop. A bare gRPC echo of the same bytes costs the "
+    "server 0.19 ms of processor time (asyncio) or 0.2 ms (threads) at four clients, the whole "
+    "service 0.42 ms (asyncio; it was 0.46 ms with threads); caches are cold after each wait. The "
+    "clients need the same two processors. docs/decisions/0016 has the figures."
 )
 # The models differ only in scikit-learn's version, and in float32 for ONNX (docs/interop.md).
 CLOSE = 1e-6

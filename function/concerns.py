@@ -1,0 +1,50 @@
+"""Finds what is wrong with a whole batch, as sentences for its log.
+
+Takes the account of a batch. A sentence holds counts, and nothing of a person.
+"""
+
+from __future__ import annotations
+
+from function.errors import EventTimeMissing
+from function.records import Account, HostName
+
+# From this share of people on, a feature that is missing is the import's fault, not the person's.
+ALARMING_SHARE = 0.5
+WHERE_TIME_IS: dict[HostName, str] = {
+    "pinpoint": "$.ScheduledTime: expected a time (ISO 8601)",
+    "connect": (
+        "$.InvocationMetadata.CampaignContext.RunId: expected a RunId that ends in the start of "
+        "the run, such as #2026-07-03T10-04-00Z"
+    ),
+}
+
+
+def find_concerns(account: Account) -> list[str]:
+    """Sentences on what is wrong with a batch; none if it looks well."""
+    return [*find_missing_time(account), *find_missing_features(account)]
+
+
+def find_missing_time(account: Account) -> list[str]:
+    """A sentence if the model reads ages and the event has no time to measure them against."""
+    if not account.time_missing:
+        return []
+    outcome = "people are scored without their ages (on_missing_time = score)"
+    if isinstance(account.error, EventTimeMissing):
+        outcome = "nobody is scored (on_missing_time = no_scores)"
+    return [f"{WHERE_TIME_IS[account.batch.host]}, found none; {outcome}"]
+
+
+def find_missing_features(account: Account) -> list[str]:
+    """A sentence if half of the readable people or more lack most of the model's features."""
+    people, least = len(account.present), account.min_present
+    lacking = int(((account.present < least) | (account.present == 0.0)).sum())
+    if not lacking or lacking < ALARMING_SHARE * people:
+        return []
+    if least > 0.0:
+        found = f"are sparse: they have less than min_present = {least:g} of the model's features"
+    else:
+        found = (
+            "have none of the model's features and are scored all the same; min_present would make "
+            "them sparse"
+        )
+    return [f"{lacking:,} of {people:,} people {found}. Check the import that fills the features"]

@@ -1,0 +1,178 @@
+"""Receives calls: reads each request within a time limit, and answers refusals.
+
+Takes a service's descriptor and its methods; gives handlers for a gRPC asyncio server. A call
+whose message has not arrived holds no thread and no inference.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, cast
+
+import grpc
+from google.protobuf import message_factory
+from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
+from google.protobuf.message import DecodeError
+
+from segment_scorer.service.errors import Refusal
+from segment_scorer.service.log import write_log
+
+# Calls without their message at once. A further one ends the oldest, which is the one that has
+# had most time. A call of a client that works waits for about a millisecond.
+MAX_INCOMPLETE = 1_024
+SWEEPS = 4  # looks for calls that are over the limit, in one time limit
+
+
+class Incomplete:
+    """The calls whose message has not arrived. The oldest come first.
+
+    seconds  time limit from the call's first byte to the last of its message
+    """
+
+    def __init__(self, seconds: float, most: int = MAX_INCOMPLETE) -> None:
+        self._seconds = seconds
+        self._most = most
+        self._waiting: dict[asyncio.Task[Any], float] = {}
+        self._ended: set[asyncio.Task[Any]] = set()
+        self._loop = asyncio.get_running_loop()
+        self._sweep()
+
+    async def read(self, context: Any) -> bytes | None:
+        """The call's next message; None after the last. Raises Refusal when it comes too late."""
+        task = cast("asyncio.Task[Any]", asyncio.current_task())
+        if len(self._waiting) >= self._most:
+            self._end(next(iter(self._waiting)))
+        self._waiting[task] = self._loop.time()
+        try:
+            message = await context.read()
+        except asyncio.CancelledError:
+            if task not in self._ended:
+                raise  # the client gave up, or the server stops
+            task.uncancel()
+            raise Refusal(
+                grpc.StatusCode.DEADLINE_EXCEEDED,
+                f"expected the whole request within {self._seconds:g} s, and before "
+                f"{self._most:,} later calls that wait for theirs",
+            ) from None
+        finally:
+            self._waiting.pop(task, None)
+            self._ended.discard(task)
+        return None if message is grpc.aio.EOF else message
+
+    def _end(self, task: asyncio.Task[Any]) -> None:
+        del self._waiting[task]
+        self._ended.add(task)
+        task.cancel()
+
+    def _sweep(self) -> None:
+        """End the calls that are over the limit, a few times in each limit."""
+        oldest = self._loop.time() - self._seconds
+        for task in [task for task, began in self._waiting.items() if began <= oldest]:
+            self._end(task)
+        self._loop.call_later(self._seconds / SWEEPS, self._sweep)
+
+
+class Calls:
+    """Makes handlers of methods. Every handler reads its request itself.
+
+    incomplete   the calls without their message, of every service together
+    max_streams  method -> streams of it at once; further ones are RESOURCE_EXHAUSTED
+    """
+
+    def __init__(self, incomplete: Incomplete, max_streams: Mapping[str, int]) -> None:
+        self._incomplete = incomplete
+        self._max_streams = max_streams
+        self._streams: Counter[str] = Counter()
+
+    def make_handlers(self, service: ServiceDescriptor, servicer: Any) -> grpc.GenericRpcHandler:
+        """Handlers for every method of a service.
+
+        servicer  its methods take a request (an iterator of requests, for a stream) and a context.
+                  They may raise Refusal. A method with one response is a coroutine, one with
+                  several an asynchronous generator.
+        """
+        return grpc.method_handlers_generic_handler(
+            service.full_name,
+            {
+                method.name: self._make_handler(method, getattr(servicer, method.name))
+                for method in service.methods
+            },
+        )
+
+    def _make_handler(self, method: MethodDescriptor, behave: Callable[..., Any]) -> Any:
+        parse = message_factory.GetMessageClass(method.input_type).FromString
+        name = method.name
+
+        expected = f"expected a message of type {method.input_type.full_name}"
+
+        def read(message: bytes | None) -> Any:
+            if message is None:
+                raise Refusal(grpc.StatusCode.INVALID_ARGUMENT, f"{expected}, found none")
+            try:
+                return parse(message)
+            except DecodeError as error:
+                raise Refusal(
+                    grpc.StatusCode.INVALID_ARGUMENT, f"{expected}, found other bytes"
+                ) from error
+
+        async def read_all(context: Any) -> AsyncIterator[Any]:
+            while (message := await self._incomplete.read(context)) is not None:
+                yield read(message)
+
+        async def answer(_: Any, context: Any) -> Any:
+            try:
+                return await behave(read(await self._incomplete.read(context)), context)
+            except Exception as error:  # noqa: BLE001  # gRPC would quote it to the caller
+                await end_call(name, error, context)
+
+        async def answer_stream(_: Any, context: Any) -> None:
+            try:
+                if method.client_streaming:
+                    request = read_all(context)
+                else:
+                    request = read(await self._incomplete.read(context))
+                with self._admit_stream(name):
+                    async for response in behave(request, context):
+                        await context.write(response)
+            except Exception as error:  # noqa: BLE001  # gRPC would quote it to the caller
+                await end_call(name, error, context)
+
+        serialize = message_factory.GetMessageClass(method.output_type).SerializeToString
+        # For gRPC each request is a stream: it would itself read a request that is not one, and
+        # wait for it without a limit. The bytes on the wire are the same.
+        if method.server_streaming:
+            return grpc.stream_stream_rpc_method_handler(
+                answer_stream, response_serializer=serialize
+            )
+        return grpc.stream_unary_rpc_method_handler(answer, response_serializer=serialize)
+
+    @contextmanager
+    def _admit_stream(self, method: str) -> Iterator[None]:
+        most = self._max_streams[method]
+        if self._streams[method] >= most:
+            raise Refusal(
+                grpc.StatusCode.RESOURCE_EXHAUSTED,
+                f"expected at most {most:,} streams of {method} at once; close one",
+            )
+        self._streams[method] += 1
+        try:
+            yield
+        finally:
+            self._streams[method] -= 1
+
+
+async def end_call(call: str, error: Exception, context: Any) -> None:
+    """Log why a call failed and end it with a refusal's status, else with INTERNAL. Raises."""
+    if not isinstance(error, Refusal):
+        write_log(logging.ERROR, "failed", call=call, error=error)
+        error = Refusal(grpc.StatusCode.INTERNAL, "the service failed; its log says how")
+    else:
+        write_log(
+            logging.WARNING, "refused", call=call, status=error.code.name, reason=error.message
+        )
+    abort: Awaitable[None] = context.abort(error.code, error.message)
+    await abort

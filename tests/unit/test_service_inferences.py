@@ -1,0 +1,135 @@
+"""segment_scorer/service/inferences.py: admission, order, and where an inference runs."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+
+import pytest
+
+from segment_scorer.service.errors import Refusal
+from segment_scorer.service.inferences import INLINE_SECONDS, LOOK_EVERY, Inferences
+
+SIZE = 2_000
+
+
+def compute_here() -> str:
+    return threading.current_thread().name
+
+
+def compute_slowly() -> str:
+    time.sleep(INLINE_SECONDS * 20)
+    return threading.current_thread().name
+
+
+async def run_many(
+    inferences: Inferences, count: int, compute: Callable[[], str]
+) -> Counter[object]:
+    """Results of calls that arrive at once; a refusal's status instead of a result."""
+    results = await asyncio.gather(
+        *(inferences.run(compute, SIZE) for _ in range(count)), return_exceptions=True
+    )
+    return Counter(
+        result.code.name if isinstance(result, Refusal) else result for result in results
+    )
+
+
+def test_the_first_inference_runs_in_a_thread_and_short_ones_then_on_the_loop() -> None:
+    async def check() -> list[str]:
+        inferences = Inferences(4)
+        names = [await inferences.run(compute_here, SIZE) for _ in range(3)]
+        inferences.stop()
+        return names
+
+    first, *others = asyncio.run(check())
+    assert first.startswith("inference")
+    assert set(others) == {"MainThread"}
+
+
+def test_long_inferences_run_in_threads_and_the_loop_stays_free() -> None:
+    async def check() -> tuple[list[str], int]:
+        inferences, turns = Inferences(4), 0
+        names = [await inferences.run(compute_slowly, SIZE) for _ in range(2)]
+        running = asyncio.create_task(inferences.run(compute_slowly, SIZE))
+        while not running.done():
+            turns += 1
+            await asyncio.sleep(0.001)
+        inferences.stop()
+        return [*names, running.result()], turns
+
+    names, turns = asyncio.run(check())
+    assert all(name.startswith("inference") for name in names)
+    assert turns > 1
+
+
+def test_a_request_too_large_for_the_loop_runs_in_a_thread() -> None:
+    async def check() -> str:
+        inferences = Inferences(4)
+        for _ in range(3):
+            await inferences.run(compute_here, SIZE)
+        name = await inferences.run(compute_here, SIZE * 10_000_000)
+        inferences.stop()
+        return name
+
+    assert asyncio.run(check()).startswith("inference")
+
+
+@pytest.mark.parametrize("compute", [compute_here, compute_slowly])
+def test_calls_at_once_beyond_the_limit_are_refused(compute: Callable[[], str]) -> None:
+    async def check() -> Counter[object]:
+        inferences = Inferences(16)
+        await inferences.run(compute, SIZE)
+        found = await run_many(inferences, 200, compute)
+        assert await inferences.run(compute, SIZE)  # every place is free again
+        inferences.stop()
+        return found
+
+    found = asyncio.run(check())
+    # Up to LOOK_EVERY short ones are computed as they come, before the loop looks for others.
+    assert found["RESOURCE_EXHAUSTED"] >= 200 - 16 - LOOK_EVERY
+    assert found["RESOURCE_EXHAUSTED"] < 200
+
+
+def test_a_turn_of_the_loop_computes_one_of_those_that_wait() -> None:
+    async def check() -> int:
+        inferences, computed, most = Inferences(16), 0, 0
+
+        def compute() -> str:
+            nonlocal computed
+            computed += 1
+            return ""
+
+        await inferences.run(compute, SIZE)
+        for _ in range(LOOK_EVERY):
+            await inferences.run(compute, SIZE)
+        waiting = asyncio.gather(*(inferences.run(compute, SIZE) for _ in range(16)))
+        while not waiting.done():
+            before = computed
+            await asyncio.sleep(0)
+            most = max(most, computed - before)
+        inferences.stop()
+        return most
+
+    assert asyncio.run(check()) == 1
+
+
+def test_an_inference_whose_caller_gave_up_loses_its_turn_and_frees_its_place() -> None:
+    async def check() -> list[str]:
+        inferences = Inferences(2)
+        done: list[str] = []
+        await inferences.run(compute_here, SIZE)
+        for _ in range(LOOK_EVERY):
+            await inferences.run(compute_here, SIZE)
+        given_up = asyncio.create_task(inferences.run(lambda: done.append("given up"), SIZE))
+        stays = asyncio.create_task(inferences.run(lambda: done.append("stays"), SIZE))
+        await asyncio.sleep(0)
+        given_up.cancel()
+        await stays
+        await asyncio.gather(*(inferences.run(lambda: done.append("next"), SIZE) for _ in "12"))
+        inferences.stop()
+        return done
+
+    assert asyncio.run(check()) == ["stays", "next", "next"]
