@@ -33,6 +33,13 @@ METADATA_NAME = re.compile(r"(?!grpc-)(?!.*-bin$)[0-9a-z_.-]+")
 # DynamoDB developer guide, "Naming rules".
 TABLE_NAME = re.compile(r"[A-Za-z0-9_.-]{3,255}", re.ASCII)
 
+# Variables of a Kubernetes Service: NAME_SERVICE_HOST, NAME_SERVICE_PORT_GRPC, NAME_PORT_8081_TCP
+SERVICE_VARIABLE = re.compile(
+    r".+_SERVICE_HOST|.+_SERVICE_PORT(_.+)?|.+_PORT_[0-9]+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?",
+    re.ASCII,
+)
+PROTOCOLS = ("tcp://", "udp://", "sctp://")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dialect:
@@ -121,12 +128,13 @@ class Settings:
 def read_settings(environ: Mapping[str, str]) -> Settings:
     """Read every `SCORER_*` variable.
 
+    Ignores the variables that Kubernetes sets for a Service whose name begins with `scorer`.
     Raises SettingsError for unknown names and for values outside their range, all problems at once.
     """
     problems = [
         explain_rename("setting", name) or f"{name}: unknown setting"
-        for name in environ
-        if name.startswith(PREFIX) and name not in READERS
+        for name, value in environ.items()
+        if name.startswith(PREFIX) and name not in READERS and not is_service_variable(name, value)
     ]
     found: dict[str, dict[str, Any]] = {"": {}, "remote": {}, "remote.dialect": {}, "external": {}}
     for name, (path, read) in READERS.items():
@@ -145,6 +153,16 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         remote = RemoteSettings(dialect=Dialect(**found["remote.dialect"]), **found["remote"])
     external = ExternalSettings(**found["external"])
     return Settings(remote=remote, external=external, **found[""])
+
+
+def is_service_variable(name: str, value: str) -> bool:
+    """Whether Kubernetes (or a Docker link) sets this variable, in every container of a namespace.
+
+    Source: Kubernetes, "Service", "Environment variables".
+    """
+    if name.endswith("_PORT") and value.startswith(PROTOCOLS):
+        return True
+    return SERVICE_VARIABLE.fullmatch(name) is not None
 
 
 def read_external_key(text: str) -> tuple[str, ...]:

@@ -21,6 +21,7 @@ from segment_scorer.lift.checks import check_split
 from segment_scorer.lift.errors import LiftRefused
 from segment_scorer.lift.estimate import estimate_effect
 from segment_scorer.lift.plan import find_detectable_rise, find_split_deviation
+from tools.image.build import read_revision
 from tools.simulated_campaigns import (
     SHARE,
     USERS,
@@ -153,6 +154,7 @@ def main(write: Callable[[str], object] = OUT.write_text) -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--campaigns", type=int, default=CAMPAIGNS, help="for each claim")
     campaigns = parser.parse_args().campaigns
+    revision = read_revision()
     found = []
     for simulation in simulate_all(campaigns):
         verdict = "" if simulation.holds else "  FAILS"
@@ -161,7 +163,9 @@ def main(write: Callable[[str], object] = OUT.write_text) -> int:
         sys.stdout.flush()
         found.append(simulation)
     rows = [{**asdict(each), "holds": each.holds} for each in found]
-    write(json.dumps({"held_out": SHARE, "simulations": rows}, indent=2) + "\n")
+    write(
+        json.dumps({"revision": revision, "held_out": SHARE, "simulations": rows}, indent=2) + "\n"
+    )
     return 0 if all(each.holds for each in found) else 1
 
 

@@ -36,6 +36,7 @@ MOST_KEYS = 100  # of one BatchGetItem
 # Seconds between attempts: doubled each time, and shortened at random so that functions spread.
 FIRST_PAUSE, LONGEST_PAUSE = 0.02, 0.4
 LONGEST_KEY = 2048  # bytes of a partition key; DynamoDB would refuse the whole look-up
+LONGEST_EXPRESSION = 4096  # bytes. Source: DynamoDB developer guide, "Quotas", expressions
 MOST_CALLS = 4  # at once; more than one only when earlier calls were left behind
 # Retryable errors besides every 5xx. Source: DynamoDB developer guide, "Error handling".
 RETRYABLE = frozenset(
@@ -92,10 +93,15 @@ class DynamoStore:
         self._partition_key = partition_key
         names = dict.fromkeys((partition_key, *attributes))
         placeholders = {f"#n{index}": name for index, name in enumerate(names)}
-        self._projection = {
-            "ProjectionExpression": ", ".join(placeholders),
-            "ExpressionAttributeNames": placeholders,
-        }
+        self._names = names.keys()
+        expression = ", ".join(placeholders)
+        # Without a projection, DynamoDB reads and bills the same, but sends all attributes.
+        self._projection: dict[str, Any] = {}
+        if len(expression) <= LONGEST_EXPRESSION:
+            self._projection = {
+                "ProjectionExpression": expression,
+                "ExpressionAttributeNames": placeholders,
+            }
         try:
             self._client = open_client(
                 "dynamodb",
@@ -168,7 +174,9 @@ class DynamoStore:
         return some, left, None
 
     def _read(self, item: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
-        attributes = {name: read_value(value) for name, value in item.items()}
+        attributes = {
+            name: read_value(value) for name, value in item.items() if name in self._names
+        }
         return str(attributes.pop(self._partition_key)), attributes
 
 

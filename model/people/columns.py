@@ -10,6 +10,7 @@ from collections.abc import Callable, Container, Iterable, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 from model.customer_profile import PROFILE_ID
+from model.document import KNOWN_FIELDS
 from model.errors import DataError
 from model.people.cells import read_items, read_number, read_plain, read_text
 
@@ -47,11 +48,13 @@ class Layout(NamedTuple):
     ids      a first line is a header if it names one of these columns
     plan     where the columns of a header go; raises RecordError
     explain  says what is missing in columns that are no header
+    rename   what a column of the file is called here
     """
 
     ids: tuple[str, ...]
     plan: Callable[[Sequence[str]], Plan]
     explain: Callable[[Sequence[str]], str]
+    rename: Callable[[str], str] = str
 
     def is_header(self, names: Sequence[str]) -> bool:
         """Whether these are columns of such a table. Raises RecordError if they are unusable."""
@@ -128,7 +131,15 @@ def is_of_profiles(names: Container[str]) -> bool:
     return "Id" not in names and any(name in names for name in PROFILE_ID)
 
 
+def name_plain(name: str) -> str:
+    """A column of a plain table is an attribute, unless it is a field of a person."""
+    is_known = "." in name or name in KNOWN_FIELDS[None] or name in PROFILE_ID
+    return name if is_known or not name else f"Attributes.{name}"
+
+
 PEOPLE = Layout(HEADER_IDS, plan_columns, explain_names)
+# Tables such as Id,Age,Plan
+PLAIN_PEOPLE = PEOPLE._replace(rename=name_plain)
 
 
 def make_keyed_layout(key: str) -> Layout:

@@ -180,8 +180,10 @@ class PeopleFile:
                 while len(rest) >= LONGEST_RECORD and not rest.endswith(b"\n"):
                     rest = readline(LONGEST_RECORD)
                 # Files that each begin with a mark may have been joined to one.
-                while line.startswith(BYTE_ORDER_MARK):
-                    line = line.removeprefix(BYTE_ORDER_MARK)
+                marks = 0
+                while line.startswith(BYTE_ORDER_MARK, marks):
+                    marks += len(BYTE_ORDER_MARK)
+                line = line[marks:]
                 is_blank = not line or line.isspace()
                 run = run + 1 if is_blank else 0
                 if run == MANY_BLANK:

@@ -32,7 +32,9 @@ def read_header(line: bytes, layout: Layout = PEOPLE) -> tuple[str, ...] | None:
     Raises RecordError for a header that is unusable.
     """
     try:
-        header = tuple(cell.strip() for cell in next(csv.reader([line.decode()]), []))
+        header = tuple(
+            layout.rename(cell.strip()) for cell in next(csv.reader([line.decode()]), [])
+        )
     except (UnicodeDecodeError, csv.Error):
         return None
     if not layout.is_header(header):

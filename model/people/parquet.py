@@ -7,18 +7,23 @@ Holds a batch of rows, never a file.
 from __future__ import annotations
 
 import functools
+import io
 import itertools
 from collections import Counter
-from collections.abc import Iterator
-from typing import IO
+from collections.abc import Iterable, Iterator
+from typing import IO, Any
 
 import msgspec
 
 from model.errors import DataError
-from model.people.arrow import make_reader, read_as_numbers
+from model.people.arrow import is_list, make_reader, read_as_numbers
 from model.people.columns import PEOPLE, Layout, RecordError, build_row
+from model.people.records import LONGEST_RECORD, TOO_LONG
 
 BATCH_ROWS = 1_000
+MOST_BYTES = 64_000_000  # of the texts of a batch that is unpacked at once
+# A file that unpacks to more than this many times its size was made to exhaust memory.
+MOST_UNPACKED = 1_000
 
 
 class ParquetRows:
@@ -71,9 +76,21 @@ class ParquetRows:
         import pyarrow as pa  # noqa: PLC0415
         from pyarrow import parquet  # noqa: PLC0415
 
-        # Spark's older times reach beyond what 64 bits of nanoseconds hold.
-        file = parquet.ParquetFile(self._stream, coerce_int96_timestamp_unit="us")
-        names, types = tuple(file.schema_arrow.names), file.schema_arrow.types
+        size = self._stream.seek(0, io.SEEK_END)
+        metadata = parquet.read_metadata(self._stream)
+        check_unpacked(metadata, size)
+        # Text is read as codes of a dictionary: a value that repeats is held once. Spark's older
+        # times reach beyond what 64 bits of nanoseconds hold.
+        file = parquet.ParquetFile(
+            self._stream,
+            metadata=metadata,
+            read_dictionary=find_texts(metadata),
+            coerce_int96_timestamp_unit="us",
+        )
+        names, types = (
+            tuple(map(self._layout.rename, file.schema_arrow.names)),
+            file.schema_arrow.types,
+        )
         if len(set(names)) != len(names):
             raise RecordError("expected every column once")
         if not self._layout.is_header(names):
@@ -88,8 +105,11 @@ class ParquetRows:
         encode, numbers = msgspec.json.Encoder(decimal_format="number").encode, itertools.count(1)
         for batch in file.iter_batches(batch_size=BATCH_ROWS, use_threads=False):
             readable = batch if schema is None else batch.cast(schema)
-            for row in readable.to_pylist(maps_as_pydicts="strict"):
+            for row in list_rows(readable):
                 number = next(numbers)
+                if row is None:
+                    yield number, number / rows, TOO_LONG
+                    continue
                 cells = [
                     reader(cell) if reader else cell
                     for reader, cell in zip(readers, row.values(), strict=True)
@@ -98,3 +118,60 @@ class ParquetRows:
 
     def _lose(self, column: str) -> None:
         self.lost[column] += 1
+
+
+def check_unpacked(metadata: Any, size: int) -> None:
+    """Raise RecordError for a file of `size` bytes that unpacks to far too much."""
+    unpacked = max(
+        (
+            group.column(index).total_uncompressed_size
+            for group in map(metadata.row_group, range(metadata.num_row_groups))
+            for index in range(group.num_columns)
+        ),
+        default=0,
+    )
+    if unpacked > max(MOST_BYTES, MOST_UNPACKED * size) or metadata.num_rows > MOST_UNPACKED * size:
+        raise RecordError(
+            f"expected columns that unpack to at most {MOST_UNPACKED:,} times the file's size"
+        )
+
+
+def find_texts(metadata: Any) -> list[str]:
+    """The paths of the columns of text or bytes of any length, nested ones included."""
+    columns = (metadata.schema.column(index) for index in range(len(metadata.schema)))
+    return [column.path for column in columns if column.physical_type == "BYTE_ARRAY"]
+
+
+def list_rows(batch: Any) -> Iterator[dict[str, Any] | None]:
+    """The rows of a batch. None for a row whose texts exceed the longest record."""
+    if measure_texts(batch.columns) <= MOST_BYTES:
+        yield from batch.to_pylist(maps_as_pydicts="strict")
+        return
+    for index in range(batch.num_rows):
+        row = batch.slice(index, 1)
+        if measure_texts(row.columns) < LONGEST_RECORD:
+            yield from row.to_pylist(maps_as_pydicts="strict")
+        else:
+            yield None
+
+
+def measure_texts(arrays: Iterable[Any]) -> int:
+    """The bytes that the texts of Arrow arrays take once a value that repeats is copied."""
+    import pyarrow as pa  # noqa: PLC0415
+    from pyarrow import compute  # noqa: PLC0415
+
+    size = 0
+    for array in arrays:
+        if isinstance(array, pa.DictionaryArray):
+            lengths = compute.binary_length(array.dictionary).take(array.indices)
+            size += compute.sum(lengths.cast(pa.int64())).as_py() or 0
+        elif pa.types.is_struct(array.type):
+            size += measure_texts(array.flatten())
+        elif pa.types.is_map(array.type):
+            first, last = array.offsets[0].as_py(), array.offsets[len(array)].as_py()
+            size += measure_texts(
+                part.slice(first, last - first) for part in (array.keys, array.items)
+            )
+        elif is_list(array.type):
+            size += measure_texts([array.flatten()])
+    return size

@@ -25,6 +25,7 @@ PLAINER = {
 }
 # A synchronous Lambda invocation takes 6 MB. Pinpoint's own limit is 15 KB an endpoint.
 LONGEST_RECORD = 5_000_000
+TOO_LONG = b'"too long"'  # stands for a record that was too long to be made
 
 
 class Record(msgspec.Struct, frozen=True, gc=False):
@@ -96,6 +97,7 @@ def decode_json(raw: bytes, decode: Callable[[bytes], Any]) -> Any:
 def make_row_decoder(header: Sequence[str], layout: Layout) -> FieldDecoder:
     """Make a function that decodes a CSV row. The function raises RecordError."""
     columns, names = layout.plan(header), list(header)
+    plain = [name.removeprefix("Attributes.") for name in names]
 
     def decode_row(raw: bytes) -> dict[str, Any]:
         check_length(raw)
@@ -109,7 +111,7 @@ def make_row_decoder(header: Sequence[str], layout: Layout) -> FieldDecoder:
             raise RecordError(
                 f"expected {len(columns)} fields, as in the header, found {len(cells)}"
             )
-        if cells == names:
+        if cells in (names, plain):
             raise RecordError("expected a person, found the header again")
         return build_row(columns, cells)
 
@@ -118,7 +120,7 @@ def make_row_decoder(header: Sequence[str], layout: Layout) -> FieldDecoder:
 
 def check_length(raw: bytes) -> None:
     """Raise RecordError for a record that is too long; `PeopleFile` cuts such a line."""
-    if len(raw) >= LONGEST_RECORD:
+    if len(raw) >= LONGEST_RECORD or raw == TOO_LONG:
         raise RecordError(f"expected fewer than {LONGEST_RECORD:,} bytes")
 
 

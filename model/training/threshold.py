@@ -136,8 +136,8 @@ RULES: dict[Rule, RuleEntry] = {
     ),
     Rule.PROFIT: RuleEntry(
         find_break_even,
-        "cost / value: people whose expected response is worth the message are kept, as if every "
-        "response were an effect of its message",
+        "cost divided by value: people whose expected response is worth the message are kept, "
+        "as if every response were an effect of its message",
         "cost / value",
     ),
     Rule.REACH: RuleEntry(

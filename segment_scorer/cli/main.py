@@ -6,7 +6,9 @@ A verb's own statuses are in its `--help`.
 
 from __future__ import annotations
 
+import codecs
 import importlib
+import io
 import itertools
 import sys
 from collections.abc import Sequence
@@ -19,6 +21,7 @@ from segment_scorer.cli.verbs import VERBS
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and give the exit status."""
     given = list(sys.argv[1:] if arguments is None else arguments)
+    escape_what_cannot_be_written()
     foreign = find_foreign_package()
     if foreign:
         print(f"segment-scorer: {foreign}", file=sys.stderr)
@@ -31,6 +34,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return dispatch(given)
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else int(stop.code is not None)
+
+
+def escape_what_cannot_be_written() -> None:
+    """Let the output's encoding, such as ASCII, decide only how a text looks, not whether it fits.
+
+    Python does so for stderr, with escapes that TOML does not know.
+    """
+    codecs.register_error("segment-scorer", escape_characters)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="segment-scorer")
+
+
+def escape_characters(error: UnicodeError) -> tuple[str, int]:
+    """Write characters as TOML's escapes, which JSON and Python read, too. A codec error handler.
+
+    A byte of a file name that is not UTF-8 is a lone surrogate: it becomes `\\udcff`, for instance.
+    """
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    signs = error.object[error.start : error.end]
+    texts = (
+        f"\\u{ord(sign):04x}" if ord(sign) < 0x10000 else f"\\U{ord(sign):08x}" for sign in signs
+    )
+    return "".join(texts), error.end
 
 
 def dispatch(given: list[str]) -> int:

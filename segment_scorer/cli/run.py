@@ -18,6 +18,7 @@ from rich.table import Table
 from segment_scorer.runner.config import RunOptions
 from segment_scorer.runner.errors import EngineError, HookUnreachable, OutputError, OutputTaken
 from segment_scorer.runner.run import RunResult, run_segment
+from segment_scorer.runner.summary import FAIL_UNREADABLE
 from segment_scorer.runner.writing.names import CHECKPOINT, UNFINISHED
 from segment_scorer.runner.writing.remote_folder import find_folder
 
@@ -103,6 +104,14 @@ def command(
             help="Also send endpoints with OptOut ALL or EndpointStatus INACTIVE to the hook.",
         ),
     ] = False,
+    plain_columns: Annotated[
+        bool,
+        typer.Option(
+            "--plain-columns",
+            help="Read a plain table such as Id,Age,Plan: a column that is no field of an endpoint "
+            "is an attribute (Attributes.Age).",
+        ),
+    ] = False,
     policy: Annotated[
         Path | None,
         typer.Option(
@@ -161,6 +170,15 @@ def command(
             "--force", help="Replace an earlier run in the folder. Without it, that is an error."
         ),
     ] = False,
+    fail_unreadable: Annotated[
+        float,
+        typer.Option(
+            metavar="SHARE",
+            min=0.0,
+            max=1.0,
+            help="Exit status 4 from this share of unreadable people on. 0: from the first one on.",
+        ),
+    ] = FAIL_UNREADABLE,
     shared: Annotated[
         bool,
         typer.Option(
@@ -189,8 +207,8 @@ def command(
     their scores. Unknown counts are null in summary.json, and unknown cells of decisions.csv are
     empty. A stopped run continues with --resume.
 
-    Exit status: 0 clean; 4 complete, but endpoints failed or lines were rejected; 1 error, nothing
-    written; 2 wrong usage.
+    Exit status: 0 clean; 4 complete, but endpoints failed, lines were rejected, or too many people
+    are unreadable (--fail-unreadable); 1 error, nothing written; 2 wrong usage.
 
     Example: segment-scorer run examples/cdnow/endpoints.jsonl.gz --out out/run
     """
@@ -207,6 +225,7 @@ def command(
         campaign_id=campaign_id,
         treatment_id=treatment_id,
         include_opted_out=include_opted_out,
+        plain_columns=plain_columns,
         policy=policy,
         bundle=bundle,
         also=tuple(dict.fromkeys(also or ())),
@@ -216,10 +235,10 @@ def command(
         shared=shared,
         environ=os.environ,
     )
-    raise SystemExit(run_and_print(options))
+    raise SystemExit(run_and_print(options, fail_unreadable))
 
 
-def run_and_print(options: RunOptions) -> int:
+def run_and_print(options: RunOptions, fail_unreadable: float = FAIL_UNREADABLE) -> int:
     """Run, print the result on stderr, and return the exit status."""
     console, out = Console(stderr=True), str(options.out)
     try:
@@ -233,7 +252,7 @@ def run_and_print(options: RunOptions) -> int:
             )
         raise
     print_result(result, out, console)
-    return result.summary.exit_status
+    return result.summary.judge(fail_unreadable)
 
 
 def run_with_bar(options: RunOptions, console: Console) -> RunResult:

@@ -34,7 +34,7 @@ class Golden:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class TrialVerdict:
     """Whether a version may serve. `problem`: what is wrong with its answer, as a predicate."""
 
     problem: str | None
@@ -69,17 +69,17 @@ def read_golden(text: str) -> Golden:
     return Golden(event=found["event"], expected=found["expected"])
 
 
-def try_version(client: Any, function: str, golden: Golden) -> Verdict:
+def try_version(client: Any, function: str, golden: Golden) -> TrialVerdict:
     """Invoke a function, alias or version, as often as a host would, until an answer is right.
 
     client  of Lambda. Its own exceptions pass through: they say nothing about the version.
     """
     payload = json.dumps(golden.event).encode()
-    verdict = Verdict(problem=None)
+    verdict = TrialVerdict(problem=None)
     for _ in range(ATTEMPTS):
         answer = client.invoke(FunctionName=function, Payload=payload)
         failed = "FunctionError" in answer
-        verdict = Verdict(
+        verdict = TrialVerdict(
             problem="fails on the golden event; its log says why"
             if failed
             else judge_reply(answer["Payload"].read(), golden)

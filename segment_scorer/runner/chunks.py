@@ -67,7 +67,7 @@ def read_chunks(
     most_bytes = HOST_ADAPTERS[config.host].most_bytes
     for segment_file in segment_files:
         name = segment_file.name
-        with open_segment_file(name) as file:
+        with open_segment_file(name, plain_columns=config.plain_columns) as file:
             finder = make_finder(file.header, include_opted_out=config.include_opted_out)
             pieces = cut_slices(file, finder, most_bytes=most_bytes)
             while held := list(itertools.islice(pieces, slices)):

@@ -22,6 +22,7 @@ class RunOptions:
     also                further formats of the kept segment, keys of `formats.FORMATS`
     engine              local or ray
     processes           number of worker processes; None: one per core
+    plain_columns       a table's columns without a group, such as `Age`, are attributes
     concurrency         number of parallel calls of a function in AWS
     slices              slices in a chunk; None: a number that suits the hook
     checkpoint_seconds  seconds between checkpoints
@@ -38,6 +39,7 @@ class RunOptions:
     campaign_id: str = "segment-scorer"
     treatment_id: str = "0"
     include_opted_out: bool = False
+    plain_columns: bool = False
     policy: Path | None = None
     bundle: Path | None = None
     force: bool = False
@@ -76,6 +78,7 @@ class RunConfig(msgspec.Struct, frozen=True, kw_only=True):
     treatment_id: str = "0"
     activity_id: str
     include_opted_out: bool = False
+    plain_columns: bool = False
     knows_decisions: bool = False
     in_process: bool = False
     writes: bool = True

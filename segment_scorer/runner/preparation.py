@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from function.policy import Policy, Rules
 from function.policy_file import load_policy
 from function.records import Context
-from function.settings import PREFIX
+from function.settings import PREFIX, is_service_variable
 from segment_scorer.monitoring.overrides import NAMED, find_unmatched
 from segment_scorer.runner.asking.hooks import LAMBDA, open_hook, open_local_hook
 from segment_scorer.runner.asking.host_adapters import HOST_ADAPTERS
@@ -106,6 +106,7 @@ def make_config(options: RunOptions) -> RunConfig:
         treatment_id=options.treatment_id,
         activity_id=f"run-{scheduled}",
         include_opted_out=options.include_opted_out,
+        plain_columns=options.plain_columns,
         knows_decisions=options.host == "connect",
         writes=not options.rehearse,
         tables=any(FORMATS[name].needs_columns for name in options.also),
@@ -149,7 +150,11 @@ def read_policy(options: RunOptions) -> Policy | None:
 
 def collect_settings(options: RunOptions) -> dict[str, str]:
     """Collect the settings of a local hook. --policy and --bundle come before the environment."""
-    settings = {name: value for name, value in options.environ.items() if name.startswith(PREFIX)}
+    settings = {
+        name: value
+        for name, value in options.environ.items()
+        if name.startswith(PREFIX) and not is_service_variable(name, value)
+    }
     paths = {"SCORER_POLICY": options.policy, "SCORER_BUNDLE": options.bundle}
     return settings | {name: str(path) for name, path in paths.items() if path}
 
@@ -168,6 +173,7 @@ def make_fingerprint(
         "--campaign-id": options.campaign_id,
         "--treatment-id": options.treatment_id,
         "--include-opted-out": str(options.include_opted_out),
+        "--plain-columns": str(options.plain_columns),
         "--also": " ".join(options.also),
         "--bundle": config.model or "",
         "--policy": policy_digest,

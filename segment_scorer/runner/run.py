@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import itertools
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import TypeAlias
 from segment_scorer.runner.asking.hooks import LAMBDA
 from segment_scorer.runner.chunks import Chunk, read_chunks
 from segment_scorer.runner.config import RunOptions
+from segment_scorer.runner.engines.cores import count_cores
 from segment_scorer.runner.engines.local import (
     ChunkResults,
     WorkerSetup,
@@ -95,7 +95,9 @@ def run_segment(options: RunOptions, progress: Progress, warn: Warn = ignore_war
     used. Nothing is written then, except what a later run with `resume` continues.
     """
     check_options(options)
-    segment_files = find_segment_files([str(text) for text in options.segment], warn)
+    segment_files = find_segment_files(
+        [str(text) for text in options.segment], warn, plain_columns=options.plain_columns
+    )
     preparation = prepare_run(options)
     out, folder = str(options.out), find_folder(options.out)
     is_remote = out.startswith(S3)
@@ -171,7 +173,7 @@ def process_all(
     chunks = read_chunks(checkpoint.segment_files, config, slices, warn)
     setup = WorkerSetup(hook=options.hook, settings=preparation.settings, config=config)
     remaining = itertools.islice(chunks, checkpoint.chunks, None)
-    for position, result in choose_engine(options, preparation, setup, remaining):
+    for position, result in choose_engine(options, preparation, setup, remaining, warn):
         outputs.append(result.parts)
         checkpoint.add(result)
         if config.writes:
@@ -192,7 +194,11 @@ def explain_no_people(checkpoint: Checkpoint) -> str:
 
 
 def choose_engine(
-    options: RunOptions, preparation: Preparation, setup: WorkerSetup, chunks: Iterator[Chunk]
+    options: RunOptions,
+    preparation: Preparation,
+    setup: WorkerSetup,
+    chunks: Iterator[Chunk],
+    warn: Warn,
 ) -> ChunkResults:
     """Process the chunks with the engine that was chosen and that suits the hook."""
     hook, config = preparation.hook, setup.config
@@ -205,7 +211,8 @@ def choose_engine(
     if is_lambda:
         return process_in_threads(chunks, hook, config, options.concurrency)
     if options.hook == "local":
-        return process_in_processes(chunks, hook, setup, options.processes or count_cores())
+        processes = options.processes or count_cores()
+        return process_in_processes(chunks, hook, setup, processes, warn)
     return process_here(chunks, hook, config)
 
 
@@ -257,8 +264,3 @@ def write_format(
             f"{format_.file}: values of {people} were omitted, because the format cannot hold them "
             "(such as text in place of metrics)"
         )
-
-
-def count_cores() -> int:
-    """Number of cores that this process may use."""
-    return len(os.sched_getaffinity(0))

@@ -39,6 +39,8 @@ REASON_COUNTS: dict[Reason | UnsentReason, str] = {
 }
 ONLY_FROM_DECISIONS = ("held_out", "unreadable", "unscored", "sparse")
 CLEAN, INCOMPLETE = 0, 4
+# From this share of unreadable endpoints on, an import has broken, not a few records.
+FAIL_UNREADABLE = 0.5
 
 
 class Summary(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,6 +82,15 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     def exit_status(self) -> int:
         """0: clean. 4: complete, but endpoints failed or lines were rejected."""
         return INCOMPLETE if self.failed or self.rejected else CLEAN
+
+    def judge(self, fail_unreadable: float) -> int:
+        """The exit status; also 4 if this share of the endpoints, or more, is unreadable.
+
+        A share of 0 stands for any unreadable endpoint. Unknown counts are not judged.
+        """
+        unreadable = self.unreadable or 0
+        is_spoilt = unreadable > 0 and unreadable >= fail_unreadable * self.received
+        return INCOMPLETE if is_spoilt else self.exit_status
 
 
 def make_summary(counts: Counter[str], config: RunConfig, seconds: float) -> Summary:

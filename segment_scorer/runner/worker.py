@@ -43,6 +43,8 @@ from segment_scorer.runner.writing.user_keys import make_key
 
 UNSENT = Outcome(Status.FILTERED)
 FAILED = Outcome(Status.FAILED)
+# First characters of a cell that a spreadsheet reads as a formula. Source: OWASP, CSV injection.
+FORMULA_SIGNS = frozenset("=+-@\t\r")
 _encoder = msgspec.json.Encoder()
 
 
@@ -62,7 +64,7 @@ class ChunkProcessor:
         self._hook = hook
         self._config = config
         self._adapter = HOST_ADAPTERS[config.host]
-        self._file = file
+        self._file = file.encode("utf-8", "backslashreplace").decode()  # the name may not be UTF-8
         self._decode = decode
         self._counts: Counter[str] = Counter()
         self._problems: Counter[str] = Counter()
@@ -158,6 +160,8 @@ class ChunkProcessor:
         status, kept, decision = outcome
         document = person.record.document
         user = find_user(document) or ""
+        if self._config.writes and not FORMULA_SIGNS.isdisjoint((person.id[:1], user[:1])):
+            self._statistics.formula_ids += 1
         reason: Reason | UnsentReason = Reason.UNKNOWN
         selected: bool | None = None
         holdout: bool | None = None

@@ -112,6 +112,12 @@ def fail_to_fetch(store: DynamoStore) -> ExternalError:
     return raised.value
 
 
+def test_asks_for_more_than_600_attributes(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = [f"attribute{index}" for index in range(1000)]
+    store = open_store(monkeypatch, server.url, "score", *names)
+    assert store.fetch(["u1"], LONG) == {"u1": {"score": 0.75}}
+
+
 def test_gives_only_the_attributes_asked_for_of_everybody_who_is_there(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -425,7 +425,7 @@ BAD = {
     blank: "blank.jsonl: expected people, one per line, found only empty lines",
     gzip_of_nothing: "nothing.jsonl.gz: expected people, one per line, found only empty lines",
     semicolons: "people.csv: expected a comma between the columns of the header, found ;",
-    an_array: "expected people, one per line, found no readable person in 3 lines; ",
+    an_array: "expected JSON lines, each one object, found an array of objects; convert it with",
     cut_off: "people.jsonl.gz: expected a whole, undamaged file, found an end or damage after line",
     no_bundle: "absent: expected a bundle: a directory with manifest.json and model.onnx",
     other_model: "model.onnx: expected the SHA-256 that manifest.json names",

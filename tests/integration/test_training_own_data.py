@@ -145,7 +145,7 @@ def test_the_card_names_the_figures_of_the_manifest_and_its_pictures_are_picture
         load_bundle(tmp_path / "bundle").manifest,
     )
     assert f"| ROC AUC | {manifest['metrics']['roc_auc']:.4f} |" in card
-    assert "Recommended: 0.4000 (value 10, cost 4), cost / value: " in card
+    assert "Recommended: 0.4000 (value 10, cost 4), cost divided by value: " in card
     assert manifest["threshold_rule"] == "profit"
     assert "With 10 per response and 4 per message, the profit per 1,000 people is at most " in card
     assert "cost / value" not in card, "the threshold is cost / value"

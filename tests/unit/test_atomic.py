@@ -90,6 +90,23 @@ def test_a_reader_never_sees_half_a_replacement(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["bundle"]
 
 
+def test_a_folder_that_is_replaced_is_never_absent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, rename, absent = tmp_path / "bundle", Path.rename, list[bool]()
+    put(folder, "old")
+
+    def watch(path: Path, target: Path) -> Path:
+        moved = rename(path, target)
+        absent.append(not folder.exists())
+        return moved
+
+    monkeypatch.setattr("pathlib.Path.rename", watch)
+    put(folder, "new")
+    assert (folder / "a").read_text() == "new"
+    assert not any(absent)
+
+
 @pytest.mark.parametrize("can_exchange", [True, False])
 def test_two_writers_of_one_folder_do_not_collide(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, can_exchange: bool

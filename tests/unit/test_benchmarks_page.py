@@ -33,6 +33,7 @@ MACHINE = Machine(
     python="3.13",
     packages={"numpy": "2"},
     started="2026-01-31 19:00 UTC",
+    revision="0123456789abcdef-dirty-0123456789ab",
     minutes=9.0,
     load=(0.2, 1.7),
 )
@@ -93,6 +94,7 @@ def test_the_page_of_a_run_tells_machine_load_figures_and_targets() -> None:
     page = write_page(results_of(WARM))
     for part in (
         "a processor, 2 cores, 8 GB",
+        "at commit `0123456789ab` with changes in 9 minutes",
         "Load average of one minute: 0.2 before the run, 1.7 at its end",
         "A note.",
         "numpy 2",

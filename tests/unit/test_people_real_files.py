@@ -5,10 +5,13 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from pyarrow import parquet
@@ -21,8 +24,10 @@ from model.people.progress import Progress
 from model.people.records import make_decoder
 from model.training.datasets import read_lines, read_outcomes
 from segment_scorer.external_store.rows import read_rows
+from segment_scorer.runner.config import RunOptions
 from segment_scorer.runner.reading.batches import cut_slices, make_finder
-from segment_scorer.runner.reading.segments import find_segment_files
+from segment_scorer.runner.reading.segments import find_segment_files, open_segment_file
+from segment_scorer.runner.run import run_segment
 
 DATA = Path(__file__).parents[1] / "data" / "people"
 IGNORE: Progress = lambda *_: None  # noqa: E731
@@ -460,3 +465,98 @@ def test_json_lines_whose_first_object_is_broken_are_still_read(text: str, tmp_p
     people = read_all(write(tmp_path / "p", text))
     assert isinstance(people[0], str)
     assert people[1:] == [{"Id": "b"}] * (len(people) - 1)
+
+
+BOMB = """
+import resource, sys
+from pathlib import Path
+from model.people.files import open_people
+from model.people.records import make_decoder
+from model.people.columns import RecordError
+# What a person of 2 MB and Arrow itself need is there; all of the file, which has
+# less than 20 kB, is 0.8 or 1.8 GB.
+resource.setrlimit(resource.RLIMIT_DATA, (700_000_000, 700_000_000))
+decode, problems = make_decoder(None), []
+with open_people(Path(sys.argv[1])) as file:
+    for number, raw in file:
+        try:
+            decode(raw)
+        except RecordError as error:
+            problems.append(str(error))
+print(number, len(problems), set(problems))
+"""
+
+
+@pytest.mark.parametrize("form", ["text", "list", "map"])
+@pytest.mark.parametrize(("length", "lost"), [(9_000_000, 200), (4_000_000, 0)])
+def test_a_parquet_bomb_takes_the_memory_of_a_few_rows(
+    form: str, length: int, lost: int, tmp_path: Path
+) -> None:
+    codes = pa.DictionaryArray.from_arrays([0] * 200, ["x" * length])
+    offsets, name = range(201), pa.DictionaryArray.from_arrays([0] * 200, ["P"])
+    columns = {
+        "text": ("Address", codes),
+        "list": ("Attributes.P", pa.ListArray.from_arrays(offsets, codes)),
+        "map": ("Attributes", pa.MapArray.from_arrays(offsets, name, codes)),
+    }
+    table = pa.table({"Id": [str(n) for n in range(200)], columns[form][0]: columns[form][1]})
+    path = tmp_path / "p"
+    parquet.write_table(
+        table, path, compression="zstd", dictionary_pagesize_limit=1 << 30, store_schema=False
+    )
+    assert path.stat().st_size < 20_000
+    command = [sys.executable, "-c", BOMB, str(path)]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2_000:]
+    told = {"expected fewer than 5,000,000 bytes"} if lost else set()
+    assert done.stdout == f"200 {lost} {told}\n"
+
+
+def test_a_parquet_bomb_of_one_page_or_of_rows_is_refused(tmp_path: Path) -> None:
+    huge = pa.table({"Id": ["a"], "Address": ["x" * 100_000_000]})
+    parquet.write_table(huge, tmp_path / "page", compression="zstd", use_dictionary=False)
+    codes = pa.DictionaryArray.from_arrays(np.zeros(20_000_000, np.int8), ["a"])
+    parquet.write_table(pa.table({"Id": codes}), tmp_path / "rows", compression="zstd")
+    for name in ("page", "rows"):
+        with pytest.raises(DataError, match=r"unpack to at most 1,000 times the file's size$"):
+            read_all(tmp_path / name)
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+def test_a_plain_csv_is_read_with_one_option(form: str, tmp_path: Path) -> None:
+    path = tmp_path / "p"
+    if form == "csv":
+        write(path, "Id,Age,Plan,ChannelType,Metrics.X\na,34,gold,EMAIL,1\n")
+    else:
+        table = {"Id": "a", "Age": "34", "Plan": "gold", "ChannelType": "EMAIL", "Metrics.X": 1.0}
+        parquet.write_table(pa.table({name: [value] for name, value in table.items()}), path)
+    warnings: list[str] = []
+    assert find_segment_files([str(path)], warnings.append, plain_columns=True)
+    assert warnings == []
+    with open_segment_file(str(path), plain_columns=True) as file:
+        decode = make_decoder(file.header)
+        assert [decode(raw).document for _, raw in file] == [
+            {
+                "Id": "a",
+                "Attributes": {"Age": ["34"], "Plan": ["gold"]},
+                "ChannelType": "EMAIL",
+                "Metrics": {"X": 1.0},
+            }
+        ]
+
+
+def test_a_plain_csv_whose_header_comes_again_has_no_such_person(tmp_path: Path) -> None:
+    path = write(tmp_path / "p", "Id,Age\na,34\nId,Age\nb,35\n")
+    with open_segment_file(str(path), plain_columns=True) as file:
+        decode, rows = make_decoder(file.header), [raw for _, raw in file]
+    with pytest.raises(RecordError, match="found the header again"):
+        decode(rows[1])
+
+
+def test_a_plain_csv_is_run_with_one_option(tmp_path: Path) -> None:
+    path = write(tmp_path / "p.csv", "Id,Age,Plan\na,34,gold\nb,,free\n")
+    options = RunOptions(segment=[path], out=tmp_path / "out", plain_columns=True, processes=1)
+    assert run_segment(options, lambda *_: None).summary.received == 2
+    with gzip.open(tmp_path / "out" / "segment.jsonl.gz", "rt", encoding="utf-8") as file:
+        kept = [json.loads(line) for line in file]
+    assert {"Age": ["34"], "Plan": ["gold"]}.items() <= kept[0]["Attributes"].items()

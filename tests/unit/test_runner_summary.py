@@ -42,3 +42,21 @@ def test_a_function_in_shadow_on_connect_reports_no_reasons() -> None:
     config = RunConfig(scheduled_time="t", activity_id="a", host="connect", knows_decisions=True)
     summary = make_summary(Counter(received=1, kept=1, shadow=1), config, 1.0)
     assert (summary.held_out, summary.sparse, summary.would_filter) == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("unreadable", "share", "status"),
+    [(6, 0.5, 4), (4, 0.5, 4), (3, 0.5, 0), (1, 0.0, 4), (0, 0.0, 0), (8, 1.0, 4), (7, 1.0, 0)],
+)
+def test_the_exit_status_is_4_from_a_share_of_unreadable_people_on(
+    unreadable: int, share: float, status: int
+) -> None:
+    config = RunConfig(scheduled_time="t", activity_id="a", knows_decisions=True)
+    counts = Counter(received=8, kept=8, unreadable=unreadable)
+    assert make_summary(counts, config, 1.0).judge(share) == status
+
+
+def test_an_unknown_number_of_unreadable_people_is_not_judged() -> None:
+    summary = make_summary(Counter(received=8, kept=8), CONFIG, 1.0)
+    assert summary.unreadable is None
+    assert summary.judge(0.0) == 0

@@ -23,7 +23,7 @@ class Silent:
         return b"message"
 
 
-async def settle() -> None:
+async def wait_for_events() -> None:
     for _ in range(5):
         await asyncio.sleep(0)
 
@@ -33,7 +33,7 @@ def test_a_call_too_many_ends_the_one_that_has_waited_longest() -> None:
         incomplete = Incomplete(60.0, most=2)
         contexts = [Silent() for _ in range(4)]
         reads = [asyncio.create_task(incomplete.read(context)) for context in contexts]
-        await settle()
+        await wait_for_events()
         for context in contexts:
             context.arrived.set()
         return list(await asyncio.gather(*reads, return_exceptions=True))
@@ -50,12 +50,12 @@ def test_a_call_that_is_cancelled_by_its_caller_is_no_refusal_and_takes_no_place
         incomplete = Incomplete(60.0, most=1)
         gone, stays = Silent(), Silent()
         task = asyncio.create_task(incomplete.read(gone))
-        await settle()
+        await wait_for_events()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
         waiting = asyncio.create_task(incomplete.read(stays))
-        await settle()
+        await wait_for_events()
         stays.arrived.set()
         return await waiting
 

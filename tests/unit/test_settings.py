@@ -230,3 +230,35 @@ def test_a_number_of_thousands_of_digits_is_refused_like_another(name: str) -> N
     for digits in ("9" * 5_000, "0" * 5_000):
         with pytest.raises(SettingsError, match=rf"^{name}: expected (whole|a column)"):
             read_settings({name: digits})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("SCORER_SERVICE_HOST", "10.0.48.109"),
+        ("SCORER_SERVICE_PORT", "8081"),
+        ("SCORER_SERVICE_PORT_GRPC", "8081"),
+        ("SCORER_PORT", "tcp://10.0.48.109:8081"),
+        ("SCORER_PORT_8081_TCP", "tcp://10.0.48.109:8081"),
+        ("SCORER_PORT_8081_TCP_PROTO", "tcp"),
+        ("SCORER_PORT_53_UDP_ADDR", "10.0.48.109"),
+        ("SCORER_TARGET_SERVICE_HOST", "10.0.48.110"),
+    ],
+)
+def test_a_variable_of_a_kubernetes_service_is_not_a_setting(name: str, value: str) -> None:
+    assert read_settings({name: value}) == Settings()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("SCORER_PORT", "8081"),
+        ("SCORER_PORT_TCP", "8081"),
+        ("SCORER_PORT_8081_TCP_HOST", "x"),
+        ("SCORER_HOST", "10.0.48.109"),
+        ("SCORER_SERVICE", "x"),
+    ],
+)
+def test_a_variable_of_nearly_that_form_is_an_unknown_setting(name: str, value: str) -> None:
+    with pytest.raises(SettingsError, match=f"^{name}: unknown setting$"):
+        read_settings({name: value})

@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 
 import msgspec
 from rich.console import Console
@@ -26,6 +27,7 @@ from tools.benchmarks.page import renew_readme, write_page
 from tools.benchmarks.plan import Plan
 from tools.benchmarks.plots import draw_plots
 from tools.benchmarks.records import Machine, Results, Table
+from tools.image.build import read_revision
 
 TABLES = ("warm", "start", "rooms", "service", "runner", "image")
 DOCS = ROOT / "docs"
@@ -36,6 +38,7 @@ NEEDS = ("function", "usual", "interop/mlserver", "interop/kserve")
 def take_results(plan: Plan, names: Sequence[str]) -> Results:
     """Measure the named tables in turn. Raises SegmentScorerError if one cannot be measured."""
     began, load = time.monotonic(), read_load()
+    revision = read_revision()  # before the run, which may write into docs/
     started = f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
     plan.say("the usual handler's model")
     fit_usual()
@@ -51,22 +54,25 @@ def take_results(plan: Plan, names: Sequence[str]) -> Results:
         python=platform.python_version(),
         packages=read_packages(),
         started=started,
+        revision=revision,
         minutes=(time.monotonic() - began) / 60,
         load=(load, read_load()),
     )
     return Results(machine=machine, effort=plan.effort, tables=tuple(tables))
 
 
-def publish(results: Results) -> None:
-    """Write figures, page, plots and the README's section, each to a temporary file first."""
-    DOCS.mkdir(exist_ok=True)
-    readme = ROOT / "README.md"
-    texts = {
-        KEPT: msgspec.json.format(msgspec.json.encode(results), indent=1).decode() + "\n",
-        DOCS / "benchmarks.md": write_page(results),
-        readme: renew_readme(readme.read_text("utf-8"), results),
-    }
-    draw_plots(results, DOCS)
+def publish(results: Results, folder: Path = DOCS) -> None:
+    """Write figures, page and plots, and the README's section if the folder is docs/.
+
+    Each is written to a temporary file first.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    figures = msgspec.json.format(msgspec.json.encode(results), indent=1).decode() + "\n"
+    texts = {folder / "benchmarks.json": figures, folder / "benchmarks.md": write_page(results)}
+    if folder == DOCS:
+        readme = ROOT / "README.md"
+        texts[readme] = renew_readme(readme.read_text("utf-8"), results)
+    draw_plots(results, folder)
     for file, text in texts.items():
         write_atomically(file, text.encode())
 
@@ -91,6 +97,12 @@ def main() -> int:
         type=int,
         default=10_000_000,
         help="endpoints of the largest segment (default: 10,000,000)",
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=DOCS,
+        help="folder for figures, page and plots (default: docs, and the README's section)",
     )
     parser.add_argument(
         "--page",
@@ -122,8 +134,10 @@ def main() -> int:
             print(f"bench: {error}", file=sys.stderr)
             return 1
     if tuple(options.only) == TABLES:
-        publish(results)
-        print(f"docs/benchmarks.md written after {results.machine.minutes:.1f} minutes")
+        publish(results, options.out)
+        print(
+            f"{options.out / 'benchmarks.md'} written after {results.machine.minutes:.1f} minutes"
+        )
     else:
         print(write_page(results))
     return 0

@@ -76,6 +76,7 @@ def measure_rooms(file: str) -> Measure:
         return timed
 
     watched = {
+        "hosts: parse": ("check_documents",),
         "features": ("build_matrix", "share_present"),
         "scorers": ("score_in_order",),
         "policy": ("decide",),
@@ -87,10 +88,11 @@ def measure_rooms(file: str) -> Measure:
     pinpoint = bootstrap.HOSTS["pinpoint"]
     vars(bootstrap)["HOSTS"] = {
         "pinpoint": SimpleNamespace(
-            limit_seconds=pinpoint.limit_seconds,
-            is_event=pinpoint.is_event,
-            parse_event=watch("hosts: parse", pinpoint.parse_event),
-            build_reply=watch("hosts: reply", pinpoint.build_reply),
+            **{name: getattr(pinpoint, name) for name in dir(pinpoint) if name[0] != "_"}
+            | {
+                "parse_event": watch("hosts: parse", pinpoint.parse_event),
+                "build_reply": watch("hosts: reply", pinpoint.build_reply),
+            }
         )
     }
     handle = bootstrap.build_handler({})

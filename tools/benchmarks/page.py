@@ -71,7 +71,8 @@ def describe_machine(results: Results) -> str:
     machine = results.machine
     packages = ", ".join(f"{name} {version}" for name, version in machine.packages.items())
     return (
-        f"Measured {machine.started} in {machine.minutes:.0f} minutes "
+        f"Measured {machine.started} at commit {show_revision(machine.revision)} "
+        f"in {machine.minutes:.0f} minutes "
         f"on {machine.processor}, {machine.cores} cores, "
         f"{machine.memory_gb:.0f} GB; {machine.system}; Python {machine.python}; {packages}. "
         f"Load average of one minute: {machine.load[0]:.1f} before the run, "
@@ -82,6 +83,12 @@ def describe_machine(results: Results) -> str:
             else ""
         )
     )
+
+
+def show_revision(revision: str) -> str:
+    """A revision as a document names it: twelve digits, and whether the tree differed from it."""
+    commit, _, changes = revision.partition("-")
+    return f"`{commit[:12]}`{' with changes' if changes else ''}"
 
 
 def write_targets(targets: list[Target]) -> Iterator[str]:

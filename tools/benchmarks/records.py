@@ -70,7 +70,10 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Machine(msgspec.Struct, frozen=True, kw_only=True):
-    """The machine and time of a run. `load`: one-minute load average before and after it."""
+    """The machine, time and commit of a run.
+
+    load  one-minute load average before and after it
+    """
 
     processor: str
     cores: int
@@ -79,6 +82,7 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
     python: str
     packages: Mapping[str, str]
     started: str
+    revision: str
     minutes: float
     load: tuple[float, float]
 

@@ -27,6 +27,7 @@ from segment_scorer.runner.asking.host_rules import Hook
 from segment_scorer.runner.chunks import Chunk, ChunkResult
 from segment_scorer.runner.config import RunConfig
 from segment_scorer.runner.errors import EngineError
+from segment_scorer.runner.reading.segments import ignore_warning
 from segment_scorer.runner.worker import process_chunk
 
 # A worker process takes most of a second to load a model. With fewer chunks, one process is faster.
@@ -73,11 +74,16 @@ def process_in_threads(
 
 
 def process_in_processes(
-    chunks: Iterable[Chunk], hook: Hook, setup: WorkerSetup, processes: int
+    chunks: Iterable[Chunk],
+    hook: Hook,
+    setup: WorkerSetup,
+    processes: int,
+    warn: Callable[[str], None] = ignore_warning,
 ) -> ChunkResults:
     """Process chunks in worker processes, each with its own function.
 
-    A short segment is processed in this process, with `hook`.
+    A short segment is processed in this process, with `hook`. So is every segment on a machine
+    that cannot have worker processes; `warn` is told.
     """
     chunks = iter(chunks)
     first = list(itertools.islice(chunks, FEWEST_CHUNKS if processes > 1 else 0))
@@ -85,9 +91,18 @@ def process_in_processes(
         yield from process_here(itertools.chain(first, chunks), hook, setup.config)
         return
     context = multiprocessing.get_context("spawn")  # not fork: this process has threads
-    with ProcessPoolExecutor(
-        processes, mp_context=context, initializer=begin_worker, initargs=(setup,)
-    ) as pool:
+    try:
+        executor = ProcessPoolExecutor(
+            processes, mp_context=context, initializer=begin_worker, initargs=(setup,)
+        )
+    except (OSError, ImportError, NotImplementedError) as error:  # processes share semaphores
+        warn(
+            "--processes: this machine cannot have worker processes "
+            f"({type(error).__name__}; they need a writable /dev/shm), so one process does all"
+        )
+        yield from process_here(itertools.chain(first, chunks), hook, setup.config)
+        return
+    with executor as pool:
         try:
             yield from process_in_order(
                 itertools.chain(first, chunks),

@@ -17,7 +17,7 @@ from typing import IO
 
 import msgspec
 
-from model.people.columns import RecordError, is_of_profiles
+from model.people.columns import PEOPLE, PLAIN_PEOPLE, RecordError, is_of_profiles
 from model.people.files import PeopleFile, open_people
 from model.people.naming import name_some
 from model.people.records import make_decoder
@@ -50,7 +50,10 @@ def ignore_warning(_: str) -> None:
 
 
 def find_segment_files(
-    texts: Sequence[str], warn: Callable[[str], None] = ignore_warning
+    texts: Sequence[str],
+    warn: Callable[[str], None] = ignore_warning,
+    *,
+    plain_columns: bool = False,
 ) -> list[SegmentFile]:
     """Find the files of paths, globs (`*`, `?`, `[...]`, `**`) and s3:// addresses, each once.
 
@@ -63,7 +66,7 @@ def find_segment_files(
     empty: list[str] = []
     reported: set[str] = set()
     for name in names:
-        with open_segment_file(name) as file:
+        with open_segment_file(name, plain_columns=plain_columns) as file:
             if not file.size:
                 empty.append(name)
                 continue
@@ -114,15 +117,19 @@ def find_names(text: str) -> list[str]:
     return found
 
 
-def open_segment_file(name: str) -> PeopleFile:
-    """Open a file for reading its people. Raises DataError."""
+def open_segment_file(name: str, *, plain_columns: bool = False) -> PeopleFile:
+    """Open a file for reading its people. Raises DataError.
+
+    With `plain_columns`, a table's column such as `Age` is the attribute `Attributes.Age`.
+    """
+    layout = PLAIN_PEOPLE if plain_columns else PEOPLE
     if not name.startswith(S3):
         if Path(name).is_dir():
             raise DataError(f"{name}: expected a file of people, found a directory")
-        file = open_people(Path(name))
+        file = open_people(Path(name), layout)
     else:
         stream: IO[bytes] = io.BufferedReader(open_object(name), READ_AHEAD)
-        file = PeopleFile(name, stream)
+        file = PeopleFile(name, stream, layout)
     if file.header is not None and {"Id", "ProfileId", "profileId"}.isdisjoint(file.header):
         with file:
             raise DataError(

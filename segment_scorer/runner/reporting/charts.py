@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from importlib import import_module
 from typing import Any
 
 from segment_scorer.monitoring.drift import DIFFERENT, SHIFTED
+from segment_scorer.runner.reporting.docstrings import import_altair
 from segment_scorer.runner.reporting.statistics import BUCKETS
 
 BINS = 50  # of the histogram of scores
@@ -20,7 +20,7 @@ GRAY, BLUE, ORANGE, RED, GREEN = "#8a94a6", "#2f7fc1", "#c98a3a", "#c1443f", "#3
 
 def make_charts(data: Mapping[str, Any]) -> dict[str, Any]:
     """Make the specifications: id of the page's element -> chart."""
-    alt: Any = import_module("altair")  # slow to import, and only partly typed
+    alt = import_altair()
     names = alt.Axis(labelLimit=220, title=None)
     explorer = data["explorer"]
     charts: dict[str, Any] = {"reach": chart_reach(alt, data, names)}

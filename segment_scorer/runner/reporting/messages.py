@@ -6,6 +6,7 @@ hook does not report.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -35,7 +36,13 @@ def find_warnings(
     summary: Summary, config: RunConfig, statistics: Statistics, drift: Mapping[str, Any]
 ) -> list[str]:
     """Say what makes the figures unreliable, the worst first."""
-    warnings = [*config.warnings]
+    warnings = [*warn_of_unreadable(summary, config, statistics), *config.warnings]
+    if statistics.formula_ids:
+        warnings.append(
+            f"The ids of {count_people(statistics.formula_ids)} begin with a sign that a "
+            "spreadsheet takes for a formula (=, +, -, @). They are written as they are: import "
+            "their columns as text."
+        )
     if summary.unscored:
         names = name_errors(statistics, NO_SCORES) or "the function's log says why"
         warnings.append(
@@ -58,6 +65,32 @@ def find_warnings(
     if any(column["verdict"] in ALARMING for column in drift.get("columns", ())):
         warnings.append(drift["verdict"])
     return warnings
+
+
+def warn_of_unreadable(summary: Summary, config: RunConfig, statistics: Statistics) -> list[str]:
+    """Say how many people are unreadable, by path: a sentence, or nothing."""
+    if not summary.unreadable:
+        return []
+    paths: Counter[str] = Counter()
+    reasons: dict[str, list[str]] = {}
+    for problem, count in statistics.unreadable.most_common():
+        path, _, reason = problem.partition(": ")
+        path = path.removeprefix("$.") if path != "$" else "the endpoint itself"
+        paths[path] += count
+        reasons.setdefault(path, []).extend([reason] * bool(reason))
+    fields = [
+        f"{path}: {count_people(count)}"
+        + (f" ({'; '.join(why)})" if (why := reasons[path]) else "")
+        for path, count in paths.most_common(MOST_NAMED)
+    ]
+    more = len(paths) - MOST_NAMED
+    fields += [f"{more} more paths"] * (more > 0)
+    outcome = explain_outcome(config, statistics, Reason.UNREADABLE)
+    return [
+        f"Unreadable: {summary.unreadable:,} of {count_people(summary.received)}"
+        f"{outcome}. {', '.join(fields)}".rstrip(". ")
+        + "."
+    ]
 
 
 def measure_reached(statistics: Statistics) -> float | None:
@@ -135,7 +168,7 @@ def describe_expected(kept: float, everyone: float, config: RunConfig) -> str:
         )
     return (
         f"If the scores are calibrated, {everyone:,.0f} responses are expected of all people with "
-        f"a score, {kept:,.0f} of them from those messaged. These people are likely to respond, "
+        f"a score, {kept:,.0f} of them from those messaged. Scores say who is likely to respond, "
         "messaged or not: only a control group shows what the message changes."
     )
 

@@ -78,7 +78,9 @@ def load_vega(make: Callable[[], str] | None = None) -> str:
     from importlib.metadata import version  # noqa: PLC0415
 
     name = f"vega-{version('vl-convert-python')}.js"
-    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "segment-scorer"
+    folder = find_cache()
+    if folder is None:
+        return (make or bundle_vega)()
     with contextlib.suppress(OSError, UnicodeDecodeError):
         if text := (folder / name).read_text("utf-8"):
             return text
@@ -87,6 +89,15 @@ def load_vega(make: Callable[[], str] | None = None) -> str:
         folder.mkdir(parents=True, exist_ok=True)
         write_atomically(folder / name, text.encode())
     return text
+
+
+def find_cache() -> Path | None:
+    """Find the folder of this user's cache; None for a user without a home folder."""
+    try:
+        cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    except RuntimeError:
+        return None
+    return cache / "segment-scorer"
 
 
 def bundle_vega() -> str:

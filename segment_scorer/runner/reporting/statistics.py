@@ -63,6 +63,7 @@ class Statistics:
     bins        column -> people in each drift bin; batches: number of batches in them
     failures    (kind of failure, class of the error) -> batches
     unreadable  problem of an unreadable endpoint -> endpoints
+    formula_ids people whose id a spreadsheet would take for a formula
     columns     dotted path -> most values that one kept person has there; counted only for tables
     """
 
@@ -77,6 +78,7 @@ class Statistics:
         self.failures: Counter[tuple[str, str]] = Counter()
         self.unreadable: Counter[str] = Counter()
         self.columns: dict[str, int] = {}
+        self.formula_ids = 0
 
     def add_people(self, groups: Sequence[RawGroup], scores: Sequence[float | None]) -> None:
         """Count people: one group and one score (None: no score) for each."""
@@ -142,6 +144,7 @@ class Statistics:
         self.scores.update(other.scores)
         self.times.update(other.times)
         self.batches += other.batches
+        self.formula_ids += other.formula_ids
         self.failures.update(other.failures)
         for problem, count in other.unreadable.items():
             self.add_problem(problem, count)
@@ -159,6 +162,7 @@ class Statistics:
             "times": list(self.times.items()),
             "bins": self.bins,
             "batches": self.batches,
+            "formula_ids": self.formula_ids,
             "failures": [[*failure, count] for failure, count in self.failures.items()],
             "unreadable": dict(self.unreadable),
             "columns": self.columns,
@@ -179,6 +183,7 @@ class Statistics:
         statistics.unreadable.update(data["unreadable"])
         statistics.bins, statistics.batches = dict(data["bins"]), data["batches"]
         statistics.columns = dict(data["columns"])
+        statistics.formula_ids = int(data["formula_ids"])
         return statistics
 
 

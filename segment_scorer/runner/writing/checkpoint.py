@@ -6,6 +6,7 @@ only sizes, counts and the run's configuration.
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -125,7 +126,19 @@ class Checkpoint:
 
 def write_entry(folder: Path, entry: CheckpointEntry) -> None:
     """Replace the checkpoint in `folder` atomically."""
-    write_atomically(folder / CHECKPOINT, msgspec.json.encode(entry), PRIVATE_FILE)
+    try:
+        content = msgspec.json.encode(entry)
+    except UnicodeEncodeError:  # the name of a file is not UTF-8
+        content = json.dumps(msgspec.to_builtins(entry)).encode()
+    write_atomically(folder / CHECKPOINT, content, PRIVATE_FILE)
+
+
+def decode_entry(content: bytes) -> CheckpointEntry:
+    """Decode a checkpoint. Raises ValueError or TypeError, which msgspec's errors are, too."""
+    try:
+        return msgspec.json.decode(content, type=CheckpointEntry)
+    except msgspec.DecodeError:  # perhaps an escaped byte of a file name, as in `write_entry`
+        return msgspec.convert(json.loads(content), CheckpointEntry)
 
 
 def read_checkpoint(folder: Path) -> Checkpoint | None:
@@ -135,8 +148,7 @@ def read_checkpoint(folder: Path) -> Checkpoint | None:
     """
     path = folder / CHECKPOINT
     try:
-        entry = msgspec.json.decode(path.read_bytes(), type=CheckpointEntry)
-        return Checkpoint.from_entry(entry)
+        return Checkpoint.from_entry(decode_entry(path.read_bytes()))
     except FileNotFoundError:
         former = folder / FORMER_CHECKPOINT
         if former.exists():
@@ -145,7 +157,7 @@ def read_checkpoint(folder: Path) -> Checkpoint | None:
                 "start over with --force"
             ) from None
         return None
-    except (OSError, msgspec.DecodeError, LookupError, TypeError, ValueError) as error:
+    except (OSError, LookupError, TypeError, ValueError, RecursionError) as error:
         raise OutputTaken(
             f"{path}: expected a checkpoint of this release, found one that it cannot read; "
             "start over with --force"

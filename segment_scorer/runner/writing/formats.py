@@ -171,7 +171,10 @@ def write_parquet(segment: Path, columns: Mapping[str, int], path: Path) -> int:
     kinds |= {name: pa.list_(pa.string()) for name in chosen if name.startswith(lists)}
     kinds |= {name: pa.float64() for name in chosen if name.startswith(numbers)}
     people = read_kept(segment)
-    with parquet.ParquetWriter(path, pa.schema(kinds.items()), compression="zstd") as writer:
+    with (
+        path.open("wb") as file,  # Arrow takes only names that are UTF-8
+        parquet.ParquetWriter(file, pa.schema(kinds.items()), compression="zstd") as writer,
+    ):
         while rows := list(itertools.islice(people, ROWS_AT_A_TIME)):
             held: dict[str, list[Any]] = {name: [] for name in kinds}
             for document in rows:

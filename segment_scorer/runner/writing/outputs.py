@@ -164,8 +164,8 @@ def lock_folder(folder: Path, *, shared: bool = False) -> Iterator[None]:
     Raises OutputError if it cannot be written, OutputTaken if another run is writing to it.
     """
     with translate_errors(folder):
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        folder.mkdir(SHARED_FOLDER if shared else PRIVATE_FOLDER, exist_ok=True)
+        # The mode is of the folder itself. Parents are made as the umask allows.
+        folder.mkdir(SHARED_FOLDER if shared else PRIVATE_FOLDER, parents=True, exist_ok=True)
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         with translate_errors(folder):
