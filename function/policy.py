@@ -6,52 +6,16 @@ of what a document holds.
 
 from __future__ import annotations
 
-import bisect
-import hashlib
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 from typing import Literal
 
 import msgspec
 
+from function.holdout import Holdout
 from function.overrides import Ids, find_override
 from function.records import Band, Context, Decision, Endpoint, Reason
 from model.document import is_encodable
-from model.paths import find_user
 from model.values import read_texts
-
-TWO_TO_THE_64 = float(1 << 64)
-
-
-class Holdout(msgspec.Struct, frozen=True, kw_only=True):
-    """A control group that is not messaged: `percent` of users, the same ones for one salt."""
-
-    percent: float = 0.0
-    salt: str = ""
-    attribute: str = ""
-
-    def holds(self, endpoint: Endpoint) -> bool:
-        """Whether the endpoint's user is in the control group. Needs an id, and nothing else."""
-        return (
-            self.percent > 0.0
-            and find_unit(endpoint) != ""
-            and self.draw(endpoint) < self.percent / 100.0
-        )
-
-    def draw(self, endpoint: Endpoint) -> float:
-        """A number from 0 to 1 for the endpoint's user, or for the endpoint if it has no UserId.
-
-        The first 8 bytes, big-endian, of BLAKE2b(salt + NUL + id), divided by 2^64: uniform, the
-        same on every machine, and the same for all endpoints of one user.
-        """
-        key = f"{self.salt}\0{find_unit(endpoint)}"
-        digest = hashlib.blake2b(key.encode("utf-8", "surrogatepass")).digest()
-        return int.from_bytes(digest[:8], "big") / TWO_TO_THE_64
-
-
-def find_unit(endpoint: Endpoint) -> str:
-    """The id by which an endpoint is drawn: its UserId, else its own id; "" if it has neither."""
-    return endpoint.user or find_user(endpoint.document) or endpoint.id
 
 
 class Rules(msgspec.Struct, frozen=True, kw_only=True):
@@ -231,34 +195,6 @@ def copy_external(decision: Decision, endpoint: Endpoint, rules: Rules) -> Decis
     return msgspec.structs.replace(decision, external=written, external_dropped=dropped)
 
 
-def threshold_for_reach(reach: float, quantiles: Sequence[float], keep: str) -> float:
-    """The threshold that keeps the share `reach` (0 to 1) of the people the model was evaluated on.
-
-    Interpolated linearly between the bundle's score quantiles.
-    """
-    share = 1.0 - reach if keep == "at_least" else reach
-    position = share * (len(quantiles) - 1)
-    for index, (low, high) in enumerate(pairwise(quantiles)):
-        if position <= index + 1:
-            return low + (position - index) * (high - low)
-    return quantiles[-1]
-
-
-def find_reached(threshold: float, quantiles: Sequence[float], keep: str, decimals: int) -> float:
-    """The share of the people whom the model was evaluated on that a threshold keeps.
-
-    Differs from the wanted reach if many of them have the same score.
-    """
-    scores = [round(score, decimals) for score in quantiles]
-    first = bisect.bisect_left(scores, threshold)
-    position = float(first)
-    if 0 < first < len(scores):
-        low, high = scores[first - 1], scores[first]
-        position -= (high - threshold) / (high - low)
-    below = min(1.0, position / (len(scores) - 1))
-    return 1.0 - below if keep == "at_least" else below
-
-
 def attributes_for(endpoint: Endpoint, decision: Decision, rules: Rules) -> dict[str, list[str]]:
     """The attributes to write on an endpoint: name -> list of texts, as in Pinpoint.
 
@@ -298,9 +234,3 @@ def count_outcomes(decisions: Sequence[Decision]) -> dict[str, int]:
         "sparse": reasons.count(Reason.SPARSE),
         "would_filter": sum(decision.sent and decision.dropped for decision in decisions),
     }
-
-
-def measure_reach(decisions: Sequence[Decision]) -> float | None:
-    """The share of the people with a score that the rules select; None if nobody has one."""
-    selected = [decision.selected for decision in decisions if decision.score is not None]
-    return round(sum(map(bool, selected)) / len(selected), 4) if selected else None

@@ -16,8 +16,9 @@ import msgspec
 
 from function.errors import SettingsError
 from function.overrides import MATCHED, find_ties, list_ids
-from function.policy import Override, Policy, Rules, find_reached, threshold_for_reach
+from function.policy import Override, Policy, Rules
 from function.policy_values import KEYS, ValueReader, name_table, show_key
+from function.reach import find_reached, threshold_for_reach
 from function.renamed import explain_rename
 from model.errors import name_failure
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
-from function.policy import Holdout
+from function.holdout import Holdout
 from function.records import Band
 from model.errors import name_kind
 

@@ -35,7 +35,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     id        as the host sent it (Pinpoint: the key in `Endpoints`; Connect: `ProfileId`)
     document  the endpoint document, a plain dict that is never changed: the part that can be sent
               back. None if the host sent no JSON object
-    user      of an unreadable endpoint: its UserId, which `document` may lack. None if unknown
+    user      its UserId, if `document` may lack it; else None
     typed     whether every field has its documented type: every path of it can then be read
     problem   why the endpoint cannot be scored: a sentence with a path and no value. None if it can
     """

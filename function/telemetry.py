@@ -20,7 +20,8 @@ from aws_lambda_powertools.metrics.provider.cloudwatch_emf.cloudwatch import (
 )
 
 from function.concerns import find_concerns
-from function.policy import count_outcomes, measure_reach
+from function.policy import count_outcomes
+from function.reach import measure_reach
 from function.records import Account, Scored
 from model.bins import BinCounter, read_distributions
 from model.bundle import Bundle

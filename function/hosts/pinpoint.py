@@ -151,7 +151,8 @@ def inspect_endpoints(event: Mapping[str, Any]) -> Batch:
             Endpoint(
                 id=id_,
                 document=found.document if usable else None,
-                user=None if usable else find_user(value),
+                # Cleaning may cost a document its UserId.
+                user=find_user(value) if found.lost or not usable else None,
                 typed=found.typed and not found.lost,
                 problem=None if usable else explain_endpoint(index, value),
             )

@@ -13,8 +13,9 @@ import msgspec
 import tomlkit
 import typer
 
-from function.policy import Rules, find_reached
+from function.policy import Rules
 from function.policy_file import describe_rules, load_policy
+from function.reach import find_reached
 from function.records import Campaign
 from model.bundle import SHIPPED, load_bundle
 from model.errors import DataError, name_failure, name_kind

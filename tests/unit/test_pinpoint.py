@@ -359,3 +359,20 @@ def test_an_answer_the_host_would_not_take_is_refused(reply: Any, sentence: str)
 
 def test_an_answer_the_host_takes_is_given_back() -> None:
     assert PINPOINT.read_reply({"a": {}}, {"a", "b"}) == {"a": {}}
+
+
+@pytest.mark.parametrize("user", ["\ud800 anna", 101, "anna"])
+def test_all_endpoints_of_a_user_are_on_one_side_whatever_is_wrong_with_them(user: Any) -> None:
+    endpoints = {
+        "whole": {"User": {"UserId": user}},
+        "metrics": {"User": {"UserId": user}, "Metrics": "x"},
+        "number": {"User": {"UserId": user}, "Metrics": {"score": "x"}},
+        "\ud800": {"User": {"UserId": user}},
+    }
+    watcher = Watcher()
+    for percent in range(0, 101, 5):
+        make_handler({"holdout": {"percent": percent}}, observer=watcher)(make_event(endpoints))
+    sides = [{each.holdout for each in account.decisions} for account in watcher.accounts]
+    assert sides[0] == {False}
+    assert sides[-1] == {True}
+    assert {len(side) for side in sides} == {1}

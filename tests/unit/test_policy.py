@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from function.holdout import Holdout
 from function.policy import (
-    Holdout,
     Policy,
     Rules,
     attributes_for,
@@ -18,9 +18,9 @@ from function.policy import (
     decide,
     decide_one,
     format_score,
-    threshold_for_reach,
 )
 from function.policy_file import read_policy
+from function.reach import threshold_for_reach
 from function.records import Context, Decision, Endpoint, Reason
 from model.features import build_matrix, read_spec, share_present
 

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from function.errors import SettingsError
-from function.policy import Holdout, Policy, Rules
+from function.holdout import Holdout
+from function.policy import Policy, Rules
 from function.policy_file import describe_rules, load_policy, read_policy
 from function.policy_values import KEYS
 from function.records import Band

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from function.policy import find_reached, threshold_for_reach
 from function.policy_file import read_policy
+from function.reach import find_reached, threshold_for_reach
 from segment_scorer.cli.main import main
 from tests.fakes import make_bundle, make_endpoint, make_event, read_log, write_policy
 from tests.rooms import make_handler
