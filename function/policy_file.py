@@ -22,6 +22,8 @@ from function.reach import find_reached, threshold_for_reach
 from function.renamed import explain_rename
 from model.errors import name_failure
 
+LARGEST_POLICY = 16 << 20  # bytes; 5,000 overrides take about 0.5 MB
+LONGEST_LINE = 10_000  # bytes; the longest text that a channel takes has 4,096
 FAR_FROM_REACH = 0.05
 
 
@@ -31,8 +33,10 @@ class PolicyReader(ValueReader):
     def __init__(self, threshold: float, quantiles: Sequence[float]) -> None:
         super().__init__()
         self.model_threshold = threshold
-        self.quantiles = quantiles
-        # Thousands of overrides may inherit one threshold: what it reaches is computed once.
+        # Thousands of overrides may inherit one threshold: it and its reach are computed once.
+        self.threshold_for_reach = functools.cache(
+            lambda reach, keep: threshold_for_reach(reach, quantiles, keep)
+        )
         self.find_reached = functools.cache(
             lambda threshold, keep, decimals: find_reached(threshold, quantiles, keep, decimals)
         )
@@ -67,7 +71,7 @@ class PolicyReader(ValueReader):
         if isinstance(threshold, dict):
             reach, keep = threshold["reach"], values.get("keep", "at_least")
             return {
-                "threshold": threshold_for_reach(reach, self.quantiles, keep),
+                "threshold": self.threshold_for_reach(reach, keep),
                 "reach": reach,
             }
         number = self.model_threshold if threshold == "model" else float(threshold)
@@ -127,7 +131,7 @@ def load_policy(path: Path, *, threshold: float, quantiles: Sequence[float]) -> 
     Raises SettingsError naming every problem.
     """
     try:
-        content = path.read_bytes()
+        content = read_bounded(path)
         table = tomllib.loads(content.decode("utf-8-sig"))
     except FileNotFoundError as error:
         raise SettingsError(f"{path}: expected a policy (TOML), found no file") from error
@@ -141,6 +145,23 @@ def load_policy(path: Path, *, threshold: float, quantiles: Sequence[float]) -> 
     except SettingsError as error:
         raise SettingsError(f"{path}: {error}") from error
     return msgspec.structs.replace(policy, digest=hashlib.sha256(content).hexdigest())
+
+
+def read_bounded(path: Path) -> bytes:
+    """The bytes of a policy file. Raises OSError, and ValueError for what is no policy by its size.
+
+    tomllib needs quadratic time for a key of many dots, so a line has a limit.
+    """
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise ValueError("a pipe or a device; expected a file")
+    with path.open("rb") as file:
+        content = file.read(LARGEST_POLICY + 1)
+    if len(content) > LARGEST_POLICY:
+        raise ValueError(f"more than {LARGEST_POLICY:,} bytes")
+    for number, line in enumerate(content.split(b"\n"), 1):
+        if len(line) > LONGEST_LINE:
+            raise ValueError(f"more than {LONGEST_LINE:,} bytes in line {number}")
+    return content
 
 
 def read_policy(
