@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import product
+from itertools import combinations, product
 from typing import Any, TypeAlias
 
 MATCHED = ("application_id", "campaign_id", "treatment_id")
@@ -28,9 +28,7 @@ def list_ids(ids: Mapping[str, str]) -> Ids:
 def find_override(overrides: Mapping[Ids, Any], event: Ids) -> Any | None:
     """The override with most ids that matches an event's ids; None if none does."""
     for chosen in COMBINATIONS:
-        found = overrides.get(
-            tuple(id_ if used else None for id_, used in zip(event, chosen, strict=True))
-        )
+        found = overrides.get(keep_ids(event, chosen))
         if found is not None:
             return found
     return None
@@ -75,15 +73,24 @@ def list_undecided(overrides: Mapping[Ids, int]) -> Iterator[tuple[Ids, Ids]]:
 
 def group_by_shared_ids(overrides: Sequence[Ids]) -> list[tuple[list[Ids], list[Ids]]]:
     """Two lists of overrides at a time: each of the first is compatible with each of the second."""
-    groups: dict[Any, tuple[list[Ids], list[Ids]]] = defaultdict(lambda: ([], []))
+    by_names: dict[tuple[bool, ...], list[Ids]] = defaultdict(list)
     for ids in overrides:
-        chosen = tuple(id_ is not None for id_ in ids)
-        for other in COMBINATIONS:
-            if sum(other) == sum(chosen) and other != chosen:
-                pair = (chosen, other) if chosen > other else (other, chosen)
-                shared = tuple(id_ if both else None for id_, both in zip(ids, other, strict=True))
-                groups[pair, shared][chosen < other].append(ids)
-    return list(groups.values())
+        by_names[tuple(id_ is not None for id_ in ids)].append(ids)
+    groups: list[tuple[list[Ids], list[Ids]]] = []
+    for left, right in combinations(by_names, 2):
+        if sum(left) == sum(right):
+            shared: dict[Ids, tuple[list[Ids], list[Ids]]] = defaultdict(lambda: ([], []))
+            for side, names in enumerate((left, right)):
+                other = (right, left)[side]
+                for ids in by_names[names]:
+                    shared[keep_ids(ids, other)][side].append(ids)
+            groups += shared.values()
+    return groups
+
+
+def keep_ids(ids: Ids, chosen: Sequence[bool]) -> Ids:
+    """The ids that are chosen, and None for the others."""
+    return tuple(id_ if used else None for id_, used in zip(ids, chosen, strict=True))
 
 
 def describe_tie(first: int, second: int, cure: str) -> str:

@@ -127,10 +127,13 @@ class Pipeline:
         return reply.body
 
     def _list_paths(self, host: Host, rules: Rules) -> Sequence[ReadPath]:
-        """The paths of a document that model, look-up, policy and reply need."""
+        """The paths of a document that the model, the look-up and the reply need.
+
+        The holdout's UserId is none of them: without a usable one the endpoint's id is drawn.
+        """
         key = (".".join(self.external.key),) if self.external and self.external.key else ()
         written = ("Attributes",) if host.annotates and rules.writes_attributes else ()
-        return compile_paths((*self.spec.paths, *key, *rules.paths, *written))
+        return compile_paths((*self.spec.paths, *key, *written))
 
     def _enrich(self, batch: Batch, timeout: float, rules: Rules) -> LookupResult:
         if self.external is None:

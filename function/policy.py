@@ -45,14 +45,12 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     external: Mapping[str, str] = {}
 
     @property
-    def paths(self) -> list[str]:
-        """The paths of an endpoint document that these rules read."""
-        return ["User.UserId"] if self.holdout.percent > 0.0 else []
-
-    @property
     def writes_attributes(self) -> bool:
-        """Whether these rules write attributes, where a host has a place for them."""
-        names = (self.score_attribute, self.band_attribute, self.holdout.attribute, *self.external)
+        """Whether these rules write attributes, where a host has a place for them.
+
+        The holdout's does not count: who is unreadable must not depend on the holdout.
+        """
+        names = (self.score_attribute, self.band_attribute, *self.external)
         return self.mode != "shadow" and any(names)
 
     def band_for(self, score: float) -> Band | None:

@@ -23,8 +23,9 @@ from function.renamed import explain_rename
 from model.errors import name_failure
 from model.regular_file import NotAFileError, read_regular_file
 
+LARGEST_POLICY = 16 << 20  # bytes; 5,000 overrides take about 0.5 MB
+LONGEST_LINE = 10_000  # bytes; the longest text that a channel takes has 4,096
 FAR_FROM_REACH = 0.05
-MAX_BYTES = 16 * 2**20  # 5,000 overrides take 0.5 MB
 
 
 class PolicyReader(ValueReader):
@@ -33,8 +34,10 @@ class PolicyReader(ValueReader):
     def __init__(self, threshold: float, quantiles: Sequence[float]) -> None:
         super().__init__()
         self.model_threshold = threshold
-        self.quantiles = quantiles
-        # Thousands of overrides may inherit one threshold: what it reaches is computed once.
+        # Thousands of overrides may inherit one threshold: it and its reach are computed once.
+        self.threshold_for_reach = functools.cache(
+            lambda reach, keep: threshold_for_reach(reach, quantiles, keep)
+        )
         self.find_reached = functools.cache(
             lambda threshold, keep, decimals: find_reached(threshold, quantiles, keep, decimals)
         )
@@ -69,7 +72,7 @@ class PolicyReader(ValueReader):
         if isinstance(threshold, dict):
             reach, keep = threshold["reach"], values.get("keep", "at_least")
             return {
-                "threshold": threshold_for_reach(reach, self.quantiles, keep),
+                "threshold": self.threshold_for_reach(reach, keep),
                 "reach": reach,
             }
         number = self.model_threshold if threshold == "model" else float(threshold)
@@ -129,7 +132,7 @@ def load_policy(path: Path, *, threshold: float, quantiles: Sequence[float]) -> 
     Raises SettingsError naming every problem.
     """
     try:
-        content = read_regular_file(path, MAX_BYTES)
+        content = read_bounded(path)
         table = tomllib.loads(content.decode("utf-8-sig"))
     except FileNotFoundError as error:
         raise SettingsError(f"{path}: expected a policy (TOML), found no file") from error
@@ -145,6 +148,18 @@ def load_policy(path: Path, *, threshold: float, quantiles: Sequence[float]) -> 
     except SettingsError as error:
         raise SettingsError(f"{path}: {error}") from error
     return msgspec.structs.replace(policy, digest=hashlib.sha256(content).hexdigest())
+
+
+def read_bounded(path: Path) -> bytes:
+    """The bytes of a policy file. Raises OSError, NotAFileError, and ValueError for a long line.
+
+    tomllib needs quadratic time for a key of many dots, so a line has a limit.
+    """
+    content = read_regular_file(path, LARGEST_POLICY)
+    for number, line in enumerate(content.split(b"\n"), 1):
+        if len(line) > LONGEST_LINE:
+            raise ValueError(f"more than {LONGEST_LINE:,} bytes in line {number}")
+    return content
 
 
 def read_policy(

@@ -99,7 +99,7 @@ class Inspection(NamedTuple):
     document  the document; without what no JSON text can carry, if something was left out. None if
               the value is no JSON object
     lost      how many things were left out
-    size      bytes of JSON that it takes, at least
+    size      bytes of compact UTF-8 JSON that it takes, or more
     typed     whether every field has its documented type
     """
 
@@ -114,9 +114,31 @@ def inspect_document(value: object) -> Inspection:
     if not isinstance(value, dict):
         return Inspection(None, clean_value(value)[1], 0, typed=False)
     typed = is_typed(value)
+    size = measure_typed(value) if typed else None
+    if size is not None:
+        return Inspection(value, 0, size, typed=True)
     cleaned, lost = clean_value(value)
     document = cleaned if lost else value
     return Inspection(document, lost, len(json.dumps(document)), typed)
+
+
+def measure_typed(document: Mapping[str, Any]) -> int | None:
+    """The size in bytes of compact UTF-8 JSON of a document of the documented types.
+
+    None if JSON cannot carry something in it, which is then in an undocumented field or is text.
+    """
+    try:
+        size = len(msgspec.json.encode(document))
+    except (UnicodeEncodeError, RecursionError, TypeError, ValueError):
+        return None
+    for group, known in KNOWN_FIELDS.items():
+        fields = document if group is None else document.get(group) or {}
+        if known.issuperset(fields):
+            continue
+        unknown = {name: fields[name] for name in fields if name not in known}
+        if clean_value(unknown)[1]:
+            return None
+    return size
 
 
 def is_typed(value: object) -> bool:

@@ -21,6 +21,17 @@ NUMBERS = st.one_of(
     st.floats(),
     st.sampled_from([10**30, 10**400, 2**1024, 1e308, 5e-324, -0.0]),
 )
+# Long texts that nearly are numbers or dates, and what data platforms write for a missing value
+LONG_TEXTS = (
+    "1" * 14_000,
+    "1" * 14_000 + "x",
+    "0." * 7_000,
+    " " * 14_000,
+    "1e" * 7_000,
+    "." + "9" * 65,
+    "2026-01-31T12:00:00." + "0" * 14_000,
+)
+MARKERS = ("\\N", "NULL", "NaN", "NA", "None", "#N/A", "n/a", "<NA>", "(null)", " null ")
 SCALARS = st.one_of(st.none(), st.booleans(), NUMBERS, TEXT)
 ANY_JSON = st.recursive(
     SCALARS,
@@ -73,7 +84,7 @@ SPOILT = st.one_of(
         SOUND,
         GROUPS,
         st.one_of(TEXT, st.just("score")),
-        ANY_JSON,
+        st.one_of(ANY_JSON, st.sampled_from([*MARKERS, *LONG_TEXTS])),
     ),
 )
 ENDPOINTS = st.one_of(SOUND, SOUND, SOUND, SPOILT)
@@ -193,6 +204,11 @@ POLICIES = st.fixed_dictionaries(
 )
 
 
+# A policy's overrides, of which the events of `make_event` and of Connect match one.
+MANY_OVERRIDES = [
+    {"campaign_id": f"campaign-{index}" if index else "campaign", "threshold": index % 10 / 10}
+    for index in range(5_000)
+]
 NASTY = (
     None,
     True,
@@ -208,7 +224,8 @@ NASTY = (
     "\x00",
     "\x7f",
     "1e400",
-    "NaN",
+    *MARKERS,
+    *LONG_TEXTS,
     [],
     {},
     [[]],

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from random import Random
 from typing import Any
 
@@ -20,7 +20,7 @@ from function.hosts.connect import LARGEST_RESULT
 from function.hosts.reading import LARGEST_REPLY
 from tests.fakes import Watcher
 from tests.rooms import make_handler
-from tests.strategies import ANY_JSON, DEEP, HOOK_EVENTS, POLICIES, spoil
+from tests.strategies import ANY_JSON, DEEP, HOOK_EVENTS, MANY_OVERRIDES, POLICIES, spoil
 
 VARIANTS = 50
 NEARLY_EVENTS = st.one_of(
@@ -32,12 +32,23 @@ NEARLY_EVENTS = st.one_of(
 )
 
 
-def check_event(event: Any, policy: Mapping[str, Any], working: bool) -> str:
-    """Send one event, check everything that must hold of the answer, and say what came of it."""
+def make_checker(policy: Mapping[str, Any], working: bool) -> Callable[[Any], str]:
+    """Make a function that sends an event and says what came of it: see `check_event`."""
     watcher = Watcher()
+    handler = make_handler(policy, working=working, observer=watcher)
+
+    def check(event: Any) -> str:
+        watcher.accounts.clear()
+        return check_event(event, handler, watcher)
+
+    return check
+
+
+def check_event(event: Any, handler: Callable[[Any], dict[str, Any]], watcher: Watcher) -> str:
+    """Send one event, check everything that must hold of the answer, and say what came of it."""
     before = repr(event)
     try:
-        reply = make_handler(policy, working=working, observer=watcher)(event)
+        reply = handler(event)
     except EventError:
         assert not isinstance(event, dict) or find_host(event) is None
         return "no hook events"
@@ -68,13 +79,14 @@ def check_event(event: Any, policy: Mapping[str, Any], working: bool) -> str:
 def test_any_json_value_gives_a_reply_or_an_event_error(
     *, event: Any, policy: dict[str, Any], working: bool, fuzz_round: int, fuzz_counts: Counter[str]
 ) -> None:
-    fuzz_counts[check_event(event, policy, working)] += 1
+    fuzz_counts[make_checker(policy, working)(event)] += 1
 
 
 @given(
     event=HOOK_EVENTS,
     policy=POLICIES,
     working=st.booleans(),
+    overrides=st.integers(0, 7),
     parts=st.lists(ANY_JSON, max_size=3),
     random=st.randoms(),
 )
@@ -83,13 +95,18 @@ def test_any_hook_event_gives_a_reply_that_can_be_decoded_and_loses_nobody(
     event: Any,
     policy: dict[str, Any],
     working: bool,
+    overrides: int,
     parts: list[Any],
     random: Random,
     fuzz_round: int,
     fuzz_counts: Counter[str],
 ) -> None:
-    fuzz_counts[check_event(event, policy, working)] += 1
+    many = {"override": MANY_OVERRIDES} if overrides == 7 else {}
+    check = make_checker(policy | many, working)
+    fuzz_counts[check(event)] += 1
     # hypothesis takes ten times as long to make an event as the handler to answer it. So each event
     # is also sent spoilt in many ways.
     for _ in range(VARIANTS):
-        fuzz_counts[check_event(spoil(event, random, parts), policy, working)] += 1
+        fuzz_counts[check(spoil(event, random, parts))] += 1
+    if many:
+        fuzz_counts["policies of 5,000 overrides"] += 1

@@ -306,6 +306,16 @@ def test_an_unreadable_endpoint_gets_nothing_copied_whatever_it_calls_external(
     assert bench.ask(event) == event
 
 
+@pytest.mark.parametrize(("user_id", "unreadable"), [([], 1), (5.5, 1), (101, 0), (None, 0)])
+def test_the_type_of_the_key_matters_where_a_store_is_looked_up(
+    tmp_path: Path, user_id: Any, unreadable: int
+) -> None:
+    bench = Bench(tmp_path, FakeStore({"101": {"score": 0.75}}))
+    bench.ask({"a": {**person(None), "User": {"UserId": user_id}}})
+    assert bench.line["unreadable"] == unreadable
+    assert bench.line["external_found"] == (user_id == 101)
+
+
 def test_an_override_replaces_external_whole(tmp_path: Path) -> None:
     policy = (
         '[external]\nA = "External.a"\n[[override]]\ncampaign_id = "campaign"\n'

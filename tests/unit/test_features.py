@@ -11,7 +11,14 @@ import numpy as np
 import pytest
 
 from model.errors import SpecError
-from model.features import FeatureSpec, build_matrix, load_spec, read_spec, share_present
+from model.features import (
+    FeatureSpec,
+    build_matrix,
+    find_repeated,
+    load_spec,
+    read_spec,
+    share_present,
+)
 from model.values import parse_time, read_texts
 
 NAN = math.nan
@@ -330,3 +337,25 @@ def test_spec_file_errors_name_the_file(tmp_path: Path) -> None:
 
 def test_texts_of_numbers_have_no_needless_decimals() -> None:
     assert read_texts([5, 5.0, 0.1, True, None, "x", [1]]) == ["5", "5", "0.1", "true", "x"]
+
+
+class CountedText(str):
+    """A column's name that counts how often it is compared or hashed."""
+
+    counts = 0
+    __slots__ = ()
+
+    def __eq__(self, other: object) -> bool:
+        CountedText.counts += 1
+        return super().__eq__(other)
+
+    def __hash__(self) -> int:
+        CountedText.counts += 1
+        return super().__hash__()
+
+
+def test_repeated_columns_of_20000_features_are_found_by_few_comparisons() -> None:
+    names = [CountedText(f"f{index % 19_999}") for index in range(20_000)]
+    CountedText.counts = 0
+    assert find_repeated("column", names) == ["expected every column once, found 'f0' twice"]
+    assert CountedText.counts < 5 * len(names)

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from function.errors import SettingsError
 from function.overrides import MATCHED, MOST_TIES, find_override, find_ties, list_ids
+from function.policy import Policy
 from function.policy_file import load_policy, read_policy
 from function.records import Context
 
@@ -130,37 +131,48 @@ def test_comparisons_for_an_event_do_not_grow_with_the_overrides() -> None:
     assert find_override(table, event) == 4_999
 
 
-def write_overrides(path: Path, number: int) -> Path:
+def write_overrides(head: str, own: str, number: int) -> str:
+    """A policy of many overrides, each with `own` lines."""
     tables = (
-        f'[[override]]\ncampaign_id = "campaign-{index}"\nthreshold = 0.{index % 10}\n'
-        f'on_error = "drop"\nscore_attribute = "Score{index % 10}"\n'
+        f'[[override]]\ncampaign_id = "campaign-{index}"\ndecimals = 3\n{own}'
         for index in range(number)
     )
-    path.write_text("\n".join(tables), "utf-8")
-    return path
+    return head + "\n".join(tables)
 
 
 def measure(act: Callable[[], object]) -> float:
-    """The least processor time of five tries, in seconds."""
+    """The least processor time of three tries, in seconds."""
     times = []
-    for _ in range(5):
+    for _ in range(3):
         start = time.process_time()
         act()
         times.append(time.process_time() - start)
     return min(times)
 
 
+COSTS = {
+    "thresholds": ("", "threshold = 0.1\n"),
+    "a reach that all inherit": ("threshold = { reach = 0.3 }\n", ""),
+    "bands": ("", '[[override.band]]\nname = "high"\nat_least = 0.2\n'),
+}
+
+
+@pytest.mark.parametrize("what", COSTS)
 def test_loading_5000_overrides_costs_at_most_twice_the_reading_of_their_toml(
-    tmp_path: Path,
+    tmp_path: Path, what: str
 ) -> None:
-    path = write_overrides(tmp_path / "policy.toml", 5_000)
-    text = path.read_text("utf-8")
+    text, path = write_overrides(*COSTS[what], 5_000), tmp_path / "policy.toml"
+    path.write_text(text, "utf-8")
     quantiles = [index / 100 for index in range(101)]
-    reading = measure(lambda: tomllib.loads(text))
-    loading = measure(lambda: load_policy(path, threshold=0.5, quantiles=quantiles))
-    assert loading <= 2 * reading
-    policy = load_policy(path, threshold=0.5, quantiles=quantiles)
-    assert policy.rules_for(Context(campaign_id="campaign-4321")).threshold == 0.1
+
+    def load() -> Policy:
+        return load_policy(path, threshold=0.5, quantiles=quantiles)
+
+    assert load().rules_for(Context(campaign_id="campaign-4321")).decimals == 3
+    ratios: list[float] = []
+    while len(ratios) < 4 and min(ratios, default=9.0) > 2:
+        ratios.append(measure(load) / measure(lambda: tomllib.loads(text)))
+    assert min(ratios) <= 2, ratios
 
 
 def test_of_many_ties_some_are_named_and_the_others_said_to_exist() -> None:

@@ -183,11 +183,13 @@ def test_a_field_that_neither_model_nor_policy_reads_never_makes_a_person_unread
     assert reply == {"a": {**endpoint, "Attributes": attributes}}
 
 
-def test_the_holdout_reads_the_user_id_and_its_type_matters_then() -> None:
-    endpoint = {**make_endpoint(0.9), "User": {"UserId": []}}
-    assert answer({"a": endpoint}, unreadable="drop", holdout={"percent": 1e-9}) == {}
-    whole = {**make_endpoint(0.9), "User": {"UserId": 101}}
-    assert list(answer({"a": whole}, unreadable="drop", holdout={"percent": 1e-9})) == ["a"]
+@pytest.mark.parametrize("user_id", [[], {}, 101, 101.5, True, None])
+def test_the_holdout_draws_the_endpoints_id_where_no_user_id_can_be_used(user_id: Any) -> None:
+    endpoint = {**make_endpoint(0.9), "User": {"UserId": user_id}}
+    holdout = {"percent": 1e-9, "attribute": "Control"}
+    reply = answer({"a": endpoint}, unreadable="drop", holdout=holdout)
+    assert reply["a"]["Attributes"]["Control"] == ["false"]
+    assert answer({"a": endpoint}, unreadable="drop", holdout={"percent": 100}) == {}
 
 
 def test_attributes_need_to_be_an_object_only_where_the_policy_writes_one() -> None:

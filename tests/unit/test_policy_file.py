@@ -297,6 +297,37 @@ def test_one_error_lists_every_problem() -> None:
     ]
 
 
+CONTROL = "expected a name without control characters, found one with some"
+CONTROLLED: list[tuple[dict[str, Any], str]] = [
+    ({"score_attribute": "Sc\tore"}, f"score_attribute: {CONTROL}"),
+    ({"band_attribute": "Band\x00"}, f"band_attribute: {CONTROL}"),
+    ({"metric": "Score\r\n"}, f"metric: {CONTROL}"),
+    ({"holdout": {"attribute": "\x1b[31m"}}, f"holdout.attribute: {CONTROL}"),
+    ({"band": [{"name": "a\x7f", "at_least": 0}]}, f"band[0].name: {CONTROL}"),
+    ({"external": {"a\n": "External.x"}}, f"external.'a\\n': {CONTROL}"),
+    (
+        {"override": [{"campaign_id": "c", "metric": "\u2028"}]},
+        f"override[0].metric: {CONTROL}",
+    ),
+]
+
+
+@pytest.mark.parametrize(("table", "sentence"), CONTROLLED)
+def test_names_of_attributes_and_bands_hold_no_control_characters(
+    table: dict[str, Any], sentence: str
+) -> None:
+    with pytest.raises(SettingsError) as raised:
+        read(table)
+    assert str(raised.value) == sentence
+
+
+def test_an_unknown_key_is_cut_and_shown_without_control_characters() -> None:
+    with pytest.raises(SettingsError) as raised:
+        read({"a\x1b[31m": 1, "k" * 5_000: 1, "holdout": {"b\n": 1}})
+    assert str(raised.value).isprintable()
+    assert len(str(raised.value)) < 1_500
+
+
 def test_two_overrides_may_meet_where_a_third_with_more_ids_decides() -> None:
     policy = read(
         {
@@ -382,6 +413,14 @@ def test_a_value_of_a_hundred_characters_is_not_warned_about() -> None:
         (b"mode = '\xff'", "expected a readable TOML file in UTF-8"),
         (b"a = " + b"[" * 5_000, "expected a readable TOML file in UTF-8"),
         (b"decimals = " + b"9" * 5_000, "expected a readable TOML file in UTF-8"),
+        (
+            b"#" * 10_001,
+            "expected a readable TOML file in UTF-8; found: more than 10,000 bytes in line 1",
+        ),
+        (
+            b"\n" * ((16 << 20) + 1),
+            "expected at most 16,777,216 bytes, found more",
+        ),
         (b"\xef\xbb\xbfmode = 5", "mode: expected one of filter, annotate, shadow"),
         (b"mode = 5", "mode: expected one of filter, annotate, shadow"),
     ],

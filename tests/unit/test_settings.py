@@ -225,6 +225,13 @@ def test_one_error_lists_every_problem() -> None:
     assert str(raised.value).count(";") == 2
 
 
+@pytest.mark.parametrize("name", ["SCORER_RESERVE_MS", "SCORER_POSITIVE_COLUMN"])
+def test_a_number_of_thousands_of_digits_is_refused_like_another(name: str) -> None:
+    for digits in ("9" * 5_000, "0" * 5_000):
+        with pytest.raises(SettingsError, match=rf"^{name}: expected (whole|a column)"):
+            read_settings({name: digits})
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [

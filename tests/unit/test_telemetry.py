@@ -295,6 +295,16 @@ def test_at_debug_each_unreadable_endpoint_says_why_and_not_who() -> None:
     ]
 
 
+def test_a_campaigns_id_is_cut_in_log_and_metrics_and_still_matches_its_override() -> None:
+    policy = {"override": [{"campaign_id": "x" * 5_900_000, "mode": "annotate"}]}
+    line, blob = lines_of(policy, {**EVENT, "CampaignId": "x" * 5_900_000})
+    shown = "x" * 256 + "... (5,900,000 characters)"
+    assert line["campaign_id"] == blob["campaign_id"] == shown
+    assert line["mode"] == "annotate"
+    assert len(json.dumps([line, blob])) < 5_000
+    assert lines_of({}, {**EVENT, "CampaignId": "x" * 256})[0]["campaign_id"] == "x" * 256
+
+
 def test_every_line_is_ascii_that_any_stream_can_carry() -> None:
     log = io.StringIO()
     make_handler({}, stream=log)(make_event({}, CampaignId="\ud800é"))
