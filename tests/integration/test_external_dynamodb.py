@@ -214,7 +214,10 @@ def test_wrong_types_in_the_table_are_missing_values(
     admin.put_item(TableName="odd", Item={"id": {"S": "w"}, "score": {"S": "0.75"}})
     admin.close()
     monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", server.url)
+    scored_anyway = tmp_path / "policy.toml"
+    scored_anyway.write_text("min_present = 0.0\n", "utf-8")
     environ = {
+        "SCORER_POLICY": str(scored_anyway),
         "SCORER_BUNDLE": str(make_external_bundle(tmp_path / "b")),
         "SCORER_EXTERNAL": "dynamodb:odd",
     }

@@ -153,7 +153,7 @@ def test_keeps_a_vocabulary_that_the_spec_gives(tmp_path: Path) -> None:
             '{"Id": "a"}\n',
             ["at least 25 people with each outcome", "1 with outcome 1 and 0 with outcome 0"],
         ),
-        (gzip.compress(b'{"Id": "a"}\n' * 99, mtime=0)[:-9], [NAME, "undamaged", "line 0"]),
+        (gzip.compress(b'{"Id": "a"}\n' * 99, mtime=0)[:-9], [NAME, "undamaged", "line 99"]),
     ],
 )
 def test_refuses_endpoints_and_says_what_was_found_without_a_value(
