@@ -13,8 +13,9 @@ ROUNDS ?= 10
 demo: .venv/run.ready ## one real segment through the hook: who is kept, and how they really behaved
 	$(BIN)/python examples/cdnow/demo.py --out out/demo
 
+# Each processor runs whole files of tests. ARGS="-n 0" runs them in one process, as --pdb needs.
 test: .venv/ready ## the tests; they need no container engine and no AWS account
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
 
 verbs: .venv/verbs.ready ## into .venv, everything that the verbs of segment-scorer need
 

@@ -171,7 +171,7 @@ def test_another_image_of_the_same_revision_is_refused_and_no_tag_moves(
     done = push(build("two"), repository)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith(
-        "push: the tag of this version and revision names another image there, and is never moved"
+        "push: the tag of this version and revision already names another image"
     )
     assert tags_of(repository) == before
 

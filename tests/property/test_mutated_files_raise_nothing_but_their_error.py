@@ -110,6 +110,31 @@ def test_a_mutated_manifest_raises_nothing_but_a_bundle_error(tmp_path: Path, se
         attempt(lambda: use_manifest(folder), BundleError, "")
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        ("threshold",),
+        ("quantiles", 3),
+        ("golden", "rows", 0, 0),
+        ("golden", "scores", 0),
+        ("drift", "score", "edges", 0),
+        ("drift", "score", "missing"),
+    ],
+)
+def test_an_integer_beyond_float64_in_a_manifest_is_a_bundle_error(
+    tmp_path: Path, path: tuple[str | int, ...]
+) -> None:
+    manifest: Any = json.loads((SHIPPED / "manifest.json").read_bytes())
+    place = manifest
+    for step in path[:-1]:
+        place = place[step]
+    place[path[-1]] = 10**400
+    (tmp_path / "model.onnx").write_bytes((SHIPPED / "model.onnx").read_bytes())
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest), "utf-8")
+    with pytest.raises(BundleError):
+        use_manifest(tmp_path)
+
+
 def use_manifest(folder: Path) -> object:
     """Load a bundle, and what else of its manifest the function reads."""
     return Telemetry(bundle=load_bundle(folder), stream=io.StringIO(), level="INFO")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -11,10 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from function.records import Reason
+from model.errors import DataError
 from model.features import FeatureSpec
 from model.kinds import Feature
 from model.training.datasets import OutcomeTable
 from model.training.gather import gather_people
+from model.training.infer import infer_spec
 from tests.fakes import Watcher, make_endpoint, make_event
 from tests.rooms import make_handler
 from tests.strategies import ANY_JSON, DEEP, SCORES, make_connect_event
@@ -111,3 +114,11 @@ def test_training_loses_nobody_to_a_field_that_the_spec_does_not_read(
     assert people.join.refused == 0
     visits = [document["Metrics"]["Visits"] for document in documents]
     assert people.matrix[:, 0].tolist() == visits
+
+
+@given(fields=st.dictionaries(st.sampled_from([*TOP_LEVEL, "Metrics", "Attributes"]), READABLE))
+def test_a_spec_is_inferred_or_refused_whatever_the_people_hold(fields: dict[str, Any]) -> None:
+    documents, _ = make_people(60)
+    spoilt = [{**document, **fields} for document in documents[:30]]
+    with suppress(DataError):
+        infer_spec([*spoilt, *documents[30:]], dated=True)

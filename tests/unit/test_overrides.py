@@ -44,7 +44,7 @@ def find_ties_slowly(overrides: list[dict[str, str]]) -> set[tuple[int, int]]:
 
 @given(
     overrides=st.lists(IDS, max_size=6, unique_by=lambda ids: tuple(sorted(ids.items()))),
-    event=st.dictionaries(st.sampled_from(MATCHED), st.sampled_from(["a", "b", "c"])),
+    event=st.fixed_dictionaries(dict.fromkeys(MATCHED, st.sampled_from(["a", "a", "b", "c"]))),
 )
 def test_the_override_with_most_ids_of_those_that_match_applies(
     overrides: list[dict[str, str]], event: dict[str, str]
@@ -53,6 +53,19 @@ def test_the_override_with_most_ids_of_those_that_match_applies(
     found = find_override(table, tuple(event.get(key) for key in MATCHED))
     if not find_ties_slowly(overrides):
         assert found == find_slowly(overrides, event)
+
+
+def test_each_further_id_of_an_override_wins_over_fewer() -> None:
+    chain = [
+        {"campaign_id": "c"},
+        {"application_id": "a", "campaign_id": "c"},
+        {"application_id": "a", "campaign_id": "c", "treatment_id": "t"},
+    ]
+    for length in (1, 2, 3):
+        table = {list_ids(ids): index for index, ids in enumerate(chain[:length])}
+        assert find_override(table, ("a", "c", "t")) == length - 1
+        assert find_override(table, ("a", "other", "t")) is None
+        assert find_override(table, (None, "c", None)) == 0
 
 
 @given(overrides=st.lists(IDS, max_size=7))
