@@ -52,7 +52,6 @@ class Incomplete:
         except asyncio.CancelledError:
             if task not in self._ended:
                 raise  # the client gave up, or the server stops
-            task.uncancel()
             raise Refusal(
                 grpc.StatusCode.DEADLINE_EXCEEDED,
                 f"expected the whole request within {self._seconds:g} s, and before "

@@ -93,6 +93,27 @@ def test_calls_at_once_beyond_the_limit_are_refused(compute: Callable[[], str]) 
     assert found["RESOURCE_EXHAUSTED"] < 200
 
 
+def test_calls_that_come_one_at_a_time_and_faster_than_they_are_computed_are_refused() -> None:
+    """As gRPC hands them over: the next one in the next turn of the loop, the others unseen."""
+
+    async def check() -> Counter[object]:
+        inferences = Inferences(16)
+        await inferences.run(compute_here, SIZE)
+        calls = []
+        for _ in range(400):
+            calls.append(asyncio.create_task(inferences.run(compute_here, SIZE)))
+            await asyncio.sleep(0)
+        results = await asyncio.gather(*calls, return_exceptions=True)
+        inferences.stop()
+        return Counter(
+            result.code.name if isinstance(result, Refusal) else result for result in results
+        )
+
+    found = asyncio.run(check())
+    assert found["RESOURCE_EXHAUSTED"] > 100
+    assert found["MainThread"] > 50  # computing goes on
+
+
 def test_a_turn_of_the_loop_computes_one_of_those_that_wait() -> None:
     async def check() -> int:
         inferences, computed, most = Inferences(16), 0, 0
