@@ -24,6 +24,8 @@ BATCH_ROWS = 1_000
 MOST_BYTES = 64_000_000  # of the texts of a batch that is unpacked at once
 # A file that unpacks to more than this many times its size was made to exhaust memory.
 MOST_UNPACKED = 1_000
+# Ids differ, so even the best compression leaves more than this of each row.
+MOST_ROWS_A_BYTE = 100
 
 
 class ParquetRows:
@@ -130,10 +132,12 @@ def check_unpacked(metadata: Any, size: int) -> None:
         ),
         default=0,
     )
-    if unpacked > max(MOST_BYTES, MOST_UNPACKED * size) or metadata.num_rows > MOST_UNPACKED * size:
+    if unpacked > max(MOST_BYTES, MOST_UNPACKED * size):
         raise RecordError(
             f"expected columns that unpack to at most {MOST_UNPACKED:,} times the file's size"
         )
+    if metadata.num_rows > MOST_ROWS_A_BYTE * size:
+        raise RecordError(f"expected at most {MOST_ROWS_A_BYTE} rows for each byte of the file")
 
 
 def find_texts(metadata: Any) -> list[str]:
