@@ -28,6 +28,7 @@ TARGET = re.compile(r"unix:/.+|(dns:///)?([\w.-]+|\[[0-9a-fA-F:.]+\]):[0-9]{1,5}
 # gRPC takes a larger port modulo 65,536, and so asks another service.
 LARGEST_PORT = 65_535
 MOST_DIGITS = 9
+SHARE = re.compile(r"0(\.[0-9]{1,9})?|1(\.0{1,9})?", re.ASCII)
 # gRPC over HTTP/2, "Custom-Metadata".
 METADATA_NAME = re.compile(r"(?!grpc-)(?!.*-bin$)[0-9a-z_.-]+")
 # DynamoDB developer guide, "Naming rules".
@@ -114,6 +115,7 @@ class Settings:
     remote    the scoring service that is asked; None: the bundled model scores
     fallback  `bundled` or `none`: what scores if the service fails
     reserve   seconds held back from every budget
+    bins_share  share of the batches whose record has drift bins
     """
 
     bundle: Path = SHIPPED
@@ -121,6 +123,7 @@ class Settings:
     fallback: str = BUNDLED
     reserve: float = 0.5
     log_level: str = "INFO"
+    bins_share: float = 1.0
     remote: RemoteSettings | None = None
     external: ExternalSettings = ExternalSettings()
 
@@ -212,6 +215,12 @@ def _milliseconds(lowest: int, highest: int) -> Callable[[str], float]:
     return read
 
 
+def _share(text: str) -> float:
+    if not SHARE.fullmatch(text):
+        raise ValueError("a share from 0 to 1, such as 0.1")
+    return float(text)
+
+
 def _target(text: str) -> str:
     is_socket = text.startswith("unix:")
     if text != BUNDLED and (
@@ -275,6 +284,7 @@ READERS: Mapping[str, tuple[str, Read]] = {
     "SCORER_FALLBACK": ("fallback", _choice(BUNDLED, "none")),
     "SCORER_RESERVE_MS": ("reserve", _milliseconds(0, 10_000)),
     "SCORER_LOG_LEVEL": ("log_level", _choice(*LEVELS)),
+    "SCORER_BINS_SHARE": ("bins_share", _share),
     "SCORER_TARGET": ("remote.target", _target),
     "SCORER_MODEL": ("remote.dialect.model", _text),
     "SCORER_MODEL_VERSION": ("remote.dialect.version", _text),

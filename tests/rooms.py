@@ -47,6 +47,7 @@ def make_handler(
     stream: Any = None,
     level: str = "INFO",
     asked: Scorer | None = None,
+    telemetry: Telemetry | None = None,
 ) -> Callable[[Any], dict[str, Any]]:
     """A handler under a policy (plain data). The tiny model scores, or `asked`, or nothing."""
     bundle, scorer = load_tiny()
@@ -62,7 +63,7 @@ def make_handler(
             ),
         ),
         policy=read_policy(policy, threshold=bundle.threshold, quantiles=bundle.quantiles),
-        telemetry=Telemetry(bundle=bundle, stream=stream or Drain(), level=level),
+        telemetry=telemetry or Telemetry(bundle=bundle, stream=stream or Drain(), level=level),
         label=bundle.label,
         reserve=0.5,
         observer=observer,
