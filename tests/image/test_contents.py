@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.image.conftest import FIND_UNREADABLE, ROOT
-from tools.image.build import read_version
+from tools.image.provenance import read_version
 from tools.image.container import Container
 from tools.image.engine import Engine
 

@@ -16,7 +16,8 @@ from pathlib import Path
 import pytest
 
 from tests.image.conftest import require_image
-from tools.image.build import VARIANTS, read_revision
+from tools.image.build import VARIANTS
+from tools.image.provenance import read_revision
 from tools.image.engine import Engine
 
 ROOT = Path(__file__).parents[2]
