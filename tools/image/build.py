@@ -68,8 +68,12 @@ def name_image(environ: Mapping[str, str], repository: str = NAME) -> str:
     return f"{repository}:{name_variant(environ)}"
 
 
-def build_image(engine: Engine, environ: Mapping[str, str], repository: str = NAME) -> str:
+def build_image(
+    engine: Engine, environ: Mapping[str, str], repository: str = NAME, *, cache: bool = True
+) -> str:
     """Build the image that the environment chooses, and give its name in `repository`.
+
+    cache  whether steps of earlier builds may be used again
 
     The engine's progress goes to stderr. Raises ImageError.
     """
@@ -95,6 +99,7 @@ def build_image(engine: Engine, environ: Mapping[str, str], repository: str = NA
         *(["--secret", f"id=ca-bundle,src={ca_bundle}"] if ca_bundle else []),
         *(["--pull=never"] if podman else []),  # provide_base has pulled it
         *([f"--timestamp={epoch}"] if podman else []),
+        *([] if cache else ["--no-cache"]),
         # podman's own format has no health check; the service's image needs one.
         *(["--format=docker"] if podman and target == "service" else []),
         str(ROOT),
@@ -188,6 +193,9 @@ def main() -> int:
     )
     parser.add_argument("--target", default="", help="instead of TARGET (default: function)")
     parser.add_argument(
+        "--no-cache", action="store_true", help="repeat every step, also those of earlier builds"
+    )
+    parser.add_argument(
         "--provide-base",
         action="store_true",
         help="only pull the base if it is missing; build nothing",
@@ -208,7 +216,8 @@ def main() -> int:
             print(f"base image: {provide_base(engine, os.environ)}")
             return 0
         environ = {**os.environ, "TARGET": options.target} if options.target else os.environ
-        print(f"built {build_image(engine, environ)} with {engine.program}")
+        name = build_image(engine, environ, cache=not options.no_cache)
+        print(f"built {name} with {engine.program}")
     except ImageError as error:
         print(f"image: {error}", file=sys.stderr)
         return 1
