@@ -20,6 +20,7 @@ from model.errors import BundleError, SpecError, name_failure, name_kind
 from model.features import FeatureSpec, Matrix, read_spec
 from model.operators import check_model
 from model.regular_file import NotAFileError, read_regular_file
+from model.score_kind import RESPONSE, ScoreError, ScoreKind, read_score_kind
 
 # The bundle in the image, which serves unless another one is named
 SHIPPED = Path(__file__).parent / "artifact"
@@ -54,6 +55,7 @@ class Bundle:
     """A checked bundle.
 
     model          the ONNX model's bytes, which the manifest's SHA-256 is of
+    score          what the scores mean, and their range
     quantiles      scores at the shares 0, 0.01 .. 1 of the people it was evaluated on: ascending,
                    101 numbers as the trainer writes them
     golden_rows    float32 [g, f], NaN where missing
@@ -66,6 +68,7 @@ class Bundle:
     name: str
     version: str
     spec: FeatureSpec
+    score: ScoreKind = RESPONSE
     threshold: float
     quantiles: tuple[float, ...]
     golden_rows: Matrix
@@ -132,6 +135,7 @@ def _read_bundle(directory: Path) -> Bundle:
             "another; the two files are not of the same training run"
         )
     check_model(model, directory / MODEL_FILE)
+    score = read_score_kind(manifest["score"]) if "score" in manifest else RESPONSE
     rows, scores = _read_golden(manifest["golden"], len(spec.columns), directory)
     return Bundle(
         directory=directory,
@@ -139,8 +143,9 @@ def _read_bundle(directory: Path) -> Bundle:
         name=manifest["name"],
         version=manifest["version"],
         spec=spec,
+        score=score,
         threshold=float(manifest["threshold"]),
-        quantiles=_read_quantiles(manifest["quantiles"], directory),
+        quantiles=_read_quantiles(manifest["quantiles"], score, directory),
         golden_rows=rows,
         golden_scores=scores,
         manifest=manifest,
@@ -189,8 +194,13 @@ def find_manifest_problems(manifest: Mapping[str, Any]) -> list[str]:
     if manifest["format"] != FORMAT:
         found = f"found {manifest['format']}; train again, or use the release that wrote it"
         problems.append(f"expected format {FORMAT}, {found}")
-    if not 0 <= manifest["threshold"] <= 1:
-        problems.append("expected threshold to be from 0 to 1, found another number")
+    try:
+        score = read_score_kind(manifest["score"]) if "score" in manifest else RESPONSE
+    except ScoreError as error:
+        problems.append(str(error))
+    else:
+        if not score.holds(manifest["threshold"]):
+            problems.append(f"expected threshold to be {score.span}, found another number")
     problems += [
         f"expected {key} to be text of one character or more, found empty text"
         for key in ("name", "version")
@@ -302,15 +312,11 @@ def _read_golden(
     return rows, scores
 
 
-def _read_quantiles(values: Sequence[Any], directory: Path) -> tuple[float, ...]:
-    numbers = [
-        value
-        for value in values
-        if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1
-    ]
+def _read_quantiles(values: Sequence[Any], score: ScoreKind, directory: Path) -> tuple[float, ...]:
+    numbers = [value for value in values if score.holds(value)]
     if len(numbers) != len(values) or len(values) < 2 or sorted(numbers) != numbers:
         raise BundleError(
-            f"{directory / MANIFEST_FILE}: expected quantiles to be two or more scores from 0 to 1 "
-            "in ascending order, found another list"
+            f"{directory / MANIFEST_FILE}: expected quantiles to be two or more scores "
+            f"{score.span} in ascending order, found another list"
         )
     return tuple(float(number) for number in numbers)

@@ -75,7 +75,8 @@ def evaluate_bundle(config: EvaluationConfig, progress: Progress) -> EvaluationR
         whole=True,
     )
     progress("scoring", 0, 1)
-    scores, outcomes = score_onnx(onnx, people.matrix), people.outcomes
+    scores = score_onnx(onnx, people.matrix, bundle.score)
+    outcomes = people.outcomes
     progress("scoring", 1, 1)
     notices = [
         *describe_coverage(bundle, people.matrix),
