@@ -125,11 +125,14 @@ UPLIFT = ScoreKind("uplift", -1.0, 1.0)
 WIDEST = {each.kind: each for each in (RESPONSE, UPLIFT)}
 
 
-def read_score_kind(described: object) -> ScoreKind:
-    """Read a manifest's `score`. Raises ScoreError naming the first problem.
+def read_score_kind(manifest: Mapping[str, Any]) -> ScoreKind:
+    """Read `score` of a manifest. Raises ScoreError naming the first problem.
 
     A bundle of an earlier release has none: its scores are of responses.
     """
+    if "score" not in manifest:
+        return RESPONSE
+    described = manifest["score"]
     if not isinstance(described, dict):
         raise ScoreError(f"expected score to be an object, found {name_kind(described)}")
     kind, low, high = (described.get(key) for key in ("kind", "low", "high"))

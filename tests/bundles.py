@@ -14,8 +14,9 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from model.bins import describe_column
-from model.bundle import golden_as_data, write_bundle
+from model.bundle import write_bundle
 from model.features import Matrix
+from model.manifest import golden_as_data
 from model.score_kind import RESPONSE, UPLIFT, ScoreKind
 
 NAME, VERSION = "tiny", "3"

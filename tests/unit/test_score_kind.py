@@ -33,7 +33,7 @@ from tests.bundles import (
 
 @pytest.mark.parametrize("kind", [RESPONSE, UPLIFT, ScoreKind("uplift", -0.25, 0.5)])
 def test_reads_what_it_writes(kind: ScoreKind) -> None:
-    assert read_score_kind(kind.to_mapping()) == kind
+    assert read_score_kind({"score": kind.to_mapping()}) == kind
 
 
 def test_every_kind_has_its_widest_range() -> None:
@@ -58,7 +58,7 @@ def test_every_kind_has_its_widest_range() -> None:
 )
 def test_refuses_another_form(described: Any, words: str) -> None:
     with pytest.raises(ScoreError) as error:
-        read_score_kind(described)
+        read_score_kind({"score": described})
     assert words in str(error.value)
 
 
