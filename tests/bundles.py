@@ -8,8 +8,9 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from model.bundle import golden_as_data, write_bundle
+from model.bundle import write_bundle
 from model.features import Matrix
+from model.manifest import golden_as_data
 
 NAME, VERSION = "tiny", "3"
 COLUMNS = ("a", "b", "c", "d")

@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from model.atomic import replace_atomically
-from model.bundle import MANIFEST_FILE, load_bundle
+from model.bundle import load_bundle
 from model.errors import DataError
 from model.kinds import KINDS
+from model.manifest import MANIFEST_FILE
 from model.people.outcome_columns import USUAL_NAMES, ColumnNames
 from model.people.progress import Progress
 from model.training.audit import describe_late_dates, describe_lines

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from model.bins import describe_column
-from model.bundle import golden_as_data
+from model.manifest import golden_as_data
 from model.training.config import TrainingConfig
 from model.training.cross_validation import CrossValidation
 from model.training.export import OPSETS, make_golden_rows, score_onnx

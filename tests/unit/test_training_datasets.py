@@ -58,8 +58,10 @@ def test_reads_outcomes_as_data_frames_write_them(tmp_path: Path) -> None:
         (
             "Id,outcome\n" + "a,2\n" * 8,
             [
-                "lines 2, 3, 4, 5, 6 and 3 more: expected the outcome 0 or 1, or yes or no, "
-                "found another number"
+                (
+                    "lines 2, 3, 4, 5, 6 and 3 more: expected the outcome 0 or 1, or yes or no, "
+                    "found another number"
+                )
             ],
         ),
         ("UserId,outcome\na,1\nb,0\na,0\n", ["line 4: expected each UserId once"]),
