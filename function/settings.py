@@ -129,7 +129,7 @@ class Settings:
 
 
 def read_settings(environ: Mapping[str, str]) -> Settings:
-    """Read every `SCORER_*` variable.
+    """Read every `SCORER_*` variable. An empty text is a setting that is not set.
 
     Ignores the variables that Kubernetes sets for a Service whose name begins with `scorer`.
     Raises SettingsError for unknown names and for values outside their range, all problems at once.
@@ -141,7 +141,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
     ]
     found: dict[str, dict[str, Any]] = {"": {}, "remote": {}, "remote.dialect": {}, "external": {}}
     for name, (path, read) in READERS.items():
-        if name in environ:
+        if environ.get(name):
             group, _, field = path.rpartition(".")
             try:
                 found[group][field] = read(environ[name])
@@ -180,16 +180,6 @@ def read_external_key(text: str) -> tuple[str, ...]:
             "Attributes.CustomerNumber"
         )
     return split_path(path) if path else ()
-
-
-def _path(text: str) -> Path:
-    if not text:
-        raise ValueError("a path, found empty text")
-    return Path(text)
-
-
-def _optional_path(text: str) -> Path | None:
-    return Path(text) if text else None
 
 
 def _choice(*allowed: str) -> Callable[[str], str]:
@@ -234,7 +224,7 @@ def _target(text: str) -> str:
 def _store(text: str) -> str:
     kind, _, location = text.partition(":")
     known = {"sqlite": bool(location), "dynamodb": bool(TABLE_NAME.fullmatch(location))}
-    if text and not known.get(kind):
+    if not known.get(kind):
         raise ValueError("nothing, sqlite:PATH or dynamodb:TABLE")
     return text
 
@@ -247,16 +237,14 @@ def _text(text: str) -> str:
     return text
 
 
-def _named(text: str) -> str:
-    if not text:
-        raise ValueError("text of one character or more, found empty text")
-    return _text(text)
+def _output(text: str) -> str:
+    return "" if text == "*" else _text(text)
 
 
-def _column(text: str) -> int | None:
-    if text and not is_whole_number(text):
+def _column(text: str) -> int:
+    if not is_whole_number(text):
         raise ValueError("a column's index from 0, or nothing")
-    return int(text) if text else None
+    return int(text)
 
 
 def _yes_or_no(text: str) -> bool:
@@ -264,7 +252,7 @@ def _yes_or_no(text: str) -> bool:
 
 
 def _metadata(text: str) -> tuple[tuple[str, str], ...]:
-    pairs = [pair.partition("=") for pair in text.split(",")] if text else []
+    pairs = [pair.partition("=") for pair in text.split(",")]
     if not all(
         METADATA_NAME.fullmatch(name) and value.isascii() and value.isprintable()
         for name, _, value in pairs
@@ -279,8 +267,8 @@ def _metadata(text: str) -> tuple[tuple[str, str], ...]:
 Read: TypeAlias = Callable[[str], Any]
 # variable -> field of Settings, by its path, and how the text is read
 READERS: Mapping[str, tuple[str, Read]] = {
-    "SCORER_BUNDLE": ("bundle", _path),
-    "SCORER_POLICY": ("policy", _path),
+    "SCORER_BUNDLE": ("bundle", Path),
+    "SCORER_POLICY": ("policy", Path),
     "SCORER_FALLBACK": ("fallback", _choice(BUNDLED, "none")),
     "SCORER_RESERVE_MS": ("reserve", _milliseconds(0, 10_000)),
     "SCORER_LOG_LEVEL": ("log_level", _choice(*LEVELS)),
@@ -288,15 +276,15 @@ READERS: Mapping[str, tuple[str, Read]] = {
     "SCORER_TARGET": ("remote.target", _target),
     "SCORER_MODEL": ("remote.dialect.model", _text),
     "SCORER_MODEL_VERSION": ("remote.dialect.version", _text),
-    "SCORER_INPUT": ("remote.dialect.input_name", _named),
+    "SCORER_INPUT": ("remote.dialect.input_name", _text),
     "SCORER_DATATYPE": ("remote.dialect.datatype", _choice("FP32", "FP64")),
     "SCORER_ENCODING": ("remote.dialect.encoding", _choice("raw", "contents")),
-    "SCORER_OUTPUT": ("remote.dialect.output_name", _text),
+    "SCORER_OUTPUT": ("remote.dialect.output_name", _output),
     "SCORER_POSITIVE_COLUMN": ("remote.dialect.positive_column", _column),
     "SCORER_TLS": ("remote.tls", _yes_or_no),
-    "SCORER_TLS_CA": ("remote.tls_ca", _optional_path),
-    "SCORER_TLS_CERT": ("remote.tls_cert", _optional_path),
-    "SCORER_TLS_KEY": ("remote.tls_key", _optional_path),
+    "SCORER_TLS_CA": ("remote.tls_ca", Path),
+    "SCORER_TLS_CERT": ("remote.tls_cert", Path),
+    "SCORER_TLS_KEY": ("remote.tls_key", Path),
     "SCORER_AUTHORITY": ("remote.authority", _text),
     "SCORER_METADATA": ("remote.metadata", _metadata),
     "SCORER_CALL_MS": ("remote.call_cap", _milliseconds(1, 30_000)),
@@ -304,6 +292,6 @@ READERS: Mapping[str, tuple[str, Read]] = {
     "SCORER_BREAKER_MS": ("remote.breaker", _milliseconds(0, 3_600_000)),
     "SCORER_EXTERNAL": ("external.store", _store),
     "SCORER_EXTERNAL_KEY": ("external.key", read_external_key),
-    "SCORER_EXTERNAL_PARTITION_KEY": ("external.partition_key", _named),
+    "SCORER_EXTERNAL_PARTITION_KEY": ("external.partition_key", _text),
     "SCORER_EXTERNAL_TIMEOUT_MS": ("external.timeout", _milliseconds(10, 10_000)),
 }
