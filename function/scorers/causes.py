@@ -60,7 +60,7 @@ STATUSES: dict[grpc.StatusCode, tuple[type[ScorerError], str]] = {
 }
 
 CLOSED = "socket closed"
-NOT_CONNECTED = "failed to connect"
+NOT_CONNECTED = "last error"  # no connection came about, to any of the target's addresses
 PLAIN = (
     "the server closed the connection before any answer; it may expect TLS (SCORER_TLS, "
     "SCORER_TLS_CA)"
