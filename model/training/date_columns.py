@@ -15,7 +15,7 @@ from model.kinds import LEAST_OF_A_VALUE
 from model.values import parse_number, parse_time
 
 MOSTLY = 0.95  # share of the values that must be of a form
-SHAPE = re.compile(r"\d{1,4}([-/.])\d{1,2}\1\d{2,4}", re.ASCII)
+SHAPE = re.compile(r"\d{1,4}([-/.])\d{1,2}\1\d{1,4}", re.ASCII)
 # The orders that are in use, for each separator; dd.mm.yy is left out, as versions look like it.
 FORMATS = {
     "-": ("dd-mm-yyyy", "mm-dd-yyyy"),

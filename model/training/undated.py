@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from math import isnan
+from math import isnan, nan
 from typing import Any, NamedTuple
 
 from model.dates import make_time_reader
@@ -13,20 +14,19 @@ from model.kinds import KINDS, split_path
 from model.people.naming import name_some
 from model.training.people import LEAST_WITH_FEATURE, find_value
 
-CLOSE = 30 * 86_400.0  # seconds
-FAR = 7 * 86_400.0
+FAR = 7 * 86_400.0  # seconds
+# Names of dates that lie ahead at the moment of the export
+AHEAD = re.compile(r"end|expir|until|next|due|renew|valid|deadline|departure|event", re.IGNORECASE)
 
 
 class Dates(NamedTuple):
     """The dates at one path.
 
     newest  seconds since 1970 UTC: the newest date but for those of a few people; NaN if unknown
-    close   how many of the dates are in the 30 days before it
     """
 
     path: str
     newest: float
-    close: int
 
 
 def look_at_dates(path: str, values: Sequence[Any], form: str | None) -> Dates:
@@ -34,9 +34,8 @@ def look_at_dates(path: str, values: Sequence[Any], form: str | None) -> Dates:
     read = make_time_reader(form)
     times = sorted(time for value in values if not isnan(time := read(value)))
     if not times:
-        return Dates(path, float("nan"), 0)
-    newest = times[max(0, len(times) - LEAST_WITH_FEATURE)]
-    return Dates(path, newest, sum(newest - CLOSE <= time <= newest for time in times))
+        return Dates(path, nan)
+    return Dates(path, times[max(0, len(times) - LEAST_WITH_FEATURE)])
 
 
 def look_at_spec(spec: FeatureSpec, documents: Sequence[Mapping[str, Any]]) -> tuple[Dates, ...]:
@@ -53,8 +52,9 @@ def look_at_spec(spec: FeatureSpec, documents: Sequence[Mapping[str, Any]]) -> t
 def describe_undated(dates: Sequence[Dates]) -> list[str]:
     """The notice: how many dates are left out, and which --as-of the data suggest.
 
-    Dates of what people did pile up before the moment of the export, so the path with the most
-    dates close to its newest one is the best guess. The others are named if they end elsewhere.
+    What people did is dated up to the export, so the newest date is close to it. Dates that lie
+    ahead by their name, such as the end of a contract, are only taken if there are no others. Later
+    dates than the proposed one are named.
     """
     if not dates:
         return []
@@ -66,16 +66,14 @@ def describe_undated(dates: Sequence[Dates]) -> list[str]:
     known = [each for each in dates if not isnan(each.newest)]
     if not known:
         return [f"{lost}. Pass --as-of TIME, the moment of the export"]
-    best = max(known, key=lambda each: (each.close, each.newest))
-    others = [
-        f"{each.path} {write_day(each.newest)}"
-        for each in known
-        if abs(each.newest - best.newest) > FAR
+    past = [each for each in known if AHEAD.search(each.path.rpartition(".")[2]) is None]
+    best = max(past or known, key=lambda each: each.newest)
+    later = [
+        f"{each.path} {write_day(each.newest)}" for each in known if each.newest > best.newest + FAR
     ]
     return [
         f"{lost}. Pass the moment of the export, such as --as-of {write_day(best.newest)}, the "
-        f"newest date at {best.path}"
-        + (f"; other dates end elsewhere: {name_some(others)}" if others else "")
+        f"newest date at {best.path}" + (f"; later dates: {name_some(later)}" if later else "")
     ]
 
 
