@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from pathlib import Path
 
 from model.document import is_encodable
 from model.score_kind import WIDEST, ScoreKind
@@ -22,18 +21,6 @@ MOST_DIGITS = 9
 METADATA_NAME = re.compile(r"(?!grpc-)(?!.*-bin$)[0-9a-z_.-]+")
 # DynamoDB developer guide, "Naming rules".
 TABLE_NAME = re.compile(r"[A-Za-z0-9_.-]{3,255}", re.ASCII)
-
-
-def read_path(text: str) -> Path:
-    """A path."""
-    if not text:
-        raise ValueError("a path, found empty text")
-    return Path(text)
-
-
-def read_optional_path(text: str) -> Path | None:
-    """A path, or nothing."""
-    return Path(text) if text else None
 
 
 def read_choice(*allowed: str) -> Callable[[str], str]:
@@ -78,7 +65,7 @@ def read_store(text: str) -> str:
     """Nothing, `sqlite:PATH` or `dynamodb:TABLE`."""
     kind, _, location = text.partition(":")
     known = {"sqlite": bool(location), "dynamodb": bool(TABLE_NAME.fullmatch(location))}
-    if text and not known.get(kind):
+    if not known.get(kind):
         raise ValueError("nothing, sqlite:PATH or dynamodb:TABLE")
     return text
 
@@ -92,23 +79,21 @@ def read_text(text: str) -> str:
     return text
 
 
-def read_name(text: str) -> str:
-    """Text of one character or more."""
-    if not text:
-        raise ValueError("text of one character or more, found empty text")
-    return read_text(text)
+def read_output(text: str) -> str:
+    """The name of an output; `*` is none: the only one."""
+    return "" if text == "*" else read_text(text)
 
 
-def read_column(text: str) -> int | None:
-    """The index of a column, or nothing."""
-    if text and not is_whole_number(text):
+def read_column(text: str) -> int:
+    """The index of a column."""
+    if not is_whole_number(text):
         raise ValueError("a column's index from 0, or nothing")
-    return int(text) if text else None
+    return int(text)
 
 
-def read_score_kind_name(text: str) -> ScoreKind | None:
-    """A kind of scores, in its widest range; or nothing."""
-    return WIDEST[read_choice(*WIDEST)(text)] if text else None
+def read_score_kind_name(text: str) -> ScoreKind:
+    """A kind of scores, in its widest range."""
+    return WIDEST[read_choice(*WIDEST)(text)]
 
 
 def read_yes_or_no(text: str) -> bool:
@@ -118,7 +103,7 @@ def read_yes_or_no(text: str) -> bool:
 
 def read_metadata(text: str) -> tuple[tuple[str, str], ...]:
     """`name=value` pairs with commas between."""
-    pairs = [pair.partition("=") for pair in text.split(",")] if text else []
+    pairs = [pair.partition("=") for pair in text.split(",")]
     if not all(
         METADATA_NAME.fullmatch(name) and value.isascii() and value.isprintable()
         for name, _, value in pairs

@@ -19,9 +19,7 @@ from function.setting_values import (
     read_column,
     read_metadata,
     read_milliseconds,
-    read_name,
-    read_optional_path,
-    read_path,
+    read_output,
     read_score_kind_name,
     read_store,
     read_target,
@@ -142,7 +140,7 @@ class Settings:
 
 
 def read_settings(environ: Mapping[str, str]) -> Settings:
-    """Read every `SCORER_*` variable.
+    """Read every `SCORER_*` variable. An empty text is a setting that is not set.
 
     Ignores the variables that Kubernetes sets for a Service whose name begins with `scorer`.
     Raises SettingsError for unknown names and for values outside their range, all problems at once.
@@ -154,7 +152,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
     ]
     found: dict[str, dict[str, Any]] = {"": {}, "remote": {}, "remote.dialect": {}, "external": {}}
     for name, (path, read) in READERS.items():
-        if name in environ:
+        if environ.get(name):
             group, _, field = path.rpartition(".")
             try:
                 found[group][field] = read(environ[name])
@@ -198,24 +196,24 @@ def read_external_key(text: str) -> tuple[str, ...]:
 Read: TypeAlias = Callable[[str], Any]
 # variable -> field of Settings, by its path, and how the text is read
 READERS: Mapping[str, tuple[str, Read]] = {
-    "SCORER_BUNDLE": ("bundle", read_path),
-    "SCORER_POLICY": ("policy", read_path),
+    "SCORER_BUNDLE": ("bundle", Path),
+    "SCORER_POLICY": ("policy", Path),
     "SCORER_FALLBACK": ("fallback", read_choice(BUNDLED, "none")),
     "SCORER_RESERVE_MS": ("reserve", read_milliseconds(0, 10_000)),
     "SCORER_LOG_LEVEL": ("log_level", read_choice(*LEVELS)),
     "SCORER_TARGET": ("remote.target", read_target),
     "SCORER_MODEL": ("remote.dialect.model", read_text),
     "SCORER_MODEL_VERSION": ("remote.dialect.version", read_text),
-    "SCORER_INPUT": ("remote.dialect.input_name", read_name),
+    "SCORER_INPUT": ("remote.dialect.input_name", read_text),
     "SCORER_DATATYPE": ("remote.dialect.datatype", read_choice("FP32", "FP64")),
     "SCORER_ENCODING": ("remote.dialect.encoding", read_choice("raw", "contents")),
-    "SCORER_OUTPUT": ("remote.dialect.output_name", read_text),
+    "SCORER_OUTPUT": ("remote.dialect.output_name", read_output),
     "SCORER_SCORE_KIND": ("remote.dialect.score", read_score_kind_name),
     "SCORER_POSITIVE_COLUMN": ("remote.dialect.positive_column", read_column),
     "SCORER_TLS": ("remote.tls", read_yes_or_no),
-    "SCORER_TLS_CA": ("remote.tls_ca", read_optional_path),
-    "SCORER_TLS_CERT": ("remote.tls_cert", read_optional_path),
-    "SCORER_TLS_KEY": ("remote.tls_key", read_optional_path),
+    "SCORER_TLS_CA": ("remote.tls_ca", Path),
+    "SCORER_TLS_CERT": ("remote.tls_cert", Path),
+    "SCORER_TLS_KEY": ("remote.tls_key", Path),
     "SCORER_AUTHORITY": ("remote.authority", read_text),
     "SCORER_METADATA": ("remote.metadata", read_metadata),
     "SCORER_CALL_MS": ("remote.call_cap", read_milliseconds(1, 30_000)),
@@ -223,6 +221,6 @@ READERS: Mapping[str, tuple[str, Read]] = {
     "SCORER_BREAKER_MS": ("remote.breaker", read_milliseconds(0, 3_600_000)),
     "SCORER_EXTERNAL": ("external.store", read_store),
     "SCORER_EXTERNAL_KEY": ("external.key", read_external_key),
-    "SCORER_EXTERNAL_PARTITION_KEY": ("external.partition_key", read_name),
+    "SCORER_EXTERNAL_PARTITION_KEY": ("external.partition_key", read_text),
     "SCORER_EXTERNAL_TIMEOUT_MS": ("external.timeout", read_milliseconds(10, 10_000)),
 }

@@ -128,7 +128,7 @@ def test_a_service_of_the_other_kind_is_refused_and_the_bundle_decides(
     other = {"uplift": "response", "response": "uplift"}[mine]
     policy = "threshold = 0.1\n"
     alone = ask(tmp_path, bundles[mine], policy)
-    for output in ({}, {"output": ""}):
+    for output in ({}, {"output": "*"}):
         reply, decisions, log = ask(
             tmp_path, bundles[mine], policy, target=targets[other], **output
         )
