@@ -90,8 +90,8 @@ def build_handler(
     """
     settings = read_settings(environ)
     bundle = load_bundle(settings.bundle)
-<<<<<<< HEAD
-    policy = load_policy(settings.policy, threshold=bundle.threshold, quantiles=bundle.quantiles)
+    score = choose_score_kind(settings, bundle)
+    policy = load_policy_for(settings.policy, bundle, score)
     telemetry = Telemetry(
         bundle=bundle,
         stream=stream or sys.stdout,
@@ -100,11 +100,6 @@ def build_handler(
         function_name=environ.get("AWS_LAMBDA_FUNCTION_NAME") or LOCAL,
         function_version=environ.get("AWS_LAMBDA_FUNCTION_VERSION") or LOCAL,
     )
-=======
-    score = choose_score_kind(settings, bundle)
-    policy = load_policy_for(settings.policy, bundle, score)
-    telemetry = Telemetry(bundle=bundle, stream=stream or sys.stdout, level=settings.log_level)
->>>>>>> main
     pipeline = Pipeline(
         hosts=tuple(HOSTS.values()),
         spec=bundle.spec,

@@ -197,11 +197,7 @@ class Pipeline:
         alike = self.mixed and rules.on_other_kind == "on_error"
         scorers = self.scorers[:1] if alike else self.scorers
         try:
-<<<<<<< HEAD
-            scored = score_in_order(self.scorers, matrix, timeout, self.clock, correlation)
-=======
-            return score_in_order(scorers, matrix, timeout, self.clock), None
->>>>>>> main
+            scored = score_in_order(scorers, matrix, timeout, self.clock, correlation)
         except ScorerError as error:
             if rules.on_error == "raise" and rules.mode != "shadow":
                 self.telemetry.report_error(error, correlation)

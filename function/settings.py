@@ -21,6 +21,7 @@ from function.setting_values import (
     read_milliseconds,
     read_output,
     read_score_kind_name,
+    read_share,
     read_store,
     read_target,
     read_text,
@@ -35,20 +36,6 @@ PREFIX = "SCORER_"
 ROOT = Path(__file__).parent.parent
 SHIPPED_POLICY = ROOT / "function" / "policy.toml"
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
-<<<<<<< HEAD
-# A bare `host:port`, `dns:///host:port` or `unix:/path`.
-TARGET = re.compile(r"unix:/.+|(dns:///)?([\w.-]+|\[[0-9a-fA-F:.]+\]):[0-9]{1,5}", re.ASCII)
-# gRPC takes a larger port modulo 65,536, and so asks another service.
-LARGEST_PORT = 65_535
-MOST_DIGITS = 9
-SHARE = re.compile(r"0(\.[0-9]{1,9})?|1(\.0{1,9})?", re.ASCII)
-# gRPC over HTTP/2, "Custom-Metadata".
-METADATA_NAME = re.compile(r"(?!grpc-)(?!.*-bin$)[0-9a-z_.-]+")
-# DynamoDB developer guide, "Naming rules".
-TABLE_NAME = re.compile(r"[A-Za-z0-9_.-]{3,255}", re.ASCII)
-
-=======
->>>>>>> main
 # Variables of a Kubernetes Service: NAME_SERVICE_HOST, NAME_SERVICE_PORT_GRPC, NAME_PORT_8081_TCP
 SERVICE_VARIABLE = re.compile(
     r".+_SERVICE_HOST|.+_SERVICE_PORT(_.+)?|.+_PORT_[0-9]+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?",
@@ -209,114 +196,15 @@ def read_external_key(text: str) -> tuple[str, ...]:
     return split_path(path) if path else ()
 
 
-<<<<<<< HEAD
-def _choice(*allowed: str) -> Callable[[str], str]:
-    def read(text: str) -> str:
-        if text not in allowed:
-            raise ValueError(f"one of {', '.join(allowed)}")
-        return text
-
-    return read
-
-
-def is_whole_number(text: str) -> bool:
-    """Whether a text is a whole number of at most 9 digits."""
-    return len(text) <= MOST_DIGITS and text.isascii() and text.isdecimal()
-
-
-def _milliseconds(lowest: int, highest: int) -> Callable[[str], float]:
-    def read(text: str) -> float:
-        if not is_whole_number(text) or not lowest <= int(text) <= highest:
-            raise ValueError(f"whole milliseconds from {lowest} to {highest}")
-        return int(text) / 1000
-
-    return read
-
-
-def _share(text: str) -> float:
-    if not SHARE.fullmatch(text):
-        raise ValueError("a share from 0 to 1, such as 0.1")
-    return float(text)
-
-
-def _target(text: str) -> str:
-    is_socket = text.startswith("unix:")
-    if text != BUNDLED and (
-        not TARGET.fullmatch(text)
-        or (not is_socket and int(text.rpartition(":")[2]) > LARGEST_PORT)
-    ):
-        raise ValueError("bundled, host:port, dns:///host:port or unix:/path")
-    return text
-
-
-def _store(text: str) -> str:
-    kind, _, location = text.partition(":")
-    known = {"sqlite": bool(location), "dynamodb": bool(TABLE_NAME.fullmatch(location))}
-    if not known.get(kind):
-        raise ValueError("nothing, sqlite:PATH or dynamodb:TABLE")
-    return text
-
-
-def _text(text: str) -> str:
-    # Bytes of the environment that are not UTF-8 arrive as lone surrogates. gRPC would refuse every
-    # call with them.
-    if not is_encodable(text):
-        raise ValueError("text in UTF-8")
-    return text
-
-
-def _output(text: str) -> str:
-    return "" if text == "*" else _text(text)
-
-
-def _column(text: str) -> int:
-    if not is_whole_number(text):
-        raise ValueError("a column's index from 0, or nothing")
-    return int(text)
-
-
-def _yes_or_no(text: str) -> bool:
-    return _choice("true", "false")(text) == "true"
-
-
-def _metadata(text: str) -> tuple[tuple[str, str], ...]:
-    pairs = [pair.partition("=") for pair in text.split(",")]
-    if not all(
-        METADATA_NAME.fullmatch(name) and value.isascii() and value.isprintable()
-        for name, _, value in pairs
-    ):
-        raise ValueError(
-            "name=value pairs with commas between, names in lower case, no -bin names, values "
-            "printable ASCII"
-        )
-    return tuple((name, value) for name, _, value in pairs)
-
-
-=======
->>>>>>> main
 Read: TypeAlias = Callable[[str], Any]
 # variable -> field of Settings, by its path, and how the text is read
 READERS: Mapping[str, tuple[str, Read]] = {
     "SCORER_BUNDLE": ("bundle", Path),
     "SCORER_POLICY": ("policy", Path),
-<<<<<<< HEAD
-    "SCORER_FALLBACK": ("fallback", _choice(BUNDLED, "none")),
-    "SCORER_RESERVE_MS": ("reserve", _milliseconds(0, 10_000)),
-    "SCORER_LOG_LEVEL": ("log_level", _choice(*LEVELS)),
-    "SCORER_BINS_SHARE": ("bins_share", _share),
-    "SCORER_TARGET": ("remote.target", _target),
-    "SCORER_MODEL": ("remote.dialect.model", _text),
-    "SCORER_MODEL_VERSION": ("remote.dialect.version", _text),
-    "SCORER_INPUT": ("remote.dialect.input_name", _text),
-    "SCORER_DATATYPE": ("remote.dialect.datatype", _choice("FP32", "FP64")),
-    "SCORER_ENCODING": ("remote.dialect.encoding", _choice("raw", "contents")),
-    "SCORER_OUTPUT": ("remote.dialect.output_name", _output),
-    "SCORER_POSITIVE_COLUMN": ("remote.dialect.positive_column", _column),
-    "SCORER_TLS": ("remote.tls", _yes_or_no),
-=======
     "SCORER_FALLBACK": ("fallback", read_choice(BUNDLED, "none")),
     "SCORER_RESERVE_MS": ("reserve", read_milliseconds(0, 10_000)),
     "SCORER_LOG_LEVEL": ("log_level", read_choice(*LEVELS)),
+    "SCORER_BINS_SHARE": ("bins_share", read_share),
     "SCORER_TARGET": ("remote.target", read_target),
     "SCORER_MODEL": ("remote.dialect.model", read_text),
     "SCORER_MODEL_VERSION": ("remote.dialect.version", read_text),
@@ -327,7 +215,6 @@ READERS: Mapping[str, tuple[str, Read]] = {
     "SCORER_SCORE_KIND": ("remote.dialect.score", read_score_kind_name),
     "SCORER_POSITIVE_COLUMN": ("remote.dialect.positive_column", read_column),
     "SCORER_TLS": ("remote.tls", read_yes_or_no),
->>>>>>> main
     "SCORER_TLS_CA": ("remote.tls_ca", Path),
     "SCORER_TLS_CERT": ("remote.tls_cert", Path),
     "SCORER_TLS_KEY": ("remote.tls_key", Path),
