@@ -29,7 +29,7 @@ from tests.unit.test_deploy_statemachine import (
     evaluate,
     full_endpoint,
 )
-from tools.release.stack import derive_revision
+from tools.release.sam_command import derive_revision
 
 HERE = Path(__file__).parent / "asl"
 IMAGE = "123456789012.dkr.ecr.us-east-1.amazonaws.com/scorer"
