@@ -21,6 +21,7 @@ from segment_scorer.deploy.statements import (
     allow_connect,
     allow_pinpoint,
 )
+from tests.emf import check_emf
 from tests.fake_external import FakeStore, make_external_bundle
 from tests.templates import ROOT, load_template, resolve
 from tests.templates import TEMPLATE as FILE
@@ -447,9 +448,8 @@ def read_record(tmp_path: Path) -> dict[str, Any]:
     build_handler(environ, external=store, stream=stream)(
         {"Endpoints": {"a": {"User": {"UserId": "u"}}}}, None
     )
-    lines = [json.loads(line) for line in stream.getvalue().splitlines()]
-    (record,) = [line for line in lines if line.get("message") == "batch"]
-    return record
+    *_, line = stream.getvalue().splitlines()
+    return check_emf(line)
 
 
 def list_own_metrics() -> set[tuple[str, tuple[str, ...]]]:
@@ -489,6 +489,10 @@ def test_alarms_and_dashboard_read_metrics_that_the_function_writes_at_every_lev
         assert name in names, name
         assert record[name] is not None
         assert dimensions in sets, name
+
+
+def test_no_alarm_reads_a_log_line() -> None:
+    assert not resources_of("AWS::Logs::MetricFilter")
 
 
 def test_the_dashboard_shows_every_alarm_of_the_function() -> None:

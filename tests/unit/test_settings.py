@@ -133,6 +133,7 @@ def test_the_key_of_a_profile_becomes_steps_through_the_endpoint_document() -> N
         ("SCORER_INPUT", "\udcff", "SCORER_INPUT: expected text in UTF-8"),
         ("SCORER_DATATYPE", "INT64", "SCORER_DATATYPE: expected one of FP32, FP64"),
         ("SCORER_ENCODING", "json", "SCORER_ENCODING: expected one of raw, contents"),
+        ("SCORER_SCORE_KIND", "lift", "SCORER_SCORE_KIND: expected one of response, uplift"),
         (
             "SCORER_POSITIVE_COLUMN",
             "-1",
