@@ -27,6 +27,7 @@ from model.manifest import (
 )
 from model.operators import check_model
 from model.regular_file import NotAFileError, read_regular_file
+from model.score_kind import RESPONSE, ScoreKind, read_score_kind
 
 # The bundle in the image, which serves unless another one is named
 SHIPPED = Path(__file__).parent / "artifact"
@@ -43,6 +44,7 @@ class Bundle:
     """A checked bundle.
 
     model          the ONNX model's bytes, which the manifest's SHA-256 is of
+    score          what the scores mean, and their range
     quantiles      scores at the shares 0, 0.01 .. 1 of the people it was evaluated on: ascending,
                    101 numbers as the trainer writes them
     golden_rows    float32 [g, f], NaN where missing
@@ -55,6 +57,7 @@ class Bundle:
     name: str
     version: str
     spec: FeatureSpec
+    score: ScoreKind = RESPONSE
     threshold: float
     quantiles: tuple[float, ...]
     golden_rows: Matrix
@@ -121,6 +124,7 @@ def _read_bundle(directory: Path) -> Bundle:
             "another; the two files are not of the same training run"
         )
     check_model(model, directory / MODEL_FILE)
+    score = read_score_kind(manifest)
     rows, scores = read_golden(manifest["golden"], len(spec.columns), directory)
     return Bundle(
         directory=directory,
@@ -128,8 +132,9 @@ def _read_bundle(directory: Path) -> Bundle:
         name=manifest["name"],
         version=manifest["version"],
         spec=spec,
+        score=score,
         threshold=float(manifest["threshold"]),
-        quantiles=read_quantiles(manifest["quantiles"], directory),
+        quantiles=read_quantiles(manifest["quantiles"], score, directory),
         golden_rows=rows,
         golden_scores=scores,
         manifest=manifest,

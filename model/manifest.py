@@ -18,6 +18,7 @@ import numpy.typing as npt
 from model.errors import BundleError, name_failure, name_kind
 from model.features import Matrix
 from model.regular_file import NotAFileError, read_regular_file
+from model.score_kind import ScoreError, ScoreKind, read_score_kind
 
 FORMAT = 1
 MODEL_FILE = "model.onnx"
@@ -81,8 +82,13 @@ def find_manifest_problems(manifest: Mapping[str, Any]) -> list[str]:
     if manifest["format"] != FORMAT:
         found = f"found {manifest['format']}; train again, or use the release that wrote it"
         problems.append(f"expected format {FORMAT}, {found}")
-    if not 0 <= manifest["threshold"] <= 1:
-        problems.append("expected threshold to be from 0 to 1, found another number")
+    try:
+        score = read_score_kind(manifest)
+    except ScoreError as error:
+        problems.append(str(error))
+    else:
+        if not score.holds(manifest["threshold"]):
+            problems.append(f"expected threshold to be {score.span}, found another number")
     problems += [
         f"expected {key} to be text of one character or more, found empty text"
         for key in ("name", "version")
@@ -124,16 +130,12 @@ def read_golden(
     return rows, scores
 
 
-def read_quantiles(values: Sequence[Any], directory: Path) -> tuple[float, ...]:
+def read_quantiles(values: Sequence[Any], score: ScoreKind, directory: Path) -> tuple[float, ...]:
     """The quantiles of a manifest: two or more ascending scores. Raises BundleError."""
-    numbers = [
-        value
-        for value in values
-        if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1
-    ]
+    numbers = [value for value in values if score.holds(value)]
     if len(numbers) != len(values) or len(values) < 2 or sorted(numbers) != numbers:
         raise BundleError(
-            f"{directory / MANIFEST_FILE}: expected quantiles to be two or more scores from 0 to 1 "
-            "in ascending order, found another list"
+            f"{directory / MANIFEST_FILE}: expected quantiles to be two or more scores "
+            f"{score.span} in ascending order, found another list"
         )
     return tuple(float(number) for number in numbers)
