@@ -151,10 +151,17 @@ NO_ENDPOINTS: list[tuple[Any, str]] = [
     ({}, "no Id"),
     ({"Address": "x"}, "no Id"),
     ({"Id": ""}, "no Id"),
-    ({"Id": 7}, "no Id"),
+    ({"Id": 7.5}, "no Id"),
+    ({"Id": True}, "no Id"),
+    ({"Id": 9007199254740993}, "no Id"),
     ({"Id": ["x"]}, "no Id"),
     ({"Id": None, "OptOut": "ALL"}, "no Id"),
 ]
+
+
+@pytest.mark.parametrize("id_", [7, 7.0, 0, -3, 9007199254740991])
+def test_a_whole_number_is_an_id_as_in_the_runner(id_: float) -> None:
+    assert make_event([{"Id": id_}])["Endpoints"] == {str(int(id_)): {"Id": id_}}
 
 
 @pytest.mark.parametrize(("line", "word"), NO_ENDPOINTS)
