@@ -72,7 +72,7 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("sklearn", "skl2onnx", "onnx", "matplotlib"), ("train",)),
     **dict.fromkeys(("altair", "vl_convert"), ("run",)),
     "pyarrow": ("run", "train"),
-    **dict.fromkeys(("grpc_health", "grpc_reflection"), ("service",)),
+    **dict.fromkeys(("grpc_health", "grpc_reflection", "prometheus_client"), ("service",)),
     "scipy": ("lift", "train", "run"),
     "boto3": ("aws",),
     "ray": ("ray",),

@@ -51,6 +51,8 @@ def main(
     except KeyboardInterrupt:
         write_log(logging.ERROR, "interrupted")
         return 130
+    except ImportError:
+        raise  # of `segment-scorer serve`, which names the missing extra
     except Exception as error:  # noqa: BLE001  # a traceback would be no line of JSON
         write_log(logging.ERROR, "failed", error=error, where=find_place(error))
         return 1

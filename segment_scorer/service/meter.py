@@ -1,4 +1,4 @@
-"""Counts what a process of the service does, in memory that another process can read.
+"""MeterSums what a process of the service does, in memory that another process can read.
 
 A block is a row of whole numbers: each process writes its own block, and a reader adds the blocks
 up. Knows no gRPC channel and no format of metrics.
@@ -71,13 +71,13 @@ class Meter:
         """Say how many inferences are admitted and not yet answered."""
         self._cells[QUEUE] = admitted
 
-    def read(self) -> Counts:
+    def read(self) -> MeterSums:
         """This block's numbers."""
-        return Counts(tuple(self._cells))
+        return MeterSums(tuple(self._cells))
 
 
 @dataclass(frozen=True, slots=True)
-class Counts:
+class MeterSums:
     """The numbers of one block, or of several added up."""
 
     cells: tuple[int, ...]
@@ -112,11 +112,11 @@ class Counts:
         """Inferences admitted and not yet answered."""
         return self.cells[QUEUE]
 
-    def since(self, earlier: Counts) -> Counts:
+    def since(self, earlier: MeterSums) -> MeterSums:
         """What was counted since `earlier`. The queue is today's."""
         pairs = zip(self.cells, earlier.cells, strict=True)
         changes = [now - then for now, then in pairs]
-        return Counts((*changes[:QUEUE], self.queue))
+        return MeterSums((*changes[:QUEUE], self.queue))
 
 
 class Board:
@@ -136,7 +136,7 @@ class Board:
         """The block of one process."""
         return self._cells[index * CELLS : (index + 1) * CELLS]
 
-    def read(self) -> Counts:
+    def read(self) -> MeterSums:
         """The numbers of all blocks, added up."""
         return add_up([self.block(index) for index in range(self._blocks)])
 
@@ -145,9 +145,9 @@ class Board:
         self.block(index)[QUEUE] = 0
 
 
-def add_up(blocks: Sequence[Sequence[int]]) -> Counts:
+def add_up(blocks: Sequence[Sequence[int]]) -> MeterSums:
     """The sum of blocks, number by number."""
-    return Counts(tuple(map(sum, zip(*blocks, strict=True))))
+    return MeterSums(tuple(map(sum, zip(*blocks, strict=True))))
 
 
 def make_file(size: int) -> int:

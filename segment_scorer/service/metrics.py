@@ -26,7 +26,7 @@ from prometheus_client.registry import Collector
 
 from segment_scorer.service.addresses import split_tcp
 from segment_scorer.service.errors import ServiceError
-from segment_scorer.service.meter import BUCKETS, Counts
+from segment_scorer.service.meter import BUCKETS, MeterSums
 
 PREFIX = "segment_scorer"
 PATH = "/metrics"
@@ -44,7 +44,7 @@ class Sources:
     restarts  processes started again after one has died
     """
 
-    counts: Callable[[], Counts]
+    counts: Callable[[], MeterSums]
     facts: Callable[[], Mapping[str, str]]
     pids: Callable[[], Sequence[int]]
     restarts: Callable[[], int] = lambda: 0
@@ -130,6 +130,10 @@ class QuietHandler(WSGIRequestHandler):
 class MetricsServer(WSGIServer):
     """An HTTP server that drops what fails: the next scrape asks again."""
 
+    def __init__(self, host: str, port: int) -> None:
+        self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        super().__init__((host, port), QuietHandler)
+
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Nothing: the client has gone, or sent no HTTP."""
 
@@ -150,11 +154,8 @@ def start_metrics(address: str, sources: Sources) -> str:
         start("404 Not Found", [("Content-Type", "text/plain")])
         return [f"metrics are at {PATH}\n".encode()]
 
-    class Server(MetricsServer):
-        address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
-
     try:
-        server = Server((host, port), QuietHandler)
+        server = MetricsServer(host, port)
     except OSError as error:
         reason = (error.strerror or type(error).__name__).lower()
         raise ServiceError(f"--metrics: cannot listen on {address}: {reason}") from error

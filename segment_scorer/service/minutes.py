@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from segment_scorer.service.log import write_log
-from segment_scorer.service.meter import BUCKETS, Counts
+from segment_scorer.service.meter import BUCKETS, MeterSums
 
 SECONDS = 60.0
 
@@ -25,7 +25,7 @@ class Minutes:
 
     def __init__(
         self,
-        counts: Callable[[], Counts],
+        counts: Callable[[], MeterSums],
         pids: Callable[[], Sequence[int]],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -55,7 +55,7 @@ class Minutes:
         self._began, self._earlier = now, counts
 
 
-def describe(counts: Counts) -> dict[str, Any]:
+def describe(counts: MeterSums) -> dict[str, Any]:
     """The numbers of a line. Durations in milliseconds; quantiles are limits of buckets."""
     calls: dict[str, dict[str, int]] = {}
     for (method, status), count in counts.calls.items():

@@ -25,7 +25,7 @@ from segment_scorer.service.meter import Board
 from segment_scorer.service.minutes import Minutes
 from segment_scorer.service.ports import HeldPorts
 from segment_scorer.service.settings import ServiceSettings
-from segment_scorer.service.worker import Order, write_order
+from segment_scorer.service.worker import WorkerOrder, write_order
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 LONGEST_PAUSE = 30.0  # seconds before a worker that keeps dying is started again
@@ -113,7 +113,7 @@ class Supervisor:
 
     def _start(self, index: int) -> Slot:
         tcp = [it for it in self._addresses if not it.startswith("unix:")]
-        order = Order(
+        order = WorkerOrder(
             index=index,
             workers=self._settings.workers,
             descriptor=self._board.descriptor,

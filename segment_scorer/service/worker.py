@@ -22,7 +22,7 @@ from segment_scorer.service.settings import ServiceSettings
 VARIABLE = "SEGMENT_SCORER_WORKER"
 
 
-class Order(msgspec.Struct, frozen=True, kw_only=True):
+class WorkerOrder(msgspec.Struct, frozen=True, kw_only=True):
     """What the supervisor tells a worker.
 
     index       of the worker, and of its block of counts
@@ -37,23 +37,23 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     listen: tuple[str, ...]
 
 
-def read_order(environ: Mapping[str, str]) -> Order | None:
+def read_order(environ: Mapping[str, str]) -> WorkerOrder | None:
     """The order in the environment; None in a process that is no worker. Raises ServiceError."""
     text = environ.get(VARIABLE)
     if not text:
         return None
     try:
-        return msgspec.json.decode(text, type=Order)
+        return msgspec.json.decode(text, type=WorkerOrder)
     except msgspec.DecodeError as error:
         raise ServiceError(f"{VARIABLE}: the service itself sets this for its workers") from error
 
 
-def write_order(order: Order) -> dict[str, str]:
+def write_order(order: WorkerOrder) -> dict[str, str]:
     """The environment variable with an order."""
     return {VARIABLE: msgspec.json.encode(order).decode()}
 
 
-def serve(settings: ServiceSettings, order: Order) -> None:
+def serve(settings: ServiceSettings, order: WorkerOrder) -> None:
     """Serve until a signal or the end of stdin, then drain. A second signal exits at once.
 
     Raises BundleError or ServiceError before it listens.
