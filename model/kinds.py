@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import nan
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
@@ -29,6 +30,7 @@ PLAIN_NUMBERS = frozenset({float, int, type(None)})
 # A category's value that fewer people have teaches little, and may name a person.
 LEAST_OF_A_VALUE = 20
 MOST_VALUES = 50
+LARGEST_CODE = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,6 +170,23 @@ def name_category_columns(feature: Feature) -> tuple[str, ...]:
     return tuple(f"{feature.name}={value}" for value in values)
 
 
+def fill_codes(block: Block, found: Found, feature: Feature, reference: Reference) -> None:  # noqa: ARG001
+    """The place of a person's first text among the values, from 0; `other` for any other text."""
+    places = {value: index for index, value in enumerate(feature.options.get("values", ()))}
+    other = feature.options.get("other", nan)
+    for row, value in enumerate(found[0]):
+        texts = read_texts(value)
+        if texts:
+            block[0, row] = places.get(texts[0], other)
+
+
+def read_code(value: object) -> int:
+    """A code's `other`."""
+    if type(value) is not int or not -1 <= value <= LARGEST_CODE:
+        raise ValueError(f"a whole number from -1 to {LARGEST_CODE:,}")
+    return value
+
+
 def read_vocabulary(value: object) -> tuple[str, ...]:
     """A category's `values`."""
     texts = value if isinstance(value, list | tuple) else [None]
@@ -217,6 +236,16 @@ KINDS: dict[str, Kind] = {
         options={"values": read_vocabulary},
         learner=learn_vocabulary,
         one_hot=True,
+    ),
+    "code": Kind(
+        help=(
+            "text as a whole number: its place among `values`, from 0; `other`, or missing, for "
+            "any other text"
+        ),
+        fill=fill_codes,
+        options={"values": read_vocabulary, "other": read_code},
+        learner=learn_vocabulary,
+        inferred=False,
     ),
     "count": Kind(
         help="the number of values in the list at the path",
