@@ -15,7 +15,7 @@ demo: .venv/run.ready ## one real segment through the hook: who is kept, and how
 
 # Each processor runs whole files of tests. ARGS="-n 0" runs them in one process, as --pdb needs.
 test: .venv/ready ## the tests; they need no container engine and no AWS account
-	$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
 verbs: .venv/verbs.ready ## into .venv, everything that the verbs of segment-scorer need
 
@@ -63,7 +63,7 @@ pin-base: ## the base image's digest, asked of its registry, into the Dockerfile
 	$(PYTHON) -m tools.image.build --pin-base
 
 # UV_OFFLINE=1 make check then takes the locks from uv's cache.
-fetch: .venv/ready .cache/cfn-lint/ready .cache/audit/ready .cache/sam/ready .cache/foreign/ready .cache/image-tools/ready ## everything that check, test, foreign and image-test take from the package index
+fetch: .venv/ready .cache/cfn-lint/ready .cache/checkov/ready .cache/kubernetes/ready .cache/compose/ready .cache/audit/ready .cache/sam/ready .cache/foreign/ready .cache/image-tools/ready ## everything that check, test, foreign and image-test take from the package index
 	$(BIN)/python -m tools.locks --fetch
 	$(BIN)/python -m tools.image.emulator --fetch
 

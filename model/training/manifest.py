@@ -1,5 +1,6 @@
-"""What a training run learnt, as the entries of a manifest: no path, no time and no person in them.
+"""What a training run learnt, as the entries of a manifest.
 
+They hold no path, no person, and no time but `as_of`.
 The same input gives the same manifest. The names of the entries are a fixed format.
 """
 
@@ -14,7 +15,8 @@ from typing import Any
 import numpy as np
 
 from model.bins import describe_column
-from model.bundle import golden_as_data
+from model.manifest import golden_as_data
+from model.score_kind import RESPONSE
 from model.training.config import TrainingConfig
 from model.training.cross_validation import CrossValidation
 from model.training.export import OPSETS, make_golden_rows, score_onnx
@@ -135,6 +137,7 @@ def describe_model(
         "columns": list(people.spec.columns),
         "spec": spec,
         "classes": [0, 1],
+        "score": RESPONSE.to_mapping(),
         "model": {
             "kind": choice.model,
             "settings": choice.parameters,

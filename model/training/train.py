@@ -27,10 +27,11 @@ from model.training.feature_choice import (
 )
 from model.training.fit import fit_model
 from model.training.gate import Verdict, check_bundle, compare_with_incumbent
-from model.training.gather import gather_people
+from model.training.gather import gather_people, sample_people
 from model.training.manifest import describe_data, describe_model, describe_validation
 from model.training.measures import describe_guess
 from model.training.people import Join, People, reserve_users, take_rows
+from model.training.reference import find_recorded, record_reference
 from model.training.threshold import describe_rounding
 
 
@@ -43,6 +44,7 @@ class TrainingResult:
     left_out  features left out, with the reason
     notices   what else the user should know about the data
     verdict   of the gate; None without an incumbent
+    undated   of the notices, the one on dates that are left out: shown before anything else
     """
 
     bundle: Bundle | None
@@ -51,6 +53,7 @@ class TrainingResult:
     left_out: tuple[str, ...]
     notices: tuple[str, ...]
     verdict: Verdict | None = None
+    undated: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,7 +127,7 @@ def prepare_people(
     config: TrainingConfig, incumbent: Bundle | None, progress: Progress
 ) -> _Material:
     """Read and join the files, choose features, audit them, and set the reserved users aside."""
-    outcome_table = read_outcomes(config.outcomes)
+    outcome_table = read_outcomes(config.outcomes, config.columns)
     choice = choose_features(config, outcome_table, progress)
     people = gather_people(
         config.endpoints,
@@ -134,6 +137,7 @@ def prepare_people(
         progress,
         enrich=config.enrich,
         incumbent_spec=None if incumbent is None else incumbent.spec,
+        incumbent_reference=None if incumbent is None else find_recorded(incumbent.manifest),
     )
     left_out = (*choice.left_out, *people.left_out)
     progress("auditing features", 0, 1)
@@ -162,7 +166,13 @@ def choose_features(
     """The given spec, or one inferred from a sample of the people."""
     dated = config.as_of is not None or outcome_table.dates is not None
     if config.features is not None:
-        return read_given(config.features, dated=dated)
+        return read_given(
+            config.features,
+            lambda: sample_people(
+                config.endpoints, outcome_table, config.seed, progress, config.enrich
+            ),
+            dated=dated,
+        )
     return infer_from_files(
         config.endpoints, outcome_table, config.seed, progress, config.enrich, dated=dated
     )
@@ -174,7 +184,11 @@ def describe_run(
     """The result before a model is fitted on all people: without a bundle and a verdict."""
     people, audit, reserved = material.people, material.audit, material.reserved
     manifest = describe_validation(config, people, validation, audit.alone)
+    choice = material.choice
+    manifest |= record_reference(config.as_of, people.spec)
     notices = (
+        *choice.undated,
+        *choice.doubts,
         *audit.notices,
         *describe_leaks(audit, people.spec),
         *validation.notices,
@@ -194,6 +208,7 @@ def describe_run(
         join=people.join,
         left_out=material.left_out,
         notices=notices,
+        undated=choice.undated,
     )
 
 

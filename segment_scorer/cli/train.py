@@ -9,11 +9,13 @@ from typing import Annotated
 
 import typer
 
+from model.people.outcome_columns import ColumnNames
 from model.training.config import TrainingConfig
 from model.training.gate import MARGIN
 from model.training.models import AUTO, MODELS, ModelSettings
 from model.training.train import TrainingResult, train_bundle
-from segment_scorer.cli.figures import describe_figures, describe_join, lay_out
+from segment_scorer.cli.figures import describe_ages, describe_figures, describe_join, lay_out
+from segment_scorer.cli.outcome_options import IdColumn, OutcomeColumn
 from segment_scorer.cli.progress import show_progress
 from segment_scorer.cli.training_options import (
     LARGEST_SEED,
@@ -75,6 +77,8 @@ def command(
             help="Feature spec (TOML). Default: infer one and write it to DIR/features.toml.",
         ),
     ] = None,
+    id_column: IdColumn = "",
+    outcome_column: OutcomeColumn = "",
     as_of: AsOf = None,
     model: Annotated[
         str, typer.Option(metavar="NAME", callback=read_model, help=MODEL_HELP)
@@ -170,6 +174,7 @@ def command(
         margin=margin,
         reserve=reserve,
         enrich=open_external(external, external_key),
+        columns=ColumnNames(id=id_column, outcome=outcome_column),
     )
     with show_progress() as progress:
         result = train_bundle(config, progress)
@@ -187,7 +192,12 @@ def command(
 def summarise(result: TrainingResult) -> str:
     """The closing lines: the data, the figures, where the bundle is, and the notices."""
     facts, verdict, bundle = result.manifest, result.verdict, result.bundle
-    rows = [*describe_join(facts["data"]), *describe_figures(facts)]
+    rows = [
+        *(("notice", notice) for notice in result.undated),
+        *describe_join(facts["data"]),
+        *describe_ages(facts),
+        *describe_figures(facts),
+    ]
     if verdict is not None and verdict.passed:
         rows.append(("comparison", f"passed against {verdict.against}: {verdict.sentence}"))
     if bundle is not None:
@@ -199,5 +209,6 @@ def summarise(result: TrainingResult) -> str:
     rows += [("unreadable", refusal) for refusal in result.join.refusals]
     rows += [("files", reading) for reading in result.join.readings]
     rows += [("left out", feature) for feature in result.left_out]
-    rows += [("notice", notice) for notice in result.notices]
+    later = (notice for notice in result.notices if notice not in result.undated)
+    rows += [("notice", notice) for notice in later]
     return lay_out(rows)

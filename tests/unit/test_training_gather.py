@@ -9,7 +9,7 @@ import pytest
 from model.errors import DataError
 from model.features import FeatureSpec, build_matrix
 from model.kinds import Feature
-from model.training.datasets import OutcomeTable
+from model.training.datasets import OutcomeTable, read_outcomes
 from model.training.gather import gather_people, learn_options, sample_people
 from model.values import parse_time
 from tests.training_people import ignore_progress, make_people, to_lines, write
@@ -243,3 +243,50 @@ def test_a_sample_of_few_people_holds_all_of_them(tmp_path: Path) -> None:
         dict(zip((document["Id"] for document in documents[:60]), outcomes, strict=False))
     )
     assert sample_people([endpoints], outcome_table, 0, ignore_progress) == documents[:60]
+
+
+@pytest.mark.parametrize(("inside", "outside"), [("{}", "{}.0"), ("{}.0", "{}")])
+@pytest.mark.parametrize("key", ["Id", "UserId"])
+def test_ids_that_differ_by_point_zero_match(
+    tmp_path: Path, inside: str, outside: str, key: str
+) -> None:
+    documents = [
+        {
+            "Id": inside.format(index),
+            "User": {"UserId": inside.format(1000 + index)},
+            "Metrics": {"m": index},
+        }
+        for index in range(60)
+    ]
+    first = 1000 if key == "UserId" else 0
+    rows = "".join(f"{outside.format(first + index)},{index % 2}\n" for index in range(60))
+    people = gather_people(
+        [write(tmp_path / "people.jsonl", to_lines(documents))],
+        read_outcomes(write(tmp_path / "o.csv", f"{key},outcome\n{rows}")),
+        FeatureSpec((Feature(name="m", path="Metrics.m", kind="number"),)),
+        None,
+        ignore_progress,
+    )
+    assert people.join.matched == 60
+    assert bool(people.join.readings) == (outside == "{}.0")
+
+
+def test_the_incumbents_ages_need_not_be_told_again(tmp_path: Path) -> None:
+    ages = FeatureSpec((Feature(name="age", path="CreationDate", kind="age"),))
+    documents, outcomes = make_people(100)
+    dated = [{**document, "CreationDate": "2026-01-01"} for document in documents]
+    endpoints = [write(tmp_path / NAME, to_lines(dated))]
+    table = by_id({document["Id"]: out for document, out in zip(dated, outcomes, strict=True)})
+    recorded = parse_time("2026-01-11")
+    for reference, days in ((None, 10.0), (parse_time("2026-01-03"), 2.0)):
+        people = gather_people(
+            endpoints,
+            table,
+            VISITS,
+            reference,
+            ignore_progress,
+            incumbent_spec=ages,
+            incumbent_reference=recorded,
+        )
+        assert people.incumbent_matrix is not None
+        assert set(people.incumbent_matrix[:, 0].tolist()) == {days}
