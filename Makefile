@@ -68,7 +68,7 @@ fetch: .venv/ready .cache/cfn-lint/ready .cache/checkov/ready .cache/kubernetes/
 	$(BIN)/python -m tools.image.emulator --fetch
 
 foreign: .cache/foreign/ready ## tests of models that somebody else trained (segment-scorer bundle), with their libraries
-	.cache/foreign/bin/python -m pytest tests/foreign $(ARGS)
+	.cache/foreign/bin/python -m pytest --confcutdir=tests/foreign tests/foreign $(ARGS)
 
 interop: .venv/ready ## our client against foreign servers, and a foreign client against ours
 	$(BIN)/python -m tests.interop.prepare

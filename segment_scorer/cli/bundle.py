@@ -8,12 +8,14 @@ from typing import Annotated
 
 import typer
 
+from model.people.outcome_columns import ColumnNames
 from model.training.foreign.bundle import BundleResult, bundle_model
 from model.training.foreign.config import MEDIAN, BundleConfig
 from model.training.foreign.original import ModelRefused
 from model.training.foreign.readers import READERS
 from model.training.gate import MARGIN
-from segment_scorer.cli.figures import describe_figures, describe_join, lay_out
+from segment_scorer.cli.figures import describe_ages, describe_figures, describe_join, lay_out
+from segment_scorer.cli.outcome_options import IdColumn, OutcomeColumn
 from segment_scorer.cli.progress import show_progress
 from segment_scorer.cli.train import REJECTED, read_margin, read_name
 from segment_scorer.cli.training_options import (
@@ -55,6 +57,8 @@ def command(
         typer.Option(metavar="DIR", help="Write the bundle there, replacing an older bundle."),
     ],
     more: MoreEndpoints = None,
+    id_column: IdColumn = "",
+    outcome_column: OutcomeColumn = "",
     predictions: Annotated[
         Path | None,
         typer.Option(
@@ -149,6 +153,7 @@ def command(
         features=features,
         endpoints=(*endpoints, *(more or ())),
         outcomes=outcomes,
+        columns=ColumnNames(id=id_column, outcome=outcome_column),
         out=out,
         predictions=predictions,
         positive=positive,
@@ -184,7 +189,7 @@ def command(
 def summarise(result: BundleResult) -> str:
     """The closing lines: the data, the figures, where the bundle is, and the notices."""
     facts, verdict, bundle = result.manifest, result.verdict, result.bundle
-    rows = [*describe_join(facts["data"]), *describe_figures(facts)]
+    rows = [*describe_join(facts["data"]), *describe_ages(facts), *describe_figures(facts)]
     if verdict is not None and verdict.passed:
         rows.append(("comparison", f"passed against {verdict.against}: {verdict.sentence}"))
     rows.append(("ONNX", f"scores differ from the original's by at most {facts['parity']:g}"))

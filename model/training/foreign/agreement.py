@@ -25,7 +25,7 @@ TOLD = "people with an outcome, in the order of the files"
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class Pairing:
     """Both models on the same rows.
 
     exact     float64 [n, f], as the original reads them; ONNX reads them as float32
@@ -86,7 +86,7 @@ def find_differences(found: Scores, expected: Scores) -> Scores:
     return np.where(np.isfinite(differences), differences, np.inf)
 
 
-def find_cause(comparison: Comparison, row: int, donor: Exact) -> int | None:
+def find_cause(comparison: Pairing, row: int, donor: Exact) -> int | None:
     """The column whose value, taken from `donor`, makes both models agree on the row."""
     if comparison.score is None:
         return None
@@ -106,7 +106,7 @@ def find_cause(comparison: Comparison, row: int, donor: Exact) -> int | None:
     return best
 
 
-def check_given(comparison: Comparison) -> float:
+def check_given(comparison: Pairing) -> float:
     """Compare on the people given. Raises ModelRefused."""
     if not ((comparison.original >= 0) & (comparison.original <= 1)).all():
         raise ModelRefused(

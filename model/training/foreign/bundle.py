@@ -24,6 +24,7 @@ from model.training.foreign.readers import read_foreign
 from model.training.gate import Verdict, check_bundle, compare_with_incumbent
 from model.training.gather import gather_people
 from model.training.people import Join
+from model.training.reference import find_recorded
 from model.training.train import load_incumbent
 
 
@@ -51,7 +52,7 @@ def bundle_model(config: BundleConfig, progress: Progress) -> BundleResult:
             f"{config.model}: expected --predictions with the scores of the original (CSV "
             "Id,score): a bare ONNX file has nothing to be compared with"
         )
-    outcome_table = read_outcomes(config.outcomes)
+    outcome_table = read_outcomes(config.outcomes, config.columns)
     dated = config.as_of is not None or outcome_table.dates is not None
     spec = read_whole_spec(config.features, dated=dated)
     check_columns(original, spec)
@@ -65,6 +66,7 @@ def bundle_model(config: BundleConfig, progress: Progress) -> BundleResult:
         progress,
         enrich=config.enrich,
         incumbent_spec=None if incumbent is None else incumbent.spec,
+        incumbent_reference=None if incumbent is None else find_recorded(incumbent.manifest),
         whole=True,
         watch=exact.watch,
     )

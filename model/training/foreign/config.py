@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from model.people.outcome_columns import USUAL_NAMES, ColumnNames
 from model.training.gate import MARGIN
 from model.training.join import Enrich
 from model.training.threshold import ThresholdGoal
@@ -16,6 +17,7 @@ MEDIAN = "median"
 class BundleConfig:
     """What becomes a bundle, and who it is judged on.
 
+    columns      what the columns of the outcomes file are called
     predictions  the original's own scores, CSV `Id,score`; needed for bare ONNX
     positive     the label that means "responded", where labels are texts
     fill         "median": missing values become the median of the people given, before the model;
@@ -28,6 +30,7 @@ class BundleConfig:
     endpoints: tuple[Path, ...]
     outcomes: Path
     out: Path
+    columns: ColumnNames = USUAL_NAMES
     predictions: Path | None = None
     positive: str | None = None
     fill: str = ""

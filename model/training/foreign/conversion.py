@@ -10,7 +10,7 @@ from model.features import FeatureSpec, Matrix
 from model.operators import check_model
 from model.training.export import PARITY_TOLERANCE, score_onnx
 from model.training.foreign.agreement import (
-    Comparison,
+    Pairing,
     Score,
     check_changed,
     check_given,
@@ -62,7 +62,7 @@ def convert_original(
     onnx = close_graph(probe, chosen)
     check_model(onnx, config.model)
     parity = max(
-        check_given(Comparison(spec, onnx, rows, scores, by))
+        check_given(Pairing(spec, onnx, rows, scores, by))
         for scores, by in ((given, None), (own, score))
         if scores is not None
     )

@@ -16,10 +16,12 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from model.features import Matrix
-from model.runtime import INPUT, LABEL, PROBABILITIES, REFUSALS, open_session
+from model.runtime import INPUT, LABEL, REFUSALS, open_session
+from model.score_kind import RESPONSE
 from model.training.foreign.original import ModelRefused
 
-ML = "ai.onnx.ml"
+PROBABILITIES = RESPONSE.output
+ML_OPSET = 3
 DEFAULT_OPSET = 17  # of the operators added here, in a model that has only those of ai.onnx.ml
 PREFIX = "foreign/"  # of every name of the model's own, so that none is one of ours
 NUMBERS = {
@@ -200,7 +202,7 @@ def declare_opsets(model: Any) -> None:
     }
     del model.opset_import[:]
     model.opset_import.extend(
-        helper.make_opsetid(domain, versions.get(domain, DEFAULT_OPSET if not domain else 3))
+        helper.make_opsetid(domain, versions.get(domain, ML_OPSET if domain else DEFAULT_OPSET))
         for domain in sorted(used)
     )
 

@@ -23,6 +23,7 @@ from model.training.measures import Scores, describe_guess
 from model.training.models import ModelChoice
 from model.training.people import LEAST_WITH_FEATURE, People
 from model.training.phrases import format_count
+from model.training.reference import record_reference
 from model.training.threshold import describe_rounding
 
 SEEN = (
@@ -53,6 +54,7 @@ def judge_model(
         outcomes=config.outcomes,
         out=config.out,
         as_of=config.as_of,
+        columns=config.columns,
         name=config.name,
         seed=config.seed,
         goal=config.goal,
@@ -94,6 +96,7 @@ def judge_model(
     manifest = {
         **validation,
         **model,
+        **record_reference(config.as_of, people.spec),
         "metrics": {**metrics, "held_out": GIVEN},
         "model": {
             "kind": original.format,

@@ -5,8 +5,6 @@ Watches a gathering (`gather_people`), chunk by chunk, and keeps arrays alone.
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,12 +16,14 @@ from model.errors import DataError
 from model.features import FeatureSpec, fill_columns
 from model.kinds import Reference
 from model.paths import find_user
-from model.people.files import open_unpacked
-from model.training.datasets import KEYS
+from model.people.files import open_csv
+from model.people.outcome_columns import find_id_column, find_one, read_plain_id
 from model.training.foreign.original import Exact
 from model.training.join import Match
 from model.training.measures import Scores
 from model.values import parse_number
+
+SCORE = "score"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,35 +38,31 @@ class Predictions:
 def read_predictions(path: Path) -> Predictions:
     """Read a CSV file `Id,score`; Id may be ProfileId or UserId. Raises DataError."""
     scores: dict[str, float] = {}
-    with open_unpacked(path, "predictions") as (file, _):
-        rows = csv.reader(io.TextIOWrapper(file, encoding="utf-8-sig", newline=""), strict=True)
-        try:
-            header = next(rows, [])
-            if len(header) != 2 or header[0] not in KEYS or header[1] != "score":
-                raise DataError(
-                    f"{path}: expected a CSV file with the header Id,score (Id may be UserId or "
-                    "ProfileId), found another"
-                )
-            for row in rows:
-                if row:
-                    add_row(path, rows.line_num, row, scores)
-        except csv.Error as error:
+    with open_csv(path, "predictions") as (rows, _):
+        header = next(rows, [])
+        column, key = find_id_column(path, header, "")
+        score = find_one(path, header, SCORE, "")
+        if score is None:
             raise DataError(
-                f"{path}, line {rows.line_num}: expected a CSV row, found quotes that do not match"
-            ) from error
-    return Predictions(path=path, key=KEYS[header[0]], scores=scores)
-
-
-def add_row(path: Path, line: int, row: Sequence[str], scores: dict[str, float]) -> None:
-    """Add one row. Raises DataError."""
-    number = parse_number(row[1]) if len(row) == 2 else None
-    if number is None or not 0 <= number <= 1:
-        raise DataError(
-            f"{path}, line {line}: expected an id and a score from 0 to 1, found another row"
-        )
-    if row[0] in scores:
-        raise DataError(f"{path}, line {line}: expected each id once, found it again")
-    scores[row[0]] = number
+                f"{path}: expected a CSV file with the header Id,score (Id may be UserId or "
+                "ProfileId), found no column score"
+            )
+        width, place, value = len(header), header.index(column), header.index(score)
+        for row in rows:
+            number = parse_number(row[value]) if len(row) == width else None
+            if row and (number is None or not 0 <= number <= 1):
+                raise DataError(
+                    f"{path}, line {rows.line_num}: expected an id and a score from 0 to 1, found "
+                    "another row"
+                )
+            if row and number is not None:
+                name = read_plain_id(row[place])
+                if name in scores:
+                    raise DataError(
+                        f"{path}, line {rows.line_num}: expected each {column} once, found it again"
+                    )
+                scores[name] = number
+    return Predictions(path=path, key=key, scores=scores)
 
 
 class ExactPeople:
@@ -90,7 +86,9 @@ class ExactPeople:
         if self._predictions is not None:
             find = find_user if self._predictions.key == "UserId" else lambda each: each.get("Id")
             given = self._predictions.scores
-            self._scores += [given.get(str(find(each)), math.nan) for each in documents]
+            self._scores += [
+                given.get(read_plain_id(str(find(each))), math.nan) for each in documents
+            ]
 
     @property
     def matrix(self) -> Exact:
