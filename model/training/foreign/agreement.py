@@ -19,6 +19,7 @@ from model.training.foreign.original import Exact, ModelRefused
 from model.training.measures import Scores
 
 Score = Callable[[Exact], Scores]
+CODE = "code"  # a kind whose numbers are places among its values
 BLOCK = 256  # columns tried at a time
 ROUND = "its value is no float32, so train on X.astype(numpy.float32) and pass --float32"
 TOLD = "people with an outcome, in the order of the files"
@@ -148,7 +149,7 @@ def change_rows(
         if kind.one_hot:
             unknown[:, start:end] = 0
             unknown[:, end - 1] = 1
-        elif "values" in feature.options:
+        elif feature.kind == CODE:
             codes = [float(code) for code in range(len(feature.options["values"]))]
             codes.append(feature.options.get("other", np.nan))
             unknown[:, start] = random.choice(np.array(codes), len(rows))

@@ -8,6 +8,7 @@ from pathlib import Path
 from model.errors import SpecError
 from model.features import FeatureSpec, load_spec
 from model.kinds import KINDS
+from model.training.foreign.agreement import CODE
 from model.training.foreign.original import ModelRefused, Original
 
 LONGEST_NAME = 60
@@ -54,7 +55,7 @@ def check_codes(original: Original, spec: FeatureSpec) -> None:
     """Raise ModelRefused unless each vocabulary in the model is that of a feature's codes."""
     if original.codes is None:
         return
-    features = [feature for feature in spec.features if feature.kind == "code"]
+    features = [feature for feature in spec.features if feature.kind == CODE]
     if len(features) != len(original.codes):
         raise ModelRefused(
             f"expected a feature of kind code for each of the model's {len(original.codes)} "
