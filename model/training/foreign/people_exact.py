@@ -16,8 +16,9 @@ from model.errors import DataError
 from model.features import FeatureSpec, fill_columns
 from model.kinds import Reference
 from model.paths import find_user
+from model.people.cells import read_plain_id
 from model.people.files import open_csv
-from model.people.outcome_columns import find_id_column, find_one, read_plain_id
+from model.people.outcome_columns import find_id_column, find_one
 from model.training.foreign.original import Exact
 from model.training.join import Match
 from model.training.measures import Scores
