@@ -31,6 +31,7 @@ SETS: dict[str, list[str]] = {
     "run": ["--extra=cli", "--extra=run", "--group=build"],
     "verbs": EVERY_VERB,
     "ray": ["--extra=cli", "--extra=run", "--extra=ray"],
+    "foreign": ["--extra=cli", "--extra=train", "--extra=foreign", "--group=foreign-test"],
 }
 # Dependency groups for environments of their own. They hold nothing of the project, so the pins of
 # all.txt would only force older versions. The exception is uv, which the tests also run.

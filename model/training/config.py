@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from model.people.outcome_columns import USUAL_NAMES, ColumnNames
 from model.training.gate import MARGIN
 from model.training.join import Enrich
 from model.training.models import ModelSettings
@@ -21,6 +22,7 @@ class TrainingConfig:
     margin    how much worse than the incumbent the new model may be, in ROC AUC and Brier score
     reserve   share of users never learnt from, so that models can be compared on unseen people
     enrich    adds external attributes to documents
+    columns   what the columns of the outcomes file are called
     """
 
     endpoints: tuple[Path, ...]
@@ -36,3 +38,4 @@ class TrainingConfig:
     margin: float = MARGIN
     reserve: float = 0.0
     enrich: Enrich | None = None
+    columns: ColumnNames = USUAL_NAMES

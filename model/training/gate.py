@@ -30,7 +30,7 @@ class Verdict:
 def check_bundle(bundle: Bundle) -> bytes:
     """Read the bundle's model and score its golden rows. Raises BundleError if they differ."""
     onnx = bundle.model
-    check_golden(bundle, score_onnx(onnx, bundle.golden_rows))
+    check_golden(bundle, score_onnx(onnx, bundle.golden_rows, bundle.score))
     return onnx
 
 
@@ -69,7 +69,7 @@ def compare_with_incumbent(
     if people.incumbent_matrix is None:
         raise ValueError("people were gathered without the incumbent's spec")
     outcomes = people.outcomes
-    old_scores = score_onnx(check_bundle(incumbent), people.incumbent_matrix)
+    old_scores = score_onnx(check_bundle(incumbent), people.incumbent_matrix, incumbent.score)
     new, old = Ranking(scores, outcomes).measure(), Ranking(old_scores, outcomes).measure()
     low, high = bootstrap_difference(scores, old_scores, outcomes, people.groups, seed)
     area, brier = new[0] - old[0], new[2] - old[2]

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from model.bins import describe_column
-from model.bundle import golden_as_data
+from model.manifest import golden_as_data
+from model.score_kind import RESPONSE
 from model.training.config import TrainingConfig
 from model.training.cross_validation import CrossValidation
 from model.training.export import OPSETS, make_golden_rows, score_onnx
@@ -135,6 +136,7 @@ def describe_model(
         "columns": list(people.spec.columns),
         "spec": spec,
         "classes": [0, 1],
+        "score": RESPONSE.to_mapping(),
         "model": {
             "kind": choice.model,
             "settings": choice.parameters,

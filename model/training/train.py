@@ -124,7 +124,7 @@ def prepare_people(
     config: TrainingConfig, incumbent: Bundle | None, progress: Progress
 ) -> _Material:
     """Read and join the files, choose features, audit them, and set the reserved users aside."""
-    outcome_table = read_outcomes(config.outcomes)
+    outcome_table = read_outcomes(config.outcomes, config.columns)
     choice = choose_features(config, outcome_table, progress)
     people = gather_people(
         config.endpoints,

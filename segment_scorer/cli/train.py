@@ -9,11 +9,13 @@ from typing import Annotated
 
 import typer
 
+from model.people.outcome_columns import ColumnNames
 from model.training.config import TrainingConfig
 from model.training.gate import MARGIN
 from model.training.models import AUTO, MODELS, ModelSettings
 from model.training.train import TrainingResult, train_bundle
 from segment_scorer.cli.figures import describe_figures, describe_join, lay_out
+from segment_scorer.cli.outcome_options import IdColumn, OutcomeColumn
 from segment_scorer.cli.progress import show_progress
 from segment_scorer.cli.training_options import (
     LARGEST_SEED,
@@ -75,6 +77,8 @@ def command(
             help="Feature spec (TOML). Default: infer one and write it to DIR/features.toml.",
         ),
     ] = None,
+    id_column: IdColumn = "",
+    outcome_column: OutcomeColumn = "",
     as_of: AsOf = None,
     model: Annotated[
         str, typer.Option(metavar="NAME", callback=read_model, help=MODEL_HELP)
@@ -170,6 +174,7 @@ def command(
         margin=margin,
         reserve=reserve,
         enrich=open_external(external, external_key),
+        columns=ColumnNames(id=id_column, outcome=outcome_column),
     )
     with show_progress() as progress:
         result = train_bundle(config, progress)
