@@ -15,7 +15,15 @@ from model.training.uplift.campaign import Campaign
 Floats = npt.NDArray[np.float64]
 
 SHARES = (0.1, 0.2, 0.3)
-POINTS = 40  # of the curve in a manifest
+
+
+class Sums(NamedTuple):
+    """People messaged and others, and the responders among the first and the second."""
+
+    messaged: Floats
+    others: Floats
+    ones: Floats
+    control: Floats
 
 
 class Curve(NamedTuple):
@@ -42,12 +50,12 @@ class Uplift:
         self.treated = campaign.treated[self.order].astype(np.float64)
         self.responded = campaign.outcomes[self.order].astype(np.float64)
 
-    def sum_up(self, weights: Floats | None = None) -> tuple[Floats, Floats, Floats, Floats]:
-        """Messaged people, others, and the responders among either, from the top to each rank."""
+    def sum_up(self, weights: Floats | None = None) -> Sums:
+        """Sums from the top to each rank, where person i counts `weights[i]` times."""
         each = np.ones(len(self.order)) if weights is None else weights[self.order]
         messaged = each * self.treated
         others = each - messaged
-        return (
+        return Sums(
             np.cumsum(messaged),
             np.cumsum(others),
             np.cumsum(messaged * self.responded),
@@ -58,34 +66,41 @@ class Uplift:
         """The Qini curve (N. J. Radcliffe, "Using control groups to target on predicted lift",
         2007), divided by the number of people messaged.
         """
-        messaged, others, ones, control = (sums[self.ends] for sums in self.sum_up(weights))
-        extra = ones - control * messaged / np.maximum(others, 1e-300) * (others > 0)
-        people = messaged + others
-        return Curve(
-            np.append(0.0, people / people[-1]), np.append(0.0, extra / messaged[-1])
-        )
+        return self._trace(self.sum_up(weights))
 
-    def measure(self, weights: Floats | None = None) -> Floats:
-        """The Qini coefficient, and the effect among the top 10, 20 and 30 %: float64 [4].
+    def measure(self, weights: Floats | None = None) -> tuple[Floats, Curve]:
+        """The Qini coefficient and the effect among the top 10, 20 and 30 %, float64 [4]; the curve.
 
         The coefficient is the area between the curve and the line of messaging by lot, as a share
         of that area for perfect scores: scikit-uplift's `qini_auc_score`.
         """
         sums = self.sum_up(weights)
-        curve = self.trace(weights)
+        curve = self._trace(sums)
         area = float(np.trapezoid(curve.gains, curve.shares))
         messaged, others, ones, control = (float(column[-1]) for column in sums)
         people, end = messaged + others, float(curve.gains[-1])
         top = ones / messaged
+        # Perfect scores: first the responders messaged, then those without a response, last the
+        # responders not messaged.
         perfect = (
             top * (ones / 2 + (people - control - ones)) + (top + end) / 2 * control
         ) / people
         qini = (area - end / 2) / (perfect - end / 2)
-        ranks = sums[0] + sums[1]
+        ranks = sums.messaged + sums.others
         cuts = np.searchsorted(ranks, np.array(SHARES) * people).clip(max=len(ranks) - 1)
-        rates = [
-            np.divide(sums[number + 2][cuts], sums[number][cuts], where=sums[number][cuts] > 0,
-                      out=np.zeros(len(cuts)))
-            for number in (0, 1)
-        ]
-        return np.append(qini, rates[0] - rates[1])
+        effects = divide(sums.ones[cuts], sums.messaged[cuts]) - divide(
+            sums.control[cuts], sums.others[cuts]
+        )
+        return np.append(qini, effects), curve
+
+    def _trace(self, sums: Sums) -> Curve:
+        messaged, others, ones, control = (column[self.ends] for column in sums)
+        extra = ones - divide(control * messaged, others)
+        people = messaged + others
+        return Curve(np.append(0.0, people / people[-1]), np.append(0.0, extra / messaged[-1]))
+
+
+def divide(parts: Floats, wholes: Floats) -> Floats:
+    """Shares; 0 of nothing."""
+    shares: Floats = np.divide(parts, wholes, out=np.zeros_like(parts), where=wholes > 0)
+    return shares
