@@ -37,6 +37,7 @@ SETS: dict[str, list[str]] = {
 # all.txt would only force older versions. The exception is uv, which the tests also run.
 APART = (
     *("uv", "image-tools", "cfn-lint", "sam", "audit", "usual", "uplift"),
+    *("checkov", "kubernetes", "compose"),
     *("interop-mlserver", "interop-kserve", "interop-triton", "interop-tritonclient"),
 )
 

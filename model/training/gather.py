@@ -48,17 +48,19 @@ def gather_people(
     *,
     enrich: Enrich | None = None,
     incumbent_spec: FeatureSpec | None = None,
+    incumbent_reference: float | None = None,
     whole: bool = False,
 ) -> People:
     """Join endpoints with outcomes and build the matrix.
 
     `enrich` adds external attributes. Ages are measured against `reference`, or if it is None
-    against each outcome's date. `whole` keeps every feature, as a trained model needs. Raises
-    DataError if nothing matches, or if fewer than 25 people have either outcome.
+    against each outcome's date. Without either, the incumbent's ages are measured against
+    `incumbent_reference`, which its bundle records. `whole` keeps every feature, as a trained model
+    needs. Raises DataError if nothing matches, or if fewer than 25 people have either outcome.
     """
     spec = learn_options(paths, outcome_table, spec, progress, enrich)
     counts = JoinCounts()
-    rows = _Rows(outcome_table, spec, incumbent_spec, reference)
+    rows = _Rows(outcome_table, spec, incumbent_spec, reference, incumbent_reference)
     matches = match_endpoints(
         paths,
         outcome_table,
@@ -88,9 +90,10 @@ class _Rows:
         spec: FeatureSpec,
         incumbent_spec: FeatureSpec | None,
         reference: float | None,
+        recorded: float | None = None,
     ) -> None:
         self.table, self.spec, self.incumbent_spec = outcome_table, spec, incumbent_spec
-        self.reference = reference
+        self.reference, self.recorded = reference, recorded
         self.matrices: list[Matrix] = []
         self.incumbent_matrices: list[Matrix] = []
         self.outcomes, self.groups, self.treated = array("q"), array("q"), array("q")
@@ -108,7 +111,8 @@ class _Rows:
         against = np.array(moments) if by_date else self.reference
         self.matrices.append(build_matrix(documents, self.spec, against))
         if self.incumbent_spec is not None:
-            self.incumbent_matrices.append(build_matrix(documents, self.incumbent_spec, against))
+            then = self.recorded if against is None else against
+            self.incumbent_matrices.append(build_matrix(documents, self.incumbent_spec, then))
         self.dates.extend(moments or ())
         self.outcomes.extend(self.table.outcomes[match.name] for match in chunk)
         self.treated.extend(match.treated for match in chunk)

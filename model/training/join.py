@@ -80,7 +80,8 @@ def match_endpoints(
     while chunk := list(islice(matched, CHUNK)):
         documents = enrich([match.document for match in chunk])
         yield from (
-            match._replace(document=document) for document, match in zip(documents, chunk, strict=True)
+            match._replace(document=document)
+            for document, match in zip(documents, chunk, strict=True)
         )
 
 

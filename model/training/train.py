@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from model.bundle import Bundle, check_destination, load_bundle, write_bundle
+from model.errors import DataError
 from model.people.progress import Progress
 from model.training.audit import Audit, audit_people, describe_leaks
 from model.training.card import make_card
@@ -27,10 +28,11 @@ from model.training.feature_choice import (
 )
 from model.training.fit import fit_model
 from model.training.gate import Verdict, check_bundle, compare_with_incumbent
-from model.training.gather import gather_people
+from model.training.gather import gather_people, sample_people
 from model.training.manifest import describe_data, describe_model, describe_validation
 from model.training.measures import describe_guess
 from model.training.people import Join, People, reserve_users, take_rows
+from model.training.reference import find_recorded, record_reference
 from model.training.threshold import describe_rounding
 
 
@@ -43,6 +45,7 @@ class TrainingResult:
     left_out  features left out, with the reason
     notices   what else the user should know about the data
     verdict   of the gate; None without an incumbent
+    undated   of the notices, the one on dates that are left out: shown before anything else
     """
 
     bundle: Bundle | None
@@ -51,10 +54,11 @@ class TrainingResult:
     left_out: tuple[str, ...]
     notices: tuple[str, ...]
     verdict: Verdict | None = None
+    undated: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Material:
+class Material:
     """The people, with everything that is known before a model is fitted."""
 
     people: People
@@ -71,9 +75,20 @@ def train_bundle(config: TrainingConfig, progress: Progress) -> TrainingResult:
     Raises SegmentScorerError and then writes nothing. Writes nothing either if the new model is
     worse than `config.against` by more than the margin.
     """
+    if config.uplift is not None:
+        # Imported here because it puts these steps in another order.
+        from model.training.uplift.train import train_uplift  # noqa: PLC0415
+
+        return train_uplift(config, config.uplift, progress)
     check_destination(config.out)
     incumbent = load_incumbent(config.against)
-    material = prepare_people(config, incumbent, progress)
+    if incumbent is not None and incumbent.score.is_uplift:
+        raise DataError(
+            "--against: expected a bundle of response scores, found one of uplift scores: they "
+            "cannot be compared"
+        )
+    outcome_table = read_outcomes(config.outcomes, config.columns)
+    material = prepare_people(config, outcome_table, incumbent, progress)
     people, reserved = material.people, material.reserved
     validation = cross_validate(people, config.settings, config.seed, progress)
     result = describe_run(config, material, validation)
@@ -107,7 +122,7 @@ def train_bundle(config: TrainingConfig, progress: Progress) -> TrainingResult:
         "parity": float(f"{parity:.0e}"),
         **({"gate": verdict.figures} if verdict is not None else {}),
     }
-    bundle = write_trained(config, material, onnx, manifest)
+    bundle = write_trained(config, material, onnx, manifest, make_card(manifest))
     return replace(result, bundle=bundle, manifest=manifest, verdict=verdict)
 
 
@@ -121,10 +136,12 @@ def load_incumbent(directory: Path | None) -> Bundle | None:
 
 
 def prepare_people(
-    config: TrainingConfig, incumbent: Bundle | None, progress: Progress
-) -> _Material:
-    """Read and join the files, choose features, audit them, and set the reserved users aside."""
-    outcome_table = read_outcomes(config.outcomes, config.columns)
+    config: TrainingConfig,
+    outcome_table: OutcomeTable,
+    incumbent: Bundle | None,
+    progress: Progress,
+) -> Material:
+    """Join the files, choose features, audit them, and set the reserved users aside."""
     choice = choose_features(config, outcome_table, progress)
     people = gather_people(
         config.endpoints,
@@ -134,6 +151,7 @@ def prepare_people(
         progress,
         enrich=config.enrich,
         incumbent_spec=None if incumbent is None else incumbent.spec,
+        incumbent_reference=None if incumbent is None else find_recorded(incumbent.manifest),
     )
     left_out = (*choice.left_out, *people.left_out)
     progress("auditing features", 0, 1)
@@ -146,7 +164,7 @@ def prepare_people(
     if config.reserve:
         people, reserved = reserve_users(people, config.reserve)
     progress("auditing features", 1, 1)
-    return _Material(
+    return Material(
         people=people,
         reserved=reserved,
         audit=audit,
@@ -162,19 +180,29 @@ def choose_features(
     """The given spec, or one inferred from a sample of the people."""
     dated = config.as_of is not None or outcome_table.dates is not None
     if config.features is not None:
-        return read_given(config.features, dated=dated)
+        return read_given(
+            config.features,
+            lambda: sample_people(
+                config.endpoints, outcome_table, config.seed, progress, config.enrich
+            ),
+            dated=dated,
+        )
     return infer_from_files(
         config.endpoints, outcome_table, config.seed, progress, config.enrich, dated=dated
     )
 
 
 def describe_run(
-    config: TrainingConfig, material: _Material, validation: CrossValidation
+    config: TrainingConfig, material: Material, validation: CrossValidation
 ) -> TrainingResult:
     """The result before a model is fitted on all people: without a bundle and a verdict."""
     people, audit, reserved = material.people, material.audit, material.reserved
     manifest = describe_validation(config, people, validation, audit.alone)
+    choice = material.choice
+    manifest |= record_reference(config.as_of, people.spec)
     notices = (
+        *choice.undated,
+        *choice.doubts,
         *audit.notices,
         *describe_leaks(audit, people.spec),
         *validation.notices,
@@ -194,14 +222,19 @@ def describe_run(
         join=people.join,
         left_out=material.left_out,
         notices=notices,
+        undated=choice.undated,
     )
 
 
 def write_trained(
-    config: TrainingConfig, material: _Material, onnx: bytes, manifest: dict[str, Any]
+    config: TrainingConfig,
+    material: Material,
+    onnx: bytes,
+    manifest: dict[str, Any],
+    card: Mapping[str, bytes],
 ) -> Bundle:
     """Write model, manifest, card and the inferred spec; load and check what was written."""
-    files = make_card(manifest)
+    files = dict(card)
     inference = material.choice.inference
     if inference is not None:
         spec = material.people.spec

@@ -93,18 +93,23 @@ def read_decisions(
         header = next(rows, [])
         missing = [name for name in NEEDED if name not in header]
         if missing:
-            raise DataError(f"{path}: expected the columns {', '.join(NEEDED)}, "
-                            f"found no {' and no '.join(missing)}")
+            raise DataError(
+                f"{path}: expected the columns {', '.join(NEEDED)}, "
+                f"found no {' and no '.join(missing)}"
+            )
         places = [header.index(name) for name in NEEDED]
         for row in rows:
             if len(row) != len(header):
-                raise DataError(f"{path}, line {rows.line_num}: expected {len(header)} cells, "
-                                f"found {len(row)}")
+                raise DataError(
+                    f"{path}, line {rows.line_num}: expected {len(header)} cells, found {len(row)}"
+                )
             name, user, *texts = (row[place] for place in places)
             flags = [text.lower() for text in texts]
             if not name or any(flag not in FLAGS for flag in flags):
-                raise DataError(f"{path}, line {rows.line_num}: expected an Id, and true, false "
-                                "or nothing for selected, holdout and sent")
+                raise DataError(
+                    f"{path}, line {rows.line_num}: expected an Id, and true, false "
+                    "or nothing for selected, holdout and sent"
+                )
             selected, holdout, sent = (FLAGS[flag] for flag in flags)
             yield read_plain_id(name), user, selected, holdout, sent
 

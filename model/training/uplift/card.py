@@ -14,7 +14,6 @@ from model.training.uplift.phrases import (
     describe_kept,
     describe_profit,
     describe_put_off,
-    describe_qini,
     show,
     spread,
 )
@@ -32,6 +31,10 @@ ABOUT_FIGURES = (
     "of that area for perfect scores, which nobody reaches. 0 is no better than a lot. The "
     "calibration slope is by how much the observed effect rises when the score rises by one: 1 is "
     "perfect, 0 means that the scores say nothing."
+)
+ABOUT_DECILES = (
+    "Decile 1 is the tenth of people with the highest scores. Effects are responses per 1,000 "
+    "people. Each interval holds by itself: of ten, one may miss the truth by chance."
 )
 ABOUT_FEATURES = (
     "Importance is how far the score moves, on average, when the feature is permuted among people. "
@@ -66,8 +69,7 @@ def write_card(facts: Mapping[str, Any]) -> str:
         table_figures(metrics),
         ABOUT_FIGURES,
         "## Effect by decile",
-        "Decile 1 is the tenth of people with the highest scores. Effects are responses per 1,000 "
-        "people. Each interval holds by itself: of ten, one may miss the truth by chance.",
+        ABOUT_DECILES,
         table_deciles(evaluation["deciles"]),
         "![Observed effect by decile](deciles.png)",
         "## Calibration",

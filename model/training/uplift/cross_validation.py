@@ -43,10 +43,11 @@ class UpliftValidation:
 def cross_validate(
     campaign: Campaign,
     spec: FeatureSpec,
+    progress: Progress,
+    *,
     directions: Directions,
     asked: str,
     seed: int,
-    progress: Progress,
 ) -> UpliftValidation:
     """Choose, fit and scale a model in each fold as for all people, and score the rest."""
     count = len(campaign.outcomes)

@@ -109,6 +109,7 @@ def judge_effects(
     campaign: Campaign,
     threshold: float,
     seed: int,
+    *,
     responses: Floats | None = None,
     money: tuple[float, float] | None = None,
 ) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -158,10 +159,12 @@ def name_all(figures: Floats) -> dict[str, float | None]:
     }
 
 
-def describe_kept(judge: Judge, found: dict[str, Floats], edges: dict[str, Floats]) -> dict[str, Any]:
+def describe_kept(
+    judge: Judge, found: dict[str, Floats], edges: dict[str, Floats]
+) -> dict[str, Any]:
     """Whom the threshold keeps, and what messaging them alone brings per person of all."""
     reach = float(judge.kept.mean())
-    if not 0 < reach:
+    if not reach > 0:
         return {"reach": 0.0, "effect": None, "gain": 0.0, "intervals": {}}
     effect, gain = found["kept"].tolist()
     return {
@@ -230,9 +233,7 @@ def tabulate_curve(
     ]
 
 
-def describe_profit(
-    metrics: dict[str, Any], money: Sequence[float] | None
-) -> dict[str, float]:
+def describe_profit(metrics: dict[str, Any], money: Sequence[float] | None) -> dict[str, float]:
     """Profit per 1,000 people at the threshold and for everyone, with intervals; or empty."""
     if money is None:
         return {}

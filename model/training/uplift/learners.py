@@ -148,7 +148,5 @@ LEARNERS: dict[str, LearnerEntry] = {
     "two-logistic": LearnerEntry(
         fit_two_logistic, "Two logistic regressions, of people messaged and not messaged", False
     ),
-    "dr-learner": LearnerEntry(
-        fit_dr_learner, "A doubly robust learner with boosted trees", True
-    ),
+    "dr-learner": LearnerEntry(fit_dr_learner, "A doubly robust learner with boosted trees", True),
 }

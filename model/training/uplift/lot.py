@@ -151,11 +151,12 @@ def check_lot(campaign: Campaign, seed: int) -> list[str]:
             "features as they were before it"
         )
     if area - 0.5 > WARNED * error:
-        return [
+        notice = (
             f"the features foretell a little who was messaged, with a ROC AUC of {area:.3f} (by "
             "chance 0.5): find out whether chance alone decided, and whether every feature is as "
             "it was before the message"
-        ]
+        )
+        return [notice]
     return []
 
 

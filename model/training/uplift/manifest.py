@@ -12,10 +12,11 @@ from model.bins import describe_column
 from model.features import Matrix
 from model.manifest import golden_as_data
 from model.score_kind import UPLIFT
-from model.training.config import TrainingConfig, UpliftConfig
+from model.training.config import TrainingConfig
 from model.training.export import OPSETS, make_golden_rows, score_onnx
 from model.training.folds import Scheme
 from model.training.manifest import SHAPING, derive_version
+from model.training.models import AUTO
 from model.training.people import People
 from model.training.uplift.campaign import Campaign
 from model.training.uplift.cross_validation import UpliftValidation
@@ -35,7 +36,12 @@ def describe_validation(
     effects = validation.effects
     threshold, rule = choose_effect_threshold(config.goal, effects)
     metrics, evaluation = judge_effects(
-        effects, campaign, threshold, config.seed, validation.responses, config.goal.money
+        effects,
+        campaign,
+        threshold,
+        config.seed,
+        responses=validation.responses,
+        money=config.goal.money,
     )
     ranked = sorted(validation.importance.items(), key=lambda pair: (-pair[1], pair[0]))
     shared = len(people.groups) > int(people.groups.max()) + 1
@@ -64,7 +70,6 @@ def describe_validation(
 
 def describe_model(
     config: TrainingConfig,
-    uplift: UpliftConfig,
     people: People,
     validation: UpliftValidation,
     onnx: bytes,
@@ -81,7 +86,7 @@ def describe_model(
         "model": {
             "kind": model.learner,
             "settings": {"offset": round(model.offset, 9), "slope": round(model.slope, 9)},
-            "asked": uplift.learner,
+            "asked": AUTO if config.uplift is None else config.uplift.learner,
             "balanced": False,
         },
         "calibration": "slope",

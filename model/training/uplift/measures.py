@@ -69,7 +69,7 @@ class Uplift:
         return self._trace(self.sum_up(weights))
 
     def measure(self, weights: Floats | None = None) -> tuple[Floats, Curve]:
-        """The Qini coefficient and the effect among the top 10, 20 and 30 %, float64 [4]; the curve.
+        """Qini coefficient and effect among the top 10, 20 and 30 %, float64 [4]; and the curve.
 
         The coefficient is the area between the curve and the line of messaging by lot, as a share
         of that area for perfect scores: scikit-uplift's `qini_auc_score`.

@@ -15,9 +15,7 @@ from model.training.datasets import OutcomeTable, read_outcomes
 from model.training.treatment import Treatment, read_run
 
 
-def read_campaign(
-    path: Path, columns: ColumnNames, uplift: UpliftConfig | None
-) -> OutcomeTable:
+def read_campaign(path: Path, columns: ColumnNames, uplift: UpliftConfig | None) -> OutcomeTable:
     """Read an outcomes file; with `uplift`, and who was messaged. Raises DataError."""
     table = read_outcomes(path, columns)
     if uplift is None:
@@ -40,9 +38,7 @@ def spread_outcomes(
     in `lift`. Raises DataError if no id of the file is in the run.
     """
     only_responders = all(table.outcomes.values())
-    names = {
-        id_: id_ if table.key == "Id" else users[id_] for id_ in treatment.flags
-    }
+    names = {id_: id_ if table.key == "Id" else users[id_] for id_ in treatment.flags}
     matched = {id_: name for id_, name in names.items() if name in table.outcomes}
     if not matched:
         raise DataError(

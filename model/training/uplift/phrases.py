@@ -95,9 +95,7 @@ def describe_put_off(metrics: Mapping[str, Any]) -> str:
     text = f"{off['people']:,} people ({format_share(off['share'])}) have a score below 0"
     if off["interval"] is None:
         return f"{text}: too few to see an effect among them"
-    effect = (
-        f"{per_thousand(off['effect'])} responses per 1,000 (95 % {spread(off['interval'])})"
-    )
+    effect = f"{per_thousand(off['effect'])} responses per 1,000 (95 % {spread(off['interval'])})"
     low, high = off["interval"]
     if high < 0:
         return f"{text}, and the message did put them off: {effect}"

@@ -36,7 +36,13 @@ def draw_qini(axes: Axes, facts: Facts) -> None:
     at = metrics["at_threshold"]
     if at["reach"]:
         axes.plot(
-            [at["reach"]], [at["gain"]], "o", color=ORANGE, markersize=9, zorder=3, clip_on=False,
+            [at["reach"]],
+            [at["gain"]],
+            "o",
+            color=ORANGE,
+            markersize=9,
+            zorder=3,
+            clip_on=False,
             label="recommended threshold",
         )
     axes.set(xlabel="share of people messaged, highest scores first")
@@ -79,7 +85,13 @@ def draw_calibration(axes: Axes, facts: Facts) -> None:
     edges = [min(*scores, 0.0), max(*scores, 0.0)]
     axes.plot(edges, edges, color=GREY, linestyle="--", label="perfect calibration")
     axes.errorbar(
-        scores, effects, yerr=errors, fmt="o", color=BLUE, ecolor=PALE, capsize=3,
+        scores,
+        effects,
+        yerr=errors,
+        fmt="o",
+        color=BLUE,
+        ecolor=PALE,
+        capsize=3,
         label="deciles of people, with 95 % intervals",
     )
     axes.axhline(0, color=INK, linewidth=0.8)

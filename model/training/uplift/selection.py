@@ -23,9 +23,7 @@ class Trial(NamedTuple):
     said: Effects
 
 
-def fit_effect(
-    campaign: Campaign, directions: Directions, asked: str, seed: int
-) -> EffectModel:
+def fit_effect(campaign: Campaign, directions: Directions, asked: str, seed: int) -> EffectModel:
     """Choose a learner, fit it on these people, and scale its effects.
 
     Both the models that are judged and the one that ships are made here.
@@ -51,9 +49,7 @@ def draw_users(campaign: Campaign, most: int, seed: int) -> Campaign:
     return campaign.choose(np.flatnonzero(drawn[campaign.groups]))
 
 
-def try_learners(
-    campaign: Campaign, directions: Directions, asked: str, seed: int
-) -> list[Trial]:
+def try_learners(campaign: Campaign, directions: Directions, asked: str, seed: int) -> list[Trial]:
     """Fit each candidate in folds; the simplest first. `asked`: a key of `LEARNERS`, or "auto"."""
     names = [
         name
