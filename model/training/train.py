@@ -13,6 +13,7 @@ from typing import Any
 from model.bundle import Bundle, check_destination, load_bundle, write_bundle
 from model.errors import DataError
 from model.people.progress import Progress
+from model.score_kind import read_score_kind
 from model.training.audit import Audit, audit_people, describe_leaks
 from model.training.card import make_card
 from model.training.config import TrainingConfig
@@ -55,6 +56,11 @@ class TrainingResult:
     notices: tuple[str, ...]
     verdict: Verdict | None = None
     undated: tuple[str, ...] = ()
+
+    @property
+    def is_uplift(self) -> bool:
+        """Whether the scores are effects of a message."""
+        return read_score_kind(self.manifest).is_uplift
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -70,12 +70,14 @@ def read_run(folder: Path) -> tuple[Treatment, dict[str, str]]:
     if not flags:
         raise DataError(f"{folder / DECISIONS}: expected people whom the rules selected, found 0")
     percent = summary.get("holdout_percent")
-    known = isinstance(percent, int | float) and 0 < percent < 100
+    share = None
+    if isinstance(percent, int | float) and 0 < percent < 100:
+        share = 1 - percent / 100
     moment = parse_time(str(summary.get("scheduled_time") or ""))
     return Treatment(
         key="Id",
         flags=flags,
-        share=1 - percent / 100 if known else None,
+        share=share,
         moment=None if math.isnan(moment) else moment,
         notices=tuple(
             f"{count:,} people of the run are left out: {reason}"

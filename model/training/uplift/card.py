@@ -7,6 +7,7 @@ from typing import Any
 
 from model.training.card import CARD, GIVEN, JUDGED_ON, MOST_FEATURES, list_data, write_table
 from model.training.phrases import format_score, format_share
+from model.training.reference import describe_reference
 from model.training.uplift.learners import LEARNERS
 from model.training.uplift.phrases import (
     describe_doubt,
@@ -81,7 +82,7 @@ def write_card(facts: Mapping[str, Any]) -> str:
         describe_threshold(facts),
         *describe_features(evaluation.get("features", [])),
         "## Data",
-        list_data(facts["data"]),
+        list_data(facts["data"], describe_reference(facts)),
         "## Limits",
         LIMITS,
     ]

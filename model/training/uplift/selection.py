@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from model.training.folds import Rows
 from model.training.models import AUTO, Directions
 from model.training.uplift.campaign import Campaign, split_users
 from model.training.uplift.learners import LEARNERS, EffectModel, Effects, estimate_effects
@@ -64,7 +65,7 @@ def try_learners(campaign: Campaign, directions: Directions, asked: str, seed: i
     return [Trial(name, values) for name, values in said.items()]
 
 
-def choose_trial(trials: Sequence[Trial], effects: Effects, groups: object) -> Trial:
+def choose_trial(trials: Sequence[Trial], effects: Effects, groups: Rows) -> Trial:
     """The first learner, unless a later one is closer to the doubly robust effects beyond chance.
 
     Each is compared after scaling, by the squared distance, with a standard error by user.

@@ -18,6 +18,7 @@ from model.training.gate import Verdict
 from model.training.manifest import describe_data
 from model.training.models import read_directions
 from model.training.people import People
+from model.training.reference import record_reference
 from model.training.threshold import describe_rounding
 from model.training.train import (
     Material,
@@ -159,12 +160,15 @@ def describe_run(
     people, audit = lot.people, material.audit
     manifest = describe_validation(config, people, lot.campaign, validation, audit.alone)
     notices = (
+        *material.choice.undated,
         *describe_doubt(manifest["metrics"]),
         *known,
+        *material.choice.doubts,
         *audit.notices,
         *describe_leaks(audit, people.spec),
         *describe_rounding(validation.effects, manifest["threshold"]),
     )
+    manifest |= record_reference(config.as_of, people.spec)
     manifest["data"] = describe_data(
         people.join,
         material.responded,
@@ -178,4 +182,5 @@ def describe_run(
         join=people.join,
         left_out=material.left_out,
         notices=notices,
+        undated=material.choice.undated,
     )
