@@ -57,12 +57,13 @@ def cross_validate(
     pairs = split_users(campaign, FOLDS, seed)
     for fold, (train, test) in enumerate(pairs):
         progress("cross-validating", fold, len(pairs))
-        part = campaign.choose(train)
+        part, matrix = campaign.choose(train), campaign.matrix[test]
         model = fit_effect(part, directions, asked, seed)
         learners[model.learner] += 1
-        effects[test] = model.predict(campaign.matrix[test])
-        responses[test] = score_responses(part, campaign.matrix[test], seed)
-        moves.append(permute_features(model, spec, campaign.matrix[test], seed + fold))
+        with limit_threads(count):
+            effects[test] = model.apply(matrix)
+            responses[test] = score_responses(part, matrix, seed)
+            moves.append(permute_features(model, spec, matrix, seed + fold))
     progress("cross-validating", len(pairs), len(pairs))
     return UpliftValidation(
         effects=effects,
@@ -82,9 +83,8 @@ def score_responses(
     """Score `matrix` by a response model of the people messaged, as `train` fits without a lot."""
     messaged = campaign.choose(np.flatnonzero(campaign.treated == 1))
     model = make_boosting(ModelSettings(), None, len(messaged.outcomes), seed)
-    with limit_threads(len(messaged.outcomes)):
-        model.fit(fill_absent(messaged.matrix, [slice(None)]), messaged.outcomes)
-        scores: npt.NDArray[np.float64] = model.predict_proba(matrix)[:, 1]
+    model.fit(fill_absent(messaged.matrix, [slice(None)]), messaged.outcomes)
+    scores: npt.NDArray[np.float64] = model.predict_proba(matrix)[:, 1]
     return scores
 
 
@@ -95,10 +95,10 @@ def permute_features(
     random = np.random.default_rng(seed)
     if len(matrix) > PERMUTED_PEOPLE:
         matrix = matrix[random.choice(len(matrix), PERMUTED_PEOPLE, replace=False)]
-    whole, moves = model.predict(matrix), np.zeros(len(spec.features))
+    whole, moves = model.apply(matrix), np.zeros(len(spec.features))
     for number, (feature, start) in enumerate(zip(spec.features, spec.starts, strict=True)):
         permuted = matrix.copy()
         columns = slice(start, start + len(feature.columns))
         permuted[:, columns] = matrix[random.permutation(len(matrix)), columns]
-        moves[number] = np.abs(model.predict(permuted) - whole).mean()
+        moves[number] = np.abs(model.apply(permuted) - whole).mean()
     return moves

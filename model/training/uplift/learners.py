@@ -1,6 +1,7 @@
 """The learners of an effect: people of a campaign in, a fitted `EffectModel` out.
 
-To add a learner, add an entry to `LEARNERS`; choice, export and help read it from there.
+To add a learner, add an entry to `LEARNERS`; choice, export and help read it from there. Callers
+limit the threads: on a busy machine, many threads on few rows wait for each other.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ from model.training.uplift.campaign import Campaign, split_users
 Effects = npt.NDArray[np.float64]
 
 LOW, HIGH = -1.0, 1.0  # of a difference of two probabilities
-CROSS_FITTED = 3  # parts: each row's expected responses come from models of the others
+SIMPLEST = "two-logistic"
+CROSS_FITTED = 2  # parts: each row's expected responses come from models of the others
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,16 +40,20 @@ class EffectModel:
 
     def predict(self, matrix: Matrix) -> Effects:
         """The effect of a message on each person, float64 [n]."""
+        with limit_threads(len(matrix)):
+            return self.apply(matrix)
+
+    def apply(self, matrix: Matrix) -> Effects:
+        """The same, where the caller limits the threads."""
         effects: Effects = np.clip(self.offset + self.slope * self.say(matrix), LOW, HIGH)
         return effects
 
     def say(self, matrix: Matrix) -> Effects:
         """What the parts say, before `offset` and `slope`."""
-        with limit_threads(len(matrix)):
-            if len(self.parts) == 1:
-                return np.asarray(self.parts[0].predict(matrix), dtype=np.float64)
-            messaged, others = (part.predict_proba(matrix)[:, 1] for part in self.parts)
-            return np.asarray(messaged - others, dtype=np.float64)
+        if len(self.parts) == 1:
+            return np.asarray(self.parts[0].predict(matrix), dtype=np.float64)
+        messaged, others = predict_both(self.parts, matrix)
+        return np.asarray(messaged - others, dtype=np.float64)
 
     def scale(self, offset: float, slope: float) -> EffectModel:
         """The same parts with another offset and slope."""
@@ -72,7 +78,7 @@ def fit_two_logistic(campaign: Campaign, directions: Directions, seed: int) -> E
         fit_logistic(campaign.choose(np.flatnonzero(campaign.treated == side)), directions, seed)
         for side in (1, 0)
     )
-    return EffectModel(learner="two-logistic", parts=parts)
+    return EffectModel(learner=SIMPLEST, parts=parts)
 
 
 def fit_logistic(campaign: Campaign, directions: Directions, seed: int) -> Any:
@@ -81,9 +87,7 @@ def fit_logistic(campaign: Campaign, directions: Directions, seed: int) -> Any:
     The means of its scaler are rounded to float32, as ONNX holds them.
     """
     model = make_logistic(ModelSettings(), directions, len(campaign.outcomes), seed)
-    matrix = fill_absent(campaign.matrix, [slice(None)])
-    with limit_threads(len(matrix)):
-        model.fit(matrix, campaign.outcomes)
+    model.fit(fill_absent(campaign.matrix, [slice(None)]), campaign.outcomes)
     scaler = model[1]
     scaler.mean_ = scaler.mean_.astype(np.float32).astype(np.float64)
     scaler.scale_ = scaler.scale_.astype(np.float32).astype(np.float64)
@@ -110,8 +114,7 @@ def fit_dr_learner(campaign: Campaign, directions: Directions, seed: int) -> Eff
         early_stopping=False,
         random_state=seed,
     )
-    with limit_threads(people):
-        model.fit(fill_absent(campaign.matrix, [slice(None)]), effects)
+    model.fit(fill_absent(campaign.matrix, [slice(None)]), effects)
     return EffectModel(learner="dr-learner", parts=(model,))
 
 
@@ -130,8 +133,7 @@ def estimate_effects(campaign: Campaign, seed: int) -> Effects:
 
 def predict_both(parts: Sequence[Any], matrix: Matrix) -> npt.NDArray[np.float64]:
     """The expected responses if messaged and if not, float64 [2, n]."""
-    with limit_threads(len(matrix)):
-        return np.array([part.predict_proba(matrix)[:, 1] for part in parts])
+    return np.array([part.predict_proba(matrix)[:, 1] for part in parts])
 
 
 def make_robust(campaign: Campaign, expected: npt.NDArray[np.float64]) -> Effects:
@@ -145,7 +147,7 @@ def make_robust(campaign: Campaign, expected: npt.NDArray[np.float64]) -> Effect
 
 # The simplest first: it is kept unless another is clearly better.
 LEARNERS: dict[str, LearnerEntry] = {
-    "two-logistic": LearnerEntry(
+    SIMPLEST: LearnerEntry(
         fit_two_logistic, "Two logistic regressions, of people messaged and not messaged", False
     ),
     "dr-learner": LearnerEntry(fit_dr_learner, "A doubly robust learner with boosted trees", True),

@@ -9,8 +9,17 @@ import numpy as np
 
 from model.training.folds import Rows
 from model.training.models import AUTO, Directions
+from model.training.selection import limit_threads
 from model.training.uplift.campaign import Campaign, split_users
-from model.training.uplift.learners import LEARNERS, EffectModel, Effects, estimate_effects
+from model.training.uplift.learners import (
+    LEARNERS,
+    SIMPLEST,
+    EffectModel,
+    Effects,
+    fit_two_logistic,
+    make_robust,
+    predict_both,
+)
 
 COMPARED_PEOPLE = 100_000
 COMPARED_PARTS = 3
@@ -29,13 +38,13 @@ def fit_effect(campaign: Campaign, directions: Directions, asked: str, seed: int
 
     Both the models that are judged and the one that ships are made here.
     """
-    sample = draw_users(campaign, COMPARED_PEOPLE, seed)
-    effects = estimate_effects(sample, seed)
-    trials = try_learners(sample, directions, asked, seed)
-    trial = choose_trial(trials, effects, sample.groups)
-    model = LEARNERS[trial.learner].fit(campaign, directions, seed)
+    with limit_threads(len(campaign.outcomes)):
+        sample = draw_users(campaign, COMPARED_PEOPLE, seed)
+        trials, effects = try_learners(sample, directions, asked, seed)
+        trial = choose_trial(trials, effects, sample.groups)
+        model = LEARNERS[trial.learner].fit(campaign, directions, seed)
+        said = model.say(campaign.matrix)
     slope = find_slope(trial.said, effects)
-    said = model.say(campaign.matrix)
     mean = find_mean(campaign)
     return model.scale(mean - slope * float(said.mean()), slope)
 
@@ -50,19 +59,32 @@ def draw_users(campaign: Campaign, most: int, seed: int) -> Campaign:
     return campaign.choose(np.flatnonzero(drawn[campaign.groups]))
 
 
-def try_learners(campaign: Campaign, directions: Directions, asked: str, seed: int) -> list[Trial]:
-    """Fit each candidate in folds; the simplest first. `asked`: a key of `LEARNERS`, or "auto"."""
+def try_learners(
+    campaign: Campaign, directions: Directions, asked: str, seed: int
+) -> tuple[list[Trial], Effects]:
+    """Fit each candidate in folds, the simplest first; and the doubly robust effects, float64 [n].
+
+    `asked`: a key of `LEARNERS`, or "auto". The two logistic models are the first candidate, and
+    they give the expected responses that the effects are made from.
+    """
     names = [
         name
         for name, entry in LEARNERS.items()
         if (asked == AUTO and (entry.holds or directions is None)) or asked == name
     ]
-    said = {name: np.empty(len(campaign.outcomes)) for name in names}
+    count = len(campaign.outcomes)
+    said = {name: np.empty(count) for name in names}
+    expected = np.empty((2, count))
     for train, test in split_users(campaign, COMPARED_PARTS, seed + 1):
-        part = campaign.choose(train)
+        part, matrix = campaign.choose(train), campaign.matrix[test]
+        expected[:, test] = predict_both(fit_two_logistic(part, None, seed).parts, matrix)
         for name in names:
-            said[name][test] = LEARNERS[name].fit(part, directions, seed).say(campaign.matrix[test])
-    return [Trial(name, values) for name, values in said.items()]
+            if name == SIMPLEST:
+                said[name][test] = expected[0, test] - expected[1, test]
+            else:
+                said[name][test] = LEARNERS[name].fit(part, directions, seed).say(matrix)
+    trials = [Trial(name, values) for name, values in said.items()]
+    return trials, make_robust(campaign, expected)
 
 
 def choose_trial(trials: Sequence[Trial], effects: Effects, groups: Rows) -> Trial:
