@@ -21,6 +21,7 @@ from model.training.models import ModelChoice, ModelSettings
 from model.training.people import Outcomes, People
 from model.training.phrases import format_share
 from model.training.selection import choose_model, limit_threads
+from model.training.target_rates import encode_for
 
 # A sigmoid must lower the Brier score by this share. Less is noise (CDNOW: below 0.0001).
 LEAST_GAIN = 0.001
@@ -61,15 +62,17 @@ def cross_validate(
     A sigmoid is always used for balanced outcomes, otherwise only if it helps. It is first tried
     cheaply, and learnt properly in each fold only if that promises a gain.
     """
-    matrix, outcomes = people.matrix, people.outcomes
+    outcomes = people.outcomes
     folds = make_folds(outcomes, people.groups, people.dates, seed)
     scores, margins = np.full(len(outcomes), np.nan), np.full(len(outcomes), np.nan)
     falls: list[npt.NDArray[np.float64]] = []
     choices: list[ModelChoice] = []
     for fold, (train, test) in enumerate(folds.pairs):
         progress("cross-validating", fold, len(folds.pairs))
-        choices.append(choose_model(settings, people, train, seed))
-        model = fit_choice(settings, people, train, choices[-1], seed, calibrated=settings.balanced)
+        known = encode_for(people, train, seed)
+        matrix = known.matrix
+        choices.append(choose_model(settings, known, train, seed))
+        model = fit_choice(settings, known, train, choices[-1], seed, calibrated=settings.balanced)
         with limit_threads(len(outcomes)):
             scores[test] = model.predict_proba(matrix[test])[:, 1]
             if not settings.balanced:
@@ -143,14 +146,15 @@ def calibrate_in_folds(
     through = np.full(len(people.outcomes), np.nan)
     for fold, ((train, test), choice) in enumerate(fits):
         progress("calibrating", fold, len(fits))
+        known = encode_for(people, train, seed)
         try:
-            model = fit_choice(settings, people, train, choice, seed, calibrated=True)
+            model = fit_choice(settings, known, train, choice, seed, calibrated=True)
         except DataError:
             return None
         if find_sigmoid(model).a_ >= 0:
             return None
         with limit_threads(len(people.outcomes)):
-            through[test] = model.predict_proba(people.matrix[test])[:, 1]
+            through[test] = model.predict_proba(known.matrix[test])[:, 1]
     progress("calibrating", len(fits), len(fits))
     return through
 

@@ -34,6 +34,7 @@ from model.training.manifest import describe_data, describe_model, describe_vali
 from model.training.measures import describe_guess
 from model.training.people import Join, People, reserve_users, take_rows
 from model.training.reference import find_recorded, record_reference
+from model.training.target_rates import apply_rates, freeze_rates
 from model.training.threshold import describe_rounding
 
 
@@ -111,6 +112,8 @@ def train_bundle(config: TrainingConfig, progress: Progress) -> TrainingResult:
         config.settings, people, config.seed, calibrated=validation.calibrated
     )
     progress("fitting on all people", 1, 1)
+    people = freeze_rates(people)
+    reserved = None if reserved is None else apply_rates(reserved, people.spec)
     onnx = convert_model(model, people.matrix.shape[1])
     rows = make_parity_rows(people.matrix, people.spec, config.seed)
     parity = check_parity(model, onnx, rows)

@@ -14,7 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from function.records import Band, Decision, Reason
+from function.records import Band, Batch, Context, Decision, Endpoint, Reason
+from model.score_kind import RESPONSE, UPLIFT
 from segment_scorer.runner.asking.host_rules import Attempt, Hook
 from segment_scorer.runner.chunks import Chunk, ChunkResult
 from segment_scorer.runner.config import RunConfig
@@ -22,6 +23,7 @@ from segment_scorer.runner.reading.batches import cut_slices, make_finder
 from segment_scorer.runner.worker import process_chunk, read_score
 from segment_scorer.runner.writing.rows import begin_outputs, end_outputs, write_rows
 from tests.fake_hooks import DecidingHook, ScriptedHook, account_of, person
+from tests.fakes import make_account
 
 CONFIG = RunConfig(
     scheduled_time="2026-01-31T19:00:00.000Z",
@@ -51,6 +53,20 @@ def kept_of(result: ChunkResult) -> list[dict[str, Any]]:
 
 def rows_of(result: ChunkResult, name: str) -> list[list[str]]:
     return list(csv.reader(io.StringIO(result.parts[name].decode(), newline="")))
+
+
+def test_a_repeated_call_counts_an_unreadable_endpoint_once() -> None:
+    decision = Decision(selected=True, sent=True, reason=Reason.UNREADABLE)
+    endpoint = Endpoint(id="person-1", document={}, problem="$.Endpoints[0].Metrics.x: bad")
+    batch = Batch(host="pinpoint", context=Context(), endpoints=(endpoint,))
+    account = make_account(batch, [decision])
+    late = Attempt(problem="timed out", account=account)
+    answer = Attempt(reply={"person-1": {}}, account=account)
+    result = process(ScriptedHook(late, late, answer), [person(1)])
+    assert (result.counts["attempts"], result.counts["unreadable"]) == (3, 1)
+    assert result.statistics.unreadable == {"$.Metrics.x: bad": 1}
+    failed = process(ScriptedHook(late), [person(1)])
+    assert failed.statistics.unreadable == {}, "nobody who failed is unreadable"
 
 
 def test_sends_definitions_without_their_id_in_an_event_as_the_host_would() -> None:
@@ -237,7 +253,24 @@ def test_a_control_group_that_was_messaged_too_is_written_so(mode: str) -> None:
     "value", [[], "", ["much"], ["nan"], ["inf"], ["-0.1"], ["1.1"], 0.5, [0.5], None, {}]
 )
 def test_a_value_that_is_not_a_score_is_not_read(value: object) -> None:
-    assert read_score({"Attributes": {"Score": value}}, "Score") is None
+    assert read_score({"Attributes": {"Score": value}}, "Score", RESPONSE) is None
+
+
+@pytest.mark.parametrize("text", ["-0.0213", "0.0000", "1", "-1"])
+def test_an_effect_is_read_with_its_sign(text: str) -> None:
+    assert read_score({"Attributes": {"Score": [text]}}, "Score", UPLIFT) == text
+
+
+def test_an_effect_keeps_its_sign_in_the_files() -> None:
+    decisions = {
+        "a": Decision(selected=False, sent=False, reason=Reason.SCORE, score=-0.0213),
+        "b": Decision(selected=True, sent=True, reason=Reason.SCORE, score=-0.0),
+    }
+    hook = ScriptedHook(Attempt(reply={"b": {}}, account=account_of(decisions)))
+    config = msgspec.structs.replace(CONFIG, score=UPLIFT)
+    result = process(hook, [{"Id": id_} for id_ in decisions], config)
+    assert rows_of(result, "scores.csv") == [["a", "-0.0213"], ["b", "0.0000"]]
+    assert dict(result.statistics.scores) == {-213: 1, 0: 1}
 
 
 def test_the_output_is_gzip_even_if_nobody_was_kept() -> None:
