@@ -65,11 +65,7 @@ class Judge:
             for name, values in self.measure(weights).items():
                 drawn.setdefault(name, []).append(values)
         edges = [(1 - COVERED) / 2, (1 + COVERED) / 2]
-        return {
-            name: np.nan_to_num(np.nanquantile(np.array(values), edges, axis=0))
-            for name, values in drawn.items()
-            if not np.isnan(np.array(values)).all()
-        }
+        return {name: find_edges(np.array(values), edges) for name, values in drawn.items()}
 
     def _effects_by(self, numbers: npt.NDArray[np.int64], count: int, each: Floats) -> Floats:
         """The effect in each of `count` groups, float64 [count]; NaN without one of the sides."""
@@ -96,6 +92,13 @@ class Judge:
         if spread < 1e-14:  # the scores of a model that found no difference between people
             return float("nan")
         return float(weights @ (scores * self.campaign.weighted)) / spread
+
+
+def find_edges(drawn: Floats, edges: Sequence[float]) -> Floats:
+    """Quantiles of each column of `drawn`; 0 for a column that could never be computed."""
+    never = np.isnan(drawn).all(axis=0)
+    found: Floats = np.nanquantile(np.where(never, 0.0, drawn), edges, axis=0)
+    return found
 
 
 def read_curve(curve: Curve) -> Floats:
@@ -174,9 +177,7 @@ def describe_kept(
         "intervals": {
             name: [shorten(edge) for edge in edges["kept"][:, at]]
             for at, name in enumerate(("effect", "gain"))
-        }
-        if "kept" in edges
-        else {},
+        },
     }
 
 
