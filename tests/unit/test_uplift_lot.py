@@ -50,7 +50,7 @@ def test_missing_features_do_not_hide_a_choice() -> None:
     people = draw_people(pull=1.5)
     people.matrix[::3, 1] = np.nan
     campaign, _ = make_campaign(people, None)
-    with pytest.raises(DataError, match="by chance 0.5"):
+    with pytest.raises(DataError, match=r"by chance 0\.5"):
         check_lot(campaign, 0)
 
 

@@ -6,8 +6,12 @@ person scored by a model that was fitted on the other folds.
 
 from __future__ import annotations
 
+import os
 import sys
 import warnings
+
+# On a busy machine, many threads on few rows wait for each other. Set before the libraries load.
+os.environ["OMP_NUM_THREADS"] = "1"
 
 import numpy as np
 from causalml.inference.meta import (
