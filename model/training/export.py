@@ -42,6 +42,11 @@ def convert_model(model: Any, width: int) -> bytes:
     """
     model = copy.deepcopy(model)
     round_thresholds(model)
+    return convert_rounded(model, width)
+
+
+def convert_rounded(model: Any, width: int) -> bytes:
+    """Convert a model whose thresholds are rounded already."""
     with warnings.catch_warnings():
         # skl2onnx writes booleans into an integer field. protobuf before 7 only warns.
         warnings.filterwarnings("ignore", "Field onnx.AttributeProto.ints", DeprecationWarning)
