@@ -1,7 +1,8 @@
 """Proves the uplift trainer: on campaigns whose truth is known, and beside the field's libraries.
 
-Takes no input; writes docs/uplift.json. The exit status is 1 when a claim fails. The libraries run
-in `.cache/uplift`, on the same people and folds as ours, and give scores; ours measures all.
+Takes no input; writes docs/uplift.json, and the tables of docs/uplift.md. The exit status is 1 when
+a claim fails. The libraries run in `.cache/uplift`, on the same people and folds as ours, and give
+scores; ours measures all.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ from tools.simulated_uplift import (
     no_effect,
     steady_effect,
 )
+from tools.uplift_page import PAGE, fill_page
 
 ROOT = Path(__file__).parents[1]
 OUT = ROOT / "docs" / "uplift.json"
@@ -208,6 +210,8 @@ def prove(parts: Sequence[str], out: Path, campaigns: int) -> int:
     if "nothing" in parts:
         results["nothing"] = simulate_nothing(campaigns)
     out.write_text(json.dumps(results, indent=2) + "\n", "utf-8")
+    if out == OUT:
+        PAGE.write_text(fill_page(PAGE.read_text("utf-8"), results), "utf-8")
     holds = [results[part] for part in parts]
     rows = [row for each in holds for row in (each if isinstance(each, list) else [each])]
     return 0 if all(row["holds"] for row in rows) else 1
