@@ -1,4 +1,4 @@
-"""The tables of docs/uplift.md: what `tools.prove_uplift` found in, the page with its tables out."""
+"""The tables of docs/uplift.md: what `tools.prove_uplift` found in, the page with tables out."""
 
 from __future__ import annotations
 
