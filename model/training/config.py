@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from model.training.gate import MARGIN
+from model.training.gate import MARGIN, IfUnclear
 from model.training.join import Enrich
 from model.training.models import ModelSettings
 from model.training.threshold import ThresholdGoal
@@ -19,6 +19,7 @@ class TrainingConfig:
     as_of     reference time of ages, seconds since 1970 UTC; None for the outcomes' dates, if any
     against   the bundle in use (the incumbent)
     margin    how much worse than the incumbent the new model may be, in ROC AUC and Brier score
+    if_unclear  whether to keep or replace the incumbent if no comparison can tell
     reserve   share of users never learnt from, so that models can be compared on unseen people
     enrich    adds external attributes to documents
     """
@@ -34,5 +35,6 @@ class TrainingConfig:
     goal: ThresholdGoal = field(default_factory=ThresholdGoal)
     against: Path | None = None
     margin: float = MARGIN
+    if_unclear: IfUnclear = IfUnclear.KEEP
     reserve: float = 0.0
     enrich: Enrich | None = None

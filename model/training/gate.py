@@ -1,9 +1,16 @@
-"""Compare a new model with the bundle in use, and decide whether it may replace it."""
+"""Compare a new model with the bundles before it, and decide whether it may replace them.
+
+First on the people set aside, whom no model has learnt from. If they cannot tell, out of fold on
+all people, where the recipes of both are fitted without the people that they score. If that cannot
+tell either, the caller's option decides.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from enum import StrEnum
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -11,20 +18,67 @@ from model.bundle import Bundle, check_golden
 from model.features import Matrix
 from model.people.naming import name_some
 from model.training.export import score_onnx
-from model.training.measures import FIGURES, Ranking, Scores, bootstrap_difference
+from model.training.folds import Folds, Rows
+from model.training.measures import Scores
 from model.training.people import LEAST_WITH_FEATURE, People
+from model.training.recipes import score_by_recipe
+from model.training.verdict import AREA, MARGIN, Comparison, Finding, combine, compare_scores
 
-MARGIN = 0.005
+__all__ = ["MARGIN", "IfUnclear", "NewModel", "Rival", "Verdict", "check_bundle", "decide"]
+
+
+class IfUnclear(StrEnum):
+    """What to do if no comparison can tell."""
+
+    KEEP = "keep"
+    REPLACE = "replace"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """Whether the new model may replace `against`, why in a sentence, and the figures of both."""
+    """Whether the new model may replace `against`, why in a sentence, and the figures of both.
+
+    finding  what the comparison that decided said
+    behind   how much lower the new model's ROC AUC is; below 0 it is higher
+    """
 
     passed: bool
+    finding: Finding
     against: str
     sentence: str
     figures: dict[str, Any]
+    behind: float
+
+
+class Rival(NamedTuple):
+    """A bundle that a new model is measured against, and people by its spec.
+
+    learnt    matrix of the people that the new model learnt from
+    reserved  matrix of the people set aside; None without any
+    """
+
+    bundle: Bundle
+    learnt: Matrix
+    reserved: Matrix | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewModel:
+    """The new model's scores of people whom it has not learnt from.
+
+    rows, scores     out of fold: `scores[i]` is of row `rows[i]` of `people`
+    folds            the folds that they were scored in
+    reserved_scores  of the people set aside, or None
+    share            the share of users set aside
+    """
+
+    people: People
+    rows: Rows
+    scores: Scores
+    folds: Folds
+    reserved: People | None
+    reserved_scores: Scores | None
+    share: float
 
 
 def check_bundle(bundle: Bundle) -> bytes:
@@ -57,49 +111,131 @@ def describe_coverage(bundle: Bundle, matrix: Matrix) -> list[str]:
     return [sentence]
 
 
-def compare_with_incumbent(
-    incumbent: Bundle, scores: Scores, people: People, margin: float, seed: int, *, unseen: bool
-) -> Verdict:
-    """Compare `scores` of the new model with the incumbent's scores of the same people.
+def decide(
+    new: NewModel,
+    rivals: Sequence[Rival],
+    *,
+    margin: float,
+    if_unclear: IfUnclear,
+    seed: int,
+    started: Callable[[str], None] = lambda _: None,
+) -> tuple[Verdict, Bundle | None]:
+    """Measure the new model against every rival; the first is the bundle in use.
 
-    The new model fails if its ROC AUC is lower, or its Brier score higher, by more than `margin`.
-    It has not seen these people. `unseen`: neither has the incumbent; if it has, it looks better
-    than it is.
+    The new model must be better than or equal to all of them. Gives the verdict, and the rival that
+    ranks people best if it ranks them better than the new model. `started` is told before a
+    comparison that takes time.
     """
-    if people.incumbent_matrix is None:
-        raise ValueError("people were gathered without the incumbent's spec")
-    outcomes = people.outcomes
-    old_scores = score_onnx(check_bundle(incumbent), people.incumbent_matrix)
-    new, old = Ranking(scores, outcomes).measure(), Ranking(old_scores, outcomes).measure()
-    low, high = bootstrap_difference(scores, old_scores, outcomes, people.groups, seed)
-    area, brier = new[0] - old[0], new[2] - old[2]
-    reasons = []
-    if area < -margin:
-        reasons.append(f"its ROC AUC is lower by {-area:.4f}")
-    if brier > margin:
-        reasons.append(f"its Brier score is higher by {brier:.4f}")
-    seen = "" if unseen else ", some of whom the old bundle may have learnt from"
-    comparison = (
-        f"ROC AUC {new[0]:.4f}, before {old[0]:.4f} (difference {area:+.4f}, 95 % interval "
-        f"{low:+.4f} to {high:+.4f}); Brier score {new[2]:.4f}, before {old[2]:.4f}; margin "
-        f"{margin:g}; on the same {len(outcomes):,} people{seen}"
+    verdicts = []
+    for rival in rivals:
+        aside = compare_on_reserved(new, rival, margin, seed)
+        decisive = aside
+        if decisive is None or decisive.finding is Finding.UNCLEAR:
+            started(rival.bundle.label)
+            decisive = compare_out_of_fold(new, rival, margin, seed)
+        verdicts.append(_give_verdict(rival, decisive, aside, if_unclear))
+    ahead = max(range(len(rivals)), key=lambda index: verdicts[index].behind)
+    best = rivals[ahead].bundle if round(verdicts[ahead].behind, 6) > 0 else None
+    return combine_verdicts(verdicts), best
+
+
+def is_unseen(bundle: Bundle, share: float) -> bool:
+    """Whether the bundle was trained without the people whom `share` sets aside."""
+    reserved = bundle.manifest.get("reserved", 0)
+    return isinstance(reserved, int | float) and reserved >= share
+
+
+def compare_on_reserved(new: NewModel, rival: Rival, margin: float, seed: int) -> Comparison | None:
+    """Compare the two models on the people set aside; None without any."""
+    if new.reserved is None or new.reserved_scores is None or rival.reserved is None:
+        return None
+    people = new.reserved
+    fair = is_unseen(rival.bundle, new.share)
+    seen = "" if fair else ", some of whom the old bundle may have learnt from"
+    return compare_scores(
+        new.reserved_scores,
+        score_onnx(rival.bundle.model, rival.reserved),
+        people.outcomes,
+        people.groups,
+        margin=margin,
+        seed=seed,
+        by="people set aside",
+        where=f"on the same {len(people.outcomes):,} people set aside{seen}",
+        fair=fair,
     )
-    coverage = describe_coverage(incumbent, people.incumbent_matrix)
+
+
+def compare_out_of_fold(new: NewModel, rival: Rival, margin: float, seed: int) -> Comparison:
+    """Compare the recipes of both on all people, each scored by models of others.
+
+    People set aside count with the scores of the two models themselves. A bundle whose recipe
+    cannot be fitted, such as one that was brought along, is scored as it is.
+    """
+    people, rows = new.people, new.rows
+    theirs = score_by_recipe(rival.bundle, rival.learnt, people, new.folds, seed)
+    fitted = theirs is not None
+    old = theirs[rows] if theirs is not None else score_onnx(rival.bundle.model, rival.learnt[rows])
+    scores, outcomes, groups = new.scores, people.outcomes[rows], people.groups[rows]
+    if new.reserved is not None and new.reserved_scores is not None and rival.reserved is not None:
+        unseen = is_unseen(rival.bundle, new.share)
+        if unseen or not fitted:
+            old = np.concatenate([old, score_onnx(rival.bundle.model, rival.reserved)])
+            scores = np.concatenate([scores, new.reserved_scores])
+            outcomes = np.concatenate([outcomes, new.reserved.outcomes])
+            groups = np.concatenate([groups, new.reserved.groups + int(groups.max()) + 1])
+    how = (
+        "each scored by models of the same recipes that were fitted without them"
+        if fitted
+        else "some of whom the old bundle may have learnt from: its recipe cannot be fitted here"
+    )
+    return compare_scores(
+        scores,
+        old,
+        outcomes,
+        groups,
+        margin=margin,
+        seed=seed,
+        by="out of fold",
+        where=f"on the same {len(outcomes):,} people, {how}",
+        fair=fitted,
+    )
+
+
+def combine_verdicts(verdicts: Sequence[Verdict]) -> Verdict:
+    """The least favourable of one or two verdicts, with the figures of both."""
+    if len(verdicts) == 1:
+        return verdicts[0]
+    last, best = verdicts
     return Verdict(
-        passed=not reasons,
-        against=incumbent.label,
-        sentence="; ".join([*reasons, comparison, *coverage]),
-        figures={
-            "against": incumbent.label,
-            "margin": margin,
-            "people": len(outcomes),
-            "unseen_by_both": unseen,
-            "new": _name_figures(new),
-            "old": _name_figures(old),
-            "roc_auc_difference": [low, high],
-        },
+        passed=last.passed and best.passed,
+        finding=combine([last.finding, best.finding]),
+        against=last.against,
+        sentence=f"{last.sentence}. Against the best bundle so far, {best.against}, "
+        f"{best.finding}: {best.sentence}",
+        figures={**last.figures, "best": best.figures},
+        behind=max(last.behind, best.behind),
     )
 
 
-def _name_figures(figures: tuple[float, ...]) -> dict[str, float]:
-    return {name: round(value, 6) for name, value in zip(FIGURES, figures, strict=True)}
+def _give_verdict(
+    rival: Rival, decisive: Comparison, aside: Comparison | None, if_unclear: IfUnclear
+) -> Verdict:
+    """`aside`: the comparison on the people set aside, if there are any."""
+    bundle, finding = rival.bundle, decisive.finding
+    unclear = finding is Finding.UNCLEAR
+    parts = [*decisive.reasons, decisive.describe()]
+    if unclear:
+        parts.append(
+            f"it takes about {decisive.needed:,} responders to tell, and these people have "
+            f"{decisive.responders:,}"
+        )
+    if aside is not None and aside is not decisive:
+        parts.append(f"before that, the people set aside could not tell: {aside.describe()}")
+    return Verdict(
+        passed=finding is Finding.EQUAL or (unclear and if_unclear is IfUnclear.REPLACE),
+        finding=finding,
+        against=bundle.label,
+        sentence="; ".join([*parts, *describe_coverage(bundle, rival.learnt)]),
+        figures={"against": bundle.label, **decisive.to_mapping()},
+        behind=decisive.old[AREA] - decisive.new[AREA],
+    )

@@ -48,17 +48,19 @@ def gather_people(
     *,
     enrich: Enrich | None = None,
     incumbent_spec: FeatureSpec | None = None,
+    best_spec: FeatureSpec | None = None,
     whole: bool = False,
 ) -> People:
     """Join endpoints with outcomes and build the matrix.
 
-    `enrich` adds external attributes. Ages are measured against `reference`, or if it is None
-    against each outcome's date. `whole` keeps every feature, as a trained model needs. Raises
-    DataError if nothing matches, or if fewer than 25 people have either outcome.
+    `enrich` adds external attributes. `incumbent_spec` and `best_spec` make further matrices. Ages
+    are measured against `reference`, or if it is None against each outcome's date. `whole` keeps
+    every feature, as a trained model needs. Raises DataError if nothing matches, or if fewer than
+    25 people have either outcome.
     """
     spec = learn_options(paths, outcome_table, spec, progress, enrich)
     counts = JoinCounts()
-    rows = _Rows(outcome_table, spec, incumbent_spec, reference)
+    rows = _Rows(outcome_table, spec, (incumbent_spec, best_spec), reference)
     matches = match_endpoints(
         paths,
         outcome_table,
@@ -86,13 +88,13 @@ class _Rows:
         self,
         outcome_table: OutcomeTable,
         spec: FeatureSpec,
-        incumbent_spec: FeatureSpec | None,
+        others: tuple[FeatureSpec | None, FeatureSpec | None],
         reference: float | None,
     ) -> None:
-        self.table, self.spec, self.incumbent_spec = outcome_table, spec, incumbent_spec
+        self.table, self.spec, self.others = outcome_table, spec, others
         self.reference = reference
         self.matrices: list[Matrix] = []
-        self.incumbent_matrices: list[Matrix] = []
+        self.other_matrices: tuple[list[Matrix], list[Matrix]] = ([], [])
         self.outcomes, self.groups = array("q"), array("q")
         self.dates, self.fractions = array("d"), array("d")
         self.users: dict[str, int] = {}
@@ -107,8 +109,9 @@ class _Rows:
         by_date = self.reference is None and moments is not None
         against = np.array(moments) if by_date else self.reference
         self.matrices.append(build_matrix(documents, self.spec, against))
-        if self.incumbent_spec is not None:
-            self.incumbent_matrices.append(build_matrix(documents, self.incumbent_spec, against))
+        for spec, matrices in zip(self.others, self.other_matrices, strict=True):
+            if spec is not None:
+                matrices.append(build_matrix(documents, spec, against))
         self.dates.extend(moments or ())
         self.outcomes.extend(self.table.outcomes[match.name] for match in chunk)
         users = [name_user(match.document, match.name) for match in chunk]
@@ -139,6 +142,9 @@ class _Rows:
         )
 
     def to_people(self, join: Join) -> People:
+        incumbent, best = (
+            np.concatenate(found) if found else None for found in self.other_matrices
+        )
         return People(
             spec=self.spec,
             matrix=np.concatenate(self.matrices),
@@ -151,9 +157,8 @@ class _Rows:
                 for name, codes in self.codes.items()
             },
             fractions=np.array(self.fractions, dtype=np.float64),
-            incumbent_matrix=(
-                np.concatenate(self.incumbent_matrices) if self.incumbent_matrices else None
-            ),
+            incumbent_matrix=incumbent,
+            best_matrix=best,
         )
 
 

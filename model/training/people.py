@@ -73,6 +73,7 @@ class People:
     fractions         float64 [n], a hash of the user from 0 to 1: the same in every training
     left_out          features of the given spec that hardly anyone has, with the reason
     incumbent_matrix  float32 [n, g]: the same people by the spec of the bundle in use, if given
+    best_matrix       float32 [n, h]: and by the spec of the best bundle so far, if that is another
     """
 
     spec: FeatureSpec
@@ -85,6 +86,7 @@ class People:
     fractions: npt.NDArray[np.float64] | None = None
     left_out: tuple[str, ...] = ()
     incumbent_matrix: Matrix | None = None
+    best_matrix: Matrix | None = None
 
 
 def name_user(document: Mapping[str, Any], name: str) -> str:
@@ -142,6 +144,7 @@ def take_rows(people: People, rows: npt.NDArray[np.int64]) -> People:
         incumbent_matrix=(
             None if people.incumbent_matrix is None else people.incumbent_matrix[rows]
         ),
+        best_matrix=None if people.best_matrix is None else people.best_matrix[rows],
     )
 
 
