@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,39 +15,30 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from model.errors import BundleError, SpecError, name_failure, name_kind
+from model.errors import BundleError, SpecError, name_failure
 from model.features import FeatureSpec, Matrix, read_spec
+from model.manifest import (
+    FORMAT,
+    MANIFEST_FILE,
+    MODEL_FILE,
+    read_golden,
+    read_manifest,
+    read_quantiles,
+)
 from model.operators import check_model
 from model.regular_file import NotAFileError, read_regular_file
+from model.score_kind import RESPONSE, ScoreKind, read_score_kind
 
 # The bundle in the image, which serves unless another one is named
 SHIPPED = Path(__file__).parent / "artifact"
-FORMAT = 1
-MODEL_FILE = "model.onnx"
-MANIFEST_FILE = "manifest.json"
 # The model of the best bundle so far, where that is an earlier one than this: the trainer's measure
 BEST_FILE = "best.onnx"
 MAX_MODEL_BYTES = 128 * 2**20  # the shipped model has 84 kB
-MAX_MANIFEST_BYTES = 32 * 2**20  # 20,000 columns with golden rows take less
 # Files of a bundle, besides pictures. A directory with any other file is never replaced.
 OWN_FILES = frozenset({MODEL_FILE, MANIFEST_FILE, BEST_FILE, "MODEL_CARD.md", "features.toml"})
 # On float32, ONNX Runtime differs from scikit-learn, and from itself on another processor, by about
 # 1e-7.
 GOLDEN_TOLERANCE = 1e-6
-# Keys that a manifest must have -> the kind of their values
-NEEDED = {
-    "format": "a number",
-    "name": "text",
-    "version": "text",
-    "columns": "a list",
-    "spec": "an object",
-    "threshold": "a number",
-    "metrics": "an object",
-    "sha256": "text",
-    "golden": "an object",
-    "versions": "an object",
-    "quantiles": "a list",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +46,7 @@ class Bundle:
     """A checked bundle.
 
     model          the ONNX model's bytes, which the manifest's SHA-256 is of
+    score          what the scores mean, and their range
     quantiles      scores at the shares 0, 0.01 .. 1 of the people it was evaluated on: ascending,
                    101 numbers as the trainer writes them
     golden_rows    float32 [g, f], NaN where missing
@@ -68,6 +59,7 @@ class Bundle:
     name: str
     version: str
     spec: FeatureSpec
+    score: ScoreKind = RESPONSE
     threshold: float
     quantiles: tuple[float, ...]
     golden_rows: Matrix
@@ -114,7 +106,7 @@ def _read_bundle(directory: Path) -> Bundle:
 
 
 def read_model(directory: Path, manifest: Mapping[str, Any], name: str = MODEL_FILE) -> Bundle:
-    """The bundle of a manifest with the needed keys, and the model that it describes.
+    """The bundle of a manifest with the needed keys, and of the model file that it describes.
 
     Raises BundleError.
     """
@@ -141,71 +133,21 @@ def read_model(directory: Path, manifest: Mapping[str, Any], name: str = MODEL_F
             "another; the two files are not of the same training run"
         )
     check_model(model, directory / name)
-    rows, scores = _read_golden(manifest["golden"], len(spec.columns), directory)
+    score = read_score_kind(manifest)
+    rows, scores = read_golden(manifest["golden"], len(spec.columns), directory)
     return Bundle(
         directory=directory,
         model=model,
         name=manifest["name"],
         version=manifest["version"],
         spec=spec,
+        score=score,
         threshold=float(manifest["threshold"]),
-        quantiles=_read_quantiles(manifest["quantiles"], directory),
+        quantiles=read_quantiles(manifest["quantiles"], score, directory),
         golden_rows=rows,
         golden_scores=scores,
         manifest=manifest,
     )
-
-
-def read_manifest(directory: Path) -> dict[str, Any]:
-    """Read `manifest.json` and check the keys that a bundle needs.
-
-    Raises BundleError naming every problem.
-    """
-    path = directory / MANIFEST_FILE
-    try:
-        manifest = json.loads(read_regular_file(path, MAX_MANIFEST_BYTES).decode("utf-8"))
-    except FileNotFoundError as error:
-        raise BundleError(
-            f"{directory}: expected a bundle: a directory with {MANIFEST_FILE} and {MODEL_FILE}, "
-            f"found no {MANIFEST_FILE}"
-        ) from error
-    except NotAFileError as error:
-        raise BundleError(f"{path}: {error}") from error
-    except OSError as error:
-        raise BundleError(
-            f"{path}: expected a readable manifest, found {name_failure(error)}"
-        ) from error
-    except (ValueError, RecursionError) as error:
-        raise BundleError(f"{path}: expected JSON in UTF-8, found damaged text") from error
-    if not isinstance(manifest, dict):
-        raise BundleError(f"{path}: expected a JSON object, found {name_kind(manifest)}")
-    problems = find_manifest_problems(manifest)
-    if problems:
-        raise BundleError(f"{path}: {'; '.join(problems)}")
-    return manifest
-
-
-def find_manifest_problems(manifest: Mapping[str, Any]) -> list[str]:
-    """What is wrong with the needed keys of a manifest, as sentences."""
-    kinds = {key: name_kind(manifest[key]) if key in manifest else "nothing" for key in NEEDED}
-    problems = [
-        f"expected {key} to be {kind}, found {kinds[key]}"
-        for key, kind in NEEDED.items()
-        if kinds[key] != kind
-    ]
-    if problems:
-        return problems
-    if manifest["format"] != FORMAT:
-        found = f"found {manifest['format']}; train again, or use the release that wrote it"
-        problems.append(f"expected format {FORMAT}, {found}")
-    if not 0 <= manifest["threshold"] <= 1:
-        problems.append("expected threshold to be from 0 to 1, found another number")
-    problems += [
-        f"expected {key} to be text of one character or more, found empty text"
-        for key in ("name", "version")
-        if not manifest[key]
-    ]
-    return problems
 
 
 def write_bundle(
@@ -277,49 +219,3 @@ def check_golden(bundle: Bundle, scores: npt.NDArray[np.floating[Any]]) -> None:
         f"{bundle.directory}: expected the golden rows to score as the trainer wrote, "
         f"within {GOLDEN_TOLERANCE:g}, found other scores"
     )
-
-
-def golden_as_data(rows: Matrix, scores: npt.NDArray[np.floating[Any]]) -> dict[str, Any]:
-    """The manifest's `golden`: rows as lists with null for NaN, scores as numbers.
-
-    JSON keeps every float32 exactly.
-    """
-    return {
-        "rows": [[None if math.isnan(x) else x for x in row] for row in rows.tolist()],
-        "scores": scores.astype(float).tolist(),
-    }
-
-
-def _read_golden(
-    golden: Mapping[str, Any], width: int, directory: Path
-) -> tuple[Matrix, npt.NDArray[np.float64]]:
-    try:
-        rows = np.array(
-            [[np.nan if x is None else x for x in row] for row in golden["rows"]], dtype=np.float32
-        )
-        scores = np.array(golden["scores"], dtype=np.float64)
-    except (KeyError, TypeError, ValueError, OverflowError) as error:
-        raise BundleError(
-            f"{directory / MANIFEST_FILE}: expected golden to hold rows of numbers or null, and "
-            "scores, found another form"
-        ) from error
-    if not len(scores) or rows.shape != (len(scores), width):
-        raise BundleError(
-            f"{directory / MANIFEST_FILE}: expected one golden row or more of {width} columns, "
-            f"and a score for each, found shape {list(rows.shape)} and {len(scores)} scores"
-        )
-    return rows, scores
-
-
-def _read_quantiles(values: Sequence[Any], directory: Path) -> tuple[float, ...]:
-    numbers = [
-        value
-        for value in values
-        if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1
-    ]
-    if len(numbers) != len(values) or len(values) < 2 or sorted(numbers) != numbers:
-        raise BundleError(
-            f"{directory / MANIFEST_FILE}: expected quantiles to be two or more scores from 0 to 1 "
-            "in ascending order, found another list"
-        )
-    return tuple(float(number) for number in numbers)

@@ -23,8 +23,9 @@ from onnxruntime.capi import onnxruntime_pybind11_state as errors
 from model.bundle import Bundle, check_golden
 from model.errors import BundleError
 from model.features import Matrix
+from model.score_kind import ScoreError, ScoreKind
 
-INPUT, LABEL, PROBABILITIES = "input", "label", "probabilities"
+INPUT, LABEL = "input", "label"
 # ONNX Runtime's errors for a model or a tensor that it refuses. They have no common base class.
 REFUSALS = (
     errors.EPFail,
@@ -126,15 +127,16 @@ class OnnxModel:
         return {facts.name: value for facts, value in zip(self._outputs, values, strict=True)}
 
     def score(self, matrix: Matrix) -> npt.NDArray[np.float64]:
-        """Probabilities of the positive class for float32 [n, f]: finite float64 [n].
+        """Scores for float32 [n, f]: float64 [n], in the range that the manifest states.
 
         Raises ModelFailure.
         """
-        (probabilities,) = self._run([PROBABILITIES], matrix)
-        scores: npt.NDArray[np.float64] = probabilities[:, -1].astype(np.float64)
-        if not np.isfinite(scores).all():
-            raise ModelFailure("expected finite scores, found NaN or infinity")
-        return scores
+        kind = self._bundle.score
+        (values,) = self._run([kind.output], matrix)
+        try:
+            return kind.settle(values[:, -1].astype(np.float64))
+        except ScoreError as error:
+            raise ModelFailure(str(error)) from error
 
     def _run(self, outputs: Sequence[str] | None, matrix: Matrix) -> list[npt.NDArray[Any]]:
         try:
@@ -151,15 +153,26 @@ class OnnxModel:
                 f"{path}: expected one input, {_describe(wanted)}; "
                 f"found {', '.join(map(_describe, self._inputs)) or 'none'}"
             )
-        needed = (
-            TensorFacts(name=LABEL, datatype="INT64", shape=(-1,)),
-            TensorFacts(name=PROBABILITIES, datatype="FP32", shape=(-1, 2)),
-        )
-        if not set(needed) <= set(self._outputs):
+        kind = self._bundle.score
+        needed = list_outputs(kind)
+        is_complete = set(needed) <= set(self._outputs)
+        if not is_complete or (kind.is_uplift and len(self._outputs) > len(needed)):
             raise BundleError(
-                f"{path}: expected the outputs {' and '.join(map(_describe, needed))}; "
+                f"{path}: expected the outputs of {kind.kind} scores, "
+                f"{' and '.join(map(_describe, needed))}; "
                 f"found {', '.join(map(_describe, self._outputs)) or 'none'}"
             )
+
+
+def list_outputs(kind: ScoreKind) -> tuple[TensorFacts, ...]:
+    """The outputs of a model whose scores are of a kind.
+
+    A classifier also has its labels. An uplift model has one output.
+    """
+    scores = TensorFacts(name=kind.output, datatype="FP32", shape=(-1, kind.columns))
+    if kind.is_uplift:
+        return (scores,)
+    return (TensorFacts(name=LABEL, datatype="INT64", shape=(-1,)), scores)
 
 
 def open_session(model: bytes) -> Any:

@@ -14,8 +14,9 @@ from onnx import TensorProto, helper, numpy_helper
 
 from function.errors import ScorerError
 from function.records import Account, Batch, Decision, Reply, Scores
-from model.bundle import golden_as_data, write_bundle
+from model.bundle import write_bundle
 from model.features import FeatureSpec, Matrix, read_spec
+from model.manifest import golden_as_data
 
 TINY_SPEC = {"feature": [{"name": "score", "path": "Metrics.score", "kind": "number"}]}
 

@@ -18,7 +18,7 @@ from rich.table import Table
 
 from model.bundle import load_bundle
 from model.errors import SegmentScorerError
-from segment_scorer.cli.run import run_with_bar
+from segment_scorer.cli.run_result import run_with_bar
 from segment_scorer.runner.config import RunOptions
 from segment_scorer.runner.summary import Summary
 

@@ -15,12 +15,18 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any
+from typing import IO, Any, Protocol
 
 from model.errors import DataError, name_failure
 from model.people.columns import PEOPLE, Layout, RecordError
 from model.people.gunzip import GZIP_MAGIC, Gunzip
-from model.people.headers import ONLY_CR, explain_json, explain_start, read_header
+from model.people.headers import (
+    ONLY_CR,
+    explain_bytes,
+    explain_json,
+    explain_start,
+    read_header,
+)
 from model.people.naming import name_some
 from model.people.parquet import ParquetRows
 from model.people.records import LONGEST_RECORD
@@ -33,8 +39,18 @@ MOST_NAMED = 10  # columns in one sentence
 # If the first line is neither an object nor a header, so many lines are searched for an object.
 # With one, the file is JSON lines whose first line is broken. Without one, the file is refused.
 LOOK_AHEAD = 20
+START_BYTES = 1024  # that are enough to recognise a file that is no text in UTF-8
 MANY_BLANK = 64  # blank lines in a row, from which on further ones are taken a buffer at a time
 LOOK_AHEAD_BYTES = 1 << 20
+
+
+class CsvRows(Protocol):
+    """The rows of a CSV file, as the module `csv` reads them."""
+
+    line_num: int
+
+    def __iter__(self) -> Iterator[list[str]]: ...
+    def __next__(self) -> list[str]: ...
 
 
 class PeopleFile:
@@ -238,7 +254,7 @@ def check_file(path: Path, what: str) -> None:
 
 
 @contextmanager
-def open_unpacked(path: Path, what: str) -> Iterator[tuple[IO[bytes], Callable[[], int]]]:
+def open_unpacked(path: Path, what: str) -> Iterator[tuple[io.BufferedReader, Callable[[], int]]]:
     """The unpacked bytes of a file of `what`, and a function that tells how many bytes were read.
 
     The second counts bytes on disk. Errors of reading inside the `with` become DataError, also
@@ -265,3 +281,17 @@ def open_unpacked(path: Path, what: str) -> Iterator[tuple[IO[bytes], Callable[[
         raise DataError(
             f"{path}: expected a readable file of {what}, found {name_failure(error)}"
         ) from error
+
+
+@contextmanager
+def open_csv(path: Path, what: str) -> Iterator[tuple[CsvRows, Callable[[], int]]]:
+    """The rows of a CSV file of `what`, gzip or not, and a function that tells bytes on disk read.
+
+    Raises DataError as `open_unpacked`, and with the cure for what is no CSV in UTF-8.
+    """
+    with open_unpacked(path, what) as (file, tell):
+        found = explain_bytes(file.peek(START_BYTES)[:START_BYTES])
+        if found is not None:
+            raise DataError(f"{path}: expected a CSV file of {what} in UTF-8, found {found}")
+        text = io.TextIOWrapper(file, encoding="utf-8-sig", newline="")
+        yield csv.reader(text, strict=True), tell

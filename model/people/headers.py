@@ -13,10 +13,11 @@ SEPARATORS = {";": ";", "\t": "a tab", "|": "|"}
 ONE_OBJECT = "expected JSON lines, each one object"
 CONVERT = "convert it with: jq -c '{}' FILE > people.jsonl"
 ONLY_CR = "expected lines that end in LF or CR LF, found CR alone"
+SAVE = "save it as UTF-8 (Excel calls it CSV UTF-8)"
 # What a file begins with -> what it is
 FOREIGN = {
-    b"\xff\xfe": "UTF-16; save it as UTF-8",
-    b"\xfe\xff": "UTF-16; save it as UTF-8",
+    b"\xff\xfe": f"UTF-16; {SAVE}",
+    b"\xfe\xff": f"UTF-16; {SAVE}",
     b"PK\x03\x04": "an Excel workbook or a zip file; save it as CSV in UTF-8",
     b"BZh": "bzip2; compress it with gzip, or not at all",
     b"\x28\xb5\x2f\xfd": "Zstandard; compress it with gzip, or not at all",
@@ -66,14 +67,26 @@ def is_json(text: bytes) -> bool:
     return True
 
 
+def explain_bytes(start: bytes) -> str | None:
+    """What a file is that begins with these bytes, and the cure; None if it may be text in UTF-8.
+
+    Excel writes and reads a first line such as `sep=;`, which no other program knows.
+    """
+    found = next((what for magic, what in FOREIGN.items() if start.startswith(magic)), None)
+    line = start.partition(b"\n")[0]
+    if found is None and b"\0" in line:
+        found = f"zero bytes, as in UTF-16; {SAVE}"
+    if found is None and line.removeprefix(b"\xef\xbb\xbf").strip(b'" ').lower()[:4] == b"sep=":
+        found = "Excel's line sep=; delete that line, and separate the columns by commas"
+    return found
+
+
 def explain_start(line: bytes, layout: Layout = PEOPLE) -> str:
     """What is wrong with a file whose first line is neither a JSON object nor a header.
 
     Never repeats the line.
     """
-    found = next((what for magic, what in FOREIGN.items() if line.startswith(magic)), None)
-    if found is None and b"\0" in line:
-        found = "zero bytes, as in UTF-16; save it as UTF-8"
+    found = explain_bytes(line)
     if found is not None:
         return f"expected JSON lines or CSV in UTF-8, gzip or not, or Parquet, found {found}"
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from model.people.outcome_columns import USUAL_NAMES, ColumnNames
 from model.training.gate import MARGIN, IfUnclear
 from model.training.join import Enrich
 from model.training.models import ModelSettings
@@ -19,9 +20,11 @@ class TrainingConfig:
     as_of     reference time of ages, seconds since 1970 UTC; None for the outcomes' dates, if any
     against   the bundle in use (the incumbent)
     margin    how much worse than the incumbent the new model may be, in ROC AUC and Brier score
-    if_unclear  whether to keep or replace the incumbent if no comparison can tell
     reserve   share of users never learnt from, so that models can be compared on unseen people
+    if_unclear  whether the incumbent stays if no comparison can tell
+    quick     choose the model once, on all people: the figures are then a little too good
     enrich    adds external attributes to documents
+    columns   what the columns of the outcomes file are called
     """
 
     endpoints: tuple[Path, ...]
@@ -37,4 +40,6 @@ class TrainingConfig:
     margin: float = MARGIN
     if_unclear: IfUnclear = IfUnclear.KEEP
     reserve: float = 0.0
+    quick: bool = False
     enrich: Enrich | None = None
+    columns: ColumnNames = USUAL_NAMES

@@ -5,8 +5,6 @@ An unreadable record comes with the reason; an unusable file raises DataError.
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -17,19 +15,22 @@ from model.document import is_typed
 from model.errors import DataError
 from model.paths import ReadPath, find_problem
 from model.people.columns import RecordError
-from model.people.files import open_people, open_unpacked
-from model.people.headers import find_separator
+from model.people.files import open_csv, open_people
 from model.people.naming import name_some
+from model.people.outcome_columns import (
+    USUAL_NAMES,
+    WORDS,
+    ColumnNames,
+    describe_whole,
+    find_outcome_columns,
+    read_plain_id,
+)
 from model.people.progress import Progress
 from model.people.records import make_decoder
 from model.values import parse_time
 
 PROGRESS_EVERY = 10_000  # records
 NAMED_LINES = 5  # lines, and kinds of problems, that a message names before it only counts
-# Data frames write booleans, and integers beside missing values, like this.
-OUTCOMES = {"1": 1, "1.0": 1, "true": 1, "0": 0, "0.0": 0, "false": 0}
-# A customer profile's document has its ProfileId as Id.
-KEYS = {"Id": "Id", "ProfileId": "Id", "UserId": "UserId"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,13 +38,15 @@ class OutcomeTable:
     """The outcomes of a file.
 
     key       "Id", or "UserId": the outcome of a user holds for every endpoint of the user
-    outcomes  0 or 1 by that name
+    outcomes  0 or 1 by that name, which has no `.0` behind a whole number
     dates     seconds since 1970 UTC by that name, when each outcome counts from; None without dates
+    readings  sentences on what was not read as written
     """
 
     key: str
     outcomes: dict[str, int]
     dates: dict[str, float] | None = None
+    readings: tuple[str, ...] = ()
 
 
 class PeopleLine(NamedTuple):
@@ -53,31 +56,41 @@ class PeopleLine(NamedTuple):
     refusal: str
 
 
-def read_outcomes(path: Path) -> OutcomeTable:
+def read_outcomes(path: Path, names: ColumnNames = USUAL_NAMES) -> OutcomeTable:
     """Read a CSV file `Id,outcome` or `Id,outcome,date`; Id may be ProfileId or UserId.
 
-    Raises DataError naming the kind and the lines of every problem.
+    Other columns are ignored and named. Raises DataError naming the kind and the lines of every
+    problem.
     """
     problems: dict[str, list[int]] = {}
     outcomes: dict[str, int] = {}
     dates: dict[str, float] = {}
-    with open_unpacked(path, "outcomes") as (file, _):
-        rows = csv.reader(io.TextIOWrapper(file, encoding="utf-8-sig", newline=""), strict=True)
+    whole = 0
+    with open_csv(path, "outcomes") as (rows, _):
         header = next(rows, [])
-        check_header(path, header)
-        dated = len(header) == 3
+        columns = find_outcome_columns(path, header, names)
+        width, place = len(header), header.index(columns.id)
+        answer = header.index(columns.outcome)
+        since = None if columns.date is None else header.index(columns.date)
         for row in rows:
             if not row:
                 continue
-            problem = find_row_problem(row, header)
-            if not problem and row[0] in outcomes:
-                problem = f"expected each {header[0]} once, found it again"
+            if len(row) != width:
+                problem = f"expected {width} cells, found {len(row)}"
+                problems.setdefault(problem, []).append(rows.line_num)
+                continue
+            date = None if since is None else row[since].strip()
+            problem = find_row_problem(row[place], row[answer], date, columns.id)
+            name = read_plain_id(row[place])
+            whole += name != row[place]
+            if not problem and name in outcomes:
+                problem = f"expected each {columns.id} once, found it again"
             if problem:
                 problems.setdefault(problem, []).append(rows.line_num)
                 continue
-            outcomes[row[0]] = OUTCOMES[row[1].strip().lower()]
-            if dated:
-                dates[row[0]] = parse_time(row[2].strip())
+            outcomes[name] = WORDS[row[answer].strip().lower()]
+            if date is not None:
+                dates[name] = parse_time(date)
     if problems:
         said = [f"{_name_lines(lines)}: {problem}" for problem, lines in problems.items()]
         more = len(said) - NAMED_LINES
@@ -85,38 +98,23 @@ def read_outcomes(path: Path) -> OutcomeTable:
         raise DataError(f"{path}: {'; '.join([*said[:NAMED_LINES], *further])}")
     if not outcomes:
         raise DataError(f"{path}: expected a line for each outcome, found only the header")
-    return OutcomeTable(key=KEYS[header[0]], outcomes=outcomes, dates=dates if dated else None)
-
-
-def check_header(path: Path, header: Sequence[str]) -> None:
-    """Raise DataError unless these are the columns of an outcomes file."""
-    if header and header[0] in KEYS and header[1:] in (["outcome"], ["outcome", "date"]):
-        return
-    separator = find_separator(",".join(header))
-    found = (
-        f"columns separated by {separator}"
-        if separator
-        else "other columns"
-        if header
-        else "an empty file"
-    )
-    raise DataError(
-        f"{path}: expected a CSV file with the header Id,outcome or Id,outcome,date "
-        f"(Id may be UserId or ProfileId), found {found}"
+    readings = [*columns.explain(), *([describe_whole(whole, columns.id)] if whole else [])]
+    return OutcomeTable(
+        key=columns.key,
+        outcomes=outcomes,
+        dates=None if since is None else dates,
+        readings=tuple(f"{path}: {sentence}" for sentence in readings),
     )
 
 
-def find_row_problem(row: Sequence[str], header: Sequence[str]) -> str:
+def find_row_problem(name: str, outcome: str, date: str | None, column: str) -> str:
     """Why a row of an outcomes file is unusable; empty if it is usable. Names no value."""
-    if len(row) != len(header):
-        return f"expected {len(header)} cells, found {len(row)}"
-    if not row[0] or "\n" in row[0]:
-        found = "a line break" if row[0] else "an empty cell"
-        return f"expected an {header[0]}, found {found}"
-    if row[1].strip().lower() not in OUTCOMES:
-        return f"expected the outcome 0 or 1, found {_describe_cell(row[1])}"
-    if len(row) == 3 and math.isnan(parse_time(row[2].strip())):
-        return f"expected a date in ISO 8601, found {_describe_cell(row[2])}"
+    if not name or "\n" in name:
+        return f"expected an {column}, found {'a line break' if name else 'an empty cell'}"
+    if outcome.strip().lower() not in WORDS:
+        return f"expected the outcome 0 or 1, or yes or no, found {_describe_cell(outcome)}"
+    if date is not None and math.isnan(parse_time(date)):
+        return f"expected a date in ISO 8601, found {_describe_cell(date)}"
     return ""
 
 

@@ -11,9 +11,11 @@ from typing import Any
 import numpy as np
 
 from model.atomic import replace_atomically
-from model.bundle import MANIFEST_FILE, load_bundle
+from model.bundle import load_bundle
 from model.errors import DataError
 from model.kinds import KINDS
+from model.manifest import MANIFEST_FILE
+from model.people.outcome_columns import USUAL_NAMES, ColumnNames
 from model.people.progress import Progress
 from model.training.audit import describe_late_dates, describe_lines
 from model.training.card import GIVEN, make_card
@@ -34,8 +36,9 @@ EVALUATION_FILE = "EVALUATION.md"
 class EvaluationConfig:
     """Which bundle to evaluate on which people.
 
-    out    a directory for EVALUATION.md and its pictures
-    as_of  reference time of ages, as in training
+    out      a directory for EVALUATION.md and its pictures
+    as_of    reference time of ages, as in training
+    columns  what the columns of the outcomes file are called
     """
 
     bundle: Path
@@ -46,6 +49,7 @@ class EvaluationConfig:
     seed: int = 0
     goal: ThresholdGoal = field(default_factory=ThresholdGoal)
     enrich: Enrich | None = None
+    columns: ColumnNames = USUAL_NAMES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +68,7 @@ def evaluate_bundle(config: EvaluationConfig, progress: Progress) -> EvaluationR
         )
     bundle = load_bundle(config.bundle)
     onnx = check_bundle(bundle)
-    outcome_table = read_outcomes(config.outcomes)
+    outcome_table = read_outcomes(config.outcomes, config.columns)
     people = gather_people(
         config.endpoints,
         outcome_table,
@@ -75,7 +79,8 @@ def evaluate_bundle(config: EvaluationConfig, progress: Progress) -> EvaluationR
         whole=True,
     )
     progress("scoring", 0, 1)
-    scores, outcomes = score_onnx(onnx, people.matrix), people.outcomes
+    scores = score_onnx(onnx, people.matrix, bundle.score)
+    outcomes = people.outcomes
     progress("scoring", 1, 1)
     notices = [
         *describe_coverage(bundle, people.matrix),

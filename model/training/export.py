@@ -21,7 +21,8 @@ from sklearn.pipeline import Pipeline
 from model.errors import BundleError
 from model.features import FeatureSpec, Matrix
 from model.kinds import KINDS
-from model.runtime import INPUT, PROBABILITIES, open_session
+from model.runtime import INPUT, open_session
+from model.score_kind import RESPONSE, ScoreKind
 
 # Deliberately not the newest: every ONNX Runtime that pyproject.toml allows, and Triton's, can read
 # these.
@@ -92,10 +93,10 @@ def round_down(exact: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return np.where(near > exact, np.nextafter(near, np.float32(-np.inf)), near).astype(np.float64)
 
 
-def score_onnx(onnx: bytes, matrix: Matrix) -> npt.NDArray[np.float64]:
-    """Score `matrix` [n, f] with ONNX Runtime: the probability of outcome 1, float64 [n]."""
-    (probabilities,) = open_session(onnx).run([PROBABILITIES], {INPUT: matrix})
-    scores: npt.NDArray[np.float64] = probabilities[:, 1].astype(np.float64)
+def score_onnx(onnx: bytes, matrix: Matrix, kind: ScoreKind = RESPONSE) -> npt.NDArray[np.float64]:
+    """Score `matrix` [n, f] with ONNX Runtime, a model whose scores are of `kind`: float64 [n]."""
+    (values,) = open_session(onnx).run([kind.output], {INPUT: matrix})
+    scores: npt.NDArray[np.float64] = values[:, -1].astype(np.float64)
     return scores
 
 

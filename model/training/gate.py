@@ -10,21 +10,26 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from model.bundle import Bundle, check_golden
 from model.features import Matrix
 from model.people.naming import name_some
+from model.training.comparisons import (
+    NewModel,
+    Rival,
+    compare_on_reserved,
+    compare_out_of_fold,
+    score_bundle,
+)
 from model.training.export import score_onnx
-from model.training.folds import Folds, Rows
 from model.training.measures import Scores
 from model.training.people import LEAST_WITH_FEATURE, People
-from model.training.recipes import score_by_recipe
 from model.training.verdict import AREA, MARGIN, Comparison, Finding, combine, compare_scores
 
-__all__ = ["MARGIN", "IfUnclear", "NewModel", "Rival", "Verdict", "check_bundle", "decide"]
+__all__ = ["MARGIN", "IfUnclear", "Verdict", "check_bundle", "compare_with_incumbent", "decide"]
 
 
 class IfUnclear(StrEnum):
@@ -50,41 +55,10 @@ class Verdict:
     behind: float
 
 
-class Rival(NamedTuple):
-    """A bundle that a new model is measured against, and people by its spec.
-
-    learnt    matrix of the people that the new model learnt from
-    reserved  matrix of the people set aside; None without any
-    """
-
-    bundle: Bundle
-    learnt: Matrix
-    reserved: Matrix | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewModel:
-    """The new model's scores of people whom it has not learnt from.
-
-    rows, scores     out of fold: `scores[i]` is of row `rows[i]` of `people`
-    folds            the folds that they were scored in
-    reserved_scores  of the people set aside, or None
-    share            the share of users set aside
-    """
-
-    people: People
-    rows: Rows
-    scores: Scores
-    folds: Folds
-    reserved: People | None
-    reserved_scores: Scores | None
-    share: float
-
-
 def check_bundle(bundle: Bundle) -> bytes:
     """Read the bundle's model and score its golden rows. Raises BundleError if they differ."""
     onnx = bundle.model
-    check_golden(bundle, score_onnx(onnx, bundle.golden_rows))
+    check_golden(bundle, score_onnx(onnx, bundle.golden_rows, bundle.score))
     return onnx
 
 
@@ -139,66 +113,37 @@ def decide(
     return combine_verdicts(verdicts), best
 
 
-def is_unseen(bundle: Bundle, share: float) -> bool:
-    """Whether the bundle was trained without the people whom `share` sets aside."""
-    reserved = bundle.manifest.get("reserved", 0)
-    return isinstance(reserved, int | float) and reserved >= share
+def compare_with_incumbent(
+    incumbent: Bundle,
+    scores: Scores,
+    people: People,
+    margin: float,
+    seed: int,
+    *,
+    unseen: bool,
+    if_unclear: IfUnclear = IfUnclear.KEEP,
+) -> Verdict:
+    """Compare `scores` of a model whose recipe is unknown, such as one that was brought along.
 
-
-def compare_on_reserved(new: NewModel, rival: Rival, margin: float, seed: int) -> Comparison | None:
-    """Compare the two models on the people set aside; None without any."""
-    if new.reserved is None or new.reserved_scores is None or rival.reserved is None:
-        return None
-    people = new.reserved
-    fair = is_unseen(rival.bundle, new.share)
-    seen = "" if fair else ", some of whom the old bundle may have learnt from"
-    return compare_scores(
-        new.reserved_scores,
-        score_onnx(rival.bundle.model, rival.reserved),
+    It has not learnt from these people. `unseen`: neither has the incumbent. There is no second
+    comparison: where these people cannot tell, `if_unclear` decides.
+    """
+    if people.incumbent_matrix is None:
+        raise ValueError("people were gathered without the incumbent's spec")
+    seen = "" if unseen else ", some of whom the old bundle may have learnt from"
+    comparison = compare_scores(
+        scores,
+        score_bundle(incumbent, people.incumbent_matrix),
         people.outcomes,
         people.groups,
         margin=margin,
         seed=seed,
-        by="people set aside",
-        where=f"on the same {len(people.outcomes):,} people set aside{seen}",
-        fair=fair,
+        by="people given",
+        where=f"on the same {len(people.outcomes):,} people{seen}",
+        fair=unseen,
     )
-
-
-def compare_out_of_fold(new: NewModel, rival: Rival, margin: float, seed: int) -> Comparison:
-    """Compare the recipes of both on all people, each scored by models of others.
-
-    People set aside count with the scores of the two models themselves. A bundle whose recipe
-    cannot be fitted, such as one that was brought along, is scored as it is.
-    """
-    people, rows = new.people, new.rows
-    theirs = score_by_recipe(rival.bundle, rival.learnt, people, new.folds, seed)
-    fitted = theirs is not None
-    old = theirs[rows] if theirs is not None else score_onnx(rival.bundle.model, rival.learnt[rows])
-    scores, outcomes, groups = new.scores, people.outcomes[rows], people.groups[rows]
-    if new.reserved is not None and new.reserved_scores is not None and rival.reserved is not None:
-        unseen = is_unseen(rival.bundle, new.share)
-        if unseen or not fitted:
-            old = np.concatenate([old, score_onnx(rival.bundle.model, rival.reserved)])
-            scores = np.concatenate([scores, new.reserved_scores])
-            outcomes = np.concatenate([outcomes, new.reserved.outcomes])
-            groups = np.concatenate([groups, new.reserved.groups + int(groups.max()) + 1])
-    how = (
-        "each scored by models of the same recipes that were fitted without them"
-        if fitted
-        else "some of whom the old bundle may have learnt from: its recipe cannot be fitted here"
-    )
-    return compare_scores(
-        scores,
-        old,
-        outcomes,
-        groups,
-        margin=margin,
-        seed=seed,
-        by="out of fold",
-        where=f"on the same {len(outcomes):,} people, {how}",
-        fair=fitted,
-    )
+    rival = Rival(incumbent, people.incumbent_matrix, None)
+    return _give_verdict(rival, comparison, None, if_unclear)
 
 
 def combine_verdicts(verdicts: Sequence[Verdict]) -> Verdict:

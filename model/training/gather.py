@@ -136,7 +136,7 @@ class _Rows:
             refused=counts.refused,
             refusals=tuple(counts.refusals),
             nearly=counts.nearly,
-            readings=tuple(counts.readings),
+            readings=(*self.table.readings, *counts.readings),
             users=len(self.users),
             shared=sum(count > 1 for count in Counter(self.groups).values()),
         )

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
 from model.paths import ReadPath, find_user
+from model.people.outcome_columns import read_plain_id
 from model.people.progress import Progress
 from model.training.datasets import NAMED_LINES, OutcomeTable, read_lines
 
@@ -95,17 +96,18 @@ def _match(
             continue
         counts.endpoints += 1
         id_ = document.get("Id")
-        name = find_user(document) if by_user else id_
+        found = find_user(document) if by_user else id_
+        name = read_plain_id(found) if isinstance(found, str) else found
         if name not in outcomes:
             counts.without_outcome += 1
             if isinstance(name, str):
                 same = name.strip().casefold()
                 counts.nearly += same in folded or same in outcomes
-        elif id_ is not None and id_ in seen:
+        elif (known := id_ if by_user else name) is not None and known in seen:
             counts.repeated += 1
         else:
-            if id_ is not None:
-                seen.add(id_)
+            if known is not None:
+                seen.add(known)
             counts.matched += 1
             yield Match(document, name)
 

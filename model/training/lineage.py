@@ -11,16 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from model.bundle import (
-    BEST_FILE,
-    MANIFEST_FILE,
-    NEEDED,
-    Bundle,
-    find_manifest_problems,
-    load_bundle,
-    read_model,
-)
+from model.bundle import BEST_FILE, Bundle, load_bundle, read_model
 from model.errors import BundleError
+from model.manifest import MANIFEST_FILE, NEEDED, find_manifest_problems
 
 MOST_NAMED = 50  # ancestors in a manifest
 # What it takes to score by the best bundle, and to fit its recipe.

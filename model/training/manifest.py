@@ -14,13 +14,13 @@ from typing import Any
 import numpy as np
 
 from model.bins import describe_column
-from model.bundle import golden_as_data
+from model.manifest import golden_as_data
+from model.score_kind import RESPONSE
 from model.training.config import TrainingConfig
 from model.training.cross_validation import CrossValidation
 from model.training.export import OPSETS, make_golden_rows, score_onnx
 from model.training.folds import Rows
 from model.training.measures import Scores, measure
-from model.training.models import ModelChoice
 from model.training.people import Join, People
 from model.training.score_tables import (
     tabulate_calibration,
@@ -110,6 +110,7 @@ def describe_validation(
             "folds": validation.folds,
             "roc_auc_by_fold": list(validation.areas),
             "held_out": validation.scheme.value,
+            "nested": validation.nested,
         },
         "evaluation": describe_scores(
             config.goal, scores, people, rows, threshold=threshold, features=features
@@ -122,9 +123,9 @@ def describe_model(
     people: People,
     validation: CrossValidation,
     onnx: bytes,
-    choice: ModelChoice,
 ) -> dict[str, Any]:
     """The entries about the model itself, except those that `write_bundle` adds."""
+    choice = validation.choice
     spec = people.spec.to_mapping()
     golden = make_golden_rows(people.matrix, config.seed)
     # Quantiles are of people held out: a threshold by reach is for people that the model has not
@@ -135,6 +136,7 @@ def describe_model(
         "columns": list(people.spec.columns),
         "spec": spec,
         "classes": [0, 1],
+        "score": RESPONSE.to_mapping(),
         "model": {
             "kind": choice.model,
             "settings": choice.parameters,

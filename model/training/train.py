@@ -10,10 +10,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from model.bundle import Bundle, check_destination, load_bundle, write_bundle
+from model.errors import BundleError
 from model.people.progress import Progress
+from model.score_kind import RESPONSE
 from model.training.audit import Audit, audit_people, describe_leaks
 from model.training.card import make_card
+from model.training.comparisons import NewModel, list_rivals
 from model.training.config import TrainingConfig
 from model.training.cross_validation import CrossValidation, cross_validate
 from model.training.datasets import OutcomeTable, read_outcomes
@@ -25,12 +30,16 @@ from model.training.feature_choice import (
     read_given,
     write_inference,
 )
-from model.training.fit import fit_model
-from model.training.gate import Verdict, check_bundle, compare_with_incumbent
+from model.training.fit import fit_choice
+from model.training.gate import Verdict, check_bundle, decide
 from model.training.gather import gather_people
+from model.training.lineage import Incumbents, extend_lineage, load_incumbents
 from model.training.manifest import describe_data, describe_model, describe_validation
 from model.training.measures import describe_guess
-from model.training.people import Join, People, reserve_users, take_rows
+from model.training.models import ModelSettings
+from model.training.options import describe_options, digest_data
+from model.training.people import Join, People, reserve_users
+from model.training.recipes import read_recipe
 from model.training.threshold import describe_rounding
 
 
@@ -68,63 +77,103 @@ class _Material:
 def train_bundle(config: TrainingConfig, progress: Progress) -> TrainingResult:
     """Train and write a bundle. The same files and seed give the same bundle.
 
-    Raises SegmentScorerError and then writes nothing. Writes nothing either if the new model is
-    worse than `config.against` by more than the margin.
+    Raises SegmentScorerError and then writes nothing. Writes nothing either if the gate keeps the
+    bundle of `config.against`.
     """
     check_destination(config.out)
-    incumbent = load_incumbent(config.against)
-    material = prepare_people(config, incumbent, progress)
-    people, reserved = material.people, material.reserved
-    validation = cross_validate(people, config.settings, config.seed, progress)
+    incumbents = load_checked(config.against)
+    material = prepare_people(config, incumbents, progress)
+    people, settings = material.people, prefer_incumbent(config.settings, incumbents)
+    validation = cross_validate(people, settings, config.seed, progress, quick=config.quick)
     result = describe_run(config, material, validation)
-    verdict = None
-    if incumbent is not None and reserved is None:
-        held_out = take_rows(people, validation.rows)
-        verdict = compare_with_incumbent(
-            incumbent, validation.scores, held_out, config.margin, config.seed, unseen=False
-        )
-        if not verdict.passed:
-            return replace(result, verdict=verdict)
     progress("fitting on all people", 0, 1)
-    model, choice = fit_model(
-        config.settings, people, config.seed, calibrated=validation.calibrated
+    model = fit_choice(
+        settings,
+        people,
+        np.arange(len(people.outcomes)),
+        validation.choice,
+        config.seed,
+        calibrated=validation.calibrated,
     )
     progress("fitting on all people", 1, 1)
     onnx = convert_model(model, people.matrix.shape[1])
     rows = make_parity_rows(people.matrix, people.spec, config.seed)
     parity = check_parity(model, onnx, rows)
-    if incumbent is not None and reserved is not None:
-        scores = score_onnx(onnx, reserved.matrix)
-        unseen = incumbent.manifest.get("reserved", 0) >= config.reserve
-        verdict = compare_with_incumbent(
-            incumbent, scores, reserved, config.margin, config.seed, unseen=unseen
-        )
-        if not verdict.passed:
-            return replace(result, verdict=verdict)
+    verdict, best = pass_gate(
+        config, material, validation, onnx=onnx, incumbents=incumbents, progress=progress
+    )
+    if verdict is not None and not verdict.passed:
+        return replace(result, verdict=verdict)
+    lineage, files = extend_lineage(incumbents, best)
     manifest = {
         **result.manifest,
-        **describe_model(config, people, validation, onnx, choice),
+        **describe_model(config, people, validation, onnx),
         "parity": float(f"{parity:.0e}"),
         **({"gate": verdict.figures} if verdict is not None else {}),
+        "lineage": lineage,
+        "data_sha256": digest_data(config.outcomes, config.endpoints),
     }
-    bundle = write_trained(config, material, onnx, manifest)
+    bundle = write_trained(config, material, onnx, manifest, files)
     return replace(result, bundle=bundle, manifest=manifest, verdict=verdict)
 
 
-def load_incumbent(directory: Path | None) -> Bundle | None:
-    """The bundle in use, checked. Raises BundleError."""
-    if directory is None:
-        return None
-    incumbent = load_bundle(directory)
-    check_bundle(incumbent)
-    return incumbent
+def load_checked(directory: Path | None) -> Incumbents | None:
+    """The bundle in use and the best so far, both checked. Raises BundleError."""
+    incumbents = load_incumbents(directory)
+    for rival in incumbents.rivals if incumbents is not None else ():
+        if rival.score.kind != RESPONSE.kind:
+            raise BundleError(
+                f"{rival.directory}: expected a bundle whose scores are of responses, found "
+                f"{rival.score.kind}; two kinds of scores cannot be compared"
+            )
+        check_bundle(rival)
+    return incumbents
+
+
+def prefer_incumbent(settings: ModelSettings, incumbents: Incumbents | None) -> ModelSettings:
+    """The settings, with the model of the bundle in use as the one that "auto" keeps."""
+    recipe = None if incumbents is None else read_recipe(incumbents.last.manifest)
+    return settings if recipe is None else replace(settings, prior=recipe.choice)
+
+
+def pass_gate(
+    config: TrainingConfig,
+    material: _Material,
+    validation: CrossValidation,
+    *,
+    onnx: bytes,
+    incumbents: Incumbents | None,
+    progress: Progress,
+) -> tuple[Verdict | None, Bundle | None]:
+    """The gate's verdict, and the earlier bundle that is still the best, if one is."""
+    if incumbents is None:
+        return None, None
+    people, reserved = material.people, material.reserved
+    new = NewModel(
+        people=people,
+        rows=validation.rows,
+        scores=validation.scores,
+        folds=validation.split,
+        reserved=reserved,
+        reserved_scores=None if reserved is None else score_onnx(onnx, reserved.matrix),
+        share=config.reserve,
+    )
+    rivals = list_rivals(incumbents, people, reserved)
+    return decide(
+        new,
+        rivals,
+        margin=config.margin,
+        if_unclear=config.if_unclear,
+        seed=config.seed,
+        started=lambda label: progress(f"comparing with {label} out of fold", 0, 1),
+    )
 
 
 def prepare_people(
-    config: TrainingConfig, incumbent: Bundle | None, progress: Progress
+    config: TrainingConfig, incumbents: Incumbents | None, progress: Progress
 ) -> _Material:
     """Read and join the files, choose features, audit them, and set the reserved users aside."""
-    outcome_table = read_outcomes(config.outcomes)
+    outcome_table = read_outcomes(config.outcomes, config.columns)
     choice = choose_features(config, outcome_table, progress)
     people = gather_people(
         config.endpoints,
@@ -133,7 +182,8 @@ def prepare_people(
         config.as_of,
         progress,
         enrich=config.enrich,
-        incumbent_spec=None if incumbent is None else incumbent.spec,
+        incumbent_spec=None if incumbents is None else incumbents.last.spec,
+        best_spec=None if incumbents is None or incumbents.best is None else incumbents.best.spec,
     )
     left_out = (*choice.left_out, *people.left_out)
     progress("auditing features", 0, 1)
@@ -173,7 +223,10 @@ def describe_run(
 ) -> TrainingResult:
     """The result before a model is fitted on all people: without a bundle and a verdict."""
     people, audit, reserved = material.people, material.audit, material.reserved
-    manifest = describe_validation(config, people, validation, audit.alone)
+    manifest = {
+        **describe_validation(config, people, validation, audit.alone),
+        "options": describe_options(config),
+    }
     notices = (
         *audit.notices,
         *describe_leaks(audit, people.spec),
@@ -198,10 +251,17 @@ def describe_run(
 
 
 def write_trained(
-    config: TrainingConfig, material: _Material, onnx: bytes, manifest: dict[str, Any]
+    config: TrainingConfig,
+    material: _Material,
+    onnx: bytes,
+    manifest: dict[str, Any],
+    kept: Mapping[str, bytes],
 ) -> Bundle:
-    """Write model, manifest, card and the inferred spec; load and check what was written."""
-    files = make_card(manifest)
+    """Write model, manifest, card and the inferred spec; load and check what was written.
+
+    `kept`: the files of earlier bundles.
+    """
+    files = {**make_card(manifest), **kept}
     inference = material.choice.inference
     if inference is not None:
         spec = material.people.spec

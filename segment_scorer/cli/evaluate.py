@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from model.bundle import SHIPPED
+from model.people.outcome_columns import ColumnNames
 from model.training.evaluation import EVALUATION_FILE, EvaluationConfig, evaluate_bundle
 from segment_scorer.cli.figures import (
     describe_deciles,
@@ -16,6 +17,7 @@ from segment_scorer.cli.figures import (
     describe_subgroups,
     lay_out,
 )
+from segment_scorer.cli.outcome_options import IdColumn, OutcomeColumn
 from segment_scorer.cli.progress import show_progress
 from segment_scorer.cli.training_options import (
     LARGEST_SEED,
@@ -39,6 +41,8 @@ def command(
         Path, typer.Option(metavar="DIR", help="The bundle to evaluate.", show_default="shipped")
     ] = SHIPPED,
     more: MoreEndpoints = None,
+    id_column: IdColumn = "",
+    outcome_column: OutcomeColumn = "",
     as_of: AsOf = None,
     value: Annotated[
         float | None,
@@ -76,6 +80,7 @@ def command(
         seed=seed,
         goal=read_goal(value, cost, None, None),
         enrich=open_external(external, external_key),
+        columns=ColumnNames(id=id_column, outcome=outcome_column),
     )
     with show_progress() as progress:
         result = evaluate_bundle(config, progress)

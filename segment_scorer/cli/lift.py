@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from model.people.outcome_columns import ColumnNames
+from segment_scorer.cli.outcome_options import IdColumn, OutcomeColumn
 from segment_scorer.cli.progress import show_progress
 from segment_scorer.lift.checks import Check
 from segment_scorer.lift.measure import LiftRequest, LiftResult, measure_lift
@@ -32,9 +34,11 @@ def command(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="CSV: Id,outcome or UserId,outcome; 0/1 or an amount; gzip or not.",
+            help="CSV: Id,outcome or UserId,outcome; 0/1, yes/no or an amount; gzip or not.",
         ),
     ] = None,
+    id_column: IdColumn = "",
+    outcome_column: OutcomeColumn = "",
     decisions: Annotated[
         Path | None,
         typer.Option(
@@ -139,6 +143,7 @@ def command(
         outcome_name=outcome_name,
         holdout_percent=holdout_percent,
         missing=rule,
+        columns=ColumnNames(id=id_column, outcome=outcome_column),
     )
     with contextlib.ExitStack() as stack:
         result = measure_lift(request, stack.enter_context(show_progress()))

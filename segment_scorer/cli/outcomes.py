@@ -58,6 +58,9 @@ def command(
             "the control group too. Those without an event get 0.",
         ),
     ] = None,
+    id_column: Annotated[
+        str, typer.Option(metavar="NAME", help="Column of ids in --people. Default: Id.")
+    ] = "",
     only_sent: Annotated[
         bool,
         typer.Option(
@@ -84,6 +87,8 @@ def command(
         raise typer.BadParameter("expected --since beside --days")
     if only_sent and people is None:
         raise typer.BadParameter("expected --people beside --only-sent")
+    if id_column and people is None:
+        raise typer.BadParameter("expected --people beside --id-column")
     query = EventQuery(
         files=tuple(files),
         types=frozenset(event),
@@ -92,6 +97,7 @@ def command(
         campaign=campaign,
         run=run,
         people=people,
+        id_column=id_column,
         only_sent=only_sent,
     )
     with show_progress() as progress:

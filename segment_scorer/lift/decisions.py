@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from model.errors import DataError
+from model.people.outcome_columns import read_plain_id
 from segment_scorer.lift.tables import Hashes, Progress, hash_texts, read_chunks, read_values
 
 NEEDED = ("Id", "UserId", "selected", "holdout")
@@ -96,13 +97,17 @@ def _read_part(
     empty = ("",) * rows
     if "" in chunk["Id"]:
         raise DataError(f"{path}: Id: expected text in row {first + chunk['Id'].index(''):,}")
-    users = (user or f"\0{id_}" for user, id_ in zip(chunk["UserId"], chunk["Id"], strict=True))
+    ids = list(map(read_plain_id, chunk["Id"]))
+    users = (
+        read_plain_id(user) if user else f"\0{id_}"
+        for user, id_ in zip(chunk["UserId"], ids, strict=True)
+    )
     flags = [
         read_values(chunk.get(name, empty), FLAGS, path, name, first).astype(np.int8)
         for name in ("selected", "holdout", "sent")
     ]
     return (
-        hash_texts(chunk["Id"], rows),
+        hash_texts(ids, rows),
         hash_texts(users, rows),
         *flags,
         np.array([reason == FAILED for reason in chunk.get("reason", empty)], dtype=bool),

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from model.people.outcome_columns import USUAL_NAMES, ColumnNames
 from segment_scorer.lift.breakdown import Breakdown, break_down
 from segment_scorer.lift.checks import (
     Check,
@@ -50,6 +51,7 @@ class LiftRequest:
     outcome_name     what a response is called, in the plural; None: responses, or units
     holdout_percent  the control group's share in percent, where no summary says it
     missing          what people without an outcome count as
+    columns          what the columns of `outcomes` are called
     """
 
     outcomes: Path
@@ -60,6 +62,7 @@ class LiftRequest:
     outcome_name: str | None = None
     holdout_percent: float | None = None
     missing: Missing = "auto"
+    columns: ColumnNames = USUAL_NAMES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,13 +121,14 @@ def measure_lift(request: LiftRequest, progress: Progress | None = None) -> Lift
     facts = combine_runs(request.runs) if request.runs else RunFacts()
     paths = _find_decisions(request)
     decisions = read_decisions(paths, progress)
-    outcomes = read_campaign_outcomes(request.outcomes, progress)
+    outcomes = read_campaign_outcomes(request.outcomes, progress, request.columns)
     users, counts = join_users(decisions, outcomes)
     column = decisions.ids if outcomes.key == "Id" else decisions.users
     known = np.unique(column)
     unexplained = counts.matched < counts.outcomes and bool(np.isnan(users.outcomes).any())
-    near = count_near_matches(paths, request.outcomes, known) if unexplained else 0
+    near = count_near_matches(paths, request.outcomes, known, request.columns) if unexplained else 0
     checks = check_join(counts, near=near, several_files=len(paths) > 1)
+    checks += [Check("outcomes file", True, f"{reading}.") for reading in outcomes.readings]
     percent = facts.holdout_percent
     checks.append(check_split(users, request.holdout_percent if percent is None else percent))
     zero = fill_missing(users, outcomes, request.missing)

@@ -17,15 +17,16 @@ from pathlib import Path
 import numpy as np
 
 from model.atomic import PRIVATE_FILE, replace_atomically
+from model.people.files import open_csv
 from model.people.naming import name_some
+from model.people.outcome_columns import WORDS, find_one, read_plain_id
 from segment_scorer.lift.errors import DataError
 from segment_scorer.lift.event_files import read_records
 from segment_scorer.lift.events import CampaignEvent, parse_record
-from segment_scorer.lift.tables import Hashes, Progress, hash_texts, match_hashes, read_chunks
+from segment_scorer.lift.tables import Hashes, Progress, hash_ids, match_hashes, read_chunks
 
 DAY = 86_400.0
 MOST_TYPES = 1000  # of the event types that an error names
-TRUE = frozenset(("true", "True", "TRUE", "1"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +39,7 @@ class EventQuery:
     days       events later than that many days do not count; None: all count
     campaign, run   only events of that campaign or run; "" any
     people     a CSV with a column Id: everybody who was in the campaign; None: unknown
+    id_column  what the column of ids in `people` is called; "": Id
     only_sent  of `people`, only rows whose column `sent` is true
     """
 
@@ -48,6 +50,7 @@ class EventQuery:
     campaign: str = ""
     run: str = ""
     people: Path | None = None
+    id_column: str = ""
     only_sent: bool = False
 
 
@@ -142,7 +145,7 @@ class _Found:
             self.untimed += 1
         elif not (query.since or -math.inf) <= event.time < self._until:
             return
-        self.hashes.append(hash(event.id))
+        self.hashes.append(hash(read_plain_id(event.id)))
         if query.people is None:
             self.ids[event.id] = None
 
@@ -155,21 +158,25 @@ def _list_people(
     query: EventQuery, people: Path, responders: Hashes, date: str, progress: Progress | None
 ) -> Iterator[tuple[str, str, str]]:
     """A row for everybody in the campaign, once. Reads the file twice: first for repeated ids."""
-    needed = ("Id", "sent") if query.only_sent else ("Id",)
+    with open_csv(people, "people") as (rows, _):
+        header = next(rows, [])
+    asked = query.id_column or "Id"
+    name = find_one(people, header, asked, "--id-column") or asked
+    needed = (name, "sent") if query.only_sent else (name,)
     parts = [
-        hash_texts(chunk["Id"], len(chunk["Id"]))
-        for _, chunk in read_chunks(people, "people", ("Id",), progress=progress)
+        hash_ids(chunk[name])
+        for _, chunk in read_chunks(people, "people", (name,), progress=progress)
     ]
     keys, counts = np.unique(np.concatenate([np.empty(0, np.int64), *parts]), return_counts=True)
     repeated: dict[int, bool] = dict.fromkeys(keys[counts > 1].tolist(), False)  # written yet?
     for _, chunk in read_chunks(people, "people", needed):
-        ids = chunk["Id"]
-        hashes = hash_texts(ids, len(ids))
+        ids = chunk[name]
+        hashes = hash_ids(ids)
         responded, _positions = match_hashes(hashes, responders)
         sent = chunk["sent"] if query.only_sent else ("true",) * len(ids)
-        rows = zip(ids, hashes.tolist(), responded.tolist(), sent, strict=True)
-        for id_, number, answer, was_sent in rows:
-            if was_sent in TRUE and not repeated.get(number, False):
+        people_of_chunk = zip(ids, hashes.tolist(), responded.tolist(), sent, strict=True)
+        for id_, number, answer, was_sent in people_of_chunk:
+            if WORDS.get(was_sent.strip().lower()) and not repeated.get(number, False):
                 if number in repeated:
                     repeated[number] = True
                 yield id_, "1" if answer else "0", date

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
@@ -13,8 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from model.errors import DataError
-from model.people.files import open_unpacked
+from model.people.files import open_csv
+from model.people.headers import find_separator
 from model.people.naming import name_some
+from model.people.outcome_columns import read_plain_id
 
 Hashes: TypeAlias = npt.NDArray[np.int64]
 # stage, bytes read, bytes in all
@@ -37,8 +37,7 @@ def read_chunks(
     with too few or too many cells. Rows are counted as a spreadsheet does: the header is row 1.
     """
     size = path.stat().st_size if path.is_file() else 0
-    with open_unpacked(path, what) as (file, tell):
-        reader = csv.reader(io.TextIOWrapper(file, encoding="utf-8-sig", newline=""), strict=True)
+    with open_csv(path, what) as (reader, tell):
         header = next(reader, [])
         positions = _find_columns(path, header, needed, optional)
         first = 2
@@ -58,6 +57,11 @@ def hash_texts(texts: Iterable[str], count: int) -> Hashes:
     Python's own keyed hash: two of ten million different ids collide once in 400,000 programs.
     """
     return np.fromiter(map(hash, texts), dtype=np.int64, count=count)
+
+
+def hash_ids(ids: Sequence[str]) -> Hashes:
+    """A hash of each id: the same for 101 and 101.0, as data frames write it."""
+    return hash_texts(map(read_plain_id, ids), len(ids))
 
 
 def match_hashes(sought: Hashes, known: Hashes) -> tuple[npt.NDArray[np.bool_], Hashes]:
@@ -93,6 +97,8 @@ def _find_columns(
     twice = [name for name in (*needed, *optional) if header.count(name) > 1]
     if missing or twice:
         problem = f"no column {name_some(missing)}" if missing else f"{name_some(twice)} twice"
+        if missing and (separator := find_separator(",".join(header))):
+            problem = f"columns separated by {separator}; separate them by commas"
         raise DataError(
             f"{path}: expected a CSV file whose first line names {', '.join(needed)}; "
             f"found {problem}"

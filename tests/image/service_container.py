@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tools.image.emulator import find_free_port
 from tools.image.engine import Engine
+from tools.image.sessions import find_free_port
 
 PATIENCE = 180.0
 # A read-only disk except /tmp, no rights beyond a plain process. The user is the image's own.

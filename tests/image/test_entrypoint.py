@@ -10,8 +10,9 @@ import pytest
 
 from tests.image.conftest import ROOT, Start
 from tools.image.container import EMULATOR_PATH
-from tools.image.emulator import fetch_emulator, find_free_port
+from tools.image.emulator_binary import fetch_emulator
 from tools.image.engine import Engine
+from tools.image.sessions import find_free_port
 
 pytestmark = pytest.mark.image
 

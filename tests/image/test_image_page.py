@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from tests.image.test_deploy_page import define_docker
-from tools.image.emulator import find_free_port
 from tools.image.engine import Engine
+from tools.image.sessions import find_free_port
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 180.0  # seconds for what should take one

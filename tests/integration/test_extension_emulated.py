@@ -26,7 +26,8 @@ from segment_scorer.runner.run import run_segment
 from tests.bundles import COLUMNS, expected_scores, make_bundle, make_rows
 from tests.fakes import make_endpoint, make_event
 from tests.processes import ROOT
-from tools.image.emulator import Emulator, find_session, run_emulator
+from tools.image.emulator import Emulator, run_emulator
+from tools.image.sessions import find_session
 
 SCRIPT = ROOT / "segment_scorer" / "service" / "extensions" / "segment-scorer"
 LAY = 'mount -t tmpfs none /opt && mkdir /opt/extensions && cp "$0" /opt/extensions/ && exec "$@"'

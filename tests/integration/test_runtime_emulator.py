@@ -13,7 +13,9 @@ import pytest
 from function.bootstrap import build_handler
 from segment_scorer.runner.asking.http_hook import HttpHook
 from tests.fakes import make_bundle
-from tools.image.emulator import Emulator, EmulatorError, find_session, run_emulator
+from tools.image.emulator import Emulator, run_emulator
+from tools.image.emulator_binary import EmulatorError
+from tools.image.sessions import find_session
 
 POLICY = 'mode = "filter"\nthreshold = 0.5\n[[band]]\nname = "high"\nat_least = 0.8\n'
 

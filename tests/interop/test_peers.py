@@ -33,7 +33,7 @@ from protos import open_inference_pb2 as pb
 from protos.open_inference_pb2_grpc import GRPCInferenceServiceStub
 from tests.interop.conftest import PEERS, Example, Fitted, fit_in, require_python
 from tests.interop.prepare import ROOT
-from tools.image.emulator import find_free_port, stop_session
+from tools.image.sessions import find_free_port, stop_session
 
 pytestmark = pytest.mark.interop
 NAME = "segment-scorer"

@@ -15,11 +15,11 @@ from function.errors import SettingsError
 from function.hosts.connect import CONNECT
 from function.policy_file import load_policy, read_policy
 from function.settings import read_settings
-from model.bundle import read_manifest
 from model.document import clean_value, inspect_document
 from model.errors import BundleError, DataError, SpecError
 from model.features import build_matrix, read_spec
 from model.kinds import KINDS
+from model.manifest import read_manifest
 from model.paths import compile_paths, find_problem
 from model.training.datasets import read_outcomes
 from model.values import parse_time, read_count, read_flag, read_number, read_texts

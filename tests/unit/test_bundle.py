@@ -14,16 +14,10 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from model.bundle import (
-    MAX_MANIFEST_BYTES,
-    MAX_MODEL_BYTES,
-    check_golden,
-    golden_as_data,
-    load_bundle,
-    write_bundle,
-)
+from model.bundle import MAX_MODEL_BYTES, check_golden, load_bundle, write_bundle
 from model.errors import BundleError
 from model.features import read_spec
+from model.manifest import MAX_MANIFEST_BYTES, golden_as_data
 from model.runtime import OnnxModel
 from tests.fakes import TINY_SPEC, make_bundle, make_model
 

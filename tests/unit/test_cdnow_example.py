@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from examples.cdnow.make_endpoints import AS_OF, HERE, INVENTED, write_example
-from model.bundle import SHIPPED, read_manifest
+from model.bundle import SHIPPED
 from model.document import is_typed
 from model.features import FeatureSpec, build_matrix, load_spec
+from model.manifest import read_manifest
 from model.training.people import is_reserved
 
 

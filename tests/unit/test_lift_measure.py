@@ -187,9 +187,17 @@ def test_outcomes_that_match_nobody_are_refused(tmp_path: Path) -> None:
 
 def test_ids_that_match_nearly_are_refused_with_the_cure(tmp_path: Path) -> None:
     rows = [{**row, "Id": row["Id"][1:]} for row in make_rows()]
-    outcomes = {f"{id_}.0": answer for id_, answer in respond(rows, every=4, control=10).items()}
+    outcomes = {f"0{id_}": answer for id_, answer in respond(rows, every=4, control=10).items()}
     with pytest.raises(LiftRefused, match=r"520 ids would match if .*final `\.0`"):
         measure(tmp_path, rows, outcomes)
+
+
+def test_ids_that_differ_by_a_final_point_zero_match_and_are_named(tmp_path: Path) -> None:
+    rows = [{**row, "Id": row["Id"][1:]} for row in make_rows()]
+    outcomes = {f"{id_}.0": answer for id_, answer in respond(rows, every=4, control=10).items()}
+    result = measure(tmp_path, rows, outcomes)
+    assert check_of(result, "ids").passed
+    assert "520 are a number with a final .0" in check_of(result, "outcomes file").text
 
 
 def test_a_few_ids_that_match_nearly_are_a_warning(tmp_path: Path) -> None:

@@ -106,6 +106,16 @@ def test_everybody_who_was_in_the_campaign_gets_an_outcome_once(tmp_path: Path) 
     assert [line[:3] for line in lines[1:]] == ["a,1", "c,0"]
 
 
+def test_people_may_be_listed_in_another_column_and_as_numbers(tmp_path: Path) -> None:
+    people = write_rows(tmp_path / "d.csv", ("Kunde", "sent"), [("7.0", "Yes"), ("8.0", "no")])
+    records = [pinpoint("7", "purchase")]
+    more = {"since": SENT, "people": people, "id_column": "kunde"}
+    _, lines = run(tmp_path, records, "purchase", **more)
+    assert [line[:5] for line in lines[1:]] == ["7.0,1", "8.0,0"]
+    _, lines = run(tmp_path, records, "purchase", **more, only_sent=True)
+    assert [line[:5] for line in lines[1:]] == ["7.0,1"]
+
+
 def test_lift_reads_what_is_written_and_strangers_cannot(tmp_path: Path) -> None:
     run(tmp_path, [pinpoint("a", "purchase")], "purchase")
     assert read_campaign_outcomes(tmp_path / "o.csv").lists_only_responders

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from model.errors import DataError
+from model.people.outcome_columns import ColumnNames
 from segment_scorer.lift import tables
 from segment_scorer.lift.decisions import read_decisions
 from segment_scorer.lift.outcome_table import count_near_matches, read_campaign_outcomes
@@ -133,10 +134,12 @@ def test_outcomes_are_0_and_1_or_amounts(tmp_path: Path, key: str) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("Id,amount\na,1\n", "Id,outcome or UserId,outcome"),
-        ("Id,UserId,outcome\na,b,1\n", "Id,outcome or UserId,outcome"),
+        ("Id,amount\na,1\n", "header Id,outcome"),
+        ("Id,UserId,outcome\na,b,1\n", "one column of ids, found Id and UserId"),
+        ("sep=,\nId,outcome\na,1\n", "Excel's line sep=; delete that line"),
+        ("Id\0,outcome\n", "zero bytes, as in UTF-16; save it as UTF-8"),
         ("Id,outcome\n", "found none below the header"),
-        ("Id,outcome\na,1\nb,yes\nc,nan\nd,\n", "rows 3, 4, 5"),
+        ("Id,outcome\na,1\nb,often\nc,nan\nd,\n", "rows 3, 4, 5"),
         ("Id,outcome\na,1\na,0\nb,0\n", "every Id once; 1 rows repeat one"),
         ("Id,outcome\n,1\n", "Id: expected text in row 2"),
     ],
@@ -149,7 +152,24 @@ def test_unusable_outcomes_are_named(tmp_path: Path, text: str, words: str) -> N
     assert words in str(raised.value)
 
 
-@pytest.mark.parametrize("written", ["101.0", "0101", " 101 "])
+def test_outcomes_as_people_write_them_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "o.csv"
+    path.write_text("Shop,Kunde,Bought\ns,7.0,Yes\ns,8,NO\n", "utf-8")
+    found = read_campaign_outcomes(path, names=ColumnNames(id="UserId=kunde", outcome="bought"))
+    assert (found.key, sorted(found.values.tolist())) == ("UserId", [0.0, 1.0])
+    assert found.readings == (
+        "columns that are not read: Shop",
+        "Kunde: 1 is a number with a final .0, which is left out to match",
+    )
+    decisions = write_decisions(
+        tmp_path / "d.csv",
+        [decide(1, holdout=False, UserId="7"), decide(2, holdout=False, UserId="8.0")],
+    )
+    users = np.sort(read_decisions([decisions]).users)
+    assert np.array_equal(users, found.ids)
+
+
+@pytest.mark.parametrize("written", ["101.0 ", "0101", " 101 "])
 def test_ids_that_match_nearly_are_counted(tmp_path: Path, written: str) -> None:
     rows = [decide(1, holdout=False, Id="101"), decide(2, holdout=False, Id="Ab-7")]
     decisions = write_decisions(tmp_path / "d.csv", rows)

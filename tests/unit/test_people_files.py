@@ -191,9 +191,13 @@ STRANGE = {
     "Id,ChannelType\ra,EMAIL\r": "expected lines that end in LF or CR LF, found CR alone",
     '{"Id":"a"}\r{"Id":"b"}\r': "expected lines that end in LF or CR LF, found CR alone",
     'Id,"x\ny"\na,b\n': "expected the header on one line; a quote in it is not closed there",
+    "sep=;\nId;x\n": f"{KNOWN_FORMS}Excel's line sep=; delete that line, and separate the columns "
+    "by commas",
     "Größe,Id\n".encode("latin-1"): "expected text in UTF-8; save it as UTF-8",
-    "Id,x\n".encode("utf-16"): f"{KNOWN_FORMS}UTF-16; save it as UTF-8",
-    "Id,x\n".encode("utf-16-le"): f"{KNOWN_FORMS}zero bytes, as in UTF-16; save it as UTF-8",
+    "Id,x\n".encode("utf-16"): f"{KNOWN_FORMS}UTF-16; save it as UTF-8 (Excel calls it CSV UTF-8)",
+    "Id,x\n".encode(
+        "utf-16-le"
+    ): f"{KNOWN_FORMS}zero bytes, as in UTF-16; save it as UTF-8 (Excel calls it CSV UTF-8)",
     b"PK\x03\x04xl": f"{KNOWN_FORMS}an Excel workbook or a zip file; save it as CSV in UTF-8",
 }
 

@@ -49,7 +49,7 @@ def test_finds_out_that_a_model_takes_no_missing_values(tmp_path: Path) -> None:
         (make_model(width=5), r"input: FP32 \[-1, 4\]; found input: FP32 \[-1, 5\]"),
         (
             make_model(probabilities="output_probability"),
-            "expected the outputs label.*found label.*output_probability",
+            "expected the outputs of response scores, label.*found label.*output_probability",
         ),
         (
             make_model(takes_missing=False),

@@ -9,7 +9,7 @@ import pytest
 from model.errors import DataError
 from model.features import FeatureSpec, build_matrix
 from model.kinds import Feature
-from model.training.datasets import OutcomeTable
+from model.training.datasets import OutcomeTable, read_outcomes
 from model.training.gather import gather_people, learn_options, sample_people
 from model.values import parse_time
 from tests.training_people import ignore_progress, make_people, to_lines, write
@@ -243,3 +243,29 @@ def test_a_sample_of_few_people_holds_all_of_them(tmp_path: Path) -> None:
         dict(zip((document["Id"] for document in documents[:60]), outcomes, strict=False))
     )
     assert sample_people([endpoints], outcome_table, 0, ignore_progress) == documents[:60]
+
+
+@pytest.mark.parametrize(("inside", "outside"), [("{}", "{}.0"), ("{}.0", "{}")])
+@pytest.mark.parametrize("key", ["Id", "UserId"])
+def test_ids_that_differ_by_point_zero_match(
+    tmp_path: Path, inside: str, outside: str, key: str
+) -> None:
+    documents = [
+        {
+            "Id": inside.format(index),
+            "User": {"UserId": inside.format(1000 + index)},
+            "Metrics": {"m": index},
+        }
+        for index in range(60)
+    ]
+    first = 1000 if key == "UserId" else 0
+    rows = "".join(f"{outside.format(first + index)},{index % 2}\n" for index in range(60))
+    people = gather_people(
+        [write(tmp_path / "people.jsonl", to_lines(documents))],
+        read_outcomes(write(tmp_path / "o.csv", f"{key},outcome\n{rows}")),
+        FeatureSpec((Feature(name="m", path="Metrics.m", kind="number"),)),
+        None,
+        ignore_progress,
+    )
+    assert people.join.matched == 60
+    assert bool(people.join.readings) == (outside == "{}.0")

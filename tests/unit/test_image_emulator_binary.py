@@ -1,4 +1,4 @@
-"""tools/image/emulator.py: fetching the emulator.
+"""tools/image/emulator_binary.py: fetching the emulator.
 
 tests/integration/test_runtime_emulator.py tests what it does.
 """
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.image.emulator import EmulatorError, fetch_emulator
+from tools.image.emulator_binary import EmulatorError, fetch_emulator
 
 
 def test_an_emulator_that_cannot_be_downloaded_is_one_sentence(

@@ -1,0 +1,108 @@
+"""Runs a segment and prints the result: a progress bar, warnings, and a closing table, on stderr.
+
+Input: the run's options. Output: the exit status. `segment_scorer.runner.run` does the work.
+"""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from segment_scorer.runner.config import RunOptions
+from segment_scorer.runner.errors import EngineError, HookUnreachable, OutputError, OutputTaken
+from segment_scorer.runner.run import RunResult, run_segment
+from segment_scorer.runner.summary import FAIL_UNREADABLE
+from segment_scorer.runner.writing.names import CHECKPOINT, UNFINISHED
+from segment_scorer.runner.writing.remote_folder import find_folder
+
+# count of the summary -> its words; indented counts are part of those above, or a note on them
+LINES = {
+    "received": "people in the segment",
+    "kept": "kept: will be messaged",
+    "filtered": "filtered: will not be messaged",
+    "failed": "failed: no valid reply in 3 attempts, will not be messaged",
+    "opted_out": "  opted out or inactive, not sent to the hook",
+    "held_out": "  in the control group (holdout)",
+    "unreadable": "  unreadable",
+    "unscored": "  without a score",
+    "sparse": "  with too little data to score",
+    "would_filter": "  kept, but mode filter would filter them",
+    "rejected": "lines rejected: no person with an id, never sent",
+    "batches": "batches",
+    "attempts": "calls of the hook",
+}
+ALWAYS_SHOWN = frozenset(("received", "kept", "filtered", "batches"))
+MOST_PROBLEMS = 5
+
+
+def run_and_print(options: RunOptions, fail_unreadable: float = FAIL_UNREADABLE) -> int:
+    """Run, print the result on stderr, and return the exit status."""
+    console, out = Console(stderr=True), str(options.out)
+    try:
+        result = run_with_bar(options, console)
+    except OutputTaken:
+        raise
+    except (KeyboardInterrupt, HookUnreachable, EngineError, OutputError):
+        if (find_folder(out) / UNFINISHED / CHECKPOINT).exists():
+            print_line(
+                console, "The work so far is saved: the same command with --resume continues."
+            )
+        raise
+    print_result(result, out, console)
+    return result.summary.judge(fail_unreadable)
+
+
+def run_with_bar(options: RunOptions, console: Console) -> RunResult:
+    """Run with a progress bar that follows the bytes read. It is shown only on a terminal."""
+    columns = (TextColumn("scoring"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    with Progress(
+        *columns, console=console, transient=True, disable=not console.is_terminal
+    ) as bar:
+        task = bar.add_task("scoring", total=None)
+        return run_segment(
+            options,
+            lambda done, total: bar.update(task, completed=done, total=total),
+            lambda sentence: print_line(console, sentence),
+        )
+
+
+def print_line(console: Console, text: str, style: str | None = None) -> None:
+    """Print text as it is: no markup, no wrapping."""
+    console.print(text, highlight=False, soft_wrap=True, markup=False, style=style)
+
+
+def print_result(result: RunResult, out: str, console: Console) -> None:
+    """Print the warnings, the table of outcomes, the problems, and the folder."""
+    summary = result.summary
+    for warning in result.warnings:
+        print_line(console, warning, style="yellow")
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(justify="right", no_wrap=True)
+    table.add_column()
+    for name, words in LINES.items():
+        count: int | None = getattr(summary, name)
+        if count or name in ALWAYS_SHOWN:
+            more = result.unreadable if name == "unreadable" else ""
+            table.add_row(f"{count:,}", escape(words + more))
+    console.print(table)
+    if result.expected:
+        print_line(console, result.expected)
+    if result.plan:
+        print_line(console, result.plan)
+    known = "model and reasons unknown, as they are to a host"
+    if summary.model:
+        known = f"model {summary.model}, mode {summary.mode}"
+    print_line(
+        console, f"{summary.seconds:,.1f} s; {known}; campaign time {summary.scheduled_time}"
+    )
+    for problem, times in sorted(result.problems.items(), key=lambda pair: -pair[1])[
+        :MOST_PROBLEMS
+    ]:
+        print_line(console, f"{times:,} x the hook {problem}")
+    for rejection in result.rejections:
+        print_line(console, rejection)
+    if summary.rejected > len(result.rejections):
+        print_line(console, "All rejected lines are in rejected.jsonl.")
+    print_line(console, f"written to {out}")
