@@ -87,11 +87,15 @@ ENTRYPOINT ["python", "-m", "segment_scorer.service"]
 CMD []
 ARG VERSION=unknown
 ARG REVISION=unknown
+ARG CREATED=unknown
+ARG SOURCE=unknown
 # ServerMetadata reports it: the project is copied here, not installed.
 ENV SERVE_VERSION=$VERSION
 LABEL org.opencontainers.image.title="segment-scorer-service" \
       org.opencontainers.image.version="$VERSION" \
       org.opencontainers.image.revision="$REVISION" \
+      org.opencontainers.image.created="$CREATED" \
+      org.opencontainers.image.source="$SOURCE" \
       org.opencontainers.image.licenses="Apache-2.0"
 
 # hadolint ignore=DL3006,DL3029,DL3065  # this is the default, but podman before version 5 takes the builder's
@@ -114,10 +118,14 @@ ENTRYPOINT ["/opt/entrypoint.sh"]
 CMD ["function.handler.handle"]
 ARG VERSION=unknown
 ARG REVISION=unknown
+ARG CREATED=unknown
+ARG SOURCE=unknown
 ENV SERVE_VERSION=$VERSION
 LABEL org.opencontainers.image.title="segment-scorer-sidecar" \
       org.opencontainers.image.version="$VERSION" \
       org.opencontainers.image.revision="$REVISION" \
+      org.opencontainers.image.created="$CREATED" \
+      org.opencontainers.image.source="$SOURCE" \
       org.opencontainers.image.licenses="Apache-2.0" \
       com.amazonaws.lambda.feature.snapstart="Allow"
 
@@ -137,9 +145,13 @@ ENTRYPOINT ["/opt/entrypoint.sh"]
 CMD ["function.handler.handle"]
 ARG VERSION=unknown
 ARG REVISION=unknown
+ARG CREATED=unknown
+ARG SOURCE=unknown
 # The last label is the consent that SnapStart requires of an image that is not built on AWS's base.
 LABEL org.opencontainers.image.title="segment-scorer" \
       org.opencontainers.image.version="$VERSION" \
       org.opencontainers.image.revision="$REVISION" \
+      org.opencontainers.image.created="$CREATED" \
+      org.opencontainers.image.source="$SOURCE" \
       org.opencontainers.image.licenses="Apache-2.0" \
       com.amazonaws.lambda.feature.snapstart="Allow"

@@ -63,7 +63,7 @@ pin-base: ## the base image's digest, asked of its registry, into the Dockerfile
 	$(PYTHON) -m tools.image.build --pin-base
 
 # UV_OFFLINE=1 make check then takes the locks from uv's cache.
-fetch: .venv/ready .cache/cfn-lint/ready .cache/audit/ready .cache/sam/ready .cache/image-tools/ready ## everything that check, test and image-test take from the package index
+fetch: .venv/ready .cache/cfn-lint/ready .cache/checkov/ready .cache/kubernetes/ready .cache/compose/ready .cache/audit/ready .cache/sam/ready .cache/image-tools/ready ## everything that check, test and image-test take from the package index
 	$(BIN)/python -m tools.locks --fetch
 	$(BIN)/python -m tools.image.emulator --fetch
 

@@ -21,8 +21,8 @@ from function.pipeline import Pipeline
 from function.policy import Policy
 from function.policy_file import load_policy
 from function.records import ExternalStore, Observer, Scorer
+from function.setting_values import BUNDLED
 from function.settings import (
-    BUNDLED,
     ExternalSettings,
     RemoteSettings,
     Settings,
@@ -30,6 +30,7 @@ from function.settings import (
 )
 from function.telemetry import Telemetry
 from model.bundle import Bundle, load_bundle
+from model.score_kind import RESPONSE, ScoreKind
 
 # Lambda's init phase ends after 10 s. Lambda repeats a longer one inside the first invocation.
 LONGEST_INIT = 10.0
@@ -46,11 +47,16 @@ class Handler:
         policy: Policy,
         pipeline: Pipeline,
         cold_start: float,
+        score: ScoreKind = RESPONSE,
     ) -> None:
-        """`cold_start`: seconds that the host of the first event has already waited."""
+        """`cold_start`: seconds that the host of the first event has already waited.
+
+        score  what the scores mean that the policy decides by
+        """
         self.settings = settings
         self.bundle = bundle
         self.policy = policy
+        self.score = score
         self._pipeline = pipeline
         self._cold_start: float | None = cold_start
 
@@ -81,12 +87,14 @@ def build_handler(
     """
     settings = read_settings(environ)
     bundle = load_bundle(settings.bundle)
-    policy = load_policy(settings.policy, threshold=bundle.threshold, quantiles=bundle.quantiles)
+    score = choose_score_kind(settings, bundle)
+    policy = load_policy_for(settings.policy, bundle, score)
     telemetry = Telemetry(bundle=bundle, stream=stream or sys.stdout, level=settings.log_level)
     pipeline = Pipeline(
         hosts=tuple(HOSTS.values()),
         spec=bundle.spec,
         scorers=choose_scorers(settings, bundle) if scorer is None else (scorer,),
+        mixed=score.kind != bundle.score.kind,
         policy=policy,
         telemetry=telemetry,
         label=bundle.label,
@@ -95,7 +103,7 @@ def build_handler(
         external=choose_external(settings.external, bundle, policy, external),
         clock=clock,
     )
-    warnings = list(policy.warnings)
+    warnings = [*policy.warnings, *warn_of_kinds(settings, bundle, score)]
     if settings.external.store and pipeline.external is None:
         warnings.append(
             "SCORER_EXTERNAL is set, but neither the model nor the policy reads External attributes"
@@ -107,14 +115,40 @@ def build_handler(
         policy=policy,
         pipeline=pipeline,
         cold_start=measure_cold_start(environ),
+        score=score,
     )
+
+
+def choose_score_kind(settings: Settings, bundle: Bundle) -> ScoreKind:
+    """What the scores mean that the policy decides by: the target's, which is asked first."""
+    stated = settings.remote.dialect.score if settings.remote is not None else None
+    return bundle.score if stated is None or stated.kind == bundle.score.kind else stated
+
+
+def load_policy_for(path: Path, bundle: Bundle, score: ScoreKind) -> Policy:
+    """Read the policy. The bundle recommends nothing for scores of another kind than its own."""
+    if score.kind != bundle.score.kind:
+        return load_policy(path, threshold=None, quantiles=(), score=score)
+    return load_policy(path, threshold=bundle.threshold, quantiles=bundle.quantiles, score=score)
+
+
+def warn_of_kinds(settings: Settings, bundle: Bundle, score: ScoreKind) -> list[str]:
+    """A sentence if the fallback's scores are of another kind than the target's."""
+    if score.kind == bundle.score.kind or settings.fallback != BUNDLED:
+        return []
+    sentence = (
+        f"the service gives {score.kind} scores and the bundle {bundle.score.kind} scores: the "
+        "bundled model stands in only where the policy says on_other_kind = score"
+    )
+    return [sentence]
 
 
 def choose_scorers(settings: Settings, bundle: Bundle) -> Sequence[Scorer]:
     """The scorers in the order in which they are asked. Each is imported only if chosen."""
     scorers: list[Scorer] = []
     if settings.remote is not None:
-        scorers.append(make_remote_scorer(settings.remote, bundle))
+        score = choose_score_kind(settings, bundle)
+        scorers.append(make_remote_scorer(settings.remote, bundle, score))
     if settings.remote is None or settings.fallback == BUNDLED:
         from function.scorers.bundled import BundledScorer  # noqa: PLC0415  # loads ONNX Runtime
 
@@ -122,11 +156,15 @@ def choose_scorers(settings: Settings, bundle: Bundle) -> Sequence[Scorer]:
     return scorers
 
 
-def make_remote_scorer(settings: RemoteSettings, bundle: Bundle) -> Scorer:
+def make_remote_scorer(settings: RemoteSettings, bundle: Bundle, score: ScoreKind) -> Scorer:
     """The remote scorer, which connects at its first call. The default model is the bundle's."""
     from function.scorers.remote import RemoteScorer  # noqa: PLC0415  # loads gRPC
 
-    dialect = replace(settings.dialect, model=settings.dialect.model or bundle.name)
+    dialect = replace(
+        settings.dialect,
+        model=settings.dialect.model or bundle.name,
+        score=score,
+    )
     return RemoteScorer(replace(settings, dialect=dialect))
 
 

@@ -37,6 +37,8 @@ class Pipeline:
     """The rooms, put together by `bootstrap`.
 
     scorers   in the order in which they are asked
+    mixed     whether those after the first give scores of another kind, for which the bundle has
+              no drift reference, and which only a policy lets decide
     label     the bundle's `name@version`, for logs and for replies without scores
     reserve   seconds held back from every budget for the fallback and the reply
     external  where endpoints are enriched from; None if no external attribute is used
@@ -46,6 +48,7 @@ class Pipeline:
     hosts: Sequence[Host]
     spec: FeatureSpec
     scorers: Sequence[Scorer]
+    mixed: bool = False
     policy: Policy
     telemetry: Telemetry
     label: str
@@ -96,7 +99,7 @@ class Pipeline:
         scoring = self.clock() - started
         decisions = self._decide(looked_up.endpoints, scored, present, scorable, rules)
         reply = host.build_reply(batch, decisions, rules, scored.label if scored else self.label)
-        feature_bins, score_bins = self.telemetry.count_bins(matrix, scored)
+        feature_bins, score_bins = self.telemetry.count_bins(matrix, None if self.mixed else scored)
         account = Account(
             batch=batch,
             reply=reply,
@@ -177,8 +180,10 @@ class Pipeline:
             return None, lacking
         if not len(matrix):
             return Scored(scores=np.empty(0), label=self.label), None
+        alike = self.mixed and rules.on_other_kind == "on_error"
+        scorers = self.scorers[:1] if alike else self.scorers
         try:
-            return score_in_order(self.scorers, matrix, timeout, self.clock), None
+            return score_in_order(scorers, matrix, timeout, self.clock), None
         except ScorerError as error:
             if rules.on_error == "raise" and rules.mode != "shadow":
                 raise

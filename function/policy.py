@@ -33,6 +33,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     decimals: int = 4
     on_error: Literal["keep", "drop", "raise"] = "keep"
     on_missing_external: Literal["on_error", "score"] = "on_error"
+    on_other_kind: Literal["on_error", "score"] = "on_error"
     on_missing_time: Literal["score", "no_scores"] = "score"
     unreadable: Literal["keep", "drop"] = "keep"
     min_present: float = 0.0
@@ -110,7 +111,7 @@ def decide(
 ) -> list[Decision]:
     """Decide for each endpoint, in order.
 
-    scores   per endpoint a score from 0 to 1, None if it was not scored; or None if the batch has
+    scores   per endpoint a score, None if it was not scored; or None if the batch has
              no scores
     present  per endpoint the share of features present, 0 to 1; any number if it is unreadable
     """
@@ -216,8 +217,11 @@ def attributes_for(endpoint: Endpoint, decision: Decision, rules: Rules) -> dict
 
 
 def format_score(score: float, decimals: int) -> str:
-    """A score with the policy's number of decimals: the same in attributes, files and sentences."""
-    return f"{score:.{decimals}f}"
+    """A score with the policy's number of decimals: the same in attributes, files and sentences.
+
+    A negative score that rounds to 0 has no sign.
+    """
+    return f"{score:z.{decimals}f}"
 
 
 def count_outcomes(decisions: Sequence[Decision]) -> dict[str, int]:

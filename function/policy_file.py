@@ -17,11 +17,12 @@ import msgspec
 from function.errors import SettingsError
 from function.overrides import MATCHED, find_ties, list_ids
 from function.policy import Override, Policy, Rules
-from function.policy_values import KEYS, ValueReader, name_table, show_key
+from function.policy_values import KEYS, ValueReader, describe_range, name_table, show_key
 from function.reach import find_reached, threshold_for_reach
 from function.renamed import explain_rename
 from model.errors import name_failure
 from model.regular_file import NotAFileError, read_regular_file
+from model.score_kind import RESPONSE, ScoreKind
 
 LARGEST_POLICY = 16 << 20  # bytes; 5,000 overrides take about 0.5 MB
 LONGEST_LINE = 10_000  # bytes; the longest text that a channel takes has 4,096
@@ -29,10 +30,16 @@ FAR_FROM_REACH = 0.05
 
 
 class PolicyReader(ValueReader):
-    """Reads rules and overrides, with the bundle's threshold and score quantiles."""
+    """Reads rules and overrides, with the bundle's threshold and score quantiles.
 
-    def __init__(self, threshold: float, quantiles: Sequence[float]) -> None:
-        super().__init__()
+    threshold, quantiles  None and empty if the policy decides by scores of another kind than the
+                          bundle's
+    """
+
+    def __init__(
+        self, threshold: float | None, quantiles: Sequence[float], score: ScoreKind
+    ) -> None:
+        super().__init__(score)
         self.model_threshold = threshold
         # Thousands of overrides may inherit one threshold: it and its reach are computed once.
         self.threshold_for_reach = functools.cache(
@@ -59,12 +66,24 @@ class PolicyReader(ValueReader):
             elif key not in own:
                 expected = explain_rename("policy key", key) or f"expected one of {', '.join(KEYS)}"
                 self.problems.append(f"{path}{show_key(key)}: unknown key; {expected}")
+        self.check_threshold(values, path)
         if len(self.problems) > before:
             return None, values
         rules = Rules(**{**values, **self.resolve_threshold(values)})
         self.check_names(rules, path)
         self.check_reach(rules, path)
         return rules, values
+
+    def check_threshold(self, values: Mapping[str, Any], path: str) -> None:
+        """Note a problem if the threshold is the bundle's, and its scores are of another kind."""
+        threshold = values.get("threshold", "model")
+        is_reach = isinstance(threshold, dict)
+        if self.model_threshold is None and (is_reach or threshold == "model"):
+            found = "a reach" if is_reach else "the model's"
+            self.problems.append(
+                f"{path}threshold: expected {describe_range(self.score_kind)}, since the service's "
+                f"scores are of another kind than the bundle's, found {found}"
+            )
 
     def resolve_threshold(self, values: Mapping[str, Any]) -> dict[str, float | None]:
         """The number that the threshold comes to, and the reach that it was chosen for."""
@@ -126,8 +145,17 @@ class PolicyReader(ValueReader):
         return tuple(sorted(overrides.values(), key=lambda override: -len(override.ids)))
 
 
-def load_policy(path: Path, *, threshold: float, quantiles: Sequence[float]) -> Policy:
+def load_policy(
+    path: Path,
+    *,
+    threshold: float | None,
+    quantiles: Sequence[float],
+    score: ScoreKind = RESPONSE,
+) -> Policy:
     """Read a policy file. `threshold` and `quantiles` are the bundle's.
+
+    score  of the scores that it decides by. If the bundle's are of another kind, the threshold is
+           None and there are no quantiles
 
     Raises SettingsError naming every problem.
     """
@@ -144,7 +172,7 @@ def load_policy(path: Path, *, threshold: float, quantiles: Sequence[float]) -> 
             f"{path}: expected a readable TOML file in UTF-8; found: {found}"
         ) from error
     try:
-        policy = read_policy(table, threshold=threshold, quantiles=quantiles)
+        policy = read_policy(table, threshold=threshold, quantiles=quantiles, score=score)
     except SettingsError as error:
         raise SettingsError(f"{path}: {error}") from error
     return msgspec.structs.replace(policy, digest=hashlib.sha256(content).hexdigest())
@@ -163,10 +191,17 @@ def read_bounded(path: Path) -> bytes:
 
 
 def read_policy(
-    table: Mapping[str, Any], *, threshold: float, quantiles: Sequence[float]
+    table: Mapping[str, Any],
+    *,
+    threshold: float | None,
+    quantiles: Sequence[float],
+    score: ScoreKind = RESPONSE,
 ) -> Policy:
-    """Make a policy of plain data, as TOML gives it. Raises SettingsError naming every problem."""
-    reader = PolicyReader(threshold, quantiles)
+    """Make a policy of plain data, as TOML gives it. Raises SettingsError naming every problem.
+
+    The other arguments are those of `load_policy`.
+    """
+    reader = PolicyReader(threshold, quantiles, score)
     rules, values = reader.read_rules(table, "", {})
     overrides = reader.read_overrides(table.get("override", []), values if rules else {})
     if reader.problems or rules is None:

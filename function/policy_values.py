@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 from function.holdout import Holdout
 from function.records import Band
 from model.errors import name_kind
+from model.score_kind import RESPONSE, ScoreKind
 
 # Amazon Pinpoint's quotas: an attribute's name has 50 characters, its value 100. An SMS message has
 # 1,600 characters, a push payload 4 KB.
@@ -22,15 +23,20 @@ LARGEST_PUSH = 4_096
 LONGEST_BAND = 1_000
 UNWISE_IN_NAMES = "#:?\\/"
 MOST_DECIMALS = 15
+OUT_OF_RANGE = "a number out of range"
 EXTERNAL = "External."
 BAND_KEYS = ("name", "at_least", "title_override", "body_override")
 HOLDOUT_KEYS = ("percent", "salt", "attribute")
 
 
 class ValueReader:
-    """Reads values and collects what is wrong with them. Returns a stand-in for a wrong value."""
+    """Reads values and collects what is wrong with them. Returns a stand-in for a wrong value.
 
-    def __init__(self) -> None:
+    score  what the scores mean that thresholds and bands are compared with
+    """
+
+    def __init__(self, score: ScoreKind = RESPONSE) -> None:
+        self.score_kind = score
         self.problems: list[str] = []
         self.warnings: list[str] = []
 
@@ -57,22 +63,31 @@ class ValueReader:
         if isinstance(raw, bool) or not isinstance(raw, int | float):
             self.refuse(path, expected, raw)
         elif not 0 <= raw <= highest:
-            self.refuse(path, expected, raw, "a number out of range")
+            self.refuse(path, expected, raw, OUT_OF_RANGE)
         else:
             return float(raw)
         return 0.0
 
+    def score(self, path: str, raw: Any) -> float:
+        """A number in the range of the model's scores."""
+        if self.score_kind.holds(raw):
+            return float(raw)
+        is_number = isinstance(raw, int | float) and not isinstance(raw, bool)
+        self.refuse(path, describe_range(self.score_kind), raw, OUT_OF_RANGE if is_number else "")
+        return 0.0
+
     def threshold(self, path: str, raw: Any) -> float | str | dict[str, float]:
-        """`"model"`, a number from 0 to 1, or `{ reach = share }`."""
+        """`"model"`, a number in the range of the scores, or `{ reach = share }`."""
         if raw == "model":
             return "model"
         if isinstance(raw, dict) and set(raw) == {"reach"}:
             return {"reach": self.number(f"{path}.reach", raw["reach"])}
         if isinstance(raw, str | dict):
             found = "other text" if isinstance(raw, str) else "another table"
-            self.refuse(path, '"model", a number from 0 to 1, or { reach = share }', raw, found)
+            expected = f'"model", {describe_range(self.score_kind)}, or {{ reach = share }}'
+            self.refuse(path, expected, raw, found)
             return "model"
-        return self.number(path, raw)
+        return self.score(path, raw)
 
     def decimals(self, path: str, raw: Any) -> int:
         """A whole number from 0 to 15."""
@@ -82,7 +97,7 @@ class ValueReader:
         elif isinstance(raw, bool) or not isinstance(raw, int):
             self.refuse(path, expected, raw)
         elif not 0 <= raw <= MOST_DECIMALS:
-            self.refuse(path, expected, raw, "a number out of range")
+            self.refuse(path, expected, raw, OUT_OF_RANGE)
         else:
             return raw
         return 0
@@ -164,7 +179,7 @@ class ValueReader:
                 f"{path}: title_override and body_override take over {LARGEST_PUSH:,} bytes, "
                 "the limit for push"
             )
-        at_least = self.number(f"{path}.at_least", table.get("at_least"))
+        at_least = self.score(f"{path}.at_least", table.get("at_least"))
         return Band(name=name, at_least=at_least, title_override=title, body_override=body)
 
     def external(self, path: str, raw: Any) -> dict[str, str]:
@@ -197,6 +212,12 @@ class ValueReader:
         return raw
 
 
+def describe_range(score: ScoreKind) -> str:
+    """The numbers that a threshold of this kind can be."""
+    what = ", which uplift scores are," if score.is_uplift else ""
+    return f"a number {score.span}{what}".removesuffix(",")
+
+
 def show_key(key: str) -> str:
     """A key of the file as errors show it: cut if it is long, and without control characters."""
     short = key if len(key) <= LONGEST_NAME else f"{key[:LONGEST_NAME]}..."
@@ -224,6 +245,7 @@ KEYS: Mapping[str, tuple[str, Read]] = {
     "decimals": ("decimals", ValueReader.decimals),
     "on_error": ("on_error", one_of("keep", "drop", "raise")),
     "on_missing_external": ("on_missing_external", one_of("on_error", "score")),
+    "on_other_kind": ("on_other_kind", one_of("on_error", "score")),
     "on_missing_time": ("on_missing_time", one_of("score", "no_scores")),
     "unreadable": ("unreadable", one_of("keep", "drop")),
     "min_present": ("min_present", ValueReader.number),

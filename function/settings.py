@@ -13,26 +13,28 @@ from typing import Any, TypeAlias
 
 from function.errors import SettingsError
 from function.renamed import explain_rename
+from function.setting_values import (
+    BUNDLED,
+    read_choice,
+    read_column,
+    read_metadata,
+    read_milliseconds,
+    read_output,
+    read_score_kind_name,
+    read_store,
+    read_target,
+    read_text,
+    read_yes_or_no,
+)
 from model.bundle import SHIPPED
-from model.document import is_encodable
 from model.features import find_path_problem
 from model.kinds import split_path
+from model.score_kind import RESPONSE, ScoreKind
 
 PREFIX = "SCORER_"
 ROOT = Path(__file__).parent.parent
 SHIPPED_POLICY = ROOT / "function" / "policy.toml"
-BUNDLED = "bundled"
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
-# A bare `host:port`, `dns:///host:port` or `unix:/path`.
-TARGET = re.compile(r"unix:/.+|(dns:///)?([\w.-]+|\[[0-9a-fA-F:.]+\]):[0-9]{1,5}", re.ASCII)
-# gRPC takes a larger port modulo 65,536, and so asks another service.
-LARGEST_PORT = 65_535
-MOST_DIGITS = 9
-# gRPC over HTTP/2, "Custom-Metadata".
-METADATA_NAME = re.compile(r"(?!grpc-)(?!.*-bin$)[0-9a-z_.-]+")
-# DynamoDB developer guide, "Naming rules".
-TABLE_NAME = re.compile(r"[A-Za-z0-9_.-]{3,255}", re.ASCII)
-
 # Variables of a Kubernetes Service: NAME_SERVICE_HOST, NAME_SERVICE_PORT_GRPC, NAME_PORT_8081_TCP
 SERVICE_VARIABLE = re.compile(
     r".+_SERVICE_HOST|.+_SERVICE_PORT(_.+)?|.+_PORT_[0-9]+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?",
@@ -50,7 +52,8 @@ class Dialect:
     input_name       name of the one input tensor
     datatype         of the values sent: FP32 or FP64
     encoding         raw: little-endian bytes; contents: typed fields
-    output_name      the output with the probabilities; "": the only output
+    score            what the service's scores mean; None: the same as the bundle's
+    output_name      the output with the scores; "": the only output; None: as our service calls it
     positive_column  the column of [n, k] that is the score; None: the last of [n], [n, 1] or [n, 2]
     """
 
@@ -59,8 +62,19 @@ class Dialect:
     input_name: str = "input"
     datatype: str = "FP32"
     encoding: str = "raw"
-    output_name: str = "probabilities"
+    output_name: str | None = None
     positive_column: int | None = None
+    score: ScoreKind | None = None
+
+    @property
+    def kind(self) -> ScoreKind:
+        """What the scores mean."""
+        return self.score or RESPONSE
+
+    @property
+    def output(self) -> str:
+        """The output to ask for; "": none by name."""
+        return self.kind.output if self.output_name is None else self.output_name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,7 +140,7 @@ class Settings:
 
 
 def read_settings(environ: Mapping[str, str]) -> Settings:
-    """Read every `SCORER_*` variable.
+    """Read every `SCORER_*` variable. An empty text is a setting that is not set.
 
     Ignores the variables that Kubernetes sets for a Service whose name begins with `scorer`.
     Raises SettingsError for unknown names and for values outside their range, all problems at once.
@@ -138,7 +152,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
     ]
     found: dict[str, dict[str, Any]] = {"": {}, "remote": {}, "remote.dialect": {}, "external": {}}
     for name, (path, read) in READERS.items():
-        if name in environ:
+        if environ.get(name):
             group, _, field = path.rpartition(".")
             try:
                 found[group][field] = read(environ[name])
@@ -179,121 +193,34 @@ def read_external_key(text: str) -> tuple[str, ...]:
     return split_path(path) if path else ()
 
 
-def _path(text: str) -> Path:
-    if not text:
-        raise ValueError("a path, found empty text")
-    return Path(text)
-
-
-def _optional_path(text: str) -> Path | None:
-    return Path(text) if text else None
-
-
-def _choice(*allowed: str) -> Callable[[str], str]:
-    def read(text: str) -> str:
-        if text not in allowed:
-            raise ValueError(f"one of {', '.join(allowed)}")
-        return text
-
-    return read
-
-
-def is_whole_number(text: str) -> bool:
-    """Whether a text is a whole number of at most 9 digits."""
-    return len(text) <= MOST_DIGITS and text.isascii() and text.isdecimal()
-
-
-def _milliseconds(lowest: int, highest: int) -> Callable[[str], float]:
-    def read(text: str) -> float:
-        if not is_whole_number(text) or not lowest <= int(text) <= highest:
-            raise ValueError(f"whole milliseconds from {lowest} to {highest}")
-        return int(text) / 1000
-
-    return read
-
-
-def _target(text: str) -> str:
-    is_socket = text.startswith("unix:")
-    if text != BUNDLED and (
-        not TARGET.fullmatch(text)
-        or (not is_socket and int(text.rpartition(":")[2]) > LARGEST_PORT)
-    ):
-        raise ValueError("bundled, host:port, dns:///host:port or unix:/path")
-    return text
-
-
-def _store(text: str) -> str:
-    kind, _, location = text.partition(":")
-    known = {"sqlite": bool(location), "dynamodb": bool(TABLE_NAME.fullmatch(location))}
-    if text and not known.get(kind):
-        raise ValueError("nothing, sqlite:PATH or dynamodb:TABLE")
-    return text
-
-
-def _text(text: str) -> str:
-    # Bytes of the environment that are not UTF-8 arrive as lone surrogates. gRPC would refuse every
-    # call with them.
-    if not is_encodable(text):
-        raise ValueError("text in UTF-8")
-    return text
-
-
-def _named(text: str) -> str:
-    if not text:
-        raise ValueError("text of one character or more, found empty text")
-    return _text(text)
-
-
-def _column(text: str) -> int | None:
-    if text and not is_whole_number(text):
-        raise ValueError("a column's index from 0, or nothing")
-    return int(text) if text else None
-
-
-def _yes_or_no(text: str) -> bool:
-    return _choice("true", "false")(text) == "true"
-
-
-def _metadata(text: str) -> tuple[tuple[str, str], ...]:
-    pairs = [pair.partition("=") for pair in text.split(",")] if text else []
-    if not all(
-        METADATA_NAME.fullmatch(name) and value.isascii() and value.isprintable()
-        for name, _, value in pairs
-    ):
-        raise ValueError(
-            "name=value pairs with commas between, names in lower case, no -bin names, values "
-            "printable ASCII"
-        )
-    return tuple((name, value) for name, _, value in pairs)
-
-
 Read: TypeAlias = Callable[[str], Any]
 # variable -> field of Settings, by its path, and how the text is read
 READERS: Mapping[str, tuple[str, Read]] = {
-    "SCORER_BUNDLE": ("bundle", _path),
-    "SCORER_POLICY": ("policy", _path),
-    "SCORER_FALLBACK": ("fallback", _choice(BUNDLED, "none")),
-    "SCORER_RESERVE_MS": ("reserve", _milliseconds(0, 10_000)),
-    "SCORER_LOG_LEVEL": ("log_level", _choice(*LEVELS)),
-    "SCORER_TARGET": ("remote.target", _target),
-    "SCORER_MODEL": ("remote.dialect.model", _text),
-    "SCORER_MODEL_VERSION": ("remote.dialect.version", _text),
-    "SCORER_INPUT": ("remote.dialect.input_name", _named),
-    "SCORER_DATATYPE": ("remote.dialect.datatype", _choice("FP32", "FP64")),
-    "SCORER_ENCODING": ("remote.dialect.encoding", _choice("raw", "contents")),
-    "SCORER_OUTPUT": ("remote.dialect.output_name", _text),
-    "SCORER_POSITIVE_COLUMN": ("remote.dialect.positive_column", _column),
-    "SCORER_TLS": ("remote.tls", _yes_or_no),
-    "SCORER_TLS_CA": ("remote.tls_ca", _optional_path),
-    "SCORER_TLS_CERT": ("remote.tls_cert", _optional_path),
-    "SCORER_TLS_KEY": ("remote.tls_key", _optional_path),
-    "SCORER_AUTHORITY": ("remote.authority", _text),
-    "SCORER_METADATA": ("remote.metadata", _metadata),
-    "SCORER_CALL_MS": ("remote.call_cap", _milliseconds(1, 30_000)),
-    "SCORER_IDLE_MS": ("remote.idle", _milliseconds(1_000, 3_600_000)),
-    "SCORER_BREAKER_MS": ("remote.breaker", _milliseconds(0, 3_600_000)),
-    "SCORER_EXTERNAL": ("external.store", _store),
+    "SCORER_BUNDLE": ("bundle", Path),
+    "SCORER_POLICY": ("policy", Path),
+    "SCORER_FALLBACK": ("fallback", read_choice(BUNDLED, "none")),
+    "SCORER_RESERVE_MS": ("reserve", read_milliseconds(0, 10_000)),
+    "SCORER_LOG_LEVEL": ("log_level", read_choice(*LEVELS)),
+    "SCORER_TARGET": ("remote.target", read_target),
+    "SCORER_MODEL": ("remote.dialect.model", read_text),
+    "SCORER_MODEL_VERSION": ("remote.dialect.version", read_text),
+    "SCORER_INPUT": ("remote.dialect.input_name", read_text),
+    "SCORER_DATATYPE": ("remote.dialect.datatype", read_choice("FP32", "FP64")),
+    "SCORER_ENCODING": ("remote.dialect.encoding", read_choice("raw", "contents")),
+    "SCORER_OUTPUT": ("remote.dialect.output_name", read_output),
+    "SCORER_SCORE_KIND": ("remote.dialect.score", read_score_kind_name),
+    "SCORER_POSITIVE_COLUMN": ("remote.dialect.positive_column", read_column),
+    "SCORER_TLS": ("remote.tls", read_yes_or_no),
+    "SCORER_TLS_CA": ("remote.tls_ca", Path),
+    "SCORER_TLS_CERT": ("remote.tls_cert", Path),
+    "SCORER_TLS_KEY": ("remote.tls_key", Path),
+    "SCORER_AUTHORITY": ("remote.authority", read_text),
+    "SCORER_METADATA": ("remote.metadata", read_metadata),
+    "SCORER_CALL_MS": ("remote.call_cap", read_milliseconds(1, 30_000)),
+    "SCORER_IDLE_MS": ("remote.idle", read_milliseconds(1_000, 3_600_000)),
+    "SCORER_BREAKER_MS": ("remote.breaker", read_milliseconds(0, 3_600_000)),
+    "SCORER_EXTERNAL": ("external.store", read_store),
     "SCORER_EXTERNAL_KEY": ("external.key", read_external_key),
-    "SCORER_EXTERNAL_PARTITION_KEY": ("external.partition_key", _named),
-    "SCORER_EXTERNAL_TIMEOUT_MS": ("external.timeout", _milliseconds(10, 10_000)),
+    "SCORER_EXTERNAL_PARTITION_KEY": ("external.partition_key", read_text),
+    "SCORER_EXTERNAL_TIMEOUT_MS": ("external.timeout", read_milliseconds(10, 10_000)),
 }

@@ -14,7 +14,8 @@ from typing import Any, Protocol, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from model.values import read_count, read_flag, read_number, read_texts, read_time
+from model.dates import make_time_reader, read_format
+from model.values import read_count, read_flag, read_number, read_texts
 
 # Rows of the transposed matrix, one per column of a feature: float64 [columns, n], NaN at first
 Block: TypeAlias = npt.NDArray[np.float64]
@@ -141,10 +142,11 @@ def fill_flags(block: Block, found: Found, feature: Feature, reference: Referenc
     block[0] = [read_flag(value) for value in found[0]]
 
 
-def fill_ages(block: Block, found: Found, feature: Feature, reference: Reference) -> None:  # noqa: ARG001
+def fill_ages(block: Block, found: Found, feature: Feature, reference: Reference) -> None:
     """Days from the date to the reference time; NaN without a reference time."""
     if reference is not None:
-        times = np.array([read_time(value) for value in found[0]])
+        read = make_time_reader(feature.options.get("format"))
+        times = np.array([read(value) for value in found[0]], dtype=np.float64)
         block[0] = (reference - times) / SECONDS_PER_DAY
 
 
@@ -229,8 +231,12 @@ KINDS: dict[str, Kind] = {
         fill=fill_flags,
     ),
     "age": Kind(
-        help="days from the date at the path to the reference time",
+        help=(
+            "days from the date at the path to the reference time; the date is in ISO 8601, or as "
+            "`format` says, such as dd-mm-yyyy or unix"
+        ),
         fill=fill_ages,
+        options={"format": read_format},
         needs_time=True,
         rises_with="the days since the date",
         suffix="_age",

@@ -17,6 +17,7 @@ from function.records import Account, Batch, Decision, Reply, Scores
 from model.bundle import write_bundle
 from model.features import FeatureSpec, Matrix, read_spec
 from model.manifest import golden_as_data
+from model.score_kind import RESPONSE, UPLIFT
 
 TINY_SPEC = {"feature": [{"name": "score", "path": "Metrics.score", "kind": "number"}]}
 
@@ -125,17 +126,47 @@ def make_bundle(directory: Path, spec: FeatureSpec | None = None, **changes: Any
     return directory
 
 
-def make_model(width: int) -> bytes:
-    """An ONNX model with the input and outputs of an exported classifier."""
+def make_uplift_bundle(directory: Path, spec: FeatureSpec | None = None, **changes: Any) -> Path:
+    """Write a bundle of uplift scores: twice the first column, clipped to 0..1, less 1."""
+    spec = spec or read_spec(TINY_SPEC)
+    rows = np.zeros((3, len(spec.columns)), dtype=np.float32)
+    rows[:, 0] = [0.0, 0.75, np.nan]
+    manifest = {
+        "name": "tiny",
+        "version": "1",
+        "columns": list(spec.columns),
+        "spec": spec.to_mapping(),
+        "score": UPLIFT.to_mapping(),
+        "threshold": 0.0,
+        "metrics": {"qini": 0.05},
+        "golden": golden_as_data(rows, np.array([-1.0, 0.5, -1.0])),
+        "versions": {},
+        "quantiles": [index / 50 - 1 for index in range(101)],
+    }
+    model = make_model(len(spec.columns), uplift=True)
+    write_bundle(directory, model, {**manifest, **changes})
+    return directory
+
+
+def make_model(width: int, *, uplift: bool = False) -> bytes:
+    """An ONNX model with the input and outputs of an exported classifier, or an uplift model."""
     nodes = [
         helper.make_node("Slice", ["input", "from", "to", "axis"], ["first"]),
         helper.make_node("IsNaN", ["first"], ["missing"]),
         helper.make_node("Where", ["missing", "zero", "first"], ["known"]),
         helper.make_node("Clip", ["known", "zero", "one"], ["positive"]),
-        helper.make_node("Sub", ["one", "positive"], ["negative"]),
-        helper.make_node("Concat", ["negative", "positive"], ["probabilities"], axis=1),
-        helper.make_node("ArgMax", ["probabilities"], ["label"], axis=1, keepdims=0),
     ]
+    if uplift:
+        nodes += [
+            helper.make_node("Add", ["positive", "positive"], ["twice"]),
+            helper.make_node("Sub", ["twice", "one"], [UPLIFT.output]),
+        ]
+    else:
+        nodes += [
+            helper.make_node("Sub", ["one", "positive"], ["negative"]),
+            helper.make_node("Concat", ["negative", "positive"], [RESPONSE.output], axis=1),
+            helper.make_node("ArgMax", [RESPONSE.output], ["label"], axis=1, keepdims=0),
+        ]
     constants = {"from": [0], "to": [1], "axis": [1]}
     tensors = [
         numpy_helper.from_array(np.array(value, dtype=np.int64), name)
@@ -149,16 +180,21 @@ def make_model(width: int) -> bytes:
         nodes,
         "tiny",
         [helper.make_tensor_value_info("input", TensorProto.FLOAT, [None, width])],
-        [
-            helper.make_tensor_value_info("label", TensorProto.INT64, [None]),
-            helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, [None, 2]),
-        ],
+        list_outputs(uplift=uplift),
         tensors,
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
     onnx.checker.check_model(model)
     serialized: bytes = model.SerializeToString()
     return serialized
+
+
+def list_outputs(*, uplift: bool) -> list[Any]:
+    """The outputs that a bundle's model must have."""
+    kind = UPLIFT if uplift else RESPONSE
+    scores = helper.make_tensor_value_info(kind.output, TensorProto.FLOAT, [None, kind.columns])
+    label = helper.make_tensor_value_info("label", TensorProto.INT64, [None])
+    return [scores] if uplift else [label, scores]
 
 
 def make_event(endpoints: dict[str, Any], **changes: Any) -> dict[str, Any]:

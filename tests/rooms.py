@@ -12,12 +12,14 @@ from typing import Any
 from function.errors import ScorerUnavailable
 from function.hosts import HOSTS
 from function.pipeline import Pipeline
+from function.policy import Policy
 from function.policy_file import read_policy
 from function.records import Observer, Scorer
 from function.scorers.bundled import BundledScorer
 from function.telemetry import Telemetry
 from model.bundle import Bundle, load_bundle
-from tests.fakes import FakeScorer, make_bundle
+from tests.fakes import FakeScorer, make_bundle, make_uplift_bundle
+from tests.strategies import KIND
 
 DRIFT = {"edges": [0.25, 0.5], "shares": [0.5, 0.25, 0.125], "missing": 0.125}
 
@@ -30,13 +32,24 @@ class Drain(io.TextIOBase):
 
 
 @cache
-def load_tiny() -> tuple[Bundle, Scorer]:
+def load_tiny(kind: str = "response") -> tuple[Bundle, Scorer]:
     """The bundle that scores a person by `Metrics.score`, with drift bins; and its scorer."""
+    make = {"response": make_bundle, "uplift": make_uplift_bundle}[kind]
     with TemporaryDirectory() as folder:
         bundle = load_bundle(
-            make_bundle(Path(folder) / "tiny", drift={"features": {"score": DRIFT}, "score": DRIFT})
+            make(Path(folder) / "tiny", drift={"features": {"score": DRIFT}, "score": DRIFT})
         )
         return bundle, BundledScorer(bundle)
+
+
+def read_drawn(policy: Mapping[str, Any]) -> tuple[Policy, str]:
+    """The policy that hypothesis drew, and the kind of scores that it is for."""
+    kind = policy.get(KIND, "response")
+    bundle, _ = load_tiny(kind)
+    table = {key: value for key, value in policy.items() if key != KIND}
+    return read_policy(
+        table, threshold=bundle.threshold, quantiles=bundle.quantiles, score=bundle.score
+    ), kind
 
 
 def make_handler(
@@ -48,8 +61,12 @@ def make_handler(
     level: str = "INFO",
     asked: Scorer | None = None,
 ) -> Callable[[Any], dict[str, Any]]:
-    """A handler under a policy (plain data). The tiny model scores, or `asked`, or nothing."""
-    bundle, scorer = load_tiny()
+    """A handler under a policy (plain data). The tiny model scores, or `asked`, or nothing.
+
+    The policy's own key KIND says which tiny model.
+    """
+    read, kind = read_drawn(policy)
+    bundle, scorer = load_tiny(kind)
     pipeline = Pipeline(
         hosts=tuple(HOSTS.values()),
         spec=bundle.spec,
@@ -61,7 +78,7 @@ def make_handler(
                 else FakeScorer(error=ScorerUnavailable("expected a service, found none"))
             ),
         ),
-        policy=read_policy(policy, threshold=bundle.threshold, quantiles=bundle.quantiles),
+        policy=read,
         telemetry=Telemetry(bundle=bundle, stream=stream or Drain(), level=level),
         label=bundle.label,
         reserve=0.5,

@@ -176,7 +176,8 @@ BANDS = st.sampled_from([
     ],
     [{"name": "middle", "at_least": 0.4, "body_override": "😀\x7f"}],
 ])  # fmt: skip
-POLICIES = st.fixed_dictionaries(
+KIND = "(kind of scores)"  # not a key of a policy: tests.rooms takes it out
+RESPONSE_POLICIES = st.fixed_dictionaries(
     {},
     optional={
         "mode": st.sampled_from(["filter", "annotate", "shadow"]),
@@ -189,6 +190,7 @@ POLICIES = st.fixed_dictionaries(
         "decimals": st.integers(0, 15),
         "on_error": st.sampled_from(["keep", "drop"]),
         "unreadable": st.sampled_from(["keep", "drop"]),
+        "on_other_kind": st.sampled_from(["on_error", "score"]),
         "on_missing_time": st.sampled_from(["score", "no_scores"]),
         "min_present": st.sampled_from([0.0, 0.5, 1.0]),
         "sparse": st.sampled_from(["keep", "drop"]),
@@ -202,6 +204,25 @@ POLICIES = st.fixed_dictionaries(
         "band": BANDS,
     },
 )
+
+
+def move_score(number: float) -> float:
+    """A number from 0 to 1 -> the same place in the range of uplift scores, -1 to 1."""
+    return 2 * number - 1
+
+
+def make_uplift_policy(policy: dict[str, Any]) -> dict[str, Any]:
+    """The same policy for uplift scores: half of its thresholds and bands are negative."""
+    moved = {**policy, KIND: "uplift"}
+    if isinstance(policy.get("threshold"), float):
+        moved["threshold"] = move_score(policy["threshold"])
+    moved["band"] = [
+        {**band, "at_least": move_score(band["at_least"])} for band in policy.get("band", [])
+    ]
+    return moved
+
+
+POLICIES = st.one_of(RESPONSE_POLICIES, RESPONSE_POLICIES.map(make_uplift_policy))
 
 
 # A policy's overrides, of which the events of `make_event` and of Connect match one.

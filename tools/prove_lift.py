@@ -21,7 +21,7 @@ from segment_scorer.lift.checks import check_split
 from segment_scorer.lift.errors import LiftRefused
 from segment_scorer.lift.estimate import estimate_effect
 from segment_scorer.lift.plan import find_detectable_rise, find_split_deviation
-from tools.image.build import read_revision
+from tools.image.provenance import read_revision
 from tools.simulated_campaigns import (
     SHARE,
     USERS,

@@ -86,6 +86,9 @@ SERVICE = "inference.GRPCInferenceService"
 # Only calls that did not reach the model are retried, inside the call's deadline. gRPC stops
 # retrying while more than half of the latest calls fail, so as not to load a failing service.
 SERVICE_CONFIG = {
+    # If the name has several addresses, each call goes to the next one that is connected. gRPC's
+    # default stays with the first, so one server would have all the work.
+    "loadBalancingConfig": [{"round_robin": {}}],
     "methodConfig": [
         {
             "name": [{"service": SERVICE}],

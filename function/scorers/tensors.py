@@ -4,7 +4,7 @@ Knows messages, no channel and no clock.
 Rule 1: each difference between servers in the messages is a field of `Dialect`, never an `if` on a
 server's name.
 Rule 2: an answer is accepted only if it has one row for each row sent, in floating point, finite,
-and from 0 to 1.
+and in the range of its kind.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from function.errors import ScorerRejected
 from function.records import Scores
 from function.settings import Dialect
 from model.features import Matrix
+from model.score_kind import KINDS, ScoreError
 from protos.open_inference_pb2 import ModelInferRequest, ModelInferResponse
 from protos.tensor import (
     DATATYPES,
@@ -26,9 +27,9 @@ from protos.tensor import (
     write_raw,
 )
 
-PROBABILITY_DATATYPES = ("FP32", "FP64")
-# A probability computed in float32 may miss 0 or 1 by its rounding error.
-ROUNDING = 1e-6
+SCORE_DATATYPES = ("FP32", "FP64")
+# The outputs in which our service, and servers of our bundles, give scores -> their kind.
+OUTPUTS = {each.output: kind for kind, each in KINDS.items()}
 
 
 def build_request(matrix: Matrix, dialect: Dialect) -> ModelInferRequest:
@@ -45,8 +46,8 @@ def build_request(matrix: Matrix, dialect: Dialect) -> ModelInferRequest:
         request.raw_input_contents.append(write_raw(values))
     else:
         tensor.contents.CopyFrom(write_contents(values))
-    if dialect.output_name:
-        request.outputs.add(name=dialect.output_name)
+    if dialect.output:
+        request.outputs.add(name=dialect.output)
     return request
 
 
@@ -57,11 +58,11 @@ def read_scores(response: ModelInferResponse, rows: int, dialect: Dialect) -> Sc
     """
     index = _find_output(response, dialect)
     output = response.outputs[index]
-    if output.datatype not in PROBABILITY_DATATYPES:
+    if output.datatype not in SCORE_DATATYPES:
         found = output.datatype if output.datatype in DATATYPES else "another datatype"
         raise ScorerRejected(
-            "the scoring service answered with labels or other values; expected probabilities, "
-            f"FP32 or FP64, found {found}"
+            "the scoring service answered with labels or other values; expected "
+            f"{dialect.kind.kind} scores, FP32 or FP64, found {found}"
         )
     raws = response.raw_output_contents
     if raws and len(raws) != len(response.outputs):
@@ -81,46 +82,44 @@ def read_scores(response: ModelInferResponse, rows: int, dialect: Dialect) -> Sc
             "the scoring service answered for another number of rows; expected one score for each "
             f"of {rows} rows, found shape {list(values.shape)}"
         )
-    scores = _pick_column(values, dialect.positive_column).astype(np.float64)
-    if not np.isfinite(scores).all():
-        raise ScorerRejected(
-            "the scoring service answered with scores that are no finite numbers; found "
-            f"{int((~np.isfinite(scores)).sum())} in {rows} rows"
-        )
-    outside = (scores < -ROUNDING) | (scores > 1 + ROUNDING)
-    if outside.any():
-        raise ScorerRejected(
-            "the scoring service answered with scores that are no probabilities; expected each "
-            f"from 0 to 1, found {int(outside.sum())} of {rows} outside"
-        )
-    clipped: Scores = np.clip(scores, 0.0, 1.0)
-    return clipped
+    try:
+        return dialect.kind.settle(_pick_column(values, dialect).astype(np.float64))
+    except ScoreError as error:
+        raise ScorerRejected(f"the scoring service's scores cannot be used: {error}") from error
 
 
 def _find_output(response: ModelInferResponse, dialect: Dialect) -> int:
     names = [output.name for output in response.outputs]
-    if not dialect.output_name:
+    if not dialect.output:
         if len(names) != 1:
             raise ScorerRejected(
                 f"the scoring service answered with {len(names)} outputs; name the one that holds "
-                "the probabilities (SCORER_OUTPUT)"
+                "the scores (SCORER_OUTPUT)"
+            )
+        found = OUTPUTS.get(names[0], dialect.kind.kind)
+        if found != dialect.kind.kind:
+            raise ScorerRejected(
+                f"the scoring service answered with {found} scores; expected {dialect.kind.kind} "
+                "scores (SCORER_SCORE_KIND)"
             )
         return 0
-    if names.count(dialect.output_name) != 1:
+    if names.count(dialect.output) != 1:
         raise ScorerRejected(
             "the scoring service's answer lacks the output that was asked for (SCORER_OUTPUT), "
             f"found {len(names)} outputs"
         )
-    return names.index(dialect.output_name)
+    return names.index(dialect.output)
 
 
-def _pick_column(values: Array, column: int | None) -> Array:
+def _pick_column(values: Array, dialect: Dialect) -> Array:
+    column = dialect.positive_column
     width = values.shape[1] if values.ndim == 2 else 1
-    if column is None and width in {1, 2}:
+    # One column is the score. The last of two is the positive class, where there are classes.
+    if column is None and 1 <= width <= dialect.kind.columns:
         column = width - 1
     if column is None or not 0 <= column < width:
         raise ScorerRejected(
             f"the scoring service's answer has {width} columns; say which one is the positive "
-            "class (SCORER_POSITIVE_COLUMN)"
+            "class, or the effect (SCORER_POSITIVE_COLUMN)"
         )
     return values[:, column] if values.ndim == 2 else values

@@ -18,6 +18,7 @@ from model.training.phrases import (
     format_share,
 )
 from model.training.plots import draw_pictures
+from model.training.reference import describe_reference
 from model.training.threshold import RULES
 
 CARD = "MODEL_CARD.md"
@@ -76,7 +77,7 @@ def write_card(facts: Mapping[str, Any]) -> str:
         *describe_features(evaluation.get("features", [])),
         *describe_subgroups(evaluation["by"]),
         "## Data",
-        list_data(facts["data"]),
+        list_data(facts["data"], describe_reference(facts)),
         "## Limits",
         LIMITS,
     ]
@@ -190,8 +191,8 @@ def describe_subgroups(tables: Mapping[str, Sequence[Mapping[str, Any]]]) -> lis
     return parts
 
 
-def list_data(data: Mapping[str, Any]) -> str:
-    """What the model learnt from, what was left out, and the notices."""
+def list_data(data: Mapping[str, Any], reference: str) -> str:
+    """What the model learnt from, what ages are measured against, what was left out, notices."""
     several, reserved = data["users_with_several_endpoints"], data["reserved"]
     lines = [
         f"{format_count(data['matched'], 'endpoint')} with an outcome, of "
@@ -199,6 +200,7 @@ def list_data(data: Mapping[str, Any]) -> str:
         + (f"; {several:,} of the users have several endpoints" if several else ""),
         f"{data['responded']:,} responded, {format_share(data['responded'] / data['matched'])}",
         *([f"{reserved:,} of the endpoints are reserved, never learnt from"] if reserved else []),
+        *([f"{reference[0].upper()}{reference[1:]}"] if reference else []),
         f"Not used: {describe_unused(data)}",
         *(f"Left out: {sentence}" for sentence in data["left_out"]),
         *(f"Notice: {sentence}" for sentence in data["remarks"]),

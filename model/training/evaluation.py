@@ -13,7 +13,6 @@ import numpy as np
 from model.atomic import replace_atomically
 from model.bundle import load_bundle
 from model.errors import DataError
-from model.kinds import KINDS
 from model.manifest import MANIFEST_FILE
 from model.people.outcome_columns import USUAL_NAMES, ColumnNames
 from model.people.progress import Progress
@@ -27,6 +26,7 @@ from model.training.join import Enrich
 from model.training.manifest import describe_data, describe_scores
 from model.training.measures import measure
 from model.training.people import Join
+from model.training.reference import find_recorded, record_reference
 from model.training.threshold import ThresholdGoal
 
 EVALUATION_FILE = "EVALUATION.md"
@@ -37,7 +37,7 @@ class EvaluationConfig:
     """Which bundle to evaluate on which people.
 
     out      a directory for EVALUATION.md and its pictures
-    as_of    reference time of ages, as in training
+    as_of    reference time of ages; None for the outcomes' dates, else what the bundle records
     columns  what the columns of the outcomes file are called
     """
 
@@ -69,11 +69,13 @@ def evaluate_bundle(config: EvaluationConfig, progress: Progress) -> EvaluationR
     bundle = load_bundle(config.bundle)
     onnx = check_bundle(bundle)
     outcome_table = read_outcomes(config.outcomes, config.columns)
+    undated = config.as_of is None and outcome_table.dates is None
+    as_of = find_recorded(bundle.manifest) if undated else config.as_of
     people = gather_people(
         config.endpoints,
         outcome_table,
         bundle.spec,
-        config.as_of,
+        as_of,
         progress,
         enrich=config.enrich,
         whole=True,
@@ -87,8 +89,7 @@ def evaluate_bundle(config: EvaluationConfig, progress: Progress) -> EvaluationR
         *describe_late_dates(bundle.spec, people.matrix),
         *describe_lines(people.join),
     ]
-    undated = config.as_of is None and outcome_table.dates is None
-    if undated and any(KINDS[feature.kind].needs_time for feature in bundle.spec.features):
+    if undated and as_of is None and bundle.spec.needs_time:
         notices.append("ages are missing: they need --as-of TIME or dated outcomes")
     facts = {
         "name": bundle.name,
@@ -105,6 +106,7 @@ def evaluate_bundle(config: EvaluationConfig, progress: Progress) -> EvaluationR
             config.goal, scores, people, np.arange(len(outcomes)), threshold=bundle.threshold
         ),
         "data": describe_data(people.join, int(outcomes.sum()), (), notices),
+        **({} if undated and as_of is None else record_reference(as_of, bundle.spec)),
     }
     if config.out is not None:
         write_evaluation(config.out, make_card(facts, EVALUATION_FILE))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,23 +14,37 @@ from model.training.audit import Audit, describe_leak
 from model.training.datasets import OutcomeTable
 from model.training.gather import gather_people, sample_people
 from model.training.infer import Inference, infer_spec, write_features
-from model.training.join import Enrich
+from model.training.join import Document, Enrich
 from model.training.people import People, keep_features
+from model.training.undated import describe_undated, look_at_spec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeatureChoice:
-    """The spec to train on; how it was inferred, or None if it was given; what was left out."""
+    """The spec to train on.
+
+    inference  how it was inferred; None if it was given
+    left_out   what was left out, with the reason
+    undated    the notice on dates that need a reference time, if there are any: the first to read
+    doubts     sentences about features that may be meant otherwise
+    """
 
     spec: FeatureSpec
     inference: Inference | None = None
     left_out: tuple[str, ...] = ()
+    undated: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
 
 
-def read_given(path: Path, *, dated: bool) -> FeatureChoice:
-    """The spec in a file, without ages unless `dated`. Raises SpecError if nothing remains."""
+def read_given(
+    path: Path, sample: Callable[[], Sequence[Document]], *, dated: bool
+) -> FeatureChoice:
+    """The spec in a file, without ages unless `dated`. Raises SpecError if nothing remains.
+
+    `sample` gives some people, whose dates propose a reference time.
+    """
     given = load_spec(path)
-    if dated:
+    if dated or not given.needs_time:
         return FeatureChoice(spec=given)
     kept = tuple(feature for feature in given.features if not KINDS[feature.kind].needs_time)
     if not kept:
@@ -42,7 +56,8 @@ def read_given(path: Path, *, dated: bool) -> FeatureChoice:
         for feature in given.features
         if KINDS[feature.kind].needs_time
     )
-    return FeatureChoice(spec=FeatureSpec(kept), left_out=left_out)
+    undated = describe_undated(look_at_spec(given, sample()))
+    return FeatureChoice(spec=FeatureSpec(kept), left_out=left_out, undated=tuple(undated))
 
 
 def infer_from_files(
@@ -65,6 +80,8 @@ def infer_from_files(
         spec=inference.spec,
         inference=inference,
         left_out=tuple(f"{path}: {reason}" for path, reason in inference.left_out),
+        undated=tuple(describe_undated(inference.undated)),
+        doubts=tuple(f"{path}: {doubt}" for path, doubt in inference.doubts),
     )
 
 

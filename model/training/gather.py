@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -48,19 +48,23 @@ def gather_people(
     *,
     enrich: Enrich | None = None,
     incumbent_spec: FeatureSpec | None = None,
+    incumbent_reference: float | None = None,
     best_spec: FeatureSpec | None = None,
+    best_reference: float | None = None,
     whole: bool = False,
 ) -> People:
     """Join endpoints with outcomes and build the matrix.
 
     `enrich` adds external attributes. `incumbent_spec` and `best_spec` make further matrices. Ages
-    are measured against `reference`, or if it is None against each outcome's date. `whole` keeps
+    are measured against `reference`, or if it is None against each outcome's date. Without either,
+    the ages of earlier bundles are measured against the references that they record. `whole` keeps
     every feature, as a trained model needs. Raises DataError if nothing matches, or if fewer than
     25 people have either outcome.
     """
     spec = learn_options(paths, outcome_table, spec, progress, enrich)
     counts = JoinCounts()
-    rows = _Rows(outcome_table, spec, (incumbent_spec, best_spec), reference)
+    others = (incumbent_spec, incumbent_reference), (best_spec, best_reference)
+    rows = _Rows(outcome_table, spec, others, reference)
     matches = match_endpoints(
         paths,
         outcome_table,
@@ -81,6 +85,10 @@ def gather_people(
     return replace(people, spec=spec, matrix=matrix, left_out=left_out)
 
 
+# The spec of an earlier bundle, and the reference of ages that it records
+_Other: TypeAlias = tuple[FeatureSpec | None, float | None]
+
+
 class _Rows:
     """The rows gathered so far, a chunk at a time, in arrays that hold no Python object a row."""
 
@@ -88,7 +96,7 @@ class _Rows:
         self,
         outcome_table: OutcomeTable,
         spec: FeatureSpec,
-        others: tuple[FeatureSpec | None, FeatureSpec | None],
+        others: tuple[_Other, _Other],
         reference: float | None,
     ) -> None:
         self.table, self.spec, self.others = outcome_table, spec, others
@@ -109,9 +117,10 @@ class _Rows:
         by_date = self.reference is None and moments is not None
         against = np.array(moments) if by_date else self.reference
         self.matrices.append(build_matrix(documents, self.spec, against))
-        for spec, matrices in zip(self.others, self.other_matrices, strict=True):
+        for (spec, recorded), matrices in zip(self.others, self.other_matrices, strict=True):
             if spec is not None:
-                matrices.append(build_matrix(documents, spec, against))
+                then = recorded if against is None else against
+                matrices.append(build_matrix(documents, spec, then))
         self.dates.extend(moments or ())
         self.outcomes.extend(self.table.outcomes[match.name] for match in chunk)
         users = [name_user(match.document, match.name) for match in chunk]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ from model.errors import DataError
 from model.features import FeatureSpec
 from model.kinds import KINDS, Feature
 from model.training.judgement import GROUPS, judge_path
+from model.training.undated import Dates, look_at_dates
 
 # Fields that hold other fields, or that message hosts write themselves.
 SKIPPED = frozenset(
@@ -27,15 +28,22 @@ SKIPPED = frozenset(
         "BodyOverride",
     }
 )
+ORIGINAL, TWIN = "Attributes.", "User.UserAttributes."
 UNDATED = "a date; an age needs --as-of TIME or dated outcomes"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inference:
-    """The spec, its categories without a vocabulary; and path and reason of what was left out."""
+    """The spec, its categories without a vocabulary; and path and reason of what was left out.
+
+    doubts   path and what to look at, of features that may be meant otherwise
+    undated  dates that are left out because nothing says what ages are measured against
+    """
 
     spec: FeatureSpec
     left_out: tuple[tuple[str, str], ...]
+    doubts: tuple[tuple[str, str], ...] = ()
+    undated: tuple[Dates, ...] = ()
 
 
 def infer_spec(documents: Sequence[Mapping[str, Any]], *, dated: bool) -> Inference:
@@ -51,15 +59,21 @@ def infer_spec(documents: Sequence[Mapping[str, Any]], *, dated: bool) -> Infere
             holders.setdefault(path, []).append(index)
     features: list[Feature] = []
     left_out: list[tuple[str, str]] = []
+    doubts: list[tuple[str, str]] = []
+    undated: list[Dates] = []
     taken: list[str] = []
     names: set[str] = set()
-    for path in sorted(found, key=rank_path):
-        kinds, reason = judge_path(path, found[path], len(documents))
+    twins = find_twins(found, holders)
+    for path in sorted(found.keys() - twins, key=rank_path):
+        judgement = judge_path(path, found[path], len(documents))
+        kinds, reason = judgement.kinds, judgement.reason
         given_only = [kind for kind in kinds if not KINDS[kind].inferred]
         if given_only:
             kinds, reason = (), f"kind {given_only[0]} is only used if a feature spec asks for it"
         if not dated and any(KINDS[kind].needs_time for kind in kinds):
             kinds, reason = (), UNDATED
+            form = judgement.options.get("format")
+            undated.append(look_at_dates(path, found[path], form))
         # Equal values alone do not make paths equal: different people may have them.
         same = (
             name for name in taken if found[name] == found[path] and holders[name] == holders[path]
@@ -71,17 +85,50 @@ def infer_spec(documents: Sequence[Mapping[str, Any]], *, dated: bool) -> Infere
             left_out.append((path, reason))
             continue
         taken.append(path)
+        if judgement.doubt:
+            doubts.append((path, judgement.doubt))
         for kind in kinds:
             name = name_feature(path, kind, names)
             names.add(name)
-            features.append(Feature(name=name, path=path, kind=kind))
+            options = judgement.options if kind == kinds[0] else {}
+            features.append(Feature(name=name, path=path, kind=kind, options=options))
+    left_out += describe_twins(twins)
     if not features:
         reasons = "; ".join(f"{path}: {reason}" for path, reason in left_out)
         raise DataError(
             "expected metrics, attributes, demographic or location that differ between people, "
             f"found {'only paths that make no feature: ' + reasons if reasons else 'no such field'}"
         )
-    return Inference(spec=FeatureSpec(tuple(features)), left_out=tuple(left_out))
+    return Inference(
+        spec=FeatureSpec(tuple(features)),
+        left_out=tuple(left_out),
+        doubts=tuple(doubts),
+        undated=tuple(undated),
+    )
+
+
+def find_twins(found: Mapping[str, list[Any]], holders: Mapping[str, list[int]]) -> set[str]:
+    """The user attributes that everybody has as attributes too, with the same values.
+
+    The document of a customer profile has each attribute in both groups.
+    """
+    return {
+        path
+        for path in found
+        if path.startswith(TWIN)
+        and (other := f"{ORIGINAL}{path.removeprefix(TWIN)}") in found
+        and holders[path] == holders[other]
+        and found[path] == found[other]
+    }
+
+
+def describe_twins(twins: Iterable[str]) -> list[tuple[str, str]]:
+    """Path and reason of the twins, in one line if there are several."""
+    names = sorted(path.removeprefix(TWIN) for path in twins)
+    if len(names) == 1:
+        return [(f"{TWIN}{names[0]}", f"the same as {ORIGINAL}{names[0]}")]
+    reason = f"{len(names):,} attributes, each the same as in Attributes"
+    return [(TWIN.rstrip("."), reason)] if names else []
 
 
 def walk_document(document: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -142,6 +189,7 @@ def write_features(inference: Inference) -> str:
     for feature in inference.spec.features:
         table = tomlkit.table()
         table.update({"name": feature.name, "path": feature.path, "kind": feature.kind})
+        table.update(feature.options)
         tables.append(table)
     text.add("feature", tables)
     written = tomlkit.dumps(text)

@@ -7,13 +7,21 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import isnan
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from model.features import TOP_LEVEL
 from model.kinds import LEAST_OF_A_VALUE
 from model.missing import NULL_MARKERS
+from model.training.date_columns import (
+    MOSTLY,
+    DateForm,
+    find_date_form,
+    find_unix_form,
+    find_unix_size,
+)
 from model.training.people import LEAST_WITH_FEATURE
 from model.values import NO, YES, parse_number, parse_time, read_texts
 
@@ -55,11 +63,11 @@ SPREADSHEET_FORMS = (
     ),
     (
         re.compile(r"(\d{1,2}[./-]\d{1,2}[./-]\d{4}|\d{1,2}/\d{1,2}/\d{2})(\s.*)?", re.ASCII),
-        "dates that are not ISO 8601; expected 2026-03-31",
+        "dates in several formats; expected 2026-03-31",
     ),
 )
+NO_OPTIONS: Mapping[str, Any] = MappingProxyType({})
 UNKNOWN = NULL_MARKERS | {"?", "-", "unknown"}
-MOSTLY = 0.95  # share of the values that must be of a kind
 LONG_TEXT = 60  # characters on average; longer texts are prose
 SEVERAL = 0.05  # share of people with several values from which on a path is a list
 ENOUGH_TO_TELL = 100  # people with a value, before unique values mean an identifier
@@ -67,10 +75,16 @@ ZERO_PADDED = 0.01  # share of numbers like 0123 from which on they are codes
 
 
 class Judgement(NamedTuple):
-    """The feature kinds of a path, one or two; or no kind and the reason."""
+    """The feature kinds of a path, one or two; or no kind and the reason.
+
+    options  of the first kind
+    doubt    what to look at, although the path makes a feature
+    """
 
     kinds: tuple[str, ...]
     reason: str = ""
+    options: Mapping[str, Any] = NO_OPTIONS
+    doubt: str = ""
 
 
 def judge_path(path: str, values: Sequence[Any], people: int) -> Judgement:
@@ -100,12 +114,20 @@ def judge_values(path: str, texts: Sequence[str]) -> Judgement:
     answers = {text.strip().lower() for text in known}
     if len(answers) <= 2 and answers <= YES | NO:
         return Judgement(("flag",))
-    if sum(not isnan(parse_time(text)) for text in known) >= enough:
-        return Judgement(("age",))
+    dates = find_date_form(known)
+    if dates is not None:
+        return judge_dates(dates)
     for form, reason in SPREADSHEET_FORMS:
         if sum(form.fullmatch(text.strip()) is not None for text in known) >= enough:
             return Judgement((), reason)
     return judge_texts(path, texts)
+
+
+def judge_dates(dates: DateForm) -> Judgement:
+    """An age, with the format if the dates need one."""
+    if dates.format is None:
+        return Judgement((), dates.reason)
+    return Judgement(("age",), options={"format": dates.format} if dates.format else NO_OPTIONS)
 
 
 def is_code(path: str, numeric: Sequence[str], people: int) -> bool:
@@ -122,17 +144,22 @@ def judge_numbers(path: str, texts: Sequence[str]) -> Judgement:
         not isnan(parse_time(text)) for text in texts
     ):
         return Judgement(("age",))
+    if not NAMED_ID.search(path) and (unix := find_unix_form(path, texts)):
+        return Judgement(("age",), options={"format": unix})
+    size = find_unix_size(texts)
+    doubt = f"a number; it may be dates, which kind age reads with format {size}" if size else ""
+    number = Judgement(("number",), doubt=doubt)
     distinct = set(texts)
     unique = len(texts) >= ENOUGH_TO_TELL and len(distinct) > MOSTLY * len(texts)
     if not unique:
-        return Judgement(("number",))
+        return number
     if sum(PHONE.fullmatch(text) is not None for text in texts) > MOSTLY * len(texts):
         return Judgement((), "an address")
     if all(text.strip().lstrip("+-").isdigit() for text in texts):
         numbers = sorted(map(int, distinct))
         if NAMED_ID.search(path) or numbers[-1] - numbers[0] < 2 * len(numbers):
             return Judgement((), "an identifier: a different whole number for each person")
-    return Judgement(("number",))
+    return number
 
 
 def judge_texts(path: str, texts: Sequence[str]) -> Judgement:

@@ -1,5 +1,6 @@
-"""What a training run learnt, as the entries of a manifest: no path, no time and no person in them.
+"""What a training run learnt, as the entries of a manifest.
 
+They hold no path, no person, and no time but `as_of`.
 The same input gives the same manifest. The names of the entries are a fixed format.
 """
 

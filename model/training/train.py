@@ -32,7 +32,7 @@ from model.training.feature_choice import (
 )
 from model.training.fit import fit_choice
 from model.training.gate import Verdict, check_bundle, decide
-from model.training.gather import gather_people
+from model.training.gather import gather_people, sample_people
 from model.training.lineage import Incumbents, extend_lineage, load_incumbents
 from model.training.manifest import describe_data, describe_model, describe_validation
 from model.training.measures import describe_guess
@@ -40,6 +40,7 @@ from model.training.models import ModelSettings
 from model.training.options import describe_options, digest_data
 from model.training.people import Join, People, reserve_users
 from model.training.recipes import read_recipe
+from model.training.reference import find_recorded, record_reference
 from model.training.threshold import describe_rounding
 
 
@@ -52,6 +53,7 @@ class TrainingResult:
     left_out  features left out, with the reason
     notices   what else the user should know about the data
     verdict   of the gate; None without an incumbent
+    undated   of the notices, the one on dates that are left out: shown before anything else
     """
 
     bundle: Bundle | None
@@ -60,6 +62,7 @@ class TrainingResult:
     left_out: tuple[str, ...]
     notices: tuple[str, ...]
     verdict: Verdict | None = None
+    undated: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,6 +178,7 @@ def prepare_people(
     """Read and join the files, choose features, audit them, and set the reserved users aside."""
     outcome_table = read_outcomes(config.outcomes, config.columns)
     choice = choose_features(config, outcome_table, progress)
+    last, best = (None, None) if incumbents is None else (incumbents.last, incumbents.best)
     people = gather_people(
         config.endpoints,
         outcome_table,
@@ -182,8 +186,10 @@ def prepare_people(
         config.as_of,
         progress,
         enrich=config.enrich,
-        incumbent_spec=None if incumbents is None else incumbents.last.spec,
-        best_spec=None if incumbents is None or incumbents.best is None else incumbents.best.spec,
+        incumbent_spec=None if last is None else last.spec,
+        incumbent_reference=None if last is None else find_recorded(last.manifest),
+        best_spec=None if best is None else best.spec,
+        best_reference=None if best is None else find_recorded(best.manifest),
     )
     left_out = (*choice.left_out, *people.left_out)
     progress("auditing features", 0, 1)
@@ -212,7 +218,13 @@ def choose_features(
     """The given spec, or one inferred from a sample of the people."""
     dated = config.as_of is not None or outcome_table.dates is not None
     if config.features is not None:
-        return read_given(config.features, dated=dated)
+        return read_given(
+            config.features,
+            lambda: sample_people(
+                config.endpoints, outcome_table, config.seed, progress, config.enrich
+            ),
+            dated=dated,
+        )
     return infer_from_files(
         config.endpoints, outcome_table, config.seed, progress, config.enrich, dated=dated
     )
@@ -223,11 +235,15 @@ def describe_run(
 ) -> TrainingResult:
     """The result before a model is fitted on all people: without a bundle and a verdict."""
     people, audit, reserved = material.people, material.audit, material.reserved
+    choice = material.choice
     manifest = {
         **describe_validation(config, people, validation, audit.alone),
+        **record_reference(config.as_of, people.spec),
         "options": describe_options(config),
     }
     notices = (
+        *choice.undated,
+        *choice.doubts,
         *audit.notices,
         *describe_leaks(audit, people.spec),
         *validation.notices,
@@ -247,6 +263,7 @@ def describe_run(
         join=people.join,
         left_out=material.left_out,
         notices=notices,
+        undated=choice.undated,
     )
 
 

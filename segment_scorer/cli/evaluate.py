@@ -11,6 +11,7 @@ from model.bundle import SHIPPED
 from model.people.outcome_columns import ColumnNames
 from model.training.evaluation import EVALUATION_FILE, EvaluationConfig, evaluate_bundle
 from segment_scorer.cli.figures import (
+    describe_ages,
     describe_deciles,
     describe_figures,
     describe_join,
@@ -88,6 +89,7 @@ def command(
     rows = [
         ("bundle", f"{facts['name']}@{facts['version']}"),
         *describe_join(facts["data"]),
+        *describe_ages(facts),
         *describe_figures(facts),
         *describe_deciles(facts["evaluation"]["deciles"]),
         *describe_subgroups(facts["evaluation"]["by"]),

@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 from model.training.card import GIVEN, describe_unused
 from model.training.folds import SCHEMES
 from model.training.phrases import describe_kept, describe_profit, format_score, format_share
+from model.training.reference import describe_reference
 from model.training.threshold import RULES
 
 FigureRow: TypeAlias = tuple[str, str]
@@ -31,6 +32,12 @@ def describe_join(data: Mapping[str, Any]) -> list[FigureRow]:
             ("users", f"{data['users']:,}; {several:,} have several endpoints, never split up")
         )
     return [*rows, ("not used", describe_unused(data))]
+
+
+def describe_ages(facts: Mapping[str, Any]) -> list[FigureRow]:
+    """What ages are measured against, if there are any."""
+    reference = describe_reference(facts)
+    return [("ages", reference.removeprefix("ages "))] if reference else []
 
 
 def describe_figures(facts: Mapping[str, Any]) -> list[FigureRow]:

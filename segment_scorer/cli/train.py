@@ -15,7 +15,7 @@ from model.training.gate import MARGIN, IfUnclear, Verdict
 from model.training.models import AUTO, MODELS, ModelSettings
 from model.training.train import TrainingResult, train_bundle
 from model.training.verdict import Finding
-from segment_scorer.cli.figures import describe_figures, describe_join, lay_out
+from segment_scorer.cli.figures import describe_ages, describe_figures, describe_join, lay_out
 from segment_scorer.cli.outcome_options import IdColumn, OutcomeColumn
 from segment_scorer.cli.progress import show_progress
 from segment_scorer.cli.training_options import (
@@ -217,7 +217,12 @@ def explain_rejection(verdict: Verdict) -> str:
 def summarise(result: TrainingResult) -> str:
     """The closing lines: the data, the figures, where the bundle is, and the notices."""
     facts, verdict, bundle = result.manifest, result.verdict, result.bundle
-    rows = [*describe_join(facts["data"]), *describe_figures(facts)]
+    rows = [
+        *(("notice", notice) for notice in result.undated),
+        *describe_join(facts["data"]),
+        *describe_ages(facts),
+        *describe_figures(facts),
+    ]
     if verdict is not None and verdict.passed:
         finding = f"{verdict.finding}, passed against {verdict.against}"
         rows.append(("comparison", f"{finding}: {verdict.sentence}"))
@@ -230,5 +235,6 @@ def summarise(result: TrainingResult) -> str:
     rows += [("unreadable", refusal) for refusal in result.join.refusals]
     rows += [("files", reading) for reading in result.join.readings]
     rows += [("left out", feature) for feature in result.left_out]
-    rows += [("notice", notice) for notice in result.notices]
+    later = (notice for notice in result.notices if notice not in result.undated)
+    rows += [("notice", notice) for notice in later]
     return lay_out(rows)

@@ -35,7 +35,8 @@ AsOf: TypeAlias = Annotated[
     str | None,
     typer.Option(
         metavar="TIME",
-        help="Reference time of ages, ISO 8601, UTC. Default: each outcome's date.",
+        help="Reference time of ages, ISO 8601, UTC. Default: each outcome's date; then, in "
+        "`evaluate`, what the bundle records.",
     ),
 ]
 External: TypeAlias = Annotated[

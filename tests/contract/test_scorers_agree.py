@@ -19,7 +19,7 @@ from function.settings import Dialect, RemoteSettings
 from model.bundle import Bundle, load_bundle
 from model.features import Matrix
 from segment_scorer.service.server import Service, ServiceSettings, load_model
-from tests.bundles import make_bundle
+from tests.bundles import make_bundle, make_uplift_bundle
 
 ROOT = Path(__file__).parents[2]
 # scorer -> the ways in which it is asked
@@ -32,14 +32,12 @@ SCORERS: dict[type[Scorer], list[str]] = {
 KINDS = [kind for kinds in SCORERS.values() for kind in kinds]
 
 
-@pytest.fixture(scope="module", params=["shipped", "tiny"])
+@pytest.fixture(scope="module", params=["shipped", "tiny", "uplift"])
 def bundle(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
-    directory = ROOT / "model" / "artifact"
-    return load_bundle(
-        directory
-        if request.param == "shipped"
-        else make_bundle(tmp_path_factory.mktemp("agree") / "bundle")
-    )
+    if request.param == "shipped":
+        return load_bundle(ROOT / "model" / "artifact")
+    make = {"tiny": make_bundle, "uplift": make_uplift_bundle}[request.param]
+    return load_bundle(make(tmp_path_factory.mktemp("agree") / "bundle"))
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +54,9 @@ def make_scorer(
         if kind == "bundled":
             return BundledScorer(bundle)
         place, datatype, encoding = kind.split("-")
-        dialect = Dialect(model=bundle.name, datatype=datatype, encoding=encoding)
+        dialect = Dialect(
+            model=bundle.name, datatype=datatype, encoding=encoding, score=bundle.score
+        )
         return RemoteScorer(RemoteSettings(target=targets[place], dialect=dialect, call_cap=30.0))
 
     yield make
@@ -93,13 +93,14 @@ def test_agrees_with_the_bundled_scorer_bit_for_bit(
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_gives_probabilities_and_leaves_the_matrix_alone(
+def test_gives_scores_of_the_kind_and_leaves_the_matrix_alone(
     make_scorer: Callable[[str], Scorer], bundle: Bundle, kind: str
 ) -> None:
     rows = make_rows(bundle, 30)
     before = rows.tobytes()
     scores = make_scorer(kind).score_batch(rows, 30.0)
-    assert ((scores >= 0) & (scores <= 1)).all()
+    assert ((scores >= bundle.score.low) & (scores <= bundle.score.high)).all()
+    assert bundle.score.is_uplift == (scores < 0).any()
     assert rows.tobytes() == before
 
 

@@ -16,8 +16,9 @@ from pathlib import Path
 import pytest
 
 from tests.image.conftest import require_image
-from tools.image.build import VARIANTS, read_revision
+from tools.image.build import VARIANTS
 from tools.image.engine import Engine
+from tools.image.provenance import read_revision
 
 ROOT = Path(__file__).parents[2]
 COMMIT = "0123456789abcdef0123456789abcdef01234567"

@@ -37,9 +37,9 @@ from tests.image.test_contents import (
     read_locked,
     write_bill,
 )
-from tools.image.build import read_version
 from tools.image.container import LAMBDA_LIMITS, Container, run_container
 from tools.image.engine import Engine
+from tools.image.provenance import read_version
 
 pytestmark = pytest.mark.image
 SERVICE, SIDECAR = "service", "function-sidecar"

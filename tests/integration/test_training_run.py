@@ -115,14 +115,24 @@ def test_leaves_ages_out_without_a_reference_time_and_says_why(
     (tmp_path / "endpoints.jsonl").write_text(to_lines(dated), "utf-8")
     assert main(["train", *arguments, "--out", str(tmp_path / "bundle")]) == 0
     assert "age" not in load_bundle(tmp_path / "bundle").spec.columns
-    assert (
-        "left out           age: an age needs --as-of TIME or dated outcomes"
-        in capsys.readouterr().out
-    )
+    printed = capsys.readouterr().out
+    assert printed.startswith("notice             1 date is left out, because nothing says")
+    assert "--as-of 2025-01-31, the newest date at CreationDate" in printed.splitlines()[0]
+    assert printed.count("because nothing says") == 1
+    assert "left out           age: an age needs --as-of TIME or dated outcomes" in printed
     assert (
         main(["train", *arguments, "--out", str(tmp_path / "bundle"), "--as-of", "2026-01-31"]) == 0
     )
     assert "age" in load_bundle(tmp_path / "bundle").spec.columns
+    assert load_bundle(tmp_path / "bundle").manifest["as_of"] == "2026-01-31T00:00:00Z"
+    card = (tmp_path / "bundle" / "MODEL_CARD.md").read_text("utf-8")
+    assert "- Ages as of 2026-01-31\n" in card
+    assert "ages               as of 2026-01-31\n" in capsys.readouterr().out
+    evaluate = ["evaluate", "--bundle", str(tmp_path / "bundle"), *arguments[:4]]
+    assert main(evaluate) == 0
+    printed = capsys.readouterr().out
+    assert "ages               as of 2026-01-31\n" in printed
+    assert "ages are missing" not in printed
     (tmp_path / "features.toml").write_text(age, "utf-8")
     assert main(["train", *arguments, "--out", str(tmp_path / "bundle")]) == 1
     assert "expected --as-of TIME or dated outcomes" in capsys.readouterr().err
@@ -146,7 +156,7 @@ def test_names_unreadable_lines_and_continues(
         ("endpoints.jsonl", None, ["endpoints.jsonl: ", "found no"]),
         ("endpoints.jsonl", "", ["endpoints.jsonl: ", "found no record"]),
         ("outcomes.csv", None, ["outcomes.csv: ", "found no"]),
-        ("outcomes.csv", "person,responded\n", ["outcomes.csv: ", "Id,outcome", "other columns"]),
+        ("outcomes.csv", "person,responded\n", ["outcomes.csv: ", "Id,outcome", "no column Id"]),
         (
             "outcomes.csv",
             "Id,outcome\nsomeone,1\n",

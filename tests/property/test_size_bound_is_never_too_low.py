@@ -12,7 +12,7 @@ from function.hosts import pinpoint
 from function.hosts.pinpoint import PINPOINT
 from function.policy_file import read_policy
 from tests.fakes import Watcher, make_event
-from tests.rooms import make_handler
+from tests.rooms import make_handler, read_drawn
 from tests.strategies import PINPOINT_EVENTS, POLICIES
 
 GROWING = st.text('\x7f😀é"\\\x01\u2028a', max_size=400)
@@ -35,7 +35,7 @@ def test_the_bound_is_never_below_the_true_size(
     reply = make_handler(policy, observer=watcher)(event)
     (account,) = watcher.accounts
     batch, decisions = account.batch, account.decisions
-    rules = read_policy(policy, threshold=0.5, quantiles=(0.0, 1.0)).rules_for(batch.context)
+    rules = read_drawn(policy)[0].rules_for(batch.context)
     assert len(json.dumps(reply)) <= pinpoint.bound_size(reply, batch, decisions, rules)
 
 

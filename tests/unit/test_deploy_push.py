@@ -21,8 +21,9 @@ import pytest
 from moto import mock_aws
 
 from segment_scorer.deploy.errors import DeployError
-from tools.image.build import VARIANTS, read_revision
+from tools.image.build import VARIANTS
 from tools.image.engine import Engine
+from tools.image.provenance import read_revision
 from tools.release.push import Image, choose_tags, credentials, inspect_image, push_image
 from tools.release.registry import Repository, explain_status, open_repository, parse_manifest
 

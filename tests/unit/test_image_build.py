@@ -8,8 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from tools.image.build import name_image, pin_base, read_base, read_revision, read_version
+from tools.image.build import name_image, pin_base, read_base
 from tools.image.engine import Engine, ImageError
+from tools.image.provenance import (
+    format_time,
+    read_revision,
+    read_source,
+    read_time,
+    read_version,
+)
 
 ROOT = Path(__file__).parent.parent.parent
 LIST, SINGLE = "sha256:" + "1" * 64, "sha256:" + "2" * 64
@@ -166,10 +173,56 @@ def test_outside_a_clone_the_revision_is_unknown(
     assert read_revision(tmp_path) == "unknown"
 
 
-def test_hands_version_base_platform_and_certificates_to_the_engine(tmp_path: Path) -> None:
-    write_program(tmp_path, "docker", f'[ "$1" != build ] || echo "$@" > {tmp_path}/given')
+@pytest.mark.parametrize(
+    ("origin", "source"),
+    [
+        ("https://example.com/team/scorer.git", "https://example.com/team/scorer"),
+        ("https://user:token@example.com/team/scorer", "https://example.com/team/scorer"),
+        ("git@example.com:team/scorer.git", "https://example.com/team/scorer"),
+        ("ssh://git@example.com:22/team/scorer.git", "https://example.com/team/scorer"),
+        ("/home/someone/scorer", "unknown"),
+        ("file:///home/someone/scorer", "unknown"),
+        ("", "unknown"),
+    ],
+)
+def test_the_source_is_the_origin_without_a_user_or_a_token(
+    origin: str, source: str, clone: Path
+) -> None:
+    if origin:
+        subprocess.run(["git", "-C", str(clone), "remote", "add", "origin", origin], check=True)
+    assert read_source(clone) == source
+
+
+def test_everything_in_the_image_has_the_time_of_its_commit_or_the_one_that_is_given(
+    clone: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = ["git", "-C", str(clone), "log", "-1", "--format=%ct"]
+    committed = int(subprocess.run(asked, capture_output=True, check=True).stdout)
+    (clone / "function" / "handler.py").write_text("two\n")
+    assert read_time({}, clone) == read_time({"SOURCE_DATE_EPOCH": ""}, clone) == committed
+    assert read_time({"SOURCE_DATE_EPOCH": "86400"}, clone) == 86400
+    with pytest.raises(ImageError, match="SOURCE_DATE_EPOCH to be whole seconds"):
+        read_time({"SOURCE_DATE_EPOCH": "today"}, clone)
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path_factory.getbasetemp()))
+    outside = tmp_path_factory.mktemp("outside")
+    assert format_time(read_time({}, outside)) == "1970-01-01T00:00:00Z"
+
+
+@pytest.mark.parametrize(
+    ("engine", "times"),
+    [("docker", "--build-arg SOURCE_DATE_EPOCH=86400 "), ("podman", "--timestamp=86400 ")],
+)
+def test_hands_version_base_platform_times_and_certificates_to_the_engine(
+    engine: str, times: str, tmp_path: Path
+) -> None:
+    write_program(tmp_path, engine, f'[ "$1" != build ] || echo "$@" > {tmp_path}/given')
     done = run_build(
-        PATH=f"{tmp_path}:{os.defpath}", BASE_IMAGE="mine", ARCH="arm64", CA_BUNDLE="/ca.pem"
+        PATH=f"{tmp_path}:{os.defpath}",
+        ENGINE=engine,
+        BASE_IMAGE="mine",
+        ARCH="arm64",
+        CA_BUNDLE="/ca.pem",
+        SOURCE_DATE_EPOCH="86400",
     )
     assert done.returncode == 0, done.stderr
     given = (tmp_path / "given").read_text()
@@ -177,6 +230,8 @@ def test_hands_version_base_platform_and_certificates_to_the_engine(tmp_path: Pa
         "--target function --tag segment-scorer:function-arm64 ",
         "BASE_IMAGE=mine ",
         f"VERSION={read_version()} ",
+        "CREATED=1970-01-02T00:00:00Z ",
+        times,
         "--platform linux/arm64 ",
         "--secret id=ca-bundle,src=/ca.pem ",
     ):

@@ -17,6 +17,7 @@ from function.policy import Policy, Rules
 from function.policy_file import describe_rules, load_policy, read_policy
 from function.policy_values import KEYS
 from function.records import Band
+from model.score_kind import RESPONSE, UPLIFT, ScoreKind
 
 NUMBER = "expected a number from 0 to 1"
 
@@ -40,6 +41,7 @@ def test_an_empty_policy_has_every_default() -> None:
             decimals=4,
             on_error="keep",
             on_missing_external="on_error",
+            on_other_kind="on_error",
             on_missing_time="score",
             unreadable="keep",
             min_present=0.0,
@@ -62,6 +64,7 @@ def test_the_keys_come_in_the_order_the_documentation_has() -> None:
         "decimals",
         "on_error",
         "on_missing_external",
+        "on_other_kind",
         "on_missing_time",
         "unreadable",
         "min_present",
@@ -88,6 +91,7 @@ VALUES: list[tuple[str, Any, str, Any]] = [
     ("on_error", "drop", "on_error", "drop"),
     ("on_error", "raise", "on_error", "raise"),
     ("on_missing_external", "score", "on_missing_external", "score"),
+    ("on_other_kind", "score", "on_other_kind", "score"),
     ("on_missing_time", "no_scores", "on_missing_time", "no_scores"),
     ("unreadable", "drop", "unreadable", "drop"),
     ("min_present", 0.5, "min_present", 0.5),
@@ -157,6 +161,7 @@ ERRORS: list[tuple[dict[str, Any], str]] = [
     ({"decimals": True}, "decimals: expected a whole number from 0 to 15"),
     ({"on_error": "ignore"}, "on_error: expected one of keep, drop, raise"),
     ({"on_missing_external": "keep"}, "on_missing_external: expected one of on_error, score"),
+    ({"on_other_kind": "keep"}, "on_other_kind: expected one of on_error, score"),
     ({"on_missing_time": "now"}, "on_missing_time: expected one of score, no_scores"),
     ({"external": []}, "external: expected a table"),
     (
@@ -459,3 +464,78 @@ def test_anything_but_a_file_is_refused_and_never_waited_for(tmp_path: Path, kin
     make[kind]()
     with pytest.raises(SettingsError, match=f"policy.toml: expected a file, found {kind}"):
         load_policy(path, threshold=0.5, quantiles=(0.0, 1.0))
+
+
+EFFECTS = tuple(index / 1000 - 0.02 for index in range(101))  # a fifth of them negative
+
+
+def read_uplift(table: dict[str, Any], score: ScoreKind = UPLIFT) -> Policy:
+    return read_policy(table, threshold=0.004, quantiles=EFFECTS, score=score)
+
+
+@pytest.mark.parametrize("threshold", [-1, -0.25, -0.0001, 0, 1.0])
+def test_a_threshold_of_uplift_scores_may_be_negative(threshold: float) -> None:
+    assert read_uplift({"threshold": threshold}).rules.threshold == threshold
+
+
+def test_bands_of_uplift_scores_may_begin_below_zero() -> None:
+    names = [("put off", -1), ("unmoved", -0.001), ("moved", 0.001)]
+    bands = [{"name": name, "at_least": at_least} for name, at_least in names]
+    rules = read_uplift({"band": bands}).rules
+    found = [rules.band_for(score) for score in (-0.5, -0.001, 0.0, 0.001, 0.3)]
+    assert [band.name for band in found if band] == [
+        "put off", "unmoved", "unmoved", "moved", "moved",
+    ]  # fmt: skip
+
+
+def test_a_reach_reads_negative_quantiles() -> None:
+    assert read_uplift({"threshold": {"reach": 0.9}}).rules.threshold == pytest.approx(-0.01)
+    below = {"threshold": {"reach": 0.1}, "keep": "below"}
+    assert read_uplift(below).rules.threshold == pytest.approx(-0.01)
+    assert not read_uplift({"threshold": {"reach": 0.9}}).warnings
+
+
+def test_the_models_threshold_is_the_manifests() -> None:
+    assert read_uplift({}).rules.threshold == 0.004
+
+
+@pytest.mark.parametrize(
+    ("table", "score", "words"),
+    [
+        ({"threshold": -0.1}, RESPONSE, "threshold: expected a number from 0 to 1, found"),
+        ({"threshold": 1.5}, UPLIFT, "threshold: expected a number from -1 to 1, which uplift"),
+        (
+            {"threshold": 0.5},
+            ScoreKind("uplift", -0.25, 0.25),
+            "threshold: expected a number from -0.25 to 0.25, which uplift scores are, found a",
+        ),
+        (
+            {"band": [{"name": "a", "at_least": -0.1}]},
+            RESPONSE,
+            "band[0].at_least: expected a number from 0 to 1, found a number out of range",
+        ),
+        (
+            {"override": [{"campaign_id": "c", "threshold": -2}]},
+            UPLIFT,
+            "override[0].threshold: expected a number from -1 to 1",
+        ),
+    ],
+)
+def test_a_threshold_out_of_the_kinds_range_is_refused(
+    table: dict[str, Any], score: ScoreKind, words: str
+) -> None:
+    with pytest.raises(SettingsError) as raised:
+        read_uplift(table, score)
+    assert words in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("table", "found"), [({}, "the model's"), ({"threshold": {"reach": 0.3}}, "a reach")]
+)
+def test_the_bundle_recommends_nothing_for_scores_of_another_kind(
+    table: dict[str, Any], found: str
+) -> None:
+    with pytest.raises(SettingsError, match=f"another kind than the bundle's, found {found}"):
+        read_policy(table, threshold=None, quantiles=(), score=UPLIFT)
+    rules = read_policy({"threshold": -0.5}, threshold=None, quantiles=(), score=UPLIFT).rules
+    assert rules.threshold == -0.5

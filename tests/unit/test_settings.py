@@ -55,6 +55,17 @@ def test_other_variables_are_not_ours() -> None:
     assert read_settings({"PATH": "/bin", "AWS_REGION": "x"}) == read_settings({})
 
 
+def test_an_empty_text_is_a_setting_that_is_not_set() -> None:
+    # `sam local` passes every variable of the template, those without a value as empty texts.
+    assert read_settings(dict.fromkeys(READERS, "")) == read_settings({})
+
+
+def test_a_star_stands_for_the_only_output() -> None:
+    remote = read_settings({"SCORER_TARGET": "localhost:1", "SCORER_OUTPUT": "*"}).remote
+    assert remote is not None
+    assert remote.dialect.output_name == ""
+
+
 def test_settings_are_read() -> None:
     settings = read_settings(
         {
@@ -87,7 +98,6 @@ def test_the_key_of_a_profile_becomes_steps_through_the_endpoint_document() -> N
     [
         ("SCORER_BUNDEL", "/b", "SCORER_BUNDEL: unknown setting"),
         ("SCORER_PROFILES", "sqlite:p", "SCORER_PROFILES is now SCORER_EXTERNAL"),
-        ("SCORER_BUNDLE", "", "SCORER_BUNDLE: expected a path, found empty text"),
         ("SCORER_FALLBACK", "yes", "SCORER_FALLBACK: expected one of bundled, none"),
         (
             "SCORER_RESERVE_MS",
@@ -119,15 +129,11 @@ def test_the_key_of_a_profile_becomes_steps_through_the_endpoint_document() -> N
             "localhost:65536",
             "SCORER_TARGET: expected bundled, host:port, dns:///host:port or unix:/path",
         ),
-        (
-            "SCORER_INPUT",
-            "",
-            "SCORER_INPUT: expected text of one character or more, found empty text",
-        ),
         ("SCORER_MODEL", "\udcff", "SCORER_MODEL: expected text in UTF-8"),
         ("SCORER_INPUT", "\udcff", "SCORER_INPUT: expected text in UTF-8"),
         ("SCORER_DATATYPE", "INT64", "SCORER_DATATYPE: expected one of FP32, FP64"),
         ("SCORER_ENCODING", "json", "SCORER_ENCODING: expected one of raw, contents"),
+        ("SCORER_SCORE_KIND", "lift", "SCORER_SCORE_KIND: expected one of response, uplift"),
         (
             "SCORER_POSITIVE_COLUMN",
             "-1",
@@ -164,14 +170,6 @@ def test_the_key_of_a_profile_becomes_steps_through_the_endpoint_document() -> N
             "SCORER_EXTERNAL_KEY",
             "UserId",
             KEY_SENTENCE,
-        ),
-        (
-            "SCORER_EXTERNAL_PARTITION_KEY",
-            "",
-            (
-                "SCORER_EXTERNAL_PARTITION_KEY: expected text of one character or more, "
-                "found empty text"
-            ),
         ),
         (
             "SCORER_EXTERNAL_TIMEOUT_MS",

@@ -8,6 +8,7 @@ import pytest
 from function.errors import ScorerRejected
 from function.scorers.tensors import build_request, read_scores
 from function.settings import Dialect
+from model.score_kind import RESPONSE, UPLIFT, ScoreKind
 from protos.open_inference_pb2 import ModelInferResponse
 from protos.tensor import DATATYPES, TensorError, read_contents, read_raw, write_contents, write_raw
 
@@ -127,10 +128,16 @@ REFUSED = {
     "too many rows": (answer(np.array([0.1, 0.2, 0.3], "<f4")), "another number of rows"),
     "no rows at all": (answer(np.array(0.5, "<f4")), "another number of rows"),
     "a cube": (answer(np.zeros((2, 1, 1), "<f4")), "another number of rows"),
-    "NaN": (answer(np.array([0.5, np.nan], "<f4")), "no finite numbers"),
-    "infinity": (answer(np.array([np.inf, 0.5], "<f4")), "no finite numbers"),
-    "odds": (answer(np.array([0.5, 1.5], "<f4")), "no probabilities"),
-    "a negative score": (answer(np.array([0.5, -0.1], "<f4")), "no probabilities"),
+    "NaN": (answer(np.array([0.5, np.nan], "<f4")), "cannot be used: expected finite scores"),
+    "infinity": (answer(np.array([np.inf, 0.5], "<f4")), "cannot be used: expected finite scores"),
+    "odds": (
+        answer(np.array([0.5, 1.5], "<f4")),
+        "cannot be used: expected response scores from 0 to 1",
+    ),
+    "a negative score": (
+        answer(np.array([0.5, -0.1], "<f4")),
+        "cannot be used: expected response scores from 0 to 1",
+    ),
     "three columns": (answer(np.zeros((2, 3), "<f4")), "say which one is the positive class"),
     "no columns": (answer(np.zeros((2, 0), "<f4")), "say which one is the positive class"),
     "another output": (answer(FLOATS, name="predict"), "lacks the output"),
@@ -155,13 +162,53 @@ def test_refuses_an_answer_that_is_no_scores_with_its_own_sentence(name: str) ->
 
 
 def test_refuses_more_outputs_than_one_where_none_is_named() -> None:
-    with pytest.raises(ScorerRejected, match="name the one that holds the probabilities"):
+    with pytest.raises(ScorerRejected, match="name the one that holds the scores"):
         read_scores(without_raw(answer(FLOATS)), 2, Dialect(model="m", output_name=""))
 
 
 def test_refuses_a_positive_column_that_the_answer_lacks() -> None:
     with pytest.raises(ScorerRejected, match="positive class"):
         read_scores(answer(FLOATS), 2, Dialect(model="m", positive_column=1))
+
+
+UPLIFTING = Dialect(model="m", score=UPLIFT)
+
+
+@pytest.mark.parametrize("values", [[-0.25, 0.5], [[-0.25], [0.5]]])
+def test_reads_effects_with_their_sign(values: list[object]) -> None:
+    response = answer(np.array(values, "<f4"), name="effect")
+    assert read_scores(response, 2, UPLIFTING).tolist() == [-0.25, 0.5]
+
+
+def test_asks_for_the_output_of_its_kind() -> None:
+    asked = [build_request(MATRIX, dialect).outputs[0].name for dialect in (OURS, UPLIFTING)]
+    assert asked == ["probabilities", "effect"]
+
+
+def test_two_columns_are_no_effect() -> None:
+    response = answer(np.array([[0.5, 0.5], [0.25, 0.75]], "<f4"), name="effect")
+    with pytest.raises(ScorerRejected, match="2 columns; say which one is the positive class, or"):
+        read_scores(response, 2, UPLIFTING)
+
+
+def test_refuses_effects_out_of_their_range() -> None:
+    response = answer(np.array([-1.5, 0.5], "<f4"), name="effect")
+    with pytest.raises(ScorerRejected, match="uplift scores from -1 to 1, found 1 of 2 outside"):
+        read_scores(response, 2, UPLIFTING)
+
+
+@pytest.mark.parametrize(
+    ("name", "score", "found"),
+    [("effect", RESPONSE, "uplift"), ("probabilities", UPLIFT, "response")],
+)
+def test_refuses_the_only_output_if_its_name_says_another_kind(
+    name: str, score: ScoreKind, found: str
+) -> None:
+    dialect = Dialect(model="m", output_name="", score=score)
+    with pytest.raises(
+        ScorerRejected, match=f"answered with {found} scores; expected {score.kind}"
+    ):
+        read_scores(answer(FLOATS, name=name), 2, dialect)
 
 
 @pytest.mark.parametrize("datatype", DATATYPES)

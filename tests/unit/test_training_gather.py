@@ -269,3 +269,24 @@ def test_ids_that_differ_by_point_zero_match(
     )
     assert people.join.matched == 60
     assert bool(people.join.readings) == (outside == "{}.0")
+
+
+def test_the_incumbents_ages_need_not_be_told_again(tmp_path: Path) -> None:
+    ages = FeatureSpec((Feature(name="age", path="CreationDate", kind="age"),))
+    documents, outcomes = make_people(100)
+    dated = [{**document, "CreationDate": "2026-01-01"} for document in documents]
+    endpoints = [write(tmp_path / NAME, to_lines(dated))]
+    table = by_id({document["Id"]: out for document, out in zip(dated, outcomes, strict=True)})
+    recorded = parse_time("2026-01-11")
+    for reference, days in ((None, 10.0), (parse_time("2026-01-03"), 2.0)):
+        people = gather_people(
+            endpoints,
+            table,
+            VISITS,
+            reference,
+            ignore_progress,
+            incumbent_spec=ages,
+            incumbent_reference=recorded,
+        )
+        assert people.incumbent_matrix is not None
+        assert set(people.incumbent_matrix[:, 0].tolist()) == {days}

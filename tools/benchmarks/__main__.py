@@ -27,7 +27,7 @@ from tools.benchmarks.page import renew_readme, write_page
 from tools.benchmarks.plan import Plan
 from tools.benchmarks.plots import draw_plots
 from tools.benchmarks.records import Machine, Results, Table
-from tools.image.build import read_revision
+from tools.image.provenance import read_revision
 
 TABLES = ("warm", "start", "rooms", "service", "runner", "image")
 DOCS = ROOT / "docs"

@@ -8,20 +8,24 @@ Needs a container engine and no package.
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import os
 import platform
 import re
-import shutil
 import subprocess
 import sys
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 
 from model.atomic import write_atomically
 from tools.image.engine import Engine, ImageError, find_engine
+from tools.image.provenance import (
+    format_time,
+    read_revision,
+    read_source,
+    read_time,
+    read_version,
+)
 
 ROOT = Path(__file__).parents[2]
 DOCKERFILE = ROOT / "Dockerfile"
@@ -40,18 +44,6 @@ VARIANTS = {
 }
 # Arguments of the Dockerfile that the environment may set.
 CHOICES = ("BASE_PYTHON", "FUNCTION_SET")
-# Everything an image is made of: a file here that git does not track is part of the build too.
-SOURCES = (
-    "Dockerfile",
-    ".dockerignore",
-    "function",
-    "model",
-    "protos",
-    "requirements",
-    "segment_scorer/__init__.py",
-    "segment_scorer/service",
-    "tools/image/steps",
-)
 
 
 def name_variant(environ: Mapping[str, str]) -> str:
@@ -76,19 +68,27 @@ def name_image(environ: Mapping[str, str], repository: str = NAME) -> str:
     return f"{repository}:{name_variant(environ)}"
 
 
-def build_image(engine: Engine, environ: Mapping[str, str], repository: str = NAME) -> str:
+def build_image(
+    engine: Engine, environ: Mapping[str, str], repository: str = NAME, *, cache: bool = True
+) -> str:
     """Build the image that the environment chooses, and give its name in `repository`.
+
+    cache  whether steps of earlier builds may be used again
 
     The engine's progress goes to stderr. Raises ImageError.
     """
     name, target = name_image(environ, repository), environ.get("TARGET") or "function"
     base = provide_base(engine, environ)
     arch, ca_bundle = environ.get("ARCH"), environ.get("CA_BUNDLE")
-    podman = engine.program == "podman"
+    podman, epoch = engine.program == "podman", read_time(environ)
     arguments = [
         f"BASE_IMAGE={base}",
         f"VERSION={read_version()}",
         f"REVISION={read_revision()}",
+        f"CREATED={format_time(epoch)}",
+        f"SOURCE={read_source()}",
+        # BuildKit takes the times of the image and of its new folders from this.
+        *([] if podman else [f"SOURCE_DATE_EPOCH={epoch}"]),
         *(f"{choice}={environ[choice]}" for choice in CHOICES if environ.get(choice)),
         *(name_platforms(arch) if podman else []),
     ]
@@ -98,6 +98,8 @@ def build_image(engine: Engine, environ: Mapping[str, str], repository: str = NA
         *(["--platform", f"linux/{arch}"] if arch else []),
         *(["--secret", f"id=ca-bundle,src={ca_bundle}"] if ca_bundle else []),
         *(["--pull=never"] if podman else []),  # provide_base has pulled it
+        *([f"--timestamp={epoch}"] if podman else []),
+        *([] if cache else ["--no-cache"]),
         # podman's own format has no health check; the service's image needs one.
         *(["--format=docker"] if podman and target == "service" else []),
         str(ROOT),
@@ -151,38 +153,6 @@ def require_clone() -> None:
         raise ImageError("expected a Dockerfile beside tools/; run this in a source checkout")
 
 
-def read_version() -> str:
-    """The project's version."""
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-    return str(project["version"])
-
-
-def read_revision(root: Path = ROOT) -> str:
-    """The commit; `COMMIT-dirty-DIGEST` if the tree differs from it; `unknown` outside a clone.
-
-    DIGEST is of the differences, so that every state of the tree has a revision of its own.
-    """
-    commit = ask_git(root, "rev-parse", "--verify", "--quiet", "HEAD").decode().strip()
-    if not commit:
-        return "unknown"
-    changes = ask_git(
-        root, "diff", "--no-ext-diff", "--no-textconv", "--no-color", "--binary", "HEAD"
-    )
-    untracked = ask_git(root, "ls-files", "--others", "--exclude-standard", "-z", "--", *SOURCES)
-    for name in untracked.decode().split("\0")[:-1]:
-        changes += f"\0{name}\0".encode() + (root / name).read_bytes()
-    return f"{commit}-dirty-{hashlib.sha256(changes).hexdigest()[:12]}" if changes else commit
-
-
-def ask_git(root: Path, *arguments: str) -> bytes:
-    """What git prints. Nothing if there is no git, or if git fails, as it does outside a clone."""
-    git = shutil.which("git")
-    if git is None:
-        return b""
-    command = [git, "-C", str(root), *arguments]
-    return subprocess.run(command, capture_output=True, check=False).stdout
-
-
 def pin_base(engine: Engine, dockerfile: Path) -> str:
     """Write the base's digest, asked of its registry, behind the tag in the Dockerfile.
 
@@ -223,6 +193,9 @@ def main() -> int:
     )
     parser.add_argument("--target", default="", help="instead of TARGET (default: function)")
     parser.add_argument(
+        "--no-cache", action="store_true", help="repeat every step, also those of earlier builds"
+    )
+    parser.add_argument(
         "--provide-base",
         action="store_true",
         help="only pull the base if it is missing; build nothing",
@@ -243,7 +216,8 @@ def main() -> int:
             print(f"base image: {provide_base(engine, os.environ)}")
             return 0
         environ = {**os.environ, "TARGET": options.target} if options.target else os.environ
-        print(f"built {build_image(engine, environ)} with {engine.program}")
+        name = build_image(engine, environ, cache=not options.no_cache)
+        print(f"built {name} with {engine.program}")
     except ImageError as error:
         print(f"image: {error}", file=sys.stderr)
         return 1

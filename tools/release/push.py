@@ -24,8 +24,9 @@ from pathlib import Path
 
 from model.errors import SegmentScorerError
 from segment_scorer.deploy.errors import DeployError
-from tools.image.build import name_image, name_variant, read_revision, require_clone
+from tools.image.build import name_image, name_variant, require_clone
 from tools.image.engine import Engine, find_engine
+from tools.image.provenance import read_revision
 from tools.release.registry import Manifest, Repository, open_repository
 
 REVISION = re.compile(r"(?P<commit>[0-9a-f]{7,40})(?P<dirty>-dirty-[0-9a-f]{12})?")
