@@ -26,8 +26,10 @@ from model.training.people import Join, People
 from model.training.score_tables import (
     tabulate_calibration,
     tabulate_deciles,
+    tabulate_decision,
     tabulate_scores,
     tabulate_subgroups,
+    tabulate_top,
 )
 from model.training.threshold import (
     ThresholdGoal,
@@ -77,12 +79,16 @@ def describe_scores(
     outcomes = people.outcomes[rows]
     return {
         "deciles": tabulate_deciles(scores, outcomes),
+        "top": tabulate_top(scores, outcomes),
+        "decision": tabulate_decision(scores, outcomes, threshold),
         "calibration": tabulate_calibration(scores, outcomes),
         "histogram": tabulate_scores(scores, outcomes),
         "curve": tabulate_thresholds(goal, scores, outcomes),
         "profit": compute_profit(goal, scores, outcomes, threshold),
         **({"features": list(features)} if features is not None else {}),
-        "by": tabulate_subgroups(scores, outcomes, people.subgroups, rows),
+        "by": tabulate_subgroups(
+            scores, outcomes, people.subgroups, rows, groups=people.groups[rows]
+        ),
     }
 
 

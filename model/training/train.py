@@ -22,6 +22,7 @@ from model.training.comparisons import NewModel, list_rivals
 from model.training.config import TrainingConfig
 from model.training.cross_validation import CrossValidation, cross_validate
 from model.training.datasets import OutcomeTable, read_outcomes
+from model.training.directions import add_directions, trace_features
 from model.training.export import check_parity, convert_model, make_parity_rows, score_onnx
 from model.training.feature_choice import (
     FeatureChoice,
@@ -102,6 +103,10 @@ def train_bundle(config: TrainingConfig, progress: Progress) -> TrainingResult:
     onnx = convert_model(model, people.matrix.shape[1])
     rows = make_parity_rows(people.matrix, people.spec, config.seed)
     parity = check_parity(model, onnx, rows)
+    traces = trace_features(
+        lambda matrix: score_onnx(onnx, matrix), people.matrix, people.spec, config.seed
+    )
+    add_directions(result.manifest["evaluation"]["features"], traces)
     verdict, best = pass_gate(
         config, material, validation, onnx=onnx, incumbents=incumbents, progress=progress
     )
