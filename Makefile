@@ -15,7 +15,7 @@ demo: .venv/run.ready ## one real segment through the hook: who is kept, and how
 
 # Each processor runs whole files of tests. ARGS="-n 0" runs them in one process, as --pdb needs.
 test: .venv/ready ## the tests; they need no container engine and no AWS account
-	$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
 verbs: .venv/verbs.ready ## into .venv, everything that the verbs of segment-scorer need
 

@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, TextIO
 
+from function.correlation import read_correlation
 from function.errors import SettingsError
 from function.external.lookup import GROUP, ExternalSource
 from function.hosts import HOSTS
@@ -28,7 +29,7 @@ from function.settings import (
     Settings,
     read_settings,
 )
-from function.telemetry import Telemetry
+from function.telemetry import LOCAL, Telemetry
 from model.bundle import Bundle, load_bundle
 from model.score_kind import RESPONSE, ScoreKind
 
@@ -63,7 +64,9 @@ class Handler:
     def __call__(self, event: Any, context: Any) -> dict[str, Any]:
         """Answer one hook event. See `Pipeline.answer` for what it raises."""
         cold, self._cold_start = self._cold_start, None
-        return self._pipeline.answer(event, watch_remaining(context), cold)
+        return self._pipeline.answer(
+            event, watch_remaining(context), cold, read_correlation(context)
+        )
 
 
 def build_handler(
@@ -89,7 +92,14 @@ def build_handler(
     bundle = load_bundle(settings.bundle)
     score = choose_score_kind(settings, bundle)
     policy = load_policy_for(settings.policy, bundle, score)
-    telemetry = Telemetry(bundle=bundle, stream=stream or sys.stdout, level=settings.log_level)
+    telemetry = Telemetry(
+        bundle=bundle,
+        stream=stream or sys.stdout,
+        level=settings.log_level,
+        bins_share=settings.bins_share,
+        function_name=environ.get("AWS_LAMBDA_FUNCTION_NAME") or LOCAL,
+        function_version=environ.get("AWS_LAMBDA_FUNCTION_VERSION") or LOCAL,
+    )
     pipeline = Pipeline(
         hosts=tuple(HOSTS.values()),
         spec=bundle.spec,

@@ -5,7 +5,7 @@ Takes the account of a batch. A sentence holds counts, and nothing of a person.
 
 from __future__ import annotations
 
-from function.errors import EventTimeMissing
+from function.errors import EventTimeMissing, ExternalError
 from function.records import Account, HostName
 
 # From this share of people on, a feature that is missing is the import's fault, not the person's.
@@ -21,7 +21,27 @@ WHERE_TIME_IS: dict[HostName, str] = {
 
 def find_concerns(account: Account) -> list[str]:
     """Sentences on what is wrong with a batch; none if it looks well."""
-    return [*find_missing_time(account), *find_missing_features(account)]
+    return [
+        *find_failures(account),
+        *find_missing_time(account),
+        *find_missing_features(account),
+    ]
+
+
+def find_failures(account: Account) -> list[str]:
+    """A sentence if the target failed or external attributes could not be looked up, with why."""
+    sentences = []
+    if account.cause and not isinstance(account.error, EventTimeMissing | ExternalError):
+        outcome = "the bundled model scored" if account.fallback_used else "nobody has a score"
+        sentences.append(f"{account.cause}; {outcome}")
+    if account.external_error is not None:
+        outcome = (
+            "nobody has a score"
+            if isinstance(account.error, ExternalError)
+            else "the batch was answered without external attributes"
+        )
+        sentences.append(f"{account.external_error}; {outcome}")
+    return sentences
 
 
 def find_missing_time(account: Account) -> list[str]:

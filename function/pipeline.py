@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from function.correlation import NO_CORRELATION, Correlation
 from function.errors import EventError, EventTimeMissing, ExternalError, ScorerError
 from function.external.lookup import (
     ExternalSource,
@@ -58,13 +59,18 @@ class Pipeline:
     clock: Callable[[], float] = time.monotonic
 
     def answer(
-        self, event: object, remaining: Callable[[], float], cold: float | None = None
+        self,
+        event: object,
+        remaining: Callable[[], float],
+        cold: float | None = None,
+        correlation: Correlation = NO_CORRELATION,
     ) -> dict[str, Any]:
         """Answer one event.
 
         remaining  seconds until Lambda ends this invocation
         cold       seconds of a cold start that the host has already waited; None after the first
                    event
+        correlation  the ids of the invocation, for logs and for a scoring service
         Raises EventError for anything but a hook event, and the errors that the policy's
         `on_error = "raise"` asks for.
         """
@@ -79,7 +85,7 @@ class Pipeline:
         rules = self.policy.rules_for(batch.context)
         batch = check_documents(batch, lambda: self._list_paths(host, rules), host.name_document)
         asked = self.clock()
-        looked_up = self._enrich(batch, deadline - asked, rules)
+        looked_up = self._enrich(batch, deadline - asked, rules, correlation)
         looking_up = self.clock() - asked
         matrix = build_matrix(
             [
@@ -95,7 +101,9 @@ class Pipeline:
         time_missing = self.spec.needs_time and batch.context.reference is None
         started = self.clock()
         lacking = self._find_lacking(looked_up.error, time_missing, rules)
-        scored, error = self._score(matrix[scorable], deadline - started, rules, lacking)
+        scored, error = self._score(
+            matrix[scorable], deadline - started, rules, lacking, correlation
+        )
         scoring = self.clock() - started
         decisions = self._decide(looked_up.endpoints, scored, present, scorable, rules)
         reply = host.build_reply(batch, decisions, rules, scored.label if scored else self.label)
@@ -123,6 +131,7 @@ class Pipeline:
             scoring=scoring,
             remaining=remaining(),
             cold=cold,
+            correlation=correlation,
         )
         if self.observer is not None:
             self.observer(account)
@@ -138,13 +147,16 @@ class Pipeline:
         written = ("Attributes",) if host.annotates and rules.writes_attributes else ()
         return compile_paths((*self.spec.paths, *key, *written))
 
-    def _enrich(self, batch: Batch, timeout: float, rules: Rules) -> LookupResult:
+    def _enrich(
+        self, batch: Batch, timeout: float, rules: Rules, correlation: Correlation
+    ) -> LookupResult:
         if self.external is None:
             return LookupResult(endpoints=batch.endpoints)
         try:
             return look_up_external(batch.endpoints, self.external, timeout)
         except ExternalError as error:
             if self._needs_external(rules) and rules.on_error == "raise" and rules.mode != "shadow":
+                self.telemetry.report_error(error, correlation)
                 raise
             return do_without_external(batch.endpoints, error)
 
@@ -173,9 +185,11 @@ class Pipeline:
         timeout: float,
         rules: Rules,
         lacking: ScorerError | ExternalError | None,
+        correlation: Correlation,
     ) -> tuple[Scored | None, ScorerError | ExternalError | None]:
         if lacking is not None:
             if rules.on_error == "raise" and rules.mode != "shadow":
+                self.telemetry.report_error(lacking, correlation)
                 raise lacking
             return None, lacking
         if not len(matrix):
@@ -183,11 +197,13 @@ class Pipeline:
         alike = self.mixed and rules.on_other_kind == "on_error"
         scorers = self.scorers[:1] if alike else self.scorers
         try:
-            return score_in_order(scorers, matrix, timeout, self.clock), None
+            scored = score_in_order(scorers, matrix, timeout, self.clock, correlation)
         except ScorerError as error:
             if rules.on_error == "raise" and rules.mode != "shadow":
+                self.telemetry.report_error(error, correlation)
                 raise
             return None, error
+        return scored, None
 
     def _decide(
         self,

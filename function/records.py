@@ -10,11 +10,14 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from function.correlation import NO_CORRELATION, Correlation
 from function.errors import ExternalError, ScorerError
 from model.features import Matrix
 
 HostName: TypeAlias = Literal["pinpoint", "connect"]
 Scores: TypeAlias = npt.NDArray[np.float64]
+# What kind of scorer answered, whatever its model's label.
+BUNDLE_SOURCE, SERVICE_SOURCE = "bundle", "service"
 
 
 class Reason(StrEnum):
@@ -145,10 +148,14 @@ class Scorer(Protocol):
     """Scores a matrix. Implementations: `scorers.bundled` (in process), `scorers.remote` (gRPC)."""
 
     label: str
+    source: str  # BUNDLE_SOURCE or SERVICE_SOURCE
 
-    def score_batch(self, matrix: Matrix, timeout: float) -> Scores:
+    def score_batch(
+        self, matrix: Matrix, timeout: float, correlation: Correlation = NO_CORRELATION
+    ) -> Scores:
         """Score float32 [n, f] (NaN = missing) within `timeout` seconds: float64 [n], from 0 to 1.
 
+        A scorer outside this process gets the invocation's ids.
         Raises ScorerUnavailable, ScorerTimeout or ScorerRejected, and nothing else.
         """
         ...
@@ -170,12 +177,16 @@ class ExternalStore(Protocol):
 class Scored(msgspec.Struct, frozen=True, kw_only=True):
     """Scores float64 [n], and the label of the model that gave them.
 
+    source       what kind of scorer that was: `bundle` or `service`; "" if none was asked
     first_error  class name of the error by which the first scorer failed; "" if it answered
+    cause        the sentence of that error
     """
 
     scores: Scores
     label: str
+    source: str = ""
     first_error: str = ""
+    cause: str = ""
 
 
 class Account(msgspec.Struct, frozen=True, kw_only=True):
@@ -195,6 +206,7 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     scoring         duration of scoring
     remaining       time left to the invocation; infinite outside Lambda
     cold            duration of a cold start that the host waited for; None after the first event
+    correlation     the ids of the invocation
     """
 
     batch: Batch
@@ -215,6 +227,7 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     scoring: float
     remaining: float
     cold: float | None
+    correlation: Correlation = NO_CORRELATION
 
     @property
     def decisions(self) -> Sequence[Decision]:
@@ -227,6 +240,13 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
         if self.error is not None:
             return type(self.error).__name__
         return (self.scored.first_error or None) if self.scored else None
+
+    @property
+    def cause(self) -> str | None:
+        """The sentence of that error."""
+        if self.error is not None:
+            return str(self.error)
+        return (self.scored.cause or None) if self.scored else None
 
     @property
     def fallback_used(self) -> bool:

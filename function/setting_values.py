@@ -17,6 +17,7 @@ TARGET = re.compile(r"unix:/.+|(dns:///)?([\w.-]+|\[[0-9a-fA-F:.]+\]):[0-9]{1,5}
 # gRPC takes a larger port modulo 65,536, and so asks another service.
 LARGEST_PORT = 65_535
 MOST_DIGITS = 9
+SHARE = re.compile(r"0(\.[0-9]{1,9})?|1(\.0{1,9})?", re.ASCII)
 # gRPC over HTTP/2, "Custom-Metadata".
 METADATA_NAME = re.compile(r"(?!grpc-)(?!.*-bin$)[0-9a-z_.-]+")
 # DynamoDB developer guide, "Naming rules".
@@ -48,6 +49,13 @@ def read_milliseconds(lowest: int, highest: int) -> Callable[[str], float]:
         return int(text) / 1000
 
     return read
+
+
+def read_share(text: str) -> float:
+    """Read a share from 0 to 1. Raises ValueError."""
+    if not SHARE.fullmatch(text):
+        raise ValueError("a share from 0 to 1, such as 0.1")
+    return float(text)
 
 
 def read_target(text: str) -> str:

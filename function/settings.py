@@ -21,6 +21,7 @@ from function.setting_values import (
     read_milliseconds,
     read_output,
     read_score_kind_name,
+    read_share,
     read_store,
     read_target,
     read_text,
@@ -128,6 +129,7 @@ class Settings:
     remote    the scoring service that is asked; None: the bundled model scores
     fallback  `bundled` or `none`: what scores if the service fails
     reserve   seconds held back from every budget
+    bins_share  share of the batches whose record has drift bins
     """
 
     bundle: Path = SHIPPED
@@ -135,6 +137,7 @@ class Settings:
     fallback: str = BUNDLED
     reserve: float = 0.5
     log_level: str = "INFO"
+    bins_share: float = 1.0
     remote: RemoteSettings | None = None
     external: ExternalSettings = ExternalSettings()
 
@@ -201,6 +204,7 @@ READERS: Mapping[str, tuple[str, Read]] = {
     "SCORER_FALLBACK": ("fallback", read_choice(BUNDLED, "none")),
     "SCORER_RESERVE_MS": ("reserve", read_milliseconds(0, 10_000)),
     "SCORER_LOG_LEVEL": ("log_level", read_choice(*LEVELS)),
+    "SCORER_BINS_SHARE": ("bins_share", read_share),
     "SCORER_TARGET": ("remote.target", read_target),
     "SCORER_MODEL": ("remote.dialect.model", read_text),
     "SCORER_MODEL_VERSION": ("remote.dialect.version", read_text),

@@ -5,9 +5,17 @@ from __future__ import annotations
 import os
 import signal
 from collections import Counter
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
+from botocore.loaders import JSONFileLoader
 from hypothesis import HealthCheck, settings
+
+# Each processor has a worker of its own. Threads beside it would only wait for each other.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 # No deadline: no test asserts how long something took.
 settings.register_profile(
@@ -28,11 +36,21 @@ settings.register_profile(
 )
 settings.load_profile("tests")
 
+FEW_CORES = 4
 COUNTS = pytest.StashKey[Counter[str]]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[COUNTS] = Counter()
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """One worker more than there are processors: a quarter of the time, tests wait for processes.
+
+    Few processors only: each worker imports everything.
+    """
+    cores = len(os.sched_getaffinity(0))
+    return cores + 1 if cores <= FEW_CORES else cores
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -45,6 +63,21 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def fuzz_counts(request: pytest.FixtureRequest) -> Counter[str]:
     """Counts of the fuzz tests, printed at the end of `make fuzz`."""
     return request.config.stash[COUNTS]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def service_descriptions() -> Iterator[None]:
+    """AWS's descriptions of its services, 20 MB of JSON, are read once and not by each client."""
+    read, held = JSONFileLoader.load_file, {}
+
+    def read_once(loader: JSONFileLoader, path: str) -> Any:
+        if path not in held:
+            held[path] = read(loader, path)
+        return held[path]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(JSONFileLoader, "load_file", read_once)
+        yield
 
 
 def pytest_terminal_summary(

@@ -11,7 +11,7 @@ from typing import Any
 import boto3
 import pytest
 from moto.server import DomainDispatcherApplication, create_backend_app
-from werkzeug.serving import make_server
+from werkzeug.serving import WSGIRequestHandler, make_server
 
 READS = {"GET", "HEAD"}
 
@@ -59,6 +59,12 @@ class Store:
         return bytes(self.client.get_object(Bucket="exports", Key=key)["Body"].read())
 
 
+class PromptHandler(WSGIRequestHandler):
+    """Sends the parts of an answer at once: Nagle's algorithm would wait 40 ms for the client."""
+
+    disable_nagle_algorithm = True
+
+
 def refuse(environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
     """Answer as S3 does without permission."""
     environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
@@ -70,7 +76,7 @@ def refuse(environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes
 def open_store(monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
     """Serve a store with an empty bucket, and point AWS's own settings at it."""
     store = Store()
-    server = make_server("127.0.0.1", 0, store, threaded=True)
+    server = make_server("127.0.0.1", 0, store, threaded=True, request_handler=PromptHandler)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     for name, value in {

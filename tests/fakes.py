@@ -12,6 +12,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from function.correlation import NO_CORRELATION, Correlation
 from function.errors import ScorerError
 from function.records import Account, Batch, Decision, Reply, Scores
 from model.bundle import write_bundle
@@ -39,6 +40,7 @@ class FakeScorer:
     """Scores a row by its first column, or fails. Takes `takes` seconds, or its timeout."""
 
     label = "fake@1"
+    source = "service"
 
     def __init__(
         self,
@@ -52,8 +54,12 @@ class FakeScorer:
         self.clock = clock or FakeClock()
         self.matrices: list[Matrix] = []
         self.timeouts: list[float] = []
+        self.correlations: list[Correlation] = []
 
-    def score_batch(self, matrix: Matrix, timeout: float) -> Scores:
+    def score_batch(
+        self, matrix: Matrix, timeout: float, correlation: Correlation = NO_CORRELATION
+    ) -> Scores:
+        self.correlations.append(correlation)
         self.matrices.append(matrix)
         self.timeouts.append(timeout)
         self.clock.pass_by(min(self.takes, timeout))

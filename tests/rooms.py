@@ -60,6 +60,7 @@ def make_handler(
     stream: Any = None,
     level: str = "INFO",
     asked: Scorer | None = None,
+    telemetry: Telemetry | None = None,
 ) -> Callable[[Any], dict[str, Any]]:
     """A handler under a policy (plain data). The tiny model scores, or `asked`, or nothing.
 
@@ -79,7 +80,7 @@ def make_handler(
             ),
         ),
         policy=read,
-        telemetry=Telemetry(bundle=bundle, stream=stream or Drain(), level=level),
+        telemetry=telemetry or Telemetry(bundle=bundle, stream=stream or Drain(), level=level),
         label=bundle.label,
         reserve=0.5,
         observer=observer,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import gzip
+import itertools
 import json
 import os
 import shutil
@@ -38,19 +39,23 @@ INLINE, BARE, EXTERNAL, STORE, BUNDLE = (
 )
 
 
-def make_data(folder: Path) -> int:
-    """Write both segments, the metrics by UserId, and the bundle; give the number of people."""
-    count = write_example(folder)
+def make_data(folder: Path, people: int | None) -> None:
+    """Write both segments, the metrics by UserId, and the bundle.
+
+    people  so many customers of the example; None: all
+    """
+    write_example(folder)
+    with gzip.open(folder / INLINE, "rt", encoding="utf-8") as file:
+        lines = list(itertools.islice(file, people))
+    (folder / INLINE).write_bytes(compress("".join(lines)))
     bare, external = [], []
-    with gzip.open(folder / INLINE, "rt", encoding="utf-8") as lines:
-        for line in lines:
-            endpoint = json.loads(line)
-            external.append({"id": endpoint["User"]["UserId"], **endpoint.pop("Metrics")})
-            bare.append(endpoint)
+    for line in lines:
+        endpoint = json.loads(line)
+        external.append({"id": endpoint["User"]["UserId"], **endpoint.pop("Metrics")})
+        bare.append(endpoint)
     (folder / BARE).write_bytes(compress(write_lines(bare)))
     (folder / EXTERNAL).write_text(write_lines(external), "utf-8")
     make_bundle(folder / BUNDLE)
-    return count
 
 
 def write_lines(rows: list[dict[str, Any]]) -> str:
@@ -97,10 +102,13 @@ def main() -> int:
         default="",
         help="another store than the SQLite file the demo builds: a value of SCORER_EXTERNAL",
     )
+    parser.add_argument(
+        "--people", type=int, metavar="N", help="only the first N customers (default: all)"
+    )
     options = parser.parse_args()
     folder: Path = options.out
     try:
-        make_data(folder)
+        make_data(folder, options.people)
         write_file(read_rows([folder / EXTERNAL], "id", lambda *_: None), folder / STORE)
         inline = run_campaign(folder / "inline", folder / INLINE, {}).summary
         store = {

@@ -224,7 +224,7 @@ def describe_decision(decision: Decision, rules: Rules, model: str) -> dict[str,
         }
     external = {"external": flatten_texts(decision.external)} if decision.external else {}
     return {
-        "score": decision.score,
+        "score": 0.0 if decision.score == 0.0 else decision.score,  # no -0.0
         "decision": word,
         "selected": decision.selected,
         "band": decision.band.name if decision.band else None,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
+from function.correlation import NO_CORRELATION, Correlation
 from function.errors import ScorerError, ScorerUnavailable
 from function.records import Scored, Scorer
 from model.features import Matrix
@@ -15,6 +16,7 @@ def score_in_order(
     matrix: Matrix,
     timeout: float,
     clock: Callable[[], float] = time.monotonic,
+    correlation: Correlation = NO_CORRELATION,
 ) -> Scored:
     """Score float32 [n, f] with the first scorer that can, within `timeout` seconds for all.
 
@@ -25,10 +27,15 @@ def score_in_order(
     first: ScorerError | None = None
     for scorer in scorers:
         try:
-            scores = scorer.score_batch(matrix, max(0.0, deadline - clock()))
+            scores = scorer.score_batch(matrix, max(0.0, deadline - clock()), correlation)
         except ScorerError as error:
             first = first or error
         else:
-            name = type(first).__name__ if first else ""
-            return Scored(scores=scores, label=scorer.label, first_error=name)
+            return Scored(
+                scores=scores,
+                label=scorer.label,
+                source=scorer.source,
+                first_error=type(first).__name__ if first else "",
+                cause=str(first) if first else "",
+            )
     raise first or ScorerUnavailable("expected a scorer, none is configured")

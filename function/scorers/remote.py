@@ -11,76 +11,28 @@ Not for use by two threads at once.
 from __future__ import annotations
 
 import json
+import os
 import re
 import time
 from collections.abc import Callable
 from typing import cast
 
+# gRPC's core would write lines of its own about handshakes to the log, which is JSON lines. The
+# cause of a failed call is in the function's own warning. gRPC reads this when it is imported.
+os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+
 import grpc
 import numpy as np
 
-from function.errors import (
-    ScorerError,
-    ScorerRejected,
-    ScorerTimeout,
-    ScorerUnavailable,
-    SettingsError,
-)
-from function.records import Scores
+from function.correlation import NO_CORRELATION, Correlation
+from function.errors import ScorerError, ScorerTimeout, ScorerUnavailable, SettingsError
+from function.records import SERVICE_SOURCE, Scores
+from function.scorers.causes import explain
 from function.scorers.tensors import build_request, read_scores
 from function.settings import RemoteSettings
 from model.features import Matrix
 from protos.open_inference_pb2_grpc import GRPCInferenceServiceStub
 from protos.tls import TlsFileError, TlsFiles
-
-# Every gRPC status but OK -> the error to raise, and its sentence. INTERNAL includes an answer that
-# is not a message of the protocol, UNKNOWN a failure of the server's own code: the same batch would
-# fail again.
-STATUSES: dict[grpc.StatusCode, tuple[type[ScorerError], str]] = {
-    grpc.StatusCode.CANCELLED: (ScorerUnavailable, "the call to the scoring service was cancelled"),
-    grpc.StatusCode.UNKNOWN: (ScorerRejected, "the scoring service failed for an unknown reason"),
-    grpc.StatusCode.INVALID_ARGUMENT: (
-        ScorerRejected,
-        "the scoring service refused the batch as malformed; check columns, names and datatype",
-    ),
-    grpc.StatusCode.DEADLINE_EXCEEDED: (
-        ScorerTimeout,
-        "the scoring service did not answer in time",
-    ),
-    grpc.StatusCode.NOT_FOUND: (
-        ScorerRejected,
-        "the scoring service does not serve the model or version asked for",
-    ),
-    grpc.StatusCode.ALREADY_EXISTS: (ScorerRejected, "the scoring service refused the call"),
-    grpc.StatusCode.PERMISSION_DENIED: (
-        ScorerRejected,
-        "the scoring service does not permit the call",
-    ),
-    grpc.StatusCode.RESOURCE_EXHAUSTED: (
-        ScorerUnavailable,
-        "the scoring service has no room for the batch",
-    ),
-    grpc.StatusCode.FAILED_PRECONDITION: (
-        ScorerRejected,
-        "the scoring service is not in a state to score",
-    ),
-    grpc.StatusCode.ABORTED: (ScorerUnavailable, "the scoring service aborted the call"),
-    grpc.StatusCode.OUT_OF_RANGE: (
-        ScorerRejected,
-        "the scoring service refused the batch as out of range",
-    ),
-    grpc.StatusCode.UNIMPLEMENTED: (ScorerRejected, "the target is no Open Inference service"),
-    grpc.StatusCode.INTERNAL: (
-        ScorerRejected,
-        "the scoring service failed, or its answer cannot be read",
-    ),
-    grpc.StatusCode.UNAVAILABLE: (ScorerUnavailable, "the scoring service cannot be reached"),
-    grpc.StatusCode.DATA_LOSS: (ScorerRejected, "the scoring service's answer was damaged"),
-    grpc.StatusCode.UNAUTHENTICATED: (
-        ScorerRejected,
-        "the scoring service does not accept our credentials",
-    ),
-}
 
 SERVICE = "inference.GRPCInferenceService"
 # Only calls that did not reach the model are retried, inside the call's deadline. gRPC stops
@@ -124,6 +76,7 @@ TLS_SETTINGS = {
     "certificate": "SCORER_TLS_CERT",
     "key": "SCORER_TLS_KEY",
 }
+TRACE_HEADER = "x-amzn-trace-id"  # AWS X-Ray developer guide, "Tracing header"
 LOOPBACK = re.compile(r"(.*/)?(localhost|127(\.\d+){3}|\[::1\]):\d+", re.ASCII)
 
 
@@ -138,6 +91,8 @@ def read_clock() -> float:
 
 class RemoteScorer:
     """A records.Scorer over gRPC."""
+
+    source = SERVICE_SOURCE
 
     def __init__(
         self, settings: RemoteSettings, *, clock: Callable[[], float] = read_clock
@@ -155,9 +110,12 @@ class RemoteScorer:
         # within the call's deadline.
         self._wait = settings.target.startswith("unix:")
 
-    def score_batch(self, matrix: Matrix, timeout: float) -> Scores:
+    def score_batch(
+        self, matrix: Matrix, timeout: float, correlation: Correlation = NO_CORRELATION
+    ) -> Scores:
         """Score float32 [n, f] within `timeout` seconds: float64 [n].
 
+        The service gets the invocation's ids with the call.
         Raises ScorerUnavailable, ScorerTimeout or ScorerRejected.
         """
         if not len(matrix):
@@ -171,9 +129,9 @@ class RemoteScorer:
         dialect = self._settings.dialect
         try:
             response = self._get_stub().ModelInfer(
-                build_request(matrix, dialect),
+                build_request(matrix, dialect, correlation.function_request_id),
                 timeout=min(timeout, self._settings.call_cap),
-                metadata=self._settings.metadata or None,
+                metadata=self._list_metadata(correlation) or None,
                 wait_for_ready=self._wait,
             )
         except grpc.RpcError as error:
@@ -199,15 +157,21 @@ class RemoteScorer:
             self._stub = GRPCInferenceServiceStub(self._channel)
         return self._stub
 
+    def _list_metadata(self, correlation: Correlation) -> tuple[tuple[str, str], ...]:
+        if not correlation.xray_trace_id:
+            return self._settings.metadata
+        trace = (TRACE_HEADER, f"Root={correlation.xray_trace_id}")
+        return (*self._settings.metadata, trace)
+
     def _translate(self, error: grpc.RpcError) -> ScorerError:
         # A blocking call raises an RpcError that is also a Call. The stubs do not say so.
-        status = cast("grpc.Call", error).code()
-        kind, sentence = STATUSES[status]
-        if kind is ScorerTimeout:
+        call = cast("grpc.Call", error)
+        found = explain(call.code(), call.details() or "", secure=self._credentials is not None)
+        if isinstance(found, ScorerTimeout):
             # A dead connection would time out again, and a hung service needs a pause.
             self.close()
             self._closed_until = self._clock() + self._settings.breaker
-        return kind(f"{sentence} (gRPC {status.name})")
+        return found
 
 
 def name_label(model: str, version: str) -> str:

@@ -32,13 +32,13 @@ SCORE_DATATYPES = ("FP32", "FP64")
 OUTPUTS = {each.output: kind for kind, each in KINDS.items()}
 
 
-def build_request(matrix: Matrix, dialect: Dialect) -> ModelInferRequest:
+def build_request(matrix: Matrix, dialect: Dialect, id_: str = "") -> ModelInferRequest:
     """Put float32 [n, f] into one input tensor, columns in the matrix's order, NaN as NaN.
 
-    FP64 holds the same numbers exactly.
+    FP64 holds the same numbers exactly. `id_` is the request's id; servers may log it.
     """
     values: Array = matrix.astype(np.float64) if dialect.datatype == "FP64" else matrix
-    request = ModelInferRequest(model_name=dialect.model, model_version=dialect.version)
+    request = ModelInferRequest(model_name=dialect.model, model_version=dialect.version, id=id_)
     tensor = request.inputs.add(
         name=dialect.input_name, datatype=dialect.datatype, shape=matrix.shape
     )

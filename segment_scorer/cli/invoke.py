@@ -118,7 +118,7 @@ def print_decisions(account: Account, warnings: Sequence[str]) -> None:
         answers = (decision.selected, decision.holdout, decision.sent)
         problem = endpoint.problem
         reason = f"{decision.reason}: {problem}" if problem else str(decision.reason)
-        score = "" if decision.score is None else f"{decision.score:g}"
+        score = "" if decision.score is None else f"{decision.score:zg}"
         band = decision.band.name if decision.band else ""
         table.add_row(endpoint.id, *(YES_NO[bool(it)] for it in answers), reason, score, band)
     console = Console(stderr=True, markup=False, highlight=False)

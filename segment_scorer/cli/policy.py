@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,10 +13,12 @@ import msgspec
 import tomlkit
 import typer
 
+from function.bootstrap import choose_score_kind, load_policy_for
 from function.policy import Rules
-from function.policy_file import describe_rules, load_policy
+from function.policy_file import describe_rules
 from function.reach import find_reached
 from function.records import Campaign
+from function.settings import read_settings
 from model.bundle import SHIPPED, load_bundle
 from model.errors import DataError, name_failure, name_kind
 from segment_scorer.monitoring.explain import Explanation, explain_event, wrap_endpoint
@@ -41,10 +43,12 @@ def check(
     Example: segment-scorer policy check function/policy.toml
     """
     loaded = load_bundle(bundle or Path(os.environ.get("SCORER_BUNDLE") or SHIPPED))
-    policy = load_policy(file, threshold=loaded.threshold, quantiles=loaded.quantiles)
+    score = choose_score_kind(read_settings(choose_environ(os.environ)), loaded)
+    policy = load_policy_for(file, loaded, score)
     for warning in policy.warnings:
         print(f"segment-scorer policy check: warning: {file}: {warning}", file=sys.stderr)
     print(f"# {file} is a valid policy. Its rules with {loaded.label}:")
+    print(f"# A score is {score.meaning} ({score.kind}), {score.span}.")
     print(describe_reach(policy.rules, loaded.quantiles), end="")
     print(write_rules(policy.rules), end="")
     for override in policy.overrides:
@@ -119,6 +123,12 @@ def explain(
         return
     for index, explanation in enumerate(explanations):
         print(describe(explanation, f"endpoint {index + 1}: " if len(explanations) > 1 else ""))
+
+
+def choose_environ(environ: Mapping[str, str]) -> dict[str, str]:
+    """The settings that say what the scores mean: another service's may be of another kind."""
+    names = ("SCORER_TARGET", "SCORER_SCORE_KIND")
+    return {name: environ[name] for name in names if environ.get(name)}
 
 
 COMMANDS = {"check": check, "explain": explain}

@@ -63,6 +63,14 @@ def command(
     concurrency: Annotated[
         int, typer.Option(metavar="N", help="With --hook lambda: maximum number of parallel calls.")
     ] = 10,
+    score_kind: Annotated[
+        str | None,
+        typer.Option(
+            metavar="response|uplift",
+            help="What a deployed function's scores mean (default: response). With --hook local "
+            "the bundle says it.",
+        ),
+    ] = None,
     scheduled_time: Annotated[
         str | None,
         typer.Option(
@@ -194,6 +202,7 @@ def command(
         engine=engine,
         processes=processes,
         concurrency=concurrency,
+        score_kind=score_kind,
         scheduled_time=scheduled_time,
         application_id=application_id,
         campaign_id=campaign_id,

@@ -95,7 +95,7 @@ def join_users(
     values, matched = _add_outcomes(decisions, outcomes, keys, user, count)
     # The last write wins: in order of score it is that of the highest-scored selected endpoint.
     order = np.flatnonzero(chosen)
-    order = order[np.argsort(np.nan_to_num(decisions.scores[order], nan=-1.0), kind="stable")]
+    order = order[np.argsort(np.nan_to_num(decisions.scores[order], nan=-np.inf), kind="stable")]
     everybody = SelectedUsers(
         messaged=~held_out,
         outcomes=values,

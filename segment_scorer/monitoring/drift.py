@@ -123,8 +123,8 @@ def compare_logs(
             found.setdefault(line.model, BinSums()).add(line)
     if not found:
         raise DataError(
-            "expected log lines of batches, as the function and the runner write them at "
-            "SCORER_LOG_LEVEL=INFO; found none"
+            "expected records of batches with drift bins, as the function and the runner write "
+            "them unless SCORER_BINS_SHARE drops the bins; found none"
         )
     unknown = sorted(set(found) - set(known))
     if unknown:

@@ -21,6 +21,7 @@ from function.hosts.pinpoint import PINPOINT, opted_out
 from function.policy import Override, Rules, attributes_for, format_score, select
 from function.records import Account, Campaign, Decision, Endpoint, Reason
 from model.customer_profile import PROFILE_ID
+from model.score_kind import ScoreKind
 from segment_scorer.monitoring.overrides import find_unmatched
 
 
@@ -42,12 +43,14 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
 class Case(NamedTuple):
     """One endpoint, its decision, and what the decision was made from.
 
+    kind               what the score means
     present, features  how many of the model's features the endpoint has, looked-up ones included
     """
 
     endpoint: Endpoint
     decision: Decision
     rules: Rules
+    kind: ScoreKind
     present: int
     features: int
 
@@ -83,16 +86,16 @@ def explain_event(event: Mapping[str, Any], environ: Mapping[str, str]) -> list[
     warnings = [*find_unmatched(handler.policy, context), *find_concerns(account)]
     return [
         explain_case(case, account, override, warnings)
-        for case in list_cases(account, rules, features)
+        for case in list_cases(account, rules, features, handler.score)
     ]
 
 
-def list_cases(account: Account, rules: Rules, features: int) -> Iterator[Case]:
+def list_cases(account: Account, rules: Rules, features: int, kind: ScoreKind) -> Iterator[Case]:
     """Each endpoint of the batch with its decision and its row of the matrix."""
     shares = iter(account.present.tolist())
     for endpoint, decision in zip(account.batch.endpoints, account.decisions, strict=True):
         share = next(shares) if endpoint.problem is None else 0.0
-        yield Case(endpoint, decision, rules, round(share * features), features)
+        yield Case(endpoint, decision, rules, kind, round(share * features), features)
 
 
 def explain_case(
@@ -175,7 +178,8 @@ def explain_score(case: Case) -> str:
     score = decision.score
     sign = ">=" if score is not None and score >= rules.threshold else "<"
     text = "" if score is None else format_score(score, rules.decimals)
-    comparison = f"score {text} {sign} threshold {rules.threshold:g}"
+    name = "uplift score" if case.kind.is_uplift else "score"
+    comparison = f"{name} {text} {sign} threshold {rules.threshold:g}"
     return f"{comparison}; keep = {rules.keep}; {describe_presence(case)}"
 
 

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import msgspec
 
+from model.score_kind import RESPONSE, ScoreKind
+
 CHECKPOINT_SECONDS = 5.0
 
 
@@ -18,6 +20,8 @@ class RunOptions:
     segment             paths, globs, s3:// addresses
     out                 a folder, or an s3:// address
     hook                local, lambda:NAME, or http://host:port
+    score_kind          what a deployed function's scores mean; None: response. A local function's
+                        bundle says it
     scheduled_time      the campaign's time (ISO 8601); None: the start of the run
     also                further formats of the kept segment, keys of `formats.FORMATS`
     engine              local or ray
@@ -34,6 +38,7 @@ class RunOptions:
     out: Path | str
     hook: str = "local"
     host: str = "pinpoint"
+    score_kind: str | None = None
     scheduled_time: str | None = None
     application_id: str = "segment-scorer"
     campaign_id: str = "segment-scorer"
@@ -63,6 +68,7 @@ class RunConfig(msgspec.Struct, frozen=True, kw_only=True):
                      and so are the drops that modes annotate and shadow do not act on
     writes           people are written to files; False in a rehearsal
     tables           a table of the kept people is requested, so their columns must be counted
+    score            what the scores mean, and their range
     score_attribute  attribute that holds the score, read if decisions are not reported; "" = none
     decimals         decimals of scores in files, if decisions are reported
     warnings         sentences on the policy and the campaign, known before the first person
@@ -83,6 +89,7 @@ class RunConfig(msgspec.Struct, frozen=True, kw_only=True):
     in_process: bool = False
     writes: bool = True
     tables: bool = False
+    score: ScoreKind = RESPONSE
     metric: str = "Score"
     score_attribute: str = "Score"
     decimals: int = 4

@@ -18,6 +18,7 @@ from function.policy import Policy, Rules
 from function.policy_file import load_policy
 from function.records import Context
 from function.settings import PREFIX, is_service_variable
+from model.score_kind import RESPONSE, WIDEST
 from segment_scorer.monitoring.overrides import NAMED, find_unmatched
 from segment_scorer.runner.asking.hooks import LAMBDA, open_hook, open_local_hook
 from segment_scorer.runner.asking.host_adapters import HOST_ADAPTERS
@@ -74,6 +75,7 @@ def prepare_run(options: RunOptions) -> Preparation:
         apply_rules(config, rules),
         knows_decisions=True,
         in_process=True,
+        score=hook.handler.score,
         model=bundle.label,
         mode=rules.mode,
         threshold=rules.threshold,
@@ -110,6 +112,7 @@ def make_config(options: RunOptions) -> RunConfig:
         knows_decisions=options.host == "connect",
         writes=not options.rehearse,
         tables=any(FORMATS[name].needs_columns for name in options.also),
+        score=WIDEST[options.score_kind or RESPONSE.kind],
     )
 
 
@@ -145,7 +148,10 @@ def read_policy(options: RunOptions) -> Policy | None:
     """Read --policy for a hook at an address. Its thresholds are not used: the model is unknown."""
     if options.policy is None:
         return None
-    return load_policy(options.policy, threshold=0.5, quantiles=(0.0, 1.0))
+    score = WIDEST[options.score_kind or RESPONSE.kind]
+    return load_policy(
+        options.policy, threshold=score.high, quantiles=(score.low, score.high), score=score
+    )
 
 
 def collect_settings(options: RunOptions) -> dict[str, str]:
@@ -168,6 +174,7 @@ def make_fingerprint(
     """
     described = {
         "--host": options.host,
+        "--score-kind": options.score_kind or "",
         "--hook": options.hook,
         "--application-id": options.application_id,
         "--campaign-id": options.campaign_id,
@@ -233,6 +240,13 @@ def check_options(options: RunOptions) -> None:
         raise OptionError(
             "--bundle: expected only with --hook local; a deployed function has its own bundle"
         )
+    if options.score_kind and local:
+        raise OptionError(
+            "--score-kind: expected only with a deployed function; the bundle of --hook local "
+            "says what its scores mean"
+        )
+    if options.score_kind and options.score_kind not in WIDEST:
+        raise OptionError(f"--score-kind: expected one of {', '.join(WIDEST)}")
     if options.rehearse and (options.resume or options.also):
         raise OptionError(
             "--rehearse: expected neither --resume nor --also; a rehearsal writes only its report"

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import math
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -22,6 +21,7 @@ from function.records import Reason
 from model.paths import find_user
 from model.people.columns import RecordError
 from model.people.records import Decoder, Record, make_decoder
+from model.score_kind import ScoreKind
 from segment_scorer.runner.asking.host_adapters import HOST_ADAPTERS, Outcome
 from segment_scorer.runner.asking.host_rules import ATTEMPTS, NOT_JSON, Hook, HookAnswer, ask_hook
 from segment_scorer.runner.chunks import MOST_REJECTIONS, Chunk, ChunkResult
@@ -127,7 +127,7 @@ class ChunkProcessor:
             decisions = {endpoint.id: decision for endpoint, decision in decided}
         reply, classify = answer.reply, self._adapter.classify
         outcomes = {
-            id_: classify(id_, record, reply.get(id_), decisions.get(id_))
+            id_: classify(id_, record, reply.get(id_), decisions.get(id_), self._config.score)
             for id_, record, is_sent in people
             if is_sent
         }
@@ -178,7 +178,9 @@ class ChunkProcessor:
                 self._counts["would_filter"] += 1
         elif outcome is UNSENT:
             reason, selected = UnsentReason.OPTED_OUT, False
-        elif kept is not None and (read := read_score(kept, self._config.score_attribute)):
+        elif kept is not None and (
+            read := read_score(kept, self._config.score_attribute, self._config.score)
+        ):
             score, text = float(read), read
             self._scores.append((person.id, read))
         flags = FLAGS[selected], FLAGS[holdout], FLAGS[status == Status.KEPT]
@@ -248,8 +250,8 @@ def paused_collector() -> Iterator[None]:
             gc.enable()
 
 
-def read_score(definition: dict[str, Any], attribute: str) -> str | None:
-    """Read the score that the policy wrote on a kept endpoint; None if it is not from 0 to 1."""
+def read_score(definition: dict[str, Any], attribute: str, kind: ScoreKind) -> str | None:
+    """Read the score that the policy wrote on a kept endpoint; None if it is out of its range."""
     attributes = definition.get("Attributes")
     values = attributes.get(attribute) if attribute and isinstance(attributes, dict) else None
     text = values[0] if isinstance(values, list) and values else values
@@ -259,4 +261,4 @@ def read_score(definition: dict[str, Any], attribute: str) -> str | None:
         score = float(text)
     except ValueError:
         return None
-    return text if math.isfinite(score) and 0 <= score <= 1 else None
+    return text if kind.holds(score) else None

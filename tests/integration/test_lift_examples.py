@@ -15,7 +15,6 @@ import pytest
 from examples.hillstrom.make_endpoints import FILES, write_example
 from segment_scorer.cli.main import main
 from segment_scorer.lift.measure import LiftRequest, measure_lift
-from tests.lift_files import write_rows
 
 ROOT = Path(__file__).parents[2]
 CDNOW = ROOT / "examples" / "cdnow"
@@ -96,7 +95,7 @@ def test_mailing_everybody_lost_390_a_thousand(hillstrom: Path) -> None:
 
 @pytest.fixture(scope="module")
 def cdnow(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """A run over CDNOW with a 10 % control group: its decisions, in lift's form, and outcomes."""
+    """A run over CDNOW with a 10 % control group: its decisions, and the outcomes."""
     folder = tmp_path_factory.mktemp("cdnow")
     command = [sys.executable, str(CDNOW / "make_endpoints.py"), "--out", str(folder)]
     subprocess.run(command, check=True, capture_output=True)
@@ -111,26 +110,7 @@ def cdnow(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
         "1997-10-01",
     ]
     assert main(["run", str(folder / "endpoints.jsonl.gz"), *words]) == 0
-    with (folder / "run" / "decisions.csv").open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    if "selected" in rows[0]:
-        return folder / "run" / "decisions.csv", folder / "outcomes.csv"
-    manifest = json.loads((ROOT / "model" / "artifact" / "manifest.json").read_text("utf-8"))
-    decisions = write_rows(
-        folder / "decisions.csv",
-        ("Id", "UserId", "selected", "holdout", "score"),
-        (
-            (
-                row["Id"],
-                row["Id"].removeprefix("cdnow-"),
-                str(float(row["score"]) >= manifest["threshold"]).lower(),
-                str(row["reason"] == "holdout").lower(),
-                row["score"],
-            )
-            for row in rows
-        ),
-    )
-    return decisions, folder / "outcomes.csv"
+    return folder / "run" / "decisions.csv", folder / "outcomes.csv"
 
 
 def test_no_lift_is_found_where_nobody_was_messaged(cdnow: tuple[Path, Path]) -> None:

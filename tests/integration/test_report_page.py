@@ -6,7 +6,7 @@ import random
 import re
 import shutil
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from segment_scorer.runner.run import RunResult, run_segment
 from segment_scorer.runner.summary import Status, make_summary
 from segment_scorer.runner.writing.checkpoint import Checkpoint
 from tests.fake_hooks import person, write_segment
-from tests.fakes import make_bundle
+from tests.fakes import make_bundle, make_uplift_bundle
 
 CHROMIUM = "/usr/bin/chromium"
 POLICY = """
@@ -44,7 +44,9 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-def rehearse(folder: Path, policy: str, **more: Any) -> tuple[RunResult, Path]:
+def rehearse(
+    folder: Path, policy: str, make: Callable[..., Path] = make_bundle, **more: Any
+) -> tuple[RunResult, Path]:
     """Rehearse 1,200 invented people, some of whom differ from the training data."""
     chance = random.Random(4)
     people = [
@@ -61,7 +63,7 @@ def rehearse(folder: Path, policy: str, **more: Any) -> tuple[RunResult, Path]:
     request = RunOptions(
         segment=[write_segment(folder / "people.jsonl", people)],
         out=folder / "out",
-        bundle=make_bundle(folder / "bundle", drift=DRIFT),
+        bundle=make(folder / "bundle", drift=DRIFT),
         policy=folder / "policy.toml",
         rehearse=True,
         campaign_id="spring</script><!--",
@@ -424,3 +426,30 @@ def test_no_person_is_in_the_report(run: tuple[RunResult, Path]) -> None:
 
 def test_the_browser_is_the_systems() -> None:
     assert shutil.which("chromium") == CHROMIUM
+
+
+def test_a_report_of_effects_speaks_of_extra_responses_and_its_slider_goes_below_zero(
+    browser: Browser, tmp_path: Path
+) -> None:
+    policy = "threshold = 0.1\n"
+    result, path = rehearse(tmp_path, policy, make_uplift_bundle)
+    page, heard = open_report(browser, path)
+    assert not heard
+    assert "the messages sent bring" in result.expected
+    assert "Messaging everybody would bring no extra responses" in result.expected
+    text = page.inner_text("main")
+    assert "extra responses expected" in text
+    assert "Messaging everybody would bring no extra responses" in text
+    slider = page.locator("#threshold")
+    assert slider.get_attribute("min") == "-1"
+    assert page.inner_text("#threshold-text") == "0.1000"
+    start = count(page, "reach-out"), count(page, "expected-out")
+    slider.evaluate("(it) => { it.value = -1; it.dispatchEvent(new Event('input')); }")
+    everybody = count(page, "reach-out"), count(page, "expected-out")
+    assert everybody[0] > start[0] > 0
+    # Half of the people are put off: messages to everybody bring about nothing.
+    assert start[1] > 100 > abs(everybody[1])
+    page.fill("#value", "10")
+    page.fill("#cost", "1")
+    assert page.inner_text("#profit-title") == "Profit by threshold"
+    assert "at most" not in page.inner_text("#explored")

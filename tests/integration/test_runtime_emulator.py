@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-import json
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import pytest
 
 from function.bootstrap import build_handler
 from segment_scorer.runner.asking.http_hook import HttpHook
+from tests.emf import check_emf
 from tests.fakes import make_bundle
 from tools.image.emulator import Emulator, run_emulator
 from tools.image.emulator_binary import EmulatorError
@@ -167,16 +168,18 @@ def test_a_function_that_cannot_serve_says_why_at_import(
     assert "expected" in answer.json()["errorMessage"]
 
 
-def test_logs_one_line_and_one_metrics_blob_a_batch_and_no_endpoint_in_them(
+def test_logs_one_record_a_batch_with_the_invocations_id_and_no_endpoint_in_it(
     environ: dict[str, str],
 ) -> None:
     event = event_of(**{"secret-id": {"Address": "secret@example.com", "Metrics": {"score": 0.9}}})
     with run_emulator(environ=environ) as emulator:
         emulator.post(event)
         printed = emulator.stdout + emulator.stderr
-    lines = [json.loads(line) for line in printed.splitlines() if line.startswith("{")]
-    assert [line["received"] for line in lines if line.get("message") == "batch"] == [1]
-    assert len([line for line in lines if "_aws" in line]) == 1
+    lines = [line for line in printed.splitlines() if line.startswith("{")]
+    (record,) = [check_emf(line) for line in lines if '"batch"' in line]
+    assert record["received"] == 1
+    assert record["function_name"] == "test_function"  # the emulator's name for it
+    assert uuid.UUID(record["function_request_id"])
     assert "secret" not in printed
 
 

@@ -20,6 +20,7 @@ from segment_scorer.deploy.statements import (
     allow_connect,
     allow_pinpoint,
 )
+from tests.emf import check_emf
 from tests.fake_external import FakeStore, make_external_bundle
 from tests.templates import ROOT, load_template, resolve
 from tests.templates import TEMPLATE as FILE
@@ -254,9 +255,9 @@ def test_there_is_an_alarm_on_whatever_nobody_would_see() -> None:
         ("AWS/Lambda", "Duration"),
         ("AWS/Lambda", "Throttles"),
         ("AWS/States", "ExecutionsFailed"),
-        ("SegmentScorer/scorer", "fallback_used"),
-        ("SegmentScorer/scorer", "unscored"),
-        ("SegmentScorer/scorer", "external_failed"),
+        ("SegmentScorer", "fallback_used"),
+        ("SegmentScorer", "unscored"),
+        ("SegmentScorer", "external_failed"),
     }
     for alarm in alarms.values():
         assert alarm["AlarmActions"] == ["arn:aws:sns:us-east-1:123456789012:topic"]
@@ -264,10 +265,11 @@ def test_there_is_an_alarm_on_whatever_nobody_would_see() -> None:
     assert float(alarms["DurationAlarm"]["Threshold"]) < 15_000
 
 
-def test_an_alarm_on_aws_own_metrics_names_the_function_or_the_state_machine() -> None:
+def test_an_alarm_names_the_function_or_the_state_machine_and_no_model() -> None:
     wanted = {
         "AWS/Lambda": [{"Name": "FunctionName", "Value": {"Ref": "Scorer"}}],
         "AWS/States": [{"Name": "StateMachineArn", "Value": {"Ref": "SegmentWalk"}}],
+        "SegmentScorer": [{"Name": "function_name", "Value": {"Ref": "Scorer"}}],
     }
     for alarm in resources_of("AWS::CloudWatch::Alarm", SegmentBucket="segments").values():
         assert alarm.get("Dimensions") == wanted.get(alarm["Namespace"])
@@ -285,37 +287,38 @@ def test_without_a_topic_alarms_have_no_action() -> None:
     ]
 
 
-def test_the_log_metrics_read_fields_that_the_function_really_writes(tmp_path: Path) -> None:
+def test_alarms_read_metrics_that_the_function_really_writes_at_every_log_level(
+    tmp_path: Path,
+) -> None:
     stream = io.StringIO()
-    environ = {"SCORER_BUNDLE": str(make_external_bundle(tmp_path / "bundle"))}
+    environ = {
+        "SCORER_BUNDLE": str(make_external_bundle(tmp_path / "bundle")),
+        "SCORER_LOG_LEVEL": "ERROR",
+    }
     store = FakeStore(error=ExternalUnavailable("down"))
     build_handler(environ, external=store, stream=stream)(
         {"Endpoints": {"a": {"User": {"UserId": "u"}}}}, None
     )
-    lines = [json.loads(line) for line in stream.getvalue().splitlines()]
-    (batch,) = [line for line in lines if line.get("message") == "batch"]
-    assert batch["external_failed"] == 1
-    filters = resources_of("AWS::Logs::MetricFilter")
-    assert len(filters) == 3
-    for each in filters.values():
-        field = each["MetricTransformations"][0]["MetricValue"].removeprefix("$.")
-        assert isinstance(batch[field], int), field
-        assert each["FilterPattern"] == f'{{ $.message = "batch" && $.{field} > 0 }}'
-
-
-def test_the_alarm_on_a_log_metric_reads_what_its_filter_writes() -> None:
+    *_, line = stream.getvalue().splitlines()
+    record = check_emf(line)
+    (directive,) = record["_aws"]["CloudWatchMetrics"]
     written = {
-        (
-            each["MetricTransformations"][0]["MetricNamespace"],
-            each["MetricTransformations"][0]["MetricName"],
-        )
-        for each in resources_of("AWS::Logs::MetricFilter").values()
+        (directive["Namespace"], metric["Name"], frozenset(dimensions))
+        for metric in directive["Metrics"]
+        for dimensions in directive["Dimensions"]
     }
     read = {
-        (each["Namespace"], each["MetricName"])
-        for each in resources_of("AWS::CloudWatch::Alarm").values()
+        (alarm["Namespace"], alarm["MetricName"], frozenset(each["Name"] for each in named))
+        for alarm in resources_of("AWS::CloudWatch::Alarm").values()
+        if (named := alarm.get("Dimensions")) and not alarm["Namespace"].startswith("AWS/")
     }
-    assert {pair for pair in read if pair[0] != "AWS/Lambda"} == written
+    assert len(read) == 3
+    assert read <= written
+    assert record["external_failed"] == 1
+
+
+def test_no_alarm_reads_a_log_line() -> None:
+    assert not resources_of("AWS::Logs::MetricFilter")
 
 
 def test_the_functions_environment_holds_only_settings_that_the_function_knows() -> None:

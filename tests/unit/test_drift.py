@@ -168,15 +168,15 @@ def test_lines_of_other_kinds_are_passed_over() -> None:
     assert compare_logs([*noise, model_line(), batch_line([1, 1, 1, 1])], {})[0].batches == 1
 
 
-NO_BATCHES = "expected log lines of batches"
+NO_BATCHES = "expected records of batches with drift bins"
 GOOD, SHORT = batch_line([1, 1, 1, 1]), batch_line([1, 1])
 
 
 @pytest.mark.parametrize(
     ("lines", "words"),
     [
-        ([], (NO_BATCHES, "SCORER_LOG_LEVEL=INFO", "found none")),
-        ([model_line()], (NO_BATCHES, "SCORER_LOG_LEVEL=INFO", "found none")),
+        ([], (NO_BATCHES, "SCORER_BINS_SHARE", "found none")),
+        ([model_line()], (NO_BATCHES, "SCORER_BINS_SHARE", "found none")),
         ([GOOD], ("reference of tiny@1", "found none", "--bundle")),
         ([model_line(), SHORT], ("tiny@1: expected the bins of the model's drift reference",)),
         ([model_line(), GOOD, SHORT], ("tiny@1: expected all batches", "the same bins")),

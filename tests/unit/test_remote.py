@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from function.errors import ScorerError, ScorerTimeout, ScorerUnavailable, SettingsError
+from function.scorers.causes import STATUSES
 from function.scorers.remote import (
     OPTIONS,
-    STATUSES,
     RemoteScorer,
     is_local,
     load_credentials,
@@ -98,7 +98,10 @@ def test_does_not_ask_when_no_time_is_left() -> None:
 def test_says_nothing_of_the_target_when_it_cannot_be_reached() -> None:
     with pytest.raises(ScorerUnavailable) as caught:
         RemoteScorer(NOWHERE).score_batch(np.zeros((1, 4), np.float32), 5.0)
-    assert str(caught.value) == "the scoring service cannot be reached (gRPC UNAVAILABLE)"
+    assert str(caught.value) == (
+        "the scoring service cannot be reached: nothing listens at the target's port or socket "
+        "(gRPC UNAVAILABLE)"
+    )
 
 
 def test_a_label_is_the_name_with_the_version_where_there_is_one() -> None:

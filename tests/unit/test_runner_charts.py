@@ -13,7 +13,8 @@ alt: Any = import_module("altair")
 
 
 def explorer_of(*scores: tuple[int, int]) -> dict[str, Any]:
-    return {"scores": list(scores), "threshold": None, "keep": "at_least"}
+    axis = {"low": 0.0, "high": 1.0}
+    return {"scores": list(scores), "threshold": None, "keep": "at_least", **axis}
 
 
 @pytest.mark.parametrize(

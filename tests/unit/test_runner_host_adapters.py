@@ -11,6 +11,7 @@ import pytest
 from function.errors import ReplyError
 from function.records import Decision, Reason
 from model.people.records import Record
+from model.score_kind import RESPONSE, UPLIFT
 from segment_scorer.runner.asking.host_adapters import HOST_ADAPTERS, read_result
 from segment_scorer.runner.config import RunConfig
 from segment_scorer.runner.summary import Status
@@ -56,12 +57,12 @@ def test_a_runs_id_ends_in_its_start_as_connect_writes_it() -> None:
 def test_a_profile_without_a_valid_decision_has_failed(
     result: dict[str, Any] | None, status: Status
 ) -> None:
-    outcome = CONNECT.classify("p", PROFILE, result, None)
+    outcome = CONNECT.classify("p", PROFILE, result, None, RESPONSE)
     assert outcome[:2] == (status, PROFILE.profile if status == Status.KEPT else None)
 
 
 def test_on_connect_the_kept_record_is_unchanged() -> None:
-    assert CONNECT.classify("a", ENDPOINT, {"decision": "keep"}, None)[1] == {
+    assert CONNECT.classify("a", ENDPOINT, {"decision": "keep"}, None, RESPONSE)[1] == {
         "Id": "a",
         "Metrics": {"score": 0.5},
     }
@@ -69,12 +70,15 @@ def test_on_connect_the_kept_record_is_unchanged() -> None:
 
 @pytest.mark.parametrize("score", [None, True, "0.5", math.nan, math.inf, -0.1, 1.1, [0.5]])
 def test_a_value_that_is_not_a_score_is_not_read(score: object) -> None:
-    assert read_result({"decision": "keep", "score": score}).score is None
+    assert read_result({"decision": "keep", "score": score}, RESPONSE).score is None
 
 
 def test_a_decision_from_the_account_replaces_the_one_in_the_reply() -> None:
     seen = Decision(selected=False, sent=True, reason=Reason.HOLDOUT, holdout=True)
-    assert CONNECT.classify("p", PROFILE, {"decision": "keep", "reason": "score"}, seen)[2] is seen
+    assert (
+        CONNECT.classify("p", PROFILE, {"decision": "keep", "reason": "score"}, seen, RESPONSE)[2]
+        is seen
+    )
 
 
 def test_a_reply_that_json_cannot_hold_is_refused() -> None:
@@ -93,15 +97,18 @@ def test_a_reply_that_json_cannot_hold_is_refused() -> None:
 
 
 def test_on_pinpoint_an_id_that_is_not_in_the_reply_is_filtered() -> None:
-    assert PINPOINT.classify("a", ENDPOINT, None, None)[0] == Status.FILTERED
-    assert PINPOINT.classify("a", ENDPOINT, {"Metrics": {}}, None)[1] == {"Id": "a", "Metrics": {}}
+    assert PINPOINT.classify("a", ENDPOINT, None, None, RESPONSE)[0] == Status.FILTERED
+    assert PINPOINT.classify("a", ENDPOINT, {"Metrics": {}}, None, RESPONSE)[1] == {
+        "Id": "a",
+        "Metrics": {},
+    }
 
 
 @pytest.mark.parametrize(
     ("reason", "read"), [("sparse", Reason.SPARSE), ("x", Reason.UNKNOWN), (7, Reason.UNKNOWN)]
 )
 def test_a_reason_outside_the_enum_is_unknown(reason: object, read: Reason) -> None:
-    assert read_result({"decision": "drop", "reason": reason}).reason is read
+    assert read_result({"decision": "drop", "reason": reason}, RESPONSE).reason is read
 
 
 @pytest.mark.parametrize(
@@ -119,5 +126,11 @@ def test_a_reason_outside_the_enum_is_unknown(reason: object, read: Reason) -> N
 def test_what_a_result_does_not_tell_is_unknown(
     told: dict[str, Any], selected: bool | None, holdout: bool | None
 ) -> None:
-    decision = read_result({"decision": "keep", **told})
+    decision = read_result({"decision": "keep", **told}, RESPONSE)
     assert (decision.selected, decision.holdout) == (selected, holdout)
+
+
+def test_a_negative_effect_is_read_of_an_uplift_model_alone() -> None:
+    told = {"decision": "keep", "score": -0.25}
+    assert read_result(told, UPLIFT).score == -0.25
+    assert read_result(told, RESPONSE).score is None

@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from function.records import Band, Decision, Reason
+from model.score_kind import RESPONSE, UPLIFT
 from segment_scorer.runner.asking.host_rules import Attempt, Hook
 from segment_scorer.runner.chunks import Chunk, ChunkResult
 from segment_scorer.runner.config import RunConfig
@@ -237,7 +238,24 @@ def test_a_control_group_that_was_messaged_too_is_written_so(mode: str) -> None:
     "value", [[], "", ["much"], ["nan"], ["inf"], ["-0.1"], ["1.1"], 0.5, [0.5], None, {}]
 )
 def test_a_value_that_is_not_a_score_is_not_read(value: object) -> None:
-    assert read_score({"Attributes": {"Score": value}}, "Score") is None
+    assert read_score({"Attributes": {"Score": value}}, "Score", RESPONSE) is None
+
+
+@pytest.mark.parametrize("text", ["-0.0213", "0.0000", "1", "-1"])
+def test_an_effect_is_read_with_its_sign(text: str) -> None:
+    assert read_score({"Attributes": {"Score": [text]}}, "Score", UPLIFT) == text
+
+
+def test_an_effect_keeps_its_sign_in_the_files() -> None:
+    decisions = {
+        "a": Decision(selected=False, sent=False, reason=Reason.SCORE, score=-0.0213),
+        "b": Decision(selected=True, sent=True, reason=Reason.SCORE, score=-0.0),
+    }
+    hook = ScriptedHook(Attempt(reply={"b": {}}, account=account_of(decisions)))
+    config = msgspec.structs.replace(CONFIG, score=UPLIFT)
+    result = process(hook, [{"Id": id_} for id_ in decisions], config)
+    assert rows_of(result, "scores.csv") == [["a", "-0.0213"], ["b", "0.0000"]]
+    assert dict(result.statistics.scores) == {-213: 1, 0: 1}
 
 
 def test_the_output_is_gzip_even_if_nobody_was_kept() -> None:

@@ -1,10 +1,11 @@
-"""function/telemetry.py: one log line and one metrics blob a batch."""
+"""function/telemetry.py, batch_record.py: one record a batch, and the lines beside it."""
 
 from __future__ import annotations
 
 import io
 import json
 import logging
+import re
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -13,12 +14,15 @@ import pytest
 
 from function.bootstrap import build_handler
 from function.errors import BundleError, ScorerUnavailable
+from function.records import Batch, Context
 from function.telemetry import Telemetry
 from model.bundle import load_bundle
+from tests.emf import check_emf
 from tests.fakes import (
     FakeClock,
     FakeContext,
     FakeScorer,
+    make_account,
     make_bundle,
     make_endpoint,
     make_event,
@@ -27,6 +31,7 @@ from tests.fakes import (
 )
 from tests.rooms import DRIFT, Drain, load_tiny, make_handler
 
+ROOT = Path(__file__).parents[2]
 EVENT = make_event(
     {
         "a": make_endpoint(0.9),
@@ -59,20 +64,28 @@ FACTS = {
 }
 
 
-def lines_of(
+def record_of(
     policy: dict[str, Any] | None = None, event: dict[str, Any] = EVENT, **options: Any
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The log line and the metrics blob of one batch."""
+) -> dict[str, Any]:
+    """The record of one batch, which is checked against the format's specification."""
     log = io.StringIO()
     make_handler(policy or {}, stream=log, **options)(event)
-    line, blob = read_log(log.getvalue())
-    return line, blob
+    *_, line = log.getvalue().splitlines()
+    return check_emf(line)
 
 
-def test_a_batch_writes_one_log_line_and_one_metrics_blob() -> None:
-    line, blob = lines_of()
-    assert line["message"] == "batch"
-    assert "_aws" in blob
+def metrics_of(record: dict[str, Any]) -> dict[str, str | None]:
+    """The names of a record's metrics, with their units."""
+    (directive,) = record["_aws"]["CloudWatchMetrics"]
+    return {metric["Name"]: metric.get("Unit") for metric in directive["Metrics"]}
+
+
+def test_a_batch_writes_one_line_that_is_log_line_and_metrics() -> None:
+    log = io.StringIO()
+    make_handler({}, stream=log)(EVENT)
+    (line,) = read_log(log.getvalue())
+    assert (line["message"], line["level"], line["service"]) == ("batch", "INFO", "segment-scorer")
+    assert "_aws" in line
 
 
 class FullDisk(io.StringIO):
@@ -96,11 +109,9 @@ def test_what_cannot_be_written_costs_nobody_the_answer(
     assert handle(EVENT) == make_handler({}, stream=io.StringIO())(EVENT)
 
 
-def test_both_hold_every_number_the_issue_names() -> None:
-    line, blob = lines_of({"mode": "annotate"})
-    assert set(line) >= FACTS
-    numbers = {name: line[name] for name in FACTS}
-    assert {name: blob[name] for name in FACTS} == numbers
+def test_the_record_holds_every_number_of_a_batch() -> None:
+    record = record_of({"mode": "annotate"})
+    numbers = {name: record[name] for name in FACTS}
     numbers.pop("scoring_ms")
     assert numbers == {
         "received": 5,
@@ -129,49 +140,151 @@ def test_remaining_milliseconds_are_there_where_a_clock_is(tmp_path: Path) -> No
         {"SCORER_BUNDLE": str(make_bundle(tmp_path / "b"))}, scorer=scorer, stream=log, clock=clock
     )
     handle(EVENT, FakeContext(15.0, clock))
-    line, blob = read_log(log.getvalue())
-    assert line["remaining_ms"] == blob["remaining_ms"] == 12_500
-    assert line["scoring_ms"] == blob["scoring_ms"] == 2_500
-    assert (line["cold_start"], blob["cold_start"]) == (1, 1)
-    assert "remaining_ms" not in lines_of()[0]
+    record = check_emf(log.getvalue().splitlines()[-1])
+    assert (record["remaining_ms"], record["scoring_ms"]) == (12_500, 2_500)
+    assert record["cold_start"] == 1
+    assert set(metrics_of(record)) == {*FACTS, "remaining_ms"}
+    assert "remaining_ms" not in record_of()
 
 
-def test_the_dimensions_are_model_and_mode_and_nothing_else() -> None:
-    _, blob = lines_of({"mode": "shadow"})
-    (metrics,) = blob["_aws"]["CloudWatchMetrics"]
-    assert metrics["Namespace"] == "SegmentScorer"
-    assert metrics["Dimensions"] == [["model", "mode"]]
-    assert (blob["model"], blob["mode"]) == ("tiny@1", "shadow")
+def test_no_set_of_dimensions_is_bound_to_the_model_and_each_names_the_function(
+    tmp_path: Path,
+) -> None:
+    log = io.StringIO()
+    environ = {
+        "SCORER_BUNDLE": str(make_bundle(tmp_path / "b")),
+        "AWS_LAMBDA_FUNCTION_NAME": "scorer-staging",
+        "AWS_LAMBDA_FUNCTION_VERSION": "7",
+    }
+    build_handler(environ, stream=log)(EVENT, None)
+    record = check_emf(log.getvalue().splitlines()[-1])
+    (directive,) = record["_aws"]["CloudWatchMetrics"]
+    assert directive["Namespace"] == "SegmentScorer"
+    assert directive["Dimensions"] == [["function_name"], ["function_name", "function_version"]]
+    assert (record["function_name"], record["function_version"]) == ("scorer-staging", "7")
 
 
-def test_campaign_and_score_histogram_are_properties_and_no_metrics() -> None:
-    _, blob = lines_of()
-    (metrics,) = blob["_aws"]["CloudWatchMetrics"]
-    assert {metric["Name"] for metric in metrics["Metrics"]} == FACTS
-    assert blob["campaign_id"] == "campaign"
-    assert blob["score_bins"] == [1, 1, 1, 0]
+def test_outside_lambda_the_functions_name_is_local() -> None:
+    record = record_of()
+    assert (record["function_name"], record["function_version"]) == ("local", "local")
 
 
-def test_a_share_and_a_time_are_not_counts() -> None:
-    (metrics,) = lines_of()[1]["_aws"]["CloudWatchMetrics"]
-    units = {metric["Name"]: metric["Unit"] for metric in metrics["Metrics"]}
-    assert (units["missing_share"], units["scoring_ms"], units["received"]) == (
-        "None",
-        "Milliseconds",
-        "Count",
+def test_every_number_is_a_metric_and_nothing_else_is() -> None:
+    record = record_of()
+    assert set(metrics_of(record)) == FACTS
+    assert record["campaign_id"] == "campaign"
+    assert record["score_bins"] == [1, 1, 1, 0]
+
+
+def test_times_have_a_unit_and_counts_and_shares_have_none() -> None:
+    units = metrics_of(record_of())
+    assert (units.pop("scoring_ms"), set(units.values())) == ("Milliseconds", {None})
+
+
+def test_a_record_costs_half_of_the_two_lines_that_it_replaces() -> None:
+    log = io.StringIO()
+    environ = {
+        "AWS_LAMBDA_FUNCTION_NAME": "segment-scorer-Scorer-1A2B3C4D5E6F",
+        "AWS_LAMBDA_FUNCTION_VERSION": "12",
+    }
+    handle = build_handler(environ, stream=log)
+    context = FakeContext()
+    context.aws_request_id = CORRELATED["function_request_id"]  # type: ignore[attr-defined]
+    for _ in range(2):
+        handle(make_event({f"{index}": make_endpoint(0.5) for index in range(50)}), context)
+    record = check_emf(log.getvalue().splitlines()[-1])
+    for name in ("feature_bins", "score_bins"):
+        record.pop(name)
+    assert len(json.dumps(record, separators=(",", ":"))) < 1_300
+
+
+@pytest.mark.parametrize(("share", "with_bins"), [(1.0, 20), (0.25, 5), (0.0, 0)])
+def test_sampling_drops_only_the_bins(share: float, with_bins: int) -> None:
+    bundle, _ = load_tiny()
+    log = io.StringIO()
+    telemetry = Telemetry(
+        bundle=bundle, stream=log, level="INFO", bins_share=share, draw=lambda: 0.5
+    )
+    handle = make_handler({}, telemetry=telemetry)
+    for _ in range(20):
+        handle(EVENT)
+    records = [check_emf(line) for line in log.getvalue().splitlines()]
+    assert len(records) == 20
+    assert sum("feature_bins" in record for record in records) == with_bins
+    assert sum("score_bins" in record for record in records) == with_bins
+    assert {record["kept"] for record in records} == {records[0]["kept"]}
+
+
+def test_the_share_of_batches_with_bins_is_a_setting(tmp_path: Path) -> None:
+    log = io.StringIO()
+    drift = {"features": {"score": DRIFT}, "score": DRIFT}
+    bundle = make_bundle(tmp_path / "b", drift=drift)
+    environ = {"SCORER_BUNDLE": str(bundle), "SCORER_BINS_SHARE": "0"}
+    build_handler(environ, stream=log)(EVENT, None)
+    assert "feature_bins" not in check_emf(log.getvalue().splitlines()[-1])
+
+
+def test_a_record_that_cloudwatch_would_cut_goes_without_its_bins() -> None:
+    bundle, _ = load_tiny()
+    log = io.StringIO()
+    telemetry = Telemetry(bundle=bundle, stream=log, level="INFO")
+    counted = {f"feature {index}": [1] * 12 for index in range(8_000)}
+    account = make_account(
+        Batch(host="pinpoint", context=Context(), endpoints=()),
+        [],
+        feature_bins=counted,
+        score_bins=[1],
+    )
+    telemetry.record(account)
+    record = check_emf(log.getvalue())
+    assert not {"feature_bins", "score_bins"} & set(record)
+
+
+CORRELATED = {
+    "function_request_id": "8476a536-e9f4-11e8-9739-2dfe598c3fcd",
+    "xray_trace_id": "1-5759e988-bd862e3fe1be46a994272793",
+}
+HEADER = f"Root={CORRELATED['xray_trace_id']};Parent=53995c3f42cd8ad8;Sampled=1"
+
+
+@pytest.mark.parametrize("header", [None, HEADER])
+def test_every_line_of_an_invocation_has_its_ids_where_there_are_any(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, header: str | None
+) -> None:
+    log = io.StringIO()
+    environ = {
+        "SCORER_BUNDLE": str(make_bundle(tmp_path / "b")),
+        "SCORER_LOG_LEVEL": "DEBUG",
+        "SCORER_FALLBACK": "none",
+    }
+    scorer = FakeScorer(error=ScorerUnavailable("expected a service, found none"))
+    handle = build_handler(environ, scorer=scorer, stream=log)
+    if header:
+        monkeypatch.setenv("_X_AMZN_TRACE_ID", header)
+    context = FakeContext()
+    context.aws_request_id = CORRELATED["function_request_id"]  # type: ignore[attr-defined]
+    handle(EVENT, context)
+    lines = read_log(log.getvalue())
+    assert [line["message"] for line in lines][:2] == ["unreadable", "unreadable"]
+    assert lines[-1]["message"] == "batch"
+    assert len(lines) == 4
+    trace = CORRELATED["xray_trace_id"] if header == HEADER else None
+    for line in lines:
+        assert line["function_request_id"] == CORRELATED["function_request_id"]
+        assert line.get("xray_trace_id") == trace
+    (sent,) = scorer.correlations
+    assert (sent.function_request_id, sent.xray_trace_id or None) == (
+        CORRELATED["function_request_id"],
+        trace,
     )
 
 
-def test_no_property_has_a_metrics_name_since_it_would_be_dropped() -> None:
-    _, blob = lines_of()
-    (metrics,) = blob["_aws"]["CloudWatchMetrics"]
-    assert not {"campaign_id", "score_bins", "model", "mode"} & {
-        metric["Name"] for metric in metrics["Metrics"]
-    }
+def test_without_an_invocations_ids_no_line_has_any() -> None:
+    assert not set(CORRELATED) & set(record_of())
 
 
 def test_the_bins_of_features_and_score_are_counted() -> None:
-    line, _ = lines_of()
+    line = record_of()
     assert line["feature_bins"] == {
         "score": [0, 1, 1, 1]
     }  # up to 0.25, up to 0.5, above, missing; unreadable ones are not there
@@ -179,16 +292,15 @@ def test_the_bins_of_features_and_score_are_counted() -> None:
 
 
 def test_a_batch_without_scores_has_no_score_bins() -> None:
-    line, blob = lines_of(working=False)
+    line = record_of(working=False)
     assert "score_bins" not in line
-    assert blob["score_bins"] is None
     assert line["feature_bins"] == {"score": [0, 1, 1, 1]}
 
 
 def test_a_bundle_without_drift_is_served_without_bins(tmp_path: Path) -> None:
     log = io.StringIO()
     build_handler({"SCORER_BUNDLE": str(make_bundle(tmp_path / "b"))}, stream=log)(EVENT, None)
-    (line, _) = read_log(log.getvalue())
+    (line,) = read_log(log.getvalue())
     assert "feature_bins" not in line
 
 
@@ -234,22 +346,28 @@ def test_a_starting_function_logs_what_its_model_learnt_from_and_the_policys_war
     assert (model["message"], model["model"], model["reference"]) == ("model", "tiny@1", drift)
 
 
-def test_times_are_utc() -> None:
-    written = datetime.strptime(lines_of()[0]["timestamp"], "%Y-%m-%d %H:%M:%S,%f%z")
-    assert written.utcoffset() is not None
-    assert written.utcoffset().total_seconds() == 0  # type: ignore[union-attr]  # the line above
+# RFC 3339, section 5.6.
+RFC_3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+00:00")
 
 
-def test_times_are_utc_wherever_the_machine_stands(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_time_is_utc_as_rfc_3339_writes_it_wherever_the_machine_stands(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     import time  # noqa: PLC0415
 
     monkeypatch.setenv("TZ", "Asia/Tokyo")
     time.tzset()
     try:
-        assert lines_of()[0]["timestamp"].endswith("+0000")
+        log = io.StringIO()
+        make_handler({}, stream=log, working=False)(EVENT)
     finally:
         monkeypatch.undo()
         time.tzset()
+    warning, record = read_log(log.getvalue())
+    for line in (warning, record):
+        assert RFC_3339.fullmatch(line["timestamp"])
+    written = datetime.fromisoformat(record["timestamp"])
+    assert int(written.timestamp() * 1000) == record["_aws"]["Timestamp"]
 
 
 def test_two_handlers_in_one_process_write_each_to_its_own_stream() -> None:
@@ -257,8 +375,8 @@ def test_two_handlers_in_one_process_write_each_to_its_own_stream() -> None:
     handlers = [make_handler({}, stream=one), make_handler({"mode": "shadow"}, stream=other)]
     for handle in handlers:
         handle(EVENT)
-    assert [line["mode"] for line in read_log(one.getvalue())] == ["filter", "filter"]
-    assert [line["mode"] for line in read_log(other.getvalue())] == ["shadow", "shadow"]
+    assert [line["mode"] for line in read_log(one.getvalue())] == ["filter"]
+    assert [line["mode"] for line in read_log(other.getvalue())] == ["shadow"]
 
 
 def test_nothing_of_one_batch_is_in_the_next() -> None:
@@ -266,22 +384,60 @@ def test_nothing_of_one_batch_is_in_the_next() -> None:
     handle = make_handler({}, stream=log)
     handle(EVENT)
     handle(make_event({}, CampaignId=None))
-    *_, line, blob = read_log(log.getvalue())
-    assert (line["received"], blob["received"], blob["campaign_id"]) == (0, 0, None)
+    *_, line = read_log(log.getvalue())
+    assert line["received"] == 0
+    assert "campaign_id" not in line
     assert line["feature_bins"] == {"score": [0, 0, 0, 0]}
 
 
-@pytest.mark.parametrize(
-    ("level", "messages"), [("INFO", ["batch"]), ("WARNING", []), ("ERROR", [])]
-)
-def test_the_level_chooses_the_log_lines_and_never_the_metrics(
-    level: str, messages: list[str]
-) -> None:
+@pytest.mark.parametrize("level", ["DEBUG", "INFO", "WARNING", "ERROR"])
+def test_the_record_is_written_at_every_level_so_that_alarms_read_it(level: str) -> None:
     log = io.StringIO()
     make_handler({}, stream=log, level=level)(EVENT)
+    (record,) = [line for line in read_log(log.getvalue()) if line["message"] == "batch"]
+    assert set(metrics_of(record)) == FACTS
+
+
+@pytest.mark.parametrize(("level", "count"), [("INFO", 1), ("WARNING", 1), ("ERROR", 0)])
+def test_the_level_chooses_the_other_lines(level: str, count: int) -> None:
+    log = io.StringIO()
+    make_handler({}, stream=log, level=level, working=False)(EVENT)
     lines = read_log(log.getvalue())
-    assert [line["message"] for line in lines if "message" in line] == messages
-    assert sum("_aws" in line for line in lines) == 1
+    assert [line["level"] for line in lines] == ["WARNING"] * count + ["INFO"]
+
+
+def test_a_failure_is_told_with_its_cause_at_warning_and_in_the_record() -> None:
+    log = io.StringIO()
+    cause = "the scoring service cannot be reached: nothing listens (gRPC UNAVAILABLE)"
+    make_handler({}, stream=log, asked=FakeScorer(error=ScorerUnavailable(cause)))(EVENT)
+    warning, record = read_log(log.getvalue())
+    assert (warning["level"], warning["message"]) == ("WARNING", f"{cause}; nobody has a score")
+    assert (record["error"], record["cause"]) == ("ScorerUnavailable", cause)
+    assert not {"scorer", "scored_by"} & set(record)
+
+
+def test_the_kind_of_scorer_that_answered_is_told_apart_from_its_models_label(
+    tmp_path: Path,
+) -> None:
+    service = record_of(asked=FakeScorer())
+    assert (service["scorer"], service["scored_by"]) == ("service", "fake@1")
+    bundle = record_of()
+    assert (bundle["scorer"], bundle["scored_by"]) == ("bundle", "tiny@1")
+    assert "cause" not in bundle
+
+
+def test_an_error_that_the_policy_raises_is_logged_with_its_cause() -> None:
+    log = io.StringIO()
+    error = ScorerUnavailable("expected a service, found none")
+    handle = make_handler({"on_error": "raise"}, stream=log, asked=FakeScorer(error=error))
+    with pytest.raises(ScorerUnavailable):
+        handle(EVENT)
+    (line,) = read_log(log.getvalue())
+    assert (line["level"], line["message"], line["error"]) == (
+        "ERROR",
+        "expected a service, found none",
+        "ScorerUnavailable",
+    )
 
 
 def test_at_debug_each_unreadable_endpoint_says_why_and_not_who() -> None:
@@ -297,18 +453,19 @@ def test_at_debug_each_unreadable_endpoint_says_why_and_not_who() -> None:
 
 def test_a_campaigns_id_is_cut_in_log_and_metrics_and_still_matches_its_override() -> None:
     policy = {"override": [{"campaign_id": "x" * 5_900_000, "mode": "annotate"}]}
-    line, blob = lines_of(policy, {**EVENT, "CampaignId": "x" * 5_900_000})
+    record = record_of(policy, {**EVENT, "CampaignId": "x" * 5_900_000})
     shown = "x" * 256 + "... (5,900,000 characters)"
-    assert line["campaign_id"] == blob["campaign_id"] == shown
-    assert line["mode"] == "annotate"
-    assert len(json.dumps([line, blob])) < 5_000
-    assert lines_of({}, {**EVENT, "CampaignId": "x" * 256})[0]["campaign_id"] == "x" * 256
+    assert record["campaign_id"] == shown
+    assert record["mode"] == "annotate"
+    assert len(json.dumps(record)) < 5_000
+    assert record_of({}, {**EVENT, "CampaignId": "x" * 256})["campaign_id"] == "x" * 256
 
 
 def test_every_line_is_ascii_that_any_stream_can_carry() -> None:
     log = io.StringIO()
     make_handler({}, stream=log)(make_event({}, CampaignId="\ud800é"))
     assert log.getvalue().isascii()
+    check_emf(log.getvalue().splitlines()[-1])
     make_handler({}, stream=Drain())(make_event({}, CampaignId="\ud800"))
 
 
@@ -321,15 +478,9 @@ def test_powertools_own_environment_does_not_change_the_lines(
         "POWERTOOLS_LOGGER_LOG_EVENT": "true",
     }.items():
         monkeypatch.setenv(name, value)
-    line, blob = lines_of()
-    assert line["service"] == "segment-scorer"
-    assert blob["_aws"]["CloudWatchMetrics"][0]["Namespace"] == "SegmentScorer"
-
-
-def test_the_class_of_a_scorers_error_is_told_and_not_its_text() -> None:
-    line, blob = lines_of(asked=FakeScorer(error=ScorerUnavailable("secret")))
-    assert line["error"] == "ScorerUnavailable"
-    assert "secret" not in json.dumps([line, blob])
+    record = record_of()
+    assert record["service"] == "segment-scorer"
+    assert record["_aws"]["CloudWatchMetrics"][0]["Namespace"] == "SegmentScorer"
 
 
 def test_the_shipped_bundle_has_the_bins(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from function.hosts.pinpoint import PINPOINT
 from function.records import Band, Campaign, Decision, Reason
 from model.customer_profile import document_to_profile
 from model.people.records import Record
+from model.score_kind import ScoreKind
 from segment_scorer.runner.config import RunConfig
 from segment_scorer.runner.summary import Status
 
@@ -47,14 +48,15 @@ class HostAdapter:
     most_bytes   of the records in one event, so that the event stays below Lambda's 6 MB
     make_entry   record -> its part of the event
     read_reply   reply, ids sent -> id -> its part of the reply; raises ReplyError
-    classify     id, record, its part of the reply (None: missing), decision if known -> Outcome
+    classify     id, record, its part of the reply (None: missing), decision if known, what scores
+                 mean -> Outcome
     """
 
     host: Host
     most_bytes: int
     make_entry: Callable[[Record], Any]
     read_reply: Callable[[object, Any], Mapping[str, dict[str, Any]]]
-    classify: Callable[[str, Record, dict[str, Any] | None, Decision | None], Outcome]
+    classify: Callable[[str, Record, dict[str, Any] | None, Decision | None, ScoreKind], Outcome]
 
     def build_event(self, people: Mapping[str, Any], config: RunConfig) -> dict[str, Any]:
         """Build the event for a batch: id -> entry."""
@@ -75,7 +77,11 @@ def drop_id(record: Record) -> dict[str, Any]:
 
 
 def classify_definition(
-    id_: str, _record: Record, definition: dict[str, Any] | None, decision: Decision | None
+    id_: str,
+    _record: Record,
+    definition: dict[str, Any] | None,
+    decision: Decision | None,
+    _score: ScoreKind,
 ) -> Outcome:
     """Classify by Pinpoint's reply: ids in it are kept, as returned, all others are filtered."""
     if definition is None:
@@ -102,7 +108,11 @@ def read_results(reply: object, sent: Any) -> dict[str, dict[str, Any]]:
 
 
 def classify_result(
-    id_: str, record: Record, result: dict[str, Any] | None, decision: Decision | None
+    id_: str,
+    record: Record,
+    result: dict[str, Any] | None,
+    decision: Decision | None,
+    score: ScoreKind,
 ) -> Outcome:
     """Classify by Connect's reply: a profile without a valid decision failed, and only that one."""
     status = RESULT_STATUS.get(str((result or {}).get("decision")), Status.FAILED)
@@ -111,11 +121,11 @@ def classify_result(
     kept = None
     if status == Status.KEPT:
         kept = record.profile if record.profile is not None else {**record.document, "Id": id_}
-    return Outcome(status, kept, decision or read_result(result))
+    return Outcome(status, kept, decision or read_result(result, score))
 
 
-def read_result(result: Mapping[str, Any]) -> Decision:
-    """Read a ResultData. What it does not tell is None.
+def read_result(result: Mapping[str, Any], kind: ScoreKind) -> Decision:
+    """Read a ResultData. What it does not tell is None, and so is a score out of its range.
 
     In mode shadow it tells neither who was selected nor who is in the control group: it says null
     and false of everybody. Earlier releases had no `selected`.
@@ -128,14 +138,9 @@ def read_result(result: Mapping[str, Any]) -> Decision:
         holdout=holdout if isinstance(holdout, bool) and not is_shadow else None,
         sent=result.get("decision") == "keep",
         reason=REASONS.get(reason, Reason.UNKNOWN) if isinstance(reason, str) else Reason.UNKNOWN,
-        score=float(score) if is_score(score) else None,  # type: ignore[arg-type]  # is a number
-        band=Band(name=band, at_least=0.0) if isinstance(band, str) and band else None,
+        score=float(score) if kind.holds(score) else None,  # type: ignore[arg-type]  # is a number
+        band=Band(name=band, at_least=kind.low) if isinstance(band, str) and band else None,
     )
-
-
-def is_score(value: object) -> bool:
-    """Whether a JSON value is a number from 0 to 1."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1
 
 
 HOST_ADAPTERS = {

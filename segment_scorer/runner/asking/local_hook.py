@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import time
+import uuid
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
@@ -24,11 +25,12 @@ class LocalContext:
     function_version = "$LATEST"
     invoked_function_arn = "local"
     memory_limit_in_mb = 0
-    aws_request_id = "local"
 
     def __init__(self, deadline: float, clock: Callable[[], float] = time.monotonic) -> None:
         """`deadline` is a time on `clock`."""
         self._deadline = deadline
+        # Follows a batch into the log of a scoring service, as Lambda's own id would.
+        self.aws_request_id = str(uuid.uuid4())
         self._clock = clock
 
     def get_remaining_time_in_millis(self) -> int:

@@ -27,7 +27,7 @@ def make_charts(data: Mapping[str, Any]) -> dict[str, Any]:
     if explorer["scores"]:
         charts["histogram"] = chart_scores(alt, explorer)
         if not explorer["unwanted"]:
-            charts["curve"] = chart_profit(alt, explorer)
+            charts["curve"] = chart_profit(alt, explorer, data["words"])
     for name, rows in data["groups"].items():
         if rows:
             charts[f"by-{name}"] = chart_groups(alt, rows)
@@ -80,13 +80,14 @@ def chart_scores(alt: Any, explorer: Mapping[str, Any]) -> Any:
     """A histogram of scores. The page moves the threshold and recolours the bars."""
     bins = Counter[int]()
     # Whole numbers, so that a score on the border of two bins is counted in the upper one.
+    low, high = (round(explorer[name] * BUCKETS) for name in ("low", "high"))
     for bucket, count in explorer["scores"]:
-        bins[min(bucket * BINS // BUCKETS, BINS - 1)] += count
+        bins[min((bucket - low) * BINS // (high - low), BINS - 1)] += count
     values = [
         {
-            "from": index / BINS,
-            "to": (index + 1) / BINS,
-            "middle": (index + 0.5) / BINS,
+            "from": place_bin(low, high, index),
+            "to": place_bin(low, high, index + 1),
+            "middle": place_bin(low, high, index + 0.5),
             "people": count,
         }
         for index, count in bins.items()
@@ -99,7 +100,7 @@ def chart_scores(alt: Any, explorer: Mapping[str, Any]) -> Any:
         .mark_bar()
         .encode(
             x=alt.X("from:Q", bin="binned", title="score", axis=alt.Axis(tickCount=10)).scale(
-                domain=[0, 1]
+                domain=[explorer["low"], explorer["high"]]
             ),
             x2="to:Q",
             y=alt.Y("people:Q", title="people"),
@@ -110,13 +111,18 @@ def chart_scores(alt: Any, explorer: Mapping[str, Any]) -> Any:
     return (scores + draw_threshold(alt)).add_params(threshold).properties(height=200)
 
 
+def place_bin(low: int, high: int, index: float) -> float:
+    """The score where a bin begins; `low` and `high` are the axis's first and last bucket."""
+    return (low + (high - low) * index / BINS) / BUCKETS
+
+
 def draw_threshold(alt: Any) -> Any:
     """A line at the parameter `threshold`. While that is null, Vega-Lite draws no line."""
     at = alt.Chart(alt.Data(values=[{}])).transform_calculate(at="threshold")
     return at.mark_rule(color=RED, strokeWidth=2).encode(x=alt.X("at:Q"))
 
 
-def chart_profit(alt: Any, explorer: Mapping[str, Any]) -> Any:
+def chart_profit(alt: Any, explorer: Mapping[str, Any], words: Mapping[str, str]) -> Any:
     """Profit by threshold. The page computes it from a response's value and a message's cost."""
     threshold = alt.param(name="threshold", value=explorer["threshold"])
     line = (
@@ -124,9 +130,9 @@ def chart_profit(alt: Any, explorer: Mapping[str, Any]) -> Any:
         .mark_line(color=BLUE)
         .encode(
             x=alt.X("threshold:Q", title="threshold", axis=alt.Axis(tickCount=10)).scale(
-                domain=[0, 1]
+                domain=[explorer["low"], explorer["high"]]
             ),
-            y=alt.Y("profit:Q", title="profit at most"),
+            y=alt.Y("profit:Q", title=words["profit"]),
         )
     )
     return (line + draw_threshold(alt)).add_params(threshold).properties(height=160)

@@ -25,13 +25,14 @@ def describe_control_group(config: RunConfig, statistics: Statistics, selected: 
 
     selected  users whom the rules would message, the control group included
     Without a message, people are expected to respond as often as their scores say on average. "" if
-    the policy or the scores are unknown, or if the control group is messaged too.
+    the policy or the scores are unknown, if the control group is messaged too, or if scores are
+    effects: they do not say how many respond without a message.
     """
     groups = [group for group in statistics.people if group.selected]
     scored = sum(statistics.scored[group] for group in groups)
     if config.holdout_percent is None or not selected or not scored:
         return ""
-    if count_control_kept(statistics):
+    if count_control_kept(statistics) or config.score.is_uplift:
         return ""
     # scipy takes a second to import, and is in the extra `run` for this sentence alone.
     from segment_scorer.lift.plan import describe_plan, make_plan  # noqa: PLC0415

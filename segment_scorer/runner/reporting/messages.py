@@ -153,32 +153,13 @@ def explain_outcome(config: RunConfig, statistics: Statistics, reason: Reason) -
     return f"; filtered because {rule}" if config.on_error == "drop" else "; filtered"
 
 
-def describe_expected(kept: float, everyone: float, config: RunConfig) -> str:
-    """Say how many responses the scores predict. "" without scores, or if only some are known.
-
-    kept, everyone  the sum of scores of the kept people, and of all people
-    """
-    if not config.knows_decisions or round(everyone) == 0:
-        return ""
-    if config.keep == "below":
-        return (
-            f"If the scores are calibrated, {everyone:,.0f} unwanted events are expected of all "
-            f"people with a score: {kept:,.0f} of those messaged, "
-            f"and at most {round(everyone) - round(kept):,} are avoided."
-        )
-    return (
-        f"If the scores are calibrated, {everyone:,.0f} responses are expected of all people with "
-        f"a score, {kept:,.0f} of them from those messaged. Scores say who is likely to respond, "
-        "messaged or not: only a control group shows what the message changes."
-    )
-
-
 def describe_run(
     summary: Summary,
     config: RunConfig,
     *,
     expected: str,
     reach: str = "",
+    savings: str = "",
     control_kept: int,
     rehearsal: bool,
     plan: str = "",
@@ -186,6 +167,7 @@ def describe_run(
     """Describe the run in a few sentences.
 
     control_kept  people of the control group who are kept
+    savings       how many messages fewer bring the same
     plan          what the control group of a rehearsal can show
     """
     share = 100 * summary.kept / summary.received if summary.received else 0.0
@@ -195,8 +177,7 @@ def describe_run(
     ]
     if reach:
         sentences.append(reach)
-    if expected:
-        sentences.append(expected)
+    sentences += [sentence for sentence in (expected, savings) if sentence]
     if config.mode and config.mode != FILTER:
         sentences.append(
             f"Mode {config.mode} keeps everyone. "

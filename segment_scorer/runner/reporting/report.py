@@ -18,10 +18,10 @@ import msgspec
 from model.atomic import write_atomically
 from segment_scorer.runner.reporting.charts import make_charts
 from segment_scorer.runner.reporting.messages import (
-    describe_expected,
     describe_reach,
     find_warnings,
 )
+from segment_scorer.runner.reporting.predictions import describe_expected, describe_savings
 from segment_scorer.runner.reporting.report_data import describe_drift, gather_report, sum_expected
 from segment_scorer.runner.summary import Summary
 from segment_scorer.runner.writing.checkpoint import Checkpoint
@@ -65,9 +65,12 @@ def summarize_report(
     statistics, config = checkpoint.statistics, checkpoint.config
     drift = describe_drift(summary, checkpoint, reference)
     warnings = find_warnings(summary, config, statistics, drift)
-    expected = describe_expected(*sum_expected(statistics), config)
-    reach = describe_reach(config, statistics)
-    return warnings, "\n".join(sentence for sentence in (reach, expected) if sentence)
+    texts = (
+        describe_reach(config, statistics),
+        describe_expected(*sum_expected(statistics), statistics.scored.total(), config),
+        describe_savings(statistics, config),
+    )
+    return warnings, "\n".join(text for text in texts if text)
 
 
 def load_vega(make: Callable[[], str] | None = None) -> str:

@@ -14,15 +14,21 @@ import msgspec
 
 from function.records import Reason
 from segment_scorer.monitoring.drift import BinSums, compare_sums
+from segment_scorer.runner.config import RunConfig
 from segment_scorer.runner.reporting.control_group import count_control_kept
 from segment_scorer.runner.reporting.labels import UNKNOWN
 from segment_scorer.runner.reporting.messages import (
     FILTER,
-    describe_expected,
     describe_reach,
     describe_run,
     explain_explorer,
     find_warnings,
+)
+from segment_scorer.runner.reporting.predictions import (
+    choose_wording,
+    describe_expected,
+    describe_savings,
+    middle_of_bucket,
 )
 from segment_scorer.runner.reporting.statistics import (
     BUCKETS,
@@ -35,6 +41,7 @@ from segment_scorer.runner.summary import Status, Summary, UnsentReason
 from segment_scorer.runner.writing.checkpoint import Checkpoint
 
 MOST_ROWS = 12  # of a table; further rows are added up as one
+HUNDREDTH = BUCKETS // 100  # buckets
 FEWEST = 10  # people in a row, so that no person can be recognised
 NO_LABEL, OTHERS = "none", "all others"
 QUANTILES = {"half": 0.5, "95 %": 0.95, "99 %": 0.99, "all": 1.0}
@@ -76,13 +83,15 @@ def gather_report(
         "story": describe_run(
             summary,
             config,
-            expected=describe_expected(kept, everyone, config),
+            expected=describe_expected(kept, everyone, statistics.scored.total(), config),
             reach=describe_reach(config, statistics),
+            savings=describe_savings(statistics, config),
             control_kept=control_kept,
             rehearsal=rehearsal,
             plan=plan,
         ),
         "control_kept": control_kept,
+        "words": choose_wording(config)._asdict(),
         "expected": {"kept": round(kept), "all": round(everyone)},
         "filtered": count_filtered(checkpoint),
         "explorer": describe_explorer(checkpoint),
@@ -119,6 +128,8 @@ def describe_explorer(checkpoint: Checkpoint) -> dict[str, Any]:
 
     scores     bucket -> people decided by score
     within     where a score is in its bucket, on average, from 0 to 1
+    low, high  the scores that the axes show; step: of the slider
+    most       the highest possible score
     threshold  the policy's; None = unknown
     fixed      people the rules keep at any threshold; never the control group, because mode filter
                does not message it
@@ -141,7 +152,10 @@ def describe_explorer(checkpoint: Checkpoint) -> dict[str, Any]:
     return {
         "scores": sorted(statistics.scores.items()),
         "buckets": BUCKETS,
-        "within": 0.5 if 10**config.decimals > BUCKETS else 0.0,
+        "within": middle_of_bucket(config),
+        **describe_axis(config, statistics),
+        "most": config.score.high,
+        "uplift": config.score.is_uplift,
         "keep": config.keep or "at_least",
         "unwanted": config.keep == "below",
         "threshold": config.threshold,
@@ -154,6 +168,24 @@ def describe_explorer(checkpoint: Checkpoint) -> dict[str, Any]:
             "expected": round(sum(expected.get(group, 0.0) for group in start), 2),
         },
         "note": explain_explorer(config, scored=sum(statistics.scores.values()), kept=fixed),
+    }
+
+
+def describe_axis(config: RunConfig, statistics: Statistics) -> dict[str, float]:
+    """The scores that the charts and the slider show: the whole range of responses.
+
+    Effects are small, so for uplift only those that occur, 0 and the threshold; in hundredths.
+    """
+    score = config.score
+    if not score.is_uplift:
+        return {"low": score.low, "high": score.high, "step": 0.001}
+    shown = [0, round((config.threshold or 0.0) * BUCKETS)]
+    shown += [edge for bucket in statistics.scores for edge in (bucket, bucket + 1)]
+    low, high = min(shown) // HUNDREDTH, -(-max(shown) // HUNDREDTH)
+    return {
+        "low": max(low / 100, score.low),
+        "high": min(max(high, low + 1) / 100, score.high),
+        "step": 0.0001,
     }
 
 

@@ -57,8 +57,9 @@ class Statistics:
 
     people      group -> people
     scored      group -> people with a score
-    expected    group -> sum of their scores: the responses to expect if scores are calibrated
-    scores      bucket -> people decided by their score alone
+    expected    group -> sum of their scores: the responses to expect if scores are calibrated, or
+                the extra ones that messages bring
+    scores      bucket -> people decided by their score alone; negative for a negative score
     times       bucket of `find_bucket` -> calls of the hook
     bins        column -> people in each drift bin; batches: number of batches in them
     failures    (kind of failure, class of the error) -> batches
@@ -97,7 +98,7 @@ class Statistics:
                 held[1] += score
                 held[2] += 1
                 if group[3] in BY_SCORE:
-                    decided.append(int(score * BUCKETS + EPSILON))
+                    decided.append(math.floor(score * BUCKETS + EPSILON))
         self.scores.update(decided)
         for group, (count, total, scored) in sums.items():
             labelled = Group(label_channel(group[0]), label_country(group[1]), *group[2:])
