@@ -103,5 +103,5 @@ def describe_trace(trace: Mapping[str, Any] | None) -> str:
             for index in (int(np.argmin(scores)), int(np.argmax(scores)))
         ]
         return ", ".join(ends)
-    ends = f"{format_score(scores[0])} at {at[0]:g}, {format_score(scores[-1])} at {at[-1]:g}"
-    return f"{trace['shape']}: {ends}"
+    first = f"{format_score(scores[0])} at {at[0]:g}"
+    return f"{trace['shape']}: {first}, {format_score(scores[-1])} at {at[-1]:g}"

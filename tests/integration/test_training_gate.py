@@ -52,7 +52,7 @@ def test_the_same_people_with_another_seed_pass_on_the_reserve_of_the_shipped_bu
     tmp_path: Path, customers: list[tuple[dict[str, object], int]]
 ) -> None:
     given = write_files(tmp_path, customers)
-    features = ["--features", str(HERE / "features.toml"), "--reserve", "0.2", "--quick"]
+    features = ["--features", str(HERE / "features.toml"), "--reserve", "0.2", "--model", "boosting"]
     out = ["--out", str(tmp_path / "bundle"), "--against", str(SHIPPED)]
     assert main(["train", *given, *features, *out, "--seed", "7"]) == 0
     found = read_manifest(tmp_path / "bundle")
@@ -68,7 +68,7 @@ def test_1_500_people_pass_with_another_seed(
     given = write_files(tmp_path, [customers[index] for index in sorted(chosen.tolist())])
     features = ["--features", str(HERE / "features.toml"), "--reserve", "0.2"]
     out = ["--out", str(tmp_path / "bundle"), "--against", str(tmp_path / "bundle")]
-    assert main(["train", *given, *features, *out[:2], "--seed", "1"]) == 0
+    assert main(["train", *given, *features, *out[:2], "--seed", "1", "--quick"]) == 0
     first = read_manifest(tmp_path / "bundle")
     assert main(["train", *given, *features, *out, "--seed", "2"]) == 0
     second = read_manifest(tmp_path / "bundle")
