@@ -25,14 +25,15 @@ ray: .venv/ready requirements/ray.txt ## Ray into .venv, for run --engine ray an
 fuzz: .venv/ready ## about a million events of arbitrary JSON through the handler (some twenty minutes)
 	FUZZ_ROUNDS=$(ROUNDS) $(BIN)/python -m pytest tests/property/test_any_event_gets_a_reply_or_an_event_error.py --hypothesis-profile=fuzz $(ARGS)
 
-check: .venv/ready .cache/cfn-lint/ready .cache/audit/ready ## format, lint, types, import rules, stale locks and stubs, the template, known vulnerabilities
+check: .venv/ready .cache/cfn-lint/ready .cache/checkov/ready .cache/audit/ready ## format, lint, types, import rules, stale locks and stubs, the templates, known vulnerabilities
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m tools.locks --check
 	$(BIN)/python -m tools.stubs --check
-	.cache/cfn-lint/bin/cfn-lint segment_scorer/deploy/template.yaml
+	.cache/cfn-lint/bin/cfn-lint segment_scorer/deploy/*.yaml
+	.cache/checkov/bin/checkov --config-file segment_scorer/deploy/.checkov.yaml
 	$(BIN)/python -m tools.audit
 
 lock: .venv/ready ## compile requirements/*.txt again from pyproject.toml

@@ -28,8 +28,7 @@ from function.setting_values import (
     read_yes_or_no,
 )
 from model.bundle import SHIPPED
-from model.features import find_path_problem
-from model.kinds import split_path
+from model.feature_paths import find_path_problem, split_path
 from model.score_kind import RESPONSE, ScoreKind
 
 PREFIX = "SCORER_"

@@ -18,14 +18,12 @@ import numpy as np
 import numpy.typing as npt
 
 from model.errors import SpecError, name_failure
-from model.kinds import KINDS, Feature, Reference, split_path
+from model.feature_paths import find_path_problem, split_path
+from model.kinds import KINDS, Feature, Reference
 from model.values import LARGEST_FLOAT32
 
 Matrix: TypeAlias = npt.NDArray[np.float32]
 
-GROUPS = {"Attributes", "Metrics", "Demographic", "Location", "User", "External"}
-TOP_LEVEL = {"ChannelType", "EndpointStatus", "OptOut", "EffectiveDate", "CreationDate", "CohortId"}
-USER_FIELDS = ("UserId", "UserAttributes.")
 NEEDED_KEYS = ("name", "path", "kind")
 DIRECTIONS = {"increasing": 1, "decreasing": -1}
 NOTHING: Mapping[str, Any] = {}
@@ -70,6 +68,13 @@ class FeatureSpec:
     def starts(self) -> tuple[int, ...]:
         """Index of each feature's first column. A feature is missing where this column is NaN."""
         return tuple(step.columns.start for step in self.steps)
+
+    @cached_property
+    def counted(self) -> tuple[int, ...]:
+        """The `starts` of the features that can be missing; all of them if there is none."""
+        pairs = zip(self.features, self.starts, strict=True)
+        missable = [start for feature, start in pairs if not KINDS[feature.kind].always]
+        return tuple(missable) or self.starts
 
     @cached_property
     def steps(self) -> tuple[Step, ...]:
@@ -137,16 +142,20 @@ def read_spec(mapping: Mapping[str, Any]) -> FeatureSpec:
 
 def make_feature(row: Mapping[str, Any]) -> Feature:
     """The feature of a `[[feature]]` table without problems."""
-    options = {
-        key: read(row[key]) for key, read in KINDS[row["kind"]].options.items() if key in row
-    }
     return Feature(
         name=row["name"],
         path=row["path"],
         kind=row["kind"],
-        options={key: value for key, value in options.items() if value != ()},
+        options=read_options(row),
         monotonic=row.get("monotonic", ""),
     )
+
+
+def read_options(row: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of a `[[feature]]` table. An empty list is as good as none."""
+    readers = KINDS[row["kind"]].options
+    options = {key: read(row[key]) for key, read in readers.items() if key in row}
+    return {key: value for key, value in options.items() if value != ()}
 
 
 def find_feature_problems(row: object) -> list[str]:
@@ -177,18 +186,6 @@ def find_feature_problems(row: object) -> list[str]:
     return problems
 
 
-def find_path_problem(path: str) -> str | None:
-    """Why a path cannot be read; None if it can."""
-    group, _, rest = path.partition(".")
-    is_below = group in GROUPS and rest and (group != "User" or rest.startswith(USER_FIELDS))
-    if path in TOP_LEVEL or is_below:
-        return None
-    return (
-        f"expected path to be one of {', '.join(sorted(TOP_LEVEL))}, "
-        f"or below {', '.join(sorted(GROUPS))}"
-    )
-
-
 def find_option_problems(row: Mapping[str, Any], keys: Sequence[str]) -> list[str]:
     """The problems of the keys that only some kinds have."""
     problems = []
@@ -201,7 +198,13 @@ def find_option_problems(row: Mapping[str, Any], keys: Sequence[str]) -> list[st
             KINDS[row["kind"]].options[key](row[key])
         except ValueError as error:
             problems.append(f"expected {key} to be {error}")
-    return problems
+    kind = KINDS.get(row["kind"])
+    if kind is None or problems:
+        return problems
+    missing = [key for key in kind.needed if key not in row]
+    problems += [f"expected {key}, which kind {row['kind']} needs" for key in missing]
+    misfit = None if problems else kind.problem(read_options(row))
+    return problems if misfit is None else [misfit]
 
 
 def find_repeated(what: str, names: Sequence[str]) -> list[str]:
@@ -234,10 +237,10 @@ def build_matrix(
 def share_present(matrix: Matrix, spec: FeatureSpec) -> npt.NDArray[np.float64]:
     """For each row of `matrix` [n, f], the share of features that are present.
 
-    float64 [n], 0 to 1. Counts features, not columns.
+    float64 [n], 0 to 1. Counts features, not columns, and only those that can be missing.
     """
     # Not 1 minus the missing share: 1 - 0.9 < 0.1, so 1 of 10 would fail `min_present = 0.1`.
-    missing = np.isnan(matrix[:, list(spec.starts)])
+    missing = np.isnan(matrix[:, list(spec.counted)])
     present: npt.NDArray[np.float64] = (~missing).mean(axis=1, dtype=np.float64)
     return present
 

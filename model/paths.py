@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from model.errors import name_kind
-from model.kinds import split_path
+from model.feature_paths import split_path
 from model.missing import is_null_marker
 from model.values import is_whole, parse_number
 

@@ -80,6 +80,7 @@ class PeopleFile:
         self._pending: list[Line] = []
         self._number = 0
         self._lost: Counter[str] = Counter()
+        self._not_text: Counter[str] = Counter()
         self._unpacked: Gunzip | None = None
         try:
             self._open()
@@ -135,11 +136,13 @@ class PeopleFile:
         if self._unpacked is not None and self._unpacked.trailing:
             yield "bytes behind the end of the gzip data are ignored"
         if self._lost:
-            columns = [f"{name} ({count:,})" for name, count in sorted(self._lost.items())]
             total = self._lost.total()
             many = "1 date or time is" if total == 1 else f"{total:,} dates or times are"
-            names = name_some(columns, MOST_NAMED)
-            yield f"{many} missing, having no text in ISO 8601: {names}"
+            yield f"{many} missing, having no text in ISO 8601: {name_counts(self._lost)}"
+        if self._not_text:
+            total = self._not_text.total()
+            many = "1 value is" if total == 1 else f"{total:,} values are"
+            yield f"{many} missing, being no text in UTF-8: {name_counts(self._not_text)}"
 
     def __enter__(self) -> PeopleFile:
         return self
@@ -222,10 +225,15 @@ class PeopleFile:
 
     def _iterate_parquet(self) -> Iterator[Line]:
         rows = ParquetRows(self.name, self._stream, self._layout)
-        self._lost = rows.lost
+        self._lost, self._not_text = rows.lost, rows.not_text
         for number, share, record in rows:
             self._share = share
             yield number, record
+
+
+def name_counts(counts: Counter[str]) -> str:
+    """Columns with their counts: `CreationDate (2)`."""
+    return name_some([f"{name} ({count:,})" for name, count in sorted(counts.items())], MOST_NAMED)
 
 
 def open_people(path: Path, layout: Layout = PEOPLE, what: str = "people") -> PeopleFile:

@@ -133,13 +133,6 @@ def explain_header(path: Path, header: Sequence[str], missing: str) -> DataError
     )
 
 
-def read_plain_id(text: str) -> str:
-    """An id without the `.0` that data frames write behind whole numbers."""
-    if text.endswith(".0") and text[:-2].isascii() and text[:-2].isdigit():
-        return text[:-2]
-    return text
-
-
 def describe_whole(count: int, column: str) -> str:
     """How many ids were read without their `.0`."""
     many = "1 is" if count == 1 else f"{count:,} are"

@@ -17,6 +17,7 @@ from model.kinds import KINDS
 from model.training.folds import sample_rows
 from model.training.people import LEAST_WITH_FEATURE, Join, Outcomes, People
 from model.training.phrases import format_count
+from model.training.target_rates import encode_for
 
 AUDITED_PEOPLE = 20_000  # enough to see a leak
 # ROC AUC of one feature alone. A feature this good probably contains a campaign's outcome.
@@ -52,6 +53,7 @@ def audit_people(people: People, seed: int) -> Audit:
     rows, folds = sample_rows(
         people.outcomes, people.groups, np.arange(len(people.outcomes)), AUDITED_PEOPLE, seed
     )
+    people = encode_for(people, np.arange(len(people.outcomes)), seed)
     matrix, outcomes = people.matrix[rows], people.outcomes[rows]
     alone: dict[str, float] = {}
     notices: list[str] = []

@@ -17,6 +17,7 @@ from model.training.models import ModelChoice, ModelSettings
 from model.training.nested import InnerMargins, calibrate_by_pairs, fit_pairs, name_choice
 from model.training.people import Outcomes, People
 from model.training.selection import limit_threads
+from model.training.target_rates import encode_for
 from model.training.work import Work
 
 # A sigmoid must lower the Brier score by this share. Less is noise (CDNOW: below 0.0001).
@@ -94,13 +95,14 @@ def calibrate_in_folds(
     through = np.full(len(people.outcomes), np.nan)
     for fold, ((train, test), choice) in enumerate(fits):
         progress("calibrating", fold, len(fits))
+        known = encode_for(people, train, seed)
         try:
-            model = fit_choice(settings, people, train, choice, seed, calibrated=True)
+            model = fit_choice(settings, known, train, choice, seed, calibrated=True)
         except DataError:
             return None
         if find_sigmoid(model).a_ >= 0:
             return None
         with limit_threads(len(people.outcomes)):
-            through[test] = model.predict_proba(people.matrix[test])[:, 1]
+            through[test] = model.predict_proba(known.matrix[test])[:, 1]
     progress("calibrating", len(fits), len(fits))
     return through

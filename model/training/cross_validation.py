@@ -19,6 +19,7 @@ from model.training.nested import InnerMargins, compare_in_folds
 from model.training.people import Outcomes, People
 from model.training.phrases import format_share
 from model.training.selection import COMPARED_PEOPLE, choose_model, limit_threads
+from model.training.target_rates import encode_for
 from model.training.work import Work
 
 STAGE = "cross-validating"
@@ -79,15 +80,17 @@ def cross_validate(
     cheaply, and learnt properly in each fold only if that promises a gain. `quick` chooses once, on
     all people, and takes the cheap sigmoid; the figures are then a little too good.
     """
-    matrix, outcomes = people.matrix, people.outcomes
+    outcomes = people.outcomes
     folds = make_folds(outcomes, people.groups, people.dates, seed)
     work = Work(progress, STAGE, count_work(people, settings, folds, quick=quick))
     choices, final, inner = choose_in_folds(people, settings, folds, seed, work, quick=quick)
     scores, margins = np.full(len(outcomes), np.nan), np.full(len(outcomes), np.nan)
     falls: list[npt.NDArray[np.float64]] = []
     for fold, (train, test) in enumerate(folds.pairs):
+        known = encode_for(people, train, seed)
+        matrix = known.matrix
         model = fit_choice(
-            settings, people, train, choices[fold], seed, calibrated=settings.balanced
+            settings, known, train, choices[fold], seed, calibrated=settings.balanced
         )
         with limit_threads(len(outcomes)):
             scores[test] = model.predict_proba(matrix[test])[:, 1]
@@ -165,14 +168,17 @@ def choose_in_folds(
     quick: bool,
 ) -> tuple[list[ModelChoice], ModelChoice, InnerMargins | None]:
     """The choice inside each fold, the choice for all people, and the margins of comparing."""
+
+    def choose(rows: Rows) -> ModelChoice:
+        return choose_model(settings, encode_for(people, rows, seed), rows, seed)
+
     whole = np.arange(len(people.outcomes))
     if quick:
-        choice = choose_model(settings, people, whole, seed)
+        choice = choose(whole)
         return [choice] * len(folds.pairs), choice, None
     if compares_in_pairs(settings, folds):
         return compare_in_folds(settings, people, folds, seed, work.add)
-    choices = [choose_model(settings, people, train, seed) for train, _ in folds.pairs]
-    return choices, choose_model(settings, people, whole, seed), None
+    return [choose(train) for train, _ in folds.pairs], choose(whole), None
 
 
 def describe_change(scores: Scores, outcomes: Outcomes) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from model.document import is_typed
 from model.errors import DataError
 from model.paths import ReadPath, find_problem
+from model.people.cells import read_plain_id
 from model.people.columns import RecordError
 from model.people.files import open_csv, open_people
 from model.people.naming import name_some
@@ -23,7 +24,6 @@ from model.people.outcome_columns import (
     ColumnNames,
     describe_whole,
     find_outcome_columns,
-    read_plain_id,
 )
 from model.people.progress import Progress
 from model.people.records import make_decoder

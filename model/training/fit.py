@@ -15,6 +15,7 @@ from model.training.folds import FOLDS, Pair, Rows, split_rows
 from model.training.models import ModelChoice, ModelSettings, make_model
 from model.training.people import Outcomes, People
 from model.training.selection import choose_model, fill_absent, limit_threads
+from model.training.target_rates import encode_for
 
 # A sigmoid has two parameters. From this many people on, two folds teach it as well as five, in a
 # third of the time.
@@ -26,6 +27,7 @@ def fit_model(
 ) -> tuple[Any, ModelChoice]:
     """Choose and fit on all people; give the classifier and the choice."""
     rows = np.arange(len(people.outcomes))
+    people = encode_for(people, rows, seed)
     choice = choose_model(settings, people, rows, seed)
     return fit_choice(settings, people, rows, choice, seed, calibrated=calibrated), choice
 

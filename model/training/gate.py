@@ -10,13 +10,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from model.bundle import Bundle, check_golden
+from model.errors import BundleError
 from model.features import Matrix
 from model.people.naming import name_some
+from model.score_kind import RESPONSE
 from model.training.comparisons import (
     NewModel,
     Rival,
@@ -25,11 +28,20 @@ from model.training.comparisons import (
     score_bundle,
 )
 from model.training.export import score_onnx
+from model.training.lineage import Incumbents, load_incumbents
 from model.training.measures import Scores
 from model.training.people import LEAST_WITH_FEATURE, People
 from model.training.verdict import AREA, MARGIN, Comparison, Finding, combine, compare_scores
 
-__all__ = ["MARGIN", "IfUnclear", "Verdict", "check_bundle", "compare_with_incumbent", "decide"]
+__all__ = [
+    "MARGIN",
+    "IfUnclear",
+    "Verdict",
+    "check_bundle",
+    "compare_with_incumbent",
+    "decide",
+    "load_checked",
+]
 
 
 class IfUnclear(StrEnum):
@@ -60,6 +72,19 @@ def check_bundle(bundle: Bundle) -> bytes:
     onnx = bundle.model
     check_golden(bundle, score_onnx(onnx, bundle.golden_rows, bundle.score))
     return onnx
+
+
+def load_checked(directory: Path | None) -> Incumbents | None:
+    """The bundle in use and the best so far, both checked. Raises BundleError."""
+    incumbents = load_incumbents(directory)
+    for rival in incumbents.rivals if incumbents is not None else ():
+        if rival.score.kind != RESPONSE.kind:
+            raise BundleError(
+                f"{rival.directory}: expected a bundle whose scores are of responses, found "
+                f"{rival.score.kind}; two kinds of scores cannot be compared"
+            )
+        check_bundle(rival)
+    return incumbents
 
 
 def describe_coverage(bundle: Bundle, matrix: Matrix) -> list[str]:

@@ -18,8 +18,9 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from model.errors import DataError
+from model.feature_paths import split_path
 from model.features import FeatureSpec, Matrix, build_matrix
-from model.kinds import KINDS, split_path
+from model.kinds import KINDS
 from model.paths import compile_paths
 from model.people.progress import Progress
 from model.training.datasets import OutcomeTable

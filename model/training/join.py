@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
 from model.paths import ReadPath, find_user
-from model.people.outcome_columns import read_plain_id
+from model.people.cells import read_plain_id
 from model.people.progress import Progress
 from model.training.datasets import NAMED_LINES, OutcomeTable, read_lines
 

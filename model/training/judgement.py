@@ -12,7 +12,7 @@ from math import isnan
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from model.features import TOP_LEVEL
+from model.feature_paths import TOP_LEVEL
 from model.kinds import LEAST_OF_A_VALUE
 from model.missing import NULL_MARKERS
 from model.training.date_columns import (

@@ -26,6 +26,7 @@ from model.training.selection import (
     limit_threads,
     pick_candidate,
 )
+from model.training.target_rates import encode_for
 
 Fitted = Callable[[int], None]  # told how many rows a model was fitted on
 
@@ -88,7 +89,8 @@ def fit_pairs(
     margins: dict[str, npt.NDArray[np.float64]] = {}
     for first, second in itertools.combinations(range(count), 2):
         train = np.flatnonzero((fold_of != first) & (fold_of != second))
-        filled = fill_absent(matrix, [train])
+        known = encode_for(people, rows[train], seed)
+        filled = fill_absent(matrix if known is people else known.matrix[rows], [train])
         named = {name_choice(choice): choice for k in (first, second) for choice in wanted[k]}
         for name, choice in named.items():
             at = margins.setdefault(name, np.full((count, len(rows)), np.nan))

@@ -57,10 +57,11 @@ def score_by_recipe(
 ) -> Scores | None:
     """Scores float64 [n] of people by the bundle's recipe, fitted without them; NaN if not scored.
 
-    `matrix` holds the people by the bundle's own spec. None if the recipe cannot be fitted.
+    `matrix` holds the people by the bundle's own spec. None if the recipe cannot be fitted, and for
+    a spec with response rates: they are frozen, and learnt from people who may be these.
     """
     recipe = read_recipe(bundle.manifest)
-    if recipe is None:
+    if recipe is None or any("rates" in feature.options for feature in bundle.spec.features):
         return None
     theirs = replace(people, spec=bundle.spec, matrix=matrix)
     count = len(people.outcomes)

@@ -7,15 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from model.bundle import Bundle, check_destination, load_bundle, write_bundle
-from model.errors import BundleError
 from model.people.progress import Progress
-from model.score_kind import RESPONSE
 from model.training.audit import Audit, audit_people, describe_leaks
 from model.training.card import make_card
 from model.training.comparisons import NewModel, list_rivals
@@ -32,9 +29,9 @@ from model.training.feature_choice import (
     write_inference,
 )
 from model.training.fit import fit_choice
-from model.training.gate import Verdict, check_bundle, decide
+from model.training.gate import Verdict, check_bundle, decide, load_checked
 from model.training.gather import gather_people, sample_people
-from model.training.lineage import Incumbents, extend_lineage, load_incumbents
+from model.training.lineage import Incumbents, extend_lineage
 from model.training.manifest import describe_data, describe_model, describe_validation
 from model.training.measures import describe_guess
 from model.training.models import ModelSettings
@@ -42,6 +39,7 @@ from model.training.options import describe_options, digest_data
 from model.training.people import Join, People, reserve_users
 from model.training.recipes import read_recipe
 from model.training.reference import find_recorded, record_reference
+from model.training.target_rates import apply_rates, encode_for, freeze_rates
 from model.training.threshold import describe_rounding
 
 
@@ -77,6 +75,12 @@ class _Material:
     left_out: tuple[str, ...]
     responded: int
 
+    def freeze_rates(self) -> _Material:
+        """With the response rates of texts as they will be served."""
+        people, reserved = freeze_rates(self.people), self.reserved
+        aside = None if reserved is None else apply_rates(reserved, people.spec)
+        return replace(self, people=people, reserved=aside)
+
 
 def train_bundle(config: TrainingConfig, progress: Progress) -> TrainingResult:
     """Train and write a bundle. The same files and seed give the same bundle.
@@ -91,15 +95,18 @@ def train_bundle(config: TrainingConfig, progress: Progress) -> TrainingResult:
     validation = cross_validate(people, settings, config.seed, progress, quick=config.quick)
     result = describe_run(config, material, validation)
     progress("fitting on all people", 0, 1)
+    whole = np.arange(len(people.outcomes))
     model = fit_choice(
         settings,
-        people,
-        np.arange(len(people.outcomes)),
+        encode_for(people, whole, config.seed),
+        whole,
         validation.choice,
         config.seed,
         calibrated=validation.calibrated,
     )
     progress("fitting on all people", 1, 1)
+    material = material.freeze_rates()
+    people = material.people
     onnx = convert_model(model, people.matrix.shape[1])
     rows = make_parity_rows(people.matrix, people.spec, config.seed)
     parity = check_parity(model, onnx, rows)
@@ -123,19 +130,6 @@ def train_bundle(config: TrainingConfig, progress: Progress) -> TrainingResult:
     }
     bundle = write_trained(config, material, onnx, manifest, files)
     return replace(result, bundle=bundle, manifest=manifest, verdict=verdict)
-
-
-def load_checked(directory: Path | None) -> Incumbents | None:
-    """The bundle in use and the best so far, both checked. Raises BundleError."""
-    incumbents = load_incumbents(directory)
-    for rival in incumbents.rivals if incumbents is not None else ():
-        if rival.score.kind != RESPONSE.kind:
-            raise BundleError(
-                f"{rival.directory}: expected a bundle whose scores are of responses, found "
-                f"{rival.score.kind}; two kinds of scores cannot be compared"
-            )
-        check_bundle(rival)
-    return incumbents
 
 
 def prefer_incumbent(settings: ModelSettings, incumbents: Incumbents | None) -> ModelSettings:

@@ -9,8 +9,9 @@ from math import isnan, nan
 from typing import Any, NamedTuple
 
 from model.dates import make_time_reader
+from model.feature_paths import split_path
 from model.features import FeatureSpec
-from model.kinds import KINDS, split_path
+from model.kinds import KINDS
 from model.people.naming import name_some
 from model.training.people import LEAST_WITH_FEATURE, find_value
 

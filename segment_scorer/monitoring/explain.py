@@ -82,7 +82,7 @@ def explain_event(event: Mapping[str, Any], environ: Mapping[str, str]) -> list[
     context = account.batch.context
     override = handler.policy.override_for(context)
     rules = handler.policy.rules_for(context)
-    features = len(handler.bundle.spec.features)
+    features = len(handler.bundle.spec.counted)
     warnings = [*find_unmatched(handler.policy, context), *find_concerns(account)]
     return [
         explain_case(case, account, override, warnings)

@@ -52,7 +52,14 @@ def test_the_same_people_with_another_seed_pass_on_the_reserve_of_the_shipped_bu
     tmp_path: Path, customers: list[tuple[dict[str, object], int]]
 ) -> None:
     given = write_files(tmp_path, customers)
-    features = ["--features", str(HERE / "features.toml"), "--reserve", "0.2", "--model", "boosting"]
+    features = [
+        "--features",
+        str(HERE / "features.toml"),
+        "--reserve",
+        "0.2",
+        "--model",
+        "boosting",
+    ]
     out = ["--out", str(tmp_path / "bundle"), "--against", str(SHIPPED)]
     assert main(["train", *given, *features, *out, "--seed", "7"]) == 0
     found = read_manifest(tmp_path / "bundle")

@@ -77,8 +77,20 @@ def profile(**fields: Any) -> Act:
     return answer(make_connect_event([item]))
 
 
+OPTIONS: dict[str, dict[str, Any]] = {
+    "age": {"format": "dd.mm.yyyy"},
+    "ratio": {"per": "Attributes.x"},
+    "difference": {"minus": "Attributes.x"},
+    "days_between": {"since": "Attributes.x", "format": "yyyy/mm/dd"},
+    "weekday": {"format": "unix"},
+    "month": {"format": "mm/dd/yy"},
+    "target_rate": {"values": ["1"], "rates": [0.5, 0.1]},
+}
+
+
 def features(kind: str, value: Any) -> Act:
-    spec = read_spec({"feature": [{"name": "f", "path": "Attributes.x", "kind": kind}]})
+    row = {"name": "f", "path": "Attributes.x", "kind": kind, **OPTIONS.get(kind, {})}
+    spec = read_spec({"feature": [row]})
     return lambda: build_matrix([{"Attributes": {"x": value}}] * 20, spec, 0.0)
 
 
@@ -307,7 +319,6 @@ READERS: dict[str, tuple[int, Callable[[int], Act | OnFile]]] = {
 READERS |= {
     f"{kind} of {what}": (size, read_feature(kind, make))
     for kind in KINDS
-    if not KINDS[kind].options or kind == "category"
     for what, (size, make) in TEXTS.items()
 }
 

@@ -26,12 +26,16 @@ NOON = parse_time("2026-01-31T12:00:00Z")
 
 
 class Example(NamedTuple):
-    """Options of a feature, a value with its row of the matrix, and values that are inferred so."""
+    """Options of a feature, a value with its row of the matrix, and values that are inferred so.
+
+    other  the value at the second path, `Attributes.y`, for a kind that reads two
+    """
 
     options: Mapping[str, Any]
     value: Any
     row: Sequence[float]
     inferred_from: Sequence[Any] = ()
+    other: Any = None
 
 
 EXAMPLES = {
@@ -45,6 +49,18 @@ EXAMPLES = {
         [1],
         ["2026-01-30", "2025-12-01", "2024-02-29"] * 40,
     ),
+    "ratio": Example({"per": "Attributes.y"}, "3", [0.75], other=4.0),
+    "difference": Example({"minus": "Attributes.y"}, "3", [-1.0], other=["4"]),
+    "days_between": Example(
+        {"since": "Attributes.y", "format": "dd.mm.yyyy"},
+        "30.01.2026",
+        [2.5],
+        other="27.01.2026 12:00",
+    ),
+    "weekday": Example({"format": "unix"}, NOON - 86_400.0, [5]),
+    "month": Example({"format": "dd/mm/yy"}, "29/02/24", [2]),
+    "present": Example({}, ["", "a note"], [1]),
+    "target_rate": Example({"values": ["a", "b"], "rates": [0.5, 0.25, 0.125]}, ["b", "a"], [0.25]),
 }
 
 
@@ -65,12 +81,20 @@ def test_every_part_of_a_kind_is_there(name: str) -> None:
     assert feature.paths, f"kind {name}: expected paths"
     assert read_spec(spec.to_mapping()) == spec, f"kind {name}: expected options that survive JSON"
     assert set(kind.options) == set(example.options), f"kind {name}: expected every option shown"
-    documents = [{"Attributes": {"x": example.value}}, {}, {"Attributes": {"x": {"a": []}}}]
+    whole = {"x": example.value, **({} if example.other is None else {"y": example.other})}
+    lacking = [{key: value for key, value in whole.items() if key != left} for left in whole]
+    documents = [{"Attributes": each} for each in (whole, {}, {"x": {"a": []}}, *lacking)]
     matrix = build_matrix(documents, spec, NOON)
     assert matrix[0].tolist() == pytest.approx(example.row), f"kind {name}: expected a fill"
-    assert np.isnan(matrix[1:]).all(), f"kind {name}: expected NaN where a value is missing"
+    absent = matrix[1:] == 0.0 if kind.always else np.isnan(matrix[1:])
+    assert absent.all(), f"kind {name}: expected NaN, or 0 if `always`, where a value is missing"
     without_time = build_matrix(documents, spec)
     assert np.isnan(without_time).all() == kind.needs_time, f"kind {name}: wrong needs_time"
+    assert len(feature.paths) == len(whole), f"kind {name}: expected every path in `paths`"
+    without = {key: value for key, value in example.options.items() if key not in kind.needed}
+    if kind.needed:
+        with pytest.raises(Exception, match=f"expected {kind.needed[0]}, which kind {name} needs"):
+            spec_of(name, without)
     assert kind.one_hot == (len(example.row) > 1), f"kind {name}: wrong one_hot"
 
 
@@ -157,19 +181,19 @@ RATIO = Kind(
 
 @pytest.fixture
 def ratio_spec(monkeypatch: pytest.MonkeyPatch) -> FeatureSpec:
-    monkeypatch.setitem(KINDS, "ratio", RATIO)
-    row = {"name": "per_visit", "path": "Metrics.spent", "kind": "ratio", "per": "Metrics.visits"}
+    monkeypatch.setitem(KINDS, "share", RATIO)
+    row = {"name": "per_visit", "path": "Metrics.spent", "kind": "share", "per": "Metrics.visits"}
     return read_spec({"feature": [{**row, "monotonic": "increasing"}]})
 
 
 def test_an_entry_more_makes_a_kind_that_a_spec_may_use(ratio_spec: FeatureSpec) -> None:
     assert ratio_spec.columns == ("per_visit",)
     assert read_spec(json.loads(json.dumps(ratio_spec.to_mapping()))) == ratio_spec
-    row = {"name": "f", "path": "Metrics.spent", "kind": "ratio", "per": 3}
+    row = {"name": "f", "path": "Metrics.spent", "kind": "share", "per": 3}
     with pytest.raises(Exception, match=r"feature\[0\]: expected per to be a path"):
         read_spec({"feature": [row]})
     row = {"name": "f", "path": "Metrics.spent", "kind": "number", "per": "Metrics.visits"}
-    with pytest.raises(Exception, match=r"feature\[0\]: expected per only for kind ratio"):
+    with pytest.raises(Exception, match=r"feature\[0\]: expected per only for kind ratio, share"):
         read_spec({"feature": [row]})
 
 

@@ -24,8 +24,8 @@ from function.policy_file import load_policy
 from function.records import Campaign
 from function.settings import read_settings
 from model.bundle import load_bundle
+from model.feature_paths import split_path
 from model.features import Matrix, build_matrix
-from model.kinds import split_path
 from model.training.models import ModelChoice, ModelSettings, make_model
 from model.training.people import is_reserved
 
