@@ -25,6 +25,10 @@ VERBS: dict[str, Verb] = {
         "segment_scorer.cli.evaluate",
         "measure a bundle's scores on people whose outcomes are known",
     ),
+    "compare": Verb(
+        "segment_scorer.cli.compare",
+        "compare two bundles on the same people: figures, gains, who changes sides",
+    ),
     "run": Verb(
         "segment_scorer.cli.run",
         "send a segment through the hook as a campaign host does; write who is kept",
