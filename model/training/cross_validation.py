@@ -37,7 +37,8 @@ class CrossValidation:
     rows        int64 [m], ascending: the people scored; by time the earliest are not
     scores      float64 [m]
     calibrated  whether the scores, and those of the model that ships, pass through a sigmoid
-    split       the folds, whose scored people are `rows`
+    scheme      how people were held out, in so many `folds`
+    split       the folds, whose scored people are `rows`; None for a model that was brought along
     choice      the model for all people
     nested      whether each fold chose its model without the people it is judged by
     areas       ROC AUC of each fold
@@ -48,22 +49,14 @@ class CrossValidation:
     rows: Rows
     scores: Scores
     calibrated: bool
-    split: Folds
+    scheme: Scheme
+    folds: int
     choice: ModelChoice
-    nested: bool
     importance: dict[str, float]
     areas: tuple[float, ...]
     notices: tuple[str, ...] = ()
-
-    @property
-    def scheme(self) -> Scheme:
-        """How people were held out."""
-        return self.split.scheme
-
-    @property
-    def folds(self) -> int:
-        """How many there are."""
-        return len(self.split.pairs)
+    split: Folds | None = None
+    nested: bool = True
 
 
 def cross_validate(
@@ -126,6 +119,8 @@ def cross_validate(
         rows=folds.scored,
         scores=scores[folds.scored],
         calibrated=calibrated,
+        scheme=folds.scheme,
+        folds=len(folds.pairs),
         split=folds,
         choice=final,
         nested=not quick,

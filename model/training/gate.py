@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from model.bundle import Bundle, check_golden
+from model.bundle import Bundle, check_golden, load_bundle
 from model.errors import BundleError
 from model.features import Matrix
 from model.people.naming import name_some
@@ -41,6 +41,7 @@ __all__ = [
     "compare_with_incumbent",
     "decide",
     "load_checked",
+    "load_incumbent",
 ]
 
 
@@ -72,6 +73,15 @@ def check_bundle(bundle: Bundle) -> bytes:
     onnx = bundle.model
     check_golden(bundle, score_onnx(onnx, bundle.golden_rows, bundle.score))
     return onnx
+
+
+def load_incumbent(directory: Path | None) -> Bundle | None:
+    """The bundle in use alone, checked, whatever its scores mean. Raises BundleError."""
+    if directory is None:
+        return None
+    incumbent = load_bundle(directory)
+    check_bundle(incumbent)
+    return incumbent
 
 
 def load_checked(directory: Path | None) -> Incumbents | None:

@@ -13,6 +13,7 @@ import numpy as np
 
 from model.bundle import Bundle, check_destination, load_bundle, write_bundle
 from model.people.progress import Progress
+from model.score_kind import read_score_kind
 from model.training.audit import Audit, audit_people, describe_leaks
 from model.training.card import make_card
 from model.training.comparisons import NewModel, list_rivals
@@ -63,9 +64,14 @@ class TrainingResult:
     verdict: Verdict | None = None
     undated: tuple[str, ...] = ()
 
+    @property
+    def is_uplift(self) -> bool:
+        """Whether the scores are effects of a message."""
+        return read_score_kind(self.manifest).is_uplift
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Material:
+class Material:
     """The people, with everything that is known before a model is fitted."""
 
     people: People
@@ -75,7 +81,7 @@ class _Material:
     left_out: tuple[str, ...]
     responded: int
 
-    def freeze_rates(self) -> _Material:
+    def freeze_rates(self) -> Material:
         """With the response rates of texts as they will be served."""
         people, reserved = freeze_rates(self.people), self.reserved
         aside = None if reserved is None else apply_rates(reserved, people.spec)
@@ -88,9 +94,15 @@ def train_bundle(config: TrainingConfig, progress: Progress) -> TrainingResult:
     Raises SegmentScorerError and then writes nothing. Writes nothing either if the gate keeps the
     bundle of `config.against`.
     """
+    if config.uplift is not None:
+        # Imported here because it puts these steps in another order.
+        from model.training.uplift.train import train_uplift  # noqa: PLC0415
+
+        return train_uplift(config, config.uplift, progress)
     check_destination(config.out)
     incumbents = load_checked(config.against)
-    material = prepare_people(config, incumbents, progress)
+    outcome_table = read_outcomes(config.outcomes, config.columns)
+    material = prepare_people(config, outcome_table, incumbents, progress)
     people, settings = material.people, prefer_incumbent(config.settings, incumbents)
     validation = cross_validate(people, settings, config.seed, progress, quick=config.quick)
     result = describe_run(config, material, validation)
@@ -128,7 +140,8 @@ def train_bundle(config: TrainingConfig, progress: Progress) -> TrainingResult:
         "lineage": lineage,
         "data_sha256": digest_data(config.outcomes, config.endpoints),
     }
-    bundle = write_trained(config, material, onnx, manifest, files)
+    card = {**make_card(manifest), **files}
+    bundle = write_trained(config, material, onnx, manifest, card)
     return replace(result, bundle=bundle, manifest=manifest, verdict=verdict)
 
 
@@ -140,7 +153,7 @@ def prefer_incumbent(settings: ModelSettings, incumbents: Incumbents | None) -> 
 
 def pass_gate(
     config: TrainingConfig,
-    material: _Material,
+    material: Material,
     validation: CrossValidation,
     *,
     onnx: bytes,
@@ -148,7 +161,7 @@ def pass_gate(
     progress: Progress,
 ) -> tuple[Verdict | None, Bundle | None]:
     """The gate's verdict, and the earlier bundle that is still the best, if one is."""
-    if incumbents is None:
+    if incumbents is None or validation.split is None:
         return None, None
     people, reserved = material.people, material.reserved
     new = NewModel(
@@ -172,10 +185,12 @@ def pass_gate(
 
 
 def prepare_people(
-    config: TrainingConfig, incumbents: Incumbents | None, progress: Progress
-) -> _Material:
-    """Read and join the files, choose features, audit them, and set the reserved users aside."""
-    outcome_table = read_outcomes(config.outcomes, config.columns)
+    config: TrainingConfig,
+    outcome_table: OutcomeTable,
+    incumbents: Incumbents | None,
+    progress: Progress,
+) -> Material:
+    """Join the files, choose features, audit them, and set the reserved users aside."""
     choice = choose_features(config, outcome_table, progress)
     last, best = (None, None) if incumbents is None else (incumbents.last, incumbents.best)
     people = gather_people(
@@ -201,7 +216,7 @@ def prepare_people(
     if config.reserve:
         people, reserved = reserve_users(people, config.reserve)
     progress("auditing features", 1, 1)
-    return _Material(
+    return Material(
         people=people,
         reserved=reserved,
         audit=audit,
@@ -230,7 +245,7 @@ def choose_features(
 
 
 def describe_run(
-    config: TrainingConfig, material: _Material, validation: CrossValidation
+    config: TrainingConfig, material: Material, validation: CrossValidation
 ) -> TrainingResult:
     """The result before a model is fitted on all people: without a bundle and a verdict."""
     people, audit, reserved = material.people, material.audit, material.reserved
@@ -268,16 +283,13 @@ def describe_run(
 
 def write_trained(
     config: TrainingConfig,
-    material: _Material,
+    material: Material,
     onnx: bytes,
     manifest: dict[str, Any],
-    kept: Mapping[str, bytes],
+    card: Mapping[str, bytes],
 ) -> Bundle:
-    """Write model, manifest, card and the inferred spec; load and check what was written.
-
-    `kept`: the files of earlier bundles.
-    """
-    files = {**make_card(manifest), **kept}
+    """Write model, manifest, card and the inferred spec; load and check what was written."""
+    files = dict(card)
     inference = material.choice.inference
     if inference is not None:
         spec = material.people.spec

@@ -29,6 +29,10 @@ VERBS: dict[str, Verb] = {
         "segment_scorer.cli.compare",
         "compare two bundles on the same people: figures, gains, who changes sides",
     ),
+    "bundle": Verb(
+        "segment_scorer.cli.bundle",
+        "make a bundle of your own model: ONNX, scikit-learn, LightGBM or XGBoost",
+    ),
     "run": Verb(
         "segment_scorer.cli.run",
         "send a segment through the hook as a campaign host does; write who is kept",
@@ -75,8 +79,9 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("typer", "rich", "tomlkit"), ("cli",)),
     **dict.fromkeys(("sklearn", "skl2onnx", "onnx", "matplotlib"), ("train",)),
     **dict.fromkeys(("altair", "vl_convert"), ("run",)),
+    **dict.fromkeys(("skops", "onnxmltools", "lightgbm", "xgboost"), ("foreign",)),
     "pyarrow": ("run", "train"),
-    **dict.fromkeys(("grpc_health", "grpc_reflection"), ("service",)),
+    **dict.fromkeys(("grpc_health", "grpc_reflection", "prometheus_client"), ("service",)),
     "scipy": ("lift", "train", "run"),
     "boto3": ("aws",),
     "ray": ("ray",),
