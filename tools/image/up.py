@@ -122,7 +122,7 @@ def main() -> int:
         compose = find_compose(engine)
         environ = dict(engine.environ)
         if options.down:
-            run([*compose, "down"], {**environ, "EMULATOR": "none"})
+            run([*compose, "down"], {**environ, "EMULATOR": os.devnull})
             return 0
         environ |= prepare(engine, os.environ)
         run([*compose, "up", "--detach"], environ)
