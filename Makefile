@@ -8,7 +8,7 @@ ARGS ?=
 # A round of fuzz is about 107,000 events.
 ROUNDS ?= 10
 
-.PHONY: demo test verbs ray fuzz check lock stubs picture image image-test emulate up down pin-base fetch interop push deploy redeploy retrain clean bench demo-lift prove-lift
+.PHONY: demo test verbs ray fuzz check lock stubs picture image image-test emulate up down pin-base fetch foreign interop push deploy redeploy retrain clean bench demo-lift prove-lift prove-uplift
 
 demo: .venv/run.ready ## one real segment through the hook: who is kept, and how they really behaved
 	$(BIN)/python examples/cdnow/demo.py --out out/demo
@@ -70,9 +70,12 @@ pin-base: ## the base image's digest, asked of its registry, into the Dockerfile
 	$(PYTHON) -m tools.image.build --pin-base
 
 # UV_OFFLINE=1 make check then takes the locks from uv's cache.
-fetch: .venv/ready .cache/cfn-lint/ready .cache/checkov/ready .cache/kubernetes/ready .cache/compose/ready .cache/audit/ready .cache/sam/ready .cache/image-tools/ready ## everything that check, test and image-test take from the package index
+fetch: .venv/ready .cache/cfn-lint/ready .cache/checkov/ready .cache/kubernetes/ready .cache/compose/ready .cache/audit/ready .cache/sam/ready .cache/foreign/ready .cache/image-tools/ready ## everything that check, test, foreign and image-test take from the package index
 	$(BIN)/python -m tools.locks --fetch
 	$(BIN)/python -m tools.image.emulator --fetch
+
+foreign: .cache/foreign/ready ## tests of models that somebody else trained (segment-scorer bundle), with their libraries
+	.cache/foreign/bin/python -m pytest --confcutdir=tests/foreign tests/foreign $(ARGS)
 
 interop: .venv/ready ## our client against foreign servers, and a foreign client against ours
 	$(BIN)/python -m tests.interop.prepare
@@ -134,3 +137,7 @@ demo-lift: .venv/verbs.ready ## the whole circle on a real campaign: policy, run
 
 prove-lift: .venv/verbs.ready ## simulate 2,000 campaigns for each claim of lift; write docs/lift-simulations.json (minutes)
 	$(BIN)/python -m tools.prove_lift $(ARGS)
+
+# The libraries that ours is compared with run in .cache/uplift.
+prove-uplift: .venv/ready .cache/uplift/ready ## simulate campaigns whose effect is known, compare with scikit-uplift and causalml; write docs/uplift.json (half an hour)
+	$(BIN)/python -m tools.prove_uplift $(ARGS)

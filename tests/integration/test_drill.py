@@ -17,8 +17,10 @@ from typing import Any
 import pytest
 
 from model.bundle import SHIPPED
+from segment_scorer.external_store.dynamodb import make_item, put_items
+from tests import dynamo_servers
 from tests.emf import check_emf
-from tests.fake_external import make_external_bundle, make_store
+from tests.fake_external import make_external_bundle
 from tests.processes import run_server
 from tests.templates import ROOT, load_template, resolve
 from tools.image.emulate import read_records
@@ -125,32 +127,36 @@ def test_a_killed_service_raises_an_alarm_whose_cause_is_logged_until_it_is_star
     assert alarm in drilled()
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Path:
-    people = {f"invented-{row}": {"score": 0.9} for row in range(50)}
-    return make_store(tmp_path / "people.sqlite", people)
-
-
-@pytest.fixture
-def external(tmp_path: Path, store: Path) -> Iterator[Emulator]:
-    """A function whose model reads the store."""
+def test_a_broken_store_raises_an_alarm_until_it_is_back(tmp_path: Path) -> None:
     bundle = make_external_bundle(tmp_path / "bundle")
-    settings = {"SCORER_BUNDLE": str(bundle), "SCORER_EXTERNAL": f"sqlite:{store}"}
-    with run_emulator(environ={**settings, "SCORER_EXTERNAL_KEY": "endpoint_id"}) as function:
-        yield function
+    with dynamo_servers.run_server("moto") as database:
+        fill(database)
+        settings = {
+            **dynamo_servers.CREDENTIALS,
+            "AWS_ENDPOINT_URL_DYNAMODB": database.url,
+            "SCORER_BUNDLE": str(bundle),
+            "SCORER_EXTERNAL": "dynamodb:people",
+            "SCORER_EXTERNAL_KEY": "endpoint_id",
+        }
+        with run_emulator(environ=settings) as function:
+            sound = ask(function, make_batch())
+            assert (sound[0]["external_found"], find_alarms(sound)) == (50, set())
+            database.kill()
+            broken = ask(function, make_batch())
+            assert "ExternalAlarm" in find_alarms(broken)
+            assert broken[0]["external_error"] == "ExternalUnavailable"
+            assert "external_error" in read_row("ExternalAlarm")
+            database.start()
+            fill(database)
+            cured = ask(function, make_batch())
+            assert (cured[0]["external_found"], find_alarms(cured)) == (50, set())
 
 
-def test_a_broken_store_raises_an_alarm_until_it_is_back(external: Emulator, store: Path) -> None:
-    sound = ask(external, make_batch())
-    assert (sound[0]["external_found"], find_alarms(sound)) == (50, set())
-    whole = store.read_bytes()
-    store.write_bytes(b"")
-    broken = ask(external, make_batch())
-    assert "ExternalAlarm" in find_alarms(broken)
-    assert broken[0]["external_error"] == "ExternalUnavailable"
-    assert "external_error" in read_row("ExternalAlarm")
-    store.write_bytes(whole)
-    assert find_alarms(ask(external, make_batch())) == set()
+def fill(database: dynamo_servers.Server) -> None:
+    """A table with a score for each of the fifty people."""
+    dynamo_servers.create_table(database.url, "people")
+    items = [make_item("id", f"invented-{row}", {"score": 0.9}) for row in range(50)]
+    put_items(dynamo_servers.open_admin(database.url), "people", items)
 
 
 @pytest.fixture(scope="module")
@@ -164,7 +170,7 @@ def without_metrics(person: dict[str, Any]) -> dict[str, Any]:
 
 
 def with_texts(person: dict[str, Any]) -> dict[str, Any]:
-    return {**person, "Metrics": {name: "many" for name in person["Metrics"]}}
+    return {**person, "Metrics": dict.fromkeys(person["Metrics"], "many")}
 
 
 def test_an_import_that_fills_nothing_raises_an_alarm_and_drops_nobody(function: Emulator) -> None:
