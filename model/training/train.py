@@ -20,6 +20,7 @@ from model.training.datasets import OutcomeTable, read_outcomes
 from model.training.export import check_parity, convert_model, make_parity_rows, score_onnx
 from model.training.feature_choice import (
     FeatureChoice,
+    InferenceRequest,
     infer_from_files,
     leave_out_leaks,
     read_given,
@@ -176,9 +177,15 @@ def choose_features(
             ),
             dated=dated,
         )
-    return infer_from_files(
-        config.endpoints, outcome_table, config.seed, progress, config.enrich, dated=dated
+    request = InferenceRequest(
+        endpoints=config.endpoints,
+        outcomes=outcome_table,
+        seed=config.seed,
+        as_of=config.as_of,
+        reserve=config.reserve,
+        enrich=config.enrich,
     )
+    return infer_from_files(request, progress)
 
 
 def describe_run(
