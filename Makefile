@@ -8,7 +8,7 @@ ARGS ?=
 # A round of fuzz is about 107,000 events.
 ROUNDS ?= 10
 
-.PHONY: demo test verbs ray fuzz check lock stubs picture image image-test emulate pin-base fetch interop push deploy redeploy retrain clean bench demo-lift prove-lift
+.PHONY: demo test verbs ray fuzz check lock stubs picture image image-test emulate pin-base fetch foreign interop push deploy redeploy retrain clean bench demo-lift prove-lift prove-uplift
 
 demo: .venv/run.ready ## one real segment through the hook: who is kept, and how they really behaved
 	$(BIN)/python examples/cdnow/demo.py --out out/demo
@@ -25,14 +25,15 @@ ray: .venv/ready requirements/ray.txt ## Ray into .venv, for run --engine ray an
 fuzz: .venv/ready ## about a million events of arbitrary JSON through the handler (some twenty minutes)
 	FUZZ_ROUNDS=$(ROUNDS) $(BIN)/python -m pytest tests/property/test_any_event_gets_a_reply_or_an_event_error.py --hypothesis-profile=fuzz $(ARGS)
 
-check: .venv/ready .cache/cfn-lint/ready .cache/audit/ready ## format, lint, types, import rules, stale locks and stubs, the template, known vulnerabilities
+check: .venv/ready .cache/cfn-lint/ready .cache/checkov/ready .cache/audit/ready ## format, lint, types, import rules, stale locks and stubs, the templates, known vulnerabilities
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m tools.locks --check
 	$(BIN)/python -m tools.stubs --check
-	.cache/cfn-lint/bin/cfn-lint segment_scorer/deploy/template.yaml
+	.cache/cfn-lint/bin/cfn-lint segment_scorer/deploy/*.yaml
+	.cache/checkov/bin/checkov --config-file segment_scorer/deploy/.checkov.yaml
 	$(BIN)/python -m tools.audit
 
 lock: .venv/ready ## compile requirements/*.txt again from pyproject.toml
@@ -63,9 +64,12 @@ pin-base: ## the base image's digest, asked of its registry, into the Dockerfile
 	$(PYTHON) -m tools.image.build --pin-base
 
 # UV_OFFLINE=1 make check then takes the locks from uv's cache.
-fetch: .venv/ready .cache/cfn-lint/ready .cache/checkov/ready .cache/kubernetes/ready .cache/compose/ready .cache/audit/ready .cache/sam/ready .cache/image-tools/ready ## everything that check, test and image-test take from the package index
+fetch: .venv/ready .cache/cfn-lint/ready .cache/checkov/ready .cache/kubernetes/ready .cache/compose/ready .cache/audit/ready .cache/sam/ready .cache/foreign/ready .cache/image-tools/ready ## everything that check, test, foreign and image-test take from the package index
 	$(BIN)/python -m tools.locks --fetch
 	$(BIN)/python -m tools.image.emulator --fetch
+
+foreign: .cache/foreign/ready ## tests of models that somebody else trained (segment-scorer bundle), with their libraries
+	.cache/foreign/bin/python -m pytest --confcutdir=tests/foreign tests/foreign $(ARGS)
 
 interop: .venv/ready ## our client against foreign servers, and a foreign client against ours
 	$(BIN)/python -m tests.interop.prepare
@@ -127,3 +131,7 @@ demo-lift: .venv/verbs.ready ## the whole circle on a real campaign: policy, run
 
 prove-lift: .venv/verbs.ready ## simulate 2,000 campaigns for each claim of lift; write docs/lift-simulations.json (minutes)
 	$(BIN)/python -m tools.prove_lift $(ARGS)
+
+# The libraries that ours is compared with run in .cache/uplift.
+prove-uplift: .venv/ready .cache/uplift/ready ## simulate campaigns whose effect is known, compare with scikit-uplift and causalml; write docs/uplift.json (half an hour)
+	$(BIN)/python -m tools.prove_uplift $(ARGS)

@@ -222,6 +222,14 @@ def build_matrix(
     path leads nowhere or its kind cannot use the value. Features that need a time are NaN without
     `reference`.
     """
+    columns = fill_columns(documents, spec, reference)
+    return np.ascontiguousarray(columns.T, dtype=np.float32)
+
+
+def fill_columns(
+    documents: Sequence[Mapping[str, Any]], spec: FeatureSpec, reference: Reference = None
+) -> npt.NDArray[np.float64]:
+    """The matrix before it is rounded to float32, transposed: float64 [f, n]."""
     columns = np.full((len(spec.columns), len(documents)), nan)
     groups: dict[tuple[str, ...], list[Mapping[str, Any]]] = {(): list(documents)}
     for feature, place, paths in spec.steps:
@@ -231,7 +239,7 @@ def build_matrix(
         KINDS[feature.kind].fill(columns[place], found, feature, reference)
     # A number beyond float32 is missing, not infinite.
     columns[np.abs(columns) > LARGEST_FLOAT32] = nan
-    return np.ascontiguousarray(columns.T, dtype=np.float32)
+    return columns
 
 
 def share_present(matrix: Matrix, spec: FeatureSpec) -> npt.NDArray[np.float64]:

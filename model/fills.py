@@ -146,3 +146,13 @@ def fill_category(block: Block, found: Found, feature: Feature, reference: Refer
             columns.append(places.get(text, other))
     block[:, rows] = 0.0
     block[columns, rows] = 1.0
+
+
+def fill_codes(block: Block, found: Found, feature: Feature, reference: Reference) -> None:  # noqa: ARG001
+    """The place of a person's first text among the values, from 0; `other` for any other text."""
+    places = {value: index for index, value in enumerate(feature.options.get("values", ()))}
+    other = feature.options.get("other", np.nan)
+    for row, value in enumerate(found[0]):
+        texts = read_texts(value)
+        if texts:
+            block[0, row] = places.get(texts[0], other)

@@ -23,6 +23,7 @@ from model.vocabularies import (
     learn_many_values,
     learn_vocabulary,
     name_category_columns,
+    read_code,
     read_rates,
     read_vocabulary,
 )
@@ -146,6 +147,16 @@ KINDS: dict[str, Kind] = {
         options={"values": read_vocabulary},
         learner=learn_vocabulary,
         one_hot=True,
+    ),
+    "code": Kind(
+        help=(
+            "text as a whole number: its place among `values`, from 0; `other`, or missing, for "
+            "any other text"
+        ),
+        fill=fills.fill_codes,
+        options={"values": read_vocabulary, "other": read_code},
+        learner=learn_vocabulary,
+        inferred=False,
     ),
     "count": Kind(
         help="the number of values in the list at the path",

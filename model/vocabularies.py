@@ -15,6 +15,7 @@ OTHER = "(other)"
 # A category's value that fewer people have teaches little, and may name a person.
 LEAST_OF_A_VALUE = 20
 MOST_VALUES = 50
+LARGEST_CODE = 10_000
 MOST_RATED = 1000  # values of a target rate
 
 
@@ -32,6 +33,13 @@ def read_vocabulary(value: object) -> tuple[str, ...]:
     if len(set(texts)) != len(texts):
         raise ValueError("a list that has each text once")
     return tuple(texts)
+
+
+def read_code(value: object) -> int:
+    """A code's `other`."""
+    if type(value) is not int or not -1 <= value <= LARGEST_CODE:
+        raise ValueError(f"a whole number from -1 to {LARGEST_CODE:,}")
+    return value
 
 
 class VocabularyLearner:

@@ -6,6 +6,8 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from copy import deepcopy
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,8 @@ TEMPLATE = ROOT / "segment_scorer" / "deploy" / "template.yaml"
 SUBSTITUTIONS = {
     "HookArn": "arn:aws:lambda:us-east-1:123456789012:function:scorer:live",
     "SegmentBucket": "segments",
+    "SegmentPrefix": "exports/",
+    "FunctionName": "scorer",
     "ResultPrefix": "scored",
     "MaxConcurrency": "10",
     "MaxBatchBytes": "200000",
@@ -42,10 +46,15 @@ def _construct(loader: yaml.SafeLoader, name: str, node: yaml.Node) -> dict[str,
 _Loader.add_multi_constructor("!", _construct)
 
 
-def load_template() -> dict[str, Any]:
-    """The template as CloudFormation's JSON form."""
+@cache
+def _read_template() -> dict[str, Any]:
     loaded: dict[str, Any] = yaml.load(TEMPLATE.read_text("utf-8"), _Loader)  # noqa: S506  # a subclass of SafeLoader
     return loaded
+
+
+def load_template() -> dict[str, Any]:
+    """The template as CloudFormation's JSON form."""
+    return deepcopy(_read_template())
 
 
 def load_definition() -> dict[str, Any]:
@@ -64,7 +73,7 @@ NO_VALUE = {"Ref": "AWS::NoValue"}
 
 def resolve(value: Any, parameters: dict[str, str]) -> Any:
     """Evaluate Ref, conditions, Fn::If, Equals, Not, And, Sub and Split; unknown names stay."""
-    conditions = load_template()["Conditions"]
+    conditions = _read_template()["Conditions"]
 
     def substitute(text: str) -> str:
         for name, replacement in parameters.items():

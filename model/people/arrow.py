@@ -1,6 +1,7 @@
 """Reads columns of Arrow tables as JSON's values: bytes as text, dates and times as ISO 8601.
 
-A date or time that has no such text is missing, and is counted. Never raises for one.
+A date or time that has no such text is missing, and so are bytes that are no text in UTF-8. Both
+are counted. Never raises for one.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from datetime import UTC, datetime, time, timedelta
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 # Makes JSON's value of one that Arrow gives. None: the value is used as it is.
 Reader: TypeAlias = Callable[[Any], Any] | None
@@ -19,6 +20,17 @@ EPOCH = EPOCH_UTC.replace(tzinfo=None)
 
 class Lost(Exception):
     """A date or time that has no text in ISO 8601."""
+
+
+class Losses(NamedTuple):
+    """What to call for each value that is missing because it has no text.
+
+    time  for a date or time
+    text  for bytes that are no text in UTF-8
+    """
+
+    time: Callable[[], None]
+    text: Callable[[], None]
 
 
 def read_as_numbers(kind: Any) -> Any:
@@ -43,17 +55,32 @@ def read_as_numbers(kind: Any) -> Any:
     return kind
 
 
-def make_reader(kind: Any, lose: Callable[[], None]) -> Reader:
-    """Make the reader of values of an Arrow type, read as `read_as_numbers` says.
+def read_as_bytes(kind: Any) -> Any:
+    """The type to convert an Arrow type to, so that reading it never fails: texts are bytes."""
+    import pyarrow as pa  # noqa: PLC0415
+    from pyarrow import types  # noqa: PLC0415
 
-    `lose` is called for each date or time that is missing because it has no text.
-    """
+    if types.is_dictionary(kind):
+        return read_as_bytes(kind.value_type)
+    if types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind):
+        return pa.large_binary()
+    if is_list(kind):
+        return pa.list_(read_as_bytes(kind.value_type))
+    if types.is_struct(kind):
+        return pa.struct([(field.name, read_as_bytes(field.type)) for field in kind])
+    if types.is_map(kind):
+        return pa.map_(read_as_bytes(kind.key_type), read_as_bytes(kind.item_type))
+    return kind
+
+
+def make_reader(kind: Any, lose: Losses) -> Reader:
+    """Make the reader of values of an Arrow type, read as `read_as_numbers` says."""
     from pyarrow import types  # noqa: PLC0415
 
     if types.is_dictionary(kind):
         return make_reader(kind.value_type, lose)
     if types.is_temporal(kind):
-        return functools.partial(read_or_lose, make_time_reader(kind), lose)
+        return functools.partial(read_or_lose, make_time_reader(kind), lose.time)
     if is_list(kind):
         below = make_reader(kind.value_type, lose)
         return below and functools.partial(read_list, below)
@@ -65,7 +92,7 @@ def make_reader(kind: Any, lose: Callable[[], None]) -> Reader:
         key, item = make_reader(kind.key_type, lose), make_reader(kind.item_type, lose)
         return functools.partial(read_map, key, item) if key or item else None
     is_text = types.is_string(kind) or types.is_large_string(kind) or types.is_primitive(kind)
-    return None if is_text else read_bytes
+    return None if is_text else functools.partial(read_bytes, lose.text)
 
 
 def is_list(kind: Any) -> bool:
@@ -84,9 +111,15 @@ def is_list(kind: Any) -> bool:
     )
 
 
-def read_bytes(value: Any) -> Any:
-    """Bytes as text. Raises UnicodeDecodeError."""
-    return value.decode() if isinstance(value, bytes) else value
+def read_bytes(lose: Callable[[], None], value: Any) -> Any:
+    """Bytes as text; None if they are no text in UTF-8."""
+    if not isinstance(value, bytes):
+        return value
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        lose()
+        return None
 
 
 def read_list(below: Callable[[Any], Any], value: Any) -> Any:
@@ -102,11 +135,11 @@ def read_fields(readers: dict[str, Callable[[Any], Any]], value: Any) -> Any:
 
 
 def read_map(key: Reader, item: Reader, value: Any) -> Any:
-    """A map, entry by entry. Raises KeyError if a name repeats."""
-    return value and {
-        (key(name) if key else name): (item(field) if item else field)
-        for name, field in value.items()
-    }
+    """A map, entry by entry, without those whose name is no text."""
+    if not value:
+        return value
+    entries = (((key(name) if key else name), field) for name, field in value.items())
+    return {name: item(field) if item else field for name, field in entries if name is not None}
 
 
 def read_or_lose(read: Callable[[int], Any], lose: Callable[[], None], value: Any) -> Any:

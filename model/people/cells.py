@@ -40,6 +40,19 @@ def read_text(cell: Any) -> Any:
     return cell if isinstance(cell, str) else write_whole(read_plain(cell))
 
 
+def read_plain_id(text: str) -> str:
+    """An id without the `.0` that data frames write behind whole numbers."""
+    if text.endswith(".0") and text[:-2].isascii() and text[:-2].isdigit():
+        return text[:-2]
+    return text
+
+
+def read_id_cell(cell: Any) -> Any:
+    """An id or a postal code: 101.0 is 101 as a number, and as the text that a CSV file has."""
+    text = read_text(cell)
+    return read_plain_id(text) if isinstance(text, str) else text
+
+
 def read_plain(cell: Any) -> Any:
     """The cell as it is. A Parquet struct has every field in each row; a None there is missing.
 

@@ -12,13 +12,20 @@ from typing import Any, NamedTuple, TypeAlias
 from model.customer_profile import PROFILE_ID
 from model.document import KNOWN_FIELDS
 from model.errors import DataError
-from model.people.cells import read_items, read_number, read_plain, read_text
+from model.people.cells import read_id_cell, read_items, read_number, read_plain, read_text
 
 # A header of people has one of these columns.
 # Source: Amazon Pinpoint user guide, "Importing segments".
 HEADER_IDS = ("Id", "User.UserId", "User", *PROFILE_ID)
 EXAMPLES = "such as Id, ChannelType, Attributes.X, Metrics.X, User.UserId"
 USER_ATTRIBUTES = "User.UserAttributes."
+# Columns whose whole numbers data frames write as 101.0 if one row has none
+ID_COLUMNS = {
+    *HEADER_IDS,
+    "Location.PostalCode",
+    *(f"{start}ddress.PostalCode" for start in "Aa"),
+    *(f"{start}ccountNumber" for start in "Aa"),
+}
 COORDINATES = ("Location.Latitude", "Location.Longitude")
 
 
@@ -92,16 +99,17 @@ def plan_columns(header: Sequence[str]) -> Plan:
 def plan_column(name: str, *, profiles: bool) -> PlannedColumn:
     """Where one column of endpoints or of profiles goes. All values of a profile are text."""
     group, dot, rest = name.partition(".")
+    read = read_id_cell if name in ID_COLUMNS else read_text
     if not dot:
-        return PlannedColumn((), name, read_text)
+        return PlannedColumn((), name, read)
     if profiles:
-        return PlannedColumn((group,), rest, read_text)
+        return PlannedColumn((group,), rest, read)
     if name.startswith(USER_ATTRIBUTES):
         return PlannedColumn(("User", "UserAttributes"), name.removeprefix(USER_ATTRIBUTES), None)
     if group == "Attributes":
         return PlannedColumn((group,), rest, None)
     is_number = group == "Metrics" or name in COORDINATES
-    return PlannedColumn((group,), rest, read_number if is_number else read_text)
+    return PlannedColumn((group,), rest, read_number if is_number else read)
 
 
 def explain_names(names: Sequence[str]) -> str:
@@ -155,8 +163,10 @@ def make_keyed_layout(key: str) -> Layout:
         counts = Counter(header)
         if counts[key] != 1:
             raise RecordError(f"expected the key column {key} once")
+        readers = {key: read_id_cell}
         return tuple(
-            PlannedColumn((), name, None if counts[name] > 1 else read_plain) for name in header
+            PlannedColumn((), name, None if counts[name] > 1 else readers.get(name, read_plain))
+            for name in header
         )
 
     return Layout((key,), plan, lambda _: missing)

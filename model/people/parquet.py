@@ -6,17 +6,16 @@ Holds a batch of rows, never a file.
 
 from __future__ import annotations
 
-import functools
 import io
 import itertools
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import IO, Any
 
 import msgspec
 
 from model.errors import DataError
-from model.people.arrow import is_list, make_reader, read_as_numbers
+from model.people.arrow import Losses, is_list, make_reader, read_as_bytes, read_as_numbers
 from model.people.columns import PEOPLE, Layout, RecordError, build_row
 from model.people.records import LONGEST_RECORD, TOO_LONG
 
@@ -31,7 +30,8 @@ MOST_ROWS_A_BYTE = 100
 class ParquetRows:
     """The rows of a Parquet file. Iterate over them once.
 
-    lost  column -> dates and times that are missing because they have no text, counted so far
+    lost      column -> dates and times that are missing because they have no text, so far
+    not_text  column -> bytes that are missing because they are no text in UTF-8, so far
     """
 
     def __init__(self, name: str, stream: IO[bytes], layout: Layout = PEOPLE) -> None:
@@ -40,6 +40,7 @@ class ParquetRows:
         self._stream = stream
         self._layout = layout
         self.lost: Counter[str] = Counter()
+        self.not_text: Counter[str] = Counter()
 
     def __iter__(self) -> Iterator[tuple[int, float, bytes]]:
         """Number of a row from 1, the share of all rows that it ends, and the row.
@@ -59,8 +60,6 @@ class ParquetRows:
             raise DataError(f"{self._name}: {error}") from error
         except KeyError as error:
             raise DataError(f"{self._name}: expected every name in a map once") from error
-        except UnicodeDecodeError as error:
-            raise DataError(f"{self._name}: expected bytes that are text in UTF-8") from error
         except (
             pa.ArrowException,
             OSError,
@@ -98,28 +97,32 @@ class ParquetRows:
         if not self._layout.is_header(names):
             raise RecordError(self._layout.explain(names))
         columns, rows = self._layout.plan(names), max(1, file.metadata.num_rows)
-        readers = [
-            make_reader(kind, functools.partial(self._lose, name))
-            for name, kind in zip(names, types, strict=True)
-        ]
+        losses = [Losses(count(self.lost, name), count(self.not_text, name)) for name in names]
+        readers = list(map(make_reader, types, losses))
+        # Of a row with a text that is not UTF-8, all texts are read as bytes.
+        byte_readers = list(map(make_reader, map(read_as_bytes, types), losses))
         read_as = [read_as_numbers(kind) for kind in types]
         schema = None if read_as == types else pa.schema(zip(names, read_as, strict=True))
         encode, numbers = msgspec.json.Encoder(decimal_format="number").encode, itertools.count(1)
         for batch in file.iter_batches(batch_size=BATCH_ROWS, use_threads=False):
             readable = batch if schema is None else batch.cast(schema)
-            for row in list_rows(readable):
+            for row, is_text in list_rows(readable):
                 number = next(numbers)
                 if row is None:
                     yield number, number / rows, TOO_LONG
                     continue
                 cells = [
                     reader(cell) if reader else cell
-                    for reader, cell in zip(readers, row.values(), strict=True)
+                    for reader, cell in zip(
+                        readers if is_text else byte_readers, row.values(), strict=True
+                    )
                 ]
                 yield number, number / rows, encode(build_row(columns, cells))
 
-    def _lose(self, column: str) -> None:
-        self.lost[column] += 1
+
+def count(counts: Counter[str], column: str) -> Callable[[], None]:
+    """A function that counts one more value of a column."""
+    return lambda: counts.update((column,))
 
 
 def check_unpacked(metadata: Any, size: int) -> None:
@@ -146,17 +149,32 @@ def find_texts(metadata: Any) -> list[str]:
     return [column.path for column in columns if column.physical_type == "BYTE_ARRAY"]
 
 
-def list_rows(batch: Any) -> Iterator[dict[str, Any] | None]:
-    """The rows of a batch. None for a row whose texts exceed the longest record."""
+def list_rows(batch: Any) -> Iterator[tuple[dict[str, Any] | None, bool]]:
+    """The rows of a batch, and whether their texts are texts; else all of them are bytes.
+
+    None for a row whose texts exceed the longest record.
+    """
     if measure_texts(batch.columns) <= MOST_BYTES:
-        yield from batch.to_pylist(maps_as_pydicts="strict")
+        yield from list_texts(batch)
         return
     for index in range(batch.num_rows):
         row = batch.slice(index, 1)
         if measure_texts(row.columns) < LONGEST_RECORD:
-            yield from row.to_pylist(maps_as_pydicts="strict")
+            yield from list_texts(row)
         else:
-            yield None
+            yield None, True
+
+
+def list_texts(batch: Any) -> list[tuple[dict[str, Any] | None, bool]]:
+    """The same, of a batch that can be unpacked at once."""
+    import pyarrow as pa  # noqa: PLC0415
+
+    try:
+        return [(row, True) for row in batch.to_pylist(maps_as_pydicts="strict")]
+    except UnicodeDecodeError:
+        kinds = map(read_as_bytes, batch.schema.types)
+        readable = batch.cast(pa.schema(zip(batch.schema.names, kinds, strict=True)))
+        return [(row, False) for row in readable.to_pylist(maps_as_pydicts="strict")]
 
 
 def measure_texts(arrays: Iterable[Any]) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
@@ -23,6 +24,7 @@ PLAINER = {
     "unexpected end of data": "a quote is opened and not closed where a row could end",
     "new-line character": "a carriage return stands within a line, outside quotes",
 }
+OUT_OF_RANGE = "Number out of range"  # as msgspec says of 1e400
 # A synchronous Lambda invocation takes 6 MB. Pinpoint's own limit is 15 KB an endpoint.
 LONGEST_RECORD = 5_000_000
 TOO_LONG = b'"too long"'  # stands for a record that was too long to be made
@@ -77,21 +79,29 @@ def decode_object(raw: bytes) -> dict[str, Any]:
 def decode_json(raw: bytes, decode: Callable[[bytes], Any]) -> Any:
     """Decode JSON in which NaN and Infinity, which Python and pandas write, are null.
 
+    So is a number beyond all floats, such as 1e400.
+
     Raises what `decode` raises.
     """
     try:
         return decode(raw)
-    except msgspec.DecodeError:
-        if b"NaN" not in raw and b"Infinity" not in raw:
+    except msgspec.DecodeError as error:
+        if b"NaN" not in raw and b"Infinity" not in raw and OUT_OF_RANGE not in str(error):
             raise
         try:
-            value = json.loads(raw, parse_constant=lambda _: None)
+            value = json.loads(raw, parse_constant=lambda _: None, parse_float=read_finite)
             plain = msgspec.json.encode(value)
         except (ValueError, TypeError, OverflowError, RecursionError):
             plain = b""
         if not plain:
             raise
         return decode(plain)
+
+
+def read_finite(text: str) -> float | None:
+    """A number of a JSON text; None if it is beyond all floats."""
+    number = float(text)
+    return number if math.isfinite(number) else None
 
 
 def make_row_decoder(header: Sequence[str], layout: Layout) -> FieldDecoder:

@@ -88,9 +88,11 @@ def describe_briefly(facts: Mapping[str, Any]) -> str:
     """The model and its best decile, in three sentences."""
     metrics, best = facts["metrics"], facts["evaluation"]["deciles"][0]
     where = "given" if metrics["held_out"] == GIVEN else "held out"
-    entry = MODELS.get(facts.get("model", {}).get("kind", ""))
+    model = facts.get("model", {})
+    entry = MODELS.get(model.get("kind", ""))
+    title = entry.title if entry else model.get("title", "A model")
     return (
-        f"{entry.title if entry else 'A model'}. The score says how likely a person is to respond. "
+        f"{title}. The score says how likely a person is to respond. "
         f"Of the {metrics['n']:,} people {where}, {format_share(metrics['base_rate'])} responded. "
         f"Of the decile with the highest scores, {format_share(best['rate'])} responded, "
         f"{best['lift']:.1f} times the average."

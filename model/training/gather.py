@@ -9,18 +9,18 @@ from __future__ import annotations
 import random
 from array import array
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from model.errors import DataError
 from model.feature_paths import split_path
 from model.features import FeatureSpec, Matrix, build_matrix
-from model.kinds import KINDS
+from model.kinds import KINDS, Reference
 from model.paths import compile_paths
 from model.people.progress import Progress
 from model.training.datasets import OutcomeTable
@@ -37,6 +37,8 @@ from model.training.people import (
 )
 
 SAMPLE = 20_000  # people that a spec is inferred from
+# Takes a chunk of people, and the time or times that their ages are measured against.
+Watch: TypeAlias = Callable[[Sequence[Match], Reference], None]
 SUBGROUPS = {"channel": ("ChannelType",), "country": ("Location", "Country")}
 
 
@@ -51,13 +53,15 @@ def gather_people(
     incumbent_spec: FeatureSpec | None = None,
     incumbent_reference: float | None = None,
     whole: bool = False,
+    watch: Watch | None = None,
 ) -> People:
     """Join endpoints with outcomes and build the matrix.
 
     `enrich` adds external attributes. Ages are measured against `reference`, or if it is None
     against each outcome's date. Without either, the incumbent's ages are measured against
     `incumbent_reference`, which its bundle records. `whole` keeps every feature, as a trained model
-    needs. Raises DataError if nothing matches, or if fewer than 25 people have either outcome.
+    needs. `watch` is told every chunk, with the times that ages are measured against. Raises
+    DataError if nothing matches, or if fewer than 25 people have either outcome.
     """
     spec = learn_options(paths, outcome_table, spec, progress, enrich)
     counts = JoinCounts()
@@ -72,7 +76,9 @@ def gather_people(
         read=compile_paths(spec.paths),
     )
     while chunk := list(islice(matches, CHUNK)):
-        rows.add(chunk)
+        against = rows.add(chunk)
+        if watch is not None:
+            watch(chunk, against)
     join = rows.describe_join(counts)
     check_enough(join, outcome_table.key, rows.outcomes)
     people = rows.to_people(join)
@@ -97,25 +103,26 @@ class _Rows:
         self.reference, self.recorded = reference, recorded
         self.matrices: list[Matrix] = []
         self.incumbent_matrices: list[Matrix] = []
-        self.outcomes, self.groups = array("q"), array("q")
+        self.outcomes, self.groups, self.treated = array("q"), array("q"), array("q")
         self.dates, self.fractions = array("d"), array("d")
         self.users: dict[str, int] = {}
         self.users_found: set[str] = set()
         self.texts: dict[str, dict[str, int]] = {name: {} for name in SUBGROUPS}
         self.codes = {name: array("q") for name in SUBGROUPS}
 
-    def add(self, chunk: Sequence[Match]) -> None:
+    def add(self, chunk: Sequence[Match]) -> Reference:
         documents = [match.document for match in chunk]
         dates = self.table.dates
         moments = None if dates is None else [dates[match.name] for match in chunk]
         by_date = self.reference is None and moments is not None
-        against = np.array(moments) if by_date else self.reference
+        against: Reference = np.array(moments) if by_date else self.reference
         self.matrices.append(build_matrix(documents, self.spec, against))
         if self.incumbent_spec is not None:
             then = self.recorded if against is None else against
             self.incumbent_matrices.append(build_matrix(documents, self.incumbent_spec, then))
         self.dates.extend(moments or ())
         self.outcomes.extend(self.table.outcomes[match.name] for match in chunk)
+        self.treated.extend(match.treated for match in chunk)
         users = [name_user(match.document, match.name) for match in chunk]
         self.groups.extend(self.users.setdefault(user, len(self.users)) for user in users)
         self.fractions.extend(map(hash_to_fraction, users))
@@ -126,6 +133,7 @@ class _Rows:
             )
         if self.table.key == "UserId":
             self.users_found.update(match.name for match in chunk)
+        return against
 
     def describe_join(self, counts: JoinCounts) -> Join:
         answered = counts.matched if self.table.key == "Id" else len(self.users_found)
@@ -138,6 +146,7 @@ class _Rows:
             refused=counts.refused,
             refusals=tuple(counts.refusals),
             nearly=counts.nearly,
+            apart=counts.apart,
             readings=(*self.table.readings, *counts.readings),
             users=len(self.users),
             shared=sum(count > 1 for count in Counter(self.groups).values()),
@@ -156,6 +165,9 @@ class _Rows:
                 for name, codes in self.codes.items()
             },
             fractions=np.array(self.fractions, dtype=np.float64),
+            treated=(
+                None if self.table.treatment is None else np.array(self.treated, dtype=np.int64)
+            ),
             incumbent_matrix=(
                 np.concatenate(self.incumbent_matrices) if self.incumbent_matrices else None
             ),
@@ -251,7 +263,7 @@ def learn_options(
         enrich=enrich,
         read=compile_paths(spec.paths),
     )
-    for document, name in matches:
+    for document, name, _ in matches:
         for feature, learner in learners.items():
             found = [find_value(document, names) for names in steps[feature]]
             learner.add(found, outcome_table.outcomes[name])

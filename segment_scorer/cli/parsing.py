@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import math
 from collections.abc import Callable, Iterable
 from types import ModuleType
 from typing import Any
@@ -24,13 +26,28 @@ def make_parser(verb: str, module: ModuleType) -> Callable[..., Any]:
         # Without a callback, Typer drops the name of an only sub-verb.
         app.callback(help=f"{summary[:1].upper()}{summary[1:]}.")(take_no_options)
         for name, command in module.COMMANDS.items():
-            app.command(name)(end_in_a_sentence(f"{verb} {name}")(command))
+            app.command(name)(refuse_nan(end_in_a_sentence(f"{verb} {name}")(command)))
     else:
-        app.command()(end_in_a_sentence(verb)(module.command))
+        app.command()(refuse_nan(end_in_a_sentence(verb)(module.command)))
     parser = typer.main.get_command(app)
     for command in [parser, *getattr(parser, "commands", {}).values()]:
         hide_types(command.params)
     return parser
+
+
+def refuse_nan(command: Callable[..., None]) -> Callable[..., None]:
+    """Refuse numbers that are not finite. NaN is outside no range, so Typer lets it pass."""
+
+    @functools.wraps(command)
+    def checked(**given: Any) -> None:
+        for name, value in given.items():
+            if isinstance(value, float) and not math.isfinite(value):
+                raise typer.BadParameter(
+                    "expected a finite number", param_hint=f"--{name.replace('_', '-')}"
+                )
+        command(**given)
+
+    return checked
 
 
 def hide_types(parameters: Iterable[object]) -> None:

@@ -25,6 +25,10 @@ VERBS: dict[str, Verb] = {
         "segment_scorer.cli.evaluate",
         "measure a bundle's scores on people whose outcomes are known",
     ),
+    "bundle": Verb(
+        "segment_scorer.cli.bundle",
+        "make a bundle of your own model: ONNX, scikit-learn, LightGBM or XGBoost",
+    ),
     "run": Verb(
         "segment_scorer.cli.run",
         "send a segment through the hook as a campaign host does; write who is kept",
@@ -71,8 +75,9 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("typer", "rich", "tomlkit"), ("cli",)),
     **dict.fromkeys(("sklearn", "skl2onnx", "onnx", "matplotlib"), ("train",)),
     **dict.fromkeys(("altair", "vl_convert"), ("run",)),
+    **dict.fromkeys(("skops", "onnxmltools", "lightgbm", "xgboost"), ("foreign",)),
     "pyarrow": ("run", "train"),
-    **dict.fromkeys(("grpc_health", "grpc_reflection"), ("service",)),
+    **dict.fromkeys(("grpc_health", "grpc_reflection", "prometheus_client"), ("service",)),
     "scipy": ("lift", "train", "run"),
     "boto3": ("aws",),
     "ray": ("ray",),

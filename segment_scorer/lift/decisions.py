@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from model.errors import DataError
-from model.people.outcome_columns import read_plain_id
+from model.people.cells import read_plain_id
 from segment_scorer.lift.tables import Hashes, Progress, hash_texts, read_chunks, read_values
 
 NEEDED = ("Id", "UserId", "selected", "holdout")

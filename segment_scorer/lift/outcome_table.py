@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from model.errors import DataError
-from model.people.files import open_csv
+from model.people.cells import read_plain_id
+from model.people.opening import open_csv
 from model.people.outcome_columns import (
     USUAL_NAMES,
     WORDS,
@@ -20,7 +21,6 @@ from model.people.outcome_columns import (
     OutcomeColumns,
     describe_whole,
     find_outcome_columns,
-    read_plain_id,
 )
 from segment_scorer.lift.tables import (
     Hashes,

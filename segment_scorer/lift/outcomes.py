@@ -17,9 +17,10 @@ from pathlib import Path
 import numpy as np
 
 from model.atomic import PRIVATE_FILE, replace_atomically
-from model.people.files import open_csv
+from model.people.cells import read_plain_id
 from model.people.naming import name_some
-from model.people.outcome_columns import WORDS, find_one, read_plain_id
+from model.people.opening import open_csv
+from model.people.outcome_columns import WORDS, find_one
 from segment_scorer.lift.errors import DataError
 from segment_scorer.lift.event_files import read_records
 from segment_scorer.lift.events import CampaignEvent, parse_record

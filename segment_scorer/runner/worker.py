@@ -153,6 +153,8 @@ class ChunkProcessor:
         self._statistics.add_times(answer.seconds)
         for account in answer.accounts:
             self._statistics.add_account(account)
+        if answer.account is not None:
+            self._statistics.add_unreadable(answer.account)
         return answer
 
     def _record(self, person: Person, outcome: Outcome) -> None:

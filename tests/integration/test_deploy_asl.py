@@ -29,7 +29,7 @@ from tests.unit.test_deploy_statemachine import (
     evaluate,
     full_endpoint,
 )
-from tools.release.stack import derive_revision
+from tools.release.sam_command import derive_revision
 
 HERE = Path(__file__).parent / "asl"
 IMAGE = "123456789012.dkr.ecr.us-east-1.amazonaws.com/scorer"
@@ -83,7 +83,7 @@ def as_cloudformation(definition: dict[str, Any]) -> dict[str, Any]:
     }
     if "ItemBatcher" in walk:
         walk["ItemBatcher"] = {**walk["ItemBatcher"], "MaxInputBytesPerBatch": 200_000}
-    definition = {**definition, "States": {"WalkSegment": walk}}
+    definition = {**definition, "States": {**definition["States"], "WalkSegment": walk}}
     role = "arn:aws:iam::123456789012:role/walk"
     return {
         "Resources": {
@@ -256,8 +256,15 @@ def aws() -> Iterator[dict[str, str]]:
 
 
 def test_sams_command_line_takes_what_make_deploy_gives_it_up_to_the_change_set(
-    sam: str, aws: dict[str, str], monkeypatch: pytest.MonkeyPatch
+    sam: str, aws: dict[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
+    # moto finds the bucket of a template's address only in this form.
+    (tmp_path / "config").write_text("[default]\ns3 =\n  addressing_style = path\n")
+    aws = {
+        **aws,
+        "AWS_CONFIG_FILE": str(tmp_path / "config"),
+        "AWS_ENDPOINT_URL_S3": aws["AWS_ENDPOINT_URL"].replace("127.0.0.1", "localhost"),
+    }
     command = [
         sys.executable,
         "-m",
@@ -268,8 +275,13 @@ def test_sams_command_line_takes_what_make_deploy_gives_it_up_to_the_change_set(
         f"{IMAGE}@sha256:{'0' * 64}",
     ]
     subnets = "subnet-0a1b2c3d,subnet-0a1b2c3e"
+    for name, value in aws.items():
+        monkeypatch.setenv(name, value)
+    boto3.client("s3").create_bucket(Bucket="artifacts")
     done = run(
         *command,
+        "--bucket",
+        "artifacts",
         "--parameter",
         "MemorySize=2048",
         "--parameter",
@@ -280,8 +292,8 @@ def test_sams_command_line_takes_what_make_deploy_gives_it_up_to_the_change_set(
         **aws,
     )
     assert done.returncode == 0, done.stderr
-    for name, value in aws.items():
-        monkeypatch.setenv(name, value)
+    uploaded = boto3.client("s3").list_objects_v2(Bucket="artifacts", Prefix="scorer/")["Contents"]
+    assert len(uploaded) == 2  # the trial's code and the template
     client = boto3.client("cloudformation")
     (summary,) = client.list_change_sets(StackName="scorer")["Summaries"]
     change = client.describe_change_set(ChangeSetName=summary["ChangeSetId"], StackName="scorer")
@@ -331,16 +343,24 @@ for given in json.load(sys.stdin):
 SHORTER = TEMPLATE.read_text("utf-8").replace("Timeout: 15 #", "Timeout: 14 #")
 
 
+def upload(template: str) -> str:
+    """The template as SAM hands it on, with the address of the uploaded code."""
+    uploaded = template.replace("CodeUri: ../../build/trial", "CodeUri: s3://artifacts/trial")
+    assert uploaded != template
+    return uploaded
+
+
 @pytest.fixture(scope="session")
 def translated() -> dict[str, Any]:
     """The template as SAM's translator makes it, which is what CloudFormation sees, by case."""
-    image, source = f"{IMAGE}@sha256:{'0' * 64}", TEMPLATE.read_text("utf-8")
+    image, source = f"{IMAGE}@sha256:{'0' * 64}", upload(TEMPLATE.read_text("utf-8"))
+    shorter = upload(SHORTER)
     cases = {
         "zero": (source, "0"),
         "first": (source, "0123456789abcdef"),
         "second": (source, "fedcba9876543210"),
         "derived": (source, derive_revision(source.encode(), image, {})),
-        "shorter": (SHORTER, derive_revision(SHORTER.encode(), image, {})),
+        "shorter": (shorter, derive_revision(shorter.encode(), image, {})),
     }
     given = [
         {"template": template, "parameters": {"ImageUri": image, "Revision": revision}}
@@ -394,3 +414,25 @@ def test_a_new_revision_and_nothing_else_makes_a_new_version_behind_the_alias(
         if each["Type"] == "AWS::Lambda::Permission"
     ]
     assert permissions == [{"Ref": "ScorerAliaslive"}] * 5
+
+
+def test_a_new_version_goes_live_through_codedeploy_after_the_trial_and_under_alarms(
+    translated: dict[str, Any],
+) -> None:
+    resources = translated["zero"]["Resources"]
+    update = resources["ScorerAliaslive"]["UpdatePolicy"]["CodeDeployLambdaAliasUpdate"]
+    assert update["BeforeAllowTrafficHook"] == {"Ref": "Trial"}
+    group = resources[update["DeploymentGroupName"]["Ref"]]["Properties"]
+    assert group["AutoRollbackConfiguration"]["Enabled"] is True
+    assert [each["Name"]["Ref"] for each in group["AlarmConfiguration"]["Alarms"]] == [
+        "RolloutErrorsAlarm",
+        "RolloutUnscoredAlarm",
+        "RolloutFallbackAlarm",
+        "RolloutKeptAlarm",
+    ]
+    assert group["ServiceRoleArn"] == {"Fn::GetAtt": ["RolloutRole", "Arn"]}
+    (version,) = versions_of(resources)
+    watched = resources["RolloutErrorsAlarm"]["Properties"]["Dimensions"][-1]
+    assert watched == {"Name": "ExecutedVersion", "Value": {"Fn::GetAtt": [version, "Version"]}}
+    asked = resources["Trial"]["Properties"]["Environment"]["Variables"]["NEW_VERSION"]
+    assert asked == {"Ref": version}

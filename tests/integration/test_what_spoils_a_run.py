@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from pathlib import Path
 
@@ -51,6 +52,32 @@ def test_an_option_sets_the_share_from_which_the_exit_status_is_not_0(
     tmp_path: Path, share: str, status: int
 ) -> None:
     assert run(tmp_path, spoilt(), "--fail-unreadable", share) == status
+
+
+@pytest.mark.parametrize("share", ["nan", "inf", "-0.1", "1.1", "x"])
+def test_a_share_that_is_none_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], share: str
+) -> None:
+    assert run(tmp_path, spoilt(), "--fail-unreadable", share) == 2
+    assert "--fail-unreadable" in capsys.readouterr().err
+
+
+def test_a_run_of_sparse_people_says_so_first(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    people = [{"Id": f"s{i}", "Metrics": {}} for i in range(6)] + [person(1, 0.9), person(2, 0.9)]
+    (tmp_path / "policy.toml").write_text("min_present = 0.5\n")
+    assert run(tmp_path, people, "--policy", str(tmp_path / "policy.toml")) == 0
+    first = capsys.readouterr().err.splitlines()[0]
+    assert first.startswith("Too little data: 6 of 8 people have fewer of the model's features")
+    assert "; kept without a score. An import has probably stopped filling fields" in first
+    assert read_warnings(tmp_path)[0] == first
+
+
+def test_a_bundle_in_a_folder_whose_name_is_not_utf_8(tmp_path: Path) -> None:
+    folder = make_bundle(tmp_path / os.fsdecode(b"bundle\xff"))
+    assert run(tmp_path, [person(1, 0.9)], "--bundle", str(folder)) == 0
+    assert main(["policy", "check", "function/policy.toml", "--bundle", str(folder)]) == 0
 
 
 def test_ids_that_a_spreadsheet_takes_for_a_formula_are_counted_and_not_escaped(

@@ -194,6 +194,7 @@ def test_an_unreadable_profile_gets_the_policys_outcome_and_a_reason(data: str) 
         ('"attributes":{"Metrics_score":"0.9","a":"\\ud800"}', 0.9),
         ('"attributes":{"Metrics_score":0.9,"a":NaN,"b":1e400}', 0.9),
         ('"attributes":{"Metrics_score":0.9},"accountNumber":[],"address":"text"', 0.9),
+        ('"attributes":{"Metrics_score":0.9},"accountNumber":"\\ud800"', 0.9),
         ('"attributes":{"Metrics_score":NaN}', 0.0),
         ('"attributes":{"Metrics_score":"NULL"}', 0.0),
         ('"attributes":{"Metrics_score":1e400}', 0.0),

@@ -10,7 +10,7 @@ import pytest
 from segment_scorer.deploy.errors import DeployError
 from tests.templates import TEMPLATE, load_template
 from tools.release.redeploy import RedeployStep, plan_steps, run_steps
-from tools.release.stack import derive_revision, make_command, read_parameters
+from tools.release.sam_command import derive_revision, make_command, read_parameters
 
 REPOSITORY = "123456789012.dkr.ecr.us-east-1.amazonaws.com/team/scorer"
 IMAGE = f"{REPOSITORY}@sha256:{'0' * 64}"

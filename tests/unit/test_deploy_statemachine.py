@@ -12,12 +12,13 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+import botocore.session
 import pytest
 from jsonata import Jsonata
 from jsonata.utils import Utils
 
 from function.bootstrap import build_handler
-from tests.templates import load_definition, load_template
+from tests.templates import ROOT, load_definition, load_template
 
 DEFINITION = load_definition()
 WALK = DEFINITION["States"]["WalkSegment"]
@@ -150,10 +151,17 @@ NO_ENDPOINTS: list[tuple[Any, str]] = [
     ({}, "no Id"),
     ({"Address": "x"}, "no Id"),
     ({"Id": ""}, "no Id"),
-    ({"Id": 7}, "no Id"),
+    ({"Id": 7.5}, "no Id"),
+    ({"Id": True}, "no Id"),
+    ({"Id": 9007199254740993}, "no Id"),
     ({"Id": ["x"]}, "no Id"),
     ({"Id": None, "OptOut": "ALL"}, "no Id"),
 ]
+
+
+@pytest.mark.parametrize("id_", [7, 7.0, 0, -3, 9007199254740991])
+def test_a_whole_number_is_an_id_as_in_the_runner(id_: float) -> None:
+    assert make_event([{"Id": id_}])["Endpoints"] == {str(int(id_)): {"Id": id_}}
 
 
 @pytest.mark.parametrize(("line", "word"), NO_ENDPOINTS)
@@ -274,6 +282,86 @@ def test_the_function_adds_less_to_an_endpoint_than_the_advised_size_leaves_room
         len(json.dumps(kept)) - len(json.dumps(event["Endpoints"][id_])) < ADDED
         for id_, kept in reply.items()
     )
+
+
+CHECK = DEFINITION["States"]["CheckKey"]
+REFUSE = DEFINITION["States"]["RefuseKey"]
+DESCRIBED = {"Failed": 2, "TimedOut": 1, "Aborted": 0, "Succeeded": 40}
+
+
+@pytest.mark.parametrize(
+    ("given", "walked"),
+    [
+        ({"key": "exports/segment.jsonl"}, True),
+        ({"key": "exports/2026/part-0"}, True),
+        ({"key": "exports/segment.jsonl.gz"}, False),
+        ({"key": "exports/segment.JSON.GZ"}, False),
+        ({"key": "exports/people.csv"}, False),
+        ({"key": "exports/people.parquet"}, False),
+        ({"key": "exports/"}, False),
+        ({"key": "exports/parts/"}, False),
+        ({"key": "other/segment.jsonl"}, False),
+        ({"key": ["exports/a.jsonl"]}, False),
+        ({"prefix": "exports/"}, False),
+        ({}, False),
+    ],
+)
+def test_only_one_unpacked_file_below_the_prefix_is_walked(
+    given: dict[str, Any], walked: bool
+) -> None:
+    (choice,) = CHECK["Choices"]
+    assert evaluate(choice["Condition"], {"input": given}) is walked
+    assert (choice["Next"], CHECK["Default"]) == ("WalkSegment", "RefuseKey")
+    assert DEFINITION["StartAt"] == "CheckKey"
+
+
+def test_what_is_refused_is_sent_to_the_runner_with_the_words_of_the_documents() -> None:
+    command = re.search(r"segment-scorer run (.+)", REFUSE["Cause"])
+    assert command is not None
+    assert command[1] == (
+        '"s3://segments/exports/*" --hook lambda:scorer:live --out s3://segments/scored/run'
+    )
+    page = (ROOT / "docs" / "deploy.md").read_text("utf-8")
+    assert (
+        'segment-scorer run "s3://$BUCKET/exports/*" --hook lambda:$HOOK '
+        "--out s3://$BUCKET/scored/run" in page
+    )
+    assert REFUSE["Error"] in page
+
+
+def test_failed_batches_are_counted_where_the_walk_succeeds() -> None:
+    count, report = (DEFINITION["States"][name] for name in ("CountFailures", "ReportFailures"))
+    assert (WALK["Next"], count["Next"]) == ("CountFailures", "ReportFailures")
+    walked = {"MapRunArn": "arn:run", "ResultWriterDetails": {"Bucket": "b", "Key": "k"}}
+    assert evaluate(count["Arguments"], {"input": walked}) == {"MapRunArn": "arn:run"}
+    counted = evaluate(count["Output"], {"input": walked, "result": {"ExecutionCounts": DESCRIBED}})
+    assert counted == {**walked, "failedBatches": 3}
+    (metric,) = evaluate(report["Arguments"], {"input": counted})["MetricData"]
+    assert metric == {
+        "MetricName": "failed_batches",
+        "Dimensions": [{"Name": "function_name", "Value": "scorer"}],
+        "Value": 3,
+    }
+    assert evaluate(report["Output"], {"input": counted}) == counted
+
+
+@pytest.mark.parametrize(
+    ("state", "service", "operation"),
+    [
+        ("CountFailures", "stepfunctions", "DescribeMapRun"),
+        ("ReportFailures", "cloudwatch", "PutMetricData"),
+    ],
+)
+def test_the_calls_to_aws_have_the_operations_own_arguments(
+    state: str, service: str, operation: str
+) -> None:
+    # Step Functions writes every name with a capital letter.
+    task = DEFINITION["States"][state]
+    assert task["Resource"].rpartition(":")[2] == operation[0].lower() + operation[1:]
+    shape = (
+        botocore.session.get_session().get_service_model(service).operation_model(operation)
+    ).input_shape
+    assert set(task["Arguments"]) <= {name[0].upper() + name[1:] for name in shape.members}
 
 
 def test_only_the_alias_is_called() -> None:

@@ -13,6 +13,7 @@ import pytest
 from function.bootstrap import build_handler
 from function.errors import ExternalUnavailable, SettingsError
 from function.settings import read_settings
+from segment_scorer.deploy.pretraffic import NEW_VERSION, handle
 from segment_scorer.deploy.statements import (
     AwsAccount,
     LambdaFunction,
@@ -207,13 +208,116 @@ def test_the_functions_role_writes_its_log_reads_its_table_and_does_nothing_else
     assert "ManagedPolicyArns" not in RESOURCES["ScorerRole"]["Properties"]
 
 
-@pytest.mark.parametrize("role", ["ScorerRole", "SegmentWalkRole"])
+@pytest.mark.parametrize("role", ["ScorerRole", "SegmentWalkRole", "TrialRole", "RolloutRole"])
 def test_no_role_holds_a_wildcard_action_or_every_resource(role: str) -> None:
     statements = policies_of(role, ExternalTable="people", SegmentBucket="segments")
     assert statements
     for statement in statements:
         assert not [action for action in actions_of(statement) if "*" in action]
-        assert statement["Resource"] != "*"
+        if statement["Resource"] == "*":  # the action accepts no narrower resource
+            assert statement["Action"] == "cloudwatch:PutMetricData"
+            assert statement["Condition"] == {
+                "StringEquals": {"cloudwatch:namespace": "SegmentScorer"}
+            }
+
+
+def test_traces_are_written_only_when_they_are_asked_for() -> None:
+    assert with_parameters(SCORER)["Tracing"] == "PassThrough"
+    assert "xray:PutTraceSegments" not in [
+        action for each in policies_of("ScorerRole") for action in actions_of(each)
+    ]
+    assert with_parameters(SCORER, Tracing="Active")["Tracing"] == "Active"
+    for role in ("ScorerRole", "SegmentWalkRole"):
+        (statement,) = [
+            each
+            for each in policies_of(role, Tracing="Active", SegmentBucket="segments")
+            if "xray:PutTraceSegments" in actions_of(each)
+        ]
+        assert statement["Resource"] == "*"
+
+
+KEY = "arn:aws:kms:us-east-1:123456789012:key/12345678-1234-1234-1234-123456789abc"
+
+
+@pytest.mark.parametrize(
+    ("parameter", "role", "through"),
+    [
+        ("EnvironmentKeyArn", "ScorerRole", None),
+        ("TableKeyArn", "ScorerRole", "dynamodb.us-east-1.amazonaws.com"),
+        ("BucketKeyArn", "SegmentWalkRole", "s3.us-east-1.amazonaws.com"),
+    ],
+)
+def test_a_key_of_your_own_comes_with_the_right_to_use_it_and_no_other(
+    parameter: str, role: str, through: str | None
+) -> None:
+    def keys(**given: str) -> list[dict[str, Any]]:
+        return [
+            each
+            for each in policies_of(role, SegmentBucket="segments", **given)
+            if any(action.startswith("kms:") for action in actions_of(each))
+        ]
+
+    assert keys() == []
+    (statement,) = keys(**{parameter: KEY})
+    assert statement["Resource"] == KEY
+    condition = {"StringEquals": {"kms:ViaService": through}} if through else None
+    assert statement.get("Condition") == condition
+    pattern = TEMPLATE["Parameters"][parameter]["AllowedPattern"]
+    assert re.fullmatch(pattern, KEY)
+    assert not re.fullmatch(pattern, "arn:aws:kms:us-east-1:123456789012:alias/mine")
+
+
+def test_keys_of_your_own_encrypt_the_environment_and_the_logs() -> None:
+    assert "KmsKeyArn" not in with_parameters(SCORER)
+    assert with_parameters(SCORER, EnvironmentKeyArn=KEY)["KmsKeyArn"] == KEY
+    for group in resources_of("AWS::Logs::LogGroup", LogKeyArn=KEY).values():
+        assert group["KmsKeyId"] == KEY
+
+
+@pytest.mark.parametrize(
+    ("choice", "name"),
+    [
+        ("AllAtOnce", "CodeDeployDefault.LambdaAllAtOnce"),
+        ("Canary", "CodeDeployDefault.LambdaCanary10Percent10Minutes"),
+        ("Linear", "CodeDeployDefault.LambdaLinear10PercentEvery1Minute"),
+    ],
+)
+def test_a_rollout_is_one_of_codedeploys_and_begins_with_the_trial(choice: str, name: str) -> None:
+    preference = SCORER["DeploymentPreference"]
+    assert TEMPLATE["Mappings"]["Rollouts"][choice]["Type"] == name
+    assert TEMPLATE["Parameters"]["Rollout"]["AllowedValues"] == ["AllAtOnce", "Canary", "Linear"]
+    assert preference["Type"] == {"Fn::FindInMap": ["Rollouts", {"Ref": "Rollout"}, "Type"]}
+    assert preference["Hooks"] == {"PreTraffic": {"Ref": "Trial"}}
+
+
+def test_the_trial_may_call_a_version_and_tell_codedeploy_and_nothing_else() -> None:
+    statements = {
+        action: statement["Resource"]
+        for statement in policies_of("TrialRole")
+        for action in actions_of(statement)
+    }
+    assert statements.keys() == {
+        "logs:CreateLogStream",
+        "logs:PutLogEvents",
+        "lambda:InvokeFunction",
+        "codedeploy:PutLifecycleEventHookExecutionStatus",
+    }
+    assert statements["lambda:InvokeFunction"] == "${Scorer.Arn}:*"
+    trial = RESOURCES["Trial"]["Properties"]
+    assert trial["Environment"]["Variables"] == {NEW_VERSION: {"Ref": "Scorer.Version"}}
+    assert trial["Handler"] == f"{handle.__module__}.{handle.__name__}"
+
+
+def test_codedeploy_may_move_the_alias_and_call_the_trial_and_nothing_else() -> None:
+    assert sorted(
+        action for statement in policies_of("RolloutRole") for action in actions_of(statement)
+    ) == [
+        "cloudwatch:DescribeAlarms",
+        "lambda:GetAlias",
+        "lambda:GetProvisionedConcurrencyConfig",
+        "lambda:InvokeFunction",
+        "lambda:UpdateAlias",
+    ]
 
 
 def test_in_a_vpc_lambda_may_join_the_function_to_it_and_the_function_itself_may_not() -> None:
@@ -242,54 +346,99 @@ def test_the_state_machine_may_start_its_own_map_and_call_only_the_alias() -> No
     assert statements["lambda:InvokeFunction"] == {"Ref": "Scorer.Alias"}
     assert statements["states:StartExecution"] == {"Ref": "SegmentWalk"}
     assert statements["s3:PutObject"] == "arn:aws:s3:::segments/scored/*"
+    assert statements["s3:GetObject"] == "arn:aws:s3:::segments/exports/*"
+
+
+TOPIC = "arn:aws:sns:us-east-1:123456789012:topic"
+OWN = [{"Name": "function_name", "Value": {"Ref": "Scorer"}}]
+NEWEST = [*OWN, {"Name": "function_version", "Value": {"Fn::GetAtt": "Scorer.Version.Version"}}]
+EVERYTHING = {"SegmentBucket": "segments", "AlarmTopicArn": TOPIC}
+
+
+def metrics_of(alarm: dict[str, Any]) -> list[dict[str, Any]]:
+    """What an alarm reads: its one metric, or those of its expression."""
+    if "Metrics" not in alarm:
+        return [alarm]
+    return [each["MetricStat"]["Metric"] for each in alarm["Metrics"] if "MetricStat" in each]
+
+
+def alarms_of(**given: str) -> dict[str, dict[str, Any]]:
+    return resources_of("AWS::CloudWatch::Alarm", **given)
 
 
 def test_there_is_an_alarm_on_whatever_nobody_would_see() -> None:
-    alarms = resources_of(
-        "AWS::CloudWatch::Alarm",
-        AlarmTopicArn="arn:aws:sns:us-east-1:123456789012:topic",
-        SegmentBucket="segments",
-    )
-    assert {(alarm["Namespace"], alarm["MetricName"]) for alarm in alarms.values()} == {
-        ("AWS/Lambda", "Errors"),
-        ("AWS/Lambda", "Duration"),
-        ("AWS/Lambda", "Throttles"),
-        ("AWS/States", "ExecutionsFailed"),
-        ("SegmentScorer", "fallback_used"),
-        ("SegmentScorer", "unscored"),
-        ("SegmentScorer", "external_failed"),
+    alarms = alarms_of(**EVERYTHING)
+    assert {
+        name: [metric["MetricName"] for metric in metrics_of(alarm)]
+        for name, alarm in alarms.items()
+    } == {
+        "ErrorsAlarm": ["Errors"],
+        "DurationAlarm": ["Duration"],
+        "ThrottlesAlarm": ["Throttles"],
+        "FallbackAlarm": ["fallback_used"],
+        "UnscoredAlarm": ["unscored"],
+        "UnreadableAlarm": ["unreadable"],
+        "ExternalAlarm": ["external_failed"],
+        "KeptAlarm": ["received", "kept"],
+        "MissingAlarm": ["received", "missing_share"],
+        "RolloutErrorsAlarm": ["Errors"],
+        "RolloutUnscoredAlarm": ["unscored"],
+        "RolloutFallbackAlarm": ["fallback_used"],
+        "RolloutKeptAlarm": ["received", "kept"],
+        "SegmentWalkAlarm": ["ExecutionsFailed"],
+        "SegmentWalkTimeoutAlarm": ["ExecutionsTimedOut"],
+        "SegmentWalkAbortedAlarm": ["ExecutionsAborted"],
+        "SegmentWalkBatchesAlarm": ["failed_batches"],
     }
     for alarm in alarms.values():
-        assert alarm["AlarmActions"] == ["arn:aws:sns:us-east-1:123456789012:topic"]
+        assert alarm["AlarmActions"] == [TOPIC]
         assert alarm["TreatMissingData"] == "notBreaching"
     assert float(alarms["DurationAlarm"]["Threshold"]) < 15_000
 
 
-def test_an_alarm_names_the_function_or_the_state_machine_and_no_model() -> None:
+def test_every_alarm_names_the_function_or_the_state_machine() -> None:
     wanted = {
         "AWS/Lambda": [{"Name": "FunctionName", "Value": {"Ref": "Scorer"}}],
         "AWS/States": [{"Name": "StateMachineArn", "Value": {"Ref": "SegmentWalk"}}],
-        "SegmentScorer": [{"Name": "function_name", "Value": {"Ref": "Scorer"}}],
+        "SegmentScorer": OWN,
     }
-    for alarm in resources_of("AWS::CloudWatch::Alarm", SegmentBucket="segments").values():
-        assert alarm.get("Dimensions") == wanted.get(alarm["Namespace"])
+    for name, alarm in alarms_of(**EVERYTHING).items():
+        for metric in metrics_of(alarm):
+            if not name.startswith("Rollout"):
+                assert metric["Dimensions"] == wanted[metric["Namespace"]], name
+
+
+def test_an_alarm_that_rolls_a_version_back_watches_the_newest_version_alone() -> None:
+    rollout = {name: each for name, each in alarms_of().items() if name.startswith("Rollout")}
+    preference = SCORER["DeploymentPreference"]
+    assert preference["Alarms"] == [{"Ref": name} for name in rollout]
+    for alarm in rollout.values():
+        for metric in metrics_of(alarm):
+            if metric["Namespace"] == "SegmentScorer":
+                assert metric["Dimensions"] == NEWEST
+            else:
+                assert metric["Dimensions"] == [
+                    {"Name": "FunctionName", "Value": {"Ref": "Scorer"}},
+                    {"Name": "Resource", "Value": "${Scorer}:live"},
+                    {
+                        "Name": "ExecutedVersion",
+                        "Value": {"Fn::GetAtt": "Scorer.Version.Version"},
+                    },
+                ]
+        period = alarm.get("Period") or alarm["Metrics"][1]["MetricStat"]["Period"]
+        assert period == 60  # a canary lasts ten minutes
 
 
 def test_without_a_bucket_there_is_no_alarm_on_a_state_machine() -> None:
-    assert "SegmentWalkAlarm" not in resources_of("AWS::CloudWatch::Alarm")
+    assert not [name for name in alarms_of() if name.startswith("SegmentWalk")]
 
 
 def test_without_a_topic_alarms_have_no_action() -> None:
-    assert not [
-        alarm
-        for alarm in resources_of("AWS::CloudWatch::Alarm").values()
-        if "AlarmActions" in alarm
-    ]
+    assert not [alarm for alarm in alarms_of().values() if "AlarmActions" in alarm]
 
 
-def test_alarms_read_metrics_that_the_function_really_writes_at_every_log_level(
-    tmp_path: Path,
-) -> None:
+def read_record(tmp_path: Path) -> dict[str, Any]:
+    """The record of a batch, as the function writes it."""
     stream = io.StringIO()
     environ = {
         "SCORER_BUNDLE": str(make_external_bundle(tmp_path / "bundle")),
@@ -300,25 +449,87 @@ def test_alarms_read_metrics_that_the_function_really_writes_at_every_log_level(
         {"Endpoints": {"a": {"User": {"UserId": "u"}}}}, None
     )
     *_, line = stream.getvalue().splitlines()
-    record = check_emf(line)
+    return check_emf(line)
+
+
+def list_own_metrics() -> set[tuple[str, tuple[str, ...]]]:
+    """Name and dimensions of every metric of the function that an alarm or the dashboard reads."""
+    found = {
+        (metric["MetricName"], tuple(each["Name"] for each in metric["Dimensions"]))
+        for alarm in alarms_of(**EVERYTHING).values()
+        for metric in metrics_of(alarm)
+        if metric["Namespace"] == "SegmentScorer"
+    }
+    for widget in read_dashboard()["widgets"]:
+        for metric in widget["properties"].get("metrics", []):
+            if metric[0] == "SegmentScorer":
+                found.add((metric[1], (metric[2],)))
+    # The state machine writes this one.
+    return found - {("failed_batches", ("function_name",))}
+
+
+def read_dashboard() -> dict[str, Any]:
+    body: dict[str, Any] = json.loads(
+        RESOURCES["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
+    )
+    return body
+
+
+def test_alarms_and_dashboard_read_metrics_that_the_function_writes_at_every_level(
+    tmp_path: Path,
+) -> None:
+    record = read_record(tmp_path)
     (directive,) = record["_aws"]["CloudWatchMetrics"]
-    written = {
-        (directive["Namespace"], metric["Name"], frozenset(dimensions))
-        for metric in directive["Metrics"]
-        for dimensions in directive["Dimensions"]
-    }
-    read = {
-        (alarm["Namespace"], alarm["MetricName"], frozenset(each["Name"] for each in named))
-        for alarm in resources_of("AWS::CloudWatch::Alarm").values()
-        if (named := alarm.get("Dimensions")) and not alarm["Namespace"].startswith("AWS/")
-    }
-    assert len(read) == 3
-    assert read <= written
-    assert record["external_failed"] == 1
+    assert directive["Namespace"] == "SegmentScorer"
+    names = {metric["Name"] for metric in directive["Metrics"]}
+    sets = {tuple(each) for each in directive["Dimensions"]}
+    read = list_own_metrics()
+    assert {"kept", "unreadable", "external_failed", "scoring_ms"} <= {name for name, _ in read}
+    for name, dimensions in read:
+        assert name in names, name
+        assert record[name] is not None
+        assert dimensions in sets, name
 
 
 def test_no_alarm_reads_a_log_line() -> None:
     assert not resources_of("AWS::Logs::MetricFilter")
+
+
+def test_the_dashboard_shows_every_alarm_of_the_function() -> None:
+    (shown,) = [each for each in read_dashboard()["widgets"] if each["type"] == "alarm"]
+    assert set(shown["properties"]["alarms"]) == {
+        f"${{{name}.Arn}}" for name in alarms_of() if not name.startswith("Rollout")
+    }
+
+
+@pytest.mark.parametrize(
+    ("received", "kept", "raised"),
+    [(199, 0, 0), (200, 0, 1), (200, 3, 1), (200, 4, 0), (200, 200, 0), (1000, 500, 0)],
+)
+def test_a_share_raises_its_alarm_outside_its_bounds_and_from_a_number_of_people(
+    received: int, kept: int, raised: int
+) -> None:
+    (expression,) = [
+        each["Expression"] for each in alarms_of()["KeptAlarm"]["Metrics"] if "Expression" in each
+    ]
+    condition, yes, no = expression.removeprefix("IF(").removesuffix(")").rsplit(", ", 2)
+    python = condition.replace("AND", "and").replace("OR", "or")
+    outside = eval(python, {"received": received, "kept": kept})  # noqa: S307  # the template's own text
+    assert int(yes if outside else no) == raised
+
+
+RUNBOOK = (ROOT / "docs" / "operations.md").read_text("utf-8")
+
+
+def test_every_alarm_has_a_row_in_the_runbook_that_its_description_names() -> None:
+    table = RUNBOOK[RUNBOOK.index("## Alarms") :].partition("\n## ")[0]
+    rows = re.findall(r"^\| `(\w+)` \| (.+) \| (.+) \| (.+) \|$", table, re.MULTILINE)
+    assert {name for name, *_ in rows} == set(alarms_of(**EVERYTHING))
+    assert all(len(cell) > 10 for _, *cells in rows for cell in cells)
+    for name, alarm in alarms_of(**EVERYTHING).items():
+        assert alarm["AlarmDescription"].endswith(
+            f" Runbook: docs/operations.md#alarms, {name}."
+        ), name
 
 
 def test_the_functions_environment_holds_only_settings_that_the_function_knows() -> None:
@@ -329,6 +540,9 @@ def test_the_functions_environment_holds_only_settings_that_the_function_knows()
         "ScorerTls": "true",
         "ScorerFallback": "none",
         "ExternalTable": "people",
+        "PolicyPath": "/var/task/policies/spring.toml",
+        "BundlePath": "/var/task/bundles/spring",
+        "LogLevel": "WARNING",
     }
     variables = with_parameters(SCORER, **given)["Environment"]["Variables"]
     assert len(variables) == len(given)
@@ -340,6 +554,11 @@ def test_the_functions_environment_holds_only_settings_that_the_function_knows()
         "none",
     )
     assert settings.external.store == "dynamodb:people"
+    assert (str(settings.policy), str(settings.bundle), settings.log_level) == (
+        given["PolicyPath"],
+        given["BundlePath"],
+        given["LogLevel"],
+    )
 
 
 def test_every_setting_that_the_image_makes_is_one_that_the_template_leaves_alone_unless_told() -> (
@@ -490,11 +709,15 @@ def test_no_reserved_concurrency_is_the_default_and_a_number_reserves() -> None:
     assert with_parameters(SCORER, ReservedConcurrency="20")["ReservedConcurrentExecutions"] == "20"
 
 
-def test_logs_are_kept_for_a_stated_time_in_a_group_that_the_stack_owns() -> None:
+def test_logs_are_kept_for_a_stated_time_in_groups_that_survive_the_stack() -> None:
     assert SCORER["LoggingConfig"] == {"LogGroup": {"Ref": "ScorerLogs"}}
-    assert RESOURCES["ScorerLogs"]["Properties"] == {"RetentionInDays": {"Ref": "LogRetentionDays"}}
+    groups = {name for name, each in RESOURCES.items() if each["Type"] == "AWS::Logs::LogGroup"}
+    assert groups == {"ScorerLogs", "TrialLogs"}
+    for name in groups:
+        assert RESOURCES[name]["DeletionPolicy"] == "Retain"
+        assert with_parameters(RESOURCES[name]["Properties"]) == {"RetentionInDays": "30"}
 
 
-def test_the_template_is_small_enough_to_be_deployed_without_a_bucket() -> None:
-    # CloudFormation's limit for a template inside a request.
-    assert FILE.stat().st_size < 51_200
+def test_the_template_is_small_enough_for_cloudformation() -> None:
+    # CloudFormation's limit for a template in a bucket, where SAM puts it with the trial's code.
+    assert FILE.stat().st_size < 1_000_000

@@ -250,7 +250,7 @@ def test_spec_survives_the_way_to_plain_data_and_back() -> None:
         ),
         (
             {"name": "a", "path": "Metrics.a", "kind": "text"},
-            "feature[0]: expected kind to be one of number, category, count, flag, age",
+            "feature[0]: expected kind to be one of number, category, code, count, flag, age",
         ),
         (
             {"name": "a", "path": "Metrics", "kind": "number"},

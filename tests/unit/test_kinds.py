@@ -41,6 +41,7 @@ class Example(NamedTuple):
 EXAMPLES = {
     "number": Example({}, "2.5", [2.5], [index * 1.5 for index in range(100)]),
     "category": Example({"values": ["a"]}, ["b"], [0, 1], ["red", "blue", "green"] * 40),
+    "code": Example({"values": ["a", "b"], "other": -1}, "b", [1]),
     "count": Example({}, ["a", "b"], [2], [["a", "b"], ["a"], ["c"]] * 40),
     "flag": Example({}, "yes", [1], ["yes", "no"] * 60),
     "age": Example(
@@ -106,6 +107,27 @@ def test_a_direction_is_accepted_where_a_kind_has_one(name: str) -> None:
     else:
         with pytest.raises(Exception, match=r"expected monotonic to be .* for kind"):
             spec_of(name, options)
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"values": ["a", "b"]}, [0, 1, math.nan, math.nan]),
+        ({"values": ["b", "a"], "other": 2}, [1, 0, 2, math.nan]),
+    ],
+)
+def test_a_code_is_a_place_among_the_values_and_any_other_text_is_other_or_missing(
+    options: Mapping[str, Any], expected: Sequence[float]
+) -> None:
+    documents = [{"Attributes": {"x": value}} for value in ("a", ["b", "a"], "new")]
+    matrix = build_matrix([*documents, {}], spec_of("code", options))
+    assert matrix[:, 0].tolist() == pytest.approx(expected, nan_ok=True)
+
+
+@pytest.mark.parametrize("other", [True, -2, 1.0, 10_001])
+def test_the_code_of_other_texts_is_a_small_whole_number(other: object) -> None:
+    with pytest.raises(Exception, match="expected other to be a whole number from -1 to 10,000"):
+        spec_of("code", {"values": ["a"], "other": other})
 
 
 @pytest.mark.parametrize("name", [name for name, kind in KINDS.items() if kind.inferred])

@@ -67,6 +67,91 @@ def test_missing_and_numbers_null_markers_in_a_numeric_cell_are_missing() -> Non
     assert people[6] == {"Id": "g", "ChannelType": "EMAIL", "Attributes": {"Plan": ["None"]}}
 
 
+@pytest.mark.parametrize("number", ["1e400", "-1e400", "9e999999", "Infinity"])
+def test_missing_and_numbers_what_is_beyond_all_floats_is_missing_and_costs_no_line(
+    tmp_path: Path, number: str
+) -> None:
+    line = f'{{"Id": "a", "Metrics": {{"X": {number}, "Y": [1, {number}]}}}}\n'
+    assert read_all(write(tmp_path / "a", line)) == [
+        {"Id": "a", "Metrics": {"X": None, "Y": [1, None]}}
+    ]
+    broken = write(tmp_path / "b", f'{line}{{"Id": "a", "X": {number}, nope}}\n')
+    assert str(read_all(broken)[1]).startswith("expected one JSON object: ")
+
+
+@pytest.mark.parametrize(
+    ("header", "cell", "document"),
+    [
+        ("Id", "101.0", {"Id": "101"}),
+        ("Id", "101", {"Id": "101"}),
+        ("Id", "101.50", {"Id": "101.50"}),
+        ("Id", "v1.0", {"Id": "v1.0"}),
+        ("Id,User.UserId", "a,7.0", {"Id": "a", "User": {"UserId": "7"}}),
+        ("Id,Location.PostalCode", "a,10115.0", {"Id": "a", "Location": {"PostalCode": "10115"}}),
+        ("Id,Demographic.AppVersion", "a,10.0", {"Id": "a", "Demographic": {"AppVersion": "10.0"}}),
+    ],
+)
+def test_missing_and_numbers_a_whole_number_is_the_same_id_in_csv(
+    tmp_path: Path, header: str, cell: str, document: dict[str, Any]
+) -> None:
+    """Pandas writes 101.0 for the id 101 if another row has none, in CSV as in Parquet."""
+    assert read_all(write(tmp_path / "a.csv", f"{header}\n{cell}\n")) == [document]
+
+
+def test_missing_and_numbers_a_key_of_a_store_is_the_same_in_csv(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", "id,x\n101.0,1.0\n")
+    (row,) = read_rows([path], "id", IGNORE)
+    assert (row.key, row.attributes) == ("101", {"x": "1.0"})
+
+
+BROKEN_TEXT = pa.Array.from_buffers(  # strings that are no UTF-8, as some writers leave them
+    pa.string(), 3, pa.array([b"EMAIL", b"\xff\xfe", b"SMS"]).buffers()
+)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        BROKEN_TEXT,
+        BROKEN_TEXT.dictionary_encode(),
+        pa.array([b"EMAIL", b"\xff\xfe", b"SMS"]),
+        pa.array([b"EMAIL", b"\xff\xfe", b"SMS"], pa.large_binary()),
+    ],
+)
+def test_bytes_that_are_no_text_are_missing_and_cost_no_file(tmp_path: Path, values: Any) -> None:
+    table = pa.table({"Id": ["a", "b", "c"], "ChannelType": values, "Metrics.X": [1, 2, 3]})
+    parquet.write_table(table, tmp_path / "p")
+    assert read_all(tmp_path / "p") == [
+        {"Id": "a", "ChannelType": "EMAIL", "Metrics": {"X": 1}},
+        {"Id": "b", "Metrics": {"X": 2}},
+        {"Id": "c", "ChannelType": "SMS", "Metrics": {"X": 3}},
+    ]
+    with open_people(tmp_path / "p") as file:
+        list(file)
+        assert list(file.explain_reading()) == [
+            "1 value is missing, being no text in UTF-8: ChannelType (1)"
+        ]
+
+
+def test_bytes_that_are_no_text_within_lists_structs_and_maps_are_missing(tmp_path: Path) -> None:
+    pairs = pa.map_(pa.binary(), pa.binary())
+    columns = {
+        "Id": [b"a", b"\xff"],
+        "Attributes": pa.array([{"x": [b"\xff", b"y"]}, {"x": []}]),
+        "Metrics": pa.array([{"X": 1.0}, {"X": 2.0}]),
+        "User": pa.array([{"UserId": b"u\xff"}, {"UserId": b"u"}]),
+        "Location": pa.array([[(b"City", b"Rome"), (b"\xff", b"x")], []], pairs),
+    }
+    parquet.write_table(pa.table(columns), tmp_path / "p")
+    first, second = read_all(tmp_path / "p")
+    assert isinstance(first, dict)
+    assert first["Id"] == "a"
+    assert [text for text in first["Attributes"]["x"] if text is not None] == ["y"]
+    assert first["Location"] == {"City": "Rome"}
+    assert first["User"].get("UserId") is None
+    assert second == "$.Id: expected text or a whole number, found none"
+
+
 @pytest.mark.parametrize("marker", ["-inf", "Infinity", "inf", " NULL ", "n/a", "(null)", "  "])
 def test_missing_and_numbers_further_markers_of_data_platforms(marker: str, tmp_path: Path) -> None:
     table = f"Id,Metrics.X,Metrics.Y\na,{marker},1\n"

@@ -81,11 +81,12 @@ def test_skips_empty_files_with_a_warning_unless_all_are_empty(tmp_path: Path) -
         find_segment_files([str(tmp_path / "[ac].jsonl")])
 
 
+PLAIN = "; --plain-columns reads them as attributes (Attributes.X)"
 UNREAD = {
     "Id,Channeltype,Metric.Purchases,Foo,Attributes.Any,Demographic.Modle,User.UserAttributes.x,"
     "User.Name,External.x\na,,,,,,,,\n": (
         "Channeltype (meant: ChannelType?), Metric.Purchases (meant: Metrics.Purchases?), Foo, "
-        "Demographic.Modle (meant: Demographic.Model?), User.Name"
+        f"Demographic.Modle (meant: Demographic.Model?), User.Name{PLAIN}"
     ),
     '{"Id":"a","metrics":{"X":1},"User":{"UserId":"u","UserAttributes":{"x":["y"]}},'
     '"Location":{"country":"DE"}}\n': (
@@ -98,7 +99,8 @@ UNREAD = {
     '{"Id":"a","Metrics":{"X":1}}\n': "",
     "Id,"
     + ",".join(f"x{n}" for n in range(12))
-    + "\n": "x0, x1, x2, x3, x4, x5, x6, x7, x8, x9 and 2 more",
+    + "\n": f"x0, x1, x2, x3, x4, x5, x6, x7, x8, x9 and 2 more{PLAIN}",
+    "Id,Demographic.Modle\na,\n": "Demographic.Modle (meant: Demographic.Model?)",
 }
 
 
@@ -113,6 +115,15 @@ def test_warns_once_of_columns_and_fields_that_are_not_read(
     assert warnings == (
         [f"{tmp_path / 'a'}: no model and no policy reads {named}"] if named else []
     )
+
+
+def test_a_plain_table_that_is_read_as_one_has_no_such_warning(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("Id,Age\na,3\n")
+    warnings: list[str] = []
+    find_segment_files([str(tmp_path / "a")], warnings.append)
+    assert warnings == [f"{tmp_path / 'a'}: no model and no policy reads Age{PLAIN}"]
+    find_segment_files([str(tmp_path / "a")], warnings.append, plain_columns=True)
+    assert len(warnings) == 1
 
 
 def test_refuses_missing_files_empty_files_and_directories(tmp_path: Path) -> None:

@@ -126,7 +126,7 @@ def test_counts_the_problems_of_unreadable_endpoints_without_their_position(prob
     )
     batch = Batch(host="pinpoint", context=Context(), endpoints=endpoints)
     statistics = Statistics()
-    statistics.add_account(make_account(batch, []))
+    statistics.add_unreadable(make_account(batch, []))
     assert statistics.unreadable == {"$.Metrics.m: bad": 25}
 
 

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from function.records import Band, Decision, Reason
+from function.records import Band, Batch, Context, Decision, Endpoint, Reason
 from model.score_kind import RESPONSE, UPLIFT
 from segment_scorer.runner.asking.host_rules import Attempt, Hook
 from segment_scorer.runner.chunks import Chunk, ChunkResult
@@ -23,6 +23,7 @@ from segment_scorer.runner.reading.batches import cut_slices, make_finder
 from segment_scorer.runner.worker import process_chunk, read_score
 from segment_scorer.runner.writing.rows import begin_outputs, end_outputs, write_rows
 from tests.fake_hooks import DecidingHook, ScriptedHook, account_of, person
+from tests.fakes import make_account
 
 CONFIG = RunConfig(
     scheduled_time="2026-01-31T19:00:00.000Z",
@@ -52,6 +53,20 @@ def kept_of(result: ChunkResult) -> list[dict[str, Any]]:
 
 def rows_of(result: ChunkResult, name: str) -> list[list[str]]:
     return list(csv.reader(io.StringIO(result.parts[name].decode(), newline="")))
+
+
+def test_a_repeated_call_counts_an_unreadable_endpoint_once() -> None:
+    decision = Decision(selected=True, sent=True, reason=Reason.UNREADABLE)
+    endpoint = Endpoint(id="person-1", document={}, problem="$.Endpoints[0].Metrics.x: bad")
+    batch = Batch(host="pinpoint", context=Context(), endpoints=(endpoint,))
+    account = make_account(batch, [decision])
+    late = Attempt(problem="timed out", account=account)
+    answer = Attempt(reply={"person-1": {}}, account=account)
+    result = process(ScriptedHook(late, late, answer), [person(1)])
+    assert (result.counts["attempts"], result.counts["unreadable"]) == (3, 1)
+    assert result.statistics.unreadable == {"$.Metrics.x: bad": 1}
+    failed = process(ScriptedHook(late), [person(1)])
+    assert failed.statistics.unreadable == {}, "nobody who failed is unreadable"
 
 
 def test_sends_definitions_without_their_id_in_an_event_as_the_host_would() -> None:

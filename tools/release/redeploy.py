@@ -18,7 +18,7 @@ from pathlib import Path
 from model.errors import SegmentScorerError
 from segment_scorer.deploy.errors import DeployError
 from tools.image.build import VARIANTS, name_variant
-from tools.release.stack import (
+from tools.release.sam_command import (
     IMAGE,
     check_parameters,
     check_stack,

@@ -72,14 +72,21 @@ def find_segment_files(
                 continue
             files.append(identify_file(name, file.size))
             unread = [column for column in find_unread_names(file) if column not in reported]
+            cure = "" if file.header is None or plain_columns else explain_plain(unread)
         reported.update(unread)
         if unread:
-            warn(f"{name}: no model and no policy reads {name_some(unread, MOST_NAMED)}")
+            warn(f"{name}: no model and no policy reads {name_some(unread, MOST_NAMED)}{cure}")
     if not files:
         raise DataError(f"{empty[0]}: {NO_PEOPLE}, found an empty file")
     for name in empty:
         warn(f"{name}: skipped, an empty file")
     return files
+
+
+def explain_plain(unread: Iterable[str]) -> str:
+    """How to read columns without a group, such as Age, of a table. "" if there are none."""
+    is_plain = any("." not in name and "(meant" not in name for name in unread)
+    return "; --plain-columns reads them as attributes (Attributes.X)" if is_plain else ""
 
 
 def find_unread_names(file: PeopleFile) -> list[str]:

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
+from function.concerns import ALARMING_SHARE
 from function.records import Reason
 from segment_scorer.runner.config import RunConfig
 from segment_scorer.runner.reporting.statistics import (
@@ -48,6 +49,13 @@ def find_warnings(
         warnings.append(
             f"No score for {summary.unscored:,} of {summary.received:,} people: "
             f"{names}{explain_outcome(config, statistics, Reason.NO_SCORES)}."
+        )
+    if summary.sparse and summary.sparse >= ALARMING_SHARE * summary.received:
+        warnings.append(
+            f"Too little data: {summary.sparse:,} of {count_people(summary.received)} have fewer "
+            f"of the model's features than the policy's min_present"
+            f"{explain_outcome(config, statistics, Reason.SPARSE)}. An import has probably stopped "
+            "filling fields: correct it before you send."
         )
     for kind, text in (
         (FALLBACK_USED, "The first scorer failed and the fallback scored"),

@@ -121,6 +121,9 @@ class Statistics:
         if account.feature_bins is not None:
             self.batches += 1
             add_bins(self.bins, {**account.feature_bins, SCORE: account.score_bins or []})
+
+    def add_unreadable(self, account: Account) -> None:
+        """Count the problems of a batch's endpoints, once a batch and not once an attempt."""
         for endpoint in account.batch.endpoints:
             if endpoint.problem is not None:
                 self.add_problem(POSITION.sub("$", endpoint.problem))

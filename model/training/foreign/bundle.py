@@ -1,0 +1,92 @@
+"""Make a bundle of a foreign model: read, gather, convert, compare, judge, check, write.
+
+Holds the order of the steps; each step is a module of its own. Never fits anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from model.bundle import Bundle, check_destination, load_bundle, write_bundle
+from model.errors import DataError
+from model.people.progress import Progress
+from model.training.card import make_card
+from model.training.datasets import read_outcomes
+from model.training.export import score_onnx
+from model.training.foreign.columns import check_columns, read_whole_spec
+from model.training.foreign.config import BundleConfig
+from model.training.foreign.conversion import convert_original
+from model.training.foreign.judging import judge_model
+from model.training.foreign.people_exact import ExactPeople, read_predictions
+from model.training.foreign.readers import read_foreign
+from model.training.gate import Verdict, check_bundle, compare_with_incumbent
+from model.training.gather import gather_people
+from model.training.people import Join
+from model.training.reference import find_recorded
+from model.training.train import load_incumbent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BundleResult:
+    """The bundle as written, or None if the gate rejected it; and what is known about it."""
+
+    bundle: Bundle | None
+    manifest: Mapping[str, Any]
+    join: Join
+    notices: tuple[str, ...]
+    verdict: Verdict | None = None
+
+
+def bundle_model(config: BundleConfig, progress: Progress) -> BundleResult:
+    """Write a bundle of the model. Raises SegmentScorerError and then writes nothing.
+
+    Writes nothing either if the model is worse than `config.against` by more than the margin.
+    """
+    check_destination(config.out)
+    incumbent = load_incumbent(config.against)
+    original = read_foreign(config.model, config.positive)
+    if original.score is None and config.predictions is None:
+        raise DataError(
+            f"{config.model}: expected --predictions with the scores of the original (CSV "
+            "Id,score): a bare ONNX file has nothing to be compared with"
+        )
+    outcome_table = read_outcomes(config.outcomes, config.columns)
+    dated = config.as_of is not None or outcome_table.dates is not None
+    spec = read_whole_spec(config.features, dated=dated)
+    check_columns(original, spec)
+    predictions = None if config.predictions is None else read_predictions(config.predictions)
+    exact = ExactPeople(spec, predictions, float32=config.float32)
+    people = gather_people(
+        config.endpoints,
+        outcome_table,
+        spec,
+        config.as_of,
+        progress,
+        enrich=config.enrich,
+        incumbent_spec=None if incumbent is None else incumbent.spec,
+        incumbent_reference=None if incumbent is None else find_recorded(incumbent.manifest),
+        whole=True,
+        watch=exact.watch,
+    )
+    progress("converting and comparing", 0, 1)
+    converted = convert_original(config, original, spec, exact)
+    progress("converting and comparing", 1, 1)
+    scores = score_onnx(converted.onnx, people.matrix)
+    progress("judging", 0, 1)
+    manifest, notices = judge_model(config, original, people, converted, scores)
+    progress("judging", 1, 1)
+    verdict, bundle = None, None
+    if incumbent is not None:
+        verdict = compare_with_incumbent(
+            incumbent, scores, people, config.margin, config.seed, unseen=False
+        )
+        manifest = {**manifest, "gate": verdict.figures}
+    if verdict is None or verdict.passed:
+        write_bundle(config.out, converted.onnx, manifest, make_card(manifest))
+        bundle = load_bundle(config.out)
+        check_bundle(bundle)
+    return BundleResult(
+        bundle=bundle, manifest=manifest, join=people.join, notices=notices, verdict=verdict
+    )
