@@ -70,6 +70,7 @@ class InferenceRequest:
 
     as_of    reference time of ages; None for the outcomes' dates, if there are any
     reserve  share of users that nothing is learnt from
+    widen    try features made of others
     """
 
     endpoints: Sequence[Path]
@@ -78,6 +79,7 @@ class InferenceRequest:
     as_of: float | None = None
     reserve: float = 0.0
     enrich: Enrich | None = None
+    widen: bool = True
 
     @property
     def dated(self) -> bool:
@@ -94,9 +96,11 @@ def infer_from_files(request: InferenceRequest, progress: Progress) -> FeatureCh
         gather_people(paths, table, FeatureSpec(()), None, progress, whole=True)
         raise DataError("expected endpoints and outcomes to share Ids")
     inference = infer_spec([match.document for match in matches], dated=request.dated)
-    progress("trying features", 0, 1)
-    extension = extend_from(request, matches, inference)
-    progress("trying features", 1, 1)
+    extension = Extension(inference=inference)
+    if request.widen:
+        progress("trying features", 0, 1)
+        extension = extend_from(request, matches, inference)
+        progress("trying features", 1, 1)
     wider = extension.inference
     return FeatureChoice(
         spec=wider.spec,
@@ -114,10 +118,10 @@ def extend_from(
     request: InferenceRequest, matches: Sequence[Match], inference: Inference
 ) -> Extension:
     """Try features made of others on the people of the sample who are not reserved."""
-    learnt = [match for match in matches if not is_reserved(*match, request.reserve)]
+    learnt = [match for match in matches if not is_reserved(match.document, match.name, request.reserve)]
     table = request.outcomes
     users: dict[str, int] = {}
-    groups = [users.setdefault(name_user(*match), len(users)) for match in learnt]
+    groups = [users.setdefault(name_user(match.document, match.name), len(users)) for match in learnt]
     by_date = request.as_of is None and table.dates is not None
     reference = (
         np.array([(table.dates or {})[match.name] for match in learnt])

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from model.bundle import Bundle, check_destination, load_bundle, write_bundle
-from model.errors import DataError
+from model.errors import DataError, SpecError
 from model.people.progress import Progress
 from model.score_kind import read_score_kind
 from model.training.audit import Audit, audit_people, describe_leaks
@@ -35,7 +35,7 @@ from model.training.manifest import describe_data, describe_model, describe_vali
 from model.training.measures import describe_guess
 from model.training.people import Join, People, reserve_users, take_rows
 from model.training.reference import find_recorded, record_reference
-from model.training.target_rates import apply_rates, freeze_rates
+from model.training.target_rates import apply_rates, freeze_rates, lacks_rates
 from model.training.threshold import describe_rounding
 
 
@@ -190,13 +190,19 @@ def choose_features(
     """The given spec, or one inferred from a sample of the people."""
     dated = config.as_of is not None or outcome_table.dates is not None
     if config.features is not None:
-        return read_given(
+        given = read_given(
             config.features,
             lambda: sample_people(
                 config.endpoints, outcome_table, config.seed, progress, config.enrich
             ),
             dated=dated,
         )
+        if config.uplift is not None and any(map(lacks_rates, given.spec.features)):
+            raise SpecError(
+                f"{config.features}: expected no target_rate without rates: an uplift model "
+                "does not learn response rates"
+            )
+        return given
     request = InferenceRequest(
         endpoints=config.endpoints,
         outcomes=outcome_table,
@@ -204,6 +210,8 @@ def choose_features(
         as_of=config.as_of,
         reserve=config.reserve,
         enrich=config.enrich,
+        # What foretells a response need not foretell an effect.
+        widen=config.uplift is None,
     )
     return infer_from_files(request, progress)
 
