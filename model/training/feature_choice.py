@@ -118,10 +118,14 @@ def extend_from(
     request: InferenceRequest, matches: Sequence[Match], inference: Inference
 ) -> Extension:
     """Try features made of others on the people of the sample who are not reserved."""
-    learnt = [match for match in matches if not is_reserved(match.document, match.name, request.reserve)]
+    learnt = [
+        match for match in matches if not is_reserved(match.document, match.name, request.reserve)
+    ]
     table = request.outcomes
     users: dict[str, int] = {}
-    groups = [users.setdefault(name_user(match.document, match.name), len(users)) for match in learnt]
+    groups = [
+        users.setdefault(name_user(match.document, match.name), len(users)) for match in learnt
+    ]
     by_date = request.as_of is None and table.dates is not None
     reference = (
         np.array([(table.dates or {})[match.name] for match in learnt])
