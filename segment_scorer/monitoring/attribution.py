@@ -88,7 +88,7 @@ def make_references(bundle: Bundle) -> Matrix:
     """People to compare with, made of the golden rows: each feature by itself, as in training.
 
     They are no persons: features that go together in people do not in them. A one-hot category is
-    present in one column. A value that is missing in a golden row is the column's median.
+    present in one column. Golden rows have gaps of their own, which are left out.
     """
     golden = bundle.golden_rows
     random = np.random.default_rng(0)
