@@ -12,10 +12,7 @@ from typing import Any
 import numpy as np
 
 from model.bundle import Bundle, check_destination, load_bundle, write_bundle
-<<<<<<< HEAD
-from model.errors import DataError, SpecError
-=======
->>>>>>> main
+from model.errors import SpecError
 from model.people.progress import Progress
 from model.score_kind import read_score_kind
 from model.training.audit import Audit, audit_people, describe_leaks
@@ -45,11 +42,7 @@ from model.training.options import describe_options, digest_data
 from model.training.people import Join, People, reserve_users
 from model.training.recipes import read_recipe
 from model.training.reference import find_recorded, record_reference
-<<<<<<< HEAD
-from model.training.target_rates import apply_rates, freeze_rates, lacks_rates
-=======
-from model.training.target_rates import apply_rates, encode_for, freeze_rates
->>>>>>> main
+from model.training.target_rates import apply_rates, encode_for, freeze_rates, lacks_rates
 from model.training.threshold import describe_rounding
 
 
