@@ -8,7 +8,7 @@ ARGS ?=
 # A round of fuzz is about 107,000 events.
 ROUNDS ?= 10
 
-.PHONY: demo test verbs ray fuzz check lock stubs picture image image-test emulate pin-base fetch foreign interop push deploy redeploy retrain clean bench demo-lift prove-lift
+.PHONY: demo test verbs ray fuzz check lock stubs picture image image-test emulate pin-base fetch foreign interop push deploy redeploy retrain clean bench demo-lift prove-lift prove-uplift
 
 demo: .venv/run.ready ## one real segment through the hook: who is kept, and how they really behaved
 	$(BIN)/python examples/cdnow/demo.py --out out/demo
@@ -131,3 +131,7 @@ demo-lift: .venv/verbs.ready ## the whole circle on a real campaign: policy, run
 
 prove-lift: .venv/verbs.ready ## simulate 2,000 campaigns for each claim of lift; write docs/lift-simulations.json (minutes)
 	$(BIN)/python -m tools.prove_lift $(ARGS)
+
+# The libraries that ours is compared with run in .cache/uplift.
+prove-uplift: .venv/ready .cache/uplift/ready ## simulate campaigns whose effect is known, compare with scikit-uplift and causalml; write docs/uplift.json (half an hour)
+	$(BIN)/python -m tools.prove_uplift $(ARGS)

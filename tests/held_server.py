@@ -14,7 +14,8 @@ from typing import Any
 
 from model.features import Matrix
 from segment_scorer.service.log import start_log
-from segment_scorer.service.server import ServiceSettings, load_model, serve
+from segment_scorer.service.server import load_model, serve
+from segment_scorer.service.settings import ServiceSettings
 
 
 class Held:

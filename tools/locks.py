@@ -36,7 +36,8 @@ SETS: dict[str, list[str]] = {
 # Dependency groups for environments of their own. They hold nothing of the project, so the pins of
 # all.txt would only force older versions. The exception is uv, which the tests also run.
 APART = (
-    *("uv", "image-tools", "cfn-lint", "sam", "audit", "usual", "checkov", "kubernetes", "compose"),
+    *("uv", "image-tools", "cfn-lint", "sam", "audit", "usual", "uplift"),
+    *("checkov", "kubernetes", "compose"),
     *("interop-mlserver", "interop-kserve", "interop-triton", "interop-tritonclient"),
 )
 

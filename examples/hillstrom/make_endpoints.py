@@ -1,7 +1,7 @@
 """Turn Hillstrom's e-mail campaign beside this file into endpoints, outcomes and decisions.
 
-Takes hillstrom.csv.gz; writes endpoints.jsonl.gz, outcomes.csv, conversions.csv, spend.csv and
-decisions.csv, the same bytes every time. SOURCE.md says what is invented.
+Takes hillstrom.csv.gz; writes endpoints.jsonl.gz, outcomes.csv, conversions.csv, spend.csv,
+decisions.csv and womens.csv, the same bytes every time. SOURCE.md says what is invented.
 """
 
 from __future__ import annotations
@@ -21,7 +21,9 @@ INVENTED = ["Id", "UserId", "ChannelType", "Address", "EndpointStatus", "OptOut"
 CONTROL = "No E-Mail"
 # file -> column of the data that it holds
 OUTCOMES = {"outcomes.csv": "visit", "conversions.csv": "conversion", "spend.csv": "spend"}
-FILES = ("endpoints.jsonl.gz", *OUTCOMES, "decisions.csv")
+# The e-mail about women's merchandise against none, for `train --treated`.
+WOMENS, TREATED = "Womens E-Mail", "womens.csv"
+FILES = ("endpoints.jsonl.gz", *OUTCOMES, "decisions.csv", TREATED)
 
 
 def make_endpoint(number: int, row: dict[str, str]) -> dict[str, Any]:
@@ -73,6 +75,12 @@ def make_files(rows: list[dict[str, str]]) -> dict[str, bytes]:
     files["decisions.csv"] = (
         "Id,UserId,selected,holdout,treatment\n" + "".join(decisions)
     ).encode()
+    compared = (
+        f"{name_endpoint(number)},{row['visit']},{int(row['segment'] == WOMENS)}\n"
+        for number, row in numbered
+        if row["segment"] in {WOMENS, CONTROL}
+    )
+    files[TREATED] = ("Id,outcome,treated\n" + "".join(compared)).encode()
     return files
 
 

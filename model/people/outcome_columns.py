@@ -32,10 +32,12 @@ class ColumnNames:
 
     id       "" for Id, ProfileId or UserId. `UserId=X`: the column X holds UserIds; `X` holds Ids
     outcome  "" for outcome
+    treated  the column that says who was messaged; "" for none
     """
 
     id: str = ""
     outcome: str = ""
+    treated: str = ""
 
 
 USUAL_NAMES = ColumnNames()
@@ -47,6 +49,7 @@ class OutcomeColumns:
 
     key      "Id" or "UserId": whose outcome a row gives
     date     None if there is no column `date`
+    treated  None if it was not asked for
     ignored  the other columns
     """
 
@@ -55,6 +58,7 @@ class OutcomeColumns:
     outcome: str
     date: str | None
     ignored: tuple[str, ...]
+    treated: str | None = None
 
     def explain(self) -> list[str]:
         """A sentence about the columns that are not read."""
@@ -76,12 +80,19 @@ def find_outcome_columns(
     if outcome is None:
         raise explain_header(path, header, f"no column {asked.outcome or OUTCOME}")
     date = find_one(path, header, DATE, "")
-    read = {place, outcome, date, *also}
+    treated = find_one(path, header, asked.treated, "--treated") if asked.treated else None
+    if asked.treated and treated is None:
+        raise DataError(
+            f"{path}: expected the column that --treated names, found no such column; "
+            "it says who was messaged: 1 or 0"
+        )
+    read = {place, outcome, date, treated, *also}
     return OutcomeColumns(
         id=place,
         key=key,
         outcome=outcome,
         date=date,
+        treated=treated,
         ignored=tuple(name.strip() for name in header if name not in read),
     )
 

@@ -8,8 +8,23 @@ from pathlib import Path
 from model.people.outcome_columns import USUAL_NAMES, ColumnNames
 from model.training.gate import MARGIN
 from model.training.join import Enrich
-from model.training.models import ModelSettings
+from model.training.models import AUTO, ModelSettings
 from model.training.threshold import ThresholdGoal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpliftConfig:
+    """How to learn what a message changes.
+
+    run      folder of a run of ours whose people to learn from; None if `columns.treated` of the
+             outcomes says who was messaged
+    share    the share of users whom chance should message; None to estimate it
+    learner  a key of `model.training.uplift.learners.LEARNERS`, or "auto"
+    """
+
+    run: Path | None = None
+    share: float | None = None
+    learner: str = AUTO
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,3 +54,4 @@ class TrainingConfig:
     reserve: float = 0.0
     enrich: Enrich | None = None
     columns: ColumnNames = USUAL_NAMES
+    uplift: UpliftConfig | None = None

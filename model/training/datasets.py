@@ -16,8 +16,9 @@ from model.errors import DataError
 from model.paths import ReadPath, find_problem
 from model.people.cells import read_plain_id
 from model.people.columns import RecordError
-from model.people.files import open_csv, open_people
+from model.people.files import open_people
 from model.people.naming import name_some
+from model.people.opening import open_csv
 from model.people.outcome_columns import (
     USUAL_NAMES,
     WORDS,
@@ -27,6 +28,7 @@ from model.people.outcome_columns import (
 )
 from model.people.progress import Progress
 from model.people.records import make_decoder
+from model.training.treatment import Treatment
 from model.values import parse_time
 
 PROGRESS_EVERY = 10_000  # records
@@ -37,16 +39,18 @@ NAMED_LINES = 5  # lines, and kinds of problems, that a message names before it 
 class OutcomeTable:
     """The outcomes of a file.
 
-    key       "Id", or "UserId": the outcome of a user holds for every endpoint of the user
-    outcomes  0 or 1 by that name, which has no `.0` behind a whole number
-    dates     seconds since 1970 UTC by that name, when each outcome counts from; None without dates
-    readings  sentences on what was not read as written
+    key        "Id", or "UserId": the outcome of a user holds for every endpoint of the user
+    outcomes   0 or 1 by that name, which has no `.0` behind a whole number
+    dates      seconds since 1970 UTC by that name, when each outcome counts from; None without them
+    readings   sentences on what was not read as written
+    treatment  who took part in the campaign, and whom it messaged; None if nobody asked
     """
 
     key: str
     outcomes: dict[str, int]
     dates: dict[str, float] | None = None
     readings: tuple[str, ...] = ()
+    treatment: Treatment | None = None
 
 
 class PeopleLine(NamedTuple):
@@ -65,6 +69,7 @@ def read_outcomes(path: Path, names: ColumnNames = USUAL_NAMES) -> OutcomeTable:
     problems: dict[str, list[int]] = {}
     outcomes: dict[str, int] = {}
     dates: dict[str, float] = {}
+    flags: dict[str, int] = {}
     whole = 0
     with open_csv(path, "outcomes") as (rows, _):
         header = next(rows, [])
@@ -72,6 +77,7 @@ def read_outcomes(path: Path, names: ColumnNames = USUAL_NAMES) -> OutcomeTable:
         width, place = len(header), header.index(columns.id)
         answer = header.index(columns.outcome)
         since = None if columns.date is None else header.index(columns.date)
+        flag = None if columns.treated is None else header.index(columns.treated)
         for row in rows:
             if not row:
                 continue
@@ -85,9 +91,14 @@ def read_outcomes(path: Path, names: ColumnNames = USUAL_NAMES) -> OutcomeTable:
             whole += name != row[place]
             if not problem and name in outcomes:
                 problem = f"expected each {columns.id} once, found it again"
+            if not problem and flag is not None and row[flag].strip().lower() not in WORDS:
+                found = _describe_cell(row[flag])
+                problem = f"expected {columns.treated} 1 (messaged) or 0, found {found}"
             if problem:
                 problems.setdefault(problem, []).append(rows.line_num)
                 continue
+            if flag is not None:
+                flags[name] = WORDS[row[flag].strip().lower()]
             outcomes[name] = WORDS[row[answer].strip().lower()]
             if date is not None:
                 dates[name] = parse_time(date)
@@ -104,6 +115,7 @@ def read_outcomes(path: Path, names: ColumnNames = USUAL_NAMES) -> OutcomeTable:
         outcomes=outcomes,
         dates=None if since is None else dates,
         readings=tuple(f"{path}: {sentence}" for sentence in readings),
+        treatment=Treatment(key=columns.key, flags=flags) if columns.treated else None,
     )
 
 

@@ -13,6 +13,7 @@ from skl2onnx.common.data_types import FloatTensorType
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import (
     HistGradientBoostingClassifier,
+    HistGradientBoostingRegressor,
     RandomForestClassifier,
     VotingClassifier,
 )
@@ -82,7 +83,7 @@ def round_thresholds(model: Any) -> None:
     elif isinstance(model, CalibratedClassifierCV):
         for part in model.calibrated_classifiers_:
             round_thresholds(part.estimator)
-    elif isinstance(model, HistGradientBoostingClassifier):
+    elif isinstance(model, HistGradientBoostingClassifier | HistGradientBoostingRegressor):
         trees = model._predictors  # noqa: SLF001  # scikit-learn has no public way
         for predictor in (predictor for stage in trees for predictor in stage):
             predictor.nodes["num_threshold"] = round_down(predictor.nodes["num_threshold"])

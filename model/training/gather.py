@@ -103,7 +103,7 @@ class _Rows:
         self.reference, self.recorded = reference, recorded
         self.matrices: list[Matrix] = []
         self.incumbent_matrices: list[Matrix] = []
-        self.outcomes, self.groups = array("q"), array("q")
+        self.outcomes, self.groups, self.treated = array("q"), array("q"), array("q")
         self.dates, self.fractions = array("d"), array("d")
         self.users: dict[str, int] = {}
         self.users_found: set[str] = set()
@@ -122,6 +122,7 @@ class _Rows:
             self.incumbent_matrices.append(build_matrix(documents, self.incumbent_spec, then))
         self.dates.extend(moments or ())
         self.outcomes.extend(self.table.outcomes[match.name] for match in chunk)
+        self.treated.extend(match.treated for match in chunk)
         users = [name_user(match.document, match.name) for match in chunk]
         self.groups.extend(self.users.setdefault(user, len(self.users)) for user in users)
         self.fractions.extend(map(hash_to_fraction, users))
@@ -145,6 +146,7 @@ class _Rows:
             refused=counts.refused,
             refusals=tuple(counts.refusals),
             nearly=counts.nearly,
+            apart=counts.apart,
             readings=(*self.table.readings, *counts.readings),
             users=len(self.users),
             shared=sum(count > 1 for count in Counter(self.groups).values()),
@@ -163,6 +165,9 @@ class _Rows:
                 for name, codes in self.codes.items()
             },
             fractions=np.array(self.fractions, dtype=np.float64),
+            treated=(
+                None if self.table.treatment is None else np.array(self.treated, dtype=np.int64)
+            ),
             incumbent_matrix=(
                 np.concatenate(self.incumbent_matrices) if self.incumbent_matrices else None
             ),
@@ -245,7 +250,7 @@ def learn_options(
         enrich=enrich,
         read=compile_paths(spec.paths),
     )
-    for document, name in matches:
+    for document, name, _ in matches:
         for feature, learner in learners.items():
             found = [find_value(document, names) for names in steps[feature]]
             learner.add(found, outcome_table.outcomes[name])

@@ -25,10 +25,14 @@ CHUNK = 500
 
 
 class Match(NamedTuple):
-    """A document with an outcome, and the name that the outcome is listed under."""
+    """A document with an outcome, and the name that the outcome is listed under.
+
+    treated  1 if the campaign messaged it; 0 if not, or if the outcomes do not say
+    """
 
     document: Document
     name: str
+    treated: int = 0
 
 
 @dataclass(slots=True)
@@ -41,6 +45,7 @@ class JoinCounts:
     repeated: int = 0
     refused: int = 0
     nearly: int = 0
+    apart: int = 0
     refusals: list[str] = field(default_factory=list)
     readings: list[str] = field(default_factory=list)
 
@@ -75,7 +80,8 @@ def match_endpoints(
     while chunk := list(islice(matched, CHUNK)):
         documents = enrich([match.document for match in chunk])
         yield from (
-            Match(document, match.name) for document, match in zip(documents, chunk, strict=True)
+            match._replace(document=document)
+            for document, match in zip(documents, chunk, strict=True)
         )
 
 
@@ -105,11 +111,22 @@ def _match(
                 counts.nearly += same in folded or same in outcomes
         elif (known := id_ if by_user else name) is not None and known in seen:
             counts.repeated += 1
+        elif (treated := _find_treatment(document, name, outcome_table)) is None:
+            counts.apart += 1
         else:
             if known is not None:
                 seen.add(known)
             counts.matched += 1
-            yield Match(document, name)
+            yield Match(document, name, treated)
+
+
+def _find_treatment(document: Document, name: str, outcome_table: OutcomeTable) -> int | None:
+    """1 if the endpoint was messaged, 0 if not; None if it took no part in the campaign."""
+    treatment = outcome_table.treatment
+    if treatment is None:
+        return 0
+    listed = name if treatment.key == outcome_table.key else document.get("Id")
+    return treatment.flags.get(read_plain_id(listed)) if isinstance(listed, str) else None
 
 
 def _fold_names(outcome_table: OutcomeTable) -> frozenset[str]:

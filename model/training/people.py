@@ -37,6 +37,7 @@ class Join:
     refusals          the first of them: file, line number, reason
     nearly            of `without_outcome`, how many match if case and outer spaces are ignored
     readings          what was not read as written: sentences, each with its file
+    apart             endpoints with an outcome that took no part in the campaign
     users, shared     users of the matched endpoints, and how many of them have several endpoints
     """
 
@@ -48,6 +49,7 @@ class Join:
     refused: int
     refusals: tuple[str, ...]
     nearly: int = 0
+    apart: int = 0
     readings: tuple[str, ...] = ()
     users: int = 0
     shared: int = 0
@@ -72,6 +74,7 @@ class People:
     subgroups         the channel and country of each person
     fractions         float64 [n], a hash of the user from 0 to 1: the same in every training
     left_out          features of the given spec that hardly anyone has, with the reason
+    treated           int64 [n], 1 messaged, 0 not; None if the outcomes do not say
     incumbent_matrix  float32 [n, g]: the same people by the spec of the bundle in use, if given
     """
 
@@ -84,6 +87,7 @@ class People:
     subgroups: Mapping[str, Subgroups] = field(default_factory=dict)
     fractions: npt.NDArray[np.float64] | None = None
     left_out: tuple[str, ...] = ()
+    treated: npt.NDArray[np.int64] | None = None
     incumbent_matrix: Matrix | None = None
 
 
@@ -139,6 +143,7 @@ def take_rows(people: People, rows: npt.NDArray[np.int64]) -> People:
             for name, column in people.subgroups.items()
         },
         fractions=None if people.fractions is None else people.fractions[rows],
+        treated=None if people.treated is None else people.treated[rows],
         incumbent_matrix=(
             None if people.incumbent_matrix is None else people.incumbent_matrix[rows]
         ),

@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from model.bundle import Bundle, check_destination, load_bundle, write_bundle
+from model.errors import DataError
 from model.people.progress import Progress
+from model.score_kind import read_score_kind
 from model.training.audit import Audit, audit_people, describe_leaks
 from model.training.card import make_card
 from model.training.config import TrainingConfig
@@ -56,9 +58,14 @@ class TrainingResult:
     verdict: Verdict | None = None
     undated: tuple[str, ...] = ()
 
+    @property
+    def is_uplift(self) -> bool:
+        """Whether the scores are effects of a message."""
+        return read_score_kind(self.manifest).is_uplift
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Material:
+class Material:
     """The people, with everything that is known before a model is fitted."""
 
     people: People
@@ -75,9 +82,20 @@ def train_bundle(config: TrainingConfig, progress: Progress) -> TrainingResult:
     Raises SegmentScorerError and then writes nothing. Writes nothing either if the new model is
     worse than `config.against` by more than the margin.
     """
+    if config.uplift is not None:
+        # Imported here because it puts these steps in another order.
+        from model.training.uplift.train import train_uplift  # noqa: PLC0415
+
+        return train_uplift(config, config.uplift, progress)
     check_destination(config.out)
     incumbent = load_incumbent(config.against)
-    material = prepare_people(config, incumbent, progress)
+    if incumbent is not None and incumbent.score.is_uplift:
+        raise DataError(
+            "--against: expected a bundle of response scores, found one of uplift scores: they "
+            "cannot be compared"
+        )
+    outcome_table = read_outcomes(config.outcomes, config.columns)
+    material = prepare_people(config, outcome_table, incumbent, progress)
     people, reserved = material.people, material.reserved
     validation = cross_validate(people, config.settings, config.seed, progress)
     result = describe_run(config, material, validation)
@@ -113,7 +131,7 @@ def train_bundle(config: TrainingConfig, progress: Progress) -> TrainingResult:
         "parity": float(f"{parity:.0e}"),
         **({"gate": verdict.figures} if verdict is not None else {}),
     }
-    bundle = write_trained(config, material, onnx, manifest)
+    bundle = write_trained(config, material, onnx, manifest, make_card(manifest))
     return replace(result, bundle=bundle, manifest=manifest, verdict=verdict)
 
 
@@ -127,10 +145,12 @@ def load_incumbent(directory: Path | None) -> Bundle | None:
 
 
 def prepare_people(
-    config: TrainingConfig, incumbent: Bundle | None, progress: Progress
-) -> _Material:
-    """Read and join the files, choose features, audit them, and set the reserved users aside."""
-    outcome_table = read_outcomes(config.outcomes, config.columns)
+    config: TrainingConfig,
+    outcome_table: OutcomeTable,
+    incumbent: Bundle | None,
+    progress: Progress,
+) -> Material:
+    """Join the files, choose features, audit them, and set the reserved users aside."""
     choice = choose_features(config, outcome_table, progress)
     people = gather_people(
         config.endpoints,
@@ -153,7 +173,7 @@ def prepare_people(
     if config.reserve:
         people, reserved = reserve_users(people, config.reserve)
     progress("auditing features", 1, 1)
-    return _Material(
+    return Material(
         people=people,
         reserved=reserved,
         audit=audit,
@@ -182,7 +202,7 @@ def choose_features(
 
 
 def describe_run(
-    config: TrainingConfig, material: _Material, validation: CrossValidation
+    config: TrainingConfig, material: Material, validation: CrossValidation
 ) -> TrainingResult:
     """The result before a model is fitted on all people: without a bundle and a verdict."""
     people, audit, reserved = material.people, material.audit, material.reserved
@@ -216,10 +236,14 @@ def describe_run(
 
 
 def write_trained(
-    config: TrainingConfig, material: _Material, onnx: bytes, manifest: dict[str, Any]
+    config: TrainingConfig,
+    material: Material,
+    onnx: bytes,
+    manifest: dict[str, Any],
+    card: Mapping[str, bytes],
 ) -> Bundle:
     """Write model, manifest, card and the inferred spec; load and check what was written."""
-    files = make_card(manifest)
+    files = dict(card)
     inference = material.choice.inference
     if inference is not None:
         spec = material.people.spec

@@ -12,8 +12,9 @@ import typer
 from model.people.outcome_columns import ColumnNames
 from model.training.config import TrainingConfig
 from model.training.gate import MARGIN
-from model.training.models import AUTO, MODELS, ModelSettings
+from model.training.models import AUTO, ModelSettings
 from model.training.train import TrainingResult, train_bundle
+from segment_scorer.cli.effect_figures import describe_effects
 from segment_scorer.cli.figures import describe_ages, describe_figures, describe_join, lay_out
 from segment_scorer.cli.outcome_options import IdColumn, OutcomeColumn
 from segment_scorer.cli.progress import show_progress
@@ -29,12 +30,17 @@ from segment_scorer.cli.training_options import (
     read_as_of,
     read_goal,
 )
+from segment_scorer.cli.uplift_options import (
+    Model,
+    Run,
+    TheGoal,
+    Treated,
+    TreatedShare,
+    check_model,
+    read_uplift,
+)
 
 REJECTED = 3
-MODEL_HELP = (
-    f"{', '.join((AUTO, *MODELS))}; {AUTO} compares boosting, blend and larger trees on these "
-    "people."
-)
 
 
 def read_name(text: str) -> str:
@@ -44,13 +50,6 @@ def read_name(text: str) -> str:
             "expected 1 to 100 letters, digits, dots, dashes and underscores, starting with a "
             "letter or digit"
         )
-    return text
-
-
-def read_model(text: str) -> str:
-    """A known model."""
-    if text not in {AUTO, *MODELS}:
-        raise typer.BadParameter(f"expected one of {', '.join((AUTO, *MODELS))}")
     return text
 
 
@@ -80,9 +79,11 @@ def command(
     id_column: IdColumn = "",
     outcome_column: OutcomeColumn = "",
     as_of: AsOf = None,
-    model: Annotated[
-        str, typer.Option(metavar="NAME", callback=read_model, help=MODEL_HELP)
-    ] = AUTO,
+    goal: TheGoal = None,
+    treated: Treated = "",
+    treated_share: TreatedShare = None,
+    run: Run = None,
+    model: Model = AUTO,
     search: Annotated[
         bool, typer.Option("--search", help="Try ten parameter sets on up to 20,000 people.")
     ] = False,
@@ -124,7 +125,8 @@ def command(
         typer.Option(
             metavar="X",
             callback=read_margin,
-            help="How much worse is allowed, in ROC AUC and in Brier score.",
+            help="How much worse is allowed, in ROC AUC and in Brier score, or in the Qini "
+            "coefficient.",
         ),
     ] = MARGIN,
     reserve: Annotated[
@@ -160,6 +162,9 @@ def command(
 
     Example: segment-scorer train --endpoints people.jsonl.gz --outcomes outcomes.csv --out bundle
     """
+    uplift = read_uplift(goal, treated, treated_share, run, model)
+    settings = ModelSettings(model=model, balanced=balanced, search=search)
+    check_model(settings, uplift)
     config = TrainingConfig(
         endpoints=(*endpoints, *(more or ())),
         outcomes=outcomes,
@@ -168,13 +173,14 @@ def command(
         as_of=read_as_of(as_of),
         name=name,
         seed=seed,
-        settings=ModelSettings(model=model, balanced=balanced, search=search),
+        settings=settings,
         goal=read_goal(value, cost, reach, precision),
         against=against,
         margin=margin,
         reserve=reserve,
         enrich=open_external(external, external_key),
-        columns=ColumnNames(id=id_column, outcome=outcome_column),
+        columns=ColumnNames(id=id_column, outcome=outcome_column, treated=treated),
+        uplift=uplift,
     )
     with show_progress() as progress:
         result = train_bundle(config, progress)
@@ -196,7 +202,7 @@ def summarise(result: TrainingResult) -> str:
         *(("notice", notice) for notice in result.undated),
         *describe_join(facts["data"]),
         *describe_ages(facts),
-        *describe_figures(facts),
+        *(describe_effects(facts) if result.is_uplift else describe_figures(facts)),
     ]
     if verdict is not None and verdict.passed:
         rows.append(("comparison", f"passed against {verdict.against}: {verdict.sentence}"))

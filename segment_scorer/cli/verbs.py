@@ -77,7 +77,7 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("altair", "vl_convert"), ("run",)),
     **dict.fromkeys(("skops", "onnxmltools", "lightgbm", "xgboost"), ("foreign",)),
     "pyarrow": ("run", "train"),
-    **dict.fromkeys(("grpc_health", "grpc_reflection"), ("service",)),
+    **dict.fromkeys(("grpc_health", "grpc_reflection", "prometheus_client"), ("service",)),
     "scipy": ("lift", "train", "run"),
     "boto3": ("aws",),
     "ray": ("ray",),

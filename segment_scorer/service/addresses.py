@@ -20,6 +20,14 @@ MAX_PORT = 65_535  # gRPC takes a larger number modulo 65,536
 CONNECT_SECONDS = 5.0  # limit for the test connection to a socket that exists already
 
 
+def split_tcp(option: str, address: str) -> tuple[str, int]:
+    """Host and port of `host:port` or `[host]:port`. Raises ServiceError that names the option."""
+    host, _, port = address.rpartition(":")
+    if not ADDRESS.fullmatch(address) or address.startswith("unix:") or int(port) > MAX_PORT:
+        raise ServiceError(f"{option}: expected host:port or [host]:port")
+    return host.strip("[]"), int(port)
+
+
 def listen(
     server: grpc.aio.Server, address: str, credentials: grpc.ServerCredentials | None
 ) -> str:

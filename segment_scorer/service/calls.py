@@ -18,8 +18,10 @@ from google.protobuf import message_factory
 from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from google.protobuf.message import DecodeError
 
+from segment_scorer.service.callers import identify
 from segment_scorer.service.errors import Refusal
 from segment_scorer.service.log import write_log
+from segment_scorer.service.meter import Meter
 
 # Calls without their message at once. A further one ends the oldest, which is the one that has
 # had most time. A call of a client that works waits for about a millisecond.
@@ -80,9 +82,13 @@ class Calls:
 
     incomplete   the calls without their message, of every service together
     max_streams  method -> streams of it at once; further ones are RESOURCE_EXHAUSTED
+    meter        told of each call that has ended
     """
 
-    def __init__(self, incomplete: Incomplete, max_streams: Mapping[str, int]) -> None:
+    def __init__(
+        self, incomplete: Incomplete, max_streams: Mapping[str, int], meter: Meter | None = None
+    ) -> None:
+        self._meter = meter or Meter()
         self._incomplete = incomplete
         self._max_streams = max_streams
         self._streams: Counter[str] = Counter()
@@ -123,10 +129,18 @@ class Calls:
                 yield read(message)
 
         async def answer(_: Any, context: Any) -> Any:
+            request = None
             try:
-                return await behave(read(await self._incomplete.read(context)), context)
+                request = read(await self._incomplete.read(context))
+                response = await behave(request, context)
+            except asyncio.CancelledError:
+                self._meter.count_call(name, "CANCELLED")
+                raise
             except Exception as error:  # noqa: BLE001  # gRPC would quote it to the caller
-                await end_call(name, error, context)
+                await self._end_call(name, error, request, context)
+            else:
+                self._meter.count_call(name, "OK")
+                return response
 
         async def answer_stream(_: Any, context: Any) -> None:
             try:
@@ -137,8 +151,13 @@ class Calls:
                 with self._admit_stream(name):
                     async for response in behave(request, context):
                         await context.write(response)
+            except asyncio.CancelledError:
+                self._meter.count_call(name, "CANCELLED")
+                raise
             except Exception as error:  # noqa: BLE001  # gRPC would quote it to the caller
-                await end_call(name, error, context)
+                await self._end_call(name, error, None, context)
+            else:
+                self._meter.count_call(name, "OK")
 
         serialize = message_factory.GetMessageClass(method.output_type).SerializeToString
         # For gRPC each request is a stream: it would itself read a request that is not one, and
@@ -156,6 +175,7 @@ class Calls:
             raise Refusal(
                 grpc.StatusCode.RESOURCE_EXHAUSTED,
                 f"expected at most {most:,} streams of {method} at once; close one",
+                reason="streams",
             )
         self._streams[method] += 1
         try:
@@ -163,15 +183,16 @@ class Calls:
         finally:
             self._streams[method] -= 1
 
-
-async def end_call(call: str, error: Exception, context: Any) -> None:
-    """Log why a call failed and end it with a refusal's status, else with INTERNAL. Raises."""
-    if not isinstance(error, Refusal):
-        write_log(logging.ERROR, "failed", call=call, error=error)
-        error = Refusal(grpc.StatusCode.INTERNAL, "the service failed; its log says how")
-    else:
-        write_log(
-            logging.WARNING, "refused", call=call, status=error.code.name, reason=error.message
-        )
-    abort: Awaitable[None] = context.abort(error.code, error.message)
-    await abort
+    async def _end_call(self, call: str, error: Exception, request: Any, context: Any) -> None:
+        """Log why a call failed and end it with a refusal's status, else with INTERNAL. Raises."""
+        ids = identify(request, context)
+        if not isinstance(error, Refusal):
+            write_log(logging.ERROR, "failed", call=call, error=error, **ids)
+            error = Refusal(grpc.StatusCode.INTERNAL, "the service failed; its log says how")
+        else:
+            code, reason = error.code.name, error.message
+            write_log(logging.WARNING, "refused", call=call, status=code, reason=reason, **ids)
+        self._meter.count_call(call, error.code.name)
+        self._meter.count_refusal(error.reason)
+        abort: Awaitable[None] = context.abort(error.code, error.message)
+        await abort

@@ -15,10 +15,24 @@ class ServiceError(SegmentScorerError):
     """The service cannot start with the options or settings it was given."""
 
 
-class Refusal(Exception):
-    """A call is answered with this gRPC status and message. The message never holds a value."""
+# Why calls are refused, for the metrics, if a refusal does not say it more exactly.
+REASONS = {
+    grpc.StatusCode.NOT_FOUND: "unknown",
+    grpc.StatusCode.INVALID_ARGUMENT: "malformed",
+    grpc.StatusCode.RESOURCE_EXHAUSTED: "too_large",
+    grpc.StatusCode.DEADLINE_EXCEEDED: "late",
+    grpc.StatusCode.INTERNAL: "failed",
+}
 
-    def __init__(self, code: grpc.StatusCode, message: str) -> None:
+
+class Refusal(Exception):
+    """A call is answered with this gRPC status and message. The message never holds a value.
+
+    reason  one of meter.REASONS; default: what the status says
+    """
+
+    def __init__(self, code: grpc.StatusCode, message: str, reason: str = "") -> None:
         super().__init__(message)
         self.code = code
         self.message = message
+        self.reason = reason or REASONS[code]

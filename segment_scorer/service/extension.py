@@ -22,7 +22,8 @@ from model.bundle import SHIPPED
 from model.errors import SegmentScorerError
 from segment_scorer.service.errors import ServiceError
 from segment_scorer.service.log import LOG, start_log, write_log
-from segment_scorer.service.server import Service, ServiceSettings, load_model, log_listening
+from segment_scorer.service.server import Service, load_model, log_listening
+from segment_scorer.service.settings import ServiceSettings
 
 PREFIX = "/2020-01-01/extension"
 GRACE = 1.5  # seconds; Lambda kills the process 2 s after SHUTDOWN

@@ -17,6 +17,7 @@ from typing import TypeVar
 import grpc
 
 from segment_scorer.service.errors import Refusal
+from segment_scorer.service.meter import Meter
 
 Result = TypeVar("Result")
 # Inferences expected to be shorter run on the event loop: another thread costs about 0.25 ms of
@@ -38,10 +39,12 @@ class Inferences:
     """Admission, order and threads of a model's inferences.
 
     limit  inferences at once, those that wait for their turn included
+    meter  told how many are admitted
     """
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, meter: Meter | None = None) -> None:
         self._limit = limit
+        self._meter = meter or Meter()
         self._admitted = 0
         self._arrived = 0
         self._turns: deque[asyncio.Future[None]] = deque()
@@ -63,8 +66,10 @@ class Inferences:
             raise Refusal(
                 grpc.StatusCode.RESOURCE_EXHAUSTED,
                 "too many inferences at once; ask again in a moment",
+                reason="busy",
             )
         self._admitted += 1
+        self._meter.set_queue(self._admitted)
         size = max(size, SMALLEST)
         if size * self._seconds_per_byte > INLINE_SECONDS:
             return await self._run_in_thread(compute, size)
@@ -72,7 +77,7 @@ class Inferences:
             await self._wait_for_turn()
             return self._measure(compute, size)
         finally:
-            self._admitted -= 1
+            self._release()
 
     def stop(self) -> None:
         """End the threads as soon as they have nothing to compute. Waits for none."""
@@ -92,6 +97,7 @@ class Inferences:
 
     def _release(self) -> None:
         self._admitted -= 1
+        self._meter.set_queue(self._admitted)
 
     def _measure(self, compute: Callable[[], Result], size: int) -> Result:
         began = time.perf_counter()

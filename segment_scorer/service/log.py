@@ -1,6 +1,7 @@
-"""The service's log: JSON lines on stderr with time, level, message and fields.
+"""The service's log: JSON lines on stderr with timestamp, level, message and fields.
 
-Callers pass counts and states only, never a payload.
+Callers pass counts and states only, never a payload. Times are UTC in RFC 3339, as in
+the function's log.
 """
 
 from __future__ import annotations
@@ -9,23 +10,34 @@ import asyncio
 import json
 import logging
 import sys
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
 NAME = "segment_scorer.service"
 LOG = logging.getLogger(NAME)
 GRPC = logging.getLogger("grpc")
+ASYNCIO = logging.getLogger("asyncio")
 
 
 class JsonLines(logging.Formatter):
-    """Formats a record and its fields as one line of JSON."""
+    """Formats a record and its fields as one line of JSON.
+
+    constant  fields of every line
+    """
+
+    def __init__(self, constant: Mapping[str, Any] | None = None) -> None:
+        super().__init__()
+        self.constant = constant or {}
 
     def format(self, record: logging.LogRecord) -> str:
         """The line, without a newline."""
+        time = datetime.fromtimestamp(record.created, UTC)
         line = {
-            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "timestamp": time.isoformat(timespec="milliseconds"),
             "level": record.levelname,
             "message": record.getMessage(),
+            **self.constant,
             **getattr(record, "fields", {}),
         }
         if record.exc_info and record.exc_info[0]:
@@ -55,16 +67,20 @@ def log_failures(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
     write_log(logging.ERROR, "failed", error=context.get("exception"))
 
 
-def start_log(level: str, stream: TextIO | None = None) -> None:
-    """Write the service's log from `level` on to `stream` (default: stderr)."""
+def start_log(level: str, stream: TextIO | None = None, **constant: Any) -> None:
+    """Write the service's log from `level` on to `stream` (default: stderr).
+
+    constant  fields of every line
+    """
     handler = logging.StreamHandler(stream or sys.stderr)
-    handler.setFormatter(JsonLines())
+    handler.setFormatter(JsonLines(constant))
     LOG.handlers[:] = [handler]
     LOG.setLevel(level.upper())
     LOG.propagate = False
     # gRPC logs exceptions of a handler with their messages, which may quote the request.
     failures = logging.StreamHandler(stream or sys.stderr)
-    failures.setFormatter(Failures())
+    failures.setFormatter(Failures(constant))
     failures.setLevel(logging.ERROR)
-    GRPC.handlers[:] = [failures]
-    GRPC.propagate = False
+    for logger in (GRPC, ASYNCIO):
+        logger.handlers[:] = [failures]
+        logger.propagate = False

@@ -14,7 +14,6 @@ import resource
 import signal
 import threading
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -30,10 +29,14 @@ from segment_scorer.service.calls import Calls, Incomplete
 from segment_scorer.service.errors import ServiceError
 from segment_scorer.service.inferences import Inferences
 from segment_scorer.service.log import log_failures, write_log
+from segment_scorer.service.meter import Meter
+from segment_scorer.service.minutes import Minutes
 from segment_scorer.service.session import Model
+from segment_scorer.service.settings import ServiceSettings
 
 Result = TypeVar("Result")
 REFLECTION = reflection_pb2.DESCRIPTOR.services_by_name["ServerReflection"]
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 MAX_REFLECTIONS = 4  # reflection streams at once
 MAX_WATCHES = 1_000  # streams at once that watch health
 MAX_CALLS_OF_A_CONNECTION = 1_000
@@ -46,45 +49,27 @@ OWN_DESCRIPTORS = 64  # for the process itself, beside its connections
 TLS_OPTIONS = {"authority": "--tls-client-ca", "certificate": "--tls-cert", "key": "--tls-key"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ServiceSettings:
-    """How to serve.
-
-    bundle           directory of the model
-    listen           addresses: `host:port` (port 0: any free one), `[::1]:port`, `unix:/path`
-    tls              files for TLS on every TCP address; Unix sockets do not use it
-    max_rows         rows in one request
-    max_calls        inferences at once
-    max_connections  connections at each address
-    call_timeout     seconds until a request must have arrived whole, and for a new connection's
-                     handshake
-    idle_timeout     seconds until a connection without a call is closed; 0: never
-    grace            seconds that calls in progress get after a stop signal
-    reflection       whether clients may ask for the service's description
-    """
-
-    bundle: Path
-    listen: tuple[str, ...] = ("127.0.0.1:8081",)
-    tls: TlsFiles | None = None
-    max_rows: int = 5_000
-    max_calls: int = 16
-    max_connections: int = 2_000
-    call_timeout: float = 10.0
-    idle_timeout: float = 120.0
-    grace: float = 10.0
-    reflection: bool = True
-
-
 class Service:
     """A gRPC server in a thread of its own. It listens once it is constructed; `drain` ends it."""
 
-    def __init__(self, model: Model, settings: ServiceSettings) -> None:
+    def __init__(
+        self,
+        model: Model,
+        settings: ServiceSettings,
+        *,
+        meter: Meter | None = None,
+        shared: bool = False,
+    ) -> None:
         """Listen on every address.
 
+        meter   told of each call
+        shared  whether other processes of this service listen on the same TCP addresses
         Raises ServiceError for an address that is not available and for unusable TLS files.
         """
         credentials = open_credentials(settings.tls) if settings.tls else None
-        self._inferences = Inferences(settings.max_calls)
+        self.meter = meter or Meter()
+        self._shared = shared
+        self._inferences = Inferences(settings.max_calls, self.meter)
         self._grace = settings.grace
         self._loop = asyncio.new_event_loop()
         self._loop.set_exception_handler(log_failures)
@@ -99,11 +84,14 @@ class Service:
     async def _start(
         self, model: Model, settings: ServiceSettings, credentials: grpc.ServerCredentials | None
     ) -> tuple[str, ...]:
-        self._server = grpc.aio.server(options=list_options(model, settings))
+        self._server = grpc.aio.server(options=list_options(model, settings, shared=self._shared))
         self._health = health.Health((servicer.SERVICE.full_name, model.facts.name))
         services: dict[Any, Any] = {
             servicer.SERVICE: servicer.InferenceServicer(
-                model, max_rows=settings.max_rows, inferences=self._inferences
+                model,
+                max_rows=settings.max_rows,
+                inferences=self._inferences,
+                meter=self.meter,
             ),
             health.SERVICE: self._health,
         }
@@ -113,6 +101,7 @@ class Service:
         calls = Calls(
             Incomplete(settings.call_timeout),
             {"ServerReflectionInfo": MAX_REFLECTIONS, "Watch": MAX_WATCHES},
+            self.meter,
         )
         self._server.add_generic_rpc_handlers(
             tuple(calls.make_handlers(service, methods) for service, methods in services.items())
@@ -155,11 +144,13 @@ class Service:
         self._loop.close()
 
 
-def list_options(model: Model, settings: ServiceSettings) -> list[tuple[str, int]]:
+def list_options(
+    model: Model, settings: ServiceSettings, *, shared: bool = False
+) -> list[tuple[str, int]]:
     """gRPC's options: what one client can take of the server. Milliseconds, bytes and counts."""
     idle = settings.idle_timeout
     limits = {
-        "grpc.so_reuseport": 0,
+        "grpc.so_reuseport": int(shared),
         "grpc.max_receive_message_length": limit_message(model, settings.max_rows),
         "grpc.max_concurrent_streams": MAX_CALLS_OF_A_CONNECTION,
         "grpc.max_allowed_incoming_connections": limit_connections(settings),
@@ -218,20 +209,54 @@ def load_model(bundle: Path) -> Model:
 
 
 def serve(settings: ServiceSettings, *, load: Callable[[Path], Model] = load_model) -> None:
-    """Serve until SIGTERM or SIGINT, then drain. A second signal exits at once with status 1.
+    """Serve in this process until a signal, then drain. A second signal exits at once, status 1.
 
+    The signals are SIGTERM, SIGINT and SIGHUP.
     Raises BundleError or ServiceError before it listens.
     """
-    # SimpleQueue is the one queue that a signal handler may use.
-    signals: queue.SimpleQueue[int] = queue.SimpleQueue()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda number, _: signals.put(number))
+    signals = catch_signals()
     raise_descriptor_limit()
     model = load(settings.bundle)
+    facts = name_model(model)
     service = Service(model, settings)
-    log_listening(service, model)
-    signals.get()
-    write_log(logging.INFO, "draining", seconds=settings.grace)
+    minutes = Minutes(service.meter.read, lambda: [os.getpid()])
+    fields: dict[str, Any] = {"addresses": service.addresses}
+    try:
+        if settings.metrics:
+            # Imported only where asked for: it costs the start 40 ms.
+            from segment_scorer.service.metrics import Sources, start_metrics  # noqa: PLC0415
+
+            sources = Sources(
+                counts=service.meter.read, facts=lambda: facts, pids=lambda: [os.getpid()]
+            )
+            fields["metrics"] = start_metrics(settings.metrics, sources)
+    except BaseException:
+        service.stop()
+        raise
+    write_log(logging.INFO, "listening", **fields, **facts)
+    while True:
+        try:
+            signals.get(timeout=minutes.seconds_left)
+            break
+        except queue.Empty:
+            minutes.write_if_due(facts)
+    drain(service, settings.grace, signals)
+    minutes.write(facts)
+    write_log(logging.INFO, "stopped")
+
+
+def catch_signals() -> queue.SimpleQueue[int]:
+    """A queue of the stop signals that this process gets."""
+    # SimpleQueue is the one queue that a signal handler may use.
+    signals: queue.SimpleQueue[int] = queue.SimpleQueue()
+    for number in STOP_SIGNALS:
+        signal.signal(number, lambda number, _: signals.put(number))
+    return signals
+
+
+def drain(service: Service, grace: float, signals: queue.SimpleQueue[int]) -> None:
+    """Let the calls in progress finish. A further signal ends the process at once: status 1."""
+    write_log(logging.INFO, "draining", seconds=grace)
     stopped = service.drain()
     while not stopped.wait(0.1):
         if not signals.empty():
@@ -239,16 +264,13 @@ def serve(settings: ServiceSettings, *, load: Callable[[Path], Model] = load_mod
             write_log(logging.WARNING, "cut short")
             os._exit(1)  # any other exit would wait for the threads that still compute
     service.stop()
-    write_log(logging.INFO, "stopped")
+
+
+def name_model(model: Model) -> dict[str, Any]:
+    """The fields of a log line that name the model."""
+    return {"model": model.facts.name, "version": model.facts.version}
 
 
 def log_listening(service: Service, model: Model) -> None:
     """Log that the service listens, with its addresses and its model."""
-    facts = model.facts
-    write_log(
-        logging.INFO,
-        "listening",
-        addresses=service.addresses,
-        model=facts.name,
-        version=facts.version,
-    )
+    write_log(logging.INFO, "listening", addresses=service.addresses, **name_model(model))

@@ -12,9 +12,11 @@ import grpc
 
 from model.runtime import ModelFailure, TensorFacts
 from protos import open_inference_pb2 as pb
+from segment_scorer.service.callers import identify
 from segment_scorer.service.errors import Refusal
 from segment_scorer.service.inferences import Inferences
 from segment_scorer.service.log import LOG, write_log
+from segment_scorer.service.meter import Meter
 from segment_scorer.service.requests import build_response, check_model, read_task
 from segment_scorer.service.session import Model
 
@@ -29,9 +31,13 @@ class InferenceServicer:
 
     max_rows    rows in one request; a larger request is RESOURCE_EXHAUSTED
     inferences  admits and runs the inferences
+    meter       told of each inference
     """
 
-    def __init__(self, model: Model, *, max_rows: int, inferences: Inferences) -> None:
+    def __init__(
+        self, model: Model, *, max_rows: int, inferences: Inferences, meter: Meter | None = None
+    ) -> None:
+        self._meter = meter or Meter()
         self._model = model
         self._max_rows = max_rows
         self._inferences = inferences
@@ -76,18 +82,21 @@ class InferenceServicer:
     async def ModelInfer(  # noqa: N802
         self,
         request: pb.ModelInferRequest,
-        context: Any,  # noqa: ARG002
+        context: Any,
     ) -> pb.ModelInferResponse:
         """Score the rows of a request."""
-        began = time.monotonic()
+        began = time.perf_counter()
         response = await self._inferences.run(lambda: self.score(request), request.ByteSize())
+        taken, rows = time.perf_counter() - began, request.inputs[0].shape[0]
+        self._meter.count_inference(taken, rows)
         if LOG.isEnabledFor(logging.DEBUG):
             write_log(
                 logging.DEBUG,
                 "answered",
                 call="ModelInfer",
-                rows=request.inputs[0].shape[0],
-                milliseconds=round((time.monotonic() - began) * 1000, 3),
+                rows=rows,
+                milliseconds=round(taken * 1000, 3),
+                **identify(request, context),
             )
         return response
 

@@ -18,7 +18,8 @@ from function.scorers.remote import RemoteScorer
 from function.settings import Dialect, RemoteSettings
 from model.bundle import Bundle, load_bundle
 from model.features import Matrix
-from segment_scorer.service.server import Service, ServiceSettings, load_model
+from segment_scorer.service.server import Service, load_model
+from segment_scorer.service.settings import ServiceSettings
 from tests.bundles import make_bundle, make_uplift_bundle
 
 ROOT = Path(__file__).parents[2]

@@ -123,7 +123,8 @@ def test_every_package_of_every_extra_is_known_by_the_name_it_is_imported_by() -
     imported: dict[str, set[str]] = {}
     for package, owners in packages_distributions().items():
         for distribution in owners:
-            imported.setdefault(distribution.lower(), set()).add(package)
+            name = distribution.lower().replace("_", "-")  # PEP 503
+            imported.setdefault(name, set()).add(package)
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"][
         "optional-dependencies"
     ]

@@ -24,8 +24,9 @@ from model.runtime import ModelFacts, ModelFailure
 from protos import open_inference_pb2 as pb
 from protos.open_inference_pb2_grpc import GRPCInferenceServiceStub
 from segment_scorer.service.log import start_log
-from segment_scorer.service.server import MAX_REFLECTIONS, Service, ServiceSettings, load_model
+from segment_scorer.service.server import MAX_REFLECTIONS, Service, load_model
 from segment_scorer.service.session import Model
+from segment_scorer.service.settings import ServiceSettings
 from tests.bundles import expected_scores, make_bundle, make_rows
 
 OURS = Dialect(model="tiny")

@@ -32,8 +32,9 @@ from protos import open_inference_pb2 as pb
 from protos.open_inference_pb2_grpc import GRPCInferenceServiceStub
 from segment_scorer.service.log import start_log
 from segment_scorer.service.probe import is_ready
-from segment_scorer.service.server import Service, ServiceSettings, load_model
+from segment_scorer.service.server import Service, load_model
 from segment_scorer.service.session import Model
+from segment_scorer.service.settings import ServiceSettings
 from tests import h2
 from tests.bundles import make_bundle, make_rows
 from tests.processes import PATIENCE, run_process

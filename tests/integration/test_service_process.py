@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import socket
@@ -56,7 +57,7 @@ def start_and_fail(*options: str, status: Collection[int] = (1,)) -> str:
     return done.stderr
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_drains_and_ends_with_status_0_on_a_stop_signal(bundle: Path, number: int) -> None:
     with run_server(bundle) as server:
         with grpc.insecure_channel(server.address) as channel:
@@ -88,7 +89,7 @@ def test_never_takes_a_living_servers_socket(bundle: Path, tmp_path: Path, state
         if state == "hung":
             server.signal(signal.SIGSTOP)
         (said,) = start_and_fail("--bundle", str(bundle), "--listen", address).splitlines()
-        assert said.startswith(f"segment-scorer serve: cannot listen on {address}: ")
+        assert json.loads(said)["message"].startswith(f"cannot listen on {address}: ")
         assert "a server is already listening there" in said
         server.signal(signal.SIGCONT)
         with grpc.insecure_channel(address, [("grpc.enable_http_proxy", 0)]) as channel:

@@ -85,7 +85,7 @@ def test_gives_the_same_bundle_from_the_same_files_wherever_they_lie(tmp_path: P
     digests = set()
     for folder in (tmp_path / "here", tmp_path / "there"):
         folder.mkdir()
-        arguments = write_people(folder, model="boosting")
+        arguments = write_people(folder, 200, model="boosting")
         main(["train", *arguments, "--out", str(folder / "bundle")])
         files = sorted((folder / "bundle").iterdir())
         digests.add(hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest())

@@ -17,7 +17,8 @@ from function.records import Decision
 from model.score_kind import UPLIFT
 from protos import open_inference_pb2 as pb
 from protos.open_inference_pb2_grpc import GRPCInferenceServiceStub
-from segment_scorer.service.server import Service, ServiceSettings, load_model
+from segment_scorer.service.server import Service, load_model
+from segment_scorer.service.settings import ServiceSettings
 from tests.bundles import (
     COLUMNS,
     NAME,

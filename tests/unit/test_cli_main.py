@@ -59,6 +59,15 @@ def test_an_unknown_verb_is_told_the_known_ones(capsys: pytest.CaptureFixture[st
     assert capsys.readouterr().err.startswith("segment-scorer: expected a verb, one of ")
 
 
+@pytest.mark.parametrize("number", ["nan", "inf"])
+def test_a_number_that_is_not_finite_is_refused_whatever_the_options_range(
+    number: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """NaN is below no least value."""
+    assert main(["lift", "run", "--outcomes", "o.csv", "--value", number, "--cost", "1"]) == 2
+    assert "--value: expected a finite number" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(("old", "new"), RENAMED["verb"].items())
 def test_a_verb_that_was_renamed_is_told_its_new_name(
     old: str, new: str, capsys: pytest.CaptureFixture[str]

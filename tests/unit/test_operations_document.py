@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from function.bootstrap import build_handler
 from function.errors import ExternalTimeout, SegmentScorerError
 from function.records import Reason
+from function.scorers.causes import DETAILS, NO_VERSION, PLAIN, SECURE
 from model.features import read_spec
 from tests.fake_external import EXTERNAL_SPEC, FakeStore
 from tests.fakes import (
@@ -68,3 +70,13 @@ def test_every_field_of_a_batchs_log_line_and_every_metric_is_explained(tmp_path
 def test_every_verdict_of_drift_is_explained() -> None:
     verdicts = ("stable", "shifted", "different", "too few")
     assert [verdict for verdict in verdicts if f"| {verdict} |" not in TEXT] == []
+
+
+# What a table's row quotes of each sentence.
+def test_every_cause_of_a_failed_call_is_explained() -> None:
+    section = TEXT.partition("### Why a service fails")[2].partition("\n## ")[0]
+    quoted = re.findall(r"`([^`]+)`", section)
+    causes = [*(cause for _, cause in DETAILS), NO_VERSION, PLAIN, SECURE]
+    assert [
+        cause for cause in causes if not any(words in cause for words in quoted if " " in words)
+    ] == []

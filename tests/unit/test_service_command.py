@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,10 @@ import pytest
 
 from model.bundle import SHIPPED
 from protos.tls import TlsFiles
-from segment_scorer.service.command import main, make_parser
+from segment_scorer.service.command import main
 from segment_scorer.service.errors import ServiceError
-from segment_scorer.service.server import ServiceSettings
+from segment_scorer.service.options import make_parser
+from segment_scorer.service.settings import ServiceSettings
 
 
 class Served:
@@ -50,13 +52,14 @@ def test_every_option_reaches_the_settings(served: Served) -> None:
     files = ("--tls-cert", "c.pem", "--tls-key", "k.pem", "--tls-client-ca", "a.pem")
     addresses = ("--listen", "127.0.0.1:1", "--listen", "unix:/a.sock", "--probe", "unix:/p.sock")
     numbers = ("--max-rows", "7", "--max-calls", "3", "--grace", "0.5", "--max-connections", "9")
-    times = ("--call-timeout", "1.5", "--idle-timeout", "0")
+    times = ("--call-timeout", "1.5", "--idle-timeout", "0", "--metrics", "127.0.0.1:9")
     given = (*files, *addresses, *numbers, *times, "--bundle", "b", "--no-reflection")
     assert serve(served, *given) == ServiceSettings(
         bundle=Path("b"),
         listen=("127.0.0.1:1", "unix:/a.sock", "unix:/p.sock"),
         tls=TlsFiles(authority=Path("a.pem"), certificate=Path("c.pem"), key=Path("k.pem")),
         max_rows=7,
+        metrics="127.0.0.1:9",
         max_calls=3,
         max_connections=9,
         call_timeout=1.5,
@@ -106,10 +109,9 @@ def test_options_that_do_not_fit_together_are_one_sentence_and_status_1(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert main(arguments, "segment-scorer serve", serve=served) == 1
-    error = capsys.readouterr().err
-    assert error.startswith("segment-scorer serve: ")
-    assert words in error
-    assert error.count("\n") == 1
+    line = json.loads(capsys.readouterr().err)
+    assert line["level"] == "ERROR"
+    assert words in line["message"]
     assert not served.settings
 
 
@@ -146,6 +148,7 @@ def test_a_probe_of_the_environment_is_named_as_such(
             for value in ("0", "nan", "3601", "")
         ),
         (["--idle-timeout", "-1"], "--idle-timeout: expected seconds from 0 to 86,400, found"),
+        (["--workers", "0"], "--workers: expected a whole number from 1 to 256, found"),
         (["--max-connections", "0"], "--max-connections: expected a whole number from 1 to 60,000"),
         (["--bundle", ""], "--bundle: expected a path, found nothing"),
         (["--log-level", "loud"], "--log-level"),
@@ -167,8 +170,9 @@ def test_wrong_usage_names_the_option_and_is_status_2(
 @pytest.mark.parametrize(
     ("error", "status", "words"),
     [
-        (ServiceError("the port is in use"), 1, "python -m segment_scorer.service: the port is"),
-        (KeyboardInterrupt(), 130, "python -m segment_scorer.service: interrupted"),
+        (ServiceError("the port is in use"), 1, "the port is"),
+        (KeyboardInterrupt(), 130, "interrupted"),
+        (ValueError("a secret"), 1, "failed"),
     ],
 )
 def test_a_service_that_cannot_go_on_is_one_sentence_and_its_status(
@@ -180,7 +184,10 @@ def test_a_service_that_cannot_go_on_is_one_sentence_and_its_status(
 ) -> None:
     served.error = error
     assert main([], serve=served) == status
-    assert capsys.readouterr().err.startswith(words)
+    line = json.loads(capsys.readouterr().err)
+    assert line["level"] == "ERROR"
+    assert line["message"].startswith(words)
+    assert "secret" not in json.dumps(line)
 
 
 def test_help_explains_every_option_and_ends_with_an_example(

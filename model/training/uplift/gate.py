@@ -1,0 +1,76 @@
+"""Compare a new uplift model with the one in use, by the Qini coefficient on the same people."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from model.bundle import Bundle
+from model.features import Matrix
+from model.training.export import score_onnx
+from model.training.gate import Verdict, check_bundle, describe_coverage
+from model.training.measures import COVERED, resample_weights
+from model.training.uplift.campaign import Campaign
+from model.training.uplift.measures import Floats, Uplift
+
+
+def compare_qini(
+    incumbent: Bundle, effects: Floats, campaign: Campaign, old_matrix: Matrix, seed: int
+) -> tuple[float, float, tuple[float, float]]:
+    """The Qini coefficients of the new model and of the incumbent, and the 95 % interval of their
+    difference. Users are drawn.
+    """
+    old_effects = score_onnx(check_bundle(incumbent), old_matrix, incumbent.score)
+    new, old = (Uplift(scores, campaign) for scores in (effects, old_effects))
+    differences = [
+        float(new.measure(weights)[0][0] - old.measure(weights)[0][0])
+        for weights in resample_weights(campaign.groups, seed)
+    ]
+    edges = np.quantile(differences, [(1 - COVERED) / 2, (1 + COVERED) / 2])
+    return (
+        float(new.measure()[0][0]),
+        float(old.measure()[0][0]),
+        (float(edges[0]), float(edges[1])),
+    )
+
+
+def judge_against(
+    incumbent: Bundle,
+    effects: Floats,
+    campaign: Campaign,
+    old_matrix: Matrix,
+    *,
+    margin: float,
+    seed: int,
+    unseen: bool,
+) -> Verdict:
+    """Whether a new model may replace the incumbent.
+
+    It may if the interval of the difference of Qini coefficients lies above -`margin`. `unseen`:
+    the incumbent has not learnt from these people either; if it has, it looks better than it is.
+    """
+    new, old, (low, high) = compare_qini(incumbent, effects, campaign, old_matrix, seed)
+    passed = low > -margin
+    seen = "" if unseen else ", some of whom the old bundle may have learnt from"
+    reasons = []
+    if high < -margin:
+        reasons.append(f"its Qini coefficient is lower by {old - new:.4f}")
+    elif not passed:
+        reasons.append("these people cannot tell whether it is worse, so the old one stays")
+    comparison = (
+        f"Qini coefficient {new:.4f}, before {old:.4f} (difference {new - old:+.4f}, 95 % interval "
+        f"{low:+.4f} to {high:+.4f}); margin {margin:g}; on the same {len(effects):,} people{seen}"
+    )
+    return Verdict(
+        passed=passed,
+        against=incumbent.label,
+        sentence="; ".join([*reasons, comparison, *describe_coverage(incumbent, old_matrix)]),
+        figures={
+            "against": incumbent.label,
+            "margin": margin,
+            "people": len(effects),
+            "unseen_by_both": unseen,
+            "new": {"qini": round(new, 6)},
+            "old": {"qini": round(old, 6)},
+            "qini_difference": [round(low, 6), round(high, 6)],
+        },
+    )
