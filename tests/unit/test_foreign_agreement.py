@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from model.training.foreign.columns import check_columns, read_whole_spec
 from model.training.foreign.original import ModelRefused, Original
 from model.training.foreign.people_exact import read_predictions
 from model.training.foreign.readers import read_foreign
+from segment_scorer.cli.main import main
 from tests.bundles import COLUMNS, expected_scores, make_model, make_rows
 from tests.training_people import write
 
@@ -174,6 +176,16 @@ def test_a_file_that_is_no_model_is_named_with_the_cure(
     (tmp_path / "model").write_bytes(data)
     with pytest.raises((DataError, ModelRefused), match=words):
         read_foreign(tmp_path / "model")
+
+
+@pytest.mark.skipif(find_spec("lightgbm") is not None, reason="needs the library to be missing")
+def test_a_library_that_is_not_installed_is_named_with_its_extra(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = write(tmp_path / "model.txt", "tree\nversion=v4\n")
+    needed = ["--features=f", "--endpoints=e", "--outcomes=o", f"--out={tmp_path / 'b'}"]
+    assert main(["bundle", f"--model={model}", *needed]) == 1
+    assert "expected lightgbm, of the extra `foreign`" in capsys.readouterr().err
 
 
 def test_a_model_that_is_not_there_or_no_file_is_a_sentence(tmp_path: Path) -> None:
