@@ -76,6 +76,7 @@ class People:
     left_out          features of the given spec that hardly anyone has, with the reason
     treated           int64 [n], 1 messaged, 0 not; None if the outcomes do not say
     incumbent_matrix  float32 [n, g]: the same people by the spec of the bundle in use, if given
+    best_matrix       float32 [n, h]: and by the spec of the best bundle so far, if that is another
     """
 
     spec: FeatureSpec
@@ -89,6 +90,7 @@ class People:
     left_out: tuple[str, ...] = ()
     treated: npt.NDArray[np.int64] | None = None
     incumbent_matrix: Matrix | None = None
+    best_matrix: Matrix | None = None
 
 
 def name_user(document: Mapping[str, Any], name: str) -> str:
@@ -147,6 +149,7 @@ def take_rows(people: People, rows: npt.NDArray[np.int64]) -> People:
         incumbent_matrix=(
             None if people.incumbent_matrix is None else people.incumbent_matrix[rows]
         ),
+        best_matrix=None if people.best_matrix is None else people.best_matrix[rows],
     )
 
 

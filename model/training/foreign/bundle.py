@@ -21,11 +21,10 @@ from model.training.foreign.conversion import convert_original
 from model.training.foreign.judging import judge_model
 from model.training.foreign.people_exact import ExactPeople, read_predictions
 from model.training.foreign.readers import read_foreign
-from model.training.gate import Verdict, check_bundle, compare_with_incumbent
+from model.training.gate import Verdict, check_bundle, compare_with_incumbent, load_incumbent
 from model.training.gather import gather_people
 from model.training.people import Join
 from model.training.reference import find_recorded
-from model.training.train import load_incumbent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
