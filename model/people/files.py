@@ -6,51 +6,37 @@ record, never a file. `model.people.records` decodes a record, in any process.
 
 from __future__ import annotations
 
-import csv
 import io
-import stat
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Protocol
+from typing import IO, Any
 
 from model.errors import DataError, name_failure
 from model.people.columns import PEOPLE, Layout, RecordError
 from model.people.gunzip import GZIP_MAGIC, Gunzip
 from model.people.headers import (
     ONLY_CR,
-    explain_bytes,
     explain_json,
     explain_start,
     read_header,
 )
 from model.people.naming import name_some
+from model.people.opening import BUFFER_BYTES, check_file
 from model.people.parquet import ParquetRows
 from model.people.records import LONGEST_RECORD
 from model.people.rows import Joined, Line, join_rows
 
 PARQUET_MAGIC = b"PAR1"
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-BUFFER_BYTES = 1 << 18
 MOST_NAMED = 10  # columns in one sentence
 # If the first line is neither an object nor a header, so many lines are searched for an object.
 # With one, the file is JSON lines whose first line is broken. Without one, the file is refused.
 LOOK_AHEAD = 20
-START_BYTES = 1024  # that are enough to recognise a file that is no text in UTF-8
 MANY_BLANK = 64  # blank lines in a row, from which on further ones are taken a buffer at a time
 LOOK_AHEAD_BYTES = 1 << 20
-
-
-class CsvRows(Protocol):
-    """The rows of a CSV file, as the module `csv` reads them."""
-
-    line_num: int
-
-    def __iter__(self) -> Iterator[list[str]]: ...
-    def __next__(self) -> list[str]: ...
 
 
 class PeopleFile:
@@ -247,59 +233,3 @@ def open_people(path: Path, layout: Layout = PEOPLE, what: str = "people") -> Pe
         raise DataError(
             f"{path}: expected a readable file of {what}, found {name_failure(error)}"
         ) from error
-
-
-def check_file(path: Path, what: str) -> None:
-    """Raise DataError for a pipe or a device. Raises OSError if there is no file."""
-    mode = path.stat().st_mode
-    if stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode):
-        raise DataError(
-            f"{path}: expected a file of {what}, found a pipe, which cannot be read twice; "
-            "save it to a file first"
-        )
-    if stat.S_ISCHR(mode) or stat.S_ISBLK(mode):
-        raise DataError(f"{path}: expected a file of {what}, found a device")
-
-
-@contextmanager
-def open_unpacked(path: Path, what: str) -> Iterator[tuple[io.BufferedReader, Callable[[], int]]]:
-    """The unpacked bytes of a file of `what`, and a function that tells how many bytes were read.
-
-    The second counts bytes on disk. Errors of reading inside the `with` become DataError, also
-    those of text and of CSV.
-    """
-    try:
-        check_file(path, what)
-        with path.open("rb") as raw:
-            packed = raw.read(2) == GZIP_MAGIC
-            raw.seek(0)
-            if packed:
-                yield io.BufferedReader(Gunzip(raw), BUFFER_BYTES), raw.tell
-            else:
-                yield raw, lambda: 0 if raw.closed else raw.tell()
-    except FileNotFoundError as error:
-        raise DataError(f"{path}: expected a file of {what}, found none") from error
-    except (EOFError, zlib.error) as error:
-        raise DataError(f"{path}: expected a whole gzip file, found a damaged one") from error
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path}: expected UTF-8") from error
-    except csv.Error as error:
-        raise DataError(f"{path}: expected CSV: {error}") from error
-    except OSError as error:
-        raise DataError(
-            f"{path}: expected a readable file of {what}, found {name_failure(error)}"
-        ) from error
-
-
-@contextmanager
-def open_csv(path: Path, what: str) -> Iterator[tuple[CsvRows, Callable[[], int]]]:
-    """The rows of a CSV file of `what`, gzip or not, and a function that tells bytes on disk read.
-
-    Raises DataError as `open_unpacked`, and with the cure for what is no CSV in UTF-8.
-    """
-    with open_unpacked(path, what) as (file, tell):
-        found = explain_bytes(file.peek(START_BYTES)[:START_BYTES])
-        if found is not None:
-            raise DataError(f"{path}: expected a CSV file of {what} in UTF-8, found {found}")
-        text = io.TextIOWrapper(file, encoding="utf-8-sig", newline="")
-        yield csv.reader(text, strict=True), tell

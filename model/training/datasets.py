@@ -16,8 +16,9 @@ from model.errors import DataError
 from model.paths import ReadPath, find_problem
 from model.people.cells import read_plain_id
 from model.people.columns import RecordError
-from model.people.files import open_csv, open_people
+from model.people.files import open_people
 from model.people.naming import name_some
+from model.people.opening import open_csv
 from model.people.outcome_columns import (
     USUAL_NAMES,
     WORDS,

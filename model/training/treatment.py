@@ -17,7 +17,7 @@ from typing import Any
 
 from model.errors import DataError, name_failure
 from model.people.cells import read_plain_id
-from model.people.files import open_unpacked
+from model.people.opening import open_unpacked
 from model.regular_file import NotAFileError, read_regular_file
 from model.values import parse_time
 

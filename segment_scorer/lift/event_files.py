@@ -12,7 +12,7 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
-from model.people.files import open_unpacked
+from model.people.opening import open_unpacked
 from segment_scorer.lift.tables import Progress
 
 CHUNK = 1 << 20  # characters

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from model.errors import DataError
 from model.people.cells import read_plain_id
-from model.people.files import open_csv
+from model.people.opening import open_csv
 from model.people.outcome_columns import (
     USUAL_NAMES,
     WORDS,

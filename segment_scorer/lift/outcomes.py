@@ -18,8 +18,8 @@ import numpy as np
 
 from model.atomic import PRIVATE_FILE, replace_atomically
 from model.people.cells import read_plain_id
-from model.people.files import open_csv
 from model.people.naming import name_some
+from model.people.opening import open_csv
 from model.people.outcome_columns import WORDS, find_one
 from segment_scorer.lift.errors import DataError
 from segment_scorer.lift.event_files import read_records

@@ -12,9 +12,9 @@ import numpy.typing as npt
 
 from model.errors import DataError
 from model.people.cells import read_plain_id
-from model.people.files import open_csv
 from model.people.headers import find_separator
 from model.people.naming import name_some
+from model.people.opening import open_csv
 
 Hashes: TypeAlias = npt.NDArray[np.int64]
 # stage, bytes read, bytes in all

@@ -166,13 +166,21 @@ def test_a_missing_file_is_said_so(tmp_path: Path) -> None:
         read(tmp_path / "none.csv")
 
 
-def test_a_parquet_without_the_key_column_and_one_with_bytes_that_are_no_text_are_refused(
+def test_bytes_that_are_no_text_are_missing_with_a_warning_and_a_key_of_them_is_refused(
     tmp_path: Path,
 ) -> None:
+    path, warnings = tmp_path / "p.parquet", list[str]()
+    parquet.write_table(pa.table({"id": ["u"], "a": ["x"], "b": [b"\xff"]}), path)
+    (row,) = read_rows([path], "id", lambda *_: None, warnings.append)
+    assert row.attributes == {"a": "x"}
+    assert warnings == [f"{path}: 1 value is missing, being no text in UTF-8: b (1)"]
+    with pytest.raises(DataError, match=r"p\.parquet, line 1: expected a key in b, .* nothing"):
+        read(path, "b")
+
+
+def test_a_parquet_without_the_key_column_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "p.parquet"
-    parquet.write_table(pa.table({"id": ["u"], "b": [b"\xff"]}), path)
-    with pytest.raises(DataError, match=r"p\.parquet: expected bytes that are text in UTF-8"):
-        read(path)
+    parquet.write_table(pa.table({"id": ["u"]}), path)
     with pytest.raises(DataError, match=r"p\.parquet: expected a column user"):
         read(path, "user")
 

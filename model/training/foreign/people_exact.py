@@ -17,7 +17,7 @@ from model.features import FeatureSpec, fill_columns
 from model.kinds import Reference
 from model.paths import find_user
 from model.people.cells import read_plain_id
-from model.people.files import open_csv
+from model.people.opening import open_csv
 from model.people.outcome_columns import find_id_column, find_one
 from model.training.foreign.original import Exact
 from model.training.join import Match
