@@ -18,7 +18,7 @@ def fill_page(text: str, results: Mapping[str, Any]) -> str:
     ):
         text = re.sub(
             rf"(<!-- table of uplift\.json: {name} -->\n).*?(<!-- end -->)",
-            lambda found, table=table: f"{found[1]}{table}\n{found[2]}",
+            rf"\g<1>{table}\n\g<2>",
             text,
             count=1,
             flags=re.DOTALL,
