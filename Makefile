@@ -8,7 +8,7 @@ ARGS ?=
 # A round of fuzz is about 107,000 events.
 ROUNDS ?= 10
 
-.PHONY: demo test verbs ray fuzz check lock stubs picture image image-test emulate pin-base fetch foreign interop push deploy redeploy retrain clean bench demo-lift prove-lift prove-uplift
+.PHONY: demo test verbs ray fuzz check lock stubs picture image image-test emulate up down pin-base fetch foreign interop push deploy redeploy retrain clean bench demo-lift prove-lift prove-uplift
 
 demo: .venv/run.ready ## one real segment through the hook: who is kept, and how they really behaved
 	$(BIN)/python examples/cdnow/demo.py --out out/demo
@@ -51,14 +51,20 @@ picture: .venv/ready ## docs/report.png again, from a run of the demo (needs chr
 image: ## the container image, with docker or podman (TARGET, FUNCTION_SET, ARCH, ENGINE, BASE_IMAGE, CA_BUNDLE: docs/image.md)
 	$(PYTHON) -m tools.image.build
 
-image-test: .venv/ready .cache/image-tools/ready ## the tests of the built containers, under Lambda's limits
+image-test: .venv/ready .cache/image-tools/ready .cache/compose/ready .cache/sam/ready ## the tests of the built containers, under Lambda's limits
 	$(PYTHON) -m tools.image.build --target function
 	$(PYTHON) -m tools.image.build --target service
 	$(PYTHON) -m tools.image.build --target function-sidecar
 	$(BIN)/python -m pytest tests/image $(ARGS)
 
-emulate: .venv/ready image ## the image under AWS's emulator: the example events and their replies
-	$(BIN)/python -m tools.image.emulate
+emulate: image ## the image under AWS's emulator: the example events, their replies and records (TARGET=service: scored by the service)
+	$(PYTHON) -m tools.image.emulate
+
+up: .cache/compose/ready ## function, scoring service and Prometheus with compose; one event, and who scored it (docs/image.md)
+	$(PYTHON) -m tools.image.up
+
+down: .cache/compose/ready ## end what make up has started
+	$(PYTHON) -m tools.image.up --down
 
 pin-base: ## the base image's digest, asked of its registry, into the Dockerfile
 	$(PYTHON) -m tools.image.build --pin-base

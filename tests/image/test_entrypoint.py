@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 
 import pytest
 
-from tests.image.conftest import ROOT, Start
+from tests.image.conftest import ROOT, Start, require_image
 from tools.image.container import EMULATOR_PATH
 from tools.image.emulator_binary import fetch_emulator
 from tools.image.engine import Engine
@@ -50,15 +51,33 @@ def test_runs_the_runtime_client_in_lambda_even_where_an_emulator_is_mounted(
     assert "Failed to get next" in done.stderr
 
 
-def test_a_person_sees_every_examples_reply(engine: Engine, image: str) -> None:
+@pytest.mark.parametrize(("target", "scorer"), [("function", "bundle"), ("service", "service")])
+def test_a_person_sees_every_examples_reply_and_who_scored(
+    target: str, scorer: str, engine: Engine, image: str
+) -> None:
+    require_image(engine, target)
     port = str(find_free_port())
-    command = [sys.executable, "-m", "tools.image.emulate", "--image", image, "--port", port]
+    # -S: without any installed package.
+    command = [sys.executable, "-S", "-m", "tools.image.emulate", "--image", image]
     done = subprocess.run(
-        command, cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+        [*command, "--port", port],
+        cwd=ROOT,
+        env={**os.environ, "TARGET": target},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     for path in (ROOT / "examples" / "events").glob("*.json"):
         assert f"--- {path.name}: HTTP 200" in done.stdout
+    records = [
+        json.loads(line.removeprefix("log: "))
+        for line in done.stdout.splitlines()
+        if line.startswith("log: ")
+    ]
+    assert len(records) == len(list((ROOT / "examples" / "events").glob("*.json")))
+    assert {record["scorer"] for record in records if "scorer" in record} == {scorer}
 
 
 def test_invoke_shows_the_containers_reply(start: Start) -> None:

@@ -122,7 +122,12 @@ def test_every_target_that_means_an_image_hands_on_which(
     choice = {"TARGET": "function-sidecar", "FUNCTION_SET": "function-dynamodb", "ARCH": "arm64"}
     made = [
         word
-        for name in (".venv/ready", ".cache/image-tools/ready", ".cache/sam/ready")
+        for name in (
+            ".venv/ready",
+            ".cache/compose/ready",
+            ".cache/image-tools/ready",
+            ".cache/sam/ready",
+        )
         for word in ("-o", name)
     ]
     command = ["make", "--silent", *made, target, f"BIN={tmp_path}", f"PYTHON={python}"]

@@ -79,6 +79,7 @@ def run_container(
     mounts: Mapping[Path, str] | None = None,
     handler: str | None = None,
     port: int | None = None,
+    beside: str | None = None,
 ) -> Iterator[Container]:
     """Start the image, yield it once the emulator answers, and remove it at the end.
 
@@ -86,6 +87,7 @@ def run_container(
     share_cpu  also limit the processor to the share that Lambda gives at that size
     mounts     file or folder on this machine -> its read-only path inside
     handler    instead of the image's own
+    beside     a container whose network it shares, and which has published `port`
     """
     binary = fetch_emulator()
     port = port or find_free_port()
@@ -93,7 +95,11 @@ def run_container(
     folder = Path(tempfile.mkdtemp(prefix="container-"))
     command = [
         *(engine.program, "run", "--rm", "--name", name, *LAMBDA_LIMITS),
-        *("--publish", f"127.0.0.1:{port}:{EMULATOR_PORT}"),
+        *(
+            [f"--network=container:{beside}"]
+            if beside
+            else ["--publish", f"127.0.0.1:{port}:{EMULATOR_PORT}"]
+        ),
         *([f"--memory={memory}m", f"--memory-swap={memory}m"] if memory else []),
         *([f"--cpus={memory / MEGABYTES_A_CPU:.3f}"] if memory and share_cpu else []),
         *(f"--env={key}={value}" for key, value in (environ or {}).items()),

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import platform
 import subprocess
 import sys
 import tempfile
+import venv
 import zipfile
 from pathlib import Path
 
@@ -28,6 +30,17 @@ class EmulatorError(ImageError):
     """The emulator cannot be fetched or started."""
 
 
+def find_pip(scratch: Path) -> str:
+    """A Python with pip: this one, or that of a new environment, since some systems have none."""
+    if importlib.util.find_spec("pip"):
+        return sys.executable
+    try:
+        venv.create(scratch / "venv", with_pip=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise EmulatorError("expected python3 with pip, or with venv to get it") from error
+    return str(scratch / "venv" / "bin" / "python")
+
+
 def fetch_emulator(cache: Path = CACHE) -> Path:
     """Path of the emulator's binary for this machine. Raises EmulatorError.
 
@@ -45,7 +58,14 @@ def fetch_emulator(cache: Path = CACHE) -> Path:
     cache.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=cache) as scratch:
         command = [
-            *(sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"),
+            *(
+                find_pip(Path(scratch)),
+                "-m",
+                "pip",
+                "download",
+                "--quiet",
+                "--disable-pip-version-check",
+            ),
             *("--no-deps", "--only-binary=:all:", "--require-hashes", "-r", str(PINNED)),
             *("-d", scratch),
         ]
