@@ -45,6 +45,11 @@ def bundle_model(config: BundleConfig, progress: Progress) -> BundleResult:
     """
     check_destination(config.out)
     incumbent = load_incumbent(config.against)
+    if incumbent is not None and incumbent.score.is_uplift:
+        raise DataError(
+            "--against: expected a bundle of response scores, found one of uplift scores: they "
+            "cannot be compared"
+        )
     original = read_foreign(config.model, config.positive)
     if original.score is None and config.predictions is None:
         raise DataError(
