@@ -256,7 +256,7 @@ def choose_features(
         reserve=config.reserve,
         enrich=config.enrich,
         # What foretells a response need not foretell an effect.
-        widen=config.uplift is None,
+        widen=config.uplift is None and not config.quick,
     )
     return infer_from_files(request, progress)
 
