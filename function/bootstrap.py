@@ -21,7 +21,8 @@ from function.hosts import HOSTS
 from function.pipeline import Pipeline
 from function.policy import Policy
 from function.policy_file import load_policy
-from function.records import ExternalStore, Observer, Scorer
+from function.records import ExternalStore, Observer, Scorer, Scores
+from function.scorers.fallback import score_in_order
 from function.setting_values import BUNDLED
 from function.settings import (
     ExternalSettings,
@@ -31,6 +32,7 @@ from function.settings import (
 )
 from function.telemetry import LOCAL, Telemetry
 from model.bundle import Bundle, load_bundle
+from model.features import Matrix
 from model.score_kind import RESPONSE, ScoreKind
 
 # Lambda's init phase ends after 10 s. Lambda repeats a longer one inside the first invocation.
@@ -67,6 +69,10 @@ class Handler:
         return self._pipeline.answer(
             event, watch_remaining(context), cold, read_correlation(context)
         )
+
+    def score_rows(self, matrix: Matrix, timeout: float) -> Scores:
+        """Score float32 [n, f] outside any event, to explain a score. Raises ScorerError."""
+        return score_in_order(self._pipeline.scorers, matrix, timeout).scores
 
 
 def build_handler(

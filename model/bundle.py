@@ -31,9 +31,11 @@ from model.score_kind import RESPONSE, ScoreKind, read_score_kind
 
 # The bundle in the image, which serves unless another one is named
 SHIPPED = Path(__file__).parent / "artifact"
+# The model of the best bundle so far, where that is an earlier one than this: the trainer's measure
+BEST_FILE = "best.onnx"
 MAX_MODEL_BYTES = 128 * 2**20  # the shipped model has 84 kB
 # Files of a bundle, besides pictures. A directory with any other file is never replaced.
-OWN_FILES = frozenset({MODEL_FILE, MANIFEST_FILE, "MODEL_CARD.md", "features.toml"})
+OWN_FILES = frozenset({MODEL_FILE, MANIFEST_FILE, BEST_FILE, "MODEL_CARD.md", "features.toml"})
 # On float32, ONNX Runtime differs from scikit-learn, and from itself on another processor, by about
 # 1e-7.
 GOLDEN_TOLERANCE = 1e-6
@@ -100,7 +102,14 @@ def _identify(directory: Path) -> tuple[int, int, int] | None:
 
 
 def _read_bundle(directory: Path) -> Bundle:
-    manifest = read_manifest(directory)
+    return read_model(directory, read_manifest(directory))
+
+
+def read_model(directory: Path, manifest: Mapping[str, Any], name: str = MODEL_FILE) -> Bundle:
+    """The bundle of a manifest with the needed keys, and of the model file that it describes.
+
+    Raises BundleError.
+    """
     try:
         spec = read_spec(manifest["spec"])
     except SpecError as error:
@@ -111,19 +120,19 @@ def _read_bundle(directory: Path) -> Bundle:
             f"that its spec makes, in order, found {len(manifest['columns'])} others"
         )
     try:
-        model = read_regular_file(directory / MODEL_FILE, MAX_MODEL_BYTES)
+        model = read_regular_file(directory / name, MAX_MODEL_BYTES)
     except NotAFileError as error:
-        raise BundleError(f"{directory / MODEL_FILE}: {error}") from error
+        raise BundleError(f"{directory / name}: {error}") from error
     except OSError as error:
         raise BundleError(
-            f"{directory / MODEL_FILE}: expected a readable model, found {name_failure(error)}"
+            f"{directory / name}: expected a readable model, found {name_failure(error)}"
         ) from error
     if hashlib.sha256(model).hexdigest() != manifest["sha256"]:
         raise BundleError(
-            f"{directory / MODEL_FILE}: expected the SHA-256 that {MANIFEST_FILE} names, found "
+            f"{directory / name}: expected the SHA-256 that {MANIFEST_FILE} names, found "
             "another; the two files are not of the same training run"
         )
-    check_model(model, directory / MODEL_FILE)
+    check_model(model, directory / name)
     score = read_score_kind(manifest)
     rows, scores = read_golden(manifest["golden"], len(spec.columns), directory)
     return Bundle(

@@ -58,9 +58,10 @@ OPERATORS: Mapping[tuple[str, str], Rule] = {
     **rows_of(
         "",
         same,
-        "Abs Cast CastLike Ceil Clip CumSum Elu Erf Exp Floor HardSigmoid Identity IsInf IsNaN"
-        " LeakyRelu Log LogSoftmax LpNormalization Neg Not Reciprocal Relu Round Selu Sigmoid Sign"
-        " Slice Softmax Softplus Split Sqrt Tanh TopK",
+        "Abs BatchNormalization Cast CastLike Ceil Celu Clip Cos CumSum Dropout Elu Erf Exp Floor"
+        " HardSigmoid HardSwish Identity IsInf IsNaN LayerNormalization LeakyRelu Log LogSoftmax"
+        " LpNormalization Neg Not Reciprocal Relu Round Selu Sigmoid Sign Sin Slice Softmax"
+        " Softplus Softsign Split Sqrt Tanh ThresholdedRelu TopK",
     ),
     **rows_of(
         "",

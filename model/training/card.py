@@ -5,9 +5,19 @@ Never writes a file, never reads a clock.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
+from model.training.card_tables import (
+    describe_features,
+    describe_nesting,
+    describe_subgroups,
+    describe_training,
+    table_deciles,
+    table_decision,
+    table_top,
+    write_table,
+)
 from model.training.folds import SCHEMES
 from model.training.models import MODELS
 from model.training.phrases import (
@@ -28,15 +38,10 @@ JUDGED_ON: dict[str, str] = {
     **{scheme.value: entry.sentence for scheme, entry in SCHEMES.items()},
     GIVEN: "the people given; if the model was trained on some of them, it looks better than it is",
 }
-MOST_FEATURES = 20
 ABOUT_FIGURES = (
     "ROC AUC is the probability that a person who responds has a higher score than a person who "
     "does not: 0.5 is chance, 1 is perfect. The Brier score is the mean squared difference between "
     "score and outcome: lower is better."
-)
-ABOUT_FEATURES = (
-    "Importance is the fall of ROC AUC when the feature is permuted among people. Alone is the ROC "
-    "AUC of the feature by itself. Correlated features split their importance."
 )
 LIMITS = (
     "- The model ranks people by data from the time of training. If people or campaigns change, "
@@ -61,23 +66,27 @@ def write_card(facts: Mapping[str, Any]) -> str:
         describe_briefly(facts),
         "![Cumulative gains](gains.png)",
         "## Accuracy",
+        *describe_nesting(metrics),
         f"All figures are of {JUDGED_ON[metrics['held_out']]}.",
         table_figures(metrics),
         ABOUT_FIGURES,
         "## Response by decile",
         "Decile 1 is the tenth of people with the highest scores.",
         table_deciles(evaluation["deciles"]),
+        *table_top(evaluation.get("top", [])),
         "## Calibration",
         "In a calibrated model, people respond as often as their scores say.",
         "![Calibration](calibration.png)",
         "![Scores](scores.png)",
         "## Threshold",
         describe_threshold(facts),
+        *table_decision(evaluation.get("decision", {})),
         "![Threshold](threshold.png)",
         *describe_features(evaluation.get("features", [])),
         *describe_subgroups(evaluation["by"]),
         "## Data",
         list_data(facts["data"], describe_reference(facts)),
+        *describe_training(facts),
         "## Limits",
         LIMITS,
     ]
@@ -120,24 +129,6 @@ def table_figures(metrics: Mapping[str, Any]) -> str:
     return write_table(["figure", "value", "95 % interval", "without a model"], rows)
 
 
-def table_deciles(deciles: Sequence[Mapping[str, Any]]) -> str:
-    """Response rate and cumulative gains."""
-    rows = [
-        [
-            str(row["decile"]),
-            f"{row['people']:,}",
-            f"{row['responders']:,}",
-            format_share(row["rate"]),
-            f"{row['lift']:.2f}",
-            format_share(row["gain"]),
-        ]
-        for row in deciles
-    ]
-    return write_table(
-        ["decile", "people", "responded", "rate", "times the average", "cumulative gains"], rows
-    )
-
-
 def describe_threshold(facts: Mapping[str, Any]) -> str:
     """The recommended threshold, why, and what it keeps."""
     profit, rule = facts["evaluation"].get("profit"), facts.get("threshold_rule")
@@ -154,43 +145,6 @@ def describe_threshold(facts: Mapping[str, Any]) -> str:
         *([describe_profit(profit, facts["threshold"])] if profit else []),
     ]
     return " ".join(parts)
-
-
-def describe_features(features: Sequence[Mapping[str, Any]]) -> list[str]:
-    """What the model looks at."""
-    if not features:
-        return []
-    rows = [
-        [
-            f"`{row['name']}`",
-            f"{row['importance']:.4f}",
-            "" if row["alone"] is None else f"{row['alone']:.3f}",
-        ]
-        for row in features[:MOST_FEATURES]
-    ]
-    more = len(features) - MOST_FEATURES
-    table = write_table(["feature", "importance", "alone"], rows)
-    return ["## Features", ABOUT_FEATURES, f"{table}\n\nand {more} more." if more > 0 else table]
-
-
-def describe_subgroups(tables: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[str]:
-    """A table by channel and by country, if there are several."""
-    parts = []
-    for label, rows in tables.items():
-        if len(rows) > 1:
-            cells = [
-                [
-                    row["value"],
-                    f"{row['people']:,}",
-                    format_share(row["rate"]),
-                    format_share(row["mean_score"]),
-                    f"{row['roc_auc']:.3f}",
-                ]
-                for row in rows
-            ]
-            header = [label, "people", "responded", "mean score", "ROC AUC"]
-            parts += [f"## By {label}", write_table(header, cells)]
-    return parts
 
 
 def list_data(data: Mapping[str, Any], reference: str) -> str:
@@ -227,12 +181,4 @@ def describe_unused(data: Mapping[str, Any]) -> str:
             format_count(data["repeated"], "repeated endpoint"),
             format_count(data["refused"], "unreadable line"),
         ]
-    )
-
-
-def write_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table; all columns but the first are aligned right."""
-    lines = [header, ["---", *["---:"] * (len(header) - 1)], *rows]
-    return "\n".join(
-        "| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines
     )

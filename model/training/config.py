@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from model.people.outcome_columns import USUAL_NAMES, ColumnNames
-from model.training.gate import MARGIN
+from model.training.gate import MARGIN, IfUnclear
 from model.training.join import Enrich
 from model.training.models import AUTO, ModelSettings
 from model.training.threshold import ThresholdGoal
@@ -36,6 +36,8 @@ class TrainingConfig:
     against   the bundle in use (the incumbent)
     margin    how much worse than the incumbent the new model may be, in ROC AUC and Brier score
     reserve   share of users never learnt from, so that models can be compared on unseen people
+    if_unclear  whether the incumbent stays if no comparison can tell
+    quick     choose the model once, on all people: the figures are then a little too good
     enrich    adds external attributes to documents
     columns   what the columns of the outcomes file are called
     """
@@ -51,7 +53,9 @@ class TrainingConfig:
     goal: ThresholdGoal = field(default_factory=ThresholdGoal)
     against: Path | None = None
     margin: float = MARGIN
+    if_unclear: IfUnclear = IfUnclear.KEEP
     reserve: float = 0.0
+    quick: bool = False
     enrich: Enrich | None = None
     columns: ColumnNames = USUAL_NAMES
     uplift: UpliftConfig | None = None

@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import brier_score_loss
 
-from model.errors import DataError
 from model.features import FeatureSpec, Matrix
 from model.people.progress import Progress
-from model.training.fit import find_margins, find_sigmoid, fit_choice
-from model.training.folds import Folds, Pair, Rows, Scheme, make_folds
+from model.training.calibration import calibrate, lowers_brier, promise_gain
+from model.training.fit import find_margins, fit_choice
+from model.training.folds import Folds, Rows, Scheme, make_folds
 from model.training.measures import Ranking, Scores
-from model.training.models import ModelChoice, ModelSettings
+from model.training.models import AUTO, ModelChoice, ModelSettings, list_candidates
+from model.training.nested import InnerMargins, compare_in_folds
 from model.training.people import Outcomes, People
 from model.training.phrases import format_share
-from model.training.selection import choose_model, limit_threads
+from model.training.selection import COMPARED_PEOPLE, choose_model, limit_threads
 from model.training.target_rates import encode_for
+from model.training.work import Work
 
-# A sigmoid must lower the Brier score by this share. Less is noise (CDNOW: below 0.0001).
-LEAST_GAIN = 0.001
+STAGE = "cross-validating"
 PERMUTED_PEOPLE = 4_000  # a fold, for the importance of features
 # Response has changed if the latest people differ from their scores by a fifth of their rate, and
 # by more than three standard errors.
@@ -39,6 +37,10 @@ class CrossValidation:
     rows        int64 [m], ascending: the people scored; by time the earliest are not
     scores      float64 [m]
     calibrated  whether the scores, and those of the model that ships, pass through a sigmoid
+    scheme      how people were held out, in so many `folds`
+    split       the folds, whose scored people are `rows`; None for a model that was brought along
+    choice      the model for all people
+    nested      whether each fold chose its model without the people it is judged by
     areas       ROC AUC of each fold
     importance  by feature: the fall of ROC AUC when the feature is permuted among people
     notices     a sentence if response changes over time
@@ -49,30 +51,40 @@ class CrossValidation:
     calibrated: bool
     scheme: Scheme
     folds: int
+    choice: ModelChoice
     importance: dict[str, float]
     areas: tuple[float, ...]
     notices: tuple[str, ...] = ()
+    split: Folds | None = None
+    nested: bool = True
 
 
 def cross_validate(
-    people: People, settings: ModelSettings, seed: int, progress: Progress
+    people: People,
+    settings: ModelSettings,
+    seed: int,
+    progress: Progress,
+    *,
+    quick: bool = False,
 ) -> CrossValidation:
     """Choose, fit and calibrate a model in each fold as for all people, and score the rest.
 
     A sigmoid is always used for balanced outcomes, otherwise only if it helps. It is first tried
-    cheaply, and learnt properly in each fold only if that promises a gain.
+    cheaply, and learnt properly in each fold only if that promises a gain. `quick` chooses once, on
+    all people, and takes the cheap sigmoid; the figures are then a little too good.
     """
     outcomes = people.outcomes
     folds = make_folds(outcomes, people.groups, people.dates, seed)
+    work = Work(progress, STAGE, count_work(people, settings, folds, quick=quick))
+    choices, final, inner = choose_in_folds(people, settings, folds, seed, work, quick=quick)
     scores, margins = np.full(len(outcomes), np.nan), np.full(len(outcomes), np.nan)
     falls: list[npt.NDArray[np.float64]] = []
-    choices: list[ModelChoice] = []
     for fold, (train, test) in enumerate(folds.pairs):
-        progress("cross-validating", fold, len(folds.pairs))
         known = encode_for(people, train, seed)
         matrix = known.matrix
-        choices.append(choose_model(settings, known, train, seed))
-        model = fit_choice(settings, known, train, choices[-1], seed, calibrated=settings.balanced)
+        model = fit_choice(
+            settings, known, train, choices[fold], seed, calibrated=settings.balanced
+        )
         with limit_threads(len(outcomes)):
             scores[test] = model.predict_proba(matrix[test])[:, 1]
             if not settings.balanced:
@@ -80,11 +92,25 @@ def cross_validate(
             falls.append(
                 permute_features(model, people.spec, matrix[test], outcomes[test], seed + fold)
             )
-    progress("cross-validating", len(folds.pairs), len(folds.pairs))
+        work.add(len(train))
+    work.add(work.total)
     calibrated = settings.balanced
-    if not calibrated and promises_gain(scores, margins, outcomes, folds):
-        fits = list(zip(folds.pairs, choices, strict=True))
-        through = calibrate_in_folds(people, settings, seed, fits, progress)
+    cheap = None if calibrated else promise_gain(scores, margins, outcomes, folds)
+    if cheap is not None:
+        through = (
+            cheap
+            if quick
+            else calibrate(
+                people,
+                settings,
+                folds,
+                choices,
+                seed=seed,
+                inner=inner,
+                margins=margins,
+                progress=progress,
+            )
+        )
         if through is not None and lowers_brier(scores, through, outcomes, folds.scored):
             scores, calibrated = through, True
     latest = folds.pairs[-1][1]
@@ -95,6 +121,9 @@ def cross_validate(
         calibrated=calibrated,
         scheme=folds.scheme,
         folds=len(folds.pairs),
+        split=folds,
+        choice=final,
+        nested=not quick,
         areas=tuple(
             round(Ranking(scores[test], outcomes[test]).measure()[0], 6) for _, test in folds.pairs
         ),
@@ -106,57 +135,45 @@ def cross_validate(
     )
 
 
-def lowers_brier(plain: Scores, through: Scores, outcomes: Outcomes, rows: Rows) -> bool:
-    """Whether a sigmoid lowers the Brier score by at least `LEAST_GAIN`."""
-    without = brier_score_loss(outcomes[rows], plain[rows])
-    return bool(brier_score_loss(outcomes[rows], through[rows]) < (1 - LEAST_GAIN) * without)
+def compares_in_pairs(settings: ModelSettings, folds: Folds) -> bool:
+    """Whether one set of fits compares the candidates inside all folds.
 
-
-def promises_gain(plain: Scores, margins: Scores, outcomes: Outcomes, folds: Folds) -> bool:
-    """Whether a sigmoid is worth learning in each fold, which takes five more fits a fold.
-
-    Fits a sigmoid on the margins of the other folds, or of the same fold if it is the only one.
-    That is a little too optimistic, by time much too optimistic. Used only to decide; never
-    reported.
+    By time each fold learns from other periods; a search compares in folds of its own.
     """
-    through = np.full(len(outcomes), np.nan)
-    column = margins.reshape(-1, 1)
-    for number, (_, test) in enumerate(folds.pairs):
-        others = [rows for other, (_, rows) in enumerate(folds.pairs) if other != number]
-        train = np.concatenate(others) if others else test
-        sigmoid = LogisticRegression(C=1e6).fit(column[train], outcomes[train])
-        if sigmoid.coef_[0, 0] <= 0:
-            return False
-        through[test] = sigmoid.predict_proba(column[test])[:, 1]
-    return lowers_brier(plain, through, outcomes, folds.scored)
+    return settings.model == AUTO and not settings.search and folds.scheme is not Scheme.BY_TIME
 
 
-def calibrate_in_folds(
+def count_work(people: People, settings: ModelSettings, folds: Folds, *, quick: bool) -> int:
+    """The rows that all models of a cross-validation are fitted on, comparisons included."""
+    fitted = sum(len(train) for train, _ in folds.pairs)
+    if quick or not compares_in_pairs(settings, folds):
+        return fitted
+    candidates, pairs = len(list_candidates(settings, people.spec)), len(folds.pairs)
+    compared = min(COMPARED_PEOPLE, len(people.outcomes)) * (pairs - 2) // pairs
+    return fitted + candidates * compared * (pairs * (pairs - 1) // 2)
+
+
+def choose_in_folds(
     people: People,
     settings: ModelSettings,
+    folds: Folds,
     seed: int,
-    fits: Sequence[tuple[Pair, ModelChoice]],
-    progress: Progress,
-) -> Scores | None:
-    """Scores [n] through a sigmoid that each fold learns from its training part alone.
+    work: Work,
+    *,
+    quick: bool,
+) -> tuple[list[ModelChoice], ModelChoice, InnerMargins | None]:
+    """The choice inside each fold, the choice for all people, and the margins of comparing."""
 
-    NaN for people who are not scored. None if a sigmoid does not rise, or if users make no folds
-    within a fold.
-    """
-    through = np.full(len(people.outcomes), np.nan)
-    for fold, ((train, test), choice) in enumerate(fits):
-        progress("calibrating", fold, len(fits))
-        known = encode_for(people, train, seed)
-        try:
-            model = fit_choice(settings, known, train, choice, seed, calibrated=True)
-        except DataError:
-            return None
-        if find_sigmoid(model).a_ >= 0:
-            return None
-        with limit_threads(len(people.outcomes)):
-            through[test] = model.predict_proba(known.matrix[test])[:, 1]
-    progress("calibrating", len(fits), len(fits))
-    return through
+    def choose(rows: Rows) -> ModelChoice:
+        return choose_model(settings, encode_for(people, rows, seed), rows, seed)
+
+    whole = np.arange(len(people.outcomes))
+    if quick:
+        choice = choose(whole)
+        return [choice] * len(folds.pairs), choice, None
+    if compares_in_pairs(settings, folds):
+        return compare_in_folds(settings, people, folds, seed, work.add)
+    return [choose(train) for train, _ in folds.pairs], choose(whole), None
 
 
 def describe_change(scores: Scores, outcomes: Outcomes) -> tuple[str, ...]:

@@ -162,7 +162,13 @@ SCHEMES: dict[Scheme, SchemeEntry] = {
 def sample_rows(
     outcomes: Outcomes, groups: npt.NDArray[np.int64], rows: Rows, most: int, seed: int
 ) -> tuple[Rows, tuple[Pair, ...]]:
-    """A random sample of at most `most` rows, ascending, and folds of it, for comparisons only.
+    """A sample as `draw_rows` gives it, and folds of it, for comparisons only."""
+    drawn = draw_rows(outcomes, rows, most, seed)
+    return drawn, split_rows(outcomes, groups, drawn, seed)
+
+
+def draw_rows(outcomes: Outcomes, rows: Rows, most: int, seed: int) -> Rows:
+    """A random sample of at most `most` rows, ascending.
 
     Holds at least 200 people with each outcome, or all there are.
     """
@@ -176,8 +182,7 @@ def sample_rows(
             drawn = np.concatenate(
                 [random.choice(those, needed, replace=False), others[: most - needed]]
             )
-    drawn = np.sort(drawn)
-    return drawn, split_rows(outcomes, groups, drawn, seed)
+    return np.sort(drawn)
 
 
 def split_rows(

@@ -1,30 +1,71 @@
-"""Compare a new model with the bundle in use, and decide whether it may replace it."""
+"""Compare a new model with the bundles before it, and decide whether it may replace them.
+
+First on the people set aside, whom no model has learnt from. If they cannot tell, out of fold on
+all people, where the recipes of both are fitted without the people that they score. If that cannot
+tell either, the caller's option decides.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from model.bundle import Bundle, check_golden
+from model.bundle import Bundle, check_golden, load_bundle
+from model.errors import BundleError
 from model.features import Matrix
 from model.people.naming import name_some
+from model.score_kind import RESPONSE
+from model.training.comparisons import (
+    NewModel,
+    Rival,
+    compare_on_reserved,
+    compare_out_of_fold,
+    score_bundle,
+)
 from model.training.export import score_onnx
-from model.training.measures import FIGURES, Ranking, Scores, bootstrap_difference
+from model.training.lineage import Incumbents, load_incumbents
+from model.training.measures import Scores
 from model.training.people import LEAST_WITH_FEATURE, People
+from model.training.verdict import AREA, MARGIN, Comparison, Finding, combine, compare_scores
 
-MARGIN = 0.005
+__all__ = [
+    "MARGIN",
+    "IfUnclear",
+    "Verdict",
+    "check_bundle",
+    "compare_with_incumbent",
+    "decide",
+    "load_checked",
+    "load_incumbent",
+]
+
+
+class IfUnclear(StrEnum):
+    """What to do if no comparison can tell."""
+
+    KEEP = "keep"
+    REPLACE = "replace"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """Whether the new model may replace `against`, why in a sentence, and the figures of both."""
+    """Whether the new model may replace `against`, why in a sentence, and the figures of both.
+
+    finding  what the comparison that decided said
+    behind   how much lower the new model's ROC AUC is; below 0 it is higher
+    """
 
     passed: bool
+    finding: Finding
     against: str
     sentence: str
     figures: dict[str, Any]
+    behind: float
 
 
 def check_bundle(bundle: Bundle) -> bytes:
@@ -32,6 +73,28 @@ def check_bundle(bundle: Bundle) -> bytes:
     onnx = bundle.model
     check_golden(bundle, score_onnx(onnx, bundle.golden_rows, bundle.score))
     return onnx
+
+
+def load_incumbent(directory: Path | None) -> Bundle | None:
+    """The bundle in use alone, checked, whatever its scores mean. Raises BundleError."""
+    if directory is None:
+        return None
+    incumbent = load_bundle(directory)
+    check_bundle(incumbent)
+    return incumbent
+
+
+def load_checked(directory: Path | None) -> Incumbents | None:
+    """The bundle in use and the best so far, both checked. Raises BundleError."""
+    incumbents = load_incumbents(directory)
+    for rival in incumbents.rivals if incumbents is not None else ():
+        if rival.score.kind != RESPONSE.kind:
+            raise BundleError(
+                f"{rival.directory}: expected a bundle whose scores are of responses, found "
+                f"{rival.score.kind}; two kinds of scores cannot be compared"
+            )
+        check_bundle(rival)
+    return incumbents
 
 
 def describe_coverage(bundle: Bundle, matrix: Matrix) -> list[str]:
@@ -57,49 +120,102 @@ def describe_coverage(bundle: Bundle, matrix: Matrix) -> list[str]:
     return [sentence]
 
 
-def compare_with_incumbent(
-    incumbent: Bundle, scores: Scores, people: People, margin: float, seed: int, *, unseen: bool
-) -> Verdict:
-    """Compare `scores` of the new model with the incumbent's scores of the same people.
+def decide(
+    new: NewModel,
+    rivals: Sequence[Rival],
+    *,
+    margin: float,
+    if_unclear: IfUnclear,
+    seed: int,
+    started: Callable[[str], None] = lambda _: None,
+) -> tuple[Verdict, Bundle | None]:
+    """Measure the new model against every rival; the first is the bundle in use.
 
-    The new model fails if its ROC AUC is lower, or its Brier score higher, by more than `margin`.
-    It has not seen these people. `unseen`: neither has the incumbent; if it has, it looks better
-    than it is.
+    The new model must be better than or equal to all of them. Gives the verdict, and the rival that
+    ranks people best if it ranks them better than the new model. `started` is told before a
+    comparison that takes time.
+    """
+    verdicts = []
+    for rival in rivals:
+        aside = compare_on_reserved(new, rival, margin, seed)
+        decisive = aside
+        if decisive is None or decisive.finding is Finding.UNCLEAR:
+            started(rival.bundle.label)
+            decisive = compare_out_of_fold(new, rival, margin, seed)
+        verdicts.append(_give_verdict(rival, decisive, aside, if_unclear))
+    ahead = max(range(len(rivals)), key=lambda index: verdicts[index].behind)
+    best = rivals[ahead].bundle if round(verdicts[ahead].behind, 6) > 0 else None
+    return combine_verdicts(verdicts), best
+
+
+def compare_with_incumbent(
+    incumbent: Bundle,
+    scores: Scores,
+    people: People,
+    margin: float,
+    seed: int,
+    *,
+    unseen: bool,
+    if_unclear: IfUnclear = IfUnclear.KEEP,
+) -> Verdict:
+    """Compare `scores` of a model whose recipe is unknown, such as one that was brought along.
+
+    It has not learnt from these people. `unseen`: neither has the incumbent. There is no second
+    comparison: where these people cannot tell, `if_unclear` decides.
     """
     if people.incumbent_matrix is None:
         raise ValueError("people were gathered without the incumbent's spec")
-    outcomes = people.outcomes
-    old_scores = score_onnx(check_bundle(incumbent), people.incumbent_matrix, incumbent.score)
-    new, old = Ranking(scores, outcomes).measure(), Ranking(old_scores, outcomes).measure()
-    low, high = bootstrap_difference(scores, old_scores, outcomes, people.groups, seed)
-    area, brier = new[0] - old[0], new[2] - old[2]
-    reasons = []
-    if area < -margin:
-        reasons.append(f"its ROC AUC is lower by {-area:.4f}")
-    if brier > margin:
-        reasons.append(f"its Brier score is higher by {brier:.4f}")
     seen = "" if unseen else ", some of whom the old bundle may have learnt from"
-    comparison = (
-        f"ROC AUC {new[0]:.4f}, before {old[0]:.4f} (difference {area:+.4f}, 95 % interval "
-        f"{low:+.4f} to {high:+.4f}); Brier score {new[2]:.4f}, before {old[2]:.4f}; margin "
-        f"{margin:g}; on the same {len(outcomes):,} people{seen}"
+    comparison = compare_scores(
+        scores,
+        score_bundle(incumbent, people.incumbent_matrix),
+        people.outcomes,
+        people.groups,
+        margin=margin,
+        seed=seed,
+        by="people given",
+        where=f"on the same {len(people.outcomes):,} people{seen}",
+        fair=unseen,
     )
-    coverage = describe_coverage(incumbent, people.incumbent_matrix)
+    rival = Rival(incumbent, people.incumbent_matrix, None)
+    return _give_verdict(rival, comparison, None, if_unclear)
+
+
+def combine_verdicts(verdicts: Sequence[Verdict]) -> Verdict:
+    """The least favourable of one or two verdicts, with the figures of both."""
+    if len(verdicts) == 1:
+        return verdicts[0]
+    last, best = verdicts
     return Verdict(
-        passed=not reasons,
-        against=incumbent.label,
-        sentence="; ".join([*reasons, comparison, *coverage]),
-        figures={
-            "against": incumbent.label,
-            "margin": margin,
-            "people": len(outcomes),
-            "unseen_by_both": unseen,
-            "new": _name_figures(new),
-            "old": _name_figures(old),
-            "roc_auc_difference": [low, high],
-        },
+        passed=last.passed and best.passed,
+        finding=combine([last.finding, best.finding]),
+        against=last.against,
+        sentence=f"{last.sentence}. Against the best bundle so far, {best.against}, "
+        f"{best.finding}: {best.sentence}",
+        figures={**last.figures, "best": best.figures},
+        behind=max(last.behind, best.behind),
     )
 
 
-def _name_figures(figures: tuple[float, ...]) -> dict[str, float]:
-    return {name: round(value, 6) for name, value in zip(FIGURES, figures, strict=True)}
+def _give_verdict(
+    rival: Rival, decisive: Comparison, aside: Comparison | None, if_unclear: IfUnclear
+) -> Verdict:
+    """`aside`: the comparison on the people set aside, if there are any."""
+    bundle, finding = rival.bundle, decisive.finding
+    unclear = finding is Finding.UNCLEAR
+    parts = [*decisive.reasons, decisive.describe()]
+    if unclear:
+        parts.append(
+            f"it takes about {decisive.needed:,} responders to tell, and these people have "
+            f"{decisive.responders:,}"
+        )
+    if aside is not None and aside is not decisive:
+        parts.append(f"before that, the people set aside could not tell: {aside.describe()}")
+    return Verdict(
+        passed=finding is Finding.EQUAL or (unclear and if_unclear is IfUnclear.REPLACE),
+        finding=finding,
+        against=bundle.label,
+        sentence="; ".join([*parts, *describe_coverage(bundle, rival.learnt)]),
+        figures={"against": bundle.label, **decisive.to_mapping()},
+        behind=decisive.old[AREA] - decisive.new[AREA],
+    )

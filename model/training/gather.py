@@ -52,20 +52,24 @@ def gather_people(
     enrich: Enrich | None = None,
     incumbent_spec: FeatureSpec | None = None,
     incumbent_reference: float | None = None,
+    best_spec: FeatureSpec | None = None,
+    best_reference: float | None = None,
     whole: bool = False,
     watch: Watch | None = None,
 ) -> People:
     """Join endpoints with outcomes and build the matrix.
 
-    `enrich` adds external attributes. Ages are measured against `reference`, or if it is None
-    against each outcome's date. Without either, the incumbent's ages are measured against
-    `incumbent_reference`, which its bundle records. `whole` keeps every feature, as a trained model
-    needs. `watch` is told every chunk, with the times that ages are measured against. Raises
-    DataError if nothing matches, or if fewer than 25 people have either outcome.
+    `enrich` adds external attributes. `incumbent_spec` and `best_spec` make further matrices. Ages
+    are measured against `reference`, or if it is None against each outcome's date. Without either,
+    the ages of earlier bundles are measured against the references that they record. `whole` keeps
+    every feature, as a trained model needs. `watch` is told every chunk, with the times that ages
+    are measured against. Raises DataError if nothing matches, or if fewer than 25 people have
+    either outcome.
     """
     spec = learn_options(paths, outcome_table, spec, progress, enrich)
     counts = JoinCounts()
-    rows = _Rows(outcome_table, spec, incumbent_spec, reference, incumbent_reference)
+    others = (incumbent_spec, incumbent_reference), (best_spec, best_reference)
+    rows = _Rows(outcome_table, spec, others, reference)
     matches = match_endpoints(
         paths,
         outcome_table,
@@ -88,6 +92,10 @@ def gather_people(
     return replace(people, spec=spec, matrix=matrix, left_out=left_out)
 
 
+# The spec of an earlier bundle, and the reference of ages that it records
+_Other: TypeAlias = tuple[FeatureSpec | None, float | None]
+
+
 class _Rows:
     """The rows gathered so far, a chunk at a time, in arrays that hold no Python object a row."""
 
@@ -95,14 +103,13 @@ class _Rows:
         self,
         outcome_table: OutcomeTable,
         spec: FeatureSpec,
-        incumbent_spec: FeatureSpec | None,
+        others: tuple[_Other, _Other],
         reference: float | None,
-        recorded: float | None = None,
     ) -> None:
-        self.table, self.spec, self.incumbent_spec = outcome_table, spec, incumbent_spec
-        self.reference, self.recorded = reference, recorded
+        self.table, self.spec, self.others = outcome_table, spec, others
+        self.reference = reference
         self.matrices: list[Matrix] = []
-        self.incumbent_matrices: list[Matrix] = []
+        self.other_matrices: tuple[list[Matrix], list[Matrix]] = ([], [])
         self.outcomes, self.groups, self.treated = array("q"), array("q"), array("q")
         self.dates, self.fractions = array("d"), array("d")
         self.users: dict[str, int] = {}
@@ -117,9 +124,10 @@ class _Rows:
         by_date = self.reference is None and moments is not None
         against: Reference = np.array(moments) if by_date else self.reference
         self.matrices.append(build_matrix(documents, self.spec, against))
-        if self.incumbent_spec is not None:
-            then = self.recorded if against is None else against
-            self.incumbent_matrices.append(build_matrix(documents, self.incumbent_spec, then))
+        for (spec, recorded), matrices in zip(self.others, self.other_matrices, strict=True):
+            if spec is not None:
+                then = recorded if against is None else against
+                matrices.append(build_matrix(documents, spec, then))
         self.dates.extend(moments or ())
         self.outcomes.extend(self.table.outcomes[match.name] for match in chunk)
         self.treated.extend(match.treated for match in chunk)
@@ -153,6 +161,9 @@ class _Rows:
         )
 
     def to_people(self, join: Join) -> People:
+        incumbent, best = (
+            np.concatenate(found) if found else None for found in self.other_matrices
+        )
         return People(
             spec=self.spec,
             matrix=np.concatenate(self.matrices),
@@ -168,9 +179,8 @@ class _Rows:
             treated=(
                 None if self.table.treatment is None else np.array(self.treated, dtype=np.int64)
             ),
-            incumbent_matrix=(
-                np.concatenate(self.incumbent_matrices) if self.incumbent_matrices else None
-            ),
+            incumbent_matrix=incumbent,
+            best_matrix=best,
         )
 
 
@@ -205,6 +215,27 @@ def check_enough(join: Join, key: str, outcomes: Sequence[int]) -> None:
         )
 
 
+def sample_matches(
+    paths: Sequence[Path],
+    outcome_table: OutcomeTable,
+    seed: int,
+    progress: Progress,
+    enrich: Enrich | None = None,
+) -> list[Match]:
+    """Up to 20,000 documents with an outcome, a uniform random sample (reservoir sampling)."""
+    chance = random.Random(seed)  # noqa: S311  # a sample, not a secret
+    held: list[Match] = []
+    matches = match_endpoints(
+        paths, outcome_table, progress, stage="sampling endpoints", enrich=enrich
+    )
+    for index, match in enumerate(matches):
+        if index < SAMPLE:
+            held.append(match)
+        elif (slot := chance.randrange(index + 1)) < SAMPLE:
+            held[slot] = match
+    return held
+
+
 def sample_people(
     paths: Sequence[Path],
     outcome_table: OutcomeTable,
@@ -212,18 +243,10 @@ def sample_people(
     progress: Progress,
     enrich: Enrich | None = None,
 ) -> list[Document]:
-    """Up to 20,000 documents with an outcome, a uniform random sample (reservoir sampling)."""
-    chance = random.Random(seed)  # noqa: S311  # a sample, not a secret
-    held: list[Document] = []
-    matches = match_endpoints(
-        paths, outcome_table, progress, stage="sampling endpoints", enrich=enrich
-    )
-    for index, match in enumerate(matches):
-        if index < SAMPLE:
-            held.append(match.document)
-        elif (slot := chance.randrange(index + 1)) < SAMPLE:
-            held[slot] = match.document
-    return held
+    """The documents of `sample_matches`."""
+    return [
+        match.document for match in sample_matches(paths, outcome_table, seed, progress, enrich)
+    ]
 
 
 def learn_options(

@@ -22,13 +22,14 @@ from model.training.cross_validation import CrossValidation
 from model.training.export import OPSETS, make_golden_rows, score_onnx
 from model.training.folds import Rows
 from model.training.measures import Scores, measure
-from model.training.models import ModelChoice
 from model.training.people import Join, People
 from model.training.score_tables import (
     tabulate_calibration,
     tabulate_deciles,
+    tabulate_decision,
     tabulate_scores,
     tabulate_subgroups,
+    tabulate_top,
 )
 from model.training.threshold import (
     ThresholdGoal,
@@ -78,12 +79,16 @@ def describe_scores(
     outcomes = people.outcomes[rows]
     return {
         "deciles": tabulate_deciles(scores, outcomes),
+        "top": tabulate_top(scores, outcomes),
+        "decision": tabulate_decision(scores, outcomes, threshold),
         "calibration": tabulate_calibration(scores, outcomes),
         "histogram": tabulate_scores(scores, outcomes),
         "curve": tabulate_thresholds(goal, scores, outcomes),
         "profit": compute_profit(goal, scores, outcomes, threshold),
         **({"features": list(features)} if features is not None else {}),
-        "by": tabulate_subgroups(scores, outcomes, people.subgroups, rows),
+        "by": tabulate_subgroups(
+            scores, outcomes, people.subgroups, rows, groups=people.groups[rows]
+        ),
     }
 
 
@@ -112,6 +117,7 @@ def describe_validation(
             "folds": validation.folds,
             "roc_auc_by_fold": list(validation.areas),
             "held_out": validation.scheme.value,
+            "nested": validation.nested,
         },
         "evaluation": describe_scores(
             config.goal, scores, people, rows, threshold=threshold, features=features
@@ -124,9 +130,9 @@ def describe_model(
     people: People,
     validation: CrossValidation,
     onnx: bytes,
-    choice: ModelChoice,
 ) -> dict[str, Any]:
     """The entries about the model itself, except those that `write_bundle` adds."""
+    choice = validation.choice
     spec = people.spec.to_mapping()
     golden = make_golden_rows(people.matrix, config.seed)
     # Quantiles are of people held out: a threshold by reach is for people that the model has not

@@ -111,17 +111,27 @@ def bootstrap_intervals(ranking: Ranking, groups: Groups, seed: int) -> npt.NDAr
     return edges
 
 
+def bootstrap_differences(
+    new: Scores, old: Scores, outcomes: Outcomes, groups: Groups, seed: int
+) -> npt.NDArray[np.float64]:
+    """95 % intervals of `FIGURES` of `new` minus those of `old`, resampled together: [2, 4]."""
+    pair = [Ranking(scores, outcomes) for scores in (new, old)]
+    drawn = [
+        np.subtract(pair[0].measure(weights), pair[1].measure(weights))
+        for weights in resample_weights(groups, seed)
+        if 0 < weights @ outcomes < weights.sum()
+    ]
+    edges: npt.NDArray[np.float64] = np.quantile(
+        np.array(drawn), [(1 - COVERED) / 2, (1 + COVERED) / 2], axis=0
+    )
+    return edges
+
+
 def bootstrap_difference(
     new: Scores, old: Scores, outcomes: Outcomes, groups: Groups, seed: int
 ) -> tuple[float, float]:
     """The 95 % interval of ROC AUC of `new` minus ROC AUC of `old`, resampled together."""
-    pair = [Ranking(scores, outcomes) for scores in (new, old)]
-    drawn = [
-        pair[0].measure(weights)[0] - pair[1].measure(weights)[0]
-        for weights in resample_weights(groups, seed)
-        if (weights @ outcomes) > 0
-    ]
-    low, high = np.quantile(drawn, [(1 - COVERED) / 2, (1 + COVERED) / 2])
+    low, high = bootstrap_differences(new, old, outcomes, groups, seed)[:, 0]
     return round(float(low), 6), round(float(high), 6)
 
 

@@ -29,6 +29,13 @@ AUTO = "auto"
 Directions: TypeAlias = list[int] | None
 
 
+class ModelChoice(NamedTuple):
+    """A key of `MODELS`, and parameters for scikit-learn's `set_params`."""
+
+    model: str
+    parameters: dict[str, Any]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelSettings:
     """The model to train.
@@ -36,23 +43,18 @@ class ModelSettings:
     model     a key of `MODELS`, or "auto" to compare `CANDIDATES` on the people at hand
     balanced  weigh both outcomes the same in fitting; the scores are then always calibrated
     search    search for the model's parameters
+    prior     of a bundle in use: "auto" keeps it unless another is clearly better
     """
 
     model: str = AUTO
     balanced: bool = False
     search: bool = False
+    prior: ModelChoice | None = None
 
     @property
     def weights(self) -> str | None:
         """scikit-learn's `class_weight`."""
         return "balanced" if self.balanced else None
-
-
-class ModelChoice(NamedTuple):
-    """A key of `MODELS`, and parameters for scikit-learn's `set_params`."""
-
-    model: str
-    parameters: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,6 +192,18 @@ CANDIDATES = (
     ModelChoice("blend", {}),
     ModelChoice("boosting", {"max_iter": 200, "max_leaf_nodes": 16, "min_samples_leaf": 20}),
 )
+
+
+def list_candidates(settings: ModelSettings, spec: FeatureSpec) -> tuple[ModelChoice, ...]:
+    """What "auto" compares on these features: the model in use first, if there is one."""
+    prior = settings.prior
+    first = () if prior is None or prior.model not in MODELS else (prior,)
+    directed = read_directions(spec) is not None
+    return tuple(
+        choice
+        for choice in (*first, *(each for each in CANDIDATES if each not in first))
+        if MODELS[choice.model].holds or not directed
+    )
 
 
 def make_model(

@@ -55,6 +55,18 @@ class Join:
     shared: int = 0
 
 
+# For people who are no join of files
+NO_JOIN = Join(
+    endpoints=0,
+    matched=0,
+    without_outcome=0,
+    without_endpoint=0,
+    repeated=0,
+    refused=0,
+    refusals=(),
+)
+
+
 class Subgroups(NamedTuple):
     """A text for each person, as a code: `names[codes[i]]`."""
 
@@ -76,6 +88,7 @@ class People:
     left_out          features of the given spec that hardly anyone has, with the reason
     treated           int64 [n], 1 messaged, 0 not; None if the outcomes do not say
     incumbent_matrix  float32 [n, g]: the same people by the spec of the bundle in use, if given
+    best_matrix       float32 [n, h]: and by the spec of the best bundle so far, if that is another
     """
 
     spec: FeatureSpec
@@ -89,6 +102,7 @@ class People:
     left_out: tuple[str, ...] = ()
     treated: npt.NDArray[np.int64] | None = None
     incumbent_matrix: Matrix | None = None
+    best_matrix: Matrix | None = None
 
 
 def name_user(document: Mapping[str, Any], name: str) -> str:
@@ -147,6 +161,7 @@ def take_rows(people: People, rows: npt.NDArray[np.int64]) -> People:
         incumbent_matrix=(
             None if people.incumbent_matrix is None else people.incumbent_matrix[rows]
         ),
+        best_matrix=None if people.best_matrix is None else people.best_matrix[rows],
     )
 
 

@@ -9,10 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 from model.training.folds import Rows
-from model.training.measures import Ranking, Scores
+from model.training.measures import COVERED, Groups, Ranking, Scores, resample_weights
 from model.training.people import Outcomes, Subgroups
 
 DECILES = 10
+TOP_SHARES = (0.01, 0.02, 0.05)
 BARS = 25
 # People, and people with either outcome, before a subgroup gets figures of its own.
 LEAST_IN_SUBGROUP, LEAST_OF_EACH_IN_SUBGROUP = 200, 10
@@ -53,6 +54,43 @@ def tabulate_deciles(scores: Scores, outcomes: Outcomes) -> list[dict[str, Any]]
     return rows
 
 
+def tabulate_top(scores: Scores, outcomes: Outcomes) -> list[dict[str, Any]]:
+    """The best 1, 2 and 5 % of people by score, with the columns of a decile.
+
+    People with the same score on both sides of a cut are divided evenly. Shares of fewer than one
+    person are left out.
+    """
+    order, shared = np.argsort(-scores, kind="stable"), share_ties(scores, outcomes)
+    rate = outcomes.mean()
+    rows = []
+    for share in TOP_SHARES:
+        part = order[: round(share * len(order))]
+        if len(part):
+            found = float(shared[part].sum())
+            rows.append(
+                {
+                    "share": share,
+                    "people": len(part),
+                    "responders": round(found),
+                    "rate": round(found / len(part), 6),
+                    "lift": round(found / len(part) / float(rate), 4),
+                    "gain": round(found / float(outcomes.sum()), 6),
+                }
+            )
+    return rows
+
+
+def tabulate_decision(
+    scores: Scores, outcomes: Outcomes, threshold: float
+) -> dict[str, dict[str, int]]:
+    """How many people a threshold keeps and filters, and how many of them responded."""
+    kept = scores >= threshold
+    return {
+        name: {"people": int(part.sum()), "responders": int(outcomes[part].sum())}
+        for name, part in (("kept", kept), ("filtered", ~kept))
+    }
+
+
 def tabulate_calibration(scores: Scores, outcomes: Outcomes) -> list[dict[str, Any]]:
     """The predicted and the observed response rate of each decile, the lowest scores first."""
     shared = share_ties(scores, outcomes)
@@ -71,22 +109,28 @@ def tabulate_calibration(scores: Scores, outcomes: Outcomes) -> list[dict[str, A
 
 
 def tabulate_subgroups(
-    scores: Scores, outcomes: Outcomes, subgroups: Mapping[str, Subgroups], rows: Rows
+    scores: Scores,
+    outcomes: Outcomes,
+    subgroups: Mapping[str, Subgroups],
+    rows: Rows,
+    groups: Groups | None = None,
 ) -> dict[str, list[dict[str, Any]]]:
     """Figures by channel and country, most people first, at most 20 values of each.
 
-    A value needs 200 people and 10 with either outcome. Scores and outcomes are those of `rows`.
+    A value needs 200 people and 10 with either outcome. Scores, outcomes and groups (users) are
+    those of `rows`. With groups, 95 % intervals where there are several values to compare.
     """
     tables: dict[str, list[dict[str, Any]]] = {}
     for label, (names, codes) in subgroups.items():
         here = codes[rows]
         counts = np.bincount(here, minlength=len(names))
-        table = []
+        table, parts = [], []
         for code in sorted(range(len(names)), key=lambda code: (-counts[code], names[code])):
             part = here == code
             ones, people = int(outcomes[part].sum()), int(counts[code])
             if people < LEAST_IN_SUBGROUP or min(ones, people - ones) < LEAST_OF_EACH_IN_SUBGROUP:
                 continue
+            parts.append(part)
             table.append(
                 {
                     "value": names[code] or "(missing)",
@@ -97,7 +141,28 @@ def tabulate_subgroups(
                 }
             )
         tables[label] = table[:MOST_SUBGROUPS]
+        if groups is not None and len(table) > 1:
+            for row, part in zip(tables[label], parts, strict=False):
+                row["intervals"] = measure_subgroup(scores[part], outcomes[part], groups[part])
     return tables
+
+
+def measure_subgroup(scores: Scores, outcomes: Outcomes, groups: Groups) -> dict[str, list[float]]:
+    """The 95 % intervals of a subgroup's ROC AUC and response rate. Users are drawn whole."""
+    ranking = Ranking(scores, outcomes)
+    weights = [
+        each
+        for each in resample_weights(groups, seed=0)
+        if 0 < (each * outcomes).sum() < each.sum()
+    ]
+    drawn = {
+        "roc_auc": [ranking.measure(each)[0] for each in weights],
+        "rate": [float(each @ outcomes / each.sum()) for each in weights],
+    }
+    return {
+        name: np.quantile(values, [(1 - COVERED) / 2, (1 + COVERED) / 2]).round(6).tolist()
+        for name, values in drawn.items()
+    }
 
 
 def tabulate_scores(scores: Scores, outcomes: Outcomes) -> dict[str, Any]:

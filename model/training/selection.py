@@ -6,22 +6,24 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import RandomizedSearchCV
 from threadpoolctl import threadpool_limits
 
 from model.features import Matrix
 from model.training.folds import Rows, sample_rows
+from model.training.measures import bootstrap_difference
 from model.training.models import (
     AUTO,
-    CANDIDATES,
     MODELS,
     ModelChoice,
     ModelSettings,
+    list_candidates,
     make_model,
-    read_directions,
 )
-from model.training.people import People
+from model.training.people import Outcomes, People
+from model.training.verdict import MARGIN
 
 # A search is limited by people, trials and folds. A time limit would make the bundle depend on the
 # machine.
@@ -39,7 +41,8 @@ LEAST_FOR_THREADS = 2_000_000
 def choose_model(settings: ModelSettings, people: People, rows: Rows, seed: int) -> ModelChoice:
     """Choose what to fit on these `rows`, judged in folds of these rows alone.
 
-    "auto" takes the first of `CANDIDATES` unless another ranks at most 10,000 of the people better.
+    "auto" takes the first of `CANDIDATES`, or the model in use, unless another ranks at most 10,000
+    of the people better.
     With `search`, the best of ten parameter sets follows, by ROC AUC on at most 20,000 people.
     """
     choice = (
@@ -68,27 +71,56 @@ def choose_model(settings: ModelSettings, people: People, rows: Rows, seed: int)
 def compare_candidates(
     settings: ModelSettings, people: People, rows: Rows, seed: int
 ) -> ModelChoice:
-    """The candidate with the best mean ROC AUC over folds; the first if none is 0.001 better."""
-    directed = read_directions(people.spec) is not None
-    candidates = [choice for choice in CANDIDATES if MODELS[choice.model].holds or not directed]
+    """The candidate with the best mean ROC AUC over folds, as `pick_candidate` picks it."""
+    candidates = list_candidates(settings, people.spec)
     drawn, folds = sample_rows(people.outcomes, people.groups, rows, COMPARED_PEOPLE, seed)
     matrix = fill_absent(people.matrix[drawn], [train for train, _ in folds])
     outcomes = people.outcomes[drawn]
     compared = folds if len(drawn) < FEW else folds[:SEARCH_FOLDS]
-    areas = []
+    scores = np.full((len(candidates), len(drawn)), np.nan)
     with limit_threads(len(drawn)):
-        for choice in candidates:
+        for number, choice in enumerate(candidates):
             model = make_model(settings, choice, people.spec, len(people.outcomes), seed)
-            scored = [
-                (
-                    outcomes[test],
-                    model.fit(matrix[train], outcomes[train]).predict_proba(matrix[test])[:, 1],
-                )
-                for train, test in compared
-            ]
-            areas.append(np.mean([roc_auc_score(*pair) for pair in scored]))
+            for train, test in compared:
+                model.fit(matrix[train], outcomes[train])
+                scores[number, test] = model.predict_proba(matrix[test])[:, 1]
+    tests = [test for _, test in compared]
+    number = pick_candidate(settings, scores, outcomes, people.groups[drawn], tests)
+    return candidates[number]
+
+
+def pick_candidate(
+    settings: ModelSettings,
+    scores: npt.NDArray[np.float64],
+    outcomes: Outcomes,
+    groups: npt.NDArray[np.int64],
+    tests: Sequence[Rows],
+) -> int:
+    """The number of the candidate with the best mean ROC AUC over `tests`.
+
+    `scores` [candidates, n] are out of fold. The first stays if none is 0.001 better. A model in
+    use also stays if the gate could not tell that the other one is as good: otherwise another seed
+    would make another model of the same people.
+    """
+    known = [
+        test
+        for test in tests
+        if 0 < outcomes[test].sum() < len(test) and not np.isnan(scores[:, test]).any()
+    ]
+    areas = [
+        np.mean([roc_auc_score(outcomes[test], each[test]) for test in known]) if known else 0.0
+        for each in scores
+    ]
     best = int(np.argmax(areas))
-    return candidates[best] if areas[best] > areas[0] + CLEARLY else candidates[0]
+    if areas[best] <= areas[0] + CLEARLY:
+        return 0
+    if settings.prior is None:
+        return best
+    rows = np.sort(np.concatenate(known))
+    low, _ = bootstrap_difference(
+        scores[best, rows], scores[0, rows], outcomes[rows], groups[rows], seed=0
+    )
+    return best if low >= -MARGIN else 0
 
 
 def fill_absent(matrix: Matrix, trains: Sequence[Rows | slice]) -> Matrix:

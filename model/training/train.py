@@ -7,34 +7,42 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from model.bundle import Bundle, check_destination, load_bundle, write_bundle
-from model.errors import DataError
+from model.errors import SpecError
 from model.people.progress import Progress
 from model.score_kind import read_score_kind
 from model.training.audit import Audit, audit_people, describe_leaks
 from model.training.card import make_card
+from model.training.comparisons import NewModel, list_rivals
 from model.training.config import TrainingConfig
 from model.training.cross_validation import CrossValidation, cross_validate
 from model.training.datasets import OutcomeTable, read_outcomes
+from model.training.directions import add_directions, trace_features
 from model.training.export import check_parity, convert_model, make_parity_rows, score_onnx
 from model.training.feature_choice import (
     FeatureChoice,
+    InferenceRequest,
     infer_from_files,
     leave_out_leaks,
     read_given,
     write_inference,
 )
-from model.training.fit import fit_model
-from model.training.gate import Verdict, check_bundle, compare_with_incumbent
+from model.training.fit import fit_choice
+from model.training.gate import Verdict, check_bundle, decide, load_checked
 from model.training.gather import gather_people, sample_people
+from model.training.lineage import Incumbents, extend_lineage
 from model.training.manifest import describe_data, describe_model, describe_validation
 from model.training.measures import describe_guess
-from model.training.people import Join, People, reserve_users, take_rows
+from model.training.models import ModelSettings
+from model.training.options import describe_options, digest_data
+from model.training.people import Join, People, reserve_users
+from model.training.recipes import read_recipe
 from model.training.reference import find_recorded, record_reference
-from model.training.target_rates import apply_rates, freeze_rates
+from model.training.target_rates import apply_rates, encode_for, freeze_rates, lacks_rates
 from model.training.threshold import describe_rounding
 
 
@@ -75,12 +83,18 @@ class Material:
     left_out: tuple[str, ...]
     responded: int
 
+    def freeze_rates(self) -> Material:
+        """With the response rates of texts as they will be served."""
+        people, reserved = freeze_rates(self.people), self.reserved
+        aside = None if reserved is None else apply_rates(reserved, people.spec)
+        return replace(self, people=people, reserved=aside)
+
 
 def train_bundle(config: TrainingConfig, progress: Progress) -> TrainingResult:
     """Train and write a bundle. The same files and seed give the same bundle.
 
-    Raises SegmentScorerError and then writes nothing. Writes nothing either if the new model is
-    worse than `config.against` by more than the margin.
+    Raises SegmentScorerError and then writes nothing. Writes nothing either if the gate keeps the
+    bundle of `config.against`.
     """
     if config.uplift is not None:
         # Imported here because it puts these steps in another order.
@@ -88,70 +102,99 @@ def train_bundle(config: TrainingConfig, progress: Progress) -> TrainingResult:
 
         return train_uplift(config, config.uplift, progress)
     check_destination(config.out)
-    incumbent = load_incumbent(config.against)
-    if incumbent is not None and incumbent.score.is_uplift:
-        raise DataError(
-            "--against: expected a bundle of response scores, found one of uplift scores: they "
-            "cannot be compared"
-        )
+    incumbents = load_checked(config.against)
     outcome_table = read_outcomes(config.outcomes, config.columns)
-    material = prepare_people(config, outcome_table, incumbent, progress)
-    people, reserved = material.people, material.reserved
-    validation = cross_validate(people, config.settings, config.seed, progress)
+    material = prepare_people(config, outcome_table, incumbents, progress)
+    people, settings = material.people, prefer_incumbent(config.settings, incumbents)
+    validation = cross_validate(people, settings, config.seed, progress, quick=config.quick)
     result = describe_run(config, material, validation)
-    verdict = None
-    if incumbent is not None and reserved is None:
-        held_out = take_rows(people, validation.rows)
-        verdict = compare_with_incumbent(
-            incumbent, validation.scores, held_out, config.margin, config.seed, unseen=False
-        )
-        if not verdict.passed:
-            return replace(result, verdict=verdict)
     progress("fitting on all people", 0, 1)
-    model, choice = fit_model(
-        config.settings, people, config.seed, calibrated=validation.calibrated
+    whole = np.arange(len(people.outcomes))
+    model = fit_choice(
+        settings,
+        encode_for(people, whole, config.seed),
+        whole,
+        validation.choice,
+        config.seed,
+        calibrated=validation.calibrated,
     )
     progress("fitting on all people", 1, 1)
-    people = freeze_rates(people)
-    reserved = None if reserved is None else apply_rates(reserved, people.spec)
+    material = material.freeze_rates()
+    people = material.people
     onnx = convert_model(model, people.matrix.shape[1])
     rows = make_parity_rows(people.matrix, people.spec, config.seed)
     parity = check_parity(model, onnx, rows)
-    if incumbent is not None and reserved is not None:
-        scores = score_onnx(onnx, reserved.matrix)
-        unseen = incumbent.manifest.get("reserved", 0) >= config.reserve
-        verdict = compare_with_incumbent(
-            incumbent, scores, reserved, config.margin, config.seed, unseen=unseen
-        )
-        if not verdict.passed:
-            return replace(result, verdict=verdict)
+    traces = trace_features(
+        lambda matrix: score_onnx(onnx, matrix), people.matrix, people.spec, config.seed
+    )
+    add_directions(result.manifest["evaluation"]["features"], traces)
+    verdict, best = pass_gate(
+        config, material, validation, onnx=onnx, incumbents=incumbents, progress=progress
+    )
+    if verdict is not None and not verdict.passed:
+        return replace(result, verdict=verdict)
+    lineage, files = extend_lineage(incumbents, best)
     manifest = {
         **result.manifest,
-        **describe_model(config, people, validation, onnx, choice),
+        **describe_model(config, people, validation, onnx),
         "parity": float(f"{parity:.0e}"),
         **({"gate": verdict.figures} if verdict is not None else {}),
+        "lineage": lineage,
+        "data_sha256": digest_data(config.outcomes, config.endpoints),
     }
-    bundle = write_trained(config, material, onnx, manifest, make_card(manifest))
+    card = {**make_card(manifest), **files}
+    bundle = write_trained(config, material, onnx, manifest, card)
     return replace(result, bundle=bundle, manifest=manifest, verdict=verdict)
 
 
-def load_incumbent(directory: Path | None) -> Bundle | None:
-    """The bundle in use, checked. Raises BundleError."""
-    if directory is None:
-        return None
-    incumbent = load_bundle(directory)
-    check_bundle(incumbent)
-    return incumbent
+def prefer_incumbent(settings: ModelSettings, incumbents: Incumbents | None) -> ModelSettings:
+    """The settings, with the model of the bundle in use as the one that "auto" keeps."""
+    recipe = None if incumbents is None else read_recipe(incumbents.last.manifest)
+    return settings if recipe is None else replace(settings, prior=recipe.choice)
+
+
+def pass_gate(
+    config: TrainingConfig,
+    material: Material,
+    validation: CrossValidation,
+    *,
+    onnx: bytes,
+    incumbents: Incumbents | None,
+    progress: Progress,
+) -> tuple[Verdict | None, Bundle | None]:
+    """The gate's verdict, and the earlier bundle that is still the best, if one is."""
+    if incumbents is None or validation.split is None:
+        return None, None
+    people, reserved = material.people, material.reserved
+    new = NewModel(
+        people=people,
+        rows=validation.rows,
+        scores=validation.scores,
+        folds=validation.split,
+        reserved=reserved,
+        reserved_scores=None if reserved is None else score_onnx(onnx, reserved.matrix),
+        share=config.reserve,
+    )
+    rivals = list_rivals(incumbents, people, reserved)
+    return decide(
+        new,
+        rivals,
+        margin=config.margin,
+        if_unclear=config.if_unclear,
+        seed=config.seed,
+        started=lambda label: progress(f"comparing with {label} out of fold", 0, 1),
+    )
 
 
 def prepare_people(
     config: TrainingConfig,
     outcome_table: OutcomeTable,
-    incumbent: Bundle | None,
+    incumbents: Incumbents | None,
     progress: Progress,
 ) -> Material:
     """Join the files, choose features, audit them, and set the reserved users aside."""
     choice = choose_features(config, outcome_table, progress)
+    last, best = (None, None) if incumbents is None else (incumbents.last, incumbents.best)
     people = gather_people(
         config.endpoints,
         outcome_table,
@@ -159,8 +202,10 @@ def prepare_people(
         config.as_of,
         progress,
         enrich=config.enrich,
-        incumbent_spec=None if incumbent is None else incumbent.spec,
-        incumbent_reference=None if incumbent is None else find_recorded(incumbent.manifest),
+        incumbent_spec=None if last is None else last.spec,
+        incumbent_reference=None if last is None else find_recorded(last.manifest),
+        best_spec=None if best is None else best.spec,
+        best_reference=None if best is None else find_recorded(best.manifest),
     )
     left_out = (*choice.left_out, *people.left_out)
     progress("auditing features", 0, 1)
@@ -189,16 +234,30 @@ def choose_features(
     """The given spec, or one inferred from a sample of the people."""
     dated = config.as_of is not None or outcome_table.dates is not None
     if config.features is not None:
-        return read_given(
+        given = read_given(
             config.features,
             lambda: sample_people(
                 config.endpoints, outcome_table, config.seed, progress, config.enrich
             ),
             dated=dated,
         )
-    return infer_from_files(
-        config.endpoints, outcome_table, config.seed, progress, config.enrich, dated=dated
+        if config.uplift is not None and any(map(lacks_rates, given.spec.features)):
+            raise SpecError(
+                f"{config.features}: expected no target_rate without rates: an uplift model "
+                "does not learn response rates"
+            )
+        return given
+    request = InferenceRequest(
+        endpoints=config.endpoints,
+        outcomes=outcome_table,
+        seed=config.seed,
+        as_of=config.as_of,
+        reserve=config.reserve,
+        enrich=config.enrich,
+        # What foretells a response need not foretell an effect.
+        widen=config.uplift is None and not config.quick,
     )
+    return infer_from_files(request, progress)
 
 
 def describe_run(
@@ -206,9 +265,12 @@ def describe_run(
 ) -> TrainingResult:
     """The result before a model is fitted on all people: without a bundle and a verdict."""
     people, audit, reserved = material.people, material.audit, material.reserved
-    manifest = describe_validation(config, people, validation, audit.alone)
     choice = material.choice
-    manifest |= record_reference(config.as_of, people.spec)
+    manifest = {
+        **describe_validation(config, people, validation, audit.alone),
+        **record_reference(config.as_of, people.spec),
+        "options": describe_options(config),
+    }
     notices = (
         *choice.undated,
         *choice.doubts,

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,8 +21,15 @@ from function.reach import find_reached
 from function.records import Campaign
 from function.settings import read_settings
 from model.bundle import SHIPPED, load_bundle
+from model.document import is_typed
 from model.errors import DataError, name_failure, name_kind
+from model.people.columns import RecordError
+from model.people.files import open_people
+from model.people.records import make_decoder
 from segment_scorer.monitoring.explain import Explanation, explain_event, wrap_endpoint
+
+MOST_REASONS = 10  # features that an explanation names
+MOST_PEOPLE = 10_000  # of a file that are read, to draw those to compare with
 
 
 def check(
@@ -91,6 +99,14 @@ def explain(
     scheduled_time: Annotated[
         str, typer.Option(metavar="TIME", help="Measure ages against this time (ISO 8601).")
     ] = "",
+    among: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="People to compare with, such as a segment: the reasons are then more accurate. "
+            "Default: people made of the bundle's golden rows.",
+        ),
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print JSON instead of sentences.")
     ] = False,
@@ -98,6 +114,10 @@ def explain(
     """Explain the policy's decision for an endpoint, with the numbers that it used.
 
     The handler that Lambda runs makes the decision, under the settings of this shell (SCORER_*).
+
+    Then come the values that the model saw, the one that moved the score most first (+ raised it,
+    - lowered it), and the score with other people's value instead. These reasons are an
+    approximation: features that go together share what they move.
 
     Exit status: 0 an explanation; 1 an error; 2 wrong usage.
 
@@ -117,6 +137,7 @@ def explain(
     explanations = explain_event(
         event,
         {**os.environ, **{name: str(path) for name, path in chosen.items() if path is not None}},
+        read_people(among) if among is not None else (),
     )
     if as_json:
         sys.stdout.write(msgspec.json.format(msgspec.json.encode(explanations)).decode() + "\n")
@@ -151,6 +172,23 @@ def read_object(path: Path) -> dict[str, Any]:
     return value
 
 
+def read_people(path: Path) -> list[dict[str, Any]]:
+    """The documents of the first people in a file. Raises DataError if it holds none."""
+    found: list[dict[str, Any]] = []
+    with open_people(path) as file:
+        decode = make_decoder(file.header, id_needed=False)
+        for _, raw in file:
+            with contextlib.suppress(RecordError):
+                document = decode(raw).document
+                if is_typed(document):
+                    found.append(document)
+            if len(found) == MOST_PEOPLE:
+                break
+    if not found:
+        raise DataError(f"{path}: expected people to compare with, found no readable one")
+    return found
+
+
 def describe_reach(rules: Rules, quantiles: Sequence[float]) -> str:
     """A comment on what the policy's reach comes to; "" if it names a threshold."""
     if rules.reach is None:
@@ -176,5 +214,19 @@ def describe(explanation: Explanation, heading: str) -> str:
         [
             f"{heading}{outcome}: {explanation.reason}: {explanation.because}",
             *(f"  {note}" for note in explanation.notes),
+            *describe_reasons(explanation),
         ]
     )
+
+
+def describe_reasons(explanation: Explanation) -> Iterator[str]:
+    """What moved the score: a line for each of the features that moved it most."""
+    if explanation.usual is None:
+        return
+    yield f"  what moved it, beside other people's mean score of {explanation.usual:z.4f}:"
+    for each in explanation.moved[:MOST_REASONS]:
+        sign = "+" if each.moved > 0 else "-" if each.moved < 0 else " "
+        yield f"  {sign} {each.feature} = {each.value} ({each.without:z.4f} with theirs)"
+    more = len(explanation.moved) - MOST_REASONS
+    if more > 0:
+        yield f"    and {more} more, which moved it less (--json has them)"

@@ -11,9 +11,10 @@ import typer
 
 from model.people.outcome_columns import ColumnNames
 from model.training.config import TrainingConfig
-from model.training.gate import MARGIN
+from model.training.gate import MARGIN, IfUnclear, Verdict
 from model.training.models import AUTO, ModelSettings
 from model.training.train import TrainingResult, train_bundle
+from model.training.verdict import Finding
 from segment_scorer.cli.effect_figures import describe_effects
 from segment_scorer.cli.figures import describe_ages, describe_figures, describe_join, lay_out
 from segment_scorer.cli.outcome_options import IdColumn, OutcomeColumn
@@ -40,7 +41,7 @@ from segment_scorer.cli.uplift_options import (
     read_uplift,
 )
 
-REJECTED = 3
+REJECTED, UNCLEAR = 3, 4
 
 
 def read_name(text: str) -> str:
@@ -87,6 +88,13 @@ def command(
     search: Annotated[
         bool, typer.Option("--search", help="Try ten parameter sets on up to 20,000 people.")
     ] = False,
+    quick: Annotated[
+        bool,
+        typer.Option(
+            "--quick",
+            help="Choose the model once, on all people; figures are a little too good.",
+        ),
+    ] = False,
     balanced: Annotated[
         bool, typer.Option("--balanced", help="Weigh both outcomes the same in fitting.")
     ] = False,
@@ -117,7 +125,8 @@ def command(
         Path | None,
         typer.Option(
             metavar="DIR",
-            help="Compare with this bundle and reject the new model if it scores worse.",
+            help="Compare with this bundle, and with the best one before it; keep it if the new "
+            "model is worse.",
         ),
     ] = None,
     margin: Annotated[
@@ -129,6 +138,12 @@ def command(
             "coefficient.",
         ),
     ] = MARGIN,
+    if_unclear: Annotated[
+        IfUnclear,
+        typer.Option(
+            metavar="keep|replace", help="keep or replace the old bundle if no comparison can tell."
+        ),
+    ] = IfUnclear.KEEP,
     reserve: Annotated[
         float,
         typer.Option(
@@ -158,7 +173,8 @@ def command(
     The bundle holds the model, its manifest and a model card.
 
     Exit status: 0 done; 1 an error, nothing written; 2 wrong usage; 3 nothing written, because the
-    new model is worse than the bundle of --against by more than the margin.
+    new model is worse than the bundle of --against; 4 nothing written, because no comparison can
+    tell and --if-unclear is keep.
 
     Example: segment-scorer train --endpoints people.jsonl.gz --outcomes outcomes.csv --out bundle
     """
@@ -177,7 +193,9 @@ def command(
         goal=read_goal(value, cost, reach, precision),
         against=against,
         margin=margin,
+        if_unclear=if_unclear,
         reserve=reserve,
+        quick=quick,
         enrich=open_external(external, external_key),
         columns=ColumnNames(id=id_column, outcome=outcome_column, treated=treated),
         uplift=uplift,
@@ -187,12 +205,19 @@ def command(
     print(summarise(result))
     verdict = result.verdict
     if verdict is not None and not verdict.passed:
-        print(
-            f"segment-scorer train: new model rejected, {verdict.against} is not replaced: "
-            f"{verdict.sentence}",
-            file=sys.stderr,
-        )
-        raise SystemExit(REJECTED)
+        print(f"segment-scorer train: {explain_rejection(verdict)}", file=sys.stderr)
+        raise SystemExit(REJECTED if verdict.finding is Finding.WORSE else UNCLEAR)
+
+
+def explain_rejection(verdict: Verdict) -> str:
+    """Why the bundle in use stays."""
+    kept = f"{verdict.against} is not replaced: {verdict.sentence}"
+    if verdict.finding is Finding.WORSE:
+        return f"new model rejected, {kept}"
+    return (
+        f"cannot tell whether the new model is as good, so {kept}; --if-unclear replace takes the "
+        "new model all the same"
+    )
 
 
 def summarise(result: TrainingResult) -> str:
@@ -205,7 +230,8 @@ def summarise(result: TrainingResult) -> str:
         *(describe_effects(facts) if result.is_uplift else describe_figures(facts)),
     ]
     if verdict is not None and verdict.passed:
-        rows.append(("comparison", f"passed against {verdict.against}: {verdict.sentence}"))
+        finding = f"{verdict.finding}, passed against {verdict.against}"
+        rows.append(("comparison", f"{finding}: {verdict.sentence}"))
     if bundle is not None:
         rows += [
             ("model", f"{facts['model']['kind']}, calibration: {facts['calibration']}"),

@@ -25,6 +25,10 @@ VERBS: dict[str, Verb] = {
         "segment_scorer.cli.evaluate",
         "measure a bundle's scores on people whose outcomes are known",
     ),
+    "compare": Verb(
+        "segment_scorer.cli.compare",
+        "compare two bundles on the same people: figures, gains, who changes sides",
+    ),
     "bundle": Verb(
         "segment_scorer.cli.bundle",
         "make a bundle of your own model: ONNX, scikit-learn, LightGBM or XGBoost",

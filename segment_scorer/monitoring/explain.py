@@ -7,28 +7,56 @@ from __future__ import annotations
 
 import io
 import json
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
+import numpy as np
+import numpy.typing as npt
 
-from function.bootstrap import build_handler
+from function.bootstrap import Handler, build_handler
 from function.concerns import find_concerns
-from function.errors import EventError
+from function.errors import EventError, ScorerError
 from function.hosts import find_host
 from function.hosts.connect import CONNECT
 from function.hosts.pinpoint import PINPOINT, opted_out
 from function.policy import Override, Rules, attributes_for, format_score, select
 from function.records import Account, Campaign, Decision, Endpoint, Reason
 from model.customer_profile import PROFILE_ID
+from model.features import Matrix, Step, build_matrix
 from model.score_kind import ScoreKind
+from segment_scorer.monitoring.attribution import (
+    attribute_score,
+    draw_references,
+    make_references,
+    rank_features,
+)
 from segment_scorer.monitoring.overrides import find_unmatched
+
+PATIENCE = 30.0  # seconds for the scores of one explanation
+
+
+class Moved(msgspec.Struct, frozen=True, kw_only=True):
+    """One feature of one person, and what it did to the score.
+
+    value    what the model saw, as text
+    moved    how much it raised the score: log-odds of a response score, else in the score's unit
+    without  the mean score if the feature were another person's
+    """
+
+    feature: str
+    value: str
+    moved: float
+    without: float
 
 
 class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     """One endpoint's decision. `because` names the rule that decided; `notes` what else follows.
 
     selected, holdout, sent  as in `Decision`
+    moved  what the model saw and what moved the score, most first; nothing without a score
+    usual  the mean score of the people compared with; None without a score
     """
 
     selected: bool
@@ -38,6 +66,8 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     score: float | None
     because: str
     notes: tuple[str, ...]
+    moved: tuple[Moved, ...] = ()
+    usual: float | None = None
 
 
 class Case(NamedTuple):
@@ -68,8 +98,14 @@ def wrap_endpoint(document: Mapping[str, Any], campaign: Campaign) -> dict[str, 
     return PINPOINT.build_event({str(document.get("Id") or "endpoint"): document}, campaign)
 
 
-def explain_event(event: Mapping[str, Any], environ: Mapping[str, str]) -> list[Explanation]:
+def explain_event(
+    event: Mapping[str, Any],
+    environ: Mapping[str, str],
+    among: Sequence[Mapping[str, Any]] = (),
+) -> list[Explanation]:
     """Let the handler answer `event`, and explain each decision in order.
+
+    among  documents of people to compare with; none: people made of the bundle's golden rows
 
     Raises what the handler raises.
     """
@@ -84,10 +120,63 @@ def explain_event(event: Mapping[str, Any], environ: Mapping[str, str]) -> list[
     rules = handler.policy.rules_for(context)
     features = len(handler.bundle.spec.counted)
     warnings = [*find_unmatched(handler.policy, context), *find_concerns(account)]
-    return [
+    explanations = [
         explain_case(case, account, override, warnings)
         for case in list_cases(account, rules, features, handler.score)
     ]
+    references = make_references(handler.bundle)
+    if among:
+        spec, reference = handler.bundle.spec, context.reference
+        references = draw_references(build_matrix(among, spec, reference))
+    rows = iter(account.matrix)
+    return [
+        explanation
+        if endpoint.problem is not None
+        else add_reasons(explanation, next(rows), references, handler)
+        for endpoint, explanation in zip(account.batch.endpoints, explanations, strict=True)
+    ]
+
+
+def add_reasons(
+    explanation: Explanation, row: npt.NDArray[np.float32], references: Matrix, handler: Handler
+) -> Explanation:
+    """Add what the model saw of a person, and what moved the score; nothing without a score."""
+    if explanation.score is None:
+        return explanation
+    spec = handler.bundle.spec
+    try:
+        found = attribute_score(
+            row[np.newaxis],
+            references,
+            spec,
+            lambda matrix: handler.score_rows(matrix, PATIENCE),
+            handler.score,
+        )
+    except ScorerError as error:
+        note = f"what moved the score is unknown: {type(error).__name__}"
+        return msgspec.structs.replace(explanation, notes=(*explanation.notes, note))
+    moved = [
+        Moved(
+            feature=spec.features[index].name,
+            value=describe_value(spec.steps[index], row),
+            moved=float(found.moved[index]),
+            without=float(found.without[index]),
+        )
+        for index in rank_features(found.moved.tolist())
+    ]
+    return msgspec.structs.replace(explanation, moved=tuple(moved), usual=found.usual)
+
+
+def describe_value(step: Step, row: npt.NDArray[np.float32]) -> str:
+    """What the model saw of a feature: a number, or the columns of its category."""
+    values = row[step.columns].tolist()
+    if math.isnan(values[0]):
+        return "missing"
+    if len(values) == 1:
+        return f"{values[0]:.6g}"
+    names = step.feature.columns
+    present = [name for name, value in zip(names, values, strict=True) if value]
+    return " ".join(present) or "none"
 
 
 def list_cases(account: Account, rules: Rules, features: int, kind: ScoreKind) -> Iterator[Case]:

@@ -40,8 +40,31 @@ class Incomplete:
         self._most = most
         self._waiting: dict[asyncio.Task[Any], float] = {}
         self._ended: set[asyncio.Task[Any]] = set()
+        self._idle: set[asyncio.Task[Any]] = set()
+        self._draining = asyncio.Event()
         self._loop = asyncio.get_running_loop()
         self._sweep()
+
+    async def read_next(self, context: Any) -> bytes | None:
+        """A further message of a stream; None after the last, and when the server drains."""
+        if self._draining.is_set():
+            return None
+        task = cast("asyncio.Task[Any]", asyncio.current_task())
+        self._idle.add(task)
+        try:
+            return await self.read(context)
+        except asyncio.CancelledError:
+            if not self._draining.is_set():
+                raise  # the client gave up
+            return None
+        finally:
+            self._idle.discard(task)
+
+    def drain(self) -> None:
+        """End the streams that wait for a further message: nothing of them is in progress."""
+        self._draining.set()
+        for task in self._idle:
+            task.cancel()
 
     async def read(self, context: Any) -> bytes | None:
         """The call's next message; None after the last. Raises Refusal when it comes too late."""
@@ -125,8 +148,10 @@ class Calls:
                 ) from error
 
         async def read_all(context: Any) -> AsyncIterator[Any]:
-            while (message := await self._incomplete.read(context)) is not None:
+            message = await self._incomplete.read(context)
+            while message is not None:
                 yield read(message)
+                message = await self._incomplete.read_next(context)
 
         async def answer(_: Any, context: Any) -> Any:
             request = None

@@ -98,8 +98,9 @@ class Service:
         if settings.reflection:
             names = [service.full_name for service in (*services, REFLECTION)]
             services[REFLECTION] = reflection.aio.ReflectionServicer(names)
+        self._incomplete = Incomplete(settings.call_timeout)
         calls = Calls(
-            Incomplete(settings.call_timeout),
+            self._incomplete,
             {"ServerReflectionInfo": MAX_REFLECTIONS, "Watch": MAX_WATCHES},
             self.meter,
         )
@@ -123,6 +124,7 @@ class Service:
 
         async def begin() -> None:
             self._health.drain()
+            self._incomplete.drain()
             self._draining = asyncio.create_task(finish())
             await asyncio.sleep(0)  # until the server refuses new calls
 

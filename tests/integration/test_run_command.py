@@ -180,13 +180,17 @@ def test_warns_of_a_scorer_that_is_down_before_any_figure(
     assert run(segment, "--rehearse") == 0, "the policy decides about people without a score"
     printed = capsys.readouterr().err
     assert printed.startswith(
-        "No score for 130 of 130 people: ScorerUnavailable; kept because on_error = keep.\n"
+        "No score for 130 of 130 people: ScorerUnavailable: the scoring service cannot "
+        "be reached: nothing listens at the target's port or socket (gRPC UNAVAILABLE); "
+        "kept because on_error = keep.\n"
     )
     assert "If the scores are calibrated" not in printed
     monkeypatch.setenv("SCORER_FALLBACK", "bundled")
     assert run(segment, "--rehearse") == 0
     assert capsys.readouterr().err.startswith(
-        "The first scorer failed and the fallback scored in 3 of 3 calls: ScorerUnavailable.\n"
+        "The first scorer failed and the fallback scored in 3 of 3 calls: ScorerUnavailable: "
+        "the scoring service cannot be reached: nothing listens at the target's port or socket "
+        "(gRPC UNAVAILABLE).\n"
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -15,6 +16,7 @@ from typing import Any
 import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from prometheus_client.parser import text_string_to_metric_families
 
 from function.correlation import Correlation
@@ -227,6 +229,30 @@ def test_a_health_watcher_does_not_hold_the_drain(bundle: Path, workers: str) ->
             next(watch)
         server.signal(signal.SIGTERM)
         assert server.child.wait(PATIENCE) == 0
+
+
+def test_an_idle_reflection_stream_does_not_hold_the_drain(bundle: Path) -> None:
+    options = ("--grace", "3600", "--call-timeout", "3600")
+    with (
+        run_server(bundle, *options, environ=LOCAL) as server,
+        grpc.insecure_channel(server.address) as channel,
+    ):
+        asked, done = threading.Event(), threading.Event()
+
+        def requests() -> Iterator[Any]:
+            yield reflection_pb2.ServerReflectionRequest(list_services="")
+            asked.set()
+            done.wait(PATIENCE)
+
+        stub = reflection_pb2_grpc.ServerReflectionStub(channel)
+        answers = stub.ServerReflectionInfo(requests())
+        assert next(answers).list_services_response.service
+        assert asked.wait(PATIENCE)
+        server.signal(signal.SIGTERM)
+        try:
+            assert server.child.wait(PATIENCE) == 0
+        finally:
+            done.set()
 
 
 def test_workers_and_a_unix_socket_do_not_go_together(bundle: Path, tmp_path: Path) -> None:

@@ -304,7 +304,10 @@ def test_a_worse_model_never_replaces_the_bundle_in_use(
     assert main(["train", *arguments, *out, "--features", str(poor), *lenient]) == 0
     assert load_bundle(tmp_path / "bundle").manifest["gate"]["margin"] == 0.9
     assert main(["train", *arguments, *out, "--against", str(tmp_path / "bundle")]) == 0
-    assert "comparison         passed against segment-scorer@" in capsys.readouterr().out
+    assert (
+        "comparison         better or equal, passed against segment-scorer@"
+        in capsys.readouterr().out
+    )
 
 
 def test_compares_both_models_on_reserved_people_that_neither_has_seen(

@@ -201,7 +201,7 @@ def test_refuses_in_one_sentence_and_leaves_nothing_behind(
         (["--model", "oracle"], "expected one of auto, boosting, logistic, forest, blend"),
         (["--value", "3"], "expected both the value of a response and the cost of a message"),
         (["--value", "0", "--cost", "1"], "expected a value above 0"),
-        (["--value", "3", "--cost", "inf"], "expected a value above 0 and a cost of 0 or more"),
+        (["--value", "3", "--cost", "inf"], "expected a finite number"),
         (["--value", "3", "--cost", "1", "--reach", "0.3"], "at most one goal"),
         (["--reach", "3"], "--reach"),
         (["--margin", "nan"], "expected a number from 0 to 1"),

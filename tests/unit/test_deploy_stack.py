@@ -188,11 +188,20 @@ def test_without_data_the_model_in_use_stays_and_the_rest_is_done() -> None:
     ]
 
 
-def test_a_worse_model_stops_everything_and_is_said_to_be_that() -> None:
-    run = Recorder(3)
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        (3, "the new model is worse than the current one"),
+        (4, "no comparison can tell whether the new model is as good as the current one"),
+    ],
+)
+def test_a_model_that_the_gate_keeps_out_stops_everything_and_is_said_to_be_that(
+    status: int, words: str
+) -> None:
+    run = Recorder(status)
     with pytest.raises(DeployError) as caught:
         run_steps(steps(), run)
-    assert str(caught.value).startswith("the new model is worse than the current one")
+    assert str(caught.value).startswith(words)
     assert str(caught.value).endswith("the current model stays, nothing was built")
     assert len(run.commands) == 1
 

@@ -224,6 +224,10 @@ def test_the_execution_input_says_what_campaign_it_is_and_when() -> None:
             {"a": {"Metrics": {"x": 1}}, "b": {"Id": "b", "Attributes": {"Score": ["0.5"]}}},
             [{"Metrics": {"x": 1}, "Id": "a"}, {"Id": "b", "Attributes": {"Score": ["0.5"]}}],
         ),
+        (
+            {"a": {"Attributes": {"Score": ["-0.0213"], "Band": ["put off"]}}},  # an uplift score
+            [{"Attributes": {"Score": ["-0.0213"], "Band": ["put off"]}, "Id": "a"}],
+        ),
     ],
 )
 def test_the_output_is_always_a_list_of_kept_endpoints_each_with_its_id(

@@ -20,7 +20,7 @@ from function.bootstrap import build_handler
 from segment_scorer.deploy import golden as golden_module
 from segment_scorer.deploy.aws import open_client
 from segment_scorer.deploy.errors import DeployError
-from segment_scorer.deploy.golden import Golden
+from segment_scorer.deploy.golden import Golden, judge_reply, make_golden
 from segment_scorer.deploy.trial import StackState, TrialClients, plan_rollback, read_stack
 from tools.release.golden import EVENT, make_tree_golden
 from tools.release.sam_command import make_command
@@ -367,3 +367,15 @@ def test_the_way_back_is_the_former_image_and_the_former_values_of_what_was_give
     former: dict[str, str], given: dict[str, str], back: tuple[str, dict[str, str]] | None
 ) -> None:
     assert plan_rollback(StackState(hook=HOOK, parameters=former), NEW, given) == back
+
+
+@pytest.mark.parametrize(
+    ("score", "is_right"), [("-0.0213", True), ("-0.0214", True), ("0.0213", False), ("x", False)]
+)
+def test_golden_answers_of_effects_are_judged_with_their_sign(
+    score: str, *, is_right: bool
+) -> None:
+    event = {"Endpoints": {"a": {"Attributes": {}}}}
+    golden = make_golden(event, {"a": {"Attributes": {"Score": ["-0.0213"]}}})
+    reply = json.dumps({"a": {"Attributes": {"Score": [score]}}}).encode()
+    assert (judge_reply(reply, golden) is None) == is_right

@@ -49,8 +49,9 @@ COLUMN = np.ones((ROWS, 1), np.float32)
 SCALAR = np.array(2, np.float32)
 FLAGS = np.array([[True, False, True, False]])
 UNARY = (
-    "Abs Ceil Elu Erf Exp Floor HardSigmoid Identity IsInf IsNaN LeakyRelu Log LogSoftmax"
-    " LpNormalization Neg Reciprocal Relu Round Selu Sigmoid Sign Softmax Softplus Sqrt Tanh"
+    "Abs Ceil Celu Cos Dropout Elu Erf Exp Floor HardSigmoid HardSwish Identity IsInf IsNaN"
+    " LeakyRelu Log LogSoftmax LpNormalization Neg Reciprocal Relu Round Selu Sigmoid Sign Sin"
+    " Softmax Softplus Softsign Sqrt Tanh ThresholdedRelu"
 )
 BINARY = "Add Div Equal Greater GreaterOrEqual Less LessOrEqual Max Mean Min Mul Pow PRelu Sub Sum"
 LINEAR = {
@@ -90,6 +91,8 @@ CASES: list[tuple[str, str, Case]] = [
     ("", "Not", Case([FLAGS])),
     ("", "Mod", Case([integers(5, 6), integers(4)])),
     ("", "Where", Case([FLAGS, X, SCALAR])),
+    ("", "BatchNormalization", Case([X, *[np.ones(WIDTH, np.float32)] * 4])),
+    ("", "LayerNormalization", Case([X, np.ones(WIDTH, np.float32)])),
     ("", "Cast", Case([X], {"to": TensorProto.DOUBLE})),
     ("", "CastLike", Case([X, integers(1)])),
     ("", "Clip", Case([X, SCALAR, SCALAR])),

@@ -87,14 +87,22 @@ def test_a_time_is_known_within_12_percent(seconds: float) -> None:
 SCORED = Scored(scores=np.array([0.5]), label="m@1")
 
 
+def test_the_number_of_different_sentences_of_failures_is_bounded() -> None:
+    statistics = Statistics()
+    for index in range(1_000):
+        statistics.add_account(account(error=ScorerUnavailable(f"cause {index}")))
+    assert len(statistics.failures) == 21
+    assert statistics.failures[NO_SCORES, "ScorerUnavailable"] == 980
+
+
 @pytest.mark.parametrize(
     ("changes", "failures"),
     [
         ({"scored": SCORED}, {}),
         ({"error": ScorerUnavailable()}, {(NO_SCORES, "ScorerUnavailable"): 1}),
         (
-            {"scored": replace(SCORED, first_error="ScorerTimeout")},
-            {(FALLBACK_USED, "ScorerTimeout"): 1},
+            {"scored": replace(SCORED, first_error="ScorerTimeout", cause="too late")},
+            {(FALLBACK_USED, "ScorerTimeout: too late"): 1},
         ),
         (
             {"scored": SCORED, "external_error": ExternalTimeout()},

@@ -9,8 +9,10 @@ from model.training.people import Subgroups
 from model.training.score_tables import (
     tabulate_calibration,
     tabulate_deciles,
+    tabulate_decision,
     tabulate_scores,
     tabulate_subgroups,
+    tabulate_top,
 )
 
 
@@ -54,6 +56,38 @@ def test_gives_figures_by_channel_for_channels_with_enough_people() -> None:
         ("EMAIL", 400),
         ("SMS", 200),
     ]
+
+
+def test_groups_that_are_compared_have_intervals() -> None:
+    random = np.random.default_rng(0)
+    outcomes = random.integers(0, 2, 900)
+    scores = np.clip(0.5 + 0.3 * (outcomes - 0.5) + random.normal(0, 0.2, 900), 0, 1)
+    two = {"channel": Subgroups(("SMS", "EMAIL"), np.repeat([0, 1], [300, 600]))}
+    one = {"channel": Subgroups(("SMS",), np.zeros(900, dtype=np.int64))}
+    rows, groups = np.arange(900), np.arange(900)
+    for row in tabulate_subgroups(scores, outcomes, two, rows, groups=groups)["channel"]:
+        for name in ("roc_auc", "rate"):
+            low, high = row["intervals"][name]
+            assert low < row[name] < high
+    (alone,) = tabulate_subgroups(scores, outcomes, one, rows, groups=groups)["channel"]
+    assert "intervals" not in alone, "the figures of all people have their own"
+
+
+def test_counts_the_best_few_percent_and_what_a_threshold_keeps() -> None:
+    scores, outcomes = np.linspace(0, 1, 1_000), np.repeat([0, 1], [900, 100])
+    top = tabulate_top(scores, outcomes)
+    assert [(row["share"], row["people"], row["responders"]) for row in top] == [
+        (0.01, 10, 10),
+        (0.02, 20, 20),
+        (0.05, 50, 50),
+    ]
+    assert top[-1]["lift"] == 10.0
+    assert top[-1]["gain"] == 0.5
+    assert tabulate_top(np.array([0.1, 0.2]), np.array([0, 1])) == []
+    assert tabulate_decision(scores, outcomes, 0.95) == {
+        "kept": {"people": 50, "responders": 50},
+        "filtered": {"people": 950, "responders": 50},
+    }
 
 
 def test_people_with_the_same_score_have_no_order() -> None:

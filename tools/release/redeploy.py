@@ -28,7 +28,11 @@ from tools.release.sam_command import (
 
 ROOT = Path(__file__).parents[2]
 BUNDLE = "model/artifact"
-WORSE = 3  # exit status of `train --against` when the new model is worse than the current one
+# Exit status of `train --against` when the gate keeps the current model -> why
+KEPT = {
+    3: "the new model is worse than the current one",
+    4: "no comparison can tell whether the new model is as good as the current one",
+}
 RESERVE = "0.2"
 PUSHED = "REPOSITORY@sha256:DIGEST"  # placeholder for the image that the push prints
 Run = Callable[[Sequence[str]], subprocess.CompletedProcess[str]]
@@ -145,11 +149,8 @@ def run_steps(steps: Sequence[RedeployStep], run: Run) -> str:
             file=sys.stderr,
         )
         done = run(command)
-        if done.returncode == WORSE and "--against" in command:
-            raise DeployError(
-                f"the new model is worse than the current one (the figures are above): "
-                f"{step.if_failed}"
-            )
+        if done.returncode in KEPT and "--against" in command:
+            raise DeployError(f"{KEPT[done.returncode]} (the figures are above): {step.if_failed}")
         if done.returncode:
             raise DeployError(
                 f"step {number} of {len(steps)} failed ({step.name}; its message is above): "

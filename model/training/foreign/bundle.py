@@ -21,11 +21,10 @@ from model.training.foreign.conversion import convert_original
 from model.training.foreign.judging import judge_model
 from model.training.foreign.people_exact import ExactPeople, read_predictions
 from model.training.foreign.readers import read_foreign
-from model.training.gate import Verdict, check_bundle, compare_with_incumbent
+from model.training.gate import Verdict, check_bundle, compare_with_incumbent, load_incumbent
 from model.training.gather import gather_people
 from model.training.people import Join
 from model.training.reference import find_recorded
-from model.training.train import load_incumbent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +45,11 @@ def bundle_model(config: BundleConfig, progress: Progress) -> BundleResult:
     """
     check_destination(config.out)
     incumbent = load_incumbent(config.against)
+    if incumbent is not None and incumbent.score.is_uplift:
+        raise DataError(
+            "--against: expected a bundle of response scores, found one of uplift scores: they "
+            "cannot be compared"
+        )
     original = read_foreign(config.model, config.positive)
     if original.score is None and config.predictions is None:
         raise DataError(

@@ -68,6 +68,7 @@ def judge_model(
         calibrated=False,
         scheme=Scheme.SHUFFLED,
         folds=0,
+        choice=ModelChoice(original.format, {}),
         areas=(),
         importance={
             feature.name: round(float(fall), 6)
@@ -80,9 +81,7 @@ def judge_model(
         for key, value in validation["metrics"].items()
         if key not in {"folds", "roc_auc_by_fold"}
     }
-    model = describe_model(
-        training, people, measured, converted.onnx, ModelChoice(original.format, {})
-    )
+    model = describe_model(training, people, measured, converted.onnx)
     notices = (
         SEEN,
         *original.notices,

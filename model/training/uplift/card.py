@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from model.training.card import CARD, GIVEN, JUDGED_ON, MOST_FEATURES, list_data, write_table
+from model.training.card import CARD, GIVEN, JUDGED_ON, list_data
+from model.training.card_tables import MOST_FEATURES, write_table
 from model.training.phrases import format_score, format_share
 from model.training.reference import describe_reference
 from model.training.uplift.learners import LEARNERS

@@ -11,6 +11,7 @@ from model.training.gate import Verdict, check_bundle, describe_coverage
 from model.training.measures import COVERED, resample_weights
 from model.training.uplift.campaign import Campaign
 from model.training.uplift.measures import Floats, Uplift
+from model.training.verdict import Finding
 
 
 def compare_qini(
@@ -60,8 +61,11 @@ def judge_against(
         f"Qini coefficient {new:.4f}, before {old:.4f} (difference {new - old:+.4f}, 95 % interval "
         f"{low:+.4f} to {high:+.4f}); margin {margin:g}; on the same {len(effects):,} people{seen}"
     )
+    finding = Finding.EQUAL if passed else Finding.WORSE if high < -margin else Finding.UNCLEAR
     return Verdict(
         passed=passed,
+        finding=finding,
+        behind=old - new,
         against=incumbent.label,
         sentence="; ".join([*reasons, comparison, *describe_coverage(incumbent, old_matrix)]),
         figures={
@@ -69,6 +73,7 @@ def judge_against(
             "margin": margin,
             "people": len(effects),
             "unseen_by_both": unseen,
+            "finding": finding.value,
             "new": {"qini": round(new, 6)},
             "old": {"qini": round(old, 6)},
             "qini_difference": [round(low, 6), round(high, 6)],

@@ -14,7 +14,8 @@ from model.score_kind import UPLIFT
 from model.training.audit import describe_leaks
 from model.training.config import TrainingConfig, UpliftConfig
 from model.training.export import make_parity_rows, score_onnx
-from model.training.gate import Verdict
+from model.training.gate import IfUnclear, Verdict, load_incumbent
+from model.training.lineage import Incumbents
 from model.training.manifest import describe_data
 from model.training.models import read_directions
 from model.training.people import People
@@ -23,7 +24,6 @@ from model.training.threshold import describe_rounding
 from model.training.train import (
     Material,
     TrainingResult,
-    load_incumbent,
     prepare_people,
     write_trained,
 )
@@ -38,6 +38,7 @@ from model.training.uplift.measures import Floats
 from model.training.uplift.people import read_campaign
 from model.training.uplift.phrases import describe_doubt
 from model.training.uplift.selection import fit_effect
+from model.training.verdict import Finding
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +70,9 @@ def train_uplift(
     treatment = table.treatment
     if treatment is not None and config.as_of is None and table.dates is None:
         config = replace(config, as_of=treatment.moment)
-    material = prepare_people(config, table, incumbent, progress)
+    material = prepare_people(
+        config, table, None if incumbent is None else Incumbents(last=incumbent), progress
+    )
     progress("checking the lot", 0, 1)
     lot = draw_lot(material, None if treatment is None else treatment.share, config.seed)
     progress("checking the lot", 1, 1)
@@ -138,7 +141,7 @@ def compare(
     people, campaign = among
     if people.incumbent_matrix is None:
         raise ValueError("people were gathered without the incumbent's spec")
-    return judge_against(
+    verdict = judge_against(
         incumbent,
         effects,
         campaign,
@@ -147,6 +150,8 @@ def compare(
         seed=config.seed,
         unseen=unseen,
     )
+    replaced = verdict.finding is Finding.UNCLEAR and config.if_unclear is IfUnclear.REPLACE
+    return replace(verdict, passed=True) if replaced else verdict
 
 
 def describe_run(

@@ -29,7 +29,7 @@ NO_SCORES, FALLBACK_USED, NO_EXTERNAL = "no scores", "fallback used", "no extern
 BUCKETS_PER_DECADE = 20  # of durations, which are then known within 12 %
 # Where an endpoint stands in the event; the rest of a problem is the same for many endpoints.
 POSITION = re.compile(r"^\$\.(Endpoints|Items\.CustomerProfiles)\[\d+\]")
-MOST_PROBLEMS = 20  # different problems of unreadable endpoints that are counted by name
+MOST_PROBLEMS = 20  # different problems of endpoints, or failures, that are counted by name
 OTHER_PROBLEMS = "other problems"
 
 
@@ -62,7 +62,7 @@ class Statistics:
     scores      bucket -> people decided by their score alone; negative for a negative score
     times       bucket of `find_bucket` -> calls of the hook
     bins        column -> people in each drift bin; batches: number of batches in them
-    failures    (kind of failure, class of the error) -> batches
+    failures    (kind of failure, class of the error and its sentence) -> batches
     unreadable  problem of an unreadable endpoint -> endpoints
     formula_ids people whose id a spreadsheet would take for a formula
     columns     dotted path -> most values that one kept person has there; counted only for tables
@@ -115,9 +115,9 @@ class Statistics:
         """Add a batch's drift bins, and count what went wrong in it."""
         if account.error_name:
             kind = FALLBACK_USED if account.fallback_used else NO_SCORES
-            self.failures[kind, account.error_name] += 1
-        if account.external_error is not None:
-            self.failures[NO_EXTERNAL, type(account.external_error).__name__] += 1
+            self.add_failure(kind, account.error_name, account.cause)
+        if (error := account.external_error) is not None:
+            self.add_failure(NO_EXTERNAL, type(error).__name__, str(error))
         if account.feature_bins is not None:
             self.batches += 1
             add_bins(self.bins, {**account.feature_bins, SCORE: account.score_bins or []})
@@ -127,6 +127,12 @@ class Statistics:
         for endpoint in account.batch.endpoints:
             if endpoint.problem is not None:
                 self.add_problem(POSITION.sub("$", endpoint.problem))
+
+    def add_failure(self, kind: str, name: str, cause: str | None) -> None:
+        """Count a batch's failure: an error's class, with its sentence if there is room for it."""
+        failure = (kind, f"{name}: {cause}" if cause else name)
+        has_room = failure in self.failures or len(self.failures) < MOST_PROBLEMS
+        self.failures[failure if has_room else (kind, name)] += 1
 
     def add_problem(self, problem: str, count: int = 1) -> None:
         """Count a problem of unreadable endpoints. The number of different problems is bounded."""
