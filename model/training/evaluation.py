@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +56,7 @@ class EvaluationConfig:
     enrich: Enrich | None = None
     columns: ColumnNames = USUAL_NAMES
     uplift: UpliftConfig | None = None
+    plain_columns: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +76,8 @@ def evaluate_bundle(config: EvaluationConfig, progress: Progress) -> EvaluationR
     bundle = load_bundle(config.bundle)
     onnx = check_bundle(bundle)
     check_kind(bundle, config.uplift)
-    outcome_table = read_campaign(config.outcomes, config.columns, config.uplift)
+    table = read_campaign(config.outcomes, config.columns, config.uplift)
+    outcome_table = replace(table, plain=config.plain_columns)
     undated = config.as_of is None and outcome_table.dates is None
     as_of = find_recorded(bundle.manifest) if undated else config.as_of
     people = gather_people(

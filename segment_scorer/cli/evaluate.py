@@ -33,6 +33,7 @@ from segment_scorer.cli.training_options import (
     ExternalKey,
     MoreEndpoints,
     Outcomes,
+    PlainColumns,
     open_external,
     read_as_of,
     read_goal,
@@ -48,6 +49,7 @@ def command(
         Path, typer.Option(metavar="DIR", help="The bundle to evaluate.", show_default="shipped")
     ] = SHIPPED,
     more: MoreEndpoints = None,
+    plain_columns: PlainColumns = False,
     id_column: IdColumn = "",
     outcome_column: OutcomeColumn = "",
     treated: Treated = "",
@@ -93,6 +95,7 @@ def command(
         enrich=open_external(external, external_key),
         columns=ColumnNames(id=id_column, outcome=outcome_column, treated=treated),
         uplift=read_uplift(None, treated, treated_share, run, AUTO),
+        plain_columns=plain_columns,
     )
     with show_progress() as progress:
         result = evaluate_bundle(config, progress)
