@@ -6,16 +6,20 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
 from model.errors import DataError, SpecError
 from model.features import FeatureSpec, load_spec
 from model.kinds import KINDS
 from model.people.progress import Progress
 from model.training.audit import Audit, describe_leak
+from model.training.candidates import Sample
 from model.training.datasets import OutcomeTable
-from model.training.gather import gather_people, sample_people
+from model.training.extend import Extension, extend_inference
+from model.training.gather import gather_people, sample_matches
 from model.training.infer import Inference, infer_spec, write_features
-from model.training.join import Document, Enrich
-from model.training.people import People, keep_features
+from model.training.join import Document, Enrich, Match
+from model.training.people import People, is_reserved, keep_features, name_user
 from model.training.undated import describe_undated, look_at_spec
 
 
@@ -60,29 +64,80 @@ def read_given(
     return FeatureChoice(spec=FeatureSpec(kept), left_out=left_out, undated=tuple(undated))
 
 
-def infer_from_files(
-    paths: Sequence[Path],
-    outcome_table: OutcomeTable,
-    seed: int,
-    progress: Progress,
-    enrich: Enrich | None,
-    *,
-    dated: bool,
-) -> FeatureChoice:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InferenceRequest:
+    """From which people to infer a spec.
+
+    as_of    reference time of ages; None for the outcomes' dates, if there are any
+    reserve  share of users that nothing is learnt from
+    widen    try features made of others
+    """
+
+    endpoints: Sequence[Path]
+    outcomes: OutcomeTable
+    seed: int
+    as_of: float | None = None
+    reserve: float = 0.0
+    enrich: Enrich | None = None
+    widen: bool = True
+
+    @property
+    def dated(self) -> bool:
+        """Whether ages have a time to be measured against."""
+        return self.as_of is not None or self.outcomes.dates is not None
+
+
+def infer_from_files(request: InferenceRequest, progress: Progress) -> FeatureChoice:
     """The spec that fits a sample of the people. Raises DataError if no one can be learnt from."""
-    documents = sample_people(paths, outcome_table, seed, progress, enrich)
-    if not documents:
+    paths, table = request.endpoints, request.outcomes
+    matches = sample_matches(paths, table, request.seed, progress, request.enrich)
+    if not matches:
         # Gathering raises an error that says why nothing matched.
-        gather_people(paths, outcome_table, FeatureSpec(()), None, progress, whole=True)
+        gather_people(paths, table, FeatureSpec(()), None, progress, whole=True)
         raise DataError("expected endpoints and outcomes to share Ids")
-    inference = infer_spec(documents, dated=dated)
+    inference = infer_spec([match.document for match in matches], dated=request.dated)
+    extension = Extension(inference=inference)
+    if request.widen:
+        progress("trying features", 0, 1)
+        extension = extend_from(request, matches, inference)
+        progress("trying features", 1, 1)
+    wider = extension.inference
     return FeatureChoice(
-        spec=inference.spec,
-        inference=inference,
-        left_out=tuple(f"{path}: {reason}" for path, reason in inference.left_out),
-        undated=tuple(describe_undated(inference.undated)),
-        doubts=tuple(f"{path}: {doubt}" for path, doubt in inference.doubts),
+        spec=wider.spec,
+        inference=wider,
+        left_out=tuple(f"{path}: {reason}" for path, reason in wider.left_out),
+        undated=tuple(describe_undated(wider.undated)),
+        doubts=(
+            *(f"{path}: {doubt}" for path, doubt in wider.doubts),
+            *([extension.sentence] if extension.sentence else []),
+        ),
     )
+
+
+def extend_from(
+    request: InferenceRequest, matches: Sequence[Match], inference: Inference
+) -> Extension:
+    """Try features made of others on the people of the sample who are not reserved."""
+    learnt = [
+        match for match in matches if not is_reserved(match.document, match.name, request.reserve)
+    ]
+    table = request.outcomes
+    users: dict[str, int] = {}
+    groups = [
+        users.setdefault(name_user(match.document, match.name), len(users)) for match in learnt
+    ]
+    by_date = request.as_of is None and table.dates is not None
+    reference = (
+        np.array([(table.dates or {})[match.name] for match in learnt])
+        if by_date
+        else request.as_of
+    )
+    sample = Sample(
+        documents=[match.document for match in learnt],
+        inference=inference,
+        outcomes=np.array([table.outcomes[match.name] for match in learnt], dtype=np.int64),
+    )
+    return extend_inference(sample, np.array(groups, dtype=np.int64), reference, request.seed)
 
 
 def leave_out_leaks(people: People, audit: Audit) -> tuple[People, tuple[str, ...]]:

@@ -215,6 +215,27 @@ def check_enough(join: Join, key: str, outcomes: Sequence[int]) -> None:
         )
 
 
+def sample_matches(
+    paths: Sequence[Path],
+    outcome_table: OutcomeTable,
+    seed: int,
+    progress: Progress,
+    enrich: Enrich | None = None,
+) -> list[Match]:
+    """Up to 20,000 documents with an outcome, a uniform random sample (reservoir sampling)."""
+    chance = random.Random(seed)  # noqa: S311  # a sample, not a secret
+    held: list[Match] = []
+    matches = match_endpoints(
+        paths, outcome_table, progress, stage="sampling endpoints", enrich=enrich
+    )
+    for index, match in enumerate(matches):
+        if index < SAMPLE:
+            held.append(match)
+        elif (slot := chance.randrange(index + 1)) < SAMPLE:
+            held[slot] = match
+    return held
+
+
 def sample_people(
     paths: Sequence[Path],
     outcome_table: OutcomeTable,
@@ -222,18 +243,10 @@ def sample_people(
     progress: Progress,
     enrich: Enrich | None = None,
 ) -> list[Document]:
-    """Up to 20,000 documents with an outcome, a uniform random sample (reservoir sampling)."""
-    chance = random.Random(seed)  # noqa: S311  # a sample, not a secret
-    held: list[Document] = []
-    matches = match_endpoints(
-        paths, outcome_table, progress, stage="sampling endpoints", enrich=enrich
-    )
-    for index, match in enumerate(matches):
-        if index < SAMPLE:
-            held.append(match.document)
-        elif (slot := chance.randrange(index + 1)) < SAMPLE:
-            held[slot] = match.document
-    return held
+    """The documents of `sample_matches`."""
+    return [
+        match.document for match in sample_matches(paths, outcome_table, seed, progress, enrich)
+    ]
 
 
 def learn_options(

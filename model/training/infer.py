@@ -12,7 +12,7 @@ import tomlkit
 from model.errors import DataError
 from model.features import FeatureSpec
 from model.kinds import KINDS, Feature
-from model.training.judgement import GROUPS, judge_path
+from model.training.judgement import GROUPS, WRITTEN, judge_path
 from model.training.undated import Dates, look_at_dates
 
 # Fields that hold other fields, or that message hosts write themselves.
@@ -38,12 +38,14 @@ class Inference:
 
     doubts   path and what to look at, of features that may be meant otherwise
     undated  dates that are left out because nothing says what ages are measured against
+    texts    paths of texts that are no category; whether there is text may tell something
     """
 
     spec: FeatureSpec
     left_out: tuple[tuple[str, str], ...]
     doubts: tuple[tuple[str, str], ...] = ()
     undated: tuple[Dates, ...] = ()
+    texts: tuple[str, ...] = ()
 
 
 def infer_spec(documents: Sequence[Mapping[str, Any]], *, dated: bool) -> Inference:
@@ -61,6 +63,7 @@ def infer_spec(documents: Sequence[Mapping[str, Any]], *, dated: bool) -> Infere
     left_out: list[tuple[str, str]] = []
     doubts: list[tuple[str, str]] = []
     undated: list[Dates] = []
+    texts: list[str] = []
     taken: list[str] = []
     names: set[str] = set()
     twins = find_twins(found, holders)
@@ -81,6 +84,8 @@ def infer_spec(documents: Sequence[Mapping[str, Any]], *, dated: bool) -> Infere
         twin = next(same, None) if kinds else None
         if twin:
             kinds, reason = (), f"the same as {twin}"
+        if reason in WRITTEN:
+            texts.append(path)
         if not kinds:
             left_out.append((path, reason))
             continue
@@ -104,6 +109,7 @@ def infer_spec(documents: Sequence[Mapping[str, Any]], *, dated: bool) -> Infere
         left_out=tuple(left_out),
         doubts=tuple(doubts),
         undated=tuple(undated),
+        texts=tuple(texts),
     )
 
 

@@ -67,6 +67,10 @@ SPREADSHEET_FORMS = (
     ),
 )
 NO_OPTIONS: Mapping[str, Any] = MappingProxyType({})
+LONG = "long texts"
+UNSHARED = "an identifier: few people share a value"
+RARE = f"no value that {LEAST_OF_A_VALUE} people share"
+WRITTEN = frozenset({LONG, UNSHARED, RARE})  # texts that are no category
 UNKNOWN = NULL_MARKERS | {"?", "-", "unknown"}
 LONG_TEXT = 60  # characters on average; longer texts are prose
 SEVERAL = 0.05  # share of people with several values from which on a path is a list
@@ -168,11 +172,11 @@ def judge_texts(path: str, texts: Sequence[str]) -> Judgement:
     if sum("@" in text or PHONE.fullmatch(text) is not None for text in texts) > 0.1 * len(texts):
         return Judgement((), "an address")
     if sum(map(len, texts)) > LONG_TEXT * len(texts):
-        return Judgement((), "long texts")
+        return Judgement((), LONG)
     mostly_unique = len(counts) > 0.5 * len(texts)
     named = NAMED_ID.search(path) and len(counts) > 0.2 * len(texts)
     if len(texts) >= ENOUGH_TO_TELL and (mostly_unique or named):
-        return Judgement((), "an identifier: few people share a value")
+        return Judgement((), UNSHARED)
     if counts.most_common(1)[0][1] < LEAST_OF_A_VALUE:
-        return Judgement((), f"no value that {LEAST_OF_A_VALUE} people share")
+        return Judgement((), RARE)
     return Judgement(("category",))

@@ -55,6 +55,18 @@ class Join:
     shared: int = 0
 
 
+# For people who are no join of files
+NO_JOIN = Join(
+    endpoints=0,
+    matched=0,
+    without_outcome=0,
+    without_endpoint=0,
+    repeated=0,
+    refused=0,
+    refusals=(),
+)
+
+
 class Subgroups(NamedTuple):
     """A text for each person, as a code: `names[codes[i]]`."""
 

@@ -24,10 +24,12 @@ class Dates(NamedTuple):
     """The dates at one path.
 
     newest  seconds since 1970 UTC: the newest date but for those of a few people; NaN if unknown
+    form    their format; None for ISO 8601
     """
 
     path: str
     newest: float
+    form: str | None = None
 
 
 def look_at_dates(path: str, values: Sequence[Any], form: str | None) -> Dates:
@@ -35,8 +37,8 @@ def look_at_dates(path: str, values: Sequence[Any], form: str | None) -> Dates:
     read = make_time_reader(form)
     times = sorted(time for value in values if not isnan(time := read(value)))
     if not times:
-        return Dates(path, nan)
-    return Dates(path, times[max(0, len(times) - LEAST_WITH_FEATURE)])
+        return Dates(path, nan, form)
+    return Dates(path, times[max(0, len(times) - LEAST_WITH_FEATURE)], form)
 
 
 def look_at_spec(spec: FeatureSpec, documents: Sequence[Mapping[str, Any]]) -> tuple[Dates, ...]:

@@ -5,8 +5,9 @@ Input: RunOptions. Output: a Preparation. Values that the hook does not show are
 
 from __future__ import annotations
 
+import functools
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from importlib.util import find_spec
@@ -25,6 +26,8 @@ from segment_scorer.runner.asking.host_adapters import HOST_ADAPTERS
 from segment_scorer.runner.asking.host_rules import Hook
 from segment_scorer.runner.config import RunConfig, RunOptions
 from segment_scorer.runner.errors import OptionError
+from segment_scorer.runner.reading.segments import SegmentFile
+from segment_scorer.runner.reporting.reasons import explain_bands
 from segment_scorer.runner.writing.formats import FORMATS
 from segment_scorer.runner.writing.names import REPORT
 
@@ -39,6 +42,7 @@ class Preparation:
     settings     of a local hook, for worker processes that build their own
     fingerprint  what decides the outputs, as text by option: a resumed run must have the same
     reference    the manifest's `drift` of a local hook's model, if it has one
+    explain      says what moves the scores of each band; None without a function in this process
     """
 
     hook: Hook
@@ -46,6 +50,7 @@ class Preparation:
     settings: dict[str, str]
     fingerprint: dict[str, str]
     reference: Mapping[str, Any] | None = None
+    explain: Callable[[Iterable[SegmentFile], RunConfig], list[dict[str, Any]]] | None = None
 
 
 def prepare_run(options: RunOptions) -> Preparation:
@@ -94,6 +99,7 @@ def prepare_run(options: RunOptions) -> Preparation:
         settings=settings,
         fingerprint=make_fingerprint(options, config, policy.digest, settings),
         reference=reference if isinstance(reference, dict) else None,
+        explain=functools.partial(explain_bands, hook.handler, rules),
     )
 
 

@@ -126,7 +126,7 @@ def run_segment(options: RunOptions, progress: Progress, warn: Warn = ignore_war
                 shared=options.shared,
             ) as outputs:
                 process_all(options, preparation, outputs, checkpoint, progress=progress, warn=warn)
-                summary, plan = finish(options, preparation.reference, outputs, checkpoint, warn)
+                summary, plan = finish(options, preparation, outputs, checkpoint, warn)
                 outputs.publish(checkpoint, publish, report_only=options.rehearse)
     warnings, expected = summarize_report(summary, checkpoint, preparation.reference)
     return RunResult(
@@ -218,7 +218,7 @@ def choose_engine(
 
 def finish(
     options: RunOptions,
-    reference: Mapping[str, object] | None,
+    preparation: Preparation,
     outputs: Outputs,
     checkpoint: Checkpoint,
     warn: Warn,
@@ -238,15 +238,19 @@ def finish(
     plan = ""
     if options.rehearse:
         plan = describe_control_group(checkpoint.config, checkpoint.statistics, users.selected)
+    reasons: Sequence[Mapping[str, object]] = ()
+    if preparation.explain is not None:
+        reasons = preparation.explain(checkpoint.segment_files, checkpoint.config)
     outputs.make(
         REPORT,
         lambda _, path: write_report(
             path,
             summary,
             checkpoint,
-            reference=reference,
+            reference=preparation.reference,
             rehearsal=options.rehearse,
             plan=plan,
+            reasons=reasons,
         ),
     )
     checkpoint.summary = summary

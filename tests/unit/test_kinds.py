@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
-from model.features import FeatureSpec, build_matrix, read_spec
+from model.customer_profile import profile_to_document
+from model.features import FeatureSpec, build_matrix, read_spec, share_present
 from model.kinds import KINDS, Block, Feature, Found, Kind, Reference
 from model.training.datasets import OutcomeTable
 from model.training.export import make_parity_rows
@@ -248,3 +249,42 @@ def test_an_entry_more_is_served_and_explained(
     arguments = ["--endpoint", str(endpoint), "--policy", str(policy), "--bundle", str(bundle)]
     assert main(["policy", "explain", *arguments]) == 0
     assert "0.75" in capsys.readouterr().out
+
+
+def test_kinds_of_two_paths_read_a_customer_profile_like_an_endpoint() -> None:
+    profile = {
+        "ProfileId": "p",
+        "Attributes": {
+            "Metrics_spent": "3",
+            "Metrics_visits": "4",
+            "Joined": "30.01.2026",
+            "Left": "31.01.2026",
+            "Shop": "north",
+        },
+    }
+    rows = [
+        {"path": "Metrics.spent", "kind": "ratio", "per": "Metrics.visits"},
+        {"path": "Metrics.spent", "kind": "difference", "minus": "Metrics.visits"},
+        {
+            "path": "Attributes.Left",
+            "kind": "days_between",
+            "since": "User.UserAttributes.Joined",
+            "format": "dd.mm.yyyy",
+        },
+        {"path": "Attributes.Joined", "kind": "weekday", "format": "dd.mm.yyyy"},
+        {"path": "User.UserAttributes.Shop", "kind": "present"},
+        {"path": "Attributes.Shop", "kind": "target_rate", "values": ["north"], "rates": [0.5, 0]},
+    ]
+    spec = read_spec({"feature": [{"name": f"f{at}", **row} for at, row in enumerate(rows)]})
+    matrix = build_matrix([profile_to_document(profile)], spec)
+    assert matrix[0].tolist() == [0.75, -1.0, 1.0, 5.0, 1.0, 0.5]
+
+
+def test_min_present_does_not_count_what_is_always_there() -> None:
+    rows = [
+        {"name": "note", "path": "Attributes.Note", "kind": "present"},
+        {"name": "n", "path": "Metrics.n", "kind": "number"},
+    ]
+    spec = read_spec({"feature": rows})
+    documents: list[dict[str, Any]] = [{}, {"Metrics": {"n": 1}}]
+    assert share_present(build_matrix(documents, spec), spec).tolist() == [0.0, 1.0]

@@ -11,19 +11,10 @@ import pytest
 from model.errors import SpecError
 from model.features import FeatureSpec, build_matrix, read_spec
 from model.kinds import Feature
-from model.training.people import Join, People, keep_features
+from model.training.people import NO_JOIN, People, keep_features
 from model.training.target_rates import ADDED, apply_rates, encode_for, freeze_rates
 
 SHOPS = ("a", "b", "c")
-NOBODY = Join(
-    endpoints=0,
-    matched=0,
-    without_outcome=0,
-    without_endpoint=0,
-    repeated=0,
-    refused=0,
-    refusals=(),
-)
 
 
 def make_people(count: int = 400, seed: int = 0) -> People:
@@ -44,7 +35,7 @@ def make_people(count: int = 400, seed: int = 0) -> People:
         ),
         matrix=matrix,
         outcomes=(random.random(count) < rates[shops]).astype(np.int64),
-        join=NOBODY,
+        join=NO_JOIN,
         groups=np.arange(count) // 2,
     )
 

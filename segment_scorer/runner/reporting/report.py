@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,12 +37,15 @@ def write_report(
     reference: Mapping[str, Any] | None,
     rehearsal: bool,
     plan: str = "",
+    reasons: Sequence[Mapping[str, object]] = (),
 ) -> None:
     """Write the page. `reference` is the manifest's `drift`, if the model is known.
 
-    `plan` says what the control group of a rehearsal can show.
+    plan     what the control group of a rehearsal can show
+    reasons  what moves the scores of each band
     """
     data = gather_report(summary, checkpoint, reference, rehearsal=rehearsal, plan=plan)
+    data["reasons"] = list(reasons)
     # No text may end the script element that it stands in.
     scripts = {"bundle": load_vega().replace("</script", "<\\/script")}
     scripts |= {
