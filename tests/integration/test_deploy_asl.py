@@ -343,6 +343,24 @@ for given in json.load(sys.stdin):
 SHORTER = TEMPLATE.read_text("utf-8").replace("Timeout: 15 #", "Timeout: 14 #")
 
 
+def test_checkov_finds_nothing_in_the_templates_and_something_in_a_broken_one(
+    tmp_path: Path,
+) -> None:
+    broken = TEMPLATE.read_text("utf-8").replace("      KmsKeyId: !If", "      # KmsKeyId: !If")
+    assert broken != TEMPLATE.read_text("utf-8")
+    (tmp_path / "template.yaml").write_text(broken)
+    checkov, folder = program("checkov"), TEMPLATE.parent
+    sound = run(checkov, "--config-file", folder / ".checkov.yaml")
+    assert sound.returncode == 0, sound.stdout
+    assert "Failed checks: 0" in sound.stdout
+    found = run(
+        *(checkov, "--framework", "cloudformation", "--skip-download", "--compact", "--quiet"),
+        *("--directory", tmp_path),
+    )
+    assert found.returncode == 1
+    assert "CKV_AWS_158" in found.stdout  # log groups
+
+
 def upload(template: str) -> str:
     """The template as SAM hands it on, with the address of the uploaded code."""
     uploaded = template.replace("CodeUri: ../../build/trial", "CodeUri: s3://artifacts/trial")

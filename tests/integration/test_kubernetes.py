@@ -13,6 +13,7 @@ import pytest
 import yaml
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from segment_scorer.service.options import make_parser
 from tests.bundles import make_bundle
 from tests.processes import Server, run_server
 from tests.templates import ROOT, program
@@ -86,7 +87,8 @@ def test_the_name_has_the_address_of_every_server_that_the_deployment_starts() -
     labels = deployment["spec"]["template"]["metadata"]["labels"]
     assert service["spec"]["selector"].items() <= labels.items()
     assert deployment["spec"]["selector"]["matchLabels"] == service["spec"]["selector"]
-    (port,) = container_of(deployment)["ports"]
+    port, metrics = container_of(deployment)["ports"]
+    assert str(metrics["containerPort"]) in container_of(deployment)["args"][1]
     assert port["containerPort"] == service["spec"]["ports"][0]["port"] == 8081
 
 
@@ -96,6 +98,11 @@ def test_without_tls_kubernetes_asks_over_grpc_and_with_tls_the_probe_in_the_con
         probe = container_of(with_tls())[name]
         assert "grpc" not in probe
         assert probe["exec"]["command"] == ["python", "-m", "segment_scorer.service.probe"]
+
+
+def test_the_service_takes_the_options_of_the_manifests() -> None:
+    for deployment in (read_manifests()[1], with_tls()):
+        make_parser("serve").parse_args(container_of(deployment)["args"])
 
 
 @pytest.fixture(scope="module")

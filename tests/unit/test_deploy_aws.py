@@ -18,7 +18,15 @@ from segment_scorer.deploy.aws import CODES, MISSING, describe, open_client, tra
 from segment_scorer.deploy.errors import DeployError, MissingResource
 
 CALLS = {
-    "lambda": ["AddPermission", "RemovePermission", "GetPolicy", "GetFunctionConfiguration"],
+    "lambda": [
+        "AddPermission",
+        "RemovePermission",
+        "GetPolicy",
+        "GetFunctionConfiguration",
+        "ListVersionsByFunction",
+        "ListAliases",
+        "DeleteFunction",
+    ],
     "pinpoint": [
         "GetCampaign",
         "UpdateCampaign",

@@ -12,6 +12,7 @@ from tools.image.build import name_image, pin_base, read_base
 from tools.image.engine import Engine, ImageError
 from tools.image.provenance import (
     format_time,
+    read_file_time,
     read_revision,
     read_source,
     read_time,
@@ -193,7 +194,12 @@ def test_the_source_is_the_origin_without_a_user_or_a_token(
     assert read_source(clone) == source
 
 
-def test_everything_in_the_image_has_the_time_of_its_commit_or_the_one_that_is_given(
+def test_every_file_in_the_image_has_one_time_or_the_one_that_is_given() -> None:
+    assert format_time(read_file_time({})) == "1980-01-01T00:00:00Z"
+    assert read_file_time({"SOURCE_DATE_EPOCH": "86400"}) == 86400
+
+
+def test_an_image_is_labelled_with_the_time_of_its_commit_or_the_one_that_is_given(
     clone: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = ["git", "-C", str(clone), "log", "-1", "--format=%ct"]
@@ -215,7 +221,7 @@ def test_everything_in_the_image_has_the_time_of_its_commit_or_the_one_that_is_g
 def test_hands_version_base_platform_times_and_certificates_to_the_engine(
     engine: str, times: str, tmp_path: Path
 ) -> None:
-    write_program(tmp_path, engine, f'[ "$1" != build ] || echo "$@" > {tmp_path}/given')
+    write_program(tmp_path, engine, f'[ "$1" != build ] || echo "$@" >> {tmp_path}/given')
     done = run_build(
         PATH=f"{tmp_path}:{os.defpath}",
         ENGINE=engine,

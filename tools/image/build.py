@@ -14,6 +14,7 @@ import platform
 import re
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from model.atomic import write_atomically
 from tools.image.engine import Engine, ImageError, find_engine
 from tools.image.provenance import (
     format_time,
+    read_file_time,
     read_revision,
     read_source,
     read_time,
@@ -80,13 +82,16 @@ def build_image(
     name, target = name_image(environ, repository), environ.get("TARGET") or "function"
     base = provide_base(engine, environ)
     arch, ca_bundle = environ.get("ARCH"), environ.get("CA_BUNDLE")
-    podman, epoch = engine.program == "podman", read_time(environ)
+    podman, epoch = engine.program == "podman", read_file_time(environ)
+    facts = {
+        "VERSION": read_version(),
+        "REVISION": read_revision(),
+        "CREATED": format_time(read_time(environ)),
+        "SOURCE": read_source(),
+    }
     arguments = [
         f"BASE_IMAGE={base}",
-        f"VERSION={read_version()}",
-        f"REVISION={read_revision()}",
-        f"CREATED={format_time(epoch)}",
-        f"SOURCE={read_source()}",
+        *(f"{fact}={value}" for fact, value in facts.items()),
         # BuildKit takes the times of the image and of its new folders from this.
         *([] if podman else [f"SOURCE_DATE_EPOCH={epoch}"]),
         *(f"{choice}={environ[choice]}" for choice in CHOICES if environ.get(choice)),
@@ -117,7 +122,28 @@ def build_image(
         raise ImageError(
             refusal or f"expected {engine.program} to build the image; its messages are above"
         )
+    if podman:
+        relabel(engine, name, target, facts, epoch)
     return name
+
+
+def relabel(engine: Engine, name: str, target: str, facts: Mapping[str, str], epoch: int) -> None:
+    """Write the facts into the image's labels again, as literal texts. Adds no layer.
+
+    podman 4 takes a step from its cache even if a build argument in it has another value, so the
+    labels could be those of an earlier commit.
+    """
+    labels = (f'org.opencontainers.image.{fact.lower()}="{value}"' for fact, value in facts.items())
+    lines = [f"FROM {name}", f"LABEL {' '.join(labels)}"]
+    if target != "function":
+        lines.append(f'ENV SERVE_VERSION="{facts["VERSION"]}"')
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "Dockerfile").write_text("\n".join(lines) + "\n")
+        engine.ask(
+            *("build", "--pull=never", f"--timestamp={epoch}", "--tag", name),
+            *(["--format=docker"] if target == "service" else []),
+            folder,
+        )
 
 
 def provide_base(engine: Engine, environ: Mapping[str, str]) -> str:

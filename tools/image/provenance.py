@@ -30,6 +30,7 @@ SOURCES = (
     "segment_scorer/service",
     "tools/image/steps",
 )
+FILE_TIME = 315_532_800  # 1980-01-01: zip archives know no earlier time
 # A repository's address as git writes it: https://[user[:token]@]host/path or [ssh://]user@host:path
 ADDRESS = re.compile(
     r"(?:https://(?:[^@/]*@)?|ssh://(?:[^@/]*@)?|[^@/:]+@)(?P<host>[A-Za-z0-9.-]+)"
@@ -69,8 +70,17 @@ def ask_git(root: Path, *arguments: str) -> bytes:
     return subprocess.run(command, capture_output=True, check=False).stdout
 
 
+def read_file_time(environ: Mapping[str, str]) -> int:
+    """The time of every file in the image, in seconds since 1970, and of the image itself.
+
+    The same for every commit: so a layer that does not change keeps its digest, whether it was
+    built anew or taken from an earlier commit's. SOURCE_DATE_EPOCH comes first. Raises ImageError.
+    """
+    return read_time(environ) if environ.get("SOURCE_DATE_EPOCH") else FILE_TIME
+
+
 def read_time(environ: Mapping[str, str], root: Path = ROOT) -> int:
-    """The time of everything in the image, in seconds since 1970: that of the commit.
+    """The time of the sources, in seconds since 1970: that of the commit.
 
     SOURCE_DATE_EPOCH comes first (reproducible-builds.org). 0 outside a clone. Raises ImageError.
     """
