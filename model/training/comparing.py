@@ -6,7 +6,7 @@ Never fits anything. The facts hold counts and figures, never a person.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +47,7 @@ class ComparingConfig:
     seed: int = 0
     enrich: Enrich | None = None
     columns: ColumnNames = USUAL_NAMES
+    plain_columns: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +61,8 @@ class ComparingResult:
 def compare_bundles(config: ComparingConfig, progress: Progress) -> ComparingResult:
     """Score these people by both bundles, as each would serve them. Raises SegmentScorerError."""
     bundles = [load_comparable(directory) for directory in (config.a, config.b)]
-    outcome_table = read_outcomes(config.outcomes, config.columns)
+    table = read_outcomes(config.outcomes, config.columns)
+    outcome_table = replace(table, plain=config.plain_columns)
     first, second = bundles
     people = gather_people(
         config.endpoints,

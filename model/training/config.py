@@ -40,6 +40,7 @@ class TrainingConfig:
     quick     choose the model once, on all people: the figures are then a little too good
     enrich    adds external attributes to documents
     columns   what the columns of the outcomes file are called
+    plain_columns  an endpoint table's columns without a group, such as `Age`, are attributes
     """
 
     endpoints: tuple[Path, ...]
@@ -58,4 +59,5 @@ class TrainingConfig:
     quick: bool = False
     enrich: Enrich | None = None
     columns: ColumnNames = USUAL_NAMES
+    plain_columns: bool = False
     uplift: UpliftConfig | None = None

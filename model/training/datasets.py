@@ -15,7 +15,7 @@ from model.document import is_typed
 from model.errors import DataError
 from model.paths import ReadPath, find_problem
 from model.people.cells import read_plain_id
-from model.people.columns import RecordError
+from model.people.columns import PEOPLE, PLAIN_PEOPLE, RecordError
 from model.people.files import open_people
 from model.people.naming import name_some
 from model.people.opening import open_csv
@@ -44,6 +44,7 @@ class OutcomeTable:
     dates      seconds since 1970 UTC by that name, when each outcome counts from; None without them
     readings   sentences on what was not read as written
     treatment  who took part in the campaign, and whom it messaged; None if nobody asked
+    plain      whether columns such as `Age` of the endpoint tables beside it are attributes
     """
 
     key: str
@@ -51,6 +52,7 @@ class OutcomeTable:
     dates: dict[str, float] | None = None
     readings: tuple[str, ...] = ()
     treatment: Treatment | None = None
+    plain: bool = False
 
 
 class PeopleLine(NamedTuple):
@@ -138,17 +140,18 @@ def read_lines(
     id_needed: bool = True,
     read: Sequence[ReadPath] = (),
     readings: list[str] | None = None,
+    plain: bool = False,
 ) -> Iterator[PeopleLine]:
     """Every record of the files, in order. Raises DataError for an unreadable or empty file.
 
     A record is refused if it cannot be used at one of the paths that are `read`, as in the
     function. Its other fields do not matter. Sentences on what was not read as written are added
-    to `readings`.
+    to `readings`. `plain`: a table's columns such as `Age` are attributes.
     """
     total, before = sum(_size(path) for path in paths), 0
     for path in paths:
         found = 0
-        with open_people(path) as file:
+        with open_people(path, PLAIN_PEOPLE if plain else PEOPLE) as file:
             decode = make_decoder(file.header, id_needed=id_needed)
             for number, raw in file:
                 found += 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +50,7 @@ class EvaluationConfig:
     goal: ThresholdGoal = field(default_factory=ThresholdGoal)
     enrich: Enrich | None = None
     columns: ColumnNames = USUAL_NAMES
+    plain_columns: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +69,8 @@ def evaluate_bundle(config: EvaluationConfig, progress: Progress) -> EvaluationR
         )
     bundle = load_bundle(config.bundle)
     onnx = check_bundle(bundle)
-    outcome_table = read_outcomes(config.outcomes, config.columns)
+    table = read_outcomes(config.outcomes, config.columns)
+    outcome_table = replace(table, plain=config.plain_columns)
     undated = config.as_of is None and outcome_table.dates is None
     as_of = find_recorded(bundle.manifest) if undated else config.as_of
     people = gather_people(

@@ -72,6 +72,7 @@ def match_endpoints(
         id_needed=outcome_table.key == "Id",
         read=read,
         readings=None if counts is None else counts.readings,
+        plain=outcome_table.plain,
     )
     matched = _match(lines, outcome_table, counts)
     if enrich is None:

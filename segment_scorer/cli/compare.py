@@ -33,6 +33,7 @@ from segment_scorer.cli.training_options import (
     ExternalKey,
     MoreEndpoints,
     Outcomes,
+    PlainColumns,
     open_external,
     read_as_of,
 )
@@ -45,6 +46,7 @@ def command(
     endpoints: Endpoints,
     outcomes: Outcomes,
     more: MoreEndpoints = None,
+    plain_columns: PlainColumns = False,
     id_column: IdColumn = "",
     outcome_column: OutcomeColumn = "",
     as_of: AsOf = None,
@@ -78,6 +80,7 @@ def command(
         seed=seed,
         enrich=open_external(external, external_key),
         columns=ColumnNames(id=id_column, outcome=outcome_column),
+        plain_columns=plain_columns,
     )
     with show_progress() as progress:
         result = compare_bundles(config, progress)

@@ -28,6 +28,7 @@ from segment_scorer.cli.training_options import (
     ExternalKey,
     MoreEndpoints,
     Outcomes,
+    PlainColumns,
     open_external,
     read_as_of,
     read_goal,
@@ -42,6 +43,7 @@ def command(
         Path, typer.Option(metavar="DIR", help="The bundle to evaluate.", show_default="shipped")
     ] = SHIPPED,
     more: MoreEndpoints = None,
+    plain_columns: PlainColumns = False,
     id_column: IdColumn = "",
     outcome_column: OutcomeColumn = "",
     as_of: AsOf = None,
@@ -82,6 +84,7 @@ def command(
         goal=read_goal(value, cost, None, None),
         enrich=open_external(external, external_key),
         columns=ColumnNames(id=id_column, outcome=outcome_column),
+        plain_columns=plain_columns,
     )
     with show_progress() as progress:
         result = evaluate_bundle(config, progress)

@@ -27,6 +27,7 @@ from segment_scorer.cli.training_options import (
     ExternalKey,
     MoreEndpoints,
     Outcomes,
+    PlainColumns,
     open_external,
     read_as_of,
     read_goal,
@@ -70,6 +71,7 @@ def command(
         typer.Option(metavar="DIR", help="Write the bundle there, replacing an older bundle."),
     ],
     more: MoreEndpoints = None,
+    plain_columns: PlainColumns = False,
     features: Annotated[
         Path | None,
         typer.Option(
@@ -198,6 +200,7 @@ def command(
         quick=quick,
         enrich=open_external(external, external_key),
         columns=ColumnNames(id=id_column, outcome=outcome_column, treated=treated),
+        plain_columns=plain_columns,
         uplift=uplift,
     )
     with show_progress() as progress:

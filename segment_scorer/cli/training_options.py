@@ -31,6 +31,14 @@ Outcomes: TypeAlias = Annotated[
         help="CSV: Id,outcome[,date]; 1 = responded, 0 = did not. Id may be UserId or ProfileId.",
     ),
 ]
+PlainColumns: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        "--plain-columns",
+        help="Read a plain table such as Id,Age,Plan: a column that is no field of an endpoint "
+        "is an attribute.",
+    ),
+]
 AsOf: TypeAlias = Annotated[
     str | None,
     typer.Option(

@@ -82,6 +82,7 @@ def test_continuous_integration_runs_every_target_or_says_why_not() -> None:
         "pin-base",
         "prove-lift",
         "prove-uplift",
+        "prove-training",
         "push",
         "retrain",
     }

@@ -66,7 +66,8 @@ def train_uplift(
             f"--against: expected a bundle of uplift scores, found one of {incumbent.score.kind} "
             "scores: they cannot be compared"
         )
-    table = read_campaign(config.outcomes, config.columns, uplift)
+    campaign_table = read_campaign(config.outcomes, config.columns, uplift)
+    table = replace(campaign_table, plain=config.plain_columns)
     treatment = table.treatment
     if treatment is not None and config.as_of is None and table.dates is None:
         config = replace(config, as_of=treatment.moment)
