@@ -14,7 +14,13 @@ from model.training.fit import find_sigmoid, fit_choice
 from model.training.folds import Folds, Pair, Rows, Scheme
 from model.training.measures import Scores
 from model.training.models import ModelChoice, ModelSettings
-from model.training.nested import InnerMargins, calibrate_by_pairs, fit_pairs, name_choice
+from model.training.nested import (
+    InnerMargins,
+    calibrate_by_pairs,
+    fit_pairs,
+    list_pairs,
+    name_choice,
+)
 from model.training.people import Outcomes, People
 from model.training.selection import limit_threads
 from model.training.target_rates import encode_for
@@ -69,7 +75,7 @@ def calibrate(
         fits = list(zip(folds.pairs, choices, strict=True))
         return calibrate_in_folds(people, settings, seed, fits, progress)
     if inner is None or len(inner.rows) < len(folds.scored):
-        pairs = len(folds.pairs) * (len(folds.pairs) - 1) // 2
+        pairs = len(list_pairs(len(folds.pairs)))
         rows = len(folds.scored) * (len(folds.pairs) - 2) // len(folds.pairs)
         work = Work(progress, "calibrating", pairs * rows * len({*map(name_choice, choices)}))
         wanted = [[choice] for choice in choices]
