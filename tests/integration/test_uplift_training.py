@@ -134,7 +134,7 @@ def test_a_response_bundle_is_never_its_incumbent(trained: Trained) -> None:
     words = [word for word in trained.arguments if word not in {"--treated", "mailed"}]
     status, _, err = run_command("train", *words, "--out", out, "--against", str(trained.bundle))
     assert status == 1
-    assert "expected a bundle of response scores" in err
+    assert "expected a bundle whose scores are of responses" in err
 
 
 @pytest.mark.parametrize(
