@@ -57,7 +57,7 @@ def test_the_commands_of_the_page_train_rehearse_and_report(
     assert "messages fewer" in report
     assert "extra responses" in report
     assert '"extra":' in report
-    assert "chance had messaged 8" in printed[3]
+    assert re.search("chance had messaged (79|80)", printed[3])
     assert "decile 10" in printed[4]
     manifest = json.loads((example / "out" / "womens" / "manifest.json").read_text("utf-8"))
     assert manifest["score"]["kind"] == "uplift"
