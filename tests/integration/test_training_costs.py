@@ -6,7 +6,6 @@ The rest of a training (files, pictures, export) then fits into 6 times its time
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
