@@ -77,12 +77,15 @@ class Pipeline:
         if not isinstance(event, Mapping) or (host := find_host(event, self.hosts)) is None:
             raise EventError(
                 "expected a campaign hook event: an object with $.Endpoints, an object "
-                "(Amazon Pinpoint), or $.Items.CustomerProfiles, a list (Amazon Connect)"
+                "(Amazon Pinpoint), $.Items.CustomerProfiles, a list (Amazon Connect), or "
+                "$.requestContext.http, an object (HTTP, payload 2.0)"
             )
-        budget = min(remaining(), host.limit_seconds - (cold or 0.0)) - self.reserve
-        deadline = self.clock() + budget
+        left, arrived = remaining(), self.clock()
         batch = host.parse_event(event)
+        deadline = arrived + self._budget(host, batch, left, cold or 0.0)
         rules = self.policy.rules_for(batch.context)
+        if batch.refusal is not None:
+            return self._refuse(host, batch, rules, left, cold=cold, correlation=correlation)
         batch = check_documents(batch, lambda: self._list_paths(host, rules), host.name_document)
         asked = self.clock()
         looked_up = self._enrich(batch, deadline - asked, rules, correlation)
@@ -137,6 +140,46 @@ class Pipeline:
             self.observer(account)
         self.telemetry.record(account)
         return reply.body
+
+    def _budget(self, host: Host, batch: Batch, left: float, cold: float) -> float:
+        """Seconds for look-up and scoring. A caller may ask for less time, never for more.
+
+        A caller that waits for a short time gets at least half of it used.
+        """
+        if batch.patience is None:
+            return min(left, host.limit_seconds - cold) - self.reserve
+        patience = min(batch.patience, host.limit_seconds)
+        return min(left, patience - cold) - min(self.reserve, patience / 2)
+
+    def _refuse(
+        self,
+        host: Host,
+        batch: Batch,
+        rules: Rules,
+        remaining: float,
+        *,
+        cold: float | None,
+        correlation: Correlation,
+    ) -> dict[str, Any]:
+        """Answer a request that the host refuses: nothing is looked up, scored or decided."""
+        account = Account(
+            batch=batch,
+            reply=host.build_reply(batch, (), rules, self.label),
+            mode=rules.mode,
+            label=self.label,
+            scored=None,
+            matrix=build_matrix([], self.spec, None),
+            present=np.empty(0),
+            feature_bins=None,
+            scoring=0.0,
+            remaining=remaining,
+            cold=cold,
+            correlation=correlation,
+        )
+        if self.observer is not None:
+            self.observer(account)
+        self.telemetry.record(account)
+        return account.reply.body
 
     def _list_paths(self, host: Host, rules: Rules) -> Sequence[ReadPath]:
         """The paths of a document that the model, the look-up and the reply need.

@@ -8,11 +8,12 @@ from typing import Any
 from function.hosts.connect import CONNECT
 from function.hosts.host import Host
 from function.hosts.pinpoint import PINPOINT
+from function.hosts.web import WEB
 from function.records import HostName
 
 __all__ = ["HOSTS", "Host", "find_host"]
 
-HOSTS: Mapping[HostName, Host] = {host.name: host for host in (PINPOINT, CONNECT)}
+HOSTS: Mapping[HostName, Host] = {host.name: host for host in (PINPOINT, CONNECT, WEB)}
 
 
 def find_host(event: Mapping[str, Any], hosts: Iterable[Host] = HOSTS.values()) -> Host | None:
