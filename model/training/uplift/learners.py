@@ -114,7 +114,8 @@ def fit_dr_learner(campaign: Campaign, directions: Directions, seed: int) -> Eff
         early_stopping=False,
         random_state=seed,
     )
-    model.fit(fill_absent(campaign.matrix, [slice(None)]), effects)
+    with limit_threads(people):
+        model.fit(fill_absent(campaign.matrix, [slice(None)]), effects)
     return EffectModel(learner="dr-learner", parts=(model,))
 
 

@@ -30,10 +30,13 @@ CLEAR = 0.55  # ROC AUC from which a treatment that can be foretold is refused
 WRONG_SHARE = 0.0005  # probability of a share as far from the known one by chance
 
 
-def make_campaign(people: People, share: float | None) -> tuple[Campaign, list[str]]:
+def make_campaign(
+    people: People, share: float | None, needed: int = NEEDED
+) -> tuple[Campaign, list[str]]:
     """The people of a campaign, checked; and what the user should know.
 
-    share  of users whom chance should message; None to estimate it from these people
+    share   of users whom chance should message; None to estimate it from these people
+    needed  users with either outcome in either group
 
     Raises DataError if too few people responded, or if chance cannot have decided.
     """
@@ -49,7 +52,7 @@ def make_campaign(people: People, share: float | None) -> tuple[Campaign, list[s
         share=found if share is None else share,
     )
     notices = [] if share is None else check_share(campaign, found, share)
-    check_responders(campaign)
+    check_responders(campaign, needed)
     return campaign, notices
 
 
@@ -102,8 +105,8 @@ def check_share(campaign: Campaign, found: float, share: float) -> list[str]:
     return []
 
 
-def check_responders(campaign: Campaign) -> None:
-    """Raise DataError if a group has fewer than 100 users who responded, or who did not."""
+def check_responders(campaign: Campaign, needed: int) -> None:
+    """Raise DataError if a group has fewer than `needed` users who responded, or who did not."""
     users = int(campaign.groups.max()) + 1
     responded, treated = np.zeros(users, dtype=bool), np.zeros(users, dtype=bool)
     responded[campaign.groups[campaign.outcomes == 1]] = True
@@ -113,16 +116,16 @@ def check_responders(campaign: Campaign) -> None:
         "not messaged": (int((responded & ~treated).sum()), int((~responded & ~treated).sum())),
     }
     fewest = min(min(pair) for pair in counts.values())
-    if fewest >= NEEDED:
+    if fewest >= needed:
         return
     found = "; ".join(
         f"of the users {name}, {ones:,} responded and {zeros:,} did not"
         for name, (ones, zeros) in counts.items()
     )
-    needed = math.ceil(users * NEEDED / fewest) if fewest else 0
-    about = f" About {needed:,} users like these are needed." if needed else ""
+    more = math.ceil(users * needed / fewest) if fewest else 0
+    about = f" About {more:,} users like these are needed." if more else ""
     raise DataError(
-        f"expected at least {NEEDED} users who responded and {NEEDED} who did not, both among "
+        f"expected at least {needed} users who responded and {needed} who did not, both among "
         f"those messaged and among the others; found: {found}.{about}"
     )
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from segment_scorer.monitoring.drift import DIFFERENT, SHIFTED
 from segment_scorer.runner.reporting.docstrings import import_altair
+from segment_scorer.runner.reporting.effect_curve import chart_extra
 from segment_scorer.runner.reporting.statistics import BUCKETS
 
 BINS = 50  # of the histogram of scores
@@ -28,6 +29,8 @@ def make_charts(data: Mapping[str, Any]) -> dict[str, Any]:
         charts["histogram"] = chart_scores(alt, explorer)
         if not explorer["unwanted"]:
             charts["curve"] = chart_profit(alt, explorer, data["words"])
+            if explorer["uplift"]:
+                charts["extra"] = chart_extra(alt, explorer)
     for name, rows in data["groups"].items():
         if rows:
             charts[f"by-{name}"] = chart_groups(alt, rows)
