@@ -63,7 +63,7 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     reference: float | None = None
 
 
-class Refusal(msgspec.Struct, frozen=True, kw_only=True):
+class RefusedRequest(msgspec.Struct, frozen=True, kw_only=True):
     """Why a host over HTTP refuses a request as a whole.
 
     status  of the answer, 400 to 499
@@ -89,7 +89,7 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
     unencodable: int = 0
     size: int = 0
     patience: float | None = None
-    refusal: Refusal | None = None
+    refusal: RefusedRequest | None = None
 
 
 class Campaign(msgspec.Struct, frozen=True, kw_only=True):

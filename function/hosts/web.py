@@ -19,7 +19,7 @@ from function.hosts.reading import LARGEST_REPLY, read_object, read_text
 from function.hosts.results import describe_result
 from function.hosts.web_request import Access, read_request
 from function.policy import Rules, attributes_for
-from function.records import Batch, Campaign, Context, Decision, Endpoint, HostName, Refusal, Reply
+from function.records import Batch, Campaign, Context, Decision, Endpoint, HostName, RefusedRequest, Reply
 from model.document import inspect_document, is_encodable
 from model.errors import name_kind
 from model.paths import find_user
@@ -63,7 +63,7 @@ class WebHost(Host):
     def parse_event(self, event: Mapping[str, Any]) -> Batch:
         """Read an event for which `is_event` holds. A refused request is a batch of nobody."""
         request = read_request(event, self._access)
-        if isinstance(request, Refusal):
+        if isinstance(request, RefusedRequest):
             return Batch(host="web", context=Context(), endpoints=(), refusal=request)
         parsed = [parse_person(index, value) for index, value in enumerate(request.people)]
         return Batch(
@@ -209,7 +209,7 @@ def answer(
     }
 
 
-def describe_refusal(refusal: Refusal) -> dict[str, Any]:
+def describe_refusal(refusal: RefusedRequest) -> dict[str, Any]:
     """The problem of RFC 9457 that answers a refused request."""
     more = MORE_HEADERS.get(refusal.status, {})
     problem = {

@@ -45,7 +45,8 @@ def command(
     host: Annotated[
         str,
         typer.Option(
-            metavar="HOST", help="Send the events, and apply the rules, of pinpoint or connect."
+            metavar="HOST",
+            help="Send the events, and apply the rules, of pinpoint, connect or web.",
         ),
     ] = "pinpoint",
     engine: Annotated[
@@ -172,8 +173,8 @@ def command(
 ) -> None:
     """Send a segment to the hook as a campaign's host does, and write the people that it keeps.
 
-    Events hold up to 50 people. The host's rules apply: 15 seconds per call (Connect: 30) and 3
-    attempts. A batch without a valid reply fails as a whole.
+    Events hold up to 50 people. The host's rules apply: 15 seconds per call (Connect, web: 30)
+    and 3 attempts. A batch without a valid reply fails as a whole.
 
     \b
     Writes these files into the folder when the run is complete, and not before:

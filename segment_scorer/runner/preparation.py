@@ -22,7 +22,7 @@ from function.settings import PREFIX, is_service_variable
 from model.score_kind import RESPONSE, WIDEST
 from segment_scorer.monitoring.overrides import NAMED, find_unmatched
 from segment_scorer.runner.asking.hooks import LAMBDA, open_hook, open_local_hook
-from segment_scorer.runner.asking.host_adapters import HOST_ADAPTERS
+from segment_scorer.runner.asking.host_adapters import HOST_ADAPTERS, read_campaign
 from segment_scorer.runner.asking.host_rules import Hook
 from segment_scorer.runner.config import RunConfig, RunOptions
 from segment_scorer.runner.errors import OptionError
@@ -32,6 +32,7 @@ from segment_scorer.runner.writing.formats import FORMATS
 from segment_scorer.runner.writing.names import REPORT
 
 REPORT_PACKAGES = ("altair", "vl_convert")  # imported only after the last chunk
+WEB_PREFIX = "SCORER_WEB_"
 PLAN_PACKAGE = "scipy"  # only a rehearsal says what its control group can show
 
 
@@ -60,12 +61,12 @@ def prepare_run(options: RunOptions) -> Preparation:
     """
     config = make_config(options)
     limit_seconds = HOST_ADAPTERS[options.host].host.limit_seconds
-    context = make_context(options)
+    context = read_campaign(HOST_ADAPTERS[options.host], config)
     if options.hook != "local":
         policy = read_policy(options)
         if policy is not None:
             config = apply_rules(config, policy.rules_for(context))
-            config = replace(config, warnings=check_ids(policy, options))
+            config = replace(config, warnings=check_ids(policy, options, context))
         return Preparation(
             hook=open_hook(options.hook, {}, limit_seconds),
             config=config,
@@ -85,7 +86,7 @@ def prepare_run(options: RunOptions) -> Preparation:
         mode=rules.mode,
         threshold=rules.threshold,
         reach=rules.reach,
-        warnings=check_ids(policy, options),
+        warnings=check_ids(policy, options, context),
         keep=rules.keep,
         on_error=rules.on_error,
         holdout_percent=rules.holdout.percent,
@@ -115,29 +116,18 @@ def make_config(options: RunOptions) -> RunConfig:
         activity_id=f"run-{scheduled}",
         include_opted_out=options.include_opted_out,
         plain_columns=options.plain_columns,
-        knows_decisions=options.host == "connect",
+        knows_decisions=HOST_ADAPTERS[options.host].knows_decisions,
         writes=not options.rehearse,
         tables=any(FORMATS[name].needs_columns for name in options.also),
         score=WIDEST[options.score_kind or RESPONSE.kind],
     )
 
 
-def make_context(options: RunOptions) -> Context:
-    """Make the context that the policy's overrides are matched with."""
-    if options.host == "connect":  # has neither applications nor treatments
-        return Context(campaign_id=options.campaign_id)
-    return Context(
-        application_id=options.application_id,
-        campaign_id=options.campaign_id,
-        treatment_id=options.treatment_id,
-    )
-
-
-def check_ids(policy: Policy, options: RunOptions) -> tuple[str, ...]:
+def check_ids(policy: Policy, options: RunOptions, context: Context) -> tuple[str, ...]:
     """Say which of the ids that the user gave are named by no override of the policy."""
     defaults = {field.name: field.default for field in fields(RunOptions)}
     given = [key for key in NAMED if getattr(options, key) != defaults[key]]
-    return tuple(find_unmatched(policy, make_context(options), given))
+    return tuple(find_unmatched(policy, context, given))
 
 
 def apply_rules(config: RunConfig, rules: Rules) -> RunConfig:
@@ -161,11 +151,16 @@ def read_policy(options: RunOptions) -> Policy | None:
 
 
 def collect_settings(options: RunOptions) -> dict[str, str]:
-    """Collect the settings of a local hook. --policy and --bundle come before the environment."""
+    """Collect the settings of a local hook. --policy and --bundle come before the environment.
+
+    Who may call a deployed function over HTTP does not concern one that this process calls.
+    """
     settings = {
         name: value
         for name, value in options.environ.items()
-        if name.startswith(PREFIX) and not is_service_variable(name, value)
+        if name.startswith(PREFIX)
+        and not name.startswith(WEB_PREFIX)
+        and not is_service_variable(name, value)
     }
     paths = {"SCORER_POLICY": options.policy, "SCORER_BUNDLE": options.bundle}
     return settings | {name: str(path) for name, path in paths.items() if path}
