@@ -19,7 +19,16 @@ from function.hosts.reading import LARGEST_REPLY, read_object, read_text
 from function.hosts.results import describe_result
 from function.hosts.web_request import Access, read_request
 from function.policy import Rules, attributes_for
-from function.records import Batch, Campaign, Context, Decision, Endpoint, HostName, RefusedRequest, Reply
+from function.records import (
+    Batch,
+    Campaign,
+    Context,
+    Decision,
+    Endpoint,
+    HostName,
+    RefusedRequest,
+    Reply,
+)
 from model.document import inspect_document, is_encodable
 from model.errors import name_kind
 from model.paths import find_user

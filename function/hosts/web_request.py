@@ -132,7 +132,9 @@ def read_body(event: Mapping[str, Any]) -> bytes | RefusedRequest:
     except ValueError:  # binascii.Error, UnicodeEncodeError
         return RefusedRequest(status=400, detail="expected a body of JSON in UTF-8")
     if len(body) > LARGEST_BODY:
-        return RefusedRequest(status=413, detail=f"expected a body of at most {LARGEST_BODY:,} bytes")
+        return RefusedRequest(
+            status=413, detail=f"expected a body of at most {LARGEST_BODY:,} bytes"
+        )
     return body
 
 
@@ -171,9 +173,13 @@ def refuse_people(content: Mapping[str, Any]) -> RefusedRequest | None:
     if not isinstance(people, list):
         return RefusedRequest(status=422, detail="$.people: expected a list of documents")
     if not content.keys() <= {"people", "campaign"}:
-        return RefusedRequest(status=422, detail="$: expected no other fields than people and campaign")
+        return RefusedRequest(
+            status=422, detail="$: expected no other fields than people and campaign"
+        )
     if len(people) > MOST_PEOPLE:
-        return RefusedRequest(status=413, detail=f"$.people: expected at most {MOST_PEOPLE} documents")
+        return RefusedRequest(
+            status=413, detail=f"$.people: expected at most {MOST_PEOPLE} documents"
+        )
     return None
 
 

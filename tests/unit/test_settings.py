@@ -15,6 +15,7 @@ from function.settings import (
     ExternalSettings,
     RemoteSettings,
     Settings,
+    WebSettings,
     read_settings,
 )
 
