@@ -208,7 +208,8 @@ def describe_decision(decision: Decision, rules: Rules, model: str) -> dict[str,
     """Build one profile's ResultData: score, decision, selected, band, holdout, reason, model.
 
     A journey's "Check attributes" block reads `$.LambdaInvocation.ResultData.decision`. If the
-    policy copies external attributes, `external` holds them. In mode shadow the result tells only
+    policy copies external attributes, `external` holds them; of who is excluded, `excluded_by`
+    holds the rule. In mode shadow the result tells only
     `decision`, so that no journey can branch on scores.
     """
     shown = {} if rules.mode == "shadow" else decision.external

@@ -11,7 +11,8 @@ from function.records import Decision, Reason
 def describe_result(decision: Decision, rules: Rules) -> dict[str, Any]:
     """Say score, decision, selected, band, holdout and reason of one person.
 
-    In mode shadow the result tells only `decision`, so that no campaign can branch on scores.
+    Of who is excluded, `excluded_by` holds the rule. In mode shadow the result tells only
+    `decision`, so that no campaign can branch on scores.
     """
     word = "keep" if decision.sent else "drop"
     if rules.mode == "shadow":
@@ -24,6 +25,7 @@ def describe_result(decision: Decision, rules: Rules) -> dict[str, Any]:
             "holdout": False,
             "reason": reason.value,
         }
+    rule = {"excluded_by": decision.excluded_by} if decision.excluded_by else {}
     return {
         "score": 0.0 if decision.score == 0.0 else decision.score,  # no -0.0
         "decision": word,
@@ -31,4 +33,5 @@ def describe_result(decision: Decision, rules: Rules) -> dict[str, Any]:
         "band": decision.band.name if decision.band else None,
         "holdout": decision.holdout,
         "reason": decision.reason.value,
+        **rule,
     }

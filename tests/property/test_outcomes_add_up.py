@@ -27,7 +27,7 @@ def list_received(event: dict[str, Any], reply: dict[str, Any]) -> list[Any]:
     if "requestContext" in event:
         content = json.loads(event["body"])
         accepted = reply["statusCode"] == 200
-        return (content["people"] if "people" in content else [content]) if accepted else []
+        return content.get("people", [content]) if accepted else []
     return list(event.get("Endpoints") or event.get("Items", {}).get("CustomerProfiles") or ())
 
 
