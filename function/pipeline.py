@@ -160,10 +160,13 @@ class Pipeline:
             cold=cold,
             correlation=correlation,
         )
+        return self._conclude(account)
+
+    def _conclude(self, account: Account) -> dict[str, Any]:
         if self.observer is not None:
             self.observer(account)
         self.telemetry.record(account)
-        return reply.body
+        return account.reply.body
 
     def _refuse(
         self,
@@ -190,10 +193,7 @@ class Pipeline:
             cold=cold,
             correlation=correlation,
         )
-        if self.observer is not None:
-            self.observer(account)
-        self.telemetry.record(account)
-        return account.reply.body
+        return self._conclude(account)
 
     def _list_paths(self, host: Host, rules: Rules) -> Sequence[ReadPath]:
         """The paths of a document that the model, the look-up and the reply need.
