@@ -24,7 +24,7 @@ import numpy as np
 from model.training.measures import resample_weights
 from model.training.models import AUTO
 from model.training.selection import limit_threads
-from model.training.uplift.campaign import Campaign, split_users
+from model.training.uplift.campaign import UpliftPeople, split_users
 from model.training.uplift.cross_validation import score_responses
 from model.training.uplift.measures import Floats, Uplift
 from model.training.uplift.selection import fit_effect
@@ -50,7 +50,7 @@ from tools.uplift_ranges import (
 
 ROOT = Path(__file__).parents[1]
 OUT = ROOT / "docs" / "uplift.json"
-RIVALS = ROOT / "tools" / "rivals" / "fit.py"
+FIT = ROOT / "tools" / "rivals" / "fit.py"
 PYTHON = ROOT / ".cache" / "uplift" / "bin" / "python"
 SEED = 0
 OURS = ("ours", "a response model")
@@ -115,7 +115,7 @@ def simulate_known(
     return rows
 
 
-def compare_libraries(campaign: Campaign) -> dict[str, Any]:
+def compare_libraries(campaign: UpliftPeople) -> dict[str, Any]:
     """The Qini coefficient of each learner, out of fold on the same folds, and of ours."""
     pairs = split_users(campaign, FOLDS, SEED)
     scores = {name: np.empty(len(campaign.outcomes)) for name in OURS}
@@ -138,7 +138,7 @@ def compare_libraries(campaign: Campaign) -> dict[str, Any]:
             fold=fold,
         )
         out = Path(folder) / "scores.npz"
-        subprocess.run([str(PYTHON), str(RIVALS), str(data), str(out)], check=True)
+        subprocess.run([str(PYTHON), str(FIT), str(data), str(out)], check=True)
         with np.load(out) as theirs:
             scores |= {name: theirs[name] for name in theirs.files if name != "check"}
             check = float(theirs["check"])
@@ -161,7 +161,7 @@ def compare_libraries(campaign: Campaign) -> dict[str, Any]:
     }
 
 
-def measure_learner(name: str, scores: Floats, campaign: Campaign) -> dict[str, Any]:
+def measure_learner(name: str, scores: Floats, campaign: UpliftPeople) -> dict[str, Any]:
     """The Qini coefficient with its standard error, by resampling users."""
     uplift = Uplift(scores, campaign)
     drawn = [uplift.measure(weights)[0][0] for weights in resample_weights(campaign.groups, SEED)]

@@ -36,7 +36,9 @@ def lowers_brier(plain: Scores, through: Scores, outcomes: Outcomes, rows: Rows)
     return bool(brier_score_loss(outcomes[rows], through[rows]) < (1 - LEAST_GAIN) * without)
 
 
-def promise_gain(plain: Scores, margins: Scores, outcomes: Outcomes, folds: Folds) -> Scores | None:
+def try_cheap_sigmoid(
+    plain: Scores, margins: Scores, outcomes: Outcomes, folds: Folds
+) -> Scores | None:
     """Scores through a cheap sigmoid; None if a proper one is not worth its fits in each fold.
 
     Fits a sigmoid on the margins of the other folds, or of the same fold if it is the only one.

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from model.features import FeatureSpec, Matrix
 from model.people.progress import Progress
-from model.training.calibration import calibrate, lowers_brier, promise_gain
+from model.training.calibration import calibrate, lowers_brier, try_cheap_sigmoid
 from model.training.fit import find_margins, fit_choice
 from model.training.folds import Folds, Rows, Scheme, make_folds
 from model.training.measures import Ranking, Scores
@@ -95,7 +95,7 @@ def cross_validate(
         work.add(len(train))
     work.add(work.total)
     calibrated = settings.balanced
-    cheap = None if calibrated else promise_gain(scores, margins, outcomes, folds)
+    cheap = None if calibrated else try_cheap_sigmoid(scores, margins, outcomes, folds)
     if cheap is not None:
         through = (
             cheap

@@ -16,7 +16,7 @@ from model.people.progress import Progress
 from model.score_kind import read_score_kind
 from model.training.audit import Audit, audit_people, describe_leaks
 from model.training.card import make_card
-from model.training.comparisons import NewModel, list_rivals
+from model.training.comparisons import NewModel, list_earlier
 from model.training.config import TrainingConfig
 from model.training.cross_validation import CrossValidation, cross_validate
 from model.training.datasets import OutcomeTable, read_outcomes
@@ -173,10 +173,10 @@ def pass_gate(
         reserved_scores=None if reserved is None else score_onnx(onnx, reserved.matrix),
         share=config.reserve,
     )
-    rivals = list_rivals(incumbents, people, reserved)
+    earlier = list_earlier(incumbents, people, reserved)
     return decide(
         new,
-        rivals,
+        earlier,
         margin=config.margin,
         if_unclear=config.if_unclear,
         seed=config.seed,

@@ -203,8 +203,9 @@ def describe_reach(rules: Rules, quantiles: Sequence[float]) -> str:
 def write_rules(rules: Rules) -> str:
     """Rules as a policy file would have them."""
     described = describe_rules(rules)
-    bands = described.pop("bands")
-    return tomlkit.dumps({**described, **({"band": bands} if bands else {})})
+    bands, excludes = described.pop("bands"), described.pop("excludes")
+    tables = {"band": bands, "exclude": excludes}
+    return tomlkit.dumps({**described, **{name: rows for name, rows in tables.items() if rows}})
 
 
 def describe(explanation: Explanation, heading: str) -> str:

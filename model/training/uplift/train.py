@@ -28,11 +28,11 @@ from model.training.train import (
     prepare_people,
     write_trained,
 )
-from model.training.uplift.campaign import Campaign
+from model.training.uplift.campaign import UpliftPeople
 from model.training.uplift.card import make_card
 from model.training.uplift.cross_validation import UpliftValidation, cross_validate
 from model.training.uplift.export import check_parity, convert_effect
-from model.training.uplift.gate import judge_against
+from model.training.uplift.gate import pass_uplift_gate
 from model.training.uplift.lot import check_lot, leave_out_mixed, make_campaign
 from model.training.uplift.manifest import describe_model, describe_validation
 from model.training.uplift.measures import Floats
@@ -47,8 +47,8 @@ class Lot:
     """The people of a campaign to learn from, and those set aside; each as `People`, too."""
 
     people: People
-    campaign: Campaign
-    reserved: tuple[People, Campaign] | None
+    campaign: UpliftPeople
+    reserved: tuple[People, UpliftPeople] | None
     notices: tuple[str, ...]
 
 
@@ -165,7 +165,7 @@ def compare(
     config: TrainingConfig,
     incumbent: Bundle,
     effects: Floats,
-    among: tuple[People, Campaign],
+    among: tuple[People, UpliftPeople],
     *,
     unseen: bool,
 ) -> Verdict:
@@ -173,7 +173,7 @@ def compare(
     people, campaign = among
     if people.incumbent_matrix is None:
         raise ValueError("people were gathered without the incumbent's spec")
-    verdict = judge_against(
+    verdict = pass_uplift_gate(
         incumbent,
         effects,
         campaign,
