@@ -25,7 +25,7 @@ from function.external.lookup import (
     do_without_external,
     look_up_external,
 )
-from function.hosts import Host, find_host
+from function.hosts import EXPECTED_EVENT, Host, find_host
 from function.hosts.reading import check_documents
 from function.policy import Policy, Rules, decide
 from function.records import (
@@ -86,11 +86,7 @@ class Pipeline:
         `on_error = "raise"` asks for.
         """
         if not isinstance(event, Mapping) or (host := find_host(event, self.hosts)) is None:
-            raise EventError(
-                "expected a campaign hook event: an object with $.Endpoints, an object "
-                "(Amazon Pinpoint), $.Items.CustomerProfiles, a list (Amazon Connect), or "
-                "$.requestContext.http, an object (HTTP, payload 2.0)"
-            )
+            raise EventError(EXPECTED_EVENT)
         left, arrived = remaining(), self.clock()
         batch = host.parse_event(event)
         deadline = arrived + measure_budget(host, batch, left, cold or 0.0, self.reserve)

@@ -39,7 +39,8 @@ def command(
         typer.Option(
             metavar="HOOK",
             help="local: the function in this process. lambda:NAME: a deployed function, by name, "
-            "name:alias or ARN. http://host:port: a runtime interface emulator, one call at once.",
+            "name:alias or ARN. http://host:port: a runtime interface emulator, one call at once. "
+            "https://host/path: a URL that speaks the host web.",
         ),
     ] = "local",
     host: Annotated[
@@ -62,7 +63,10 @@ def command(
         ),
     ] = None,
     concurrency: Annotated[
-        int, typer.Option(metavar="N", help="With --hook lambda: maximum number of parallel calls.")
+        int,
+        typer.Option(
+            metavar="N", help="With --hook lambda or https: maximum number of parallel calls."
+        ),
     ] = 10,
     score_kind: Annotated[
         str | None,

@@ -21,7 +21,7 @@ from function.records import Context
 from function.settings import PREFIX, is_service_variable
 from model.score_kind import RESPONSE, WIDEST
 from segment_scorer.monitoring.overrides import NAMED, find_unmatched
-from segment_scorer.runner.asking.hooks import LAMBDA, open_hook, open_local_hook
+from segment_scorer.runner.asking.hooks import HTTPS, LAMBDA, open_hook, open_local_hook
 from segment_scorer.runner.asking.host_adapters import HOST_ADAPTERS, read_campaign
 from segment_scorer.runner.asking.host_rules import Hook
 from segment_scorer.runner.config import RunConfig, RunOptions
@@ -33,6 +33,7 @@ from segment_scorer.runner.writing.names import REPORT
 
 REPORT_PACKAGES = ("altair", "vl_convert")  # imported only after the last chunk
 WEB_PREFIX = "SCORER_WEB_"
+SECRETS = "SCORER_WEB_SECRETS"
 PLAN_PACKAGE = "scipy"  # only a rehearsal says what its control group can show
 
 
@@ -61,16 +62,17 @@ def prepare_run(options: RunOptions) -> Preparation:
     """
     config = make_config(options)
     limit_seconds = HOST_ADAPTERS[options.host].host.limit_seconds
-    context = read_campaign(HOST_ADAPTERS[options.host], config)
+    context = make_context(options)
     if options.hook != "local":
+        web = {SECRETS: options.environ.get(SECRETS, "")}
         policy = read_policy(options)
         if policy is not None:
             config = apply_rules(config, policy.rules_for(context))
-            config = replace(config, warnings=check_ids(policy, options, context))
+            config = replace(config, warnings=check_ids(policy, options))
         return Preparation(
-            hook=open_hook(options.hook, {}, limit_seconds),
+            hook=open_hook(options.hook, web, limit_seconds),
             config=config,
-            settings={},
+            settings=web,
             fingerprint=make_fingerprint(options, config, policy.digest if policy else "", {}),
         )
     settings = collect_settings(options)
@@ -87,7 +89,7 @@ def prepare_run(options: RunOptions) -> Preparation:
         threshold=rules.threshold,
         reach=rules.reach,
         excludes=tuple((rule.path, rule.reason, rule.condition) for rule in rules.excludes),
-        warnings=check_ids(policy, options, context),
+        warnings=check_ids(policy, options),
         keep=rules.keep,
         on_error=rules.on_error,
         holdout_percent=rules.holdout.percent,
@@ -124,11 +126,16 @@ def make_config(options: RunOptions) -> RunConfig:
     )
 
 
-def check_ids(policy: Policy, options: RunOptions, context: Context) -> tuple[str, ...]:
+def make_context(options: RunOptions) -> Context:
+    """Make the context that the policy's overrides are matched with, as the host tells it."""
+    return read_campaign(HOST_ADAPTERS[options.host], make_config(options))
+
+
+def check_ids(policy: Policy, options: RunOptions) -> tuple[str, ...]:
     """Say which of the ids that the user gave are named by no override of the policy."""
     defaults = {field.name: field.default for field in fields(RunOptions)}
     given = [key for key in NAMED if getattr(options, key) != defaults[key]]
-    return tuple(find_unmatched(policy, context, given))
+    return tuple(find_unmatched(policy, make_context(options), given))
 
 
 def apply_rules(config: RunConfig, rules: Rules) -> RunConfig:
@@ -214,6 +221,14 @@ def format_time(text: str | None) -> str:
     return time_.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+def check_host(options: RunOptions) -> None:
+    """Check that the host exists, and that it is called over HTTPS. Raises OptionError."""
+    if options.host not in HOST_ADAPTERS:
+        raise OptionError(f"--host: expected one of {', '.join(HOST_ADAPTERS)}")
+    if options.hook.startswith(HTTPS) and options.host != "web":
+        raise OptionError("--hook https://...: expected --host web, the only one called so")
+
+
 def check_options(options: RunOptions) -> None:
     """Check the options before anything is opened or written. Raises OptionError."""
     packages = (*REPORT_PACKAGES, *([PLAN_PACKAGE] if options.rehearse else []))
@@ -223,8 +238,7 @@ def check_options(options: RunOptions) -> None:
             "pip install '.[run]' in a source checkout"
         )
     local = options.hook == "local"
-    if options.host not in HOST_ADAPTERS:
-        raise OptionError(f"--host: expected one of {', '.join(HOST_ADAPTERS)}")
+    check_host(options)
     if options.engine not in {"local", "ray"}:
         raise OptionError("--engine: expected local or ray")
     if options.engine == "ray" and not local and not options.hook.startswith(LAMBDA):
