@@ -120,7 +120,8 @@ def test_opens_without_a_network_and_without_a_message_on_the_console(
 ) -> None:
     page, heard = open_report(browser, run[1])
     assert heard == []
-    assert page.inner_text("h1") == "Rehearsal: what this policy would do"
+    assert page.inner_text("h1") == "spring</script><!--: what this policy would do"
+    assert page.title() == "spring</script><!--: what this policy would do (Segment Scorer)"
     assert "spring</script><!--" in page.inner_text("#about")
     for chart in ("histogram", "reach", "by-channel", "by-country", "by-band", "times"):
         assert page.locator(f"#{chart} svg").count() == 1, chart
