@@ -32,7 +32,7 @@ RUN --mount=type=secret,id=ca-bundle,target=/run/secrets/ca-bundle,required=fals
     /build/uv/bin/python -m pip install --quiet --no-cache-dir --disable-pip-version-check --require-hashes -r /build/uv.txt
 # One tree for all bytecode, the standard library's too. The official image has none for it, and Lambda's disk is read-only:
 # every cold start would compile it again.
-ENV PYTHONPYCACHEPREFIX=/opt/bytecode
+ENV PYTHONPYCACHEPREFIX=/opt/bytecode PYTHONHASHSEED=0
 COPY tools/image/steps/compile.sh tools/image/steps/install.sh tools/image/steps/prune.py /build/
 RUN /build/compile.sh "$(python -c 'import sysconfig; print(sysconfig.get_path("stdlib"))')" site-packages
 
@@ -69,8 +69,8 @@ RUN chmod -R a=rX,u+w . && chmod 755 segment_scorer/service/extensions/segment-s
 # hadolint ignore=DL3006,DL3029,DL3065  # this is the default, but podman before version 5 takes the builder's
 FROM --platform=${TARGETPLATFORM} ${BASE_IMAGE} AS service
 # SERVE_LISTEN: the default of --listen. SERVE_PROBE: the socket of the health check, whatever --listen and --tls-cert are.
-ENV PATH=/opt/venv/bin:$PATH \
-    PYTHONPYCACHEPREFIX=/opt/bytecode \
+ENV PYTHONPYCACHEPREFIX=/opt/bytecode \
+    PATH=/opt/venv/bin:$PATH \
     ORT_DISABLE_TELEMETRY=1 \
     SERVE_LISTEN=0.0.0.0:8081 \
     SERVE_PROBE=unix:/tmp/segment-scorer-probe.sock
@@ -101,8 +101,8 @@ LABEL org.opencontainers.image.title="segment-scorer-service" \
 # hadolint ignore=DL3006,DL3029,DL3065  # this is the default, but podman before version 5 takes the builder's
 FROM --platform=${TARGETPLATFORM} ${BASE_IMAGE} AS function-sidecar
 # Function and sidecar connect at the socket in SCORER_TARGET.
-ENV PATH=/opt/venv/bin:$PATH \
-    PYTHONPYCACHEPREFIX=/opt/bytecode \
+ENV PYTHONPYCACHEPREFIX=/opt/bytecode \
+    PATH=/opt/venv/bin:$PATH \
     ORT_DISABLE_TELEMETRY=1 \
     SCORER_TARGET=unix:/tmp/segment-scorer.sock
 WORKDIR /var/task
@@ -132,8 +132,8 @@ LABEL org.opencontainers.image.title="segment-scorer-sidecar" \
 # hadolint ignore=DL3006,DL3029,DL3065  # this is the default, but podman before version 5 takes the builder's
 FROM --platform=${TARGETPLATFORM} ${BASE_IMAGE} AS function
 # By default, ONNX Runtime reports its usage to its maker.
-ENV PATH=/opt/venv/bin:$PATH \
-    PYTHONPYCACHEPREFIX=/opt/bytecode \
+ENV PYTHONPYCACHEPREFIX=/opt/bytecode \
+    PATH=/opt/venv/bin:$PATH \
     ORT_DISABLE_TELEMETRY=1
 WORKDIR /var/task
 COPY --from=function-dependencies /opt/venv/ /opt/venv/

@@ -119,6 +119,7 @@ def gather_facts(account: Account) -> dict[str, float]:
     present = account.present
     facts: dict[str, float] = {
         **count_outcomes(account.decisions),
+        **{f"excluded_{rule}": count for rule, count in account.excluded_by.items()},
         "unencodable": account.batch.unencodable,
         "overrides_skipped": account.reply.overrides_skipped,
         "annotations_dropped": int(account.reply.annotations_dropped),

@@ -247,4 +247,8 @@ def describe_rules(rules: Rules) -> dict[str, Any]:
     """The rules as plain data, with every default filled in and the threshold as a number."""
     described: dict[str, Any] = msgspec.to_builtins(rules)
     del described["reach"]  # not a key: it is where the threshold comes from
+    described["excludes"] = [
+        {"path": rule.path, "reason": rule.reason, rule.condition: rule.wanted}
+        for rule in rules.excludes
+    ]
     return described

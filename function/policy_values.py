@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
+from function.exclude_values import read_excludes
 from function.holdout import Holdout
 from function.records import Band
 from model.errors import name_kind
@@ -274,5 +275,6 @@ KEYS: Mapping[str, tuple[str, Read]] = {
     "metric": ("metric", ValueReader.metric),
     "holdout": ("holdout", ValueReader.holdout),
     "band": ("bands", ValueReader.bands),
+    "exclude": ("excludes", read_excludes),
     "external": ("external", ValueReader.external),
 }

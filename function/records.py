@@ -21,9 +21,10 @@ BUNDLE_SOURCE, SERVICE_SOURCE = "bundle", "service"
 
 
 class Reason(StrEnum):
-    """Why the policy decided as it did: the first of the first five that applies."""
+    """Why the policy decided as it did: the first of the first six that applies."""
 
     HOLDOUT = "holdout"
+    EXCLUDED = "excluded"
     UNREADABLE = "unreadable"
     NO_SCORES = "no_scores"
     SPARSE = "sparse"
@@ -112,6 +113,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     score             rounded to the policy's decimals; None if the endpoint was not scored
     external          attributes that `[external]` copies from the store: name -> texts
     external_dropped  how many values of the store `[external]` could not turn into text
+    excluded_by       the `[[exclude]]` rule that applies; "" if none does
     """
 
     selected: bool | None
@@ -122,6 +124,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     band: Band | None = None
     external: Mapping[str, list[str]] = {}
     external_dropped: int = 0
+    excluded_by: str = ""
 
     @property
     def dropped(self) -> bool:
@@ -200,7 +203,10 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     feature_bins    column -> people in each drift bin; None if the bundle has no drift reference
     score_bins      the same for the scores; None also if the batch has no scores
     error           why the batch has no scores
-    time_missing    whether the model reads ages, and the event has no time to measure them against
+    time_missing    whether the model or an exclude rule reads ages, and the event has no time to
+                    measure them against
+    exclude_seen    path of an exclude rule -> endpoints that have a value there
+    excluded_by     exclude rule -> endpoints whose reason it is, every rule of the policy
     external        numbers of the look-up; empty if nothing is looked up
     external_error  why the look-up failed
     scoring         duration of scoring
@@ -222,6 +228,8 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     score_bins: list[int] | None = None
     error: ScorerError | ExternalError | None = None
     time_missing: bool = False
+    exclude_seen: Mapping[str, int] = {}
+    excluded_by: Mapping[str, int] = {}
     external: Mapping[str, float] = {}
     external_error: ExternalError | None = None
     scoring: float

@@ -134,7 +134,7 @@ class OnnxModel:
         kind = self._bundle.score
         (values,) = self._run([kind.output], matrix)
         try:
-            return kind.settle(values[:, -1].astype(np.float64))
+            return kind.clip(values[:, -1].astype(np.float64))
         except ScoreError as error:
             raise ModelFailure(str(error)) from error
 

@@ -93,7 +93,7 @@ class ScoreKind(NamedTuple):
             and self.low <= number <= self.high
         )
 
-    def settle(self, scores: Scores) -> Scores:
+    def clip(self, scores: Scores) -> Scores:
         """Scores [n] of a model: finite, and in the range. A rounding error beyond it is cut off.
 
         Raises ScoreError for anything else.

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from model.training.uplift.campaign import Campaign
+from model.training.uplift.campaign import UpliftPeople
 
 DATA = Path(__file__).parents[1] / "examples" / "hillstrom" / "hillstrom.csv.gz"
 MESSAGED, CONTROL = "Womens E-Mail", "No E-Mail"
@@ -16,7 +16,7 @@ NUMBERS = ("recency", "history", "mens", "womens", "newbie")
 TEXTS = ("zip_code", "channel", "history_segment")
 
 
-def read_womens(path: Path = DATA) -> Campaign:
+def read_womens(path: Path = DATA) -> UpliftPeople:
     """The campaign: numbers as they are, a column for each text."""
     with gzip.open(path, "rt", encoding="utf-8", newline="") as file:
         rows = [row for row in csv.DictReader(file) if row["segment"] in {MESSAGED, CONTROL}]
@@ -25,7 +25,7 @@ def read_womens(path: Path = DATA) -> Campaign:
         values = sorted({row[name] for row in rows})
         columns += [[float(row[name] == value) for row in rows] for value in values]
     treated = np.array([row["segment"] == MESSAGED for row in rows], dtype=np.int64)
-    return Campaign(
+    return UpliftPeople(
         matrix=np.array(columns, dtype=np.float32).T.copy(),
         outcomes=np.array([int(row["visit"]) for row in rows], dtype=np.int64),
         treated=treated,

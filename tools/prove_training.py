@@ -48,7 +48,7 @@ Person = tuple[dict[str, Any], int]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataSet:
-    """People with outcomes. `judged`: whether rivals are compared on them, or only times."""
+    """People with outcomes. `judged`: whether others are compared on them, or only times."""
 
     title: str
     read: Callable[[], list[Person]]
@@ -130,7 +130,7 @@ def measure_set(data: DataSet) -> dict[str, Any]:
             "interval": [round(edge, 4) for edge in metrics["intervals"]["roc_auc"]],
         }
         if data.judged:
-            found |= judge_rivals(people, folder)
+            found |= judge_others(people, folder)
     return found
 
 
@@ -170,7 +170,7 @@ def time_plain(people: People, number: int) -> float:
     return time_call(run)[0]
 
 
-def judge_rivals(people: list[Person], folder: Path) -> dict[str, float]:
+def judge_others(people: list[Person], folder: Path) -> dict[str, float]:
     """ROC AUC out of fold of a hand-made pipeline and of LightGBM, on columns made by hand."""
     numbers, texts = make_columns(people)
     outcomes = np.array([outcome for _, outcome in people])
@@ -192,7 +192,7 @@ def judge_rivals(people: list[Person], folder: Path) -> dict[str, float]:
     onehot = OneHotEncoder(sparse_output=False, min_frequency=20, handle_unknown="ignore")
     matrix = np.concatenate([numbers, onehot.fit_transform(texts)], axis=1) if words else numbers
     np.savez(folder / "in.npz", matrix=matrix, outcomes=outcomes, fold_of=encoded)
-    script = Path(__file__).with_name("lightgbm_rival.py")
+    script = Path(__file__).with_name("lightgbm_scores.py")
     command = [str(LIGHTGBM), str(script), str(folder / "in.npz"), str(folder / "out.npz")]
     subprocess.run(command, check=True)
     boosted = np.load(folder / "out.npz")["scores"]

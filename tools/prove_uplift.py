@@ -1,7 +1,8 @@
 """Proves the uplift trainer: on campaigns whose truth is known, and beside the field's libraries.
 
-Takes no input; writes docs/uplift.json. The exit status is 1 when a claim fails. The libraries run
-in `.cache/uplift`, on the same people and folds as ours, and give scores; ours measures all.
+Takes no input; writes docs/uplift.json, and the tables of docs/uplift.md. The exit status is 1 when
+a claim fails. The libraries run in `.cache/uplift`, on the same people and folds as ours, and give
+scores; ours measures all.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ import numpy as np
 
 from model.training.measures import resample_weights
 from model.training.models import AUTO
-from model.training.uplift.campaign import Campaign, split_users
+from model.training.selection import limit_threads
+from model.training.uplift.campaign import UpliftPeople, split_users
 from model.training.uplift.cross_validation import score_responses
 from model.training.uplift.measures import Floats, Uplift
 from model.training.uplift.selection import fit_effect
@@ -35,10 +37,11 @@ from tools.simulated_uplift import (
     no_effect,
     steady_effect,
 )
+from tools.uplift_page import PAGE, fill_page
 
 ROOT = Path(__file__).parents[1]
 OUT = ROOT / "docs" / "uplift.json"
-RIVALS = ROOT / "tools" / "rivals" / "fit.py"
+FIT = ROOT / "tools" / "rivals" / "fit.py"
 PYTHON = ROOT / ".cache" / "uplift" / "bin" / "python"
 SEED = 0
 OURS = ("ours", "a response model")
@@ -117,7 +120,7 @@ def simulate_known(
     return rows
 
 
-def compare_libraries(campaign: Campaign) -> dict[str, Any]:
+def compare_libraries(campaign: UpliftPeople) -> dict[str, Any]:
     """The Qini coefficient of each learner, out of fold on the same folds, and of ours."""
     pairs = split_users(campaign, FOLDS, SEED)
     scores = {name: np.empty(len(campaign.outcomes)) for name in OURS}
@@ -140,7 +143,7 @@ def compare_libraries(campaign: Campaign) -> dict[str, Any]:
             fold=fold,
         )
         out = Path(folder) / "scores.npz"
-        subprocess.run([str(PYTHON), str(RIVALS), str(data), str(out)], check=True)
+        subprocess.run([str(PYTHON), str(FIT), str(data), str(out)], check=True)
         with np.load(out) as theirs:
             scores |= {name: theirs[name] for name in theirs.files if name != "check"}
             check = float(theirs["check"])
@@ -163,7 +166,7 @@ def compare_libraries(campaign: Campaign) -> dict[str, Any]:
     }
 
 
-def measure_learner(name: str, scores: Floats, campaign: Campaign) -> dict[str, Any]:
+def measure_learner(name: str, scores: Floats, campaign: UpliftPeople) -> dict[str, Any]:
     """The Qini coefficient with its standard error, by resampling users."""
     uplift = Uplift(scores, campaign)
     drawn = [uplift.measure(weights)[0][0] for weights in resample_weights(campaign.groups, SEED)]
@@ -189,7 +192,13 @@ def main() -> int:
     options = parser.parse_args()
     out: Path = options.out
     parts = options.part or PARTS
-    kept = json.loads(out.read_text("utf-8")) if options.part and out.exists() else {}
+    with limit_threads(0):
+        return prove(parts, out, options.campaigns)
+
+
+def prove(parts: Sequence[str], out: Path, campaigns: int) -> int:
+    """Prove the parts, and write the results beside those that `out` has of the others."""
+    kept = json.loads(out.read_text("utf-8")) if set(parts) != set(PARTS) and out.exists() else {}
     results: dict[str, Any] = {**kept, "revision": read_revision()}
     if "libraries" in parts:
         results["libraries"] = compare_libraries(read_womens())
@@ -199,8 +208,10 @@ def main() -> int:
             *simulate_known("a bent effect", bent_effect, KNOWN),
         ]
     if "nothing" in parts:
-        results["nothing"] = simulate_nothing(options.campaigns)
+        results["nothing"] = simulate_nothing(campaigns)
     out.write_text(json.dumps(results, indent=2) + "\n", "utf-8")
+    if out == OUT:
+        PAGE.write_text(fill_page(PAGE.read_text("utf-8"), results), "utf-8")
     holds = [results[part] for part in parts]
     rows = [row for each in holds for row in (each if isinstance(each, list) else [each])]
     return 0 if all(row["holds"] for row in rows) else 1

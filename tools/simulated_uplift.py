@@ -10,7 +10,7 @@ import numpy.typing as npt
 from scipy import stats
 
 from model.training.models import AUTO
-from model.training.uplift.campaign import Campaign, split_users
+from model.training.uplift.campaign import UpliftPeople, split_users
 from model.training.uplift.judge import judge_effects
 from model.training.uplift.phrases import describe_doubt
 from model.training.uplift.selection import fit_effect
@@ -25,7 +25,7 @@ NEGATIVE = -0.03  # an effect that is clearly below 0
 class Truth:
     """A campaign, and the true effect of the message on each person, float64 [n]."""
 
-    campaign: Campaign
+    campaign: UpliftPeople
     effect: Floats
 
 
@@ -57,7 +57,7 @@ def draw_campaign(
     chance = 0.2 + 0.08 * np.tanh(features[:, 0]) + treated * true
     outcomes = (random.random(people) < chance).astype(np.int64)
     return Truth(
-        Campaign(
+        UpliftPeople(
             matrix=features.astype(np.float32),
             outcomes=outcomes,
             treated=treated,
@@ -68,7 +68,7 @@ def draw_campaign(
     )
 
 
-def score_out_of_fold(campaign: Campaign, seed: int) -> tuple[Floats, list[str]]:
+def score_out_of_fold(campaign: UpliftPeople, seed: int) -> tuple[Floats, list[str]]:
     """Effects by models fitted without the people that they score, and the learners chosen."""
     effects, learners = np.empty(len(campaign.outcomes)), []
     for train, test in split_users(campaign, FOLDS, seed):

@@ -207,7 +207,8 @@ def describe_decision(decision: Decision, rules: Rules, model: str) -> dict[str,
     """Build one profile's ResultData: score, decision, selected, band, holdout, reason, model.
 
     A journey's "Check attributes" block reads `$.LambdaInvocation.ResultData.decision`. If the
-    policy copies external attributes, `external` holds them. In mode shadow the result tells only
+    policy copies external attributes, `external` holds them; of who is excluded, `excluded_by`
+    holds the rule. In mode shadow the result tells only
     `decision`, so that no journey can branch on scores.
     """
     word = "keep" if decision.sent else "drop"
@@ -222,6 +223,7 @@ def describe_decision(decision: Decision, rules: Rules, model: str) -> dict[str,
             "reason": reason.value,
             "model": model,
         }
+    rule = {"excluded_by": decision.excluded_by} if decision.excluded_by else {}
     external = {"external": flatten_texts(decision.external)} if decision.external else {}
     return {
         "score": 0.0 if decision.score == 0.0 else decision.score,  # no -0.0
@@ -231,6 +233,7 @@ def describe_decision(decision: Decision, rules: Rules, model: str) -> dict[str,
         "holdout": decision.holdout,
         "reason": decision.reason.value,
         "model": model,
+        **rule,
         **external,
     }
 

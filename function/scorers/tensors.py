@@ -83,7 +83,7 @@ def read_scores(response: ModelInferResponse, rows: int, dialect: Dialect) -> Sc
             f"of {rows} rows, found shape {list(values.shape)}"
         )
     try:
-        return dialect.kind.settle(_pick_column(values, dialect).astype(np.float64))
+        return dialect.kind.clip(_pick_column(values, dialect).astype(np.float64))
     except ScoreError as error:
         raise ScorerRejected(f"the scoring service's scores cannot be used: {error}") from error
 

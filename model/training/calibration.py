@@ -14,7 +14,13 @@ from model.training.fit import find_sigmoid, fit_choice
 from model.training.folds import Folds, Pair, Rows, Scheme
 from model.training.measures import Scores
 from model.training.models import ModelChoice, ModelSettings
-from model.training.nested import InnerMargins, calibrate_by_pairs, fit_pairs, name_choice
+from model.training.nested import (
+    InnerMargins,
+    calibrate_by_pairs,
+    fit_pairs,
+    list_pairs,
+    name_choice,
+)
 from model.training.people import Outcomes, People
 from model.training.selection import limit_threads
 from model.training.target_rates import encode_for
@@ -30,7 +36,9 @@ def lowers_brier(plain: Scores, through: Scores, outcomes: Outcomes, rows: Rows)
     return bool(brier_score_loss(outcomes[rows], through[rows]) < (1 - LEAST_GAIN) * without)
 
 
-def promise_gain(plain: Scores, margins: Scores, outcomes: Outcomes, folds: Folds) -> Scores | None:
+def try_cheap_sigmoid(
+    plain: Scores, margins: Scores, outcomes: Outcomes, folds: Folds
+) -> Scores | None:
     """Scores through a cheap sigmoid; None if a proper one is not worth its fits in each fold.
 
     Fits a sigmoid on the margins of the other folds, or of the same fold if it is the only one.
@@ -69,7 +77,7 @@ def calibrate(
         fits = list(zip(folds.pairs, choices, strict=True))
         return calibrate_in_folds(people, settings, seed, fits, progress)
     if inner is None or len(inner.rows) < len(folds.scored):
-        pairs = len(folds.pairs) * (len(folds.pairs) - 1) // 2
+        pairs = len(list_pairs(len(folds.pairs)))
         rows = len(folds.scored) * (len(folds.pairs) - 2) // len(folds.pairs)
         work = Work(progress, "calibrating", pairs * rows * len({*map(name_choice, choices)}))
         wanted = [[choice] for choice in choices]

@@ -32,12 +32,12 @@ def make_page(facts: Mapping[str, Any]) -> dict[str, bytes]:
 def write_page(facts: Mapping[str, Any]) -> str:
     """The comparison in Markdown."""
     a, b = facts["a"], facts["b"]
-    remarks = "\n".join(f"- Notice: {notice}" for notice in facts["data"]["remarks"])
+    notices = "\n".join(f"- Notice: {notice}" for notice in facts["data"]["remarks"])
     parts = [
         f"# A: {a['bundle']}, B: {b['bundle']}",
         f"{facts['people']:,} people, {facts['responders']:,} of whom responded.",
         ABOUT,
-        *([remarks] if remarks else []),
+        *([notices] if notices else []),
         f"![Cumulative gains of both]({PICTURE})",
         "## Accuracy",
         write_table(["figure", "A", "B", "B minus A", "95 % interval"], list_figures(facts)),

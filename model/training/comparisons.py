@@ -15,10 +15,10 @@ from model.training.lineage import Incumbents
 from model.training.measures import Scores
 from model.training.people import People
 from model.training.recipes import score_by_recipe
-from model.training.verdict import Comparison, compare_scores
+from model.training.verdict import ScoreComparison, compare_scores
 
 
-class Rival(NamedTuple):
+class Earlier(NamedTuple):
     """A bundle that a new model is measured against, and people by its spec.
 
     learnt    matrix of the people that the new model learnt from
@@ -49,15 +49,15 @@ class NewModel:
     share: float
 
 
-def list_rivals(
+def list_earlier(
     incumbents: Incumbents, people: People, reserved: People | None
-) -> tuple[Rival, ...]:
+) -> tuple[Earlier, ...]:
     """The bundle in use, and the best so far if that is another, with people by their specs."""
     aside = (None, None) if reserved is None else (reserved.incumbent_matrix, reserved.best_matrix)
     learnt = (people.incumbent_matrix, people.best_matrix)
     return tuple(
-        Rival(bundle, matrix, others)
-        for bundle, matrix, others in zip(incumbents.rivals, learnt, aside, strict=False)
+        Earlier(bundle, matrix, others)
+        for bundle, matrix, others in zip(incumbents.earlier, learnt, aside, strict=False)
         if matrix is not None
     )
 
@@ -73,16 +73,18 @@ def is_unseen(bundle: Bundle, share: float) -> bool:
     return isinstance(reserved, int | float) and reserved >= share
 
 
-def compare_on_reserved(new: NewModel, rival: Rival, margin: float, seed: int) -> Comparison | None:
+def compare_on_reserved(
+    new: NewModel, old: Earlier, margin: float, seed: int
+) -> ScoreComparison | None:
     """Compare the two models on the people set aside; None without any."""
-    if new.reserved is None or new.reserved_scores is None or rival.reserved is None:
+    if new.reserved is None or new.reserved_scores is None or old.reserved is None:
         return None
     people = new.reserved
-    fair = is_unseen(rival.bundle, new.share)
+    fair = is_unseen(old.bundle, new.share)
     seen = "" if fair else ", some of whom the old bundle may have learnt from"
     return compare_scores(
         new.reserved_scores,
-        score_bundle(rival.bundle, rival.reserved),
+        score_bundle(old.bundle, old.reserved),
         people.outcomes,
         people.groups,
         margin=margin,
@@ -93,21 +95,21 @@ def compare_on_reserved(new: NewModel, rival: Rival, margin: float, seed: int) -
     )
 
 
-def compare_out_of_fold(new: NewModel, rival: Rival, margin: float, seed: int) -> Comparison:
+def compare_out_of_fold(new: NewModel, old: Earlier, margin: float, seed: int) -> ScoreComparison:
     """Compare the recipes of both on all people, each scored by models of others.
 
     People set aside count with the scores of the two models themselves. A bundle whose recipe
     cannot be fitted, such as one that was brought along, is scored as it is.
     """
     people, rows = new.people, new.rows
-    theirs = score_by_recipe(rival.bundle, rival.learnt, people, new.folds, seed)
+    theirs = score_by_recipe(old.bundle, old.learnt, people, new.folds, seed)
     fitted = theirs is not None
-    old = theirs[rows] if theirs is not None else score_bundle(rival.bundle, rival.learnt[rows])
+    before = theirs[rows] if theirs is not None else score_bundle(old.bundle, old.learnt[rows])
     scores, outcomes, groups = new.scores, people.outcomes[rows], people.groups[rows]
-    if new.reserved is not None and new.reserved_scores is not None and rival.reserved is not None:
-        unseen = is_unseen(rival.bundle, new.share)
+    if new.reserved is not None and new.reserved_scores is not None and old.reserved is not None:
+        unseen = is_unseen(old.bundle, new.share)
         if unseen or not fitted:
-            old = np.concatenate([old, score_bundle(rival.bundle, rival.reserved)])
+            before = np.concatenate([before, score_bundle(old.bundle, old.reserved)])
             scores = np.concatenate([scores, new.reserved_scores])
             outcomes = np.concatenate([outcomes, new.reserved.outcomes])
             groups = np.concatenate([groups, new.reserved.groups + int(groups.max()) + 1])
@@ -118,7 +120,7 @@ def compare_out_of_fold(new: NewModel, rival: Rival, margin: float, seed: int) -
     )
     return compare_scores(
         scores,
-        old,
+        before,
         outcomes,
         groups,
         margin=margin,

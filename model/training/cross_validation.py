@@ -10,12 +10,12 @@ import numpy.typing as npt
 
 from model.features import FeatureSpec, Matrix
 from model.people.progress import Progress
-from model.training.calibration import calibrate, lowers_brier, promise_gain
+from model.training.calibration import calibrate, lowers_brier, try_cheap_sigmoid
 from model.training.fit import find_margins, fit_choice
 from model.training.folds import Folds, Rows, Scheme, make_folds
 from model.training.measures import Ranking, Scores
 from model.training.models import AUTO, ModelChoice, ModelSettings, list_candidates
-from model.training.nested import InnerMargins, compare_in_folds
+from model.training.nested import InnerMargins, compare_in_folds, list_pairs
 from model.training.people import Outcomes, People
 from model.training.phrases import format_share
 from model.training.selection import COMPARED_PEOPLE, choose_model, limit_threads
@@ -95,7 +95,7 @@ def cross_validate(
         work.add(len(train))
     work.add(work.total)
     calibrated = settings.balanced
-    cheap = None if calibrated else promise_gain(scores, margins, outcomes, folds)
+    cheap = None if calibrated else try_cheap_sigmoid(scores, margins, outcomes, folds)
     if cheap is not None:
         through = (
             cheap
@@ -150,7 +150,7 @@ def count_work(people: People, settings: ModelSettings, folds: Folds, *, quick: 
         return fitted
     candidates, pairs = len(list_candidates(settings, people.spec)), len(folds.pairs)
     compared = min(COMPARED_PEOPLE, len(people.outcomes)) * (pairs - 2) // pairs
-    return fitted + candidates * compared * (pairs * (pairs - 1) // 2)
+    return fitted + candidates * compared * len(list_pairs(pairs))
 
 
 def choose_in_folds(

@@ -53,8 +53,8 @@ def find_date_form(texts: Sequence[str]) -> DateForm | None:
     if not fitting:
         return None
     # A few values that only one order can read tell it from the other.
-    best, rivals = fitting[0], fitting[1:]
-    close = [form for form in rivals if counts[best] - counts[form] < LEAST_OF_A_VALUE]
+    best, others = fitting[0], fitting[1:]
+    close = [form for form in others if counts[best] - counts[form] < LEAST_OF_A_VALUE]
     if not close:
         return DateForm(best)
     return DateForm(

@@ -11,23 +11,27 @@ from typing import Any
 import numpy as np
 
 from model.atomic import replace_atomically
-from model.bundle import load_bundle
+from model.bundle import Bundle, load_bundle
 from model.errors import DataError
 from model.manifest import MANIFEST_FILE
 from model.people.outcome_columns import USUAL_NAMES, ColumnNames
 from model.people.progress import Progress
 from model.training.audit import describe_late_dates, describe_lines
 from model.training.card import GIVEN, make_card
-from model.training.datasets import read_outcomes
+from model.training.config import UpliftConfig
+from model.training.datasets import OutcomeTable
 from model.training.export import score_onnx
 from model.training.gate import check_bundle, describe_coverage
 from model.training.gather import gather_people
 from model.training.join import Enrich
 from model.training.manifest import describe_data, describe_scores
-from model.training.measures import measure
-from model.training.people import Join
+from model.training.measures import Scores, measure
+from model.training.people import Join, People
 from model.training.reference import find_recorded, record_reference
 from model.training.threshold import ThresholdGoal
+from model.training.uplift.card import make_card as make_effect_card
+from model.training.uplift.evaluation import check_kind, measure_effects
+from model.training.uplift.people import read_campaign
 
 EVALUATION_FILE = "EVALUATION.md"
 
@@ -39,6 +43,7 @@ class EvaluationConfig:
     out      a directory for EVALUATION.md and its pictures
     as_of    reference time of ages; None for the outcomes' dates, else what the bundle records
     columns  what the columns of the outcomes file are called
+    uplift   who was messaged; needed for an uplift bundle, and for no other
     """
 
     bundle: Path
@@ -50,6 +55,7 @@ class EvaluationConfig:
     goal: ThresholdGoal = field(default_factory=ThresholdGoal)
     enrich: Enrich | None = None
     columns: ColumnNames = USUAL_NAMES
+    uplift: UpliftConfig | None = None
     plain_columns: bool = False
 
 
@@ -69,7 +75,8 @@ def evaluate_bundle(config: EvaluationConfig, progress: Progress) -> EvaluationR
         )
     bundle = load_bundle(config.bundle)
     onnx = check_bundle(bundle)
-    table = read_outcomes(config.outcomes, config.columns)
+    check_kind(bundle, config.uplift)
+    table = read_campaign(config.outcomes, config.columns, config.uplift)
     outcome_table = replace(table, plain=config.plain_columns)
     undated = config.as_of is None and outcome_table.dates is None
     as_of = find_recorded(bundle.manifest) if undated else config.as_of
@@ -84,13 +91,14 @@ def evaluate_bundle(config: EvaluationConfig, progress: Progress) -> EvaluationR
     )
     progress("scoring", 0, 1)
     scores = score_onnx(onnx, people.matrix, bundle.score)
-    outcomes = people.outcomes
     progress("scoring", 1, 1)
     notices = [
         *describe_coverage(bundle, people.matrix),
         *describe_late_dates(bundle.spec, people.matrix),
         *describe_lines(people.join),
     ]
+    metrics, evaluation, doubts = measure_scores(config, bundle, people, outcome_table, scores)
+    notices += doubts
     if undated and as_of is None and bundle.spec.needs_time:
         notices.append("ages are missing: they need --as-of TIME or dated outcomes")
     facts = {
@@ -100,19 +108,35 @@ def evaluate_bundle(config: EvaluationConfig, progress: Progress) -> EvaluationR
         "threshold": bundle.threshold,
         "threshold_rule": bundle.manifest.get("threshold_rule", ""),
         "threshold_for": bundle.manifest.get("threshold_for", {}),
-        "metrics": {
-            **measure(scores, outcomes, people.groups, bundle.threshold, config.seed),
-            "held_out": GIVEN,
-        },
-        "evaluation": describe_scores(
-            config.goal, scores, people, np.arange(len(outcomes)), threshold=bundle.threshold
-        ),
-        "data": describe_data(people.join, int(outcomes.sum()), (), notices),
+        "score": bundle.score.to_mapping(),
+        "metrics": {**metrics, "held_out": GIVEN},
+        "evaluation": evaluation,
+        "data": describe_data(people.join, int(people.outcomes.sum()), (), notices),
         **({} if undated and as_of is None else record_reference(as_of, bundle.spec)),
     }
     if config.out is not None:
-        write_evaluation(config.out, make_card(facts, EVALUATION_FILE))
+        draw_card = make_effect_card if bundle.score.is_uplift else make_card
+        write_evaluation(config.out, draw_card(facts, EVALUATION_FILE))
     return EvaluationResult(facts=facts, join=people.join)
+
+
+def measure_scores(
+    config: EvaluationConfig,
+    bundle: Bundle,
+    people: People,
+    outcome_table: OutcomeTable,
+    scores: Scores,
+) -> tuple[dict[str, Any], dict[str, Any], list[str]]:
+    """`metrics` and `evaluation` as the kind of the scores asks for, and notices."""
+    if bundle.score.is_uplift:
+        return measure_effects(
+            bundle, people, outcome_table, scores, seed=config.seed, money=config.goal.money
+        )
+    outcomes, threshold = people.outcomes, bundle.threshold
+    metrics = measure(scores, outcomes, people.groups, threshold, config.seed)
+    rows = np.arange(len(outcomes))
+    evaluation = describe_scores(config.goal, scores, people, rows, threshold=threshold)
+    return metrics, evaluation, []
 
 
 def write_evaluation(directory: Path, files: Mapping[str, bytes]) -> None:

@@ -14,12 +14,14 @@ from model.kinds import KINDS
 from model.people.progress import Progress
 from model.training.audit import Audit, describe_leak
 from model.training.candidates import Sample
+from model.training.config import TrainingConfig
 from model.training.datasets import OutcomeTable
 from model.training.extend import Extension, extend_inference
-from model.training.gather import gather_people, sample_matches
+from model.training.gather import gather_people, sample_matches, sample_people
 from model.training.infer import Inference, infer_spec, write_features
 from model.training.join import Document, Enrich, Match
 from model.training.people import People, is_reserved, keep_features, name_user
+from model.training.target_rates import lacks_rates
 from model.training.undated import describe_undated, look_at_spec
 
 
@@ -138,6 +140,38 @@ def extend_from(
         outcomes=np.array([table.outcomes[match.name] for match in learnt], dtype=np.int64),
     )
     return extend_inference(sample, np.array(groups, dtype=np.int64), reference, request.seed)
+
+
+def choose_features(
+    config: TrainingConfig, outcome_table: OutcomeTable, progress: Progress
+) -> FeatureChoice:
+    """The given spec, or one inferred from a sample of the people."""
+    dated = config.as_of is not None or outcome_table.dates is not None
+    if config.features is not None:
+        given = read_given(
+            config.features,
+            lambda: sample_people(
+                config.endpoints, outcome_table, config.seed, progress, config.enrich
+            ),
+            dated=dated,
+        )
+        if config.uplift is not None and any(map(lacks_rates, given.spec.features)):
+            raise SpecError(
+                f"{config.features}: expected no target_rate without rates: an uplift model "
+                "does not learn response rates"
+            )
+        return given
+    request = InferenceRequest(
+        endpoints=config.endpoints,
+        outcomes=outcome_table,
+        seed=config.seed,
+        as_of=config.as_of,
+        reserve=config.reserve,
+        enrich=config.enrich,
+        # What foretells a response need not foretell an effect.
+        widen=config.uplift is None and not config.quick,
+    )
+    return infer_from_files(request, progress)
 
 
 def leave_out_leaks(people: People, audit: Audit) -> tuple[People, tuple[str, ...]]:

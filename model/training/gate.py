@@ -21,8 +21,8 @@ from model.features import Matrix
 from model.people.naming import name_some
 from model.score_kind import RESPONSE
 from model.training.comparisons import (
+    Earlier,
     NewModel,
-    Rival,
     compare_on_reserved,
     compare_out_of_fold,
     score_bundle,
@@ -31,7 +31,7 @@ from model.training.export import score_onnx
 from model.training.lineage import Incumbents, load_incumbents
 from model.training.measures import Scores
 from model.training.people import LEAST_WITH_FEATURE, People
-from model.training.verdict import AREA, MARGIN, Comparison, Finding, combine, compare_scores
+from model.training.verdict import AREA, MARGIN, Finding, ScoreComparison, combine, compare_scores
 
 __all__ = [
     "MARGIN",
@@ -87,13 +87,13 @@ def load_incumbent(directory: Path | None) -> Bundle | None:
 def load_checked(directory: Path | None) -> Incumbents | None:
     """The bundle in use and the best so far, both checked. Raises BundleError."""
     incumbents = load_incumbents(directory)
-    for rival in incumbents.rivals if incumbents is not None else ():
-        if rival.score.kind != RESPONSE.kind:
+    for old in incumbents.earlier if incumbents is not None else ():
+        if old.score.kind != RESPONSE.kind:
             raise BundleError(
-                f"{rival.directory}: expected a bundle whose scores are of responses, found "
-                f"{rival.score.kind}; two kinds of scores cannot be compared"
+                f"{old.directory}: expected a bundle whose scores are of responses, found "
+                f"{old.score.kind}; two kinds of scores cannot be compared"
             )
-        check_bundle(rival)
+        check_bundle(old)
     return incumbents
 
 
@@ -122,29 +122,29 @@ def describe_coverage(bundle: Bundle, matrix: Matrix) -> list[str]:
 
 def decide(
     new: NewModel,
-    rivals: Sequence[Rival],
+    earlier: Sequence[Earlier],
     *,
     margin: float,
     if_unclear: IfUnclear,
     seed: int,
     started: Callable[[str], None] = lambda _: None,
 ) -> tuple[Verdict, Bundle | None]:
-    """Measure the new model against every rival; the first is the bundle in use.
+    """Measure the new model against every earlier one; the first is the bundle in use.
 
-    The new model must be better than or equal to all of them. Gives the verdict, and the rival that
-    ranks people best if it ranks them better than the new model. `started` is told before a
+    The new model must be better than or equal to all of them. Gives the verdict, and the bundle
+    that ranks people best if it ranks them better than the new model. `started` is told before a
     comparison that takes time.
     """
     verdicts = []
-    for rival in rivals:
-        aside = compare_on_reserved(new, rival, margin, seed)
+    for old in earlier:
+        aside = compare_on_reserved(new, old, margin, seed)
         decisive = aside
         if decisive is None or decisive.finding is Finding.UNCLEAR:
-            started(rival.bundle.label)
-            decisive = compare_out_of_fold(new, rival, margin, seed)
-        verdicts.append(_give_verdict(rival, decisive, aside, if_unclear))
-    ahead = max(range(len(rivals)), key=lambda index: verdicts[index].behind)
-    best = rivals[ahead].bundle if round(verdicts[ahead].behind, 6) > 0 else None
+            started(old.bundle.label)
+            decisive = compare_out_of_fold(new, old, margin, seed)
+        verdicts.append(_give_verdict(old, decisive, aside, if_unclear))
+    ahead = max(range(len(earlier)), key=lambda index: verdicts[index].behind)
+    best = earlier[ahead].bundle if round(verdicts[ahead].behind, 6) > 0 else None
     return combine_verdicts(verdicts), best
 
 
@@ -177,8 +177,8 @@ def compare_with_incumbent(
         where=f"on the same {len(people.outcomes):,} people{seen}",
         fair=unseen,
     )
-    rival = Rival(incumbent, people.incumbent_matrix, None)
-    return _give_verdict(rival, comparison, None, if_unclear)
+    old = Earlier(incumbent, people.incumbent_matrix, None)
+    return _give_verdict(old, comparison, None, if_unclear)
 
 
 def combine_verdicts(verdicts: Sequence[Verdict]) -> Verdict:
@@ -198,10 +198,10 @@ def combine_verdicts(verdicts: Sequence[Verdict]) -> Verdict:
 
 
 def _give_verdict(
-    rival: Rival, decisive: Comparison, aside: Comparison | None, if_unclear: IfUnclear
+    old: Earlier, decisive: ScoreComparison, aside: ScoreComparison | None, if_unclear: IfUnclear
 ) -> Verdict:
     """`aside`: the comparison on the people set aside, if there are any."""
-    bundle, finding = rival.bundle, decisive.finding
+    bundle, finding = old.bundle, decisive.finding
     unclear = finding is Finding.UNCLEAR
     parts = [*decisive.reasons, decisive.describe()]
     if unclear:
@@ -215,7 +215,7 @@ def _give_verdict(
         passed=finding is Finding.EQUAL or (unclear and if_unclear is IfUnclear.REPLACE),
         finding=finding,
         against=bundle.label,
-        sentence="; ".join([*parts, *describe_coverage(bundle, rival.learnt)]),
+        sentence="; ".join([*parts, *describe_coverage(bundle, old.learnt)]),
         figures={"against": bundle.label, **decisive.to_mapping()},
         behind=decisive.old[AREA] - decisive.new[AREA],
     )

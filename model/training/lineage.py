@@ -28,7 +28,7 @@ class Incumbents:
     best: Bundle | None = None
 
     @property
-    def rivals(self) -> tuple[Bundle, ...]:
+    def earlier(self) -> tuple[Bundle, ...]:
         """All that a new model is measured against."""
         return (self.last,) if self.best is None else (self.last, self.best)
 

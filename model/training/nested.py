@@ -1,13 +1,13 @@
 """Compare models inside every fold of a cross-validation at once, without by-time folds.
 
 A model fitted without the folds i and j scores both. It serves the comparison inside the training
-part of fold i, on fold j, and that inside the training part of fold j, on fold i. So ten fits a
-candidate serve all five folds, and no comparison has seen the fold that its choice is judged by.
+part of fold i, on fold j, and that inside the training part of fold j, on fold i. With each fold
+and the next one left out, five fits a candidate serve all five folds: each compares on two others.
+No comparison has seen the fold that its choice is judged by.
 """
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -38,7 +38,8 @@ class InnerMargins:
     rows     int64 [m]: the people compared, all or a sample
     fold_of  int64 [m]: the fold of each
     margins  candidate -> float64 [folds, m]: `margins[choice][k, i]` is of person `rows[i]` by a
-             model that saw neither fold k nor the person's own fold; NaN in fold k itself
+             model that saw neither fold k nor the person's own fold; NaN in fold k itself, and in
+             folds that are not next to it
     """
 
     rows: Rows
@@ -83,11 +84,11 @@ def fit_pairs(
     seed: int,
     fitted: Fitted,
 ) -> InnerMargins:
-    """Fit the choices that `wanted[k]` names for fold k without each pair of folds."""
+    """Fit the choices that `wanted[k]` names for fold k without that fold and one next to it."""
     fold_of = find_folds(folds, len(people.outcomes))[rows]
     count, matrix, outcomes = len(wanted), people.matrix[rows], people.outcomes[rows]
     margins: dict[str, npt.NDArray[np.float64]] = {}
-    for first, second in itertools.combinations(range(count), 2):
+    for first, second in list_pairs(count):
         train = np.flatnonzero((fold_of != first) & (fold_of != second))
         known = encode_for(people, rows[train], seed)
         filled = fill_absent(matrix if known is people else known.matrix[rows], [train])
@@ -104,6 +105,11 @@ def fit_pairs(
                     at[outer, part] = find_margins(model, filled[part]) if len(part) else 0.0
             fitted(len(train))
     return InnerMargins(rows=rows, fold_of=fold_of, margins=margins)
+
+
+def list_pairs(folds: int) -> list[tuple[int, int]]:
+    """Each fold and the next one, the last with the first."""
+    return sorted({(min(k, (k + 1) % folds), max(k, (k + 1) % folds)) for k in range(folds)})
 
 
 def find_folds(folds: Folds, people: int) -> npt.NDArray[np.int64]:
@@ -128,8 +134,9 @@ def calibrate_by_pairs(
     through = np.full(len(people.outcomes), np.nan)
     outcomes = people.outcomes[inner.rows]
     for fold, ((_, test), choice) in enumerate(zip(folds.pairs, choices, strict=True)):
-        train = np.flatnonzero(inner.fold_of != fold)
-        learnt = inner.margins[name_choice(choice)][fold, train].reshape(-1, 1)
+        known = inner.margins[name_choice(choice)][fold]
+        train = np.flatnonzero(~np.isnan(known))
+        learnt = known[train].reshape(-1, 1)
         sigmoid = LogisticRegression(C=1e6).fit(learnt, outcomes[train])
         if sigmoid.coef_[0, 0] <= 0:
             return None

@@ -24,7 +24,7 @@ from model.training.selection import limit_threads
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Recipe:
+class ModelRecipe:
     """The model and parameters of a bundle, its weights, and whether a sigmoid follows."""
 
     choice: ModelChoice
@@ -37,7 +37,7 @@ class Recipe:
         return ModelSettings(model=self.choice.model, balanced=self.balanced)
 
 
-def read_recipe(manifest: Mapping[str, Any]) -> Recipe | None:
+def read_recipe(manifest: Mapping[str, Any]) -> ModelRecipe | None:
     """The recipe; None if this trainer cannot fit it, such as a model that was brought along."""
     model = manifest.get("model")
     if not isinstance(model, Mapping) or model.get("kind") not in MODELS:
@@ -45,7 +45,7 @@ def read_recipe(manifest: Mapping[str, Any]) -> Recipe | None:
     parameters = model.get("settings", {})
     if not isinstance(parameters, Mapping):
         return None
-    return Recipe(
+    return ModelRecipe(
         choice=ModelChoice(model["kind"], dict(parameters)),
         balanced=model.get("balanced") is True,
         calibrated=manifest.get("calibration") == "sigmoid",

@@ -12,12 +12,11 @@ from typing import Any
 import numpy as np
 
 from model.bundle import Bundle, check_destination, load_bundle, write_bundle
-from model.errors import SpecError
 from model.people.progress import Progress
 from model.score_kind import read_score_kind
 from model.training.audit import Audit, audit_people, describe_leaks
 from model.training.card import make_card
-from model.training.comparisons import NewModel, list_rivals
+from model.training.comparisons import NewModel, list_earlier
 from model.training.config import TrainingConfig
 from model.training.cross_validation import CrossValidation, cross_validate
 from model.training.datasets import OutcomeTable, read_outcomes
@@ -25,15 +24,13 @@ from model.training.directions import add_directions, trace_features
 from model.training.export import check_parity, convert_model, make_parity_rows, score_onnx
 from model.training.feature_choice import (
     FeatureChoice,
-    InferenceRequest,
-    infer_from_files,
+    choose_features,
     leave_out_leaks,
-    read_given,
     write_inference,
 )
 from model.training.fit import fit_choice
 from model.training.gate import Verdict, check_bundle, decide, load_checked
-from model.training.gather import gather_people, sample_people
+from model.training.gather import gather_people
 from model.training.lineage import Incumbents, extend_lineage
 from model.training.manifest import describe_data, describe_model, describe_validation
 from model.training.measures import describe_guess
@@ -42,7 +39,7 @@ from model.training.options import describe_options, digest_data
 from model.training.people import Join, People, reserve_users
 from model.training.recipes import read_recipe
 from model.training.reference import find_recorded, record_reference
-from model.training.target_rates import apply_rates, encode_for, freeze_rates, lacks_rates
+from model.training.target_rates import apply_rates, encode_for, freeze_rates
 from model.training.threshold import describe_rounding
 
 
@@ -176,10 +173,10 @@ def pass_gate(
         reserved_scores=None if reserved is None else score_onnx(onnx, reserved.matrix),
         share=config.reserve,
     )
-    rivals = list_rivals(incumbents, people, reserved)
+    earlier = list_earlier(incumbents, people, reserved)
     return decide(
         new,
-        rivals,
+        earlier,
         margin=config.margin,
         if_unclear=config.if_unclear,
         seed=config.seed,
@@ -227,38 +224,6 @@ def prepare_people(
         left_out=left_out,
         responded=responded,
     )
-
-
-def choose_features(
-    config: TrainingConfig, outcome_table: OutcomeTable, progress: Progress
-) -> FeatureChoice:
-    """The given spec, or one inferred from a sample of the people."""
-    dated = config.as_of is not None or outcome_table.dates is not None
-    if config.features is not None:
-        given = read_given(
-            config.features,
-            lambda: sample_people(
-                config.endpoints, outcome_table, config.seed, progress, config.enrich
-            ),
-            dated=dated,
-        )
-        if config.uplift is not None and any(map(lacks_rates, given.spec.features)):
-            raise SpecError(
-                f"{config.features}: expected no target_rate without rates: an uplift model "
-                "does not learn response rates"
-            )
-        return given
-    request = InferenceRequest(
-        endpoints=config.endpoints,
-        outcomes=outcome_table,
-        seed=config.seed,
-        as_of=config.as_of,
-        reserve=config.reserve,
-        enrich=config.enrich,
-        # What foretells a response need not foretell an effect.
-        widen=config.uplift is None and not config.quick,
-    )
-    return infer_from_files(request, progress)
 
 
 def describe_run(

@@ -61,7 +61,7 @@ def count_needed(gain: Gain, margin: float, responders: int) -> int:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Comparison:
+class ScoreComparison:
     """The figures of both models on the same people.
 
     by     how the people were scored; `gate.decided_by` of a manifest
@@ -144,13 +144,13 @@ def compare_scores(
     by: str,
     where: str,
     fair: bool,
-) -> Comparison:
+) -> ScoreComparison:
     """Compare two models' scores of the same people. `groups` are users, drawn whole."""
     figures = [Ranking(scores, outcomes).measure() for scores in (new, old)]
     edges = bootstrap_differences(new, old, outcomes, groups, seed)
     area = figures[0][AREA] - figures[1][AREA], *edges[:, AREA].tolist()
     brier = figures[1][BRIER] - figures[0][BRIER], *(-edges[::-1, BRIER]).tolist()
-    return Comparison(
+    return ScoreComparison(
         by=by,
         where=where,
         fair=fair,

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from model.bundle import SHIPPED
 from model.people.outcome_columns import ColumnNames
+from model.score_kind import read_score_kind
 from model.training.evaluation import EVALUATION_FILE, EvaluationConfig, evaluate_bundle
+from model.training.models import AUTO
+from segment_scorer.cli.effect_figures import describe_effect_deciles, describe_effects
 from segment_scorer.cli.figures import (
+    FigureRow,
     describe_ages,
     describe_deciles,
     describe_figures,
@@ -33,6 +38,7 @@ from segment_scorer.cli.training_options import (
     read_as_of,
     read_goal,
 )
+from segment_scorer.cli.uplift_options import Run, Treated, TreatedShare, read_uplift
 
 
 def command(
@@ -46,6 +52,9 @@ def command(
     plain_columns: PlainColumns = False,
     id_column: IdColumn = "",
     outcome_column: OutcomeColumn = "",
+    treated: Treated = "",
+    treated_share: TreatedShare = None,
+    run: Run = None,
     as_of: AsOf = None,
     value: Annotated[
         float | None,
@@ -70,7 +79,8 @@ def command(
 ) -> None:
     """Measure a bundle's scores on people whose outcomes are known.
 
-    Use people that the bundle was not trained on; otherwise it looks better than it is.
+    Use people that the bundle was not trained on; otherwise it looks better than it is. An uplift
+    bundle also needs to know whom chance messaged: --treated or --run.
 
     Example: segment-scorer evaluate --bundle bundle --endpoints later.jsonl --outcomes later.csv
     """
@@ -83,7 +93,8 @@ def command(
         seed=seed,
         goal=read_goal(value, cost, None, None),
         enrich=open_external(external, external_key),
-        columns=ColumnNames(id=id_column, outcome=outcome_column),
+        columns=ColumnNames(id=id_column, outcome=outcome_column, treated=treated),
+        uplift=read_uplift(None, treated, treated_share, run, AUTO),
         plain_columns=plain_columns,
     )
     with show_progress() as progress:
@@ -93,9 +104,7 @@ def command(
         ("bundle", f"{facts['name']}@{facts['version']}"),
         *describe_join(facts["data"]),
         *describe_ages(facts),
-        *describe_figures(facts),
-        *describe_deciles(facts["evaluation"]["deciles"]),
-        *describe_subgroups(facts["evaluation"]["by"]),
+        *describe_accuracy(facts),
         *(("unreadable", refusal) for refusal in result.join.refusals),
         *(("files", reading) for reading in result.join.readings),
         *(("notice", notice) for notice in facts["data"]["remarks"]),
@@ -103,3 +112,15 @@ def command(
     if out is not None:
         rows.append(("written", f"{EVALUATION_FILE} and pictures in {out}"))
     print(lay_out(rows))
+
+
+def describe_accuracy(facts: Mapping[str, Any]) -> list[FigureRow]:
+    """How good the scores are, by their kind."""
+    evaluation = facts["evaluation"]
+    if read_score_kind(facts).is_uplift:
+        return [*describe_effects(facts), *describe_effect_deciles(evaluation["deciles"])]
+    return [
+        *describe_figures(facts),
+        *describe_deciles(evaluation["deciles"]),
+        *describe_subgroups(evaluation["by"]),
+    ]

@@ -21,8 +21,8 @@ def write_policy(policy: Policy, quantiles: Sequence[float]) -> Iterator[str]:
     yield describe_reach(policy.rules, quantiles) + tomlkit.dumps(list_keys(policy.rules))
     for override in policy.overrides:
         ids = ", ".join(f"{key} = {show_id(value)}" for key, value in override.ids.items())
-        # Without bands of its own, an override would inherit those of the policy.
-        table = {**override.ids, "band": [], **list_keys(override.rules)}
+        # An override without these tables would inherit those of the policy.
+        table = {**override.ids, "band": [], "exclude": [], **list_keys(override.rules)}
         yield f"\n# Its rules for {ids}:\n"
         yield describe_reach(override.rules, quantiles) + tomlkit.dumps({"override": [table]})
 
@@ -30,9 +30,14 @@ def write_policy(policy: Policy, quantiles: Sequence[float]) -> Iterator[str]:
 def list_keys(rules: Rules) -> dict[str, Any]:
     """Rules as the keys and values of a policy file; tables last, as TOML needs them."""
     keys = describe_rules(rules)
-    holdout, bands, external = (keys.pop(name) for name in ("holdout", "bands", "external"))
-    copied = {name: f"{EXTERNAL}{source}" for name, source in external.items()}
-    return {**keys, "holdout": holdout, "external": copied, **({"band": bands} if bands else {})}
+    holdout, external = keys.pop("holdout"), keys.pop("external")
+    repeated = {"band": keys.pop("bands"), "exclude": keys.pop("excludes")}
+    return {
+        **keys,
+        "holdout": holdout,
+        "external": {name: f"{EXTERNAL}{source}" for name, source in external.items()},
+        **{name: rows for name, rows in repeated.items() if rows},
+    }
 
 
 def describe_reach(rules: Rules, quantiles: Sequence[float]) -> str:

@@ -25,6 +25,7 @@ LINES = {
     "failed": "failed: no valid reply in 3 attempts, will not be messaged",
     "opted_out": "  opted out or inactive, not sent to the hook",
     "held_out": "  in the control group (holdout)",
+    "excluded": "  excluded by the policy",
     "unreadable": "  unreadable",
     "unscored": "  without a score",
     "sparse": "  with too little data to score",

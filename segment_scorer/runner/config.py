@@ -81,6 +81,7 @@ class RunConfig(msgspec.Struct, frozen=True, kw_only=True):
     decimals         decimals of scores in files, if decisions are reported
     warnings         sentences on the policy and the campaign, known before the first person
     reach            the share of people that the threshold was chosen to keep; None = another rule
+    excludes         the policy's exclude rules: path, reason, condition
     model, mode, threshold, keep, on_error   as in the summary and the policy; None = unknown
     holdout_percent, holdout_salt_digest, policy_digest   as in the summary; None = unknown
     """
@@ -103,6 +104,7 @@ class RunConfig(msgspec.Struct, frozen=True, kw_only=True):
     decimals: int = 4
     warnings: tuple[str, ...] = ()
     reach: float | None = None
+    excludes: tuple[tuple[str, str, str], ...] = ()
     model: str | None = None
     mode: str | None = None
     threshold: float | None = None

@@ -85,6 +85,7 @@ def prepare_run(options: RunOptions) -> Preparation:
         mode=rules.mode,
         threshold=rules.threshold,
         reach=rules.reach,
+        excludes=tuple((rule.path, rule.reason, rule.condition) for rule in rules.excludes),
         warnings=check_ids(policy, options),
         keep=rules.keep,
         on_error=rules.on_error,

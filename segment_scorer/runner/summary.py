@@ -31,13 +31,16 @@ class UnsentReason(StrEnum):
 # reason -> its count in the summary; the other reasons are not counted there
 REASON_COUNTS: dict[Reason | UnsentReason, str] = {
     Reason.HOLDOUT: "held_out",
+    Reason.EXCLUDED: "excluded",
     Reason.UNREADABLE: "unreadable",
     Reason.NO_SCORES: "unscored",
     Reason.SPARSE: "sparse",
     UnsentReason.OPTED_OUT: "opted_out",
     Reason.SHADOW: "shadow",  # not in the summary: it says that the other counts are unknown
 }
-ONLY_FROM_DECISIONS = ("held_out", "unreadable", "unscored", "sparse")
+ONLY_FROM_DECISIONS = ("held_out", "excluded", "unreadable", "unscored", "sparse")
+# The counts of single exclude rules begin so; the rule follows.
+BY_RULE = "excluded:"
 CLEAN, INCOMPLETE = 0, 4
 # From this share of unreadable endpoints on, an import has broken, not a few records.
 FAIL_UNREADABLE = 0.5
@@ -51,6 +54,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     holdout_percent      size of the control group; 0 = no control group
     holdout_salt_digest  of the policy's salt: same percent and digest, same control group
     policy_digest        SHA-256 of the policy file
+    excluded_by          the policy's exclude rules -> people whose reason they are
     """
 
     received: int
@@ -58,6 +62,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     filtered: int
     failed: int
     held_out: int | None
+    excluded: int | None = None
     unreadable: int | None
     unscored: int | None
     sparse: int | None
@@ -77,6 +82,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     holdout_salt_digest: str | None
     policy_digest: str | None
     users: int
+    excluded_by: dict[str, int] | None = None
 
     @property
     def exit_status(self) -> int:
@@ -121,6 +127,17 @@ def make_summary(counts: Counter[str], config: RunConfig, seconds: float) -> Sum
         holdout_salt_digest=config.holdout_salt_digest,
         policy_digest=config.policy_digest,
         users=counts["users"],
+        excluded_by=count_rules(counts, config) if knows_reasons else None,
         would_filter=counts["would_filter"] if config.in_process else None,
         **{name: counts[name] if knows_reasons else None for name in ONLY_FROM_DECISIONS},
     )
+
+
+def count_rules(counts: Counter[str], config: RunConfig) -> dict[str, int]:
+    """The people of each exclude rule: of every rule of the policy, and of those in replies."""
+    found = {
+        name.removeprefix(BY_RULE): count
+        for name, count in counts.items()
+        if name.startswith(BY_RULE)
+    }
+    return dict.fromkeys((name for _, name, _ in config.excludes), 0) | found

@@ -28,7 +28,7 @@ from segment_scorer.runner.chunks import MOST_REJECTIONS, Chunk, ChunkResult
 from segment_scorer.runner.config import RunConfig
 from segment_scorer.runner.reading.batches import Slice
 from segment_scorer.runner.reporting.statistics import RawGroup, Statistics
-from segment_scorer.runner.summary import REASON_COUNTS, Status, UnsentReason
+from segment_scorer.runner.summary import BY_RULE, REASON_COUNTS, Status, UnsentReason
 from segment_scorer.runner.writing.formats import find_columns
 from segment_scorer.runner.writing.names import (
     DECISIONS,
@@ -186,7 +186,10 @@ class ChunkProcessor:
             score, text = float(read), read
             self._scores.append((person.id, read))
         flags = FLAGS[selected], FLAGS[holdout], FLAGS[status == Status.KEPT]
-        why = status if status == Status.FAILED else reason
+        why: str = status if status == Status.FAILED else reason
+        if reason is Reason.EXCLUDED and decision is not None and decision.excluded_by:
+            why = f"{BY_RULE}{decision.excluded_by}"
+            self._counts[why] += 1
         self._decisions.append((person.id, user, *flags, why, text, band))
         self._users.append(make_key(user, person.id, selected=selected))
         location = document.get("Location")

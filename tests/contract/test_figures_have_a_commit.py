@@ -19,8 +19,8 @@ FIGURE = re.compile(
 )
 COMMIT = re.compile(r"commit `?([0-9a-f]{7,40})\b")
 # A section with figures that are made from one of these has their commit.
-KEPT = ("benchmarks.json", "lift-simulations.json")
-MADE = re.compile(r"(benchmarks|lift-simulations)\.(?:md|json)")
+KEPT = ("benchmarks.json", "lift-simulations.json", "uplift.json")
+MADE = re.compile(r"(benchmarks|lift-simulations|uplift)\.(?:md|json)")
 # document, heading -> why its figures are no measurement
 LIMITS = {
     ("deploy.md", "11. What it costs"): "an example of the formula, not a measurement",

@@ -16,12 +16,24 @@ from segment_scorer.runner.writing.outputs import lock_folder, move_files, open_
 
 KEYS = (
     *("received", "kept", "filtered", "failed"),
-    *("held_out", "unreadable", "unscored", "sparse", "opted_out", "would_filter", "rejected"),
+    *(
+        "held_out",
+        "excluded",
+        "unreadable",
+        "unscored",
+        "sparse",
+        "opted_out",
+        "would_filter",
+        "rejected",
+    ),
     *("batches", "attempts", "seconds", "model", "scheduled_time", "mode", "host"),
     *("threshold", "keep", "holdout_percent", "holdout_salt_digest", "policy_digest", "users"),
+    "excluded_by",
 )
 MAY_BE_UNKNOWN = {
     "held_out",
+    "excluded",
+    "excluded_by",
     "unreadable",
     "unscored",
     "sparse",
@@ -30,7 +42,7 @@ MAY_BE_UNKNOWN = {
     "mode",
 } | {*("threshold", "keep", "holdout_percent", "holdout_salt_digest", "policy_digest")}
 TEXTS = {
-    *("model", "scheduled_time", "mode", "host"),
+    *("model", "scheduled_time", "mode", "host", "excluded_by"),
     *("threshold", "keep", "holdout_percent", "holdout_salt_digest", "policy_digest"),
 }
 
@@ -74,6 +86,7 @@ def test_a_run_that_knows_everything_writes_every_key_with_a_value(tmp_path: Pat
         "holdout_percent": 10.0,
         "holdout_salt_digest": "e3b0c44298fc1c14",
         "policy_digest": "abc",
+        "excluded_by": {},
     }
     assert tuple(json.loads((tmp_path / "summary.json").read_text())) == KEYS
 
@@ -103,4 +116,7 @@ def test_each_value_has_its_type(name: str, tmp_path: Path) -> None:
         ),
     )[name]
     numbers = {"seconds", "threshold", "holdout_percent"}
+    if name == "excluded_by":
+        assert value == {}
+        return
     assert type(value) is (float if name in numbers else str if name in TEXTS else int)

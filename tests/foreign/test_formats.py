@@ -23,6 +23,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from model.runtime import OnnxModel
+from model.training.foreign.original import ModelRefused
 from tests.foreign.conftest import Folk, bundle_of, written
 
 TRAINED_ON = np.float32
@@ -138,7 +139,7 @@ def convert(kind: str, folk: Folk, *, zipmap: bool) -> tuple[Any, np.ndarray]:
 
 
 @pytest.mark.parametrize("zipmap", [True, False])
-@pytest.mark.parametrize("kind", ["logistic", "lightgbm", "xgboost"])
+@pytest.mark.parametrize("kind", ["logistic", "xgboost"])
 def test_an_onnx_file_becomes_a_bundle_with_a_zipmap_or_without(
     kind: str, zipmap: bool, folk: Folk, tmp_path: Path
 ) -> None:
@@ -155,3 +156,13 @@ def test_an_onnx_file_becomes_a_bundle_with_a_zipmap_or_without(
     found = OnnxModel(bundle).score(folk.matrix.astype(np.float32))
     assert np.abs(found - scores).max() < 1e-5
     assert b"ZipMap" not in bundle.model
+
+
+def test_an_onnx_file_whose_thresholds_were_rounded_to_the_nearest_is_refused(
+    folk: Folk, tmp_path: Path
+) -> None:
+    model, scores = convert("lightgbm", folk, zipmap=False)
+    onnx.save(model, tmp_path / "m.onnx")
+    given = folk.write_scores(scores.tolist(), "rounded.csv")
+    with pytest.raises(ModelRefused, match="stand out most in column joined"):
+        bundle_of(folk, tmp_path / "m.onnx", tmp_path / "bundle", predictions=given)

@@ -166,6 +166,8 @@ REPORTS: dict[str, Report] = {
     # onnxruntime 11892: base_score
     "xgboost": Report(as_xgboost()),
     "xgboost, a base score": Report(as_xgboost(base_score=0.2)),
+    # from 100 rounds on, the converter would take the rounds for classes
+    "xgboost, many rounds": Report(as_xgboost(n_estimators=230, max_depth=1)),
     # onnxmltools 667: columns sampled for each tree
     "xgboost, sampled columns": Report(as_xgboost(colsample_bytree=0.5, subsample=0.7)),
     "xgboost, categorical splits": Report(as_xgboost(codes=True, max_cat_to_onehot=1)),

@@ -59,7 +59,7 @@ def test_check_prints_every_rule_with_its_default_filled_in(
     shown = capsys.readouterr()
     assert shown.err == ""
     table = tomllib.loads(shown.out)
-    assert set(table) == set(KEYS) - {"band"}
+    assert set(table) == set(KEYS) - {"band", "exclude"}
     assert (
         table["threshold"]
         == json.loads((ROOT / "model" / "artifact" / "manifest.json").read_text("utf-8"))[
@@ -147,12 +147,21 @@ title_override = "Hi"
 [[band]]
 name = "rest"
 reach = 1.0
+[[exclude]]
+path = "Metrics.Mails"
+reason = "often"
+at_least = 3
+[[exclude]]
+path = "Attributes.Consent"
+reason = "consent"
+missing = true
 [external]
 Tier = "External.tier"
 [[override]]
 campaign_id = "two\\nlines"
 treatment_id = "1"
 band = []
+exclude = []
 mode = "shadow"
 [override.external]
 [override.holdout]
@@ -335,7 +344,7 @@ def test_both_verbs_are_in_the_help(capsys: pytest.CaptureFixture[str]) -> None:
 
 def documented_policy() -> str:
     document = (ROOT / "docs" / "policy.md").read_text("utf-8")
-    (block,) = re.findall(r"^```toml\n(.*?)^```", document, re.MULTILINE | re.DOTALL)
+    block, *_ = re.findall(r"^```toml\n(.*?)^```", document, re.MULTILINE | re.DOTALL)
     return str(block)
 
 
@@ -364,6 +373,7 @@ def test_the_documented_policy_shows_every_key_in_order() -> None:
     assert list(table) == [*KEYS, "override"]
     assert set(table["holdout"]) == {"percent", "salt", "attribute"}
     assert set(table["band"][0]) == {"name", "at_least", "title_override", "body_override"}
+    assert set(table["exclude"][0]) == {"path", "reason", "at_least"}
     assert set(table["override"][0]) >= {"application_id", "campaign_id", "treatment_id"}
 
 
@@ -375,3 +385,29 @@ def test_a_comment_of_the_documented_policy_that_names_a_default_names_the_real_
         re.MULTILINE,
     ):
         assert key == "threshold" or tomllib.loads(f"v = {words}")["v"] == getattr(defaults, key)
+
+
+def test_check_prints_exclude_rules_that_it_accepts_again(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = write_policy(
+        tmp_path / "policy.toml",
+        '[[exclude]]\npath = "Attributes.Consent"\nreason = "no_consent"\nmissing = true\n'
+        '[[exclude]]\npath = "Location.Country"\nreason = "abroad"\none_of = ["DE", "AT"]\n',
+    )
+    assert main(["policy", "check", str(first)]) == 0
+    rules = tomllib.loads(capsys.readouterr().out)["exclude"]
+    assert rules == tomllib.loads(first.read_text("utf-8"))["exclude"]
+
+
+def test_explain_names_the_exclude_rule(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    policy = write_policy(
+        tmp_path / "policy.toml",
+        '[[exclude]]\npath = "Attributes.Consent"\nreason = "no_consent"\nmissing = true\n',
+    )
+    endpoint = ROOT / "examples" / "cdnow" / "endpoint.json"
+    command = ["policy", "explain", "--endpoint", str(endpoint), "--policy", str(policy)]
+    assert main(command) == 0
+    told = capsys.readouterr().out
+    assert told.startswith("left out: excluded: the policy's exclude rule no_consent applies: ")
+    assert "Attributes.Consent missing = true" in told

@@ -69,12 +69,12 @@ def test_holds_numbers_of_its_range_alone() -> None:
     assert not RESPONSE.holds(-1e-9)
 
 
-def test_settles_scores_within_a_rounding_error_of_the_range() -> None:
+def test_clips_scores_within_a_rounding_error_of_the_range() -> None:
     scores = np.array([-1 - 1e-7, 0.25, 1 + 1e-7])
-    assert UPLIFT.settle(scores).tolist() == [-1.0, 0.25, 1.0]
+    assert UPLIFT.clip(scores).tolist() == [-1.0, 0.25, 1.0]
     inside = np.array([-0.5, 0.5])
-    assert UPLIFT.settle(inside) is inside
-    assert UPLIFT.settle(np.empty(0)).tolist() == []
+    assert UPLIFT.clip(inside) is inside
+    assert UPLIFT.clip(np.empty(0)).tolist() == []
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_settles_scores_within_a_rounding_error_of_the_range() -> None:
 )
 def test_refuses_scores_that_its_kind_cannot_have(scores: list[float], words: str) -> None:
     with pytest.raises(ScoreError) as error:
-        RESPONSE.settle(np.array(scores))
+        RESPONSE.clip(np.array(scores))
     assert words in str(error.value)
 
 

@@ -29,7 +29,7 @@ def test_a_bundle_of_an_older_release_is_its_own_best(tmp_path: Path) -> None:
     incumbents = load_incumbents(directory)
     assert incumbents is not None
     assert incumbents.best is None
-    assert incumbents.rivals == (incumbents.last,)
+    assert incumbents.earlier == (incumbents.last,)
     assert extend_lineage(incumbents, None) == (
         {"bundles": [incumbents.last.label], "best": None},
         {},
@@ -45,7 +45,7 @@ def test_keeps_the_best_model_beside_one_that_is_a_little_worse(tmp_path: Path) 
     incumbents = load_incumbents(directory)
     assert incumbents is not None
     assert incumbents.best is not None
-    assert [rival.name for rival in incumbents.rivals] == ["next", last.name]
+    assert [old.name for old in incumbents.earlier] == ["next", last.name]
     assert incumbents.best.model == last.model
     assert read_recipe(incumbents.best.manifest) == read_recipe(last.manifest)
     named, _ = extend_lineage(incumbents, None)

@@ -5,15 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from model.training.uplift.campaign import Campaign
+from model.training.uplift.campaign import UpliftPeople
 from model.training.uplift.judge import judge_effects
 from model.training.uplift.measures import Uplift
 from model.training.uplift.phrases import describe_doubt, describe_put_off
 
 
-def make_campaign(outcomes: list[int], treated: list[int]) -> Campaign:
+def make_campaign(outcomes: list[int], treated: list[int]) -> UpliftPeople:
     count = len(outcomes)
-    return Campaign(
+    return UpliftPeople(
         matrix=np.zeros((count, 1), dtype=np.float32),
         outcomes=np.array(outcomes),
         treated=np.array(treated),
@@ -25,7 +25,7 @@ def make_campaign(outcomes: list[int], treated: list[int]) -> Campaign:
 PERFECT = make_campaign([1, 1, 0, 0, 0, 0, 1, 1], [1, 1, 1, 1, 0, 0, 0, 0])
 
 
-def draw(seed: int, people: int, effect: float) -> tuple[np.ndarray, Campaign]:
+def draw(seed: int, people: int, effect: float) -> tuple[np.ndarray, UpliftPeople]:
     """Scores from -1 to 1, and people whom the message moves by `effect` times their score."""
     random = np.random.default_rng(seed)
     scores = random.uniform(-1, 1, people)
@@ -113,7 +113,7 @@ def test_a_campaign_earns_its_extra_responses_less_its_messages() -> None:
 def test_intervals_are_drawn_by_user() -> None:
     scores, campaign = draw(8, 400, 0.3)
     four = np.repeat(np.arange(400), 4)
-    by_user = Campaign(
+    by_user = UpliftPeople(
         matrix=campaign.matrix[four],
         outcomes=campaign.outcomes[four],
         treated=campaign.treated[four],

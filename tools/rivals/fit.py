@@ -17,8 +17,6 @@ import numpy as np
 from causalml.inference.meta import (
     BaseDRRegressor,
     BaseRRegressor,
-    BaseSClassifier,
-    BaseTClassifier,
     BaseXClassifier,
 )
 from sklearn.ensemble import HistGradientBoostingClassifier as Trees
@@ -69,6 +67,7 @@ def fit_causalml(model, *, share=False):
     return score
 
 
+# Learners that both libraries have are fitted once.
 LEARNERS = {
     "scikit-uplift SoloModel, trees": fit_sklift(lambda: SoloModel(trees())),
     "scikit-uplift ClassTransformation, logistic": fit_sklift(
@@ -77,9 +76,6 @@ LEARNERS = {
     "scikit-uplift ClassTransformation, trees": fit_sklift(lambda: ClassTransformation(trees())),
     "scikit-uplift TwoModels, logistic": fit_sklift(lambda: TwoModels(logistic(), logistic())),
     "scikit-uplift TwoModels, trees": fit_sklift(lambda: TwoModels(trees(), trees())),
-    "causalml S-learner, trees": fit_causalml(lambda: BaseSClassifier(learner=trees())),
-    "causalml T-learner, logistic": fit_causalml(lambda: BaseTClassifier(learner=logistic())),
-    "causalml T-learner, trees": fit_causalml(lambda: BaseTClassifier(learner=trees())),
     "causalml X-learner, logistic and linear": fit_causalml(
         lambda: BaseXClassifier(outcome_learner=logistic(), effect_learner=linear()), share=True
     ),

@@ -12,8 +12,8 @@ from model.training.foreign.original import CONVERTER_OPSET, Exact, ModelRefused
 from model.training.foreign.thresholds import Rounder
 from model.training.measures import Scores
 
-# LightGBM, src/io/tree.cpp: bits of a node's decision_type
-CATEGORICAL, DEFAULT_LEFT, MISSING_TYPE = 1, 2, 0b1100
+# LightGBM, src/io/tree.cpp: a bit of a node's decision_type
+CATEGORICAL = 1
 BINARY = ("binary", "multiclass num_class:2", "multiclassova num_class:2")
 
 
@@ -83,11 +83,7 @@ def convert_lightgbm(text: str, exact: Exact) -> Any:
 
 
 def adapt_text(text: str, rounder: Rounder) -> str:
-    """The same model for float32, in a form that onnxmltools 1.16 converts faithfully.
-
-    Where a column had no missing value in training, LightGBM reads NaN as 0 whatever the default
-    direction says. The converter follows the default direction, so it is set to where 0 goes.
-    """
+    """The same model for float32, in a form that onnxmltools 1.16 converts faithfully."""
     lines = text.split("\n")
     place: dict[str, int] = {}
     for number, line in enumerate(lines):
@@ -103,16 +99,5 @@ def adapt_text(text: str, rounder: Rounder) -> str:
             numeric = np.array([not kind & CATEGORICAL for kind in kinds])
             rounded = np.where(numeric, rounder.round(columns, exact), exact)
             lines[at] = "threshold=" + " ".join(map(repr, rounded.tolist()))
-            lines[number] = "decision_type=" + " ".join(
-                str(point_to_zero(kind, threshold))
-                for kind, threshold in zip(kinds, exact.tolist(), strict=True)
-            )
     # The sizes of the trees' texts have changed; without them LightGBM looks for each tree.
     return "\n".join(line for line in lines if not line.startswith("tree_sizes="))
-
-
-def point_to_zero(kind: int, threshold: float) -> int:
-    """A node's decision_type, with its default direction that of 0 if it takes NaN as 0."""
-    if kind & CATEGORICAL or kind & MISSING_TYPE:
-        return kind
-    return kind | DEFAULT_LEFT if threshold >= 0 else kind & ~DEFAULT_LEFT

@@ -15,7 +15,7 @@ Flags = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Campaign:
+class UpliftPeople:
     """People of a campaign, row by row.
 
     matrix    float32 [n, f]
@@ -31,9 +31,9 @@ class Campaign:
     groups: npt.NDArray[np.int64]
     share: float
 
-    def choose(self, rows: Rows) -> Campaign:
+    def choose(self, rows: Rows) -> UpliftPeople:
         """These rows. The share stays: it belongs to the lot, not to the rows."""
-        return Campaign(
+        return UpliftPeople(
             matrix=self.matrix[rows],
             outcomes=self.outcomes[rows],
             treated=self.treated[rows],
@@ -53,7 +53,7 @@ class Campaign:
         return signs * self.outcomes
 
 
-def split_users(campaign: Campaign, parts: int, seed: int) -> tuple[Pair, ...]:
+def split_users(campaign: UpliftPeople, parts: int, seed: int) -> tuple[Pair, ...]:
     """Folds of users with as many messaged, and as many responders, in each.
 
     All rows of a user are on the same side.

@@ -16,7 +16,7 @@ from model.people.progress import Progress
 from model.training.folds import FOLDS
 from model.training.models import Directions, ModelSettings, make_boosting
 from model.training.selection import fill_absent, limit_threads
-from model.training.uplift.campaign import Campaign, split_users
+from model.training.uplift.campaign import UpliftPeople, split_users
 from model.training.uplift.learners import EffectModel
 from model.training.uplift.selection import fit_effect
 
@@ -41,7 +41,7 @@ class UpliftValidation:
 
 
 def cross_validate(
-    campaign: Campaign,
+    campaign: UpliftPeople,
     spec: FeatureSpec,
     progress: Progress,
     *,
@@ -78,7 +78,7 @@ def cross_validate(
 
 
 def score_responses(
-    campaign: Campaign, matrix: npt.NDArray[np.float32], seed: int
+    campaign: UpliftPeople, matrix: npt.NDArray[np.float32], seed: int
 ) -> npt.NDArray[np.float64]:
     """Score `matrix` by a response model of the people messaged, as `train` fits without a lot."""
     messaged = campaign.choose(np.flatnonzero(campaign.treated == 1))

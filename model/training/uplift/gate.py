@@ -9,13 +9,13 @@ from model.features import Matrix
 from model.training.export import score_onnx
 from model.training.gate import Verdict, check_bundle, describe_coverage
 from model.training.measures import COVERED, resample_weights
-from model.training.uplift.campaign import Campaign
+from model.training.uplift.campaign import UpliftPeople
 from model.training.uplift.measures import Floats, Uplift
 from model.training.verdict import Finding
 
 
 def compare_qini(
-    incumbent: Bundle, effects: Floats, campaign: Campaign, old_matrix: Matrix, seed: int
+    incumbent: Bundle, effects: Floats, campaign: UpliftPeople, old_matrix: Matrix, seed: int
 ) -> tuple[float, float, tuple[float, float]]:
     """The Qini coefficients of the new model and of the incumbent, and the 95 % interval of their
     difference. Users are drawn.
@@ -34,10 +34,10 @@ def compare_qini(
     )
 
 
-def judge_against(
+def pass_uplift_gate(
     incumbent: Bundle,
     effects: Floats,
-    campaign: Campaign,
+    campaign: UpliftPeople,
     old_matrix: Matrix,
     *,
     margin: float,

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from model.training.measures import COVERED, resample_weights
-from model.training.uplift.campaign import Campaign
+from model.training.uplift.campaign import UpliftPeople
 from model.training.uplift.measures import SHARES, Curve, Uplift
 
 Floats = npt.NDArray[np.float64]
@@ -28,7 +28,7 @@ class Judge:
     """Effects that people were given, and what happened to these people."""
 
     def __init__(
-        self, effects: Floats, campaign: Campaign, threshold: float, responses: Floats | None
+        self, effects: Floats, campaign: UpliftPeople, threshold: float, responses: Floats | None
     ) -> None:
         """`responses`: the scores of a response model to compare with."""
         self.effects, self.campaign, self.threshold = effects, campaign, threshold
@@ -109,7 +109,7 @@ def read_curve(curve: Curve) -> Floats:
 
 def judge_effects(
     effects: Floats,
-    campaign: Campaign,
+    campaign: UpliftPeople,
     threshold: float,
     seed: int,
     *,

@@ -17,7 +17,7 @@ from sklearn.ensemble import HistGradientBoostingRegressor
 from model.features import Matrix
 from model.training.models import Directions, ModelSettings, make_logistic
 from model.training.selection import fill_absent, limit_threads
-from model.training.uplift.campaign import Campaign, split_users
+from model.training.uplift.campaign import UpliftPeople, split_users
 
 Effects = npt.NDArray[np.float64]
 
@@ -63,12 +63,12 @@ class EffectModel:
 class LearnerEntry(NamedTuple):
     """The function that fits; its name in a sentence; whether it can hold a direction."""
 
-    fit: Callable[[Campaign, Directions, int], EffectModel]
+    fit: Callable[[UpliftPeople, Directions, int], EffectModel]
     title: str
     holds: bool
 
 
-def fit_two_logistic(campaign: Campaign, directions: Directions, seed: int) -> EffectModel:
+def fit_two_logistic(campaign: UpliftPeople, directions: Directions, seed: int) -> EffectModel:
     """Two logistic regressions, of the people messaged and of the others; the difference of both.
 
     A "T-learner" of few parameters: the candidate for few people. Raises SpecError for
@@ -81,7 +81,7 @@ def fit_two_logistic(campaign: Campaign, directions: Directions, seed: int) -> E
     return EffectModel(learner=SIMPLEST, parts=parts)
 
 
-def fit_logistic(campaign: Campaign, directions: Directions, seed: int) -> Any:
+def fit_logistic(campaign: UpliftPeople, directions: Directions, seed: int) -> Any:
     """One logistic regression of who responds.
 
     The means of its scaler are rounded to float32, as ONNX holds them.
@@ -94,7 +94,7 @@ def fit_logistic(campaign: Campaign, directions: Directions, seed: int) -> Any:
     return model
 
 
-def fit_dr_learner(campaign: Campaign, directions: Directions, seed: int) -> EffectModel:
+def fit_dr_learner(campaign: UpliftPeople, directions: Directions, seed: int) -> EffectModel:
     """A DR-learner: a regression of doubly robust effects on the features.
 
     E. H. Kennedy, "Towards optimal doubly robust estimation of heterogeneous causal effects",
@@ -114,11 +114,12 @@ def fit_dr_learner(campaign: Campaign, directions: Directions, seed: int) -> Eff
         early_stopping=False,
         random_state=seed,
     )
-    model.fit(fill_absent(campaign.matrix, [slice(None)]), effects)
+    with limit_threads(people):
+        model.fit(fill_absent(campaign.matrix, [slice(None)]), effects)
     return EffectModel(learner="dr-learner", parts=(model,))
 
 
-def estimate_effects(campaign: Campaign, seed: int) -> Effects:
+def estimate_effects(campaign: UpliftPeople, seed: int) -> Effects:
     """A doubly robust effect of each row, float64 [n]: noisy, and right on average.
 
     Expected response if messaged minus expected response if not, plus what the row's own outcome
@@ -136,7 +137,7 @@ def predict_both(parts: Sequence[Any], matrix: Matrix) -> npt.NDArray[np.float64
     return np.array([part.predict_proba(matrix)[:, 1] for part in parts])
 
 
-def make_robust(campaign: Campaign, expected: npt.NDArray[np.float64]) -> Effects:
+def make_robust(campaign: UpliftPeople, expected: npt.NDArray[np.float64]) -> Effects:
     """Doubly robust effects from expected responses, float64 [2, n]: messaged, not messaged."""
     treated, share = campaign.treated == 1, campaign.share
     own = np.where(treated, expected[0], expected[1])

@@ -16,7 +16,7 @@ from sklearn.metrics import roc_auc_score
 from model.errors import DataError
 from model.training.people import People, take_rows
 from model.training.selection import limit_threads
-from model.training.uplift.campaign import Campaign, split_users
+from model.training.uplift.campaign import UpliftPeople, split_users
 from model.training.uplift.learners import fit_logistic
 
 # Users with either outcome in either group: with fewer the Qini interval holds 0 in nearly every
@@ -30,10 +30,13 @@ CLEAR = 0.55  # ROC AUC from which a treatment that can be foretold is refused
 WRONG_SHARE = 0.0005  # probability of a share as far from the known one by chance
 
 
-def make_campaign(people: People, share: float | None) -> tuple[Campaign, list[str]]:
+def make_campaign(
+    people: People, share: float | None, needed: int = NEEDED
+) -> tuple[UpliftPeople, list[str]]:
     """The people of a campaign, checked; and what the user should know.
 
-    share  of users whom chance should message; None to estimate it from these people
+    share   of users whom chance should message; None to estimate it from these people
+    needed  users with either outcome in either group
 
     Raises DataError if too few people responded, or if chance cannot have decided.
     """
@@ -41,7 +44,7 @@ def make_campaign(people: People, share: float | None) -> tuple[Campaign, list[s
         raise ValueError("people were gathered without a treatment")
     check_groups(people.treated)
     found = find_share(people)
-    campaign = Campaign(
+    campaign = UpliftPeople(
         matrix=people.matrix,
         outcomes=people.outcomes,
         treated=people.treated,
@@ -49,7 +52,7 @@ def make_campaign(people: People, share: float | None) -> tuple[Campaign, list[s
         share=found if share is None else share,
     )
     notices = [] if share is None else check_share(campaign, found, share)
-    check_responders(campaign)
+    check_responders(campaign, needed)
     return campaign, notices
 
 
@@ -90,7 +93,7 @@ def find_share(people: People) -> float:
     return float(np.asarray(people.treated)[first].mean())
 
 
-def check_share(campaign: Campaign, found: float, share: float) -> list[str]:
+def check_share(campaign: UpliftPeople, found: float, share: float) -> list[str]:
     """Raise DataError if chance would hardly message so many users at the known share."""
     users = int(campaign.groups.max()) + 1
     chance = float(stats.binomtest(round(found * users), users, share).pvalue)
@@ -102,8 +105,8 @@ def check_share(campaign: Campaign, found: float, share: float) -> list[str]:
     return []
 
 
-def check_responders(campaign: Campaign) -> None:
-    """Raise DataError if a group has fewer than 100 users who responded, or who did not."""
+def check_responders(campaign: UpliftPeople, needed: int) -> None:
+    """Raise DataError if a group has fewer than `needed` users who responded, or who did not."""
     users = int(campaign.groups.max()) + 1
     responded, treated = np.zeros(users, dtype=bool), np.zeros(users, dtype=bool)
     responded[campaign.groups[campaign.outcomes == 1]] = True
@@ -113,21 +116,21 @@ def check_responders(campaign: Campaign) -> None:
         "not messaged": (int((responded & ~treated).sum()), int((~responded & ~treated).sum())),
     }
     fewest = min(min(pair) for pair in counts.values())
-    if fewest >= NEEDED:
+    if fewest >= needed:
         return
     found = "; ".join(
         f"of the users {name}, {ones:,} responded and {zeros:,} did not"
         for name, (ones, zeros) in counts.items()
     )
-    needed = math.ceil(users * NEEDED / fewest) if fewest else 0
-    about = f" About {needed:,} users like these are needed." if needed else ""
+    more = math.ceil(users * needed / fewest) if fewest else 0
+    about = f" About {more:,} users like these are needed." if more else ""
     raise DataError(
-        f"expected at least {NEEDED} users who responded and {NEEDED} who did not, both among "
+        f"expected at least {needed} users who responded and {needed} who did not, both among "
         f"those messaged and among the others; found: {found}.{about}"
     )
 
 
-def check_lot(campaign: Campaign, seed: int) -> list[str]:
+def check_lot(campaign: UpliftPeople, seed: int) -> list[str]:
     """Check that nobody can foretell from the features who was messaged.
 
     Two models try it out of fold. Raises DataError if one succeeds clearly; gives a sentence if one
@@ -160,7 +163,7 @@ def check_lot(campaign: Campaign, seed: int) -> list[str]:
     return []
 
 
-def foretell(campaign: Campaign, seed: int) -> list[float]:
+def foretell(campaign: UpliftPeople, seed: int) -> list[float]:
     """How well two models foretell who was messaged, out of fold: ROC AUC of each."""
     target = replace(campaign, outcomes=campaign.treated)
     scores = np.empty((2, len(target.outcomes)))

@@ -18,7 +18,7 @@ from model.training.folds import Scheme
 from model.training.manifest import SHAPING, derive_version
 from model.training.models import AUTO
 from model.training.people import People
-from model.training.uplift.campaign import Campaign
+from model.training.uplift.campaign import UpliftPeople
 from model.training.uplift.cross_validation import UpliftValidation
 from model.training.uplift.judge import judge_effects
 from model.training.uplift.learners import EffectModel
@@ -28,7 +28,7 @@ from model.training.uplift.threshold import choose_effect_threshold
 def describe_validation(
     config: TrainingConfig,
     people: People,
-    campaign: Campaign,
+    campaign: UpliftPeople,
     validation: UpliftValidation,
     alone: Mapping[str, float],
 ) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from model.training.uplift.campaign import Campaign
+from model.training.uplift.campaign import UpliftPeople
 
 Floats = npt.NDArray[np.float64]
 
@@ -40,7 +40,7 @@ class Uplift:
     is drawn, because the file's order means nothing.
     """
 
-    def __init__(self, scores: Floats, campaign: Campaign, seed: int = 0) -> None:
+    def __init__(self, scores: Floats, campaign: UpliftPeople, seed: int = 0) -> None:
         """Sort the people, the highest scores first."""
         drawn = np.random.default_rng(seed).random(len(scores))
         self.order = np.lexsort((drawn, -scores))

@@ -10,7 +10,7 @@ import numpy as np
 from model.training.folds import Rows
 from model.training.models import AUTO, Directions
 from model.training.selection import limit_threads
-from model.training.uplift.campaign import Campaign, split_users
+from model.training.uplift.campaign import UpliftPeople, split_users
 from model.training.uplift.learners import (
     LEARNERS,
     SIMPLEST,
@@ -33,7 +33,9 @@ class Trial(NamedTuple):
     said: Effects
 
 
-def fit_effect(campaign: Campaign, directions: Directions, asked: str, seed: int) -> EffectModel:
+def fit_effect(
+    campaign: UpliftPeople, directions: Directions, asked: str, seed: int
+) -> EffectModel:
     """Choose a learner, fit it on these people, and scale its effects.
 
     Both the models that are judged and the one that ships are made here.
@@ -49,7 +51,7 @@ def fit_effect(campaign: Campaign, directions: Directions, asked: str, seed: int
     return model.scale(mean - slope * float(said.mean()), slope)
 
 
-def draw_users(campaign: Campaign, most: int, seed: int) -> Campaign:
+def draw_users(campaign: UpliftPeople, most: int, seed: int) -> UpliftPeople:
     """A random sample of users with about `most` rows at most; all of them if they are no more."""
     count = len(campaign.outcomes)
     if count <= most:
@@ -60,7 +62,7 @@ def draw_users(campaign: Campaign, most: int, seed: int) -> Campaign:
 
 
 def try_learners(
-    campaign: Campaign, directions: Directions, asked: str, seed: int
+    campaign: UpliftPeople, directions: Directions, asked: str, seed: int
 ) -> tuple[list[Trial], Effects]:
     """Fit each candidate in folds, the simplest first; and the doubly robust effects, float64 [n].
 
@@ -123,7 +125,7 @@ def find_slope(said: Effects, effects: Effects) -> float:
     return min(1.0, max(0.0, slope))
 
 
-def find_mean(campaign: Campaign) -> float:
+def find_mean(campaign: UpliftPeople) -> float:
     """The mean effect: the response rate of people messaged minus that of the others."""
     treated = campaign.treated == 1
     return float(campaign.outcomes[treated].mean() - campaign.outcomes[~treated].mean())

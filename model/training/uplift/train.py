@@ -18,8 +18,9 @@ from model.training.gate import IfUnclear, Verdict, load_incumbent
 from model.training.lineage import Incumbents
 from model.training.manifest import describe_data
 from model.training.models import read_directions
-from model.training.people import People
+from model.training.people import LEAST_OF_EACH, People, keep_features
 from model.training.reference import record_reference
+from model.training.target_rates import lacks_rates
 from model.training.threshold import describe_rounding
 from model.training.train import (
     Material,
@@ -27,11 +28,11 @@ from model.training.train import (
     prepare_people,
     write_trained,
 )
-from model.training.uplift.campaign import Campaign
+from model.training.uplift.campaign import UpliftPeople
 from model.training.uplift.card import make_card
 from model.training.uplift.cross_validation import UpliftValidation, cross_validate
 from model.training.uplift.export import check_parity, convert_effect
-from model.training.uplift.gate import judge_against
+from model.training.uplift.gate import pass_uplift_gate
 from model.training.uplift.lot import check_lot, leave_out_mixed, make_campaign
 from model.training.uplift.manifest import describe_model, describe_validation
 from model.training.uplift.measures import Floats
@@ -46,8 +47,8 @@ class Lot:
     """The people of a campaign to learn from, and those set aside; each as `People`, too."""
 
     people: People
-    campaign: Campaign
-    reserved: tuple[People, Campaign] | None
+    campaign: UpliftPeople
+    reserved: tuple[People, UpliftPeople] | None
     notices: tuple[str, ...]
 
 
@@ -68,12 +69,14 @@ def train_uplift(
         )
     campaign_table = read_campaign(config.outcomes, config.columns, uplift)
     table = replace(campaign_table, plain=config.plain_columns)
+    table = replace(table, plain=config.plain_columns)
     treatment = table.treatment
     if treatment is not None and config.as_of is None and table.dates is None:
         config = replace(config, as_of=treatment.moment)
     material = prepare_people(
         config, table, None if incumbent is None else Incumbents(last=incumbent), progress
     )
+    material = leave_out_rates(material)
     progress("checking the lot", 0, 1)
     lot = draw_lot(material, None if treatment is None else treatment.share, config.seed)
     progress("checking the lot", 1, 1)
@@ -115,6 +118,35 @@ def train_uplift(
     return replace(result, bundle=bundle, manifest=manifest, verdict=verdict)
 
 
+def leave_out_rates(material: Material) -> Material:
+    """Without features that are rates of responses: these say who responds, not whom it moves.
+
+    Raises DataError if no other feature remains.
+    """
+    features = material.people.spec.features
+    keep = [not lacks_rates(feature) for feature in features]
+    if all(keep):
+        return material
+    if not any(keep):
+        raise DataError("expected a feature besides rates of responses for an uplift model")
+
+    def cut(people: People) -> People:
+        spec, matrix = keep_features(people.spec, people.matrix, keep)
+        return replace(people, spec=spec, matrix=matrix)
+
+    reasons = (
+        f"{feature.name}: a rate of responses says who responds, not whom the message moves"
+        for feature, kept in zip(features, keep, strict=True)
+        if not kept
+    )
+    return replace(
+        material,
+        people=cut(material.people),
+        reserved=None if material.reserved is None else cut(material.reserved),
+        left_out=(*material.left_out, *reasons),
+    )
+
+
 def draw_lot(material: Material, share: float | None, seed: int) -> Lot:
     """The campaign of the people to learn from, checked; and of those set aside.
 
@@ -126,7 +158,7 @@ def draw_lot(material: Material, share: float | None, seed: int) -> Lot:
     reserved = None
     if material.reserved is not None:
         aside, _ = leave_out_mixed(material.reserved)
-        reserved = aside, make_campaign(aside, share)[0]
+        reserved = aside, make_campaign(aside, share, LEAST_OF_EACH)[0]
     return Lot(people=people, campaign=campaign, reserved=reserved, notices=tuple(notices))
 
 
@@ -134,7 +166,7 @@ def compare(
     config: TrainingConfig,
     incumbent: Bundle,
     effects: Floats,
-    among: tuple[People, Campaign],
+    among: tuple[People, UpliftPeople],
     *,
     unseen: bool,
 ) -> Verdict:
@@ -142,7 +174,7 @@ def compare(
     people, campaign = among
     if people.incumbent_matrix is None:
         raise ValueError("people were gathered without the incumbent's spec")
-    verdict = judge_against(
+    verdict = pass_uplift_gate(
         incumbent,
         effects,
         campaign,

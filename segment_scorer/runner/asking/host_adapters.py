@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from function.errors import ReplyError
+from function.exclude_values import REASON
 from function.hosts.connect import CONNECT
 from function.hosts.host import Host
 from function.hosts.pinpoint import PINPOINT
@@ -132,6 +133,7 @@ def read_result(result: Mapping[str, Any], kind: ScoreKind) -> Decision:
     """
     score, reason, band = result.get("score"), result.get("reason"), result.get("band")
     selected, holdout = result.get("selected"), result.get("holdout")
+    rule = result.get("excluded_by")
     is_shadow = reason == Reason.SHADOW or result.get("selected", "absent") is None
     return Decision(
         selected=selected if isinstance(selected, bool) else None,
@@ -140,6 +142,7 @@ def read_result(result: Mapping[str, Any], kind: ScoreKind) -> Decision:
         reason=REASONS.get(reason, Reason.UNKNOWN) if isinstance(reason, str) else Reason.UNKNOWN,
         score=float(score) if kind.holds(score) else None,  # type: ignore[arg-type]  # is a number
         band=Band(name=band, at_least=kind.low) if isinstance(band, str) and band else None,
+        excluded_by=rule if isinstance(rule, str) and REASON.fullmatch(rule) else "",
     )
 
 

@@ -10,14 +10,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from segment_scorer.monitoring.drift import DIFFERENT, SHIFTED
+from segment_scorer.runner.reporting.colours import BASE, INK, KEPT, OUT
 from segment_scorer.runner.reporting.docstrings import import_altair
+from segment_scorer.runner.reporting.effect_curve import chart_extra
 from segment_scorer.runner.reporting.statistics import BUCKETS
 
 BINS = 50  # of the histogram of scores
 SHORTEST_AXIS = 0.3  # of the drift index, so that a stable column looks stable
-# The page's own colours, so that charts follow it into the dark and onto paper. `kept` and `out`
-# have a contrast of 3:1 (WCAG 2.2, 1.4.11), so they tell apart in grey and without colour vision.
-BASE, KEPT, OUT, INK = "var(--base)", "var(--kept)", "var(--out)", "var(--ink)"
 
 
 def make_charts(data: Mapping[str, Any]) -> dict[str, Any]:
@@ -30,6 +29,8 @@ def make_charts(data: Mapping[str, Any]) -> dict[str, Any]:
         charts["histogram"] = chart_scores(alt, explorer)
         if not explorer["unwanted"]:
             charts["curve"] = chart_profit(alt, explorer)
+            if explorer["uplift"]:
+                charts["extra"] = chart_extra(alt, explorer)
     for name, rows in data["groups"].items():
         if rows:
             charts[f"by-{name}"] = chart_groups(alt, rows)

@@ -16,6 +16,7 @@ from segment_scorer.runner.summary import Status, UnsentReason
 FILTERED = "filtered"
 # reason -> the outcome of the people who were left out for it; by every other reason: filtered
 OUTCOMES: dict[AnyReason, str] = {
+    Reason.EXCLUDED: "excluded",
     Reason.HOLDOUT: "control group",
     UnsentReason.OPTED_OUT: "opted out or inactive",
 }

@@ -51,6 +51,7 @@ QUANTILES = {"half": 0.5, "95 %": 0.95, "99 %": 0.99, "all": 1.0}
 REASON_TEXTS: dict[AnyReason, str] = {
     UnsentReason.OPTED_OUT: "opted out or inactive, not sent",
     Reason.HOLDOUT: "control group (holdout)",
+    Reason.EXCLUDED: "excluded by the policy",
     Reason.SCORE: "score too low",
     Reason.NO_SCORES: "no score: the scorer failed",
     Reason.SPARSE: "too little data to score",

@@ -184,6 +184,7 @@ if (explorer.scores.length) {
   show();
 } else byId("explorer").remove();
 
+if (!charts.extra) byId("extra-section").remove();
 for (const section of document.querySelectorAll("[data-group]")) {
   const rows = report.groups[section.dataset.group];
   if (!rows.length) { section.remove(); continue; }
@@ -201,7 +202,7 @@ if (report.times) {
 } else { byId("times-text").textContent = "No person was sent to the hook."; byId("times").remove(); }
 if (report.problems.length) fillTable(byId("problems"), ["failed calls: the hook", "times"], report.problems.map((row) => [row.problem, whole(row.times)]));
 else byId("problems").parentElement.remove();
-fillTable(byId("counts"), ["count", "people, lines or calls"], ["received", "kept", "filtered", "failed", "held_out", "unreadable", "unscored", "sparse", "opted_out", "would_filter", "rejected", "users", "batches", "attempts"]
+fillTable(byId("counts"), ["count", "people, lines or calls"], ["received", "kept", "filtered", "failed", "held_out", "excluded", "unreadable", "unscored", "sparse", "opted_out", "would_filter", "rejected", "users", "batches", "attempts"]
   .map((name) => [name, summary[name] === null ? "unknown" : whole(summary[name])]));
 for (const [id, table] of Object.entries(report.tables)) if (byId(id)) fillTable(addFigures(id), table.head, table.rows);
 for (const scroll of document.querySelectorAll(".scroll")) {

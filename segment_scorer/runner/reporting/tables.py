@@ -9,12 +9,14 @@ from collections.abc import Mapping
 from typing import Any, TypeAlias
 
 from segment_scorer.runner.reporting.charts import list_bins
+from segment_scorer.runner.reporting.effect_curve import trace_extra
 
 Rows: TypeAlias = list[tuple[Any, ...]]
 # id of the page's element -> what a screen reader calls the chart
 NAMES = {
     "reach": "Bar chart: the way from the segment to the people messaged",
     "histogram": "Histogram: people by score, with a line at the threshold",
+    "extra": "Line chart: extra responses by the number of people messaged",
     "curve": "Line chart: profit by threshold",
     "by-band": "Bar chart: people messaged and not messaged by band",
     "by-channel": "Bar chart: people messaged and not messaged by channel",
@@ -35,6 +37,9 @@ def list_tables(data: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     if explorer["scores"]:
         bins: Rows = [(f"{b['from']:g} to {b['to']:g}", b["people"]) for b in list_bins(explorer)]
         tables["histogram"] = make_table(("score", "people"), bins)
+    if explorer["scores"] and explorer["uplift"]:
+        points: Rows = [(each.people, f"{each.extra:,.2f}") for each in trace_extra(explorer)]
+        tables["extra"] = make_table(("people messaged", "extra responses"), points)
     if columns := data["drift"]["columns"]:
         indexes: Rows = [
             (each["name"], f"{each['index']:.3f}", each["verdict"]) for each in columns

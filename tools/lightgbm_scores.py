@@ -1,6 +1,6 @@
 """LightGBM's scores out of fold. Runs in an environment of its own; imports nothing of ours.
 
-`python lightgbm_rival.py IN.npz OUT.npz`: `matrix`, `outcomes`, `fold_of` in; `scores` out.
+`python lightgbm_scores.py IN.npz OUT.npz`: `matrix`, `outcomes`, `fold_of` in; `scores` out.
 """
 
 from __future__ import annotations
