@@ -39,13 +39,15 @@ def command(
         typer.Option(
             metavar="HOOK",
             help="local: the function in this process. lambda:NAME: a deployed function, by name, "
-            "name:alias or ARN. http://host:port: a runtime interface emulator, one call at once.",
+            "name:alias or ARN. http://host:port: a runtime interface emulator, one call at once. "
+            "https://host/path: a URL that speaks the host web.",
         ),
     ] = "local",
     host: Annotated[
         str,
         typer.Option(
-            metavar="HOST", help="Send the events, and apply the rules, of pinpoint or connect."
+            metavar="HOST",
+            help="Send the events, and apply the rules, of pinpoint, connect or web.",
         ),
     ] = "pinpoint",
     engine: Annotated[
@@ -61,7 +63,10 @@ def command(
         ),
     ] = None,
     concurrency: Annotated[
-        int, typer.Option(metavar="N", help="With --hook lambda: maximum number of parallel calls.")
+        int,
+        typer.Option(
+            metavar="N", help="With --hook lambda or https: maximum number of parallel calls."
+        ),
     ] = 10,
     score_kind: Annotated[
         str | None,
@@ -195,8 +200,8 @@ def command(
 ) -> None:
     """Send a segment to the hook as a campaign's host does, and write the people that it keeps.
 
-    Events hold up to 50 people. The host's rules apply: 15 seconds per call (Connect: 30) and 3
-    attempts. A batch without a valid reply fails as a whole.
+    Events hold up to 50 people. The host's rules apply: 15 seconds per call (Connect, web: 30)
+    and 3 attempts. A batch without a valid reply fails as a whole.
 
     \b
     Writes these files into the folder when the run is complete, and not before:

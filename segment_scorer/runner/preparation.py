@@ -21,8 +21,8 @@ from function.records import Context
 from function.settings import PREFIX, is_service_variable
 from model.score_kind import RESPONSE, WIDEST
 from segment_scorer.monitoring.overrides import NAMED, find_unmatched
-from segment_scorer.runner.asking.hooks import LAMBDA, open_hook, open_local_hook
-from segment_scorer.runner.asking.host_adapters import HOST_ADAPTERS
+from segment_scorer.runner.asking.hooks import HTTPS, LAMBDA, open_hook, open_local_hook
+from segment_scorer.runner.asking.host_adapters import HOST_ADAPTERS, read_campaign
 from segment_scorer.runner.asking.host_rules import Hook
 from segment_scorer.runner.config import RunConfig, RunOptions
 from segment_scorer.runner.errors import OptionError
@@ -32,6 +32,8 @@ from segment_scorer.runner.writing.formats import FORMATS
 from segment_scorer.runner.writing.names import REPORT
 
 REPORT_PACKAGES = ("altair", "vl_convert")  # imported only after the last chunk
+WEB_PREFIX = "SCORER_WEB_"
+SECRETS = "SCORER_WEB_SECRETS"
 PLAN_PACKAGE = "scipy"  # only a rehearsal says what its control group can show
 
 
@@ -62,14 +64,15 @@ def prepare_run(options: RunOptions) -> Preparation:
     limit_seconds = HOST_ADAPTERS[options.host].host.limit_seconds
     context = make_context(options)
     if options.hook != "local":
+        web = {SECRETS: options.environ.get(SECRETS, "")}
         policy = read_policy(options)
         if policy is not None:
             config = apply_rules(config, policy.rules_for(context))
             config = replace(config, warnings=check_ids(policy, options))
         return Preparation(
-            hook=open_hook(options.hook, {}, limit_seconds),
+            hook=open_hook(options.hook, web, limit_seconds),
             config=config,
-            settings={},
+            settings=web,
             fingerprint=make_fingerprint(options, config, policy.digest if policy else "", {}),
         )
     settings = collect_settings(options)
@@ -116,7 +119,7 @@ def make_config(options: RunOptions) -> RunConfig:
         activity_id=f"run-{scheduled}",
         include_opted_out=options.include_opted_out,
         plain_columns=options.plain_columns,
-        knows_decisions=options.host == "connect",
+        knows_decisions=HOST_ADAPTERS[options.host].knows_decisions,
         writes=not options.rehearse,
         tables=any(FORMATS[name].needs_columns for name in options.also),
         score=WIDEST[options.score_kind or RESPONSE.kind],
@@ -124,14 +127,8 @@ def make_config(options: RunOptions) -> RunConfig:
 
 
 def make_context(options: RunOptions) -> Context:
-    """Make the context that the policy's overrides are matched with."""
-    if options.host == "connect":  # has neither applications nor treatments
-        return Context(campaign_id=options.campaign_id)
-    return Context(
-        application_id=options.application_id,
-        campaign_id=options.campaign_id,
-        treatment_id=options.treatment_id,
-    )
+    """Make the context that the policy's overrides are matched with, as the host tells it."""
+    return read_campaign(HOST_ADAPTERS[options.host], make_config(options))
 
 
 def check_ids(policy: Policy, options: RunOptions) -> tuple[str, ...]:
@@ -162,11 +159,16 @@ def read_policy(options: RunOptions) -> Policy | None:
 
 
 def collect_settings(options: RunOptions) -> dict[str, str]:
-    """Collect the settings of a local hook. --policy and --bundle come before the environment."""
+    """Collect the settings of a local hook. --policy and --bundle come before the environment.
+
+    Who may call a deployed function over HTTP does not concern one that this process calls.
+    """
     settings = {
         name: value
         for name, value in options.environ.items()
-        if name.startswith(PREFIX) and not is_service_variable(name, value)
+        if name.startswith(PREFIX)
+        and not name.startswith(WEB_PREFIX)
+        and not is_service_variable(name, value)
     }
     paths = {"SCORER_POLICY": options.policy, "SCORER_BUNDLE": options.bundle}
     return settings | {name: str(path) for name, path in paths.items() if path}
@@ -219,6 +221,14 @@ def format_time(text: str | None) -> str:
     return time_.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+def check_host(options: RunOptions) -> None:
+    """Check that the host exists, and that it is called over HTTPS. Raises OptionError."""
+    if options.host not in HOST_ADAPTERS:
+        raise OptionError(f"--host: expected one of {', '.join(HOST_ADAPTERS)}")
+    if options.hook.startswith(HTTPS) and options.host != "web":
+        raise OptionError("--hook https://...: expected --host web, the only one called so")
+
+
 def check_options(options: RunOptions) -> None:
     """Check the options before anything is opened or written. Raises OptionError."""
     packages = (*REPORT_PACKAGES, *([PLAN_PACKAGE] if options.rehearse else []))
@@ -228,8 +238,7 @@ def check_options(options: RunOptions) -> None:
             "pip install '.[run]' in a source checkout"
         )
     local = options.hook == "local"
-    if options.host not in HOST_ADAPTERS:
-        raise OptionError(f"--host: expected one of {', '.join(HOST_ADAPTERS)}")
+    check_host(options)
     if options.engine not in {"local", "ray"}:
         raise OptionError("--engine: expected local or ray")
     if options.engine == "ray" and not local and not options.hook.startswith(LAMBDA):

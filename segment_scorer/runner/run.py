@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
-from segment_scorer.runner.asking.hooks import LAMBDA
+from segment_scorer.runner.asking.hooks import HTTPS, LAMBDA
 from segment_scorer.runner.chunks import Chunk, read_chunks
 from segment_scorer.runner.config import RunOptions
 from segment_scorer.runner.engines.cores import count_cores
@@ -205,7 +205,7 @@ def choose_engine(
 ) -> ChunkResults:
     """Process the chunks with the engine that was chosen and that suits the hook."""
     hook, config = preparation.hook, setup.config
-    is_lambda = options.hook.startswith(LAMBDA)
+    is_lambda = options.hook.startswith((LAMBDA, HTTPS))  # hooks that mostly wait
     if options.engine == "ray":
         from segment_scorer.runner.engines.ray import process_on_ray  # noqa: PLC0415  # an extra
 

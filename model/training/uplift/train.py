@@ -69,7 +69,6 @@ def train_uplift(
         )
     campaign_table = read_campaign(config.outcomes, config.columns, uplift)
     table = replace(campaign_table, plain=config.plain_columns)
-    table = replace(table, plain=config.plain_columns)
     treatment = table.treatment
     if treatment is not None and config.as_of is None and table.dates is None:
         config = replace(config, as_of=treatment.moment)
