@@ -108,6 +108,8 @@ def describe_batch(account: Account) -> dict[str, Any]:
         "cause": account.cause,
         "external_error": type(account.external_error).__name__ if account.external_error else None,
         "campaign_id": shorten(account.batch.context.campaign_id),
+        "status": account.reply.status,
+        "refusal": account.batch.refusal.detail if account.batch.refusal else None,
         "reach": account.reach,
         "reached": measure_reach(account.decisions) if account.reach is not None else None,
     }

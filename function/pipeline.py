@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from function.budget import measure_budget
 from function.correlation import NO_CORRELATION, Correlation
 from function.errors import EventError, EventTimeMissing, ExternalError, ScorerError
 from function.exclusion import Excluded, exclude_people
@@ -24,7 +25,7 @@ from function.external.lookup import (
     do_without_external,
     look_up_external,
 )
-from function.hosts import Host, find_host
+from function.hosts import EXPECTED_EVENT, Host, find_host
 from function.hosts.reading import check_documents
 from function.policy import Policy, Rules, decide
 from function.records import (
@@ -85,14 +86,13 @@ class Pipeline:
         `on_error = "raise"` asks for.
         """
         if not isinstance(event, Mapping) or (host := find_host(event, self.hosts)) is None:
-            raise EventError(
-                "expected a campaign hook event: an object with $.Endpoints, an object "
-                "(Amazon Pinpoint), or $.Items.CustomerProfiles, a list (Amazon Connect)"
-            )
-        budget = min(remaining(), host.limit_seconds - (cold or 0.0)) - self.reserve
-        deadline = self.clock() + budget
+            raise EventError(EXPECTED_EVENT)
+        left, arrived = remaining(), self.clock()
         batch = host.parse_event(event)
+        deadline = arrived + measure_budget(host, batch, left, cold or 0.0, self.reserve)
         rules = self.policy.rules_for(batch.context)
+        if batch.refusal is not None:
+            return self._refuse(host, batch, rules, left, cold=cold, correlation=correlation)
         batch = check_documents(batch, lambda: self._list_paths(host, rules), host.name_document)
         asked = self.clock()
         looked_up = self._enrich(batch, deadline - asked, rules, correlation)
@@ -156,10 +156,40 @@ class Pipeline:
             cold=cold,
             correlation=correlation,
         )
+        return self._conclude(account)
+
+    def _conclude(self, account: Account) -> dict[str, Any]:
         if self.observer is not None:
             self.observer(account)
         self.telemetry.record(account)
-        return reply.body
+        return account.reply.body
+
+    def _refuse(
+        self,
+        host: Host,
+        batch: Batch,
+        rules: Rules,
+        remaining: float,
+        *,
+        cold: float | None,
+        correlation: Correlation,
+    ) -> dict[str, Any]:
+        """Answer a request that the host refuses: nothing is looked up, scored or decided."""
+        account = Account(
+            batch=batch,
+            reply=host.build_reply(batch, (), rules, self.label),
+            mode=rules.mode,
+            label=self.label,
+            scored=None,
+            matrix=build_matrix([], self.spec, None),
+            present=np.empty(0),
+            feature_bins=None,
+            scoring=0.0,
+            remaining=remaining,
+            cold=cold,
+            correlation=correlation,
+        )
+        return self._conclude(account)
 
     def _list_paths(self, host: Host, rules: Rules) -> Sequence[ReadPath]:
         """The paths of a document that the model, the look-up and the reply need.

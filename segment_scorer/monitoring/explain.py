@@ -220,7 +220,7 @@ def list_notes(case: Case, account: Account, override: Override | None) -> Itera
         yield "left out whatever the policy says: it cannot be sent back"
     if decision.band is not None:
         yield f"band {decision.band.name}, from {decision.band.at_least:g}"
-    if decision.sent and account.batch.host == "pinpoint":
+    if decision.sent and account.batch.host != "connect":
         for name, values in attributes_for(endpoint, decision, rules).items():
             yield f"writes Attributes.{name} = {', '.join(values)}"
     document = endpoint.document or {}

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from function.policy import Policy, Rules
 from function.records import Context
 from model.score_kind import WIDEST
-from segment_scorer.runner.asking.hooks import LAMBDA
+from segment_scorer.runner.asking.hooks import HTTPS, LAMBDA
 from segment_scorer.runner.asking.host_adapters import HOST_ADAPTERS
 from segment_scorer.runner.config import RunConfig, RunOptions
 from segment_scorer.runner.errors import OptionError
@@ -20,17 +20,6 @@ from segment_scorer.runner.writing.names import REPORT
 
 REPORT_PACKAGES = ("altair", "vl_convert")  # imported only after the last chunk
 PLAN_PACKAGE = "scipy"  # only a rehearsal says what its control group can show
-
-
-def make_context(options: RunOptions) -> Context:
-    """Make the context that the policy's overrides are matched with."""
-    if options.host == "connect":  # has neither applications nor treatments
-        return Context(campaign_id=options.campaign_id)
-    return Context(
-        application_id=options.application_id,
-        campaign_id=options.campaign_id,
-        treatment_id=options.treatment_id,
-    )
 
 
 def check_choice(options: RunOptions, rules: Rules | None) -> None:
@@ -54,9 +43,8 @@ def check_choice(options: RunOptions, rules: Rules | None) -> None:
         raise OptionError(f"{given}: expected a policy that writes score_attribute")
 
 
-def check_treatments(options: RunOptions, config: RunConfig, policy: Policy) -> None:
+def check_treatments(context: Context, config: RunConfig, policy: Policy) -> None:
     """Check that one summary holds for all treatments. Raises OptionError."""
-    context = make_context(options)
     rules = [policy.rules_for(replace(context, treatment_id=name)) for name, _ in config.treatments]
     for key in ("mode", "keep", "decimals", "metric", "score_attribute", "holdout"):
         if any(getattr(each, key) != getattr(rules[0], key) for each in rules):
@@ -64,6 +52,14 @@ def check_treatments(options: RunOptions, config: RunConfig, policy: Policy) -> 
                 f"--treatments: expected the same {key} for every treatment, found a policy whose "
                 "overrides differ"
             )
+
+
+def check_host(options: RunOptions) -> None:
+    """Check that the host exists, and that it is called over HTTPS. Raises OptionError."""
+    if options.host not in HOST_ADAPTERS:
+        raise OptionError(f"--host: expected one of {', '.join(HOST_ADAPTERS)}")
+    if options.hook.startswith(HTTPS) and options.host != "web":
+        raise OptionError("--hook https://...: expected --host web, the only one called so")
 
 
 def check_options(options: RunOptions) -> None:
@@ -75,8 +71,7 @@ def check_options(options: RunOptions) -> None:
             "pip install '.[run]' in a source checkout"
         )
     local = options.hook == "local"
-    if options.host not in HOST_ADAPTERS:
-        raise OptionError(f"--host: expected one of {', '.join(HOST_ADAPTERS)}")
+    check_host(options)
     if options.engine not in {"local", "ray"}:
         raise OptionError("--engine: expected local or ray")
     if options.engine == "ray" and not local and not options.hook.startswith(LAMBDA):

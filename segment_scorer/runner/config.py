@@ -13,6 +13,7 @@ from model.score_kind import RESPONSE, ScoreKind
 from segment_scorer.runner.budget import Budget
 
 CHECKPOINT_SECONDS = 5.0
+CAMPAIGN = "segment-scorer"  # the id of a campaign that was not named
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +39,9 @@ class RunOptions:
     channel_order       channels, separated by commas: the first wins where scores are equal
     suppress            a CSV file of ids that are not sent
     treatments          shares of users by treatment: `0:50,1:50`
+    value, cost         of a response and of a message, for the report; None: not given
+    effect              by how much a message raises responses, such as 0.2 or 20%
+    lift                a lift.json that measured the effect
     environ             `SCORER_*` settings of a local hook; other names are ignored
     """
 
@@ -48,7 +52,7 @@ class RunOptions:
     score_kind: str | None = None
     scheduled_time: str | None = None
     application_id: str = "segment-scorer"
-    campaign_id: str = "segment-scorer"
+    campaign_id: str = CAMPAIGN
     treatment_id: str = "0"
     include_opted_out: bool = False
     plain_columns: bool = False
@@ -70,6 +74,10 @@ class RunOptions:
     suppress: Path | None = None
     treatments: str | None = None
     treatment_salt: str = ""
+    value: float | None = None
+    cost: float | None = None
+    effect: str | None = None
+    lift: Path | None = None
     environ: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -98,7 +106,7 @@ class RunConfig(msgspec.Struct, frozen=True, kw_only=True):
     host: str = "pinpoint"
     scheduled_time: str
     application_id: str = "segment-scorer"
-    campaign_id: str = "segment-scorer"
+    campaign_id: str = CAMPAIGN
     treatment_id: str = "0"
     activity_id: str
     include_opted_out: bool = False

@@ -22,16 +22,19 @@ from function.settings import PREFIX, is_service_variable
 from model.score_kind import RESPONSE, WIDEST
 from segment_scorer.monitoring.overrides import NAMED, find_unmatched
 from segment_scorer.runner.asking.hooks import open_hook, open_local_hook
-from segment_scorer.runner.asking.host_adapters import HOST_ADAPTERS
+from segment_scorer.runner.asking.host_adapters import HOST_ADAPTERS, read_campaign
 from segment_scorer.runner.asking.host_rules import Hook
 from segment_scorer.runner.budget import read_budget
-from segment_scorer.runner.checks import check_choice, check_treatments, make_context, read_channels
+from segment_scorer.runner.checks import check_choice, check_treatments, read_channels
 from segment_scorer.runner.config import RunConfig, RunOptions
 from segment_scorer.runner.errors import OptionError
 from segment_scorer.runner.reading.segments import SegmentFile
 from segment_scorer.runner.reporting.reasons import explain_bands
 from segment_scorer.runner.treatments import read_treatments
 from segment_scorer.runner.writing.formats import FORMATS
+
+WEB_PREFIX = "SCORER_WEB_"
+SECRETS = "SCORER_WEB_SECRETS"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,10 +64,11 @@ def prepare_run(options: RunOptions) -> Preparation:
     limit_seconds = HOST_ADAPTERS[options.host].host.limit_seconds
     context = make_context(options)
     if options.hook != "local":
+        web = {SECRETS: options.environ.get(SECRETS, "")}
         policy = read_policy(options)
         check_choice(options, policy.rules_for(context) if policy else None)
         if policy is not None:
-            check_treatments(options, config, policy)
+            check_treatments(context, config, policy)
             config = apply_rules(config, policy.rules_for(context))
             config = replace(config, warnings=check_ids(policy, options))
             if config.chooses:
@@ -73,9 +77,9 @@ def prepare_run(options: RunOptions) -> Preparation:
                 if options.host == "pinpoint":  # its reply does not tell the control group
                     config = replace(config, holdout=rules.holdout)
         return Preparation(
-            hook=open_hook(options.hook, {}, limit_seconds),
+            hook=open_hook(options.hook, web, limit_seconds),
             config=config,
-            settings={},
+            settings=web,
             fingerprint=make_fingerprint(options, config, policy.digest if policy else "", {}),
         )
     settings = collect_settings(options)
@@ -83,7 +87,7 @@ def prepare_run(options: RunOptions) -> Preparation:
     bundle, policy = hook.handler.bundle, hook.handler.policy
     rules = policy.rules_for(context)
     check_choice(options, rules)
-    check_treatments(options, config, policy)
+    check_treatments(context, config, policy)
     config = replace(
         apply_rules(config, rules),
         knows_decisions=True,
@@ -124,7 +128,7 @@ def make_config(options: RunOptions) -> RunConfig:
         activity_id=f"run-{scheduled}",
         include_opted_out=options.include_opted_out,
         plain_columns=options.plain_columns,
-        knows_decisions=options.host == "connect",
+        knows_decisions=HOST_ADAPTERS[options.host].knows_decisions,
         writes=not options.rehearse,
         budget=read_budget(options.budget) if options.budget is not None else None,
         one_per_user=options.one_per is not None,
@@ -135,6 +139,11 @@ def make_config(options: RunOptions) -> RunConfig:
         tables=any(FORMATS[name].needs_columns for name in options.also),
         score=WIDEST[options.score_kind or RESPONSE.kind],
     )
+
+
+def make_context(options: RunOptions) -> Context:
+    """Make the context that the policy's overrides are matched with, as the host tells it."""
+    return read_campaign(HOST_ADAPTERS[options.host], make_config(options))
 
 
 def check_ids(policy: Policy, options: RunOptions) -> tuple[str, ...]:
@@ -165,11 +174,16 @@ def read_policy(options: RunOptions) -> Policy | None:
 
 
 def collect_settings(options: RunOptions) -> dict[str, str]:
-    """Collect the settings of a local hook. --policy and --bundle come before the environment."""
+    """Collect the settings of a local hook. --policy and --bundle come before the environment.
+
+    Who may call a deployed function over HTTP does not concern one that this process calls.
+    """
     settings = {
         name: value
         for name, value in options.environ.items()
-        if name.startswith(PREFIX) and not is_service_variable(name, value)
+        if name.startswith(PREFIX)
+        and not name.startswith(WEB_PREFIX)
+        and not is_service_variable(name, value)
     }
     paths = {"SCORER_POLICY": options.policy, "SCORER_BUNDLE": options.bundle}
     return settings | {name: str(path) for name, path in paths.items() if path}

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
-from segment_scorer.runner.asking.hooks import LAMBDA
+from segment_scorer.runner.asking.hooks import HTTPS, LAMBDA
 from segment_scorer.runner.checks import check_options
 from segment_scorer.runner.chunks import Chunk, read_chunks
 from segment_scorer.runner.config import RunOptions
@@ -37,6 +37,7 @@ from segment_scorer.runner.reading.segments import (
 from segment_scorer.runner.reporting.control_group import describe_control_group
 from segment_scorer.runner.reporting.messages import describe_unreadable
 from segment_scorer.runner.reporting.report import summarize_report, write_report
+from segment_scorer.runner.reporting.worth import Worth, check_worth, read_worth
 from segment_scorer.runner.s3 import S3
 from segment_scorer.runner.second_pass import apply_choice, describe_choice
 from segment_scorer.runner.summary import Summary, make_summary
@@ -97,10 +98,12 @@ def run_segment(options: RunOptions, progress: Progress, warn: Warn = ignore_war
     used. Nothing is written then, except what a later run with `resume` continues.
     """
     check_options(options)
+    worth = read_worth(options)
     segment_files = find_segment_files(
         [str(text) for text in options.segment], warn, plain_columns=options.plain_columns
     )
     preparation = prepare_run(options)
+    check_worth(worth, preparation.config)
     out, folder = str(options.out), find_folder(options.out)
     is_remote = out.startswith(S3)
     if is_remote:
@@ -128,7 +131,7 @@ def run_segment(options: RunOptions, progress: Progress, warn: Warn = ignore_war
                 shared=options.shared,
             ) as outputs:
                 process_all(options, preparation, outputs, checkpoint, progress=progress, warn=warn)
-                summary, plan = finish(options, preparation, outputs, checkpoint, warn)
+                summary, plan = finish(options, preparation, outputs, checkpoint, warn, worth=worth)
                 outputs.publish(checkpoint, publish, report_only=options.rehearse)
     warnings, expected = summarize_report(summary, checkpoint, preparation.reference)
     return RunResult(
@@ -204,7 +207,7 @@ def choose_engine(
 ) -> ChunkResults:
     """Process the chunks with the engine that was chosen and that suits the hook."""
     hook, config = preparation.hook, setup.config
-    is_lambda = options.hook.startswith(LAMBDA)
+    is_lambda = options.hook.startswith((LAMBDA, HTTPS))  # hooks that mostly wait
     if options.engine == "ray":
         from segment_scorer.runner.engines.ray import process_on_ray  # noqa: PLC0415  # an extra
 
@@ -224,6 +227,8 @@ def finish(
     outputs: Outputs,
     checkpoint: Checkpoint,
     warn: Warn,
+    *,
+    worth: Worth,
 ) -> tuple[Summary, str]:
     """Make the summary, and the files that need the whole run.
 
@@ -263,6 +268,7 @@ def finish(
             rehearsal=options.rehearse,
             plan=plan,
             reasons=reasons,
+            worth=worth,
         ),
     )
     checkpoint.summary = summary
