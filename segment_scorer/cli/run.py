@@ -145,6 +145,29 @@ def command(
         bool,
         typer.Option("--rehearse", help="Write only report.html: what this policy would do."),
     ] = False,
+    value: Annotated[
+        float | None,
+        typer.Option(metavar="MONEY", min=0.0, help="For the report: what a response is worth."),
+    ] = None,
+    cost: Annotated[
+        float | None,
+        typer.Option(metavar="MONEY", min=0.0, help="For the report: what a message costs."),
+    ] = None,
+    effect: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SHARE",
+            help="For the report: by how much a message raises responses, such as 0.2 or 20%. With "
+            "--value and --cost the report then marks the best profit.",
+        ),
+    ] = None,
+    lift: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="In place of --effect: the lift.json of an earlier campaign.",
+        ),
+    ] = None,
     resume: Annotated[
         bool,
         typer.Option(
@@ -197,6 +220,8 @@ def command(
     Exit status: 0 clean; 4 complete, but endpoints failed, lines were rejected, or too many people
     are unreadable (--fail-unreadable); 1 error, nothing written; 2 wrong usage.
 
+    The report shows what a threshold is worth if --value and --cost are given.
+
     Example: segment-scorer run examples/cdnow/endpoints.jsonl.gz --out out/run
     """
     options = RunOptions(
@@ -221,6 +246,10 @@ def command(
         resume=resume,
         force=force,
         shared=shared,
+        value=value,
+        cost=cost,
+        effect=effect,
+        lift=lift,
         environ=os.environ,
     )
     raise SystemExit(run_and_print(options, fail_unreadable))

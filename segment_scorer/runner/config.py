@@ -11,6 +11,7 @@ import msgspec
 from model.score_kind import RESPONSE, ScoreKind
 
 CHECKPOINT_SECONDS = 5.0
+CAMPAIGN = "segment-scorer"  # the id of a campaign that was not named
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +32,9 @@ class RunOptions:
     slices              slices in a chunk; None: a number that suits the hook
     checkpoint_seconds  seconds between checkpoints
     shared              give the outputs the permissions that the umask allows
+    value, cost         of a response and of a message, for the report; None: not given
+    effect              by how much a message raises responses, such as 0.2 or 20%
+    lift                a lift.json that measured the effect
     environ             `SCORER_*` settings of a local hook; other names are ignored
     """
 
@@ -41,7 +45,7 @@ class RunOptions:
     score_kind: str | None = None
     scheduled_time: str | None = None
     application_id: str = "segment-scorer"
-    campaign_id: str = "segment-scorer"
+    campaign_id: str = CAMPAIGN
     treatment_id: str = "0"
     include_opted_out: bool = False
     plain_columns: bool = False
@@ -57,6 +61,10 @@ class RunOptions:
     slices: int | None = None
     checkpoint_seconds: float = CHECKPOINT_SECONDS
     shared: bool = False
+    value: float | None = None
+    cost: float | None = None
+    effect: str | None = None
+    lift: Path | None = None
     environ: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -81,7 +89,7 @@ class RunConfig(msgspec.Struct, frozen=True, kw_only=True):
     host: str = "pinpoint"
     scheduled_time: str
     application_id: str = "segment-scorer"
-    campaign_id: str = "segment-scorer"
+    campaign_id: str = CAMPAIGN
     treatment_id: str = "0"
     activity_id: str
     include_opted_out: bool = False

@@ -36,6 +36,7 @@ from segment_scorer.runner.reading.segments import (
 from segment_scorer.runner.reporting.control_group import describe_control_group
 from segment_scorer.runner.reporting.messages import describe_unreadable
 from segment_scorer.runner.reporting.report import summarize_report, write_report
+from segment_scorer.runner.reporting.worth import Worth, check_worth, read_worth
 from segment_scorer.runner.s3 import S3
 from segment_scorer.runner.summary import Summary, make_summary
 from segment_scorer.runner.writing.checkpoint import Checkpoint, check_same
@@ -95,10 +96,12 @@ def run_segment(options: RunOptions, progress: Progress, warn: Warn = ignore_war
     used. Nothing is written then, except what a later run with `resume` continues.
     """
     check_options(options)
+    worth = read_worth(options)
     segment_files = find_segment_files(
         [str(text) for text in options.segment], warn, plain_columns=options.plain_columns
     )
     preparation = prepare_run(options)
+    check_worth(worth, preparation.config)
     out, folder = str(options.out), find_folder(options.out)
     is_remote = out.startswith(S3)
     if is_remote:
@@ -126,7 +129,7 @@ def run_segment(options: RunOptions, progress: Progress, warn: Warn = ignore_war
                 shared=options.shared,
             ) as outputs:
                 process_all(options, preparation, outputs, checkpoint, progress=progress, warn=warn)
-                summary, plan = finish(options, preparation, outputs, checkpoint, warn)
+                summary, plan = finish(options, preparation, outputs, checkpoint, warn, worth=worth)
                 outputs.publish(checkpoint, publish, report_only=options.rehearse)
     warnings, expected = summarize_report(summary, checkpoint, preparation.reference)
     return RunResult(
@@ -222,6 +225,8 @@ def finish(
     outputs: Outputs,
     checkpoint: Checkpoint,
     warn: Warn,
+    *,
+    worth: Worth,
 ) -> tuple[Summary, str]:
     """Make the summary, and the files that need the whole run.
 
@@ -251,6 +256,7 @@ def finish(
             rehearsal=options.rehearse,
             plan=plan,
             reasons=reasons,
+            worth=worth,
         ),
     )
     checkpoint.summary = summary
