@@ -108,6 +108,8 @@ def describe_batch(account: Account) -> dict[str, Any]:
         "cause": account.cause,
         "external_error": type(account.external_error).__name__ if account.external_error else None,
         "campaign_id": shorten(account.batch.context.campaign_id),
+        "status": account.reply.status,
+        "refusal": account.batch.refusal.detail if account.batch.refusal else None,
         "reach": account.reach,
         "reached": measure_reach(account.decisions) if account.reach is not None else None,
     }
@@ -119,6 +121,7 @@ def gather_facts(account: Account) -> dict[str, float]:
     present = account.present
     facts: dict[str, float] = {
         **count_outcomes(account.decisions),
+        **{f"excluded_{rule}": count for rule, count in account.excluded_by.items()},
         "unencodable": account.batch.unencodable,
         "overrides_skipped": account.reply.overrides_skipped,
         "annotations_dropped": int(account.reply.annotations_dropped),

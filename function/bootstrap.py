@@ -17,7 +17,9 @@ from typing import Any, TextIO
 from function.correlation import read_correlation
 from function.errors import SettingsError
 from function.external.lookup import GROUP, ExternalSource
-from function.hosts import HOSTS
+from function.hosts import HOSTS, Host
+from function.hosts.web import WebHost
+from function.hosts.web_request import make_access
 from function.pipeline import Pipeline
 from function.policy import Policy
 from function.policy_file import load_policy
@@ -107,7 +109,7 @@ def build_handler(
         function_version=environ.get("AWS_LAMBDA_FUNCTION_VERSION") or LOCAL,
     )
     pipeline = Pipeline(
-        hosts=tuple(HOSTS.values()),
+        hosts=choose_hosts(settings),
         spec=bundle.spec,
         scorers=choose_scorers(settings, bundle) if scorer is None else (scorer,),
         mixed=score.kind != bundle.score.kind,
@@ -133,6 +135,12 @@ def build_handler(
         cold_start=measure_cold_start(environ),
         score=score,
     )
+
+
+def choose_hosts(settings: Settings) -> Sequence[Host]:
+    """The hosts that are answered; the one over HTTP answers whom the settings let in."""
+    web = WebHost(make_access(settings.web.secrets))
+    return tuple(web if host.name == web.name else host for host in HOSTS.values())
 
 
 def choose_score_kind(settings: Settings, bundle: Bundle) -> ScoreKind:

@@ -16,6 +16,7 @@ WHERE_TIME_IS: dict[HostName, str] = {
         "$.InvocationMetadata.CampaignContext.RunId: expected a RunId that ends in the start of "
         "the run, such as #2026-07-03T10-04-00Z"
     ),
+    "web": "$.campaign.scheduled_time: expected a time (ISO 8601)",
 }
 
 

@@ -14,8 +14,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from function.budget import measure_budget
 from function.correlation import NO_CORRELATION, Correlation
 from function.errors import EventError, EventTimeMissing, ExternalError, ScorerError
+from function.exclusion import Excluded, exclude_people
 from function.external.lookup import (
     ExternalSource,
     LookupResult,
@@ -23,10 +25,19 @@ from function.external.lookup import (
     do_without_external,
     look_up_external,
 )
-from function.hosts import Host, find_host
+from function.hosts import EXPECTED_EVENT, Host, find_host
 from function.hosts.reading import check_documents
 from function.policy import Policy, Rules, decide
-from function.records import Account, Batch, Decision, Endpoint, Observer, Scored, Scorer
+from function.records import (
+    Account,
+    Batch,
+    Decision,
+    Endpoint,
+    Observer,
+    Reason,
+    Scored,
+    Scorer,
+)
 from function.scorers.fallback import score_in_order
 from function.telemetry import Telemetry
 from model.features import FeatureSpec, Matrix, build_matrix, share_present
@@ -75,14 +86,13 @@ class Pipeline:
         `on_error = "raise"` asks for.
         """
         if not isinstance(event, Mapping) or (host := find_host(event, self.hosts)) is None:
-            raise EventError(
-                "expected a campaign hook event: an object with $.Endpoints, an object "
-                "(Amazon Pinpoint), or $.Items.CustomerProfiles, a list (Amazon Connect)"
-            )
-        budget = min(remaining(), host.limit_seconds - (cold or 0.0)) - self.reserve
-        deadline = self.clock() + budget
+            raise EventError(EXPECTED_EVENT)
+        left, arrived = remaining(), self.clock()
         batch = host.parse_event(event)
+        deadline = arrived + measure_budget(host, batch, left, cold or 0.0, self.reserve)
         rules = self.policy.rules_for(batch.context)
+        if batch.refusal is not None:
+            return self._refuse(host, batch, rules, left, cold=cold, correlation=correlation)
         batch = check_documents(batch, lambda: self._list_paths(host, rules), host.name_document)
         asked = self.clock()
         looked_up = self._enrich(batch, deadline - asked, rules, correlation)
@@ -97,15 +107,26 @@ class Pipeline:
             batch.context.reference,
         )
         present = share_present(matrix, self.spec)
+        excluded = exclude_people(
+            looked_up.endpoints if rules.excludes else (),
+            rules.excludes,
+            batch.context.reference,
+            looked_up=looked_up.error is None,
+        )
         scorable = present >= rules.min_present
-        time_missing = self.spec.needs_time and batch.context.reference is None
+        if any(excluded.rules):
+            scorable &= find_rest(looked_up.endpoints, excluded)
+        needs_time = self.spec.needs_time or any(rule.needs_time for rule in rules.excludes)
+        time_missing = needs_time and batch.context.reference is None
         started = self.clock()
         lacking = self._find_lacking(looked_up.error, time_missing, rules)
         scored, error = self._score(
             matrix[scorable], deadline - started, rules, lacking, correlation
         )
         scoring = self.clock() - started
-        decisions = self._decide(looked_up.endpoints, scored, present, scorable, rules)
+        decisions = self._decide(
+            looked_up.endpoints, scored, present, scorable, rules, excluded=excluded
+        )
         reply = host.build_reply(batch, decisions, rules, scored.label if scored else self.label)
         feature_bins, score_bins = self.telemetry.count_bins(matrix, None if self.mixed else scored)
         account = Account(
@@ -122,6 +143,8 @@ class Pipeline:
             score_bins=score_bins,
             error=error,
             time_missing=time_missing,
+            exclude_seen=excluded.seen,
+            excluded_by=count_excluded(decisions, rules) if rules.excludes else {},
             external=describe_lookup(
                 looked_up, looking_up, sum(decision.external_dropped for decision in decisions)
             )
@@ -133,10 +156,40 @@ class Pipeline:
             cold=cold,
             correlation=correlation,
         )
+        return self._conclude(account)
+
+    def _conclude(self, account: Account) -> dict[str, Any]:
         if self.observer is not None:
             self.observer(account)
         self.telemetry.record(account)
-        return reply.body
+        return account.reply.body
+
+    def _refuse(
+        self,
+        host: Host,
+        batch: Batch,
+        rules: Rules,
+        remaining: float,
+        *,
+        cold: float | None,
+        correlation: Correlation,
+    ) -> dict[str, Any]:
+        """Answer a request that the host refuses: nothing is looked up, scored or decided."""
+        account = Account(
+            batch=batch,
+            reply=host.build_reply(batch, (), rules, self.label),
+            mode=rules.mode,
+            label=self.label,
+            scored=None,
+            matrix=build_matrix([], self.spec, None),
+            present=np.empty(0),
+            feature_bins=None,
+            scoring=0.0,
+            remaining=remaining,
+            cold=cold,
+            correlation=correlation,
+        )
+        return self._conclude(account)
 
     def _list_paths(self, host: Host, rules: Rules) -> Sequence[ReadPath]:
         """The paths of a document that the model, the look-up and the reply need.
@@ -145,7 +198,8 @@ class Pipeline:
         """
         key = (".".join(self.external.key),) if self.external and self.external.key else ()
         written = ("Attributes",) if host.annotates and rules.writes_attributes else ()
-        return compile_paths((*self.spec.paths, *key, *written))
+        excluding = (rule.path for rule in rules.excludes)
+        return compile_paths((*self.spec.paths, *key, *written, *excluding))
 
     def _enrich(
         self, batch: Batch, timeout: float, rules: Rules, correlation: Correlation
@@ -163,7 +217,7 @@ class Pipeline:
     def _needs_external(self, rules: Rules) -> bool:
         return (
             self.external is not None
-            and self.external.scored
+            and (self.external.scored or any(rule.is_external for rule in rules.excludes))
             and rules.on_missing_external == "on_error"
         )
 
@@ -175,7 +229,8 @@ class Pipeline:
             return lookup_error
         if time_missing and rules.on_missing_time == "no_scores":
             return EventTimeMissing(
-                "expected a time in the event, since the model reads ages, found none"
+                "expected a time in the event, since the model or an exclude rule reads ages, "
+                "found none"
             )
         return None
 
@@ -212,6 +267,8 @@ class Pipeline:
         present: npt.NDArray[np.float64],
         scorable: npt.NDArray[np.bool_],
         rules: Rules,
+        *,
+        excluded: Excluded,
     ) -> list[Decision]:
         """Assign the scored rows to the endpoints of the batch, and let the policy decide."""
         shares, masks = iter(present.tolist()), iter(scorable.tolist())
@@ -222,4 +279,20 @@ class Pipeline:
             readable = endpoint.problem is None
             full_shares.append(next(shares) if readable else 0.0)
             full_scores.append(next(scores) if scored and readable and next(masks) else None)
-        return decide(endpoints, full_scores if scored else None, full_shares, rules)
+        scores_or_none = full_scores if scored else None
+        return decide(endpoints, scores_or_none, full_shares, rules, excluded.rules)
+
+
+def find_rest(endpoints: Sequence[Endpoint], excluded: Excluded) -> npt.NDArray[np.bool_]:
+    """For each readable endpoint, whether no `[[exclude]]` rule applies to it."""
+    pairs = zip(endpoints, excluded.rules, strict=True)
+    return np.array([not rule for each, rule in pairs if each.problem is None], dtype=np.bool_)
+
+
+def count_excluded(decisions: Sequence[Decision], rules: Rules) -> dict[str, int]:
+    """Count the decisions by the `[[exclude]]` rule that is their reason; 0 for the other rules."""
+    counts = dict.fromkeys((rule.reason for rule in rules.excludes), 0)
+    for decision in decisions:
+        if decision.reason is Reason.EXCLUDED:
+            counts[decision.excluded_by] += 1
+    return counts

@@ -11,6 +11,7 @@ from typing import Literal
 
 import msgspec
 
+from function.exclusion import GROUP, Exclude
 from function.holdout import Holdout
 from function.overrides import Ids, find_override
 from function.records import Band, Context, Decision, Endpoint, Reason
@@ -43,6 +44,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     metric: str = "Score"
     holdout: Holdout = Holdout()
     bands: tuple[Band, ...] = ()
+    excludes: tuple[Exclude, ...] = ()
     external: Mapping[str, str] = {}
 
     @property
@@ -85,12 +87,11 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def external(self) -> list[str]:
-        """Every external attribute that some rules copy."""
-        return [
-            name
-            for rules in (self.rules, *(override.rules for override in self.overrides))
-            for name in rules.external.values()
-        ]
+        """Every external attribute that some rules copy or exclude people by."""
+        every = [self.rules, *(override.rules for override in self.overrides)]
+        copied = [name for rules in every for name in rules.external.values()]
+        excluding = [rule for rules in every for rule in rules.excludes if rule.is_external]
+        return [*copied, *(rule.path.removeprefix(f"{GROUP}.") for rule in excluding)]
 
     def rules_for(self, context: Context) -> Rules:
         """The rules for an event."""
@@ -108,12 +109,14 @@ def decide(
     scores: Sequence[float | None] | None,
     present: Sequence[float],
     rules: Rules,
+    excluded: Sequence[str] = (),
 ) -> list[Decision]:
     """Decide for each endpoint, in order.
 
     scores   per endpoint a score, None if it was not scored; or None if the batch has
              no scores
     present  per endpoint the share of features present, 0 to 1; any number if it is unreadable
+    excluded  per endpoint the `[[exclude]]` rule that applies, "" if none does; () without rules
     """
     batch_scored = scores is not None
     each = [None] * len(endpoints) if scores is None else scores
@@ -121,6 +124,9 @@ def decide(
         decide_one(endpoint, score, share, rules, batch_scored=batch_scored)
         for endpoint, score, share in zip(endpoints, each, present, strict=True)
     ]
+    for index, rule in enumerate(excluded):
+        if rule:
+            decisions[index] = exclude_one(endpoints[index], rule, rules)
     if not rules.external:
         return decisions
     return [
@@ -148,6 +154,18 @@ def decide_one(
     )
 
 
+def exclude_one(endpoint: Endpoint, rule: str, rules: Rules) -> Decision:
+    """The decision on an endpoint that an `[[exclude]]` rule applies to. It has no score."""
+    held = rules.holdout.percent > 0.0 and rules.holdout.holds(endpoint)
+    return Decision(
+        selected=False,
+        holdout=held,
+        sent=endpoint.document is not None and rules.mode != "filter",
+        reason=Reason.HOLDOUT if held else Reason.EXCLUDED,
+        excluded_by=rule,
+    )
+
+
 def select(
     endpoint: Endpoint, score: float | None, rules: Rules, *, batch_scored: bool
 ) -> tuple[bool, Reason]:
@@ -168,6 +186,8 @@ def leave_out(decision: Decision) -> Decision:
 
     `selected` stays what the rules say: it must not depend on who else is in the reply.
     """
+    if decision.excluded_by:
+        return msgspec.structs.replace(decision, sent=False)
     reason = Reason.HOLDOUT if decision.holdout else Reason.NO_SCORES
     return Decision(selected=decision.selected, holdout=decision.holdout, sent=False, reason=reason)
 
@@ -233,6 +253,7 @@ def count_outcomes(decisions: Sequence[Decision]) -> dict[str, int]:
         "kept": kept,
         "filtered": len(decisions) - kept,
         "held_out": reasons.count(Reason.HOLDOUT),
+        "excluded": reasons.count(Reason.EXCLUDED),
         "unreadable": reasons.count(Reason.UNREADABLE),
         "unscored": reasons.count(Reason.NO_SCORES),
         "sparse": reasons.count(Reason.SPARSE),

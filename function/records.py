@@ -14,28 +14,30 @@ from function.correlation import NO_CORRELATION, Correlation
 from function.errors import ExternalError, ScorerError
 from model.features import Matrix
 
-HostName: TypeAlias = Literal["pinpoint", "connect"]
+HostName: TypeAlias = Literal["pinpoint", "connect", "web"]
 Scores: TypeAlias = npt.NDArray[np.float64]
 # What kind of scorer answered, whatever its model's label.
 BUNDLE_SOURCE, SERVICE_SOURCE = "bundle", "service"
 
 
 class Reason(StrEnum):
-    """Why the policy decided as it did: the first of the first five that applies."""
+    """Why the policy decided as it did: the first of the first six that applies."""
 
     HOLDOUT = "holdout"
+    EXCLUDED = "excluded"
     UNREADABLE = "unreadable"
     NO_SCORES = "no_scores"
     SPARSE = "sparse"
     SCORE = "score"
-    SHADOW = "shadow"  # only in replies to Amazon Connect: mode shadow does not tell the reason
+    SHADOW = "shadow"  # only in replies of decisions: mode shadow does not tell the reason
     UNKNOWN = ""  # only where a deployed function's reply is read: it does not tell the reason
 
 
 class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     """One person of a batch.
 
-    id        as the host sent it (Pinpoint: the key in `Endpoints`; Connect: `ProfileId`)
+    id        as the host sent it (Pinpoint: the key in `Endpoints`; Connect: `ProfileId`; web:
+              `Id`), or "" if it sent none
     document  the endpoint document, a plain dict that is never changed: the part that can be sent
               back. None if the host sent no JSON object
     user      its UserId, if `document` may lack it; else None
@@ -62,11 +64,24 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     reference: float | None = None
 
 
+class RefusedRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """Why a host over HTTP refuses a request as a whole.
+
+    status  of the answer, 400 to 499
+    detail  a sentence that holds no value of the request
+    """
+
+    status: int
+    detail: str
+
+
 class Batch(msgspec.Struct, frozen=True, kw_only=True):
     """A parsed event.
 
     unencodable  values left out of documents because no JSON text can carry them
     size         bytes of compact UTF-8 JSON that the endpoints take; bounds the size of the reply
+    patience     seconds that the caller waits, if it says so; never more than the host waits
+    refusal      why nobody of the event is scored or decided on; None for every accepted event
     """
 
     host: HostName
@@ -74,6 +89,8 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
     endpoints: tuple[Endpoint, ...]
     unencodable: int = 0
     size: int = 0
+    patience: float | None = None
+    refusal: RefusedRequest | None = None
 
 
 class Campaign(msgspec.Struct, frozen=True, kw_only=True):
@@ -107,11 +124,12 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     selected          whether the rules would message the endpoint, the holdout aside. None only
                       where the reply of a deployed function is read that does not tell it
     holdout           whether the endpoint's user is in the control group. None as for `selected`
-    sent              whether the reply holds it (Amazon Connect: says keep). In mode filter:
+    sent              whether the reply holds it (Connect, web: says keep). In mode filter:
                       selected and not in the holdout
     score             rounded to the policy's decimals; None if the endpoint was not scored
     external          attributes that `[external]` copies from the store: name -> texts
     external_dropped  how many values of the store `[external]` could not turn into text
+    excluded_by       the `[[exclude]]` rule that applies; "" if none does
     """
 
     selected: bool | None
@@ -122,6 +140,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     band: Band | None = None
     external: Mapping[str, list[str]] = {}
     external_dropped: int = 0
+    excluded_by: str = ""
 
     @property
     def dropped(self) -> bool:
@@ -136,12 +155,14 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
                          an endpoint out
     overrides_skipped    endpoints whose channel does not honour the message override of their band
     annotations_dropped  whether the annotations were left out so that the reply fits the size limit
+    status               of the answer, if the host speaks HTTP
     """
 
     body: dict[str, Any]
     decisions: Sequence[Decision]
     overrides_skipped: int = 0
     annotations_dropped: bool = False
+    status: int | None = None
 
 
 class Scorer(Protocol):
@@ -200,7 +221,10 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     feature_bins    column -> people in each drift bin; None if the bundle has no drift reference
     score_bins      the same for the scores; None also if the batch has no scores
     error           why the batch has no scores
-    time_missing    whether the model reads ages, and the event has no time to measure them against
+    time_missing    whether the model or an exclude rule reads ages, and the event has no time to
+                    measure them against
+    exclude_seen    path of an exclude rule -> endpoints that have a value there
+    excluded_by     exclude rule -> endpoints whose reason it is, every rule of the policy
     external        numbers of the look-up; empty if nothing is looked up
     external_error  why the look-up failed
     scoring         duration of scoring
@@ -222,6 +246,8 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     score_bins: list[int] | None = None
     error: ScorerError | ExternalError | None = None
     time_missing: bool = False
+    exclude_seen: Mapping[str, int] = {}
+    excluded_by: Mapping[str, int] = {}
     external: Mapping[str, float] = {}
     external_error: ExternalError | None = None
     scoring: float

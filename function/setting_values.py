@@ -20,6 +20,9 @@ MOST_DIGITS = 9
 SHARE = re.compile(r"0(\.[0-9]{1,9})?|1(\.0{1,9})?", re.ASCII)
 # gRPC over HTTP/2, "Custom-Metadata".
 METADATA_NAME = re.compile(r"(?!grpc-)(?!.*-bin$)[0-9a-z_.-]+")
+# What a bearer token may hold: RFC 6750, section 2.1.
+SECRET = re.compile(r"[A-Za-z0-9._~+/=-]{20,200}")
+MOST_SECRETS = 10
 # DynamoDB developer guide, "Naming rules".
 TABLE_NAME = re.compile(r"[A-Za-z0-9_.-]{3,255}", re.ASCII)
 
@@ -102,6 +105,17 @@ def read_column(text: str) -> int:
 def read_score_kind_name(text: str) -> ScoreKind:
     """A kind of scores, in its widest range."""
     return WIDEST[read_choice(*WIDEST)(text)]
+
+
+def read_secrets(text: str) -> tuple[str, ...]:
+    """Shared secrets with commas between. A short one could be guessed."""
+    secrets = text.split(",")
+    if not all(SECRET.fullmatch(secret) for secret in secrets) or len(secrets) > MOST_SECRETS:
+        raise ValueError(
+            f"1 to {MOST_SECRETS} secrets with commas between, each of 20 to 200 letters, digits "
+            "and -._~+/="
+        )
+    return tuple(secrets)
 
 
 def read_yes_or_no(text: str) -> bool:

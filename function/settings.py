@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -21,6 +21,7 @@ from function.setting_values import (
     read_milliseconds,
     read_output,
     read_score_kind_name,
+    read_secrets,
     read_share,
     read_store,
     read_target,
@@ -122,6 +123,18 @@ class ExternalSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WebSettings:
+    """Who may call over HTTP.
+
+    auth     iam: callers whom AWS IAM has authenticated. secret: callers with one of the secrets
+    secrets  valid at once, so that each caller can change to a new one in its own time
+    """
+
+    auth: str = "iam"
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """The function's settings. README, "Settings", explains each for its user.
 
@@ -139,6 +152,7 @@ class Settings:
     bins_share: float = 1.0
     remote: RemoteSettings | None = None
     external: ExternalSettings = ExternalSettings()
+    web: WebSettings = WebSettings()
 
 
 def read_settings(environ: Mapping[str, str]) -> Settings:
@@ -152,7 +166,8 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         for name, value in environ.items()
         if name.startswith(PREFIX) and name not in READERS and not is_service_variable(name, value)
     ]
-    found: dict[str, dict[str, Any]] = {"": {}, "remote": {}, "remote.dialect": {}, "external": {}}
+    groups = ("", "remote", "remote.dialect", "external", "web")
+    found: dict[str, dict[str, Any]] = {group: {} for group in groups}
     for name, (path, read) in READERS.items():
         if environ.get(name):
             group, _, field = path.rpartition(".")
@@ -162,13 +177,23 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
                 problems.append(f"{name}: expected {error}")
     if bool(environ.get("SCORER_TLS_CERT")) != bool(environ.get("SCORER_TLS_KEY")):
         problems.append("SCORER_TLS_CERT, SCORER_TLS_KEY: expected both or neither")
+    if (environ.get("SCORER_WEB_AUTH") or "secret") == "iam" and environ.get("SCORER_WEB_SECRETS"):
+        problems.append("SCORER_WEB_AUTH, SCORER_WEB_SECRETS: expected no secrets with iam")
+    if environ.get("SCORER_WEB_AUTH") == "secret" and not environ.get("SCORER_WEB_SECRETS"):
+        problems.append("SCORER_WEB_SECRETS: expected one secret or more with SCORER_WEB_AUTH")
     if problems:
         raise SettingsError("; ".join(problems))
     remote = None
     if found["remote"].get("target", BUNDLED) != BUNDLED:
         remote = RemoteSettings(dialect=Dialect(**found["remote.dialect"]), **found["remote"])
-    external = ExternalSettings(**found["external"])
-    return Settings(remote=remote, external=external, **found[""])
+    if "secrets" in found["web"]:
+        found["web"]["auth"] = "secret"
+    return Settings(
+        remote=remote,
+        external=ExternalSettings(**found["external"]),
+        web=WebSettings(**found["web"]),
+        **found[""],
+    )
 
 
 def is_service_variable(name: str, value: str) -> bool:
@@ -226,4 +251,6 @@ READERS: Mapping[str, tuple[str, Read]] = {
     "SCORER_EXTERNAL_KEY": ("external.key", read_external_key),
     "SCORER_EXTERNAL_PARTITION_KEY": ("external.partition_key", read_text),
     "SCORER_EXTERNAL_TIMEOUT_MS": ("external.timeout", read_milliseconds(10, 10_000)),
+    "SCORER_WEB_AUTH": ("web.auth", read_choice("iam", "secret")),
+    "SCORER_WEB_SECRETS": ("web.secrets", read_secrets),
 }

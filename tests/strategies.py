@@ -1,4 +1,4 @@
-"""Hypothesis strategies: JSON values, sound and spoilt endpoints, both hosts' events, policies."""
+"""Hypothesis strategies: JSON values, sound and spoilt endpoints, every host's events, policies."""
 
 from __future__ import annotations
 
@@ -159,9 +159,65 @@ def make_connect_event(items: list[Any], campaign: Any = None) -> dict[str, Any]
 CONNECT_EVENTS = st.builds(
     make_connect_event, st.lists(ITEMS, max_size=8), st.one_of(st.none(), st.none(), ANY_JSON)
 )
+CAMPAIGNS = st.one_of(
+    st.none(),
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "campaign_id": st.one_of(st.just("campaign"), WORDS),
+            "application_id": WORDS,
+            "treatment_id": WORDS,
+            "scheduled_time": st.sampled_from(["2026-01-31T19:00:16.843Z", "2026-01-31"]),
+        },
+    ),
+)
+
+
+def make_web_event(content: Any, headers: dict[str, Any] | None = None) -> dict[str, Any]:
+    """A Function URL's event, called by somebody whom IAM has authenticated; invented.
+
+    content  the body: text as it is, anything else as JSON
+    """
+    return {
+        "version": "2.0",
+        "rawPath": "/",
+        "headers": {"content-type": "application/json", **(headers or {})},
+        "requestContext": {
+            "authorizer": {"iam": {"userId": "caller"}},
+            "http": {"method": "POST", "path": "/"},
+        },
+        "body": content if isinstance(content, str) else json.dumps(content),
+        "isBase64Encoded": False,
+    }
+
+
+DOCUMENTS = st.one_of(
+    st.builds(lambda id_, document: {"Id": id_, **document}, IDS, SOUND),
+    st.builds(lambda id_, document: {"Id": id_, **document}, IDS, SOUND),
+    SOUND,
+    SPOILT,
+)
+WEB_EVENTS = st.builds(
+    make_web_event,
+    st.one_of(
+        st.builds(
+            lambda people, campaign: {"people": people, "campaign": campaign},
+            st.lists(DOCUMENTS, max_size=8),
+            CAMPAIGNS,
+        ),
+        st.builds(
+            lambda people, campaign: {"people": people, "campaign": campaign},
+            st.lists(DOCUMENTS, max_size=8),
+            st.one_of(CAMPAIGNS, ANY_JSON),
+        ),
+        DOCUMENTS,
+    ),
+    st.one_of(st.none(), st.none(), st.just({"scorer-budget-ms": "800"})),
+)
 EVENTS_OF: dict[HostName, st.SearchStrategy[dict[str, Any]]] = {
     "pinpoint": PINPOINT_EVENTS,
     "connect": CONNECT_EVENTS,
+    "web": WEB_EVENTS,
 }
 HOOK_EVENTS = st.one_of(*EVENTS_OF.values())
 

@@ -2,7 +2,9 @@
 
 Takes no input; writes docs/uplift.json, and the tables of docs/uplift.md. The exit status is 1 when
 a claim fails. The libraries run in `.cache/uplift`, on the same people and folds as ours, and give
-scores; ours measures all.
+scores; ours measures all. Campaigns without an effect can be judged in ranges of seeds, by several
+processes, and merged: `--seeds 0:100 --out a.json`, `--seeds 100:200 --out b.json`, `--merge a.json
+b.json`.
 """
 
 from __future__ import annotations
@@ -34,10 +36,17 @@ from tools.simulated_uplift import (
     bent_effect,
     draw_campaign,
     judge_campaign,
-    no_effect,
     steady_effect,
 )
 from tools.uplift_page import PAGE, fill_page
+from tools.uplift_ranges import (
+    RangeError,
+    judge_range,
+    merge_ranges,
+    parse_seeds,
+    read_range,
+    write_range,
+)
 
 ROOT = Path(__file__).parents[1]
 OUT = ROOT / "docs" / "uplift.json"
@@ -78,28 +87,14 @@ CLAIMS: dict[str, tuple[Callable[[Sequence[Found]], float], Bounds]] = {
 }
 
 
-def simulate_nothing(campaigns: int, people: int = NOTHING_PEOPLE) -> dict[str, Any]:
-    """How many campaigns without an effect, seeds 0 and up, are claimed to have one."""
-    claimed = 0
-    for seed in range(campaigns):
-        claimed += judge_campaign(draw_campaign(seed, people, no_effect), seed).claims
-        if (seed + 1) % 20 == 0:
-            report(f"no effect: {claimed} claims in {seed + 1} campaigns")
-    most = MOST_CLAIMS * campaigns / NOTHING
-    return {
-        "campaigns": campaigns,
-        "people": people,
-        "claimed": claimed,
-        "most": MOST_CLAIMS,
-        "holds": claimed <= most,
-    }
-
-
 def simulate_known(
     name: str, effect: Callable[[Floats], Floats], campaigns: int, people: int = KNOWN_PEOPLE
 ) -> list[dict[str, Any]]:
     """Every claim about campaigns with this effect."""
-    found = [judge_campaign(draw_campaign(seed, people, effect), seed) for seed in range(campaigns)]
+    found = []
+    for seed in range(campaigns):
+        found.append(judge_campaign(draw_campaign(seed, people, effect), seed))
+        report(f"{name}: campaign {seed + 1} of {campaigns}")
     chosen = Counter(learner for each in found for learner in each.learners)
     rows = []
     for claim, (sum_up, (low, high)) in CLAIMS.items():
@@ -185,36 +180,77 @@ PARTS = ("libraries", "known", "nothing")
 
 def main() -> int:
     """Run the command."""
+    options = parse_arguments()
+    revision = read_revision()  # before anything runs: the tree may change meanwhile
+    try:
+        if options.merge:
+            ranges = [read_range(path) for path in options.merge]
+            nothing = merge_ranges(ranges, NOTHING, MOST_CLAIMS)
+            return write_results({"nothing": nothing}, options.out or OUT)
+        with limit_threads(0):
+            if options.seeds:
+                start, stop = options.seeds
+                part = judge_range(start, stop, NOTHING_PEOPLE, revision, report)
+                write_range(part, options.out)
+                return 0
+            return write_results(prove(options.part or PARTS, revision), options.out or OUT)
+    except RangeError as error:
+        report(str(error))
+        return 1
+
+
+def parse_arguments() -> argparse.Namespace:
+    """The options, those that go together."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--part", choices=PARTS, action="append", help="only these; keep the rest")
-    parser.add_argument("--campaigns", type=int, default=NOTHING, help="without an effect")
-    parser.add_argument("--out", type=Path, default=OUT, help="file to write")
+    parser.add_argument(
+        "--seeds",
+        type=parse_seeds,
+        metavar="FIRST:AFTER_LAST",
+        help="only these campaigns without an effect, into --out, a file for --merge",
+    )
+    parser.add_argument(
+        "--merge",
+        type=Path,
+        nargs="+",
+        metavar="FILE",
+        help="files of --seeds, which together have all seeds",
+    )
+    parser.add_argument("--out", type=Path, help="file to write. Default: docs/uplift.json")
     options = parser.parse_args()
-    out: Path = options.out
-    parts = options.part or PARTS
-    with limit_threads(0):
-        return prove(parts, out, options.campaigns)
+    if sum(map(bool, (options.part, options.seeds, options.merge))) > 1:
+        parser.error("expected one of --part, --seeds and --merge")
+    if options.seeds and options.out is None:
+        parser.error("--seeds: expected --out, the file for --merge")
+    return options
 
 
-def prove(parts: Sequence[str], out: Path, campaigns: int) -> int:
-    """Prove the parts, and write the results beside those that `out` has of the others."""
-    kept = json.loads(out.read_text("utf-8")) if set(parts) != set(PARTS) and out.exists() else {}
-    results: dict[str, Any] = {**kept, "revision": read_revision()}
+def prove(parts: Sequence[str], revision: str) -> dict[str, Any]:
+    """Prove these parts. Each names the commit that it was proven at."""
+    results: dict[str, Any] = {}
     if "libraries" in parts:
-        results["libraries"] = compare_libraries(read_womens())
+        results["libraries"] = {"revision": revision, **compare_libraries(read_womens())}
     if "known" in parts:
-        results["known"] = [
+        claims = [
             *simulate_known("a steady effect", steady_effect, KNOWN),
             *simulate_known("a bent effect", bent_effect, KNOWN),
         ]
+        holds = all(row["holds"] for row in claims)
+        results["known"] = {"revision": revision, "claims": claims, "holds": holds}
     if "nothing" in parts:
-        results["nothing"] = simulate_nothing(campaigns)
-    out.write_text(json.dumps(results, indent=2) + "\n", "utf-8")
+        part = judge_range(0, NOTHING, NOTHING_PEOPLE, revision, report)
+        results["nothing"] = merge_ranges([part], NOTHING, MOST_CLAIMS)
+    return results
+
+
+def write_results(results: dict[str, Any], out: Path) -> int:
+    """Write the results beside those that `out` has of the other parts; 1 if a claim fails."""
+    kept = json.loads(out.read_text("utf-8")) if out.exists() else {}
+    merged = {**kept, **results}
+    out.write_text(json.dumps(merged, indent=2) + "\n", "utf-8")
     if out == OUT:
-        PAGE.write_text(fill_page(PAGE.read_text("utf-8"), results), "utf-8")
-    holds = [results[part] for part in parts]
-    rows = [row for each in holds for row in (each if isinstance(each, list) else [each])]
-    return 0 if all(row["holds"] for row in rows) else 1
+        PAGE.write_text(fill_page(PAGE.read_text("utf-8"), merged), "utf-8")
+    return 0 if all(part["holds"] for part in results.values()) else 1
 
 
 if __name__ == "__main__":

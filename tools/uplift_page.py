@@ -39,7 +39,7 @@ def tabulate_simulations(results: Mapping[str, Any]) -> str:
     lines = [
         f"| {row['effect']}: {row['claim']} | {row['campaigns']} x {row['people']:,} | "
         f"{row['found']:.3f} | {row['expected'][0]:g} to {row['expected'][1]:g} |"
-        for row in results["known"]
+        for row in results["known"]["claims"]
     ]
     lines.append(
         f"| no effect: campaigns that are claimed to have one | {nothing['campaigns']} x "

@@ -8,11 +8,17 @@ from typing import Any
 from function.hosts.connect import CONNECT
 from function.hosts.host import Host
 from function.hosts.pinpoint import PINPOINT
+from function.hosts.web import WEB
 from function.records import HostName
 
-__all__ = ["HOSTS", "Host", "find_host"]
+__all__ = ["EXPECTED_EVENT", "HOSTS", "Host", "find_host"]
 
-HOSTS: Mapping[HostName, Host] = {host.name: host for host in (PINPOINT, CONNECT)}
+HOSTS: Mapping[HostName, Host] = {host.name: host for host in (PINPOINT, CONNECT, WEB)}
+EXPECTED_EVENT = (
+    "expected a campaign hook event: an object with $.Endpoints, an object (Amazon Pinpoint), "
+    "$.Items.CustomerProfiles, a list (Amazon Connect), or $.requestContext.http, an object "
+    "(HTTP, payload 2.0)"
+)
 
 
 def find_host(event: Mapping[str, Any], hosts: Iterable[Host] = HOSTS.values()) -> Host | None:

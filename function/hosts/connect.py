@@ -17,8 +17,9 @@ import msgspec
 from function.errors import ReplyError
 from function.hosts.host import Host
 from function.hosts.reading import LARGEST_REPLY, read_object, read_text
+from function.hosts.results import describe_result
 from function.policy import Rules, leave_out
-from function.records import Batch, Campaign, Context, Decision, Endpoint, HostName, Reason, Reply
+from function.records import Batch, Campaign, Context, Decision, Endpoint, HostName, Reply
 from model.customer_profile import profile_to_document
 from model.document import clean_value, is_encodable, is_typed
 from model.errors import name_kind
@@ -207,32 +208,13 @@ def describe_decision(decision: Decision, rules: Rules, model: str) -> dict[str,
     """Build one profile's ResultData: score, decision, selected, band, holdout, reason, model.
 
     A journey's "Check attributes" block reads `$.LambdaInvocation.ResultData.decision`. If the
-    policy copies external attributes, `external` holds them. In mode shadow the result tells only
+    policy copies external attributes, `external` holds them; of who is excluded, `excluded_by`
+    holds the rule. In mode shadow the result tells only
     `decision`, so that no journey can branch on scores.
     """
-    word = "keep" if decision.sent else "drop"
-    if rules.mode == "shadow":
-        reason = Reason.SHADOW if decision.sent else decision.reason
-        return {
-            "score": None,
-            "decision": word,
-            "selected": None,
-            "band": None,
-            "holdout": False,
-            "reason": reason.value,
-            "model": model,
-        }
-    external = {"external": flatten_texts(decision.external)} if decision.external else {}
-    return {
-        "score": 0.0 if decision.score == 0.0 else decision.score,  # no -0.0
-        "decision": word,
-        "selected": decision.selected,
-        "band": decision.band.name if decision.band else None,
-        "holdout": decision.holdout,
-        "reason": decision.reason.value,
-        "model": model,
-        **external,
-    }
+    shown = {} if rules.mode == "shadow" else decision.external
+    external = {"external": flatten_texts(shown)} if shown else {}
+    return {**describe_result(decision, rules), "model": model, **external}
 
 
 def flatten_texts(attributes: Mapping[str, Sequence[str]]) -> dict[str, str]:

@@ -19,7 +19,7 @@ from model.bundle import Bundle, check_golden, load_bundle
 from model.errors import BundleError
 from model.features import Matrix
 from model.people.naming import name_some
-from model.score_kind import RESPONSE
+from model.score_kind import RESPONSE, ScoreKind
 from model.training.comparisons import (
     Earlier,
     NewModel,
@@ -56,7 +56,7 @@ class Verdict:
     """Whether the new model may replace `against`, why in a sentence, and the figures of both.
 
     finding  what the comparison that decided said
-    behind   how much lower the new model's ROC AUC is; below 0 it is higher
+    behind   how much lower the new model's ROC AUC or Qini coefficient is; below 0 it is higher
     """
 
     passed: bool
@@ -83,13 +83,16 @@ def load_incumbent(directory: Path | None) -> Bundle | None:
     return incumbent
 
 
-def load_checked(directory: Path | None) -> Incumbents | None:
-    """The bundle in use and the best so far, both checked. Raises BundleError."""
+def load_checked(directory: Path | None, score: ScoreKind = RESPONSE) -> Incumbents | None:
+    """The bundle in use and the best so far, both checked, of this kind of scores.
+
+    Raises BundleError.
+    """
     incumbents = load_incumbents(directory)
     for old in incumbents.earlier if incumbents is not None else ():
-        if old.score.kind != RESPONSE.kind:
+        if old.score.kind != score.kind:
             raise BundleError(
-                f"{old.directory}: expected a bundle whose scores are of responses, found "
+                f"{old.directory}: expected a bundle of {score.kind} scores, found "
                 f"{old.score.kind}; two kinds of scores cannot be compared"
             )
         check_bundle(old)
@@ -142,7 +145,13 @@ def decide(
             started(old.bundle.label)
             decisive = compare_out_of_fold(new, old, margin, seed)
         verdicts.append(_give_verdict(old, decisive, aside, if_unclear))
-    return combine_verdicts(verdicts), find_best(earlier, verdicts)
+    return combine_verdicts(verdicts), find_best([old.bundle for old in earlier], verdicts)
+
+
+def find_best(earlier: Sequence[Bundle], verdicts: Sequence[Verdict]) -> Bundle | None:
+    """The earlier bundle that ranks people best, if it ranks them better than the new model."""
+    ahead = max(range(len(earlier)), key=lambda index: verdicts[index].behind)
+    return earlier[ahead] if round(verdicts[ahead].behind, 6) > 0 else None
 
 
 def decide_on_given(
@@ -167,13 +176,7 @@ def decide_on_given(
             again = compare_out_of_fold(new, old, margin, seed)
             decisive = again if again.fair else given
         verdicts.append(_give_verdict(old, decisive, given, if_unclear))
-    return combine_verdicts(verdicts), find_best(earlier, verdicts)
-
-
-def find_best(earlier: Sequence[Earlier], verdicts: Sequence[Verdict]) -> Bundle | None:
-    """The earlier bundle that ranks people best, if it ranks them better than the new model."""
-    ahead = max(range(len(earlier)), key=lambda index: verdicts[index].behind)
-    return earlier[ahead].bundle if round(verdicts[ahead].behind, 6) > 0 else None
+    return combine_verdicts(verdicts), find_best([old.bundle for old in earlier], verdicts)
 
 
 def combine_verdicts(verdicts: Sequence[Verdict]) -> Verdict:
@@ -192,6 +195,11 @@ def combine_verdicts(verdicts: Sequence[Verdict]) -> Verdict:
     )
 
 
+def describe_needed(needed: int, responders: int) -> str:
+    """How many responders it would take to tell."""
+    return f"it takes about {needed:,} responders to tell, and these people have {responders:,}"
+
+
 def _give_verdict(
     old: Earlier, decisive: ScoreComparison, aside: ScoreComparison | None, if_unclear: IfUnclear
 ) -> Verdict:
@@ -200,10 +208,7 @@ def _give_verdict(
     unclear = finding is Finding.UNCLEAR
     parts = [*decisive.reasons, decisive.describe()]
     if unclear and decisive.needed:
-        parts.append(
-            f"it takes about {decisive.needed:,} responders to tell, and these people have "
-            f"{decisive.responders:,}"
-        )
+        parts.append(describe_needed(decisive.needed, decisive.responders))
     if aside is not None and aside is not decisive:
         parts.append(f"before that, the {aside.by} could not tell: {aside.describe()}")
     return Verdict(

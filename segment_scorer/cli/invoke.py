@@ -17,6 +17,7 @@ from rich.table import Table
 
 from function.hosts import find_host
 from function.hosts.pinpoint import PINPOINT
+from function.hosts.web import WEB
 from function.records import Account
 from model.errors import DataError, SegmentScorerError, name_failure
 
@@ -34,7 +35,7 @@ def command(
         typer.Option(
             metavar="local|URL",
             help="local: the function in this process. http://host:port: a runtime interface "
-            "emulator.",
+            "emulator. https://host/path: a URL that speaks the host web.",
         ),
     ] = "local",
 ) -> None:
@@ -42,7 +43,7 @@ def command(
 
     With --hook local, the function runs in this process under the settings of this shell
     (SCORER_*), and a table on standard error shows each decision and its reason. The function has
-    as long as the event's host waits: 15 s for Pinpoint, 30 s for Amazon Connect.
+    as long as the event's host waits: 15 s for Pinpoint, 30 s for Amazon Connect and web.
 
     Exit status: 0 a reply; 1 an error; 2 wrong usage.
 
@@ -94,11 +95,13 @@ def ask_locally(event: Any, limit: float) -> Any:
 
 
 def ask_over_http(event: Any, address: str, limit: float) -> Any:
-    """The reply of the function behind an emulator. Raises SegmentScorerError."""
+    """The reply of the function behind an emulator or a URL. Raises SegmentScorerError."""
+    from segment_scorer.runner.asking.hooks import HTTPS, open_hook  # noqa: PLC0415
     from segment_scorer.runner.asking.host_rules import find_error  # noqa: PLC0415
-    from segment_scorer.runner.asking.http_hook import HttpHook  # noqa: PLC0415
 
-    attempt = HttpHook(address, limit=limit).call(event)
+    if address.startswith(HTTPS) and find_host(event) is not WEB:
+        raise DataError("--hook https://...: expected an event of the host web, found another one")
+    attempt = open_hook(address, os.environ, limit).call(event)
     problem = attempt.problem or find_error(attempt.reply)
     if problem:
         raise SegmentScorerError(f"--hook: expected a reply; the function {problem}")

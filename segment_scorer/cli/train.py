@@ -94,7 +94,8 @@ def command(
         bool,
         typer.Option(
             "--quick",
-            help="Choose the model once, on all people; figures are a little too good.",
+            help="Choose the model once, on all people; figures are a little too good. Not for "
+            "uplift.",
         ),
     ] = False,
     balanced: Annotated[
@@ -182,7 +183,7 @@ def command(
     """
     uplift = read_uplift(goal, treated, treated_share, run, model)
     settings = ModelSettings(model=model, balanced=balanced, search=search)
-    check_model(settings, uplift)
+    check_model(settings, uplift, quick=quick)
     config = TrainingConfig(
         endpoints=(*endpoints, *(more or ())),
         outcomes=outcomes,

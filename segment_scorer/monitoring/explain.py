@@ -220,7 +220,7 @@ def list_notes(case: Case, account: Account, override: Override | None) -> Itera
         yield "left out whatever the policy says: it cannot be sent back"
     if decision.band is not None:
         yield f"band {decision.band.name}, from {decision.band.at_least:g}"
-    if decision.sent and account.batch.host == "pinpoint":
+    if decision.sent and account.batch.host != "connect":
         for name, values in attributes_for(endpoint, decision, rules).items():
             yield f"writes Attributes.{name} = {', '.join(values)}"
     document = endpoint.document or {}
@@ -231,6 +231,8 @@ def list_notes(case: Case, account: Account, override: Override | None) -> Itera
 def explain_selected(case: Case, *, batch_scored: bool) -> str:
     """What the rules say of an endpoint in the control group, and why."""
     decision = case.decision
+    if decision.excluded_by:
+        return f"without the holdout: not selected: {explain_excluded(case)}"
     _, reason = select(case.endpoint, decision.score, case.rules, batch_scored=batch_scored)
     verdict = "selected" if decision.selected else "not selected"
     return f"without the holdout: {verdict}: {BECAUSE[reason](case)}"
@@ -246,6 +248,17 @@ def explain_holdout(case: Case) -> str:
     holdout = case.rules.holdout
     draw = 100 * holdout.draw(case.endpoint)
     return f"its random draw, {draw:.4f} of 100, is below holdout.percent = {holdout.percent:g}"
+
+
+def explain_excluded(case: Case) -> str:
+    """The rule that applies, without the value that it found."""
+    name = case.decision.excluded_by
+    rules = [
+        f"{rule.path} {rule.condition} = {json.dumps(rule.wanted)}"
+        for rule in case.rules.excludes
+        if rule.reason == name
+    ]
+    return f"the policy's exclude rule {name} applies: {', or '.join(rules)}"
 
 
 def explain_no_scores(case: Case) -> str:
@@ -280,6 +293,7 @@ def describe_presence(case: Case) -> str:
 BECAUSE: Mapping[Reason, Callable[[Case], str]] = {
     Reason.UNREADABLE: explain_unreadable,
     Reason.HOLDOUT: explain_holdout,
+    Reason.EXCLUDED: explain_excluded,
     Reason.NO_SCORES: explain_no_scores,
     Reason.SPARSE: explain_sparse,
     Reason.SCORE: explain_score,

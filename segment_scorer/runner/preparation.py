@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
-from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 from msgspec.structs import replace
@@ -21,18 +21,20 @@ from function.records import Context
 from function.settings import PREFIX, is_service_variable
 from model.score_kind import RESPONSE, WIDEST
 from segment_scorer.monitoring.overrides import NAMED, find_unmatched
-from segment_scorer.runner.asking.hooks import LAMBDA, open_hook, open_local_hook
-from segment_scorer.runner.asking.host_adapters import HOST_ADAPTERS
+from segment_scorer.runner.asking.hooks import open_hook, open_local_hook
+from segment_scorer.runner.asking.host_adapters import HOST_ADAPTERS, read_campaign
 from segment_scorer.runner.asking.host_rules import Hook
+from segment_scorer.runner.budget import read_budget
+from segment_scorer.runner.checks import check_choice, check_treatments, read_channels
 from segment_scorer.runner.config import RunConfig, RunOptions
 from segment_scorer.runner.errors import OptionError
 from segment_scorer.runner.reading.segments import SegmentFile
 from segment_scorer.runner.reporting.reasons import explain_bands
+from segment_scorer.runner.treatments import read_treatments
 from segment_scorer.runner.writing.formats import FORMATS
-from segment_scorer.runner.writing.names import REPORT
 
-REPORT_PACKAGES = ("altair", "vl_convert")  # imported only after the last chunk
-PLAN_PACKAGE = "scipy"  # only a rehearsal says what its control group can show
+WEB_PREFIX = "SCORER_WEB_"
+SECRETS = "SCORER_WEB_SECRETS"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,20 +64,30 @@ def prepare_run(options: RunOptions) -> Preparation:
     limit_seconds = HOST_ADAPTERS[options.host].host.limit_seconds
     context = make_context(options)
     if options.hook != "local":
+        web = {SECRETS: options.environ.get(SECRETS, "")}
         policy = read_policy(options)
+        check_choice(options, policy.rules_for(context) if policy else None)
         if policy is not None:
+            check_treatments(context, config, policy)
             config = apply_rules(config, policy.rules_for(context))
             config = replace(config, warnings=check_ids(policy, options))
+            if config.chooses:
+                rules = policy.rules_for(context)
+                config = replace(config, keep=rules.keep, mode=rules.mode)
+                if options.host == "pinpoint":  # its reply does not tell the control group
+                    config = replace(config, holdout=rules.holdout)
         return Preparation(
-            hook=open_hook(options.hook, {}, limit_seconds),
+            hook=open_hook(options.hook, web, limit_seconds),
             config=config,
-            settings={},
+            settings=web,
             fingerprint=make_fingerprint(options, config, policy.digest if policy else "", {}),
         )
     settings = collect_settings(options)
     hook = open_local_hook(settings, limit_seconds)
     bundle, policy = hook.handler.bundle, hook.handler.policy
     rules = policy.rules_for(context)
+    check_choice(options, rules)
+    check_treatments(context, config, policy)
     config = replace(
         apply_rules(config, rules),
         knows_decisions=True,
@@ -83,8 +95,9 @@ def prepare_run(options: RunOptions) -> Preparation:
         score=hook.handler.score,
         model=bundle.label,
         mode=rules.mode,
-        threshold=rules.threshold,
+        threshold=one_threshold(rules, config, policy, context),
         reach=rules.reach,
+        excludes=tuple((rule.path, rule.reason, rule.condition) for rule in rules.excludes),
         warnings=check_ids(policy, options),
         keep=rules.keep,
         on_error=rules.on_error,
@@ -115,22 +128,22 @@ def make_config(options: RunOptions) -> RunConfig:
         activity_id=f"run-{scheduled}",
         include_opted_out=options.include_opted_out,
         plain_columns=options.plain_columns,
-        knows_decisions=options.host == "connect",
+        knows_decisions=HOST_ADAPTERS[options.host].knows_decisions,
         writes=not options.rehearse,
+        budget=read_budget(options.budget) if options.budget is not None else None,
+        one_per_user=options.one_per is not None,
+        channel_order=read_channels(options.channel_order),
+        suppress=str(options.suppress or ""),
+        treatments=read_treatments(options.treatments) if options.treatments else (),
+        treatment_salt=options.treatment_salt,
         tables=any(FORMATS[name].needs_columns for name in options.also),
         score=WIDEST[options.score_kind or RESPONSE.kind],
     )
 
 
 def make_context(options: RunOptions) -> Context:
-    """Make the context that the policy's overrides are matched with."""
-    if options.host == "connect":  # has neither applications nor treatments
-        return Context(campaign_id=options.campaign_id)
-    return Context(
-        application_id=options.application_id,
-        campaign_id=options.campaign_id,
-        treatment_id=options.treatment_id,
-    )
+    """Make the context that the policy's overrides are matched with, as the host tells it."""
+    return read_campaign(HOST_ADAPTERS[options.host], make_config(options))
 
 
 def check_ids(policy: Policy, options: RunOptions) -> tuple[str, ...]:
@@ -161,11 +174,16 @@ def read_policy(options: RunOptions) -> Policy | None:
 
 
 def collect_settings(options: RunOptions) -> dict[str, str]:
-    """Collect the settings of a local hook. --policy and --bundle come before the environment."""
+    """Collect the settings of a local hook. --policy and --bundle come before the environment.
+
+    Who may call a deployed function over HTTP does not concern one that this process calls.
+    """
     settings = {
         name: value
         for name, value in options.environ.items()
-        if name.startswith(PREFIX) and not is_service_variable(name, value)
+        if name.startswith(PREFIX)
+        and not name.startswith(WEB_PREFIX)
+        and not is_service_variable(name, value)
     }
     paths = {"SCORER_POLICY": options.policy, "SCORER_BUNDLE": options.bundle}
     return settings | {name: str(path) for name, path in paths.items() if path}
@@ -190,12 +208,27 @@ def make_fingerprint(
         "--also": " ".join(options.also),
         "--bundle": config.model or "",
         "--policy": policy_digest,
+        "--budget": options.budget or "",
+        "--one-per": options.one_per or "",
+        "--channel-order": options.channel_order,
+        "--suppress": digest_file(options.suppress) if options.suppress else "",
+        "--treatments": options.treatments or "",
+        "--treatment-salt": hash_text(options.treatment_salt),
         "slices": str(options.slices),
     }
     if options.scheduled_time:
         described["--scheduled-time"] = config.scheduled_time
     others = settings.keys() - {"SCORER_POLICY", "SCORER_BUNDLE"}
     return described | {name: hash_text(settings[name]) for name in sorted(others)}
+
+
+def digest_file(path: Path) -> str:
+    """SHA-256 of a file; "" if it cannot be read, which is told where its ids are read."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return ""
 
 
 def hash_text(text: str) -> str:
@@ -218,46 +251,14 @@ def format_time(text: str | None) -> str:
     return time_.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def check_options(options: RunOptions) -> None:
-    """Check the options before anything is opened or written. Raises OptionError."""
-    packages = (*REPORT_PACKAGES, *([PLAN_PACKAGE] if options.rehearse else []))
-    if missing := [package for package in packages if find_spec(package) is None]:
-        raise OptionError(
-            f"{REPORT}: expected {missing[0]}, of the extra `run`: "
-            "pip install '.[run]' in a source checkout"
-        )
-    local = options.hook == "local"
-    if options.host not in HOST_ADAPTERS:
-        raise OptionError(f"--host: expected one of {', '.join(HOST_ADAPTERS)}")
-    if options.engine not in {"local", "ray"}:
-        raise OptionError("--engine: expected local or ray")
-    if options.engine == "ray" and not local and not options.hook.startswith(LAMBDA):
-        raise OptionError(
-            "--engine ray: expected --hook local or lambda:NAME; "
-            "an emulator takes one call at a time"
-        )
-    if options.processes is not None and (options.processes < 1 or not local):
-        raise OptionError("--processes: expected 1 or more, with --hook local")
-    if not 1 <= options.concurrency <= 100:
-        raise OptionError("--concurrency: expected 1 to 100 calls at once")
-    if unknown := [name for name in options.also if name not in FORMATS]:
-        raise OptionError(f"--also {unknown[0]}: expected one of {', '.join(FORMATS)}")
-    if options.bundle and not local:
-        raise OptionError(
-            "--bundle: expected only with --hook local; a deployed function has its own bundle"
-        )
-    if options.score_kind and local:
-        raise OptionError(
-            "--score-kind: expected only with a deployed function; the bundle of --hook local "
-            "says what its scores mean"
-        )
-    if options.score_kind and options.score_kind not in WIDEST:
-        raise OptionError(f"--score-kind: expected one of {', '.join(WIDEST)}")
-    if options.rehearse and (options.resume or options.also):
-        raise OptionError(
-            "--rehearse: expected neither --resume nor --also; a rehearsal writes only its report"
-        )
-    if options.resume and options.force:
-        raise OptionError(
-            "--resume, --force: expected one of them, to continue an unfinished run or replace it"
-        )
+def one_threshold(
+    rules: Rules, config: RunConfig, policy: Policy, context: Context
+) -> float | None:
+    """The threshold of the run; None if treatments have different ones."""
+    found = {
+        policy.rules_for(replace(context, treatment_id=name)).threshold
+        for name, _ in config.treatments
+    }
+    if not found:
+        return rules.threshold
+    return found.pop() if len(found) == 1 else None

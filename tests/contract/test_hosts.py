@@ -12,13 +12,14 @@ import pytest
 
 from function.hosts import HOSTS, Host
 from function.hosts.pinpoint import PINPOINT
+from function.hosts.web import WEB
 from function.records import HostName
 from tests.fakes import Watcher, make_event
 from tests.rooms import make_handler
-from tests.strategies import make_connect_event
+from tests.strategies import make_connect_event, make_web_event
 
 EVENTS = Path(__file__).parents[1] / "events"
-SECONDS: dict[HostName, float] = {"pinpoint": 15.0, "connect": 30.0}
+SECONDS: dict[HostName, float] = {"pinpoint": 15.0, "connect": 30.0, "web": 30.0}
 
 
 def person(score: float, user: str) -> dict[str, Any]:
@@ -38,6 +39,12 @@ def make_events(people: Mapping[str, tuple[float, str]]) -> dict[HostName, dict[
         "pinpoint": make_event({id_: person(*one) for id_, one in people.items()}),
         "connect": make_connect_event(
             [{"ProfileId": id_, "CustomerData": profile(*one)} for id_, one in people.items()]
+        ),
+        "web": make_web_event(
+            {
+                "people": [{"Id": id_, **person(*one)} for id_, one in people.items()],
+                "campaign": {"campaign_id": "campaign"},
+            }
         ),
     }
 
@@ -108,7 +115,7 @@ def test_the_recorded_event_is_answered_and_not_changed(
         {"override": [{"campaign_id": "campaign", "threshold": 0.9}]},
     ],
 )
-def test_the_same_people_under_the_same_policy_and_model_get_the_same_decisions_from_both_hosts(
+def test_the_same_people_under_the_same_policy_and_model_get_the_same_decisions_from_every_host(
     policy: dict[str, Any],
 ) -> None:
     seen, replies = {}, {}
@@ -117,8 +124,8 @@ def test_the_same_people_under_the_same_policy_and_model_get_the_same_decisions_
         reply = make_handler(policy, observer=watcher)(event)
         replies[name] = kept(HOSTS[name], reply, list(PEOPLE))
         seen[name] = watcher.decisions
-    assert seen["pinpoint"] == seen["connect"]
-    assert replies["pinpoint"] == replies["connect"]
+    assert all(decisions == seen["pinpoint"] for decisions in seen.values())
+    assert all(reply == replies["pinpoint"] for reply in replies.values())
 
 
 @pytest.mark.parametrize("on_error", ["keep", "drop"])
@@ -144,6 +151,10 @@ def test_one_bad_person_costs_nobody_else(host: Host) -> None:
     expected = kept(host, make_handler({})(event), list(PEOPLE))
     if host is PINPOINT:
         event["Endpoints"] = {"bad": {"Metrics": "none"}, **event["Endpoints"]}
+    elif host is WEB:
+        content = json.loads(event["body"])
+        content["people"].insert(0, {"Id": "bad", "Metrics": "none"})
+        event["body"] = json.dumps(content)
     else:
         event["Items"]["CustomerProfiles"].insert(
             0, {"ProfileId": "bad", "CustomerData": '{"attributes":"none"}'}

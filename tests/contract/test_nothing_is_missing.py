@@ -15,6 +15,7 @@ from typing import Any, get_args
 import pytest
 
 import function.scorers
+from function.concerns import WHERE_TIME_IS
 from function.hosts import HOSTS, find_host
 from function.records import HostName, Scorer
 from function.settings import (
@@ -23,6 +24,7 @@ from function.settings import (
     ExternalSettings,
     RemoteSettings,
     Settings,
+    WebSettings,
 )
 from segment_scorer.runner.asking.host_adapters import HOST_ADAPTERS
 from tests.contract.test_hosts import PEOPLE, SECONDS, make_events
@@ -53,6 +55,9 @@ HOST_PARTS: Mapping[str, Callable[[HostName], bool]] = {
         name in make_events(PEOPLE)
     ),
     "a host adapter of the runner, HOST_ADAPTERS": lambda name: name in HOST_ADAPTERS,
+    "where its event has a time, function.concerns.WHERE_TIME_IS": lambda name: (
+        name in WHERE_TIME_IS
+    ),
     "its name in docs/operations.md": lambda name: f"`{name}`" in read("docs/operations.md"),
     "its name in docs/runner.md": lambda name: f"--host {name}" in read("docs/runner.md"),
 }
@@ -135,6 +140,7 @@ def find_default(path: str) -> Any:
         "remote": RemoteSettings,
         "remote.dialect": Dialect,
         "external": ExternalSettings,
+        "web": WebSettings,
     }[group]
     return next(field.default for field in fields(kind) if field.name == name)
 

@@ -18,9 +18,19 @@ from function.errors import EventError
 from function.hosts import find_host
 from function.hosts.connect import LARGEST_RESULT
 from function.hosts.reading import LARGEST_REPLY
+from function.records import Account
 from tests.fakes import Watcher
 from tests.rooms import make_handler
-from tests.strategies import ANY_JSON, DEEP, HOOK_EVENTS, MANY_OVERRIDES, POLICIES, spoil
+from tests.strategies import (
+    ANY_JSON,
+    DEEP,
+    HOOK_EVENTS,
+    MANY_OVERRIDES,
+    POLICIES,
+    WEB_EVENTS,
+    make_web_event,
+    spoil,
+)
 
 VARIANTS = 50
 NEARLY_EVENTS = st.one_of(
@@ -29,6 +39,9 @@ NEARLY_EVENTS = st.one_of(
     st.dictionaries(st.sampled_from(["Endpoints", "Items", "InvocationMetadata"]), ANY_JSON),
     st.builds(lambda below: {"Items": {"CustomerProfiles": below}}, ANY_JSON),
     st.builds(lambda below: {"Endpoints": below}, ANY_JSON),
+    st.builds(lambda below: {"requestContext": below}, ANY_JSON),
+    st.builds(lambda event, body: {**event, "body": body}, WEB_EVENTS, ANY_JSON),
+    st.builds(make_web_event, ANY_JSON),
 )
 
 
@@ -65,6 +78,8 @@ def check_event(event: Any, handler: Callable[[Any], dict[str, Any]], watcher: W
             e.id for e, decision in zip(batch.endpoints, decisions, strict=True) if decision.sent
         ]
         return "Pinpoint events"
+    if batch.host == "web":
+        return check_answer(reply, account)
     answered = [item["Id"] for item in reply["Items"]["CustomerProfiles"]]
     assert answered == [endpoint.id for endpoint in batch.endpoints if endpoint.id]
     assert len(batch.endpoints) == len(event["Items"]["CustomerProfiles"])
@@ -75,11 +90,33 @@ def check_event(event: Any, handler: Callable[[Any], dict[str, Any]], watcher: W
     return "Connect events"
 
 
+def check_answer(reply: dict[str, Any], account: Account) -> str:
+    """Check an answer over HTTP: every person, in order; or a problem with a status."""
+    content = json.loads(reply["body"])
+    if account.batch.refusal is not None:
+        assert content["status"] == reply["statusCode"] == account.batch.refusal.status
+        return "refused requests"
+    assert reply["statusCode"] == 200
+    ids = [person["id"] for person in content["people"]]
+    assert ids == [endpoint.id or None for endpoint in account.batch.endpoints]
+    decisions = [person["decision"] == "keep" for person in content["people"]]
+    assert decisions == [decision.sent for decision in account.decisions]
+    return "requests over HTTP"
+
+
 @given(event=NEARLY_EVENTS, policy=POLICIES, working=st.booleans())
 def test_any_json_value_gives_a_reply_or_an_event_error(
     *, event: Any, policy: dict[str, Any], working: bool, fuzz_round: int, fuzz_counts: Counter[str]
 ) -> None:
     fuzz_counts[make_checker(policy, working)(event)] += 1
+
+
+def spoil_event(event: dict[str, Any], random: Random, parts: list[Any]) -> Any:
+    """Spoil one part of an event; of a request mostly a part of its body."""
+    if "requestContext" in event and random.random() < 0.9:  # most of them
+        body = spoil(json.loads(event["body"]), random, parts)
+        return {**event, "body": json.dumps(body)}
+    return spoil(event, random, parts)
 
 
 @given(
@@ -107,6 +144,6 @@ def test_any_hook_event_gives_a_reply_that_can_be_decoded_and_loses_nobody(
     # hypothesis takes ten times as long to make an event as the handler to answer it. So each event
     # is also sent spoilt in many ways.
     for _ in range(VARIANTS):
-        fuzz_counts[check(spoil(event, random, parts))] += 1
+        fuzz_counts[check(spoil_event(event, random, parts))] += 1
     if many:
         fuzz_counts["policies of 5,000 overrides"] += 1

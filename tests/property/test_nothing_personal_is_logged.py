@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from function.errors import ScorerRejected, ScorerTimeout, ScorerUnavailable, SegmentScorerError
 from tests.fakes import FakeScorer, make_event
 from tests.rooms import make_handler
-from tests.strategies import CHANNELS, POLICIES, TEXT, make_connect_event
+from tests.strategies import CHANNELS, POLICIES, TEXT, make_connect_event, make_web_event
 
 # Every text of a person carries this mark, so that finding it anywhere is finding a person.
 MARK = "zQ7x"
@@ -78,6 +78,26 @@ CONNECT = st.lists(
     ),
     max_size=4,
 ).map(make_connect_event)
+WEB = st.builds(
+    make_web_event,
+    st.one_of(
+        st.builds(
+            lambda people, more: {"people": people, **more},
+            st.lists(PEOPLE, max_size=4),
+            st.one_of(st.just({}), st.dictionaries(MARKED, VALUES, max_size=2)),
+        ),
+        PEOPLE,
+        VALUES,
+        MARKED,
+        st.builds(lambda campaign: {"people": [], "campaign": {MARK: campaign}}, VALUES),
+    ),
+    st.one_of(
+        st.none(),
+        st.dictionaries(
+            st.sampled_from(["authorization", "content-type", "scorer-budget-ms", "cookie"]), MARKED
+        ),
+    ),
+)
 NO_EVENTS = st.one_of(VALUES, st.dictionaries(st.sampled_from(["Endpoints", "Items"]), VALUES))
 ERRORS = st.sampled_from([None, ScorerUnavailable, ScorerTimeout, ScorerRejected])
 
@@ -90,7 +110,7 @@ def tell(error: BaseException | None) -> Iterator[str]:
 
 
 @given(
-    event=st.one_of(PINPOINT, CONNECT, NO_EVENTS),
+    event=st.one_of(PINPOINT, CONNECT, WEB, NO_EVENTS),
     policy=POLICIES,
     on_error=st.sampled_from(["keep", "drop", "raise"]),
     failure=ERRORS,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from random import Random
 from typing import Any
 
@@ -9,7 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.rooms import freeze, make_handler
-from tests.strategies import CONNECT_EVENTS, PINPOINT_EVENTS, POLICIES
+from tests.strategies import (
+    CAMPAIGNS,
+    CONNECT_EVENTS,
+    DOCUMENTS,
+    PINPOINT_EVENTS,
+    POLICIES,
+    make_web_event,
+)
 
 
 @given(event=PINPOINT_EVENTS, policy=POLICIES, working=st.booleans(), random=st.randoms())
@@ -35,3 +43,21 @@ def test_reversing_a_connect_event_reverses_the_reply(
         {**event, "Items": {"CustomerProfiles": event["Items"]["CustomerProfiles"][::-1]}}
     )["Items"]["CustomerProfiles"]
     assert turned == results[::-1]
+
+
+@given(
+    people=st.lists(DOCUMENTS, max_size=8),
+    campaign=CAMPAIGNS,
+    policy=POLICIES,
+    working=st.booleans(),
+)
+def test_reversing_a_request_reverses_the_answer(
+    people: list[Any], campaign: Any, policy: dict[str, Any], working: bool
+) -> None:
+    handle = make_handler(policy, working=working)
+
+    def ask(people: list[Any]) -> Any:
+        reply = handle(make_web_event({"people": people, "campaign": campaign}))
+        return json.loads(reply["body"])["people"]
+
+    assert ask(people[::-1]) == ask(people)[::-1]

@@ -217,7 +217,8 @@ def test_what_is_no_hook_event_raises_an_error_that_names_what_was_expected_and_
         make_handler({})(event)
     assert str(raised.value) == (
         "expected a campaign hook event: an object with $.Endpoints, an object (Amazon Pinpoint), "
-        "or $.Items.CustomerProfiles, a list (Amazon Connect)"
+        "$.Items.CustomerProfiles, a list (Amazon Connect), or $.requestContext.http, an object "
+        "(HTTP, payload 2.0)"
     )
 
 

@@ -465,6 +465,7 @@ def test_counts_every_outcome_once() -> None:
         "kept": 1,
         "filtered": 3,
         "held_out": 1,
+        "excluded": 0,
         "unreadable": 1,
         "unscored": 0,
         "sparse": 0,

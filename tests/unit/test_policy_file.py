@@ -12,11 +12,14 @@ from typing import Any
 import pytest
 
 from function.errors import SettingsError
+from function.exclude_values import A_VALUE, EXCLUDE_KEYS
+from function.exclusion import CONDITIONS, Exclude
 from function.holdout import Holdout
 from function.policy import Policy, Rules
 from function.policy_file import describe_rules, load_policy, read_policy
 from function.policy_values import KEYS
 from function.records import Band
+from model.feature_paths import READABLE
 from model.score_kind import RESPONSE, UPLIFT, ScoreKind
 
 NUMBER = "expected a number from 0 to 1"
@@ -74,6 +77,7 @@ def test_the_keys_come_in_the_order_the_documentation_has() -> None:
         "metric",
         "holdout",
         "band",
+        "exclude",
         "external",
     ]
 
@@ -120,6 +124,22 @@ VALUES: list[tuple[str, Any, str, Any]] = [
         ),
     ),
     (
+        "exclude",
+        [
+            {"path": "Metrics.Mails", "reason": "cap", "at_least": 3},
+            {"path": "Attributes.Country", "reason": "abroad", "one_of": ["DE", 1]},
+            {"path": "EffectiveDate", "reason": "old", "older_than_days": 0},
+        ],
+        "excludes",
+        (
+            Exclude(path="Metrics.Mails", reason="cap", condition="at_least", wanted=3),
+            Exclude(
+                path="Attributes.Country", reason="abroad", condition="one_of", wanted=("DE", 1)
+            ),
+            Exclude(path="EffectiveDate", reason="old", condition="older_than_days", wanted=0),
+        ),
+    ),
+    (
         "external",
         {"Tier": "External.tier", "Odd": "External.a.b"},
         "external",
@@ -144,6 +164,15 @@ NAMES = "score_attribute, band_attribute, holdout.attribute"
 TIE = "both match the same events with equal specificity"
 UNKNOWN = f"unknown key; expected one of {', '.join(KEYS)}"
 HOLDOUT_KEYS = "unknown key; expected one of attribute, percent, salt"
+
+
+def rule(**condition: Any) -> dict[str, Any]:
+    return {"path": "Metrics.a", "reason": "a", **condition}
+
+
+RULE = rule(missing=True)
+SLUG = "expected 1 to 40 small letters, digits and _, a letter first"
+CONDITIONED = ", ".join(CONDITIONS)
 ERRORS: list[tuple[dict[str, Any], str]] = [
     ({"mode": "filtre"}, "mode: expected one of filter, annotate, shadow"),
     ({"mode": ["filter"]}, "mode: expected one of filter, annotate, shadow"),
@@ -164,6 +193,38 @@ ERRORS: list[tuple[dict[str, Any], str]] = [
     ({"on_other_kind": "keep"}, "on_other_kind: expected one of on_error, score"),
     ({"on_missing_time": "now"}, "on_missing_time: expected one of score, no_scores"),
     ({"external": []}, "external: expected a table"),
+    ({"exclude": {}}, "exclude: expected [[exclude]] tables"),
+    ({"exclude": [RULE] * 51}, "exclude: expected at most 50 rules"),
+    (
+        {"exclude": [{"reason": "a", "missing": True}]},
+        "exclude[0].path: expected the path of a value, such as Metrics.Mails",
+    ),
+    ({"exclude": [RULE | {"path": "Address"}]}, f"exclude[0]: expected path to be {READABLE}"),
+    ({"exclude": [RULE | {"reason": "Too many"}]}, f"exclude[0].reason: {SLUG}"),
+    ({"exclude": [RULE | {"reason": 1}]}, f"exclude[0].reason: {SLUG}"),
+    ({"exclude": [RULE | {"equals": 1}]}, f"exclude[0]: expected one condition of {CONDITIONED}"),
+    (
+        {"exclude": [{"path": "Metrics.a", "reason": "a"}]},
+        f"exclude[0]: expected one condition of {CONDITIONED}",
+    ),
+    (
+        {"exclude": [RULE | {"at_lest": 1}]},
+        f"exclude[0].at_lest: unknown key; expected one of {', '.join(sorted(EXCLUDE_KEYS))}",
+    ),
+    ({"exclude": [rule(at_least="3")]}, "exclude[0].at_least: expected a number"),
+    ({"exclude": [rule(at_most=True)]}, "exclude[0].at_most: expected a number"),
+    ({"exclude": [rule(at_most=float("nan"))]}, "exclude[0].at_most: expected a number"),
+    (
+        {"exclude": [rule(older_than_days=-1)]},
+        "exclude[0].older_than_days: expected 0 or more days",
+    ),
+    ({"exclude": [rule(missing="yes")]}, "exclude[0].missing: expected true or false"),
+    ({"exclude": [rule(equals="")]}, f"exclude[0].equals: expected {A_VALUE}"),
+    (
+        {"exclude": [rule(one_of=[])]},
+        f"exclude[0].one_of: expected a list of one or more of {A_VALUE}",
+    ),
+    ({"exclude": [rule(one_of=["a"] * 1001)]}, "exclude[0].one_of: expected at most 1,000 values"),
     (
         {"external": {"Tier": "tier"}},
         "external.Tier: expected a path below External, such as External.Tier",
@@ -197,9 +258,17 @@ ERRORS: list[tuple[dict[str, Any], str]] = [
     ),
     ({"band": [{"name": "", "at_least": 0}]}, f"band[0].name: {SOME_TEXT}"),
     ({"band": [{"name": "a"}]}, f"band[0].at_least: {NUMBER}"),
+    ({"band": [{"name": "a", "reach": 10}]}, f"band[0].reach: {NUMBER}"),
+    (
+        {"band": [{"name": "a", "reach": 0.1, "at_least": 0.5}]},
+        "band[0]: expected at_least or reach",
+    ),
     (
         {"band": [{"name": "a", "at_least": 0, "title": ""}]},
-        "band[0].title: unknown key; expected one of at_least, body_override, name, title_override",
+        (
+            "band[0].title: unknown key; expected one of at_least, body_override, name, reach, "
+            "title_override"
+        ),
     ),
     (
         {"band": [{"name": "a", "at_least": 0}, {"name": "a", "at_least": 1}]},
@@ -450,7 +519,7 @@ def test_the_shipped_policy_is_valid() -> None:
 
 
 def test_rules_are_described_with_every_default_filled_in() -> None:
-    assert set(describe_rules(read({}).rules)) == {*KEYS, "bands"} - {"band"}
+    assert set(describe_rules(read({}).rules)) == {*KEYS, "bands", "excludes"} - {"band", "exclude"}
 
 
 @pytest.mark.parametrize("kind", ["a directory", "a pipe", "a device"])
@@ -539,3 +608,56 @@ def test_the_bundle_recommends_nothing_for_scores_of_another_kind(
         read_policy(table, threshold=None, quantiles=(), score=UPLIFT)
     rules = read_policy({"threshold": -0.5}, threshold=None, quantiles=(), score=UPLIFT).rules
     assert rules.threshold == -0.5
+
+
+def test_a_band_by_reach_begins_where_that_share_of_people_score_more() -> None:
+    bands = [{"name": "top", "reach": 0.1}, {"name": "middle", "reach": 0.4}]
+    found = read({"band": [*bands, {"name": "rest", "reach": 1.0}]})
+    assert {band.name: round(band.at_least, 9) for band in found.rules.bands} == {
+        "top": 0.9,
+        "middle": 0.6,
+        "rest": 0.0,
+    }
+    assert not found.warnings
+
+
+def test_a_band_by_reach_of_one_holds_everybody_also_with_the_lowest_possible_score() -> None:
+    assert read_uplift({"band": [{"name": "rest", "reach": 1.0}]}).rules.bands[0].at_least == -1.0
+
+
+def test_a_band_by_reach_that_equal_scores_spoil_gets_a_warning() -> None:
+    scores = (0.1,) * 60 + (0.7,) * 41
+    band = {"name": "top", "reach": 0.5}
+    found = read_policy({"band": [band]}, threshold=0.4, quantiles=scores)
+    assert found.warnings == (
+        (
+            "band[0].reach: expected 50.0 % of the people the model was evaluated on, but many "
+            "have the same score: the band begins at 100.0 %"
+        ),
+    )
+
+
+def test_a_band_by_reach_needs_scores_of_the_bundles_kind() -> None:
+    with pytest.raises(
+        SettingsError, match=r"band\[0\].reach: expected at_least in place of a reach"
+    ):
+        read_policy(
+            {"threshold": 0.1, "band": [{"name": "top", "reach": 0.5}]},
+            threshold=None,
+            quantiles=(),
+        )
+
+
+@pytest.mark.parametrize("percent", [0.0, 1, 10.0])
+def test_an_ordinary_percent_is_not_questioned(percent: float) -> None:
+    assert not read({"holdout": {"percent": percent}}).warnings
+
+
+def test_a_percent_that_looks_like_a_share_is_questioned() -> None:
+    assert read({"holdout": {"percent": 0.1}}).warnings == (
+        "holdout.percent: 0.1 is 0.1 % of users, not a share; for 10 % write 10",
+    )
+    found = read({"override": [{"campaign_id": "c", "holdout": {"percent": 0.25}}]}).warnings
+    assert found == (
+        "override[0].holdout.percent: 0.25 is 0.25 % of users, not a share; for 25 % write 25",
+    )

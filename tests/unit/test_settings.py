@@ -15,6 +15,7 @@ from function.settings import (
     ExternalSettings,
     RemoteSettings,
     Settings,
+    WebSettings,
     read_settings,
 )
 
@@ -46,8 +47,9 @@ def test_every_setting_fills_one_field_and_every_field_has_a_setting() -> None:
         *list_fields(RemoteSettings, "remote."),
         *list_fields(Dialect, "remote.dialect."),
         *list_fields(ExternalSettings, "external."),
+        *list_fields(WebSettings, "web."),
     ]
-    groups = {"remote", "remote.dialect", "external"}
+    groups = {"remote", "remote.dialect", "external", "web"}
     assert sorted(path for path, _ in READERS.values()) == sorted(set(fields) - groups)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from model.training.card import CARD, GIVEN, JUDGED_ON, list_data
-from model.training.card_tables import MOST_FEATURES, write_table
+from model.training.card_tables import MOST_FEATURES, describe_training, write_table
 from model.training.phrases import format_score, format_share
 from model.training.reference import describe_reference
 from model.training.uplift.learners import LEARNERS
@@ -82,6 +82,7 @@ def write_card(facts: Mapping[str, Any]) -> str:
         "## Threshold",
         describe_threshold(facts),
         *describe_features(evaluation.get("features", [])),
+        *describe_training(facts),
         "## Data",
         list_data(facts["data"], describe_reference(facts)),
         "## Limits",

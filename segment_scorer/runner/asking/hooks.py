@@ -12,16 +12,34 @@ if TYPE_CHECKING:
     from segment_scorer.runner.asking.local_hook import LocalHook
 
 LAMBDA = "lambda:"
+HTTPS = "https://"
 
 
 def open_hook(address: str, settings: Mapping[str, str], limit_seconds: float) -> Hook:
-    """Open `local`, `lambda:NAME` or an http address. `settings` are for a local hook.
+    """Open `local`, `lambda:NAME`, an http address of an emulator, or an https address.
+
+    settings  of a local hook; of the others only SCORER_WEB_SECRETS, whose first secret is sent
 
     Raises SettingsError or BundleError if a local function cannot start, OptionError for any other
     address that cannot be used.
     """
     if address == "local":
         return open_local_hook(settings, limit_seconds)
+    from segment_scorer.runner.asking.web_hook import (  # noqa: PLC0415  # loads ssl
+        SecretHook,
+        WebHook,
+        read_secret,
+    )
+
+    secret = read_secret(settings)
+    if address.startswith(HTTPS):
+        return WebHook(address, secret=secret, limit=limit_seconds)
+    hook = open_event_hook(address, limit_seconds)
+    return SecretHook(hook, secret) if secret else hook
+
+
+def open_event_hook(address: str, limit_seconds: float) -> Hook:
+    """Open a hook that takes whole events: `lambda:NAME`, or an emulator."""
     if address.startswith(LAMBDA):
         from segment_scorer.runner.asking.lambda_hook import connect_lambda  # noqa: PLC0415  # loads boto3
 

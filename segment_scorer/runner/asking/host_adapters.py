@@ -13,10 +13,12 @@ from typing import Any, NamedTuple
 import msgspec
 
 from function.errors import ReplyError
+from function.exclude_values import REASON
 from function.hosts.connect import CONNECT
 from function.hosts.host import Host
 from function.hosts.pinpoint import PINPOINT
-from function.records import Band, Campaign, Decision, Reason
+from function.hosts.web import WEB
+from function.records import Band, Campaign, Context, Decision, Reason
 from model.customer_profile import document_to_profile
 from model.people.records import Record
 from model.score_kind import ScoreKind
@@ -50,6 +52,7 @@ class HostAdapter:
     read_reply   reply, ids sent -> id -> its part of the reply; raises ReplyError
     classify     id, record, its part of the reply (None: missing), decision if known, what scores
                  mean -> Outcome
+    knows_decisions  the reply tells every decision
     """
 
     host: Host
@@ -57,6 +60,7 @@ class HostAdapter:
     make_entry: Callable[[Record], Any]
     read_reply: Callable[[object, Any], Mapping[str, dict[str, Any]]]
     classify: Callable[[str, Record, dict[str, Any] | None, Decision | None, ScoreKind], Outcome]
+    knows_decisions: bool
 
     def build_event(self, people: Mapping[str, Any], config: RunConfig) -> dict[str, Any]:
         """Build the event for a batch: id -> entry."""
@@ -68,6 +72,11 @@ class HostAdapter:
             scheduled_time=config.scheduled_time,
         )
         return self.host.build_event(people, campaign)
+
+
+def read_campaign(adapter: HostAdapter, config: RunConfig) -> Context:
+    """The campaign as a host's event tells it: Connect's has no application and no treatment."""
+    return adapter.host.parse_event(adapter.build_event({}, config)).context
 
 
 def drop_id(record: Record) -> dict[str, Any]:
@@ -92,6 +101,11 @@ def classify_definition(
     return Outcome(Status.KEPT, kept, decision)
 
 
+def take_document(record: Record) -> dict[str, Any]:
+    """Take the document as it is; the host writes the Id into it."""
+    return record.document
+
+
 def write_customer_data(record: Record) -> str:
     """Write the profile as JSON. An endpoint becomes the profile that AWS's migration makes."""
     profile = record.profile if record.profile is not None else document_to_profile(record.document)
@@ -114,14 +128,27 @@ def classify_result(
     decision: Decision | None,
     score: ScoreKind,
 ) -> Outcome:
-    """Classify by Connect's reply: a profile without a valid decision failed, and only that one."""
+    """Classify by a reply of results: a person without a valid decision failed, and only that one.
+
+    The host over HTTP tells the attributes that the policy writes: a kept document gets them.
+    """
     status = RESULT_STATUS.get(str((result or {}).get("decision")), Status.FAILED)
     if result is None or status == Status.FAILED:
         return Outcome(Status.FAILED)
     kept = None
     if status == Status.KEPT:
         kept = record.profile if record.profile is not None else {**record.document, "Id": id_}
+        if record.profile is None and result.get("attributes"):
+            kept = write_attributes(kept, result["attributes"])
     return Outcome(status, kept, decision or read_result(result, score))
+
+
+def write_attributes(document: dict[str, Any], attributes: object) -> dict[str, Any]:
+    """Write attributes into a document, as Pinpoint's reply has them; not over other content."""
+    own = document.get("Attributes") or {}
+    if not isinstance(own, dict) or not isinstance(attributes, dict):
+        return document
+    return {**document, "Attributes": {**own, **attributes}}
 
 
 def read_result(result: Mapping[str, Any], kind: ScoreKind) -> Decision:
@@ -132,6 +159,7 @@ def read_result(result: Mapping[str, Any], kind: ScoreKind) -> Decision:
     """
     score, reason, band = result.get("score"), result.get("reason"), result.get("band")
     selected, holdout = result.get("selected"), result.get("holdout")
+    rule = result.get("excluded_by")
     is_shadow = reason == Reason.SHADOW or result.get("selected", "absent") is None
     return Decision(
         selected=selected if isinstance(selected, bool) else None,
@@ -140,6 +168,7 @@ def read_result(result: Mapping[str, Any], kind: ScoreKind) -> Decision:
         reason=REASONS.get(reason, Reason.UNKNOWN) if isinstance(reason, str) else Reason.UNKNOWN,
         score=float(score) if kind.holds(score) else None,  # type: ignore[arg-type]  # is a number
         band=Band(name=band, at_least=kind.low) if isinstance(band, str) and band else None,
+        excluded_by=rule if isinstance(rule, str) and REASON.fullmatch(rule) else "",
     )
 
 
@@ -150,6 +179,7 @@ HOST_ADAPTERS = {
         make_entry=drop_id,
         read_reply=PINPOINT.read_reply,
         classify=classify_definition,
+        knows_decisions=False,
     ),
     "connect": HostAdapter(
         host=CONNECT,
@@ -157,5 +187,28 @@ HOST_ADAPTERS = {
         make_entry=write_customer_data,
         read_reply=read_results,
         classify=classify_result,
+        knows_decisions=True,
+    ),
+    "web": HostAdapter(
+        host=WEB,
+        most_bytes=2_000_000,  # the host refuses more than 3,000,000 bytes
+        make_entry=take_document,
+        read_reply=WEB.read_reply,
+        classify=classify_result,
+        knows_decisions=True,
     ),
 }
+
+
+def read_score(definition: dict[str, Any], attribute: str, kind: ScoreKind) -> str | None:
+    """Read the score that the policy wrote on a kept endpoint; None if it is out of its range."""
+    attributes = definition.get("Attributes")
+    values = attributes.get(attribute) if attribute and isinstance(attributes, dict) else None
+    text = values[0] if isinstance(values, list) and values else values
+    if not isinstance(text, str):
+        return None
+    try:
+        score = float(text)
+    except ValueError:
+        return None
+    return text if kind.holds(score) else None

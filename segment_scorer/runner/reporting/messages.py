@@ -44,6 +44,7 @@ def find_warnings(
             "spreadsheet takes for a formula (=, +, -, @). They are written as they are: import "
             "their columns as text."
         )
+    warnings += warn_of_unseen(config, statistics)
     if summary.unscored:
         names = name_errors(statistics, NO_SCORES) or "the function's log says why"
         warnings.append(
@@ -73,6 +74,19 @@ def find_warnings(
     if any(column["verdict"] in ALARMING for column in drift.get("columns", ())):
         warnings.append(drift["verdict"])
     return warnings
+
+
+def warn_of_unseen(config: RunConfig, statistics: Statistics) -> list[str]:
+    """Say which exclude rules read a path at which nobody of the segment has a value."""
+    if not statistics.times:
+        return []
+    return [
+        f"Nobody in the segment has a value at {path}, which the policy's exclude rule {reason} "
+        f"reads: it excluded {'everybody' if condition == 'missing' else 'nobody'}. Check the path "
+        "and the import."
+        for path, reason, condition in config.excludes
+        if not statistics.seen[path]
+    ]
 
 
 def warn_of_unreadable(summary: Summary, config: RunConfig, statistics: Statistics) -> list[str]:

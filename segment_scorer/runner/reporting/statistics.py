@@ -65,6 +65,7 @@ class Statistics:
     failures    (kind of failure, class of the error and its sentence) -> batches
     unreadable  problem of an unreadable endpoint -> endpoints
     formula_ids people whose id a spreadsheet would take for a formula
+    seen        path of an exclude rule -> people with a value there
     columns     dotted path -> most values that one kept person has there; counted only for tables
     """
 
@@ -80,6 +81,7 @@ class Statistics:
         self.unreadable: Counter[str] = Counter()
         self.columns: dict[str, int] = {}
         self.formula_ids = 0
+        self.seen: Counter[str] = Counter()
 
     def add_people(self, groups: Sequence[RawGroup], scores: Sequence[float | None]) -> None:
         """Count people: one group and one score (None: no score) for each."""
@@ -123,7 +125,8 @@ class Statistics:
             add_bins(self.bins, {**account.feature_bins, SCORE: account.score_bins or []})
 
     def add_unreadable(self, account: Account) -> None:
-        """Count the problems of a batch's endpoints, once a batch and not once an attempt."""
+        """Count what is known of a batch's endpoints, once a batch and not once an attempt."""
+        self.seen.update(account.exclude_seen)
         for endpoint in account.batch.endpoints:
             if endpoint.problem is not None:
                 self.add_problem(POSITION.sub("$", endpoint.problem))
@@ -155,6 +158,7 @@ class Statistics:
         self.times.update(other.times)
         self.batches += other.batches
         self.formula_ids += other.formula_ids
+        self.seen.update(other.seen)
         self.failures.update(other.failures)
         for problem, count in other.unreadable.items():
             self.add_problem(problem, count)
@@ -173,6 +177,7 @@ class Statistics:
             "bins": self.bins,
             "batches": self.batches,
             "formula_ids": self.formula_ids,
+            "seen": dict(self.seen),
             "failures": [[*failure, count] for failure, count in self.failures.items()],
             "unreadable": dict(self.unreadable),
             "columns": self.columns,
@@ -194,6 +199,7 @@ class Statistics:
         statistics.bins, statistics.batches = dict(data["bins"]), data["batches"]
         statistics.columns = dict(data["columns"])
         statistics.formula_ids = int(data["formula_ids"])
+        statistics.seen.update(data["seen"])
         return statistics
 
 
@@ -205,3 +211,27 @@ def find_bucket(seconds: float) -> int:
 def find_middle(bucket: int) -> float:
     """The middle of a bucket of durations, in seconds."""
     return float(10 ** (bucket / BUCKETS_PER_DECADE))
+
+
+def number_groups(groups: Sequence[RawGroup]) -> tuple[list[int], list[list[Any]]]:
+    """The number of each person's group, and the groups, labelled as `add_people` labels them."""
+    numbers: dict[Group, int] = {}
+    known: dict[RawGroup, int] = {}
+    codes: list[int] = []
+    for group in groups:
+        try:
+            code = known.get(group)
+        except TypeError:  # channel or country is a list or a map
+            group = (ODD, ODD, *group[2:])  # noqa: PLW2901  # the same person
+            code = known.get(group)
+        if code is None:
+            labelled = Group(label_channel(group[0]), label_country(group[1]), *group[2:])
+            code = known[group] = numbers.setdefault(labelled, len(numbers))
+        codes.append(code)
+    return codes, [list(group) for group in numbers]
+
+
+def read_group(values: Sequence[Any]) -> Group:
+    """A group from plain data."""
+    channel, country, band, reason, status, selected = values
+    return Group(channel, country, band, REASONS[reason], Status(status), selected)
