@@ -50,6 +50,9 @@ QUANTILES = {"half": 0.5, "95 %": 0.95, "99 %": 0.99, "all": 1.0}
 # reason of filtered people -> its words in the report
 REASON_TEXTS: dict[AnyReason, str] = {
     UnsentReason.OPTED_OUT: "opted out or inactive, not sent",
+    UnsentReason.SUPPRESSED: "in the file of --suppress, not sent",
+    UnsentReason.ONE_PER_USER: "another endpoint of the user was chosen",
+    UnsentReason.BUDGET: "beyond the budget",
     Reason.HOLDOUT: "control group (holdout)",
     Reason.EXCLUDED: "excluded by the policy",
     Reason.SCORE: "score too low",
