@@ -17,7 +17,14 @@ import msgspec
 from function.errors import SettingsError
 from function.overrides import MATCHED, find_ties, list_ids
 from function.policy import Override, Policy, Rules
-from function.policy_values import KEYS, ValueReader, describe_range, name_table, show_key
+from function.policy_values import (
+    KEYS,
+    MOST_DECIMALS,
+    ValueReader,
+    describe_range,
+    name_table,
+    show_key,
+)
 from function.reach import find_reached, threshold_for_reach
 from function.renamed import explain_rename
 from model.errors import name_failure
@@ -73,6 +80,28 @@ class PolicyReader(ValueReader):
         self.check_names(rules, path)
         self.check_reach(rules, path)
         return rules, values
+
+    def start_for_reach(self, path: str, reach: float) -> float:
+        """The score that a share of the people the model was evaluated on have at least.
+
+        A reach of 1 is everybody, also those with lower scores than any of these people.
+        """
+        if self.model_threshold is None:
+            self.problems.append(
+                f"{path}: expected at_least in place of a reach, since the service's scores are of "
+                "another kind than the bundle's"
+            )
+            return 0.0
+        if reach == 1.0:
+            return self.score_kind.low
+        start: float = self.threshold_for_reach(reach, "at_least")
+        reached = self.find_reached(start, "at_least", MOST_DECIMALS)
+        if abs(reached - reach) > FAR_FROM_REACH:
+            self.warnings.append(
+                f"{path}: expected {100 * reach:.1f} % of the people the model was evaluated on, "
+                f"but many have the same score: the band begins at {100 * reached:.1f} %"
+            )
+        return start
 
     def check_threshold(self, values: Mapping[str, Any], path: str) -> None:
         """Note a problem if the threshold is the bundle's, and its scores are of another kind."""

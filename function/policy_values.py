@@ -26,7 +26,7 @@ UNWISE_IN_NAMES = "#:?\\/"
 MOST_DECIMALS = 15
 OUT_OF_RANGE = "a number out of range"
 EXTERNAL = "External."
-BAND_KEYS = ("name", "at_least", "title_override", "body_override")
+BAND_KEYS = ("name", "at_least", "reach", "title_override", "body_override")
 HOLDOUT_KEYS = ("percent", "salt", "attribute")
 
 
@@ -137,8 +137,14 @@ class ValueReader:
     def holdout(self, path: str, raw: Any) -> Holdout:
         """The `[holdout]` table."""
         table = self.table(path, raw, HOLDOUT_KEYS)
+        percent = self.number(f"{path}.percent", table.get("percent", 0.0), 100.0)
+        if 0.0 < percent < 1.0:
+            self.warnings.append(
+                f"{path}.percent: {percent:g} is {percent:g} % of users, not a share; for "
+                f"{100 * percent:g} % write {100 * percent:g}"
+            )
         return Holdout(
-            percent=self.number(f"{path}.percent", table.get("percent", 0.0), 100.0),
+            percent=percent,
             salt=self.text(f"{path}.salt", table.get("salt", "")),
             attribute=self.attribute(f"{path}.attribute", table.get("attribute", "")),
         )
@@ -180,8 +186,21 @@ class ValueReader:
                 f"{path}: title_override and body_override take over {LARGEST_PUSH:,} bytes, "
                 "the limit for push"
             )
-        at_least = self.score(f"{path}.at_least", table.get("at_least"))
+        at_least = self.band_start(path, table)
         return Band(name=name, at_least=at_least, title_override=title, body_override=body)
+
+    def band_start(self, path: str, table: Mapping[str, Any]) -> float:
+        """The score where a band begins: `at_least`, or what its `reach` comes to."""
+        if "reach" not in table:
+            return self.score(f"{path}.at_least", table.get("at_least"))
+        if "at_least" in table:
+            self.problems.append(f"{path}: expected at_least or reach, found both")
+        reach = self.number(f"{path}.reach", table["reach"])
+        return self.start_for_reach(f"{path}.reach", reach)
+
+    def start_for_reach(self, path: str, reach: float) -> float:
+        """The score that the share `reach` of people have at least. Needs the bundle's scores."""
+        raise NotImplementedError
 
     def external(self, path: str, raw: Any) -> dict[str, str]:
         """The `[external]` table: attribute to write -> `External.X`, the attribute to copy."""

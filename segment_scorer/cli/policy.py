@@ -6,18 +6,14 @@ import contextlib
 import json
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
-import tomlkit
 import typer
 
 from function.bootstrap import choose_score_kind, load_policy_for
-from function.policy import Rules
-from function.policy_file import describe_rules
-from function.reach import find_reached
 from function.records import Campaign
 from function.settings import read_settings
 from model.bundle import SHIPPED, load_bundle
@@ -26,6 +22,7 @@ from model.errors import DataError, name_failure, name_kind
 from model.people.columns import RecordError
 from model.people.files import open_people
 from model.people.records import make_decoder
+from segment_scorer.cli.policy_text import show_id, write_policy
 from segment_scorer.monitoring.explain import Explanation, explain_event, wrap_endpoint
 
 MOST_REASONS = 10  # features that an explanation names
@@ -44,7 +41,9 @@ def check(
         ),
     ] = None,
 ) -> None:
-    """List every problem of a policy, or print its rules as TOML with every default filled in.
+    """List every problem of a policy, or print its rules with every default filled in.
+
+    What it prints is a policy file with the same rules, and the threshold as a number.
 
     Exit status: 0 a valid policy; 1 an error; 2 wrong usage.
 
@@ -55,15 +54,10 @@ def check(
     policy = load_policy_for(file, loaded, score)
     for warning in policy.warnings:
         print(f"segment-scorer policy check: warning: {file}: {warning}", file=sys.stderr)
-    print(f"# {file} is a valid policy. Its rules with {loaded.label}:")
+    print(f"# {show_id(str(file))} is a valid policy. Its rules with {loaded.label}:")
     print(f"# A score is {score.meaning} ({score.kind}), {score.span}.")
-    print(describe_reach(policy.rules, loaded.quantiles), end="")
-    print(write_rules(policy.rules), end="")
-    for override in policy.overrides:
-        ids = ", ".join(f"{key} = {value}" for key, value in override.ids.items())
-        print(f"\n# Its rules for {ids}:")
-        print(describe_reach(override.rules, loaded.quantiles), end="")
-        print(write_rules(override.rules), end="")
+    for part in write_policy(policy, loaded.quantiles):
+        print(part, end="")
 
 
 def explain(
@@ -187,25 +181,6 @@ def read_people(path: Path) -> list[dict[str, Any]]:
     if not found:
         raise DataError(f"{path}: expected people to compare with, found no readable one")
     return found
-
-
-def describe_reach(rules: Rules, quantiles: Sequence[float]) -> str:
-    """A comment on what the policy's reach comes to; "" if it names a threshold."""
-    if rules.reach is None:
-        return ""
-    reached = find_reached(rules.threshold, quantiles, rules.keep, rules.decimals)
-    return (
-        f"# threshold = {{ reach = {rules.reach:g} }} comes to {rules.threshold:g}, which keeps "
-        f"{100 * reached:.1f} % of the people the model was evaluated on.\n"
-    )
-
-
-def write_rules(rules: Rules) -> str:
-    """Rules as a policy file would have them."""
-    described = describe_rules(rules)
-    bands, excludes = described.pop("bands"), described.pop("excludes")
-    tables = {"band": bands, "exclude": excludes}
-    return tomlkit.dumps({**described, **{name: rows for name, rows in tables.items() if rows}})
 
 
 def describe(explanation: Explanation, heading: str) -> str:

@@ -53,7 +53,7 @@ def _make_overview(result: LiftResult) -> str:
         ("control group", effect.control, effect.control_rate),
     ]
     table = _make_table(
-        ("", "people", rate),
+        ("group", "people", rate),
         [(n, f"{people:,}", say_rate(r, binary=result.binary)) for n, people, r in groups],
     )
     return f"<section><h2>Effect</h2>\n{picture}\n{table}\n<p>{escape(WHY)}</p></section>"

@@ -120,7 +120,8 @@ def test_opens_without_a_network_and_without_a_message_on_the_console(
 ) -> None:
     page, heard = open_report(browser, run[1])
     assert heard == []
-    assert page.inner_text("h1") == "Rehearsal: what this policy would do"
+    assert page.inner_text("h1") == "spring</script><!--: what this policy would do"
+    assert page.title() == "spring</script><!--: what this policy would do (Segment Scorer)"
     assert "spring</script><!--" in page.inner_text("#about")
     for chart in ("histogram", "reach", "by-channel", "by-country", "by-band", "times"):
         assert page.locator(f"#{chart} svg").count() == 1, chart
@@ -398,10 +399,10 @@ def test_warnings_come_before_the_figures(tmp_path: Path, browser: Browser) -> N
     result, path = rehearse(tmp_path, "threshold = 0.5\n", environ=environ)
     unscored = result.summary.unscored
     assert unscored == result.summary.kept
-    assert (
-        result.warnings[0] == f"No score for {unscored:,} of 1,200 people: ScorerUnavailable; "
-        "kept because on_error = keep."
+    assert result.warnings[0].startswith(
+        f"No score for {unscored:,} of 1,200 people: ScorerUnavailable: the scoring service"
     )
+    assert result.warnings[0].endswith("; kept because on_error = keep.")
     page, _ = open_report(browser, path)
     assert page.inner_text("#warnings").startswith(result.warnings[0])
     assert "warn" in (page.locator("#warnings p").first.get_attribute("class") or "")

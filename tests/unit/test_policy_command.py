@@ -8,10 +8,15 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+import msgspec.structs
 import pytest
 
+from function.bootstrap import load_policy_for
+from function.policy import Rules
 from function.policy_file import read_policy
 from function.policy_values import KEYS
+from model.bundle import load_bundle
+from model.score_kind import RESPONSE
 from segment_scorer.cli.main import main
 from tests.fakes import make_bundle, make_endpoint, make_event, write_policy
 
@@ -118,9 +123,75 @@ def test_check_prints_what_each_override_comes_to(
         == 0
     )
     own, override = capsys.readouterr().out.split("\n# Its rules for campaign_id = c:\n")
-    assert tomllib.loads(override)["threshold"] == pytest.approx(0.7)
-    assert tomllib.loads(override)["decimals"] == 2
+    (table,) = tomllib.loads(override)["override"]
+    assert table["threshold"] == pytest.approx(0.7)
+    assert table["decimals"] == 2
     assert tomllib.loads(own)["threshold"] == 0.5
+
+
+EVERY_KIND = """
+threshold = { reach = 0.3 }
+keep = "below"
+decimals = 2
+min_present = 0.25
+score_attribute = "S"
+band_attribute = "Band"
+[holdout]
+percent = 12.5
+salt = "quoted \\" # salt"
+attribute = "Control"
+[[band]]
+name = "top"
+reach = 0.1
+title_override = "Hi"
+[[band]]
+name = "rest"
+reach = 1.0
+[[exclude]]
+path = "Metrics.Mails"
+reason = "often"
+at_least = 3
+[[exclude]]
+path = "Attributes.Consent"
+reason = "consent"
+missing = true
+[external]
+Tier = "External.tier"
+[[override]]
+campaign_id = "two\\nlines"
+treatment_id = "1"
+band = []
+exclude = []
+mode = "shadow"
+[override.external]
+[override.holdout]
+percent = 50
+[[override]]
+campaign_id = "plain"
+[[override.band]]
+name = "all"
+at_least = 0.0
+"""
+
+
+def test_what_check_prints_is_a_policy_file_with_the_same_rules(
+    tmp_path: Path, bundle: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, printed = write_policy(tmp_path / "policy.toml", EVERY_KIND), tmp_path / "printed.toml"
+    assert main(["policy", "check", str(path), "--bundle", str(bundle)]) == 0
+    printed.write_text(capsys.readouterr().out, "utf-8")
+    assert main(["policy", "check", str(printed), "--bundle", str(bundle)]) == 0
+    loaded = load_bundle(bundle)
+    first, second = (load_policy_for(each, loaded, RESPONSE) for each in (path, printed))
+    assert drop_reach(second.rules) == drop_reach(first.rules)
+    assert len(first.overrides) == 2
+    for one, other in zip(first.overrides, second.overrides, strict=True):
+        assert (one.ids, drop_reach(one.rules)) == (other.ids, drop_reach(other.rules))
+
+
+def drop_reach(rules: Rules) -> Rules:
+    """The rules without where their threshold came from: a number has replaced it."""
+    return msgspec.structs.replace(rules, reach=None)
 
 
 ALL = "1 of 1 features present"

@@ -258,9 +258,17 @@ ERRORS: list[tuple[dict[str, Any], str]] = [
     ),
     ({"band": [{"name": "", "at_least": 0}]}, f"band[0].name: {SOME_TEXT}"),
     ({"band": [{"name": "a"}]}, f"band[0].at_least: {NUMBER}"),
+    ({"band": [{"name": "a", "reach": 10}]}, f"band[0].reach: {NUMBER}"),
+    (
+        {"band": [{"name": "a", "reach": 0.1, "at_least": 0.5}]},
+        "band[0]: expected at_least or reach",
+    ),
     (
         {"band": [{"name": "a", "at_least": 0, "title": ""}]},
-        "band[0].title: unknown key; expected one of at_least, body_override, name, title_override",
+        (
+            "band[0].title: unknown key; expected one of at_least, body_override, name, reach, "
+            "title_override"
+        ),
     ),
     (
         {"band": [{"name": "a", "at_least": 0}, {"name": "a", "at_least": 1}]},
@@ -600,3 +608,56 @@ def test_the_bundle_recommends_nothing_for_scores_of_another_kind(
         read_policy(table, threshold=None, quantiles=(), score=UPLIFT)
     rules = read_policy({"threshold": -0.5}, threshold=None, quantiles=(), score=UPLIFT).rules
     assert rules.threshold == -0.5
+
+
+def test_a_band_by_reach_begins_where_that_share_of_people_score_more() -> None:
+    bands = [{"name": "top", "reach": 0.1}, {"name": "middle", "reach": 0.4}]
+    found = read({"band": [*bands, {"name": "rest", "reach": 1.0}]})
+    assert {band.name: round(band.at_least, 9) for band in found.rules.bands} == {
+        "top": 0.9,
+        "middle": 0.6,
+        "rest": 0.0,
+    }
+    assert not found.warnings
+
+
+def test_a_band_by_reach_of_one_holds_everybody_also_with_the_lowest_possible_score() -> None:
+    assert read_uplift({"band": [{"name": "rest", "reach": 1.0}]}).rules.bands[0].at_least == -1.0
+
+
+def test_a_band_by_reach_that_equal_scores_spoil_gets_a_warning() -> None:
+    scores = (0.1,) * 60 + (0.7,) * 41
+    band = {"name": "top", "reach": 0.5}
+    found = read_policy({"band": [band]}, threshold=0.4, quantiles=scores)
+    assert found.warnings == (
+        (
+            "band[0].reach: expected 50.0 % of the people the model was evaluated on, but many "
+            "have the same score: the band begins at 100.0 %"
+        ),
+    )
+
+
+def test_a_band_by_reach_needs_scores_of_the_bundles_kind() -> None:
+    with pytest.raises(
+        SettingsError, match=r"band\[0\].reach: expected at_least in place of a reach"
+    ):
+        read_policy(
+            {"threshold": 0.1, "band": [{"name": "top", "reach": 0.5}]},
+            threshold=None,
+            quantiles=(),
+        )
+
+
+@pytest.mark.parametrize("percent", [0.0, 1, 10.0])
+def test_an_ordinary_percent_is_not_questioned(percent: float) -> None:
+    assert not read({"holdout": {"percent": percent}}).warnings
+
+
+def test_a_percent_that_looks_like_a_share_is_questioned() -> None:
+    assert read({"holdout": {"percent": 0.1}}).warnings == (
+        "holdout.percent: 0.1 is 0.1 % of users, not a share; for 10 % write 10",
+    )
+    found = read({"override": [{"campaign_id": "c", "holdout": {"percent": 0.25}}]}).warnings
+    assert found == (
+        "override[0].holdout.percent: 0.25 is 0.25 % of users, not a share; for 25 % write 25",
+    )

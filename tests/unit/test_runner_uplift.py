@@ -10,9 +10,9 @@ import pytest
 
 from function.records import Reason
 from model.score_kind import UPLIFT
+from segment_scorer.runner.checks import check_options
 from segment_scorer.runner.config import RunConfig, RunOptions
 from segment_scorer.runner.errors import OptionError
-from segment_scorer.runner.preparation import check_options
 from segment_scorer.runner.reporting.charts import make_charts
 from segment_scorer.runner.reporting.control_group import describe_control_group
 from segment_scorer.runner.reporting.predictions import describe_savings

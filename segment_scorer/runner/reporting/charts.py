@@ -10,13 +10,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from segment_scorer.monitoring.drift import DIFFERENT, SHIFTED
+from segment_scorer.runner.reporting.colours import BASE, INK, KEPT, OUT
 from segment_scorer.runner.reporting.docstrings import import_altair
 from segment_scorer.runner.reporting.effect_curve import chart_extra
 from segment_scorer.runner.reporting.statistics import BUCKETS
 
 BINS = 50  # of the histogram of scores
 SHORTEST_AXIS = 0.3  # of the drift index, so that a stable column looks stable
-GRAY, BLUE, ORANGE, RED, GREEN = "#8a94a6", "#2f7fc1", "#c98a3a", "#c1443f", "#3f9a6b"
 
 
 def make_charts(data: Mapping[str, Any]) -> dict[str, Any]:
@@ -28,7 +28,7 @@ def make_charts(data: Mapping[str, Any]) -> dict[str, Any]:
     if explorer["scores"]:
         charts["histogram"] = chart_scores(alt, explorer)
         if not explorer["unwanted"]:
-            charts["curve"] = chart_profit(alt, explorer, data["words"])
+            charts["curve"] = chart_profit(alt, explorer)
             if explorer["uplift"]:
                 charts["extra"] = chart_extra(alt, explorer)
     for name, rows in data["groups"].items():
@@ -50,7 +50,7 @@ def chart_reach(alt: Any, data: Mapping[str, Any], names: Any) -> Any:
     bars += [("messaged", summary["kept"], "after")]
     values = [{"name": name, "people": people, "kind": kind} for name, people, kind in bars]
     kinds = alt.Color("kind:N", legend=None).scale(
-        domain=["before", "not messaged", "after"], range=[GRAY, ORANGE, BLUE]
+        domain=["before", "not messaged", "after"], range=[BASE, OUT, KEPT]
     )
     return (
         alt.Chart(alt.Data(values=values))
@@ -69,7 +69,7 @@ def chart_times(alt: Any, times: Mapping[str, Any]) -> Any:
     """The durations of the hook's calls."""
     return (
         alt.Chart(alt.Data(values=times["histogram"]))
-        .mark_bar(color=BLUE)
+        .mark_bar(color=KEPT)
         .encode(
             x=alt.X("ms:Q", title="milliseconds per call").scale(type="log"),
             y=alt.Y("calls:Q"),
@@ -81,20 +81,7 @@ def chart_times(alt: Any, times: Mapping[str, Any]) -> Any:
 
 def chart_scores(alt: Any, explorer: Mapping[str, Any]) -> Any:
     """A histogram of scores. The page moves the threshold and recolours the bars."""
-    bins = Counter[int]()
-    # Whole numbers, so that a score on the border of two bins is counted in the upper one.
-    low, high = (round(explorer[name] * BUCKETS) for name in ("low", "high"))
-    for bucket, count in explorer["scores"]:
-        bins[min((bucket - low) * BINS // (high - low), BINS - 1)] += count
-    values = [
-        {
-            "from": place_bin(low, high, index),
-            "to": place_bin(low, high, index + 1),
-            "middle": place_bin(low, high, index + 0.5),
-            "people": count,
-        }
-        for index, count in bins.items()
-    ]
+    values = list_bins(explorer)
     threshold = alt.param(name="threshold", value=explorer["threshold"])
     operator = ">=" if explorer["keep"] == "at_least" else "<"
     kept = f"datum.middle {operator} threshold"
@@ -107,11 +94,29 @@ def chart_scores(alt: Any, explorer: Mapping[str, Any]) -> Any:
             ),
             x2="to:Q",
             y=alt.Y("people:Q", title="people"),
-            color=alt.condition(kept, alt.value(BLUE), alt.value(ORANGE)),
+            color=alt.condition(kept, alt.value(KEPT), alt.value(OUT)),
             tooltip=["from:Q", "to:Q", "people:Q"],
         )
     )
-    return (scores + draw_threshold(alt)).add_params(threshold).properties(height=200)
+    return add_marks(alt, scores, threshold).properties(height=200)
+
+
+def list_bins(explorer: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The bars of the histogram, from the lowest scores to the highest."""
+    bins = Counter[int]()
+    # Whole numbers, so that a score on the border of two bins is counted in the upper one.
+    low, high = (round(explorer[name] * BUCKETS) for name in ("low", "high"))
+    for bucket, count in explorer["scores"]:
+        bins[min((bucket - low) * BINS // (high - low), BINS - 1)] += count
+    return [
+        {
+            "from": place_bin(low, high, index),
+            "to": place_bin(low, high, index + 1),
+            "middle": place_bin(low, high, index + 0.5),
+            "people": count,
+        }
+        for index, count in sorted(bins.items())
+    ]
 
 
 def place_bin(low: int, high: int, index: float) -> float:
@@ -119,26 +124,37 @@ def place_bin(low: int, high: int, index: float) -> float:
     return (low + (high - low) * index / BINS) / BUCKETS
 
 
-def draw_threshold(alt: Any) -> Any:
-    """A line at the parameter `threshold`. While that is null, Vega-Lite draws no line."""
-    at = alt.Chart(alt.Data(values=[{}])).transform_calculate(at="threshold")
-    return at.mark_rule(color=RED, strokeWidth=2).encode(x=alt.X("at:Q"))
+def add_marks(alt: Any, chart: Any, threshold: Any) -> Any:
+    """Add a line at the parameter `threshold`, and a dashed one at `best`, the best profit.
+
+    While a parameter is null, Vega-Lite draws no line.
+    """
+    best = alt.param(name="best", value=None)
+    return (chart + draw_mark(alt, "threshold", []) + draw_mark(alt, "best", [5, 4])).add_params(
+        threshold, best
+    )
 
 
-def chart_profit(alt: Any, explorer: Mapping[str, Any], words: Mapping[str, str]) -> Any:
+def draw_mark(alt: Any, name: str, dash: list[int]) -> Any:
+    """A line at a parameter."""
+    at = alt.Chart(alt.Data(values=[{}])).transform_calculate(at=name)
+    return at.mark_rule(color=INK, strokeWidth=2, strokeDash=dash).encode(x=alt.X("at:Q"))
+
+
+def chart_profit(alt: Any, explorer: Mapping[str, Any]) -> Any:
     """Profit by threshold. The page computes it from a response's value and a message's cost."""
     threshold = alt.param(name="threshold", value=explorer["threshold"])
     line = (
         alt.Chart(alt.NamedData(name="profits"))
-        .mark_line(color=BLUE)
+        .mark_line(color=KEPT)
         .encode(
             x=alt.X("threshold:Q", title="threshold", axis=alt.Axis(tickCount=10)).scale(
                 domain=[explorer["low"], explorer["high"]]
             ),
-            y=alt.Y("profit:Q", title=words["profit"]),
+            y=alt.Y("profit:Q", title="profit"),
         )
     )
-    return (line + draw_threshold(alt)).add_params(threshold).properties(height=160)
+    return add_marks(alt, line, threshold).properties(height=160)
 
 
 def chart_groups(alt: Any, rows: list[dict[str, Any]]) -> Any:
@@ -152,7 +168,7 @@ def chart_groups(alt: Any, rows: list[dict[str, Any]]) -> Any:
         )
     ]
     statuses = alt.Color("status:N", legend=None).scale(
-        domain=["messaged", "not messaged"], range=[BLUE, ORANGE]
+        domain=["messaged", "not messaged"], range=[KEPT, OUT]
     )
     return (
         alt.Chart(alt.Data(values=values))
@@ -169,21 +185,27 @@ def chart_groups(alt: Any, rows: list[dict[str, Any]]) -> Any:
 
 def chart_drift(alt: Any, columns: list[dict[str, Any]], names: Any) -> Any:
     """The stability index of each column, with lines where `shifted` and `different` begin."""
-    verdicts = alt.Scale(
-        domain=["too few", "stable", "shifted", "different"],
-        range=[GRAY, GREEN, ORANGE, RED],
+    verdicts = alt.Color("verdict:N", legend=None).scale(
+        domain=["too few", "stable", "shifted", "different"], range=[BASE, KEPT, OUT, INK]
     )
     axis = alt.Scale(domain=[0, max(SHORTEST_AXIS, *(column["index"] for column in columns))])
-    bars = alt.Chart(alt.Data(values=columns)).mark_bar()
+    values = [{**column, "label": label_column(column)} for column in columns]
+    bars = alt.Chart(alt.Data(values=values)).mark_bar()
     bars = bars.encode(
-        y=alt.Y("name:N", sort="-x", axis=names),
+        y=alt.Y("label:N", sort="-x", axis=names),
         x=alt.X("index:Q", title="stability index", scale=axis),
-        color=alt.Color("verdict:N", legend=None, scale=verdicts),
+        color=verdicts,
         tooltip=["name:N", "index:Q", "verdict:N"],
     )
-    limits = [{"at": SHIFTED, "verdict": "shifted"}, {"at": DIFFERENT, "verdict": "different"}]
-    rules = alt.Chart(alt.Data(values=limits)).mark_rule(strokeDash=[4, 3], strokeWidth=1.5)
-    rules = rules.encode(
-        x=alt.X("at:Q", scale=axis), color=alt.Color("verdict:N", legend=None, scale=verdicts)
+    limits = [{"at": SHIFTED}, {"at": DIFFERENT}]
+    rules = alt.Chart(alt.Data(values=limits)).mark_rule(
+        strokeDash=[4, 3], strokeWidth=1.5, color=INK
     )
+    rules = rules.encode(x=alt.X("at:Q", scale=axis))
     return (bars + rules).properties(height=20 * len(columns) + 10)
+
+
+def label_column(column: Mapping[str, Any]) -> str:
+    """A column's name, with its verdict where that is not `stable`: no colour is needed for it."""
+    stable = column["verdict"] == "stable"
+    return str(column["name"] if stable else f"{column['name']}: {column['verdict']}")

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from segment_scorer.runner.reporting.colours import BASE, KEPT, OUT
 from segment_scorer.runner.reporting.statistics import BUCKETS
 
 POINTS = 60  # of the curve
-BLUE, ORANGE, GRAY = "#2f7fc1", "#c98a3a", "#8a94a6"
 
 
 class Point(NamedTuple):
@@ -39,7 +39,7 @@ def chart_extra(alt: Any, explorer: Mapping[str, Any]) -> Any:
     everybody = points[-1]
     curve = (
         alt.Chart(alt.Data(values=[point._asdict() for point in points]))
-        .mark_line(color=BLUE, strokeWidth=2.5)
+        .mark_line(color=KEPT, strokeWidth=2.5)
         .encode(
             x=alt.X("people:Q", title="people messaged, highest scores first"),
             y=alt.Y("extra:Q", title="extra responses expected"),
@@ -48,12 +48,12 @@ def chart_extra(alt: Any, explorer: Mapping[str, Any]) -> Any:
     )
     level = (
         alt.Chart(alt.Data(values=[{"extra": everybody.extra}]))
-        .mark_rule(color=ORANGE, strokeDash=[6, 4])
+        .mark_rule(color=OUT, strokeDash=[6, 4])
         .encode(y=alt.Y("extra:Q"))
     )
     lot = (
         alt.Chart(alt.Data(values=[point._asdict() for point in (points[0], everybody)]))
-        .mark_line(color=GRAY, strokeDash=[2, 3])
+        .mark_line(color=BASE, strokeDash=[2, 3])
         .encode(x=alt.X("people:Q"), y=alt.Y("extra:Q"))
     )
     return (lot + level + curve).properties(height=180)

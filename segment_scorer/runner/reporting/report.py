@@ -1,8 +1,8 @@
 """`report.html`: what a run did, or a rehearsal would do, in one file that needs no network.
 
 Input: sums. Output: a page without any person in it. `report_data` makes the figures, `messages`
-the sentences, `charts` the charts. `report_page.html` draws them, and recounts in the browser when
-the threshold moves.
+the sentences, `charts` the charts, `tables` the same figures as text. `report_page.js` draws them,
+and recounts in the browser when the threshold moves.
 """
 
 from __future__ import annotations
@@ -23,10 +23,14 @@ from segment_scorer.runner.reporting.messages import (
 )
 from segment_scorer.runner.reporting.predictions import describe_expected, describe_savings
 from segment_scorer.runner.reporting.report_data import describe_drift, gather_report, sum_expected
+from segment_scorer.runner.reporting.tables import NAMES, list_tables
+from segment_scorer.runner.reporting.worth import Worth
 from segment_scorer.runner.summary import Summary
 from segment_scorer.runner.writing.checkpoint import Checkpoint
 
-PAGE = Path(__file__).with_name("report_page.html")
+HERE = Path(__file__).parent
+PAGE, STYLE, SCRIPT = (HERE / f"report_page.{kind}" for kind in ("html", "css", "js"))
+NOTHING_GIVEN = Worth()
 
 
 def write_report(
@@ -38,20 +42,25 @@ def write_report(
     rehearsal: bool,
     plan: str = "",
     reasons: Sequence[Mapping[str, object]] = (),
+    worth: Worth = NOTHING_GIVEN,
 ) -> None:
     """Write the page. `reference` is the manifest's `drift`, if the model is known.
 
     plan     what the control group of a rehearsal can show
     reasons  what moves the scores of each band
+    worth    of a response, and what a message costs and changes
     """
     data = gather_report(summary, checkpoint, reference, rehearsal=rehearsal, plan=plan)
-    data["reasons"] = list(reasons)
+    data |= {"reasons": list(reasons), "worth": msgspec.to_builtins(worth)}
+    data |= {"names": NAMES, "tables": list_tables(data)}
     # No text may end the script element that it stands in.
-    scripts = {"bundle": load_vega().replace("</script", "<\\/script")}
+    scripts = {"style": STYLE.read_text("utf-8").rstrip()}
+    scripts |= {"bundle": load_vega().replace("</script", "<\\/script")}
     scripts |= {
         name: msgspec.json.encode(value).decode().replace("<", "\\u003c")
         for name, value in (("report", data), ("charts", make_charts(data)))
     }
+    scripts |= {"script": SCRIPT.read_text("utf-8").rstrip()}
     rest = PAGE.read_text("utf-8")
     with path.open("w", encoding="utf-8") as file:
         for name, script in scripts.items():

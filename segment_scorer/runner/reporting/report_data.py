@@ -14,7 +14,7 @@ import msgspec
 
 from function.records import Reason
 from segment_scorer.monitoring.drift import BinSums, compare_sums
-from segment_scorer.runner.config import RunConfig
+from segment_scorer.runner.config import CAMPAIGN, RunConfig
 from segment_scorer.runner.reporting.control_group import count_control_kept
 from segment_scorer.runner.reporting.labels import UNKNOWN
 from segment_scorer.runner.reporting.messages import (
@@ -23,7 +23,9 @@ from segment_scorer.runner.reporting.messages import (
     describe_run,
     explain_explorer,
     find_warnings,
+    measure_reached,
 )
+from segment_scorer.runner.reporting.outcomes import count_outcomes
 from segment_scorer.runner.reporting.predictions import (
     choose_wording,
     describe_expected,
@@ -48,6 +50,9 @@ QUANTILES = {"half": 0.5, "95 %": 0.95, "99 %": 0.99, "all": 1.0}
 # reason of filtered people -> its words in the report
 REASON_TEXTS: dict[AnyReason, str] = {
     UnsentReason.OPTED_OUT: "opted out or inactive, not sent",
+    UnsentReason.SUPPRESSED: "in the file of --suppress, not sent",
+    UnsentReason.ONE_PER_USER: "another endpoint of the user was chosen",
+    UnsentReason.BUDGET: "beyond the budget",
     Reason.HOLDOUT: "control group (holdout)",
     Reason.EXCLUDED: "excluded by the policy",
     Reason.SCORE: "score too low",
@@ -80,6 +85,9 @@ def gather_report(
         "rehearsal": rehearsal,
         "summary": msgspec.to_builtins(summary),
         "campaign": config.campaign_id,
+        "campaign_named": config.campaign_id != CAMPAIGN,
+        "outcomes": count_outcomes(statistics, failed=summary.failed, rehearsal=rehearsal),
+        "asked": compare_asked(config, statistics),
         "warnings": find_warnings(summary, config, statistics, drift),
         "story": describe_run(
             summary,
@@ -106,6 +114,20 @@ def gather_report(
     }
 
 
+def compare_asked(config: RunConfig, statistics: Statistics) -> list[dict[str, str]]:
+    """What the policy asks for beside what came of it; only if it names a reach."""
+    reached = measure_reached(statistics)
+    if config.reach is None or reached is None:
+        return []
+    return [
+        {
+            "what": "of the people with a score are selected",
+            "asked": f"{100 * config.reach:.1f} %",
+            "reached": f"{100 * reached:.1f} %",
+        }
+    ]
+
+
 def sum_expected(statistics: Statistics) -> tuple[float, float]:
     """Add up the scores of the kept people, and of all people."""
     kept = (total for group, total in statistics.expected.items() if group.status == Status.KEPT)
@@ -130,7 +152,7 @@ def describe_explorer(checkpoint: Checkpoint) -> dict[str, Any]:
     scores     bucket -> people decided by score
     within     where a score is in its bucket, on average, from 0 to 1
     low, high  the scores that the axes show; step: of the slider
-    most       the highest possible score
+    least, most   the lowest and the highest possible score
     threshold  the policy's; None = unknown
     fixed      people the rules keep at any threshold; never the control group, because mode filter
                does not message it
@@ -155,6 +177,7 @@ def describe_explorer(checkpoint: Checkpoint) -> dict[str, Any]:
         "buckets": BUCKETS,
         "within": middle_of_bucket(config),
         **describe_axis(config, statistics),
+        "least": config.score.low,
         "most": config.score.high,
         "uplift": config.score.is_uplift,
         "keep": config.keep or "at_least",

@@ -211,3 +211,27 @@ def find_bucket(seconds: float) -> int:
 def find_middle(bucket: int) -> float:
     """The middle of a bucket of durations, in seconds."""
     return float(10 ** (bucket / BUCKETS_PER_DECADE))
+
+
+def number_groups(groups: Sequence[RawGroup]) -> tuple[list[int], list[list[Any]]]:
+    """The number of each person's group, and the groups, labelled as `add_people` labels them."""
+    numbers: dict[Group, int] = {}
+    known: dict[RawGroup, int] = {}
+    codes: list[int] = []
+    for group in groups:
+        try:
+            code = known.get(group)
+        except TypeError:  # channel or country is a list or a map
+            group = (ODD, ODD, *group[2:])  # noqa: PLW2901  # the same person
+            code = known.get(group)
+        if code is None:
+            labelled = Group(label_channel(group[0]), label_country(group[1]), *group[2:])
+            code = known[group] = numbers.setdefault(labelled, len(numbers))
+        codes.append(code)
+    return codes, [list(group) for group in numbers]
+
+
+def read_group(values: Sequence[Any]) -> Group:
+    """A group from plain data."""
+    channel, country, band, reason, status, selected = values
+    return Group(channel, country, band, REASONS[reason], Status(status), selected)

@@ -1,0 +1,235 @@
+// Fills and draws report.html. `report` and `charts` stand above it in the page.
+const byId = (id) => document.getElementById(id);
+const whole = (n) => Math.round(n).toLocaleString("en");
+const share = (part, of) => of ? (100 * part / of).toFixed(1) + " %" : "0 %";
+const summary = report.summary, explorer = report.explorer;
+const events = report.words.events;
+const PRINTED = 680;  // px between the margins of an A4 page
+
+function addTile(value, text, name) {
+  const tile = document.createElement("div"), number = document.createElement("b"), label = document.createElement("span");
+  tile.className = "tile"; number.textContent = value; label.textContent = text;
+  if (name) { tile.classList.add(name); tile.hidden = true; number.id = `${name}-number`; label.id = `${name}-words`; }
+  tile.append(number, label); byId("tiles").append(tile);
+}
+function fillTable(table, head, rows) {
+  table.textContent = "";
+  for (const [cells, kind] of [[head, "th"], ...rows.map((row) => [row, "td"])]) {
+    const line = table.insertRow();
+    for (const text of cells) {
+      const cell = document.createElement(kind);
+      if (kind === "th") cell.scope = "col";
+      cell.textContent = text; line.append(cell);
+    }
+  }
+}
+function addFigures(id) {  // the table of a chart that has none beside it
+  const details = document.createElement("details"), scroll = document.createElement("div");
+  details.innerHTML = "<summary>The figures of this chart as a table</summary>";
+  scroll.className = "scroll"; scroll.append(document.createElement("table"));
+  details.append(scroll); byId(id).after(details);
+  return scroll.firstChild;
+}
+
+const heading = report.rehearsal ? "what this policy would do" : "what this run did";
+byId("title").textContent = report.campaign_named ? `${report.campaign}: ${heading}` : heading[0].toUpperCase() + heading.slice(1);
+document.title = `${byId("title").textContent} (Segment Scorer)`;
+byId("about").textContent = `campaign ${report.campaign}, ${summary.scheduled_time}; host ${summary.host}; ` +
+  (summary.model ? `model ${summary.model}, mode ${summary.mode || "unknown"}` : "model and mode unknown");
+for (const text of report.warnings) { const line = document.createElement("p"); line.className = "warn verdict"; line.textContent = text; byId("warnings").append(line); }
+byId("story").textContent = report.story.join(" ");
+addTile(whole(summary.received), "people in the segment");
+for (const row of report.outcomes) addTile(whole(row.people), row.name);
+if (report.expected.kept) addTile(whole(report.expected.kept), `${events} expected`);
+addTile("", "", "worth");
+for (const row of report.asked) addTile(row.reached, `${row.what}; asked for ${row.asked}`);
+if (summary.rejected) addTile(whole(summary.rejected), "lines rejected");
+
+const cumulative = [];  // people and expected events with a score below each bucket
+let people = 0, expected = 0;
+for (const [bucket, count] of explorer.scores) {
+  cumulative.push([bucket, people, expected]);
+  people += count; expected += count * Math.min(explorer.most, (bucket + explorer.within) / explorer.buckets);
+}
+const up = explorer.keep === "at_least";
+function countFrom(below) {
+  return { reach: explorer.fixed + (up ? people - below[1] : below[1]), expected: explorer.fixed_expected + (up ? expected - below[2] : below[2]) };
+}
+function explore(threshold) {
+  if (threshold === explorer.threshold) return explorer.start;
+  const from = Math.round(threshold * explorer.buckets);
+  let low = 0, high = cumulative.length;
+  while (low < high) { const middle = (low + high) >> 1; if (cumulative[middle][0] >= from) high = middle; else low = middle + 1; }
+  return countFrom(low < cumulative.length ? cumulative[low] : [0, people, expected]);
+}
+// Every threshold that makes a difference: where each bucket begins, and above the last one.
+const steps = cumulative.map((each) => [each[0] / explorer.buckets, countFrom(each)]);
+if (steps.length) steps.push([Math.min(explorer.most, (cumulative[cumulative.length - 1][0] + 1) / explorer.buckets), countFrom([0, people, expected])]);
+function findFor(wanted) {  // the threshold that messages as many people as possible, and at most `wanted`
+  let best = null;
+  for (const [at, found] of steps) if (found.reach <= wanted && (!best || found.reach > best[1].reach)) best = [at, found];
+  return (best || (up ? steps[steps.length - 1] : steps[0]))[0];
+}
+const number = (id) => Number(byId(id).value) || 0;
+const given = (id) => byId(id).value !== "" && byId(id).validity.valid;
+const effectKnown = () => explorer.uplift || given("effect");
+const gain = () => explorer.uplift ? 1 : given("effect") ? number("effect") / 100 : 1;
+const profit = (found) => found.expected * gain() * number("value") - found.reach * number("cost");
+const moneyGiven = () => !explorer.unwanted && given("value") && given("cost");
+const views = {};
+let threshold = explorer.threshold;  // null: the function's own threshold, which is unknown
+function findBest() {  // where the profit is highest; null where the effect is not known
+  if (!moneyGiven() || !effectKnown()) return null;
+  let best = null;
+  for (const [at, found] of steps) if (!best || profit(found) > best.profit) best = { threshold: at, profit: profit(found) };
+  return best;
+}
+function profits() {
+  return Array.from({ length: 201 }, (_, i) => {
+    const at = explorer.low + (explorer.high - explorer.low) * i / 200;
+    return { threshold: at, profit: profit(explore(at)) };
+  });
+}
+const digits = (x) => x.toLocaleString("en", { minimumFractionDigits: 4, maximumFractionDigits: 15 });
+function show() {
+  const found = explore(threshold), best = findBest();
+  byId("threshold-text").textContent = threshold === null ? "the function's own, unknown" : digits(threshold);
+  byId("threshold").setAttribute("aria-valuetext", byId("threshold-text").textContent);
+  byId("reset").hidden = threshold === explorer.threshold;
+  byId("to-best").hidden = !best || best.threshold === threshold;
+  byId("reach-out").textContent = whole(found.reach);
+  byId("share-out").textContent = share(found.reach, summary.received);
+  byId("expected-out").textContent = whole(found.expected);
+  byId("avoided-out").textContent = whole(report.expected.all - found.expected);
+  byId("profit-out").textContent = whole(profit(found));
+  byId("copied").hidden = threshold === null;
+  byId("policy-line").textContent = `threshold = ${threshold}`;
+  byId("copy-status").textContent = "";
+  for (const [id, value] of [["threshold-number", threshold ?? ""], ["people", found.reach]]) if (document.activeElement !== byId(id)) byId(id).value = value;
+  for (const name of ["histogram", "curve"]) if (views[name]) { views[name].signal("threshold", threshold).signal("best", best && best.threshold); views[name].runAsync(); }
+}
+function moveTo(position) { threshold = position; byId("threshold").value = position ?? 0; keepAddress(); show(); }
+function describeProfit() {
+  byId("profit-title").textContent = effectKnown() ? "Profit by threshold" : "Profit by threshold, at most";
+  const rate = `${number("value")} a response, ${number("cost")} a message`;
+  byId("profit-text").textContent = `${effectKnown() ? "profit expected" : "profit at most"}: ${rate}` + (explorer.uplift || !given("effect") ? "" : `, effect ${number("effect")} %`);
+  document.querySelector(".worth").hidden = !moneyGiven();
+  byId("worth-number").textContent = whole(profit(explorer.start)); byId("worth-words").textContent = byId("profit-text").textContent;
+  const best = findBest();
+  const mark = best ? ` The dashed line marks the best profit: ${whole(best.profit)} at ${digits(best.threshold)}.` : "";
+  byId("profit-note").textContent = (explorer.uplift
+    ? "The value of the extra responses, less the cost of the messages: as good as the model's effects."
+    : given("effect")
+      ? `It assumes that a message brings ${number("effect")} % more responses than come without one, whoever gets it, and that the scores say how many come without one.` + (report.worth.source && number("effect") === report.worth.effect ? ` ${report.worth.source}` : "")
+      : "An upper bound: it counts every expected response as an effect of its message. Some of these people respond without a message. segment-scorer lift measures the effect with a control group: enter it above.") + mark;
+}
+function updateMoney() {  // value, cost or effect was entered, changed or deleted
+  for (const part of document.querySelectorAll(".profit")) part.hidden = !moneyGiven();
+  keepAddress(); describeProfit(); show();
+  drawing = drawing.then(async () => {
+    if (!moneyGiven()) return;
+    if (!views.curve) await drawChart("curve");
+    const best = findBest();
+    views.curve.data("profits", profits()).signal("threshold", threshold).signal("best", best && best.threshold);
+    await views.curve.runAsync();
+    const every = profits().filter((_, i) => i % 10 === 0);
+    fillTable(figures.curve ??= addFigures("curve"), ["threshold", "profit"], every.map((each) => [digits(each.threshold), whole(each.profit)]));
+  });
+}
+const KEPT = ["value", "cost", "effect"];  // in the page's address
+function keepAddress() {
+  const kept = new URLSearchParams();
+  for (const id of KEPT) if (given(id)) kept.set(id, byId(id).value);
+  if (threshold !== explorer.threshold) kept.set("threshold", threshold);
+  try { history.replaceState(null, "", `#${kept}`); } catch { /* some browsers refuse for files */ }
+}
+function readAddress() {
+  const kept = new URLSearchParams(location.hash.slice(1));
+  for (const id of KEPT) {
+    const number = kept.get(id) ?? report.worth[id];
+    if (number !== null && number !== "" && Number.isFinite(Number(number))) byId(id).value = number;
+  }
+  const at = Number(kept.get("threshold") ?? NaN);
+  if (at >= explorer.least && at <= explorer.most) threshold = at;
+}
+async function copyLine() {
+  const line = byId("policy-line");
+  try { await navigator.clipboard.writeText(line.textContent); } catch {
+    getSelection().selectAllChildren(line); document.execCommand("copy");
+  }
+  byId("copy-status").textContent = "copied";
+}
+const figures = {};
+if (explorer.scores.length) {
+  if (explorer.in_filter) byId("explorer-title").textContent += ", in mode filter";
+  byId("explorer-note").textContent = explorer.note;
+  byId("expected-text").textContent = `${events} expected`;
+  byId("avoided-text").textContent = report.words.avoided;
+  for (const [name, value] of [["min", explorer.low], ["max", explorer.high], ["step", explorer.step]]) byId("threshold")[name] = value;
+  for (const [name, value] of [["min", explorer.least], ["max", explorer.most]]) byId("threshold-number")[name] = value;
+  byId("people").max = summary.received;
+  byId("reset").textContent = `back to ${explorer.own}`;
+  for (const part of document.querySelectorAll(explorer.unwanted ? ".wanted" : ".unwanted")) part.style.display = "none";
+  if (explorer.uplift) document.querySelector("label.effect").remove();
+  if (explorer.uplift) { const none = document.createElement("input"); none.id = "effect"; none.hidden = true; byId("explorer").append(none); }
+  readAddress();
+  byId("threshold").value = threshold ?? 0;
+  byId("threshold").addEventListener("input", () => moveTo(Number(byId("threshold").value)));
+  byId("threshold-number").addEventListener("input", () => { if (given("threshold-number")) moveTo(number("threshold-number")); });
+  byId("people").addEventListener("input", () => { if (given("people")) moveTo(findFor(number("people"))); });
+  byId("reset").addEventListener("click", () => moveTo(explorer.threshold));
+  byId("to-best").addEventListener("click", () => moveTo(findBest().threshold));
+  byId("copy-policy").addEventListener("click", copyLine);
+  for (const id of KEPT) byId(id).addEventListener("input", updateMoney);
+  show();
+} else byId("explorer").remove();
+
+if (!charts.extra) byId("extra-section").remove();
+for (const section of document.querySelectorAll("[data-group]")) {
+  const rows = report.groups[section.dataset.group];
+  if (!rows.length) { section.remove(); continue; }
+  section.querySelector("h2").insertAdjacentHTML("afterend", '<p class="small soft"><i class="key"></i>messaged<i class="key out"></i>not messaged</p>');
+  fillTable(section.querySelector("table"), [section.dataset.group, "people", "messaged", "share", `${events} expected`],
+    rows.map((row) => [row.name, whole(row.people), whole(row.kept), share(row.kept, row.people), row.expected === null ? "unknown" : whole(row.expected)]));
+}
+if (report.reasons.length) fillTable(byId("reasons"), ["scores", "people", "raised by", "lowered by"], report.reasons.map((row) => [row.name, whole(row.people), row.raised.join(", "), row.lowered.join(", ")]));
+else byId("reasons-section").remove();
+byId("verdict").textContent = report.drift.verdict;
+if (!report.drift.columns.length) { byId("verdict").className = "soft"; byId("drift").remove(); byId("drift-note").remove(); }
+if (report.times) {
+  const q = report.times.quantiles, ms = (x) => x < 10 ? x.toFixed(1) : whole(x);
+  byId("times-text").textContent = `${whole(report.times.calls)} calls. Half took up to ${ms(q.half)} ms, 95 % up to ${ms(q["95 %"])} ms, 99 % up to ${ms(q["99 %"])} ms; the longest took about ${ms(q.all)} ms.`;
+} else { byId("times-text").textContent = "No person was sent to the hook."; byId("times").remove(); }
+if (report.problems.length) fillTable(byId("problems"), ["failed calls: the hook", "times"], report.problems.map((row) => [row.problem, whole(row.times)]));
+else byId("problems").parentElement.remove();
+fillTable(byId("counts"), ["count", "people, lines or calls"], ["received", "kept", "filtered", "failed", "held_out", "excluded", "unreadable", "unscored", "sparse", "opted_out", "would_filter", "rejected", "users", "batches", "attempts"]
+  .map((name) => [name, summary[name] === null ? "unknown" : whole(summary[name])]));
+for (const [id, table] of Object.entries(report.tables)) if (byId(id)) fillTable(addFigures(id), table.head, table.rows);
+for (const scroll of document.querySelectorAll(".scroll")) {
+  scroll.tabIndex = 0; scroll.setAttribute("role", "group");
+  scroll.setAttribute("aria-label", `table: ${scroll.closest("section").querySelector("h2").textContent}`);
+}
+
+async function drawChart(id) {
+  const text = { labelColor: "var(--ink)", titleColor: "var(--soft)", labelFontSize: 12, titleFontSize: 12 };
+  const config = {
+    background: "transparent", font: "system-ui, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif", view: { stroke: null }, aria: false,
+    axis: { ...text, gridColor: "var(--line)", domainColor: "var(--line)", tickColor: "var(--line)", labelOverlap: true, labelSeparation: 8, tickCount: 6 }, legend: text,
+  };
+  const spec = id === "curve" ? { ...charts.curve, datasets: { ...charts.curve.datasets, profits: profits() } } : charts[id];
+  if (views[id]) views[id].finalize();
+  // For a screen reader the chart is one picture with a name; its parts have none.
+  const chart = byId(id), inside = chart.firstElementChild || chart.appendChild(document.createElement("div"));
+  inside.setAttribute("aria-hidden", "true");
+  chart.setAttribute("role", "img"); chart.setAttribute("aria-label", `${report.names[id]}. A table has its figures.`);
+  views[id] = (await window.vegaEmbed(inside, spec, { actions: false, renderer: "svg", config })).view;
+}
+async function draw() {
+  for (const id of Object.keys(charts)) if (byId(id) && id !== "curve") await drawChart(id);
+  if (explorer.scores.length) { updateMoney(); show(); }
+}
+let drawing = draw();
+drawing.then(() => drawing).then(() => { document.body.dataset.drawn = "yes"; });
+// On paper a chart is as wide as the page's text, not as wide as the window.
+addEventListener("beforeprint", () => { for (const view of Object.values(views)) view.signal("width", PRINTED).runAsync(); });
+addEventListener("afterprint", () => { dispatchEvent(new Event("resize")); });
