@@ -80,8 +80,13 @@ def table_decision(decision: Mapping[str, Mapping[str, int]]) -> list[str]:
     return [write_table(header, rows)]
 
 
-def describe_features(features: Sequence[Mapping[str, Any]]) -> list[str]:
-    """What the model looks at, and in which direction each feature moves the score."""
+def describe_features(
+    features: Sequence[Mapping[str, Any]], about: str = ABOUT_FEATURES
+) -> list[str]:
+    """What the model looks at, and in which direction each feature moves the score.
+
+    about  what importance and alone mean
+    """
     if not features:
         return []
     traced = any(row.get("direction") for row in features)
@@ -97,7 +102,7 @@ def describe_features(features: Sequence[Mapping[str, Any]]) -> list[str]:
     more = len(features) - MOST_FEATURES
     header = ["feature", "importance", "alone", *(["direction"] if traced else [])]
     table = write_table(header, rows)
-    about = f"{ABOUT_FEATURES} {ABOUT_DIRECTIONS}" if traced else ABOUT_FEATURES
+    about = f"{about} {ABOUT_DIRECTIONS}" if traced else about
     return ["## Features", about, f"{table}\n\nand {more} more." if more > 0 else table]
 
 
