@@ -243,8 +243,8 @@ def describe_users(summary: Summary, config: RunConfig, expected: int) -> str:
     if not config.knows_decisions or config.score.is_uplift or config.keep == "below":
         return f"{sentence}."
     return (
-        f"{sentence}; {expected:,} responses are expected of them, if each counts once, by the best "
-        "score."
+        f"{sentence}; {expected:,} responses are expected of them, if each counts once, by "
+        "the best score."
     )
 
 
