@@ -32,6 +32,7 @@ check: .venv/ready .cache/cfn-lint/ready .cache/checkov/ready .cache/audit/ready
 	$(BIN)/lint-imports
 	$(BIN)/python -m tools.locks --check
 	$(BIN)/python -m tools.stubs --check
+	$(BIN)/python -m tools.web_schema --check
 	.cache/cfn-lint/bin/cfn-lint segment_scorer/deploy/*.yaml
 	.cache/checkov/bin/checkov --config-file segment_scorer/deploy/.checkov.yaml
 	$(BIN)/python -m tools.audit

@@ -23,23 +23,22 @@ from model.score_kind import RESPONSE, ScoreKind
 from model.training.comparisons import (
     Earlier,
     NewModel,
+    compare_on_given,
     compare_on_reserved,
     compare_out_of_fold,
-    score_bundle,
 )
 from model.training.export import score_onnx
 from model.training.lineage import Incumbents, load_incumbents
-from model.training.measures import Scores
-from model.training.people import LEAST_WITH_FEATURE, People
-from model.training.verdict import AREA, MARGIN, Finding, ScoreComparison, combine, compare_scores
+from model.training.people import LEAST_WITH_FEATURE
+from model.training.verdict import AREA, MARGIN, Finding, ScoreComparison, combine
 
 __all__ = [
     "MARGIN",
     "IfUnclear",
     "Verdict",
     "check_bundle",
-    "compare_with_incumbent",
     "decide",
+    "decide_on_given",
     "load_checked",
     "load_incumbent",
 ]
@@ -155,37 +154,29 @@ def find_best(earlier: Sequence[Bundle], verdicts: Sequence[Verdict]) -> Bundle 
     return earlier[ahead] if round(verdicts[ahead].behind, 6) > 0 else None
 
 
-def compare_with_incumbent(
-    incumbent: Bundle,
-    scores: Scores,
-    people: People,
-    margin: float,
-    seed: int,
+def decide_on_given(
+    new: NewModel,
+    earlier: Sequence[Earlier],
     *,
-    unseen: bool,
-    if_unclear: IfUnclear = IfUnclear.KEEP,
-) -> Verdict:
-    """Compare `scores` of a model whose recipe is unknown, such as one that was brought along.
+    margin: float,
+    if_unclear: IfUnclear,
+    seed: int,
+    started: Callable[[str], None] = lambda _: None,
+) -> tuple[Verdict, Bundle | None]:
+    """`decide` for a model that was brought along, with the scores of its people as they are.
 
-    It has not learnt from these people. `unseen`: neither has the incumbent. There is no second
-    comparison: where these people cannot tell, `if_unclear` decides.
+    An earlier bundle may have learnt from these people. So where it looks better, its recipe is
+    fitted again, and scores each of them by a model of the others.
     """
-    if people.incumbent_matrix is None:
-        raise ValueError("people were gathered without the incumbent's spec")
-    seen = "" if unseen else ", some of whom the old bundle may have learnt from"
-    comparison = compare_scores(
-        scores,
-        score_bundle(incumbent, people.incumbent_matrix),
-        people.outcomes,
-        people.groups,
-        margin=margin,
-        seed=seed,
-        by="people given",
-        where=f"on the same {len(people.outcomes):,} people{seen}",
-        fair=unseen,
-    )
-    old = Earlier(incumbent, people.incumbent_matrix, None)
-    return _give_verdict(old, comparison, None, if_unclear)
+    verdicts = []
+    for old in earlier:
+        decisive = given = compare_on_given(new, old, margin, seed)
+        if given.finding is Finding.UNCLEAR:
+            started(old.bundle.label)
+            again = compare_out_of_fold(new, old, margin, seed)
+            decisive = again if again.fair else given
+        verdicts.append(_give_verdict(old, decisive, given, if_unclear))
+    return combine_verdicts(verdicts), find_best([old.bundle for old in earlier], verdicts)
 
 
 def combine_verdicts(verdicts: Sequence[Verdict]) -> Verdict:
@@ -212,14 +203,14 @@ def describe_needed(needed: int, responders: int) -> str:
 def _give_verdict(
     old: Earlier, decisive: ScoreComparison, aside: ScoreComparison | None, if_unclear: IfUnclear
 ) -> Verdict:
-    """`aside`: the comparison on the people set aside, if there are any."""
+    """`aside`: the first comparison, on the people set aside or given, if there was one."""
     bundle, finding = old.bundle, decisive.finding
     unclear = finding is Finding.UNCLEAR
     parts = [*decisive.reasons, decisive.describe()]
-    if unclear:
+    if unclear and decisive.needed:
         parts.append(describe_needed(decisive.needed, decisive.responders))
     if aside is not None and aside is not decisive:
-        parts.append(f"before that, the people set aside could not tell: {aside.describe()}")
+        parts.append(f"before that, the {aside.by} could not tell: {aside.describe()}")
     return Verdict(
         passed=finding is Finding.EQUAL or (unclear and if_unclear is IfUnclear.REPLACE),
         finding=finding,

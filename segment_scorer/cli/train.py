@@ -210,7 +210,12 @@ def command(
     verdict = result.verdict
     if verdict is not None and not verdict.passed:
         print(f"segment-scorer train: {explain_rejection(verdict)}", file=sys.stderr)
-        raise SystemExit(REJECTED if verdict.finding is Finding.WORSE else UNCLEAR)
+        raise SystemExit(tell_status(verdict))
+
+
+def tell_status(verdict: Verdict) -> int:
+    """The exit status of a gate that keeps the bundle in use."""
+    return REJECTED if verdict.finding is Finding.WORSE else UNCLEAR
 
 
 def explain_rejection(verdict: Verdict) -> str:

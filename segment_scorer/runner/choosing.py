@@ -24,7 +24,7 @@ from segment_scorer.runner.writing.people import (
     SELECTED,
     STAYS,
     count_records,
-    read_blocks,
+    read_in_blocks,
 )
 
 MOST_RECORDS = 1 << 22  # candidates in memory at a time: about 250 MB with their order
@@ -66,7 +66,7 @@ def choose_people(
     if budget is not None and (chosen := budget.count(users)) < users:
         limit, at_score = find_limit(path, verdicts, best, chosen)
         choice = Choice(users, chosen, score_of(limit[0], below=below), at_score)
-    for first, records in read_blocks(path):
+    for first, records in read_in_blocks(path):
         part = slice(first, first + len(records))
         selected = records["flags"] & SELECTED != 0
         found = verdicts[part] & np.uint8(~FIRST & 0xFF)
@@ -112,7 +112,7 @@ def rank_endpoints(path: Path, verdicts: Any, best: Any, *, below: bool, one_per
     users = 0
     for number in range(passes):
         parts, indices = [np.empty(0, RECORD)], [np.empty(0, np.int64)]
-        for first, records in read_blocks(path):
+        for first, records in read_in_blocks(path):
             mine = (records["flags"] & SELECTED != 0) & (records["user"] % passes == number)
             parts.append(records[mine])
             indices.append(np.flatnonzero(mine) + first)
@@ -139,7 +139,7 @@ def find_limit(path: Path, verdicts: Any, best: Any, chosen: int) -> tuple[tuple
     """
 
     def blocks() -> Iterator[tuple[Keys, Keys]]:
-        for first, records in read_blocks(path):
+        for first, records in read_in_blocks(path):
             part = slice(first, first + len(records))
             is_first = verdicts[part] == FIRST
             yield best[part][is_first], records["user"][is_first]

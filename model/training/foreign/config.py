@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from model.people.outcome_columns import USUAL_NAMES, ColumnNames
-from model.training.gate import MARGIN
+from model.training.gate import MARGIN, IfUnclear
 from model.training.join import Enrich
 from model.training.threshold import ThresholdGoal
 
@@ -41,4 +41,5 @@ class BundleConfig:
     goal: ThresholdGoal = field(default_factory=ThresholdGoal)
     against: Path | None = None
     margin: float = MARGIN
+    if_unclear: IfUnclear = IfUnclear.KEEP
     enrich: Enrich | None = None

@@ -81,7 +81,7 @@ def count_records(path: Path) -> int:
     return path.stat().st_size // RECORD.itemsize
 
 
-def read_blocks(path: Path) -> Iterator[tuple[int, Records]]:
+def read_in_blocks(path: Path) -> Iterator[tuple[int, Records]]:
     """The records of a file in blocks, each with the index of its first record."""
     first = 0
     with path.open("rb") as file:
@@ -154,7 +154,7 @@ def count_users(path: Path, verdicts: Path | None = None) -> UserCounts:
     expected = 0.0
     for number in range(passes):
         parts = [np.empty(0, RECORD)]
-        for first, records in read_blocks(path):
+        for first, records in read_in_blocks(path):
             mine = records["user"] % passes == number
             found = records[mine].copy()
             if verdicts is not None:
