@@ -7,14 +7,19 @@ import gzip
 import json
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from segment_scorer.cli.main import main
+from segment_scorer.runner.config import RunOptions
+from segment_scorer.runner.errors import OptionError
+from segment_scorer.runner.run import run_segment
 from tests.fake_hooks import person, write_segment
 from tests.fakes import make_bundle, write_policy
+from tools.image.emulator import run_emulator
 
 CHANNELS = ("EMAIL", "PUSH", "SMS")
 # 60 users with three endpoints of the same score, and 40 people without a UserId.
@@ -39,9 +44,10 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run(tmp_path: Path, bundle: Path) -> Run:
     segment = write_segment(tmp_path / "people.jsonl", PEOPLE)
 
-    def run(*more: object, out: str = "out", policy: str = HOLDOUT) -> int:
+    def run(*more: object, out: str = "out", policy: str = HOLDOUT, local: bool = True) -> int:
         file = write_policy(tmp_path / f"{out}.toml", policy)
-        fixed = ["--out", tmp_path / out, "--bundle", bundle, "--policy", file]
+        fixed = ["--out", tmp_path / out, *(["--bundle", bundle] if local else [])]
+        fixed += ["--policy", file]
         fixed += ["--scheduled-time", "2026-01-01"]
         return main(["run", str(segment), *map(str, fixed), *map(str, more)])
 
@@ -234,3 +240,74 @@ def test_a_run_says_its_figures_by_user_and_that_nobody_was_suppressed(
             best[user_of(row)] = max(best.get(user_of(row), 0.0), float(row["score"]))
     assert f"By user: {len(best)} of 100 users are kept; {sum(best.values()):,.0f} resp" in told
     assert "--suppress: nobody in the segment is in the file" in told
+
+
+def test_a_run_stopped_at_its_end_chooses_the_same_people_when_resumed(
+    run: Run, tmp_path: Path, bundle: Path
+) -> None:
+    assert run("--budget", 20, "--one-per", "user") == 0
+    options = RunOptions(
+        segment=[tmp_path / "people.jsonl"],
+        out=tmp_path / "stopped",
+        bundle=bundle,
+        policy=tmp_path / "out.toml",
+        scheduled_time="2026-01-01",
+        budget="20",
+        one_per="user",
+        slices=1,
+        checkpoint_seconds=0.0,
+    )
+    seen: list[int] = []
+
+    def stop(done: int, total: int) -> None:
+        seen.append(done)
+        if done == total:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_segment(options, stop)
+    assert len(seen) > 3
+    with pytest.raises(OptionError, match=r"different --budget\."):
+        run_segment(replace(options, resume=True, budget="21"), lambda *_: None)
+    run_segment(replace(options, resume=True), lambda *_: None)
+    for name in ("decisions.csv", "segment.jsonl.gz"):
+        one, two = ((tmp_path / out / name).read_bytes() for out in ("out", "stopped"))
+        unpack = gzip.decompress if name.endswith(".gz") else bytes
+        assert unpack(one) == unpack(two)
+
+
+def test_a_deployed_function_is_refused_unless_its_policy_annotates(
+    run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for options in (("--budget", 20), ("--one-per", "user")):
+        hook = ("--hook", "http://127.0.0.1:9")
+        assert run(*options, *hook, local=False) == 1
+        assert 'expected --policy with its policy, in mode = "annotate"' in capsys.readouterr().err
+
+
+def test_over_http_in_mode_annotate_the_budget_holds(
+    run: Run, tmp_path: Path, bundle: Path
+) -> None:
+    policy = 'mode = "annotate"\n[holdout]\npercent = 20.0\nsalt = "s"\n'
+    file = write_policy(tmp_path / "deployed.toml", policy)
+    assert run("--budget", 20, policy="threshold = 0.0\n" + policy) == 0
+    environ = {"SCORER_BUNDLE": str(bundle), "SCORER_POLICY": str(file)}
+    with run_emulator(environ=environ) as emulator:
+        hook = ("--hook", emulator.url)
+        assert run("--budget", 20, *hook, out="http", policy=policy, local=False) == 0
+    (local, rows, kept), (http, found, got) = map(read_out, (tmp_path / "out", tmp_path / "http"))
+    assert [row["Id"] for row in rows if row["sent"] == "true"] == [
+        row["Id"] for row in found if row["sent"] == "true"
+    ]
+    assert [each["Id"] for each in kept] == [each["Id"] for each in got]
+    assert local["users_kept"] == http["users_kept"] < 20 == http["budget_users"]
+
+
+def test_lift_reports_each_treatment(run: Run, tmp_path: Path) -> None:
+    policy = 'threshold = 0.0\n[holdout]\npercent = 40.0\nsalt = "s"\n'
+    assert run("--treatments", "A:50,B:50", policy=policy) == 0
+    outcomes = tmp_path / "outcomes.csv"
+    outcomes.write_text("".join(["UserId,outcome\n", *(f"u{n},{n % 2}\n" for n in range(60))]))
+    assert main(["lift", str(tmp_path / "out"), "--outcomes", str(outcomes)]) in {0, 4}
+    by = json.loads((tmp_path / "out" / "lift" / "lift.json").read_text())["by"]["treatment"]
+    assert {each["name"] for each in by["rows"]} == {"A", "B"}
