@@ -32,6 +32,7 @@ from segment_scorer.cli.training_options import (
     ExternalKey,
     MoreEndpoints,
     Outcomes,
+    PlainColumns,
     open_external,
     read_as_of,
     read_goal,
@@ -63,6 +64,7 @@ def command(
         typer.Option(metavar="DIR", help="Write the bundle there, replacing an older bundle."),
     ],
     more: MoreEndpoints = None,
+    plain_columns: PlainColumns = False,
     id_column: IdColumn = "",
     outcome_column: OutcomeColumn = "",
     predictions: Annotated[
@@ -167,6 +169,7 @@ def command(
         endpoints=(*endpoints, *(more or ())),
         outcomes=outcomes,
         columns=ColumnNames(id=id_column, outcome=outcome_column),
+        plain_columns=plain_columns,
         out=out,
         predictions=predictions,
         positive=positive,

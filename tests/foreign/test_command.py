@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -163,6 +164,25 @@ def test_the_gate_lets_an_equal_model_in(
     assert main(arguments(folk, model, tmp_path / "b", f"--against={bundle}")) == 0
     assert "passed against ours@" in capsys.readouterr().out
     assert "gate" in load_bundle(tmp_path / "b").manifest
+
+
+def test_a_plain_table_is_read_with_plain_columns(folk: Folk, model: Path, tmp_path: Path) -> None:
+    spec = (folk.folder / "features.toml").read_text("utf-8")
+    folk.write("plain.toml", spec.replace("Metrics.", "Attributes."))
+    names = [line.split('"')[1] for line in spec.splitlines() if line.startswith("path =")]
+    lines = (folk.folder / "people.jsonl").read_text("utf-8").splitlines()
+    people = [json.loads(line) for line in lines]
+    rows = [["Id", *(name.partition(".")[2] for name in names)]]
+    for person in people:
+        cells = [person.get(name.split(".")[0], {}).get(name.split(".")[1], "") for name in names]
+        rows.append([person["Id"], *(c[0] if isinstance(c, list) else c for c in cells)])
+    folk.write("plain.csv", "".join(",".join(map(str, row)) + "\n" for row in rows))
+    given = [
+        each.replace("features.toml", "plain.toml").replace("people.jsonl", "plain.csv")
+        for each in arguments(folk, model, tmp_path / "b")
+    ]
+    assert main([*given, "--plain-columns"]) == 0
+    assert load_bundle(tmp_path / "b").manifest["metrics"]["n"] == len(folk.outcomes)
 
 
 def test_an_age_without_a_time_is_an_error_and_with_one_is_recorded(

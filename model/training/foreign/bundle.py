@@ -6,7 +6,7 @@ Holds the order of the steps; each step is a module of its own. Never fits anyth
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from model.bundle import Bundle, check_destination, load_bundle, write_bundle
@@ -57,7 +57,8 @@ def bundle_model(config: BundleConfig, progress: Progress) -> BundleResult:
             f"{config.model}: expected --predictions with the scores of the original (CSV "
             "Id,score): a bare ONNX file has nothing to be compared with"
         )
-    outcome_table = read_outcomes(config.outcomes, config.columns)
+    table = read_outcomes(config.outcomes, config.columns)
+    outcome_table = replace(table, plain=config.plain_columns)
     dated = config.as_of is not None or outcome_table.dates is not None
     spec = read_whole_spec(config.features, dated=dated)
     check_columns(original, spec)
