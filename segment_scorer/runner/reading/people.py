@@ -1,4 +1,4 @@
-"""The people of a slice: raw records in; who is sent, who is not and why, and rejected lines out."""
+"""The people of a slice: raw records in; who is sent and who is not, and rejected lines, out."""
 
 from __future__ import annotations
 
