@@ -65,6 +65,7 @@ from segment_scorer.runner.writing.rows import begin_outputs, begin_staging, end
 # calls run in parallel and little is lost when the run is stopped.
 SLICES = 100
 SLICES_IF_WAITING = 4
+MANY = 200_000  # people among whom choosing takes seconds
 # Receives the bytes processed so far, and the bytes of the whole segment.
 Progress: TypeAlias = Callable[[int, int], None]
 Warn: TypeAlias = Callable[[str], None]
@@ -237,6 +238,8 @@ def finish(
     outputs.append(end_outputs(checkpoint.counts, checkpoint.config))
     verdicts, choice = None, None
     if checkpoint.config.chooses:
+        if checkpoint.counts["received"] >= MANY:
+            warn(f"choosing among {checkpoint.counts['received']:,} people, after the last call")
         verdicts, choice = apply_choice(outputs, checkpoint)
     for name in options.also:
         columns = checkpoint.statistics.columns

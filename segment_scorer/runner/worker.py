@@ -11,22 +11,20 @@ import contextlib
 import gc
 from collections import Counter
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
-from function.hosts.pinpoint import opted_out
 from function.policy import format_score
 from function.records import Endpoint, Reason
 from model.paths import find_user
-from model.people.columns import RecordError
-from model.people.records import Decoder, Record, make_decoder
+from model.people.records import Decoder, make_decoder
 from segment_scorer.runner.asking.host_adapters import HOST_ADAPTERS, Outcome, read_score
 from segment_scorer.runner.asking.host_rules import ATTEMPTS, NOT_JSON, Hook, HookAnswer, ask_hook
 from segment_scorer.runner.chunks import MOST_REJECTIONS, Chunk, ChunkResult, ChunkSize
 from segment_scorer.runner.config import RunConfig
 from segment_scorer.runner.reading.batches import Slice
-from segment_scorer.runner.reading.suppression import Hashes, find_suppressed, load_suppressed
+from segment_scorer.runner.reading.people import Person, SliceReader
 from segment_scorer.runner.reporting.statistics import RawGroup, Statistics, number_groups
 from segment_scorer.runner.summary import (
     BY_RULE,
@@ -35,7 +33,6 @@ from segment_scorer.runner.summary import (
     Status,
     UnsentReason,
 )
-from segment_scorer.runner.treatments import draw_treatment
 from segment_scorer.runner.writing.formats import find_columns
 from segment_scorer.runner.writing.names import (
     ALL_DECISIONS,
@@ -58,16 +55,6 @@ FORMULA_SIGNS = frozenset("=+-@\t\r")
 _encoder = msgspec.json.Encoder()
 
 
-class Person(NamedTuple):
-    """A readable record of a slice; whether it is sent to the hook, or why not; its treatment."""
-
-    id: str
-    record: Record
-    is_sent: bool
-    why: UnsentReason = UnsentReason.OPTED_OUT
-    treatment: str = ""
-
-
 class ChunkProcessor:
     """Collects the outputs of one chunk. Rows are in the order of the records."""
 
@@ -76,17 +63,14 @@ class ChunkProcessor:
         self._hook = hook
         self._config = config
         self._adapter = HOST_ADAPTERS[config.host]
-        self._file = file.encode("utf-8", "backslashreplace").decode()  # the name may not be UTF-8
-        self._decode = decode
+        self._reader = SliceReader(config, file, decode)
         self._counts: Counter[str] = Counter()
         self._problems: Counter[str] = Counter()
         self._statistics = Statistics()
         self._segment: list[bytes] = []
-        self._rejected: list[dict[str, Any]] = []
         self._scores: list[tuple[str, str]] = []
         self._decisions: list[tuple[str, ...]] = []
         self._notes = PeopleNotes(config)
-        self._suppressed = load_suppressed(config.suppress) if config.suppress else None
         self._configs = {
             name: msgspec.structs.replace(config, treatment_id=name)
             for name, _ in config.treatments
@@ -96,60 +80,13 @@ class ChunkProcessor:
 
     def process(self, piece: Slice) -> None:
         """Send the people of a slice, and record the outcome of each of them."""
-        people, entries = self._read(piece)
+        people = self._reader.read(piece)
+        make_entry = self._adapter.make_entry
+        entries = {each.id: make_entry(each.record) for each in people if each.is_sent}
         self._counts["received"] += len(people)
         outcomes = self._send_all(people, entries)
         for person in people:
             self._record(person, outcomes[person.id] if person.is_sent else UNSENT)
-
-    def _read(self, piece: Slice) -> tuple[list[Person], dict[str, Any]]:
-        """Read a slice: its people, and the event's entry of each person to send."""
-        people: list[Person] = []
-        entries: dict[str, Any] = {}
-        include = self._config.include_opted_out
-        for number, raw in zip(piece.numbers, piece.records, strict=True):
-            try:
-                record = self._decode(raw)
-            except RecordError as error:
-                self._reject(number, raw, str(error))
-                continue
-            id_ = record.document["Id"]
-            if not id_:
-                self._reject(number, raw, "$.ProfileId: expected non-empty text, found empty text")
-                continue
-            choice, status = record.document.get("OptOut"), record.document.get("EndpointStatus")
-            # Profiles have no OptOut.
-            is_sent = include or record.profile is not None or not opted_out(choice, status)
-            people.append(Person(id_, record, is_sent))
-        if self._suppressed is not None:
-            people = self._suppress(people, self._suppressed)
-        if ends := self._config.treatments:
-            salt = self._config.treatment_salt
-            people = [
-                each._replace(treatment=draw_treatment(each.id, each.record.document, ends, salt))
-                for each in people
-            ]
-        make_entry = self._adapter.make_entry
-        entries |= {each.id: make_entry(each.record) for each in people if each.is_sent}
-        return people, entries
-
-    def _suppress(self, people: list[Person], suppressed: Hashes) -> list[Person]:
-        """Take out the people whose id or user is in the file of --suppress."""
-        pairs = [(each.id, find_user(each.record.document) or "") for each in people]
-        found = find_suppressed(pairs, suppressed).tolist()
-        return [
-            each._replace(is_sent=False, why=UnsentReason.SUPPRESSED)
-            if is_found and each.is_sent
-            else each
-            for each, is_found in zip(people, found, strict=True)
-        ]
-
-    def _reject(self, number: int, raw: bytes, problem: str) -> None:
-        self._counts["rejected"] += 1
-        text = raw.rstrip(b"\r\n").decode(errors="replace")
-        self._rejected.append(
-            {"file": self._file, "line": number, "problem": problem, "text": text}
-        )
 
     def _send_all(self, people: list[Person], entries: dict[str, Any]) -> dict[str, Outcome]:
         """Send a slice, a batch for each treatment, and write the kept people in their order.
@@ -277,6 +214,8 @@ class ChunkProcessor:
     def finish(self) -> ChunkResult:
         """Return the result of everything recorded."""
         log = self._hook.take_log()
+        if self._reader.rejected:
+            self._counts["rejected"] = len(self._reader.rejected)
         self._statistics.add_people(self._groups, self._values)
         for group, count in self._statistics.people.items():
             self._counts[group.status] += count
@@ -295,7 +234,7 @@ class ChunkProcessor:
                 ALL_SEGMENT if chooses else SEGMENT: segment,
                 SCORES: write_rows(self._scores),
                 ALL_DECISIONS if chooses else DECISIONS: decisions,
-                REJECTED: _encoder.encode_lines(self._rejected),
+                REJECTED: _encoder.encode_lines(self._reader.rejected),
             }
             if self._config.in_process:
                 parts[LOG] = log.encode()
@@ -309,7 +248,7 @@ class ChunkProcessor:
             parts[CHUNKS] = _encoder.encode(size) + b"\n"
         rejections = [
             f"{row['file']}, line {row['line']}: {row['problem']}"
-            for row in self._rejected[:MOST_REJECTIONS]
+            for row in self._reader.rejected[:MOST_REJECTIONS]
         ]
         return ChunkResult(
             parts=parts,
