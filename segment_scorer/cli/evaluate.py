@@ -71,7 +71,9 @@ def command(
     ] = None,
     cost: Annotated[
         float | None,
-        typer.Option(metavar="MONEY", help="The cost of a message, to show a bound of the profit."),
+        typer.Option(
+            metavar="MONEY", min=0.0, help="The cost of a message, to show a bound of the profit."
+        ),
     ] = None,
     out: Annotated[
         Path | None,

@@ -111,7 +111,7 @@ def run_segment(options: RunOptions, progress: Progress, warn: Warn = ignore_war
     with lock_folder(folder, shared=options.shared):
         checkpoint = find_unfinished(folder, resume=options.resume, force=options.force)
         if is_remote and checkpoint is None:
-            check_remote(out, force=options.force)
+            check_remote(out, force=options.force, resume=options.resume)
         if checkpoint is None:
             checkpoint = begin_checkpoint(options, preparation, segment_files)
         else:
@@ -247,6 +247,7 @@ def finish(
         "users_selected": users.selected,
         "users_kept": users.kept,
         "users_held_out": users.held_out,
+        "users_expected": round(users.expected),
     }
     seconds = checkpoint.seconds + outputs.seconds
     summary = make_summary(checkpoint.counts, checkpoint.config, seconds)

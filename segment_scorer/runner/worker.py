@@ -186,6 +186,7 @@ class ChunkProcessor:
             for id_, record, *_ in people
         }
         kept = [outcome.record for outcome in outcomes.values() if outcome.record is not None]
+        addresses = {id_: record.document.get("Address") for id_, record, *_ in people}
         try:
             segment = _encoder.encode_lines(kept)
         except (TypeError, ValueError, RecursionError, OverflowError):
@@ -193,6 +194,11 @@ class ChunkProcessor:
             self._problems[NOT_JSON] += ATTEMPTS
             self._counts["attempts"] += ATTEMPTS - 1
             return dict.fromkeys(entries, FAILED)
+        self._statistics.readdressed += sum(
+            "Address" in outcome.record and outcome.record["Address"] != addresses[id_]
+            for id_, outcome in outcomes.items()
+            if outcome.record is not None
+        )
         if len(self._configs) == 1:
             self._segment.append(segment)
         if self._config.tables:

@@ -208,3 +208,29 @@ def test_what_cannot_be_done_is_refused_before_anybody_is_sent(
     assert run(*options, policy=policy) == 1
     assert sentence in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+def test_resuming_a_complete_run_ends_with_0_and_says_so(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("--budget", 20, "--resume") == 0
+    before = (tmp_path / "out" / "summary.json").read_bytes()
+    capsys.readouterr()
+    assert run("--budget", 20, "--resume") == 0
+    assert "the run is complete; there is nothing to resume" in capsys.readouterr().err
+    assert (tmp_path / "out" / "summary.json").read_bytes() == before
+
+
+def test_a_run_says_its_figures_by_user_and_that_nobody_was_suppressed(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "ids.csv").write_text("Id\nnobody\n")
+    assert run("--suppress", tmp_path / "ids.csv") == 0
+    told = capsys.readouterr().err
+    _, rows, _ = read_out(tmp_path / "out")
+    best: dict[str, float] = {}
+    for row in rows:
+        if row["sent"] == "true":
+            best[user_of(row)] = max(best.get(user_of(row), 0.0), float(row["score"]))
+    assert f"By user: {len(best)} of 100 users are kept; {sum(best.values()):,.0f} resp" in told
+    assert "--suppress: nobody in the segment is in the file" in told
