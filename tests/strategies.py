@@ -211,7 +211,7 @@ WEB_EVENTS = st.builds(
             st.one_of(CAMPAIGNS, ANY_JSON),
         ),
         DOCUMENTS,
-    ),
+    ).map(json.dumps),
     st.one_of(st.none(), st.none(), st.just({"scorer-budget-ms": "800"})),
 )
 EVENTS_OF: dict[HostName, st.SearchStrategy[dict[str, Any]]] = {

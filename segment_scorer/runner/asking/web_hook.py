@@ -1,7 +1,7 @@
 """A function behind an HTTPS URL as a hook: one request per call, by the host `web`'s form.
 
-Input: an event of the host `web`. Output: one attempt. Throttling costs no attempt. Never sends a
-secret without TLS.
+Input: an event of the host `web`. Output: one attempt. Throttling costs no attempt. A URL
+without TLS is refused.
 """
 
 from __future__ import annotations
