@@ -32,6 +32,7 @@ check: .venv/ready .cache/cfn-lint/ready .cache/checkov/ready .cache/audit/ready
 	$(BIN)/lint-imports
 	$(BIN)/python -m tools.locks --check
 	$(BIN)/python -m tools.stubs --check
+	$(BIN)/python -m tools.web_schema --check
 	.cache/cfn-lint/bin/cfn-lint segment_scorer/deploy/*.yaml
 	.cache/checkov/bin/checkov --config-file segment_scorer/deploy/.checkov.yaml
 	$(BIN)/python -m tools.audit
@@ -84,6 +85,7 @@ interop: .venv/ready ## our client against foreign servers, and a foreign client
 bench: .venv/ready .cache/function/ready .cache/usual/ready ## measure beside the limit and the usual way; write docs/benchmarks.md (minutes)
 	$(BIN)/python -m tests.interop.prepare mlserver kserve
 	$(BIN)/python -m tools.benchmarks $(ARGS)
+	$(BIN)/python -m tools.benchmarks.web_ratio
 
 # One environment, .venv: each set adds the packages that are missing. All sets hold the same versions.
 .venv/run.ready: requirements/run.txt pyproject.toml

@@ -19,7 +19,8 @@ def make_sample(outcome: Callable[[int, dict[str, Any]], bool], count: int = PEO
     documents = []
     for index in range(count):
         first, gap = int(random.integers(0, 300)), int(random.integers(1, 60))
-        days = (np.datetime64("2025-01-01") + first, np.datetime64("2025-01-01") + first + gap)
+        start = np.datetime64("2025-01-01") + np.timedelta64(first, "D")
+        days = (start, start + np.timedelta64(gap, "D"))
         documents.append(
             {
                 "Metrics": {

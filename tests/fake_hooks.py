@@ -34,13 +34,18 @@ class ScriptedHook:
 class DecidingHook:
     """Keeps the endpoints that `decide` accepts; fails the batch if it returns None.
 
-    `shows`: whether the decisions are reported.
+    `shows`: whether the decisions are reported. `score`: of everybody.
     """
 
     def __init__(
-        self, decide: Callable[[Mapping[str, Any]], bool | None], *, shows: bool = True
+        self,
+        decide: Callable[[Mapping[str, Any]], bool | None],
+        *,
+        shows: bool = True,
+        score: float = 0.5,
     ) -> None:
         self.decide = decide
+        self.score = score
         self.shows = shows
         self.events: list[dict[str, Any]] = []
 
@@ -51,7 +56,9 @@ class DecidingHook:
             return Attempt(problem="raised OnPurpose")
         reply = {id_: document for id_, document in event["Endpoints"].items() if verdicts[id_]}
         decisions = {
-            id_: Decision(selected=bool(keep), sent=bool(keep), reason=Reason.SCORE, score=0.5)
+            id_: Decision(
+                selected=bool(keep), sent=bool(keep), reason=Reason.SCORE, score=self.score
+            )
             for id_, keep in verdicts.items()
         }
         return Attempt(reply=reply, account=account_of(decisions) if self.shows else None)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 import time
+import weakref
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,17 @@ FIND_KIND = "SELECT type, sql FROM sqlite_master WHERE name = 'profile' COLLATE 
 REBUILD = "build it again with `segment-scorer external build`"
 
 
+class Deadline:
+    """When SQLite must give up the statement that it executes: a time on the monotonic clock."""
+
+    def __init__(self, end: float) -> None:
+        self.end = end
+
+    def is_over(self) -> bool:
+        """Whether the time has come."""
+        return time.monotonic() > self.end
+
+
 class SqliteStore:
     """Reads one file. Several threads may fetch at once. Open it again after a fork."""
 
@@ -48,13 +60,16 @@ class SqliteStore:
         Raises SettingsError when `external build` did not make the file, or when it is not whole.
         """
         check_file(path)
-        self._end = time.monotonic() + OPEN_SECONDS
+        self._deadline = Deadline(time.monotonic() + OPEN_SECONDS)
         self._lock = threading.Lock()
         self._decoder = msgspec.json.Decoder(dict[str, Any])
         try:
             self._connection = open_file(path)
+            # Since Python 3.13, a connection that nobody closes is a warning.
+            weakref.finalize(self, self._connection.close)
             # Without it a statement ends when it has ended: a file may hold one that never does.
-            self._connection.set_progress_handler(self._is_late, STEPS)
+            # Not a method of the store: the connection would keep the store alive, and open.
+            self._connection.set_progress_handler(self._deadline.is_over, STEPS)
             kinds = self._connection.execute(FIND_KIND).fetchall()
             is_table = len(kinds) == 1 and is_plain_table(*kinds[0])
             columns = []
@@ -88,7 +103,7 @@ class SqliteStore:
         end = time.monotonic() + timeout
         try:
             with self._lock:
-                self._end = end
+                self._deadline.end = end
                 for start in range(0, len(keys), MOST_KEYS):
                     some = keys[start : start + MOST_KEYS]
                     marks = ",".join("?" * len(some))
@@ -104,10 +119,6 @@ class SqliteStore:
                 f"found one that SQLite refuses ({type(error).__name__})"
             ) from error
         return found
-
-    def _is_late(self) -> bool:
-        """Whether SQLite must give up the statement that it executes."""
-        return time.monotonic() > self._end
 
     def _read(self, text: object) -> Mapping[str, Any] | None:
         try:
@@ -133,7 +144,11 @@ def open_file(path: Path) -> sqlite3.Connection:
     """
     uri = f"{path.absolute().as_uri()}?mode=ro&immutable=1"
     connection = sqlite3.connect(uri, uri=True, check_same_thread=False, isolation_level=None)
-    connection.execute("PRAGMA mmap_size = 0")  # SQLite may be built with another default
+    try:
+        connection.execute("PRAGMA mmap_size = 0")  # SQLite may be built with another default
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 

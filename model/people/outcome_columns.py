@@ -132,7 +132,7 @@ def explain_header(path: Path, header: Sequence[str], missing: str) -> DataError
     """The error for a header that lacks a column. Names no other column: it may be a person."""
     separator = find_separator(",".join(header))
     found = (
-        f"columns separated by {separator}; separate them by commas"
+        f"columns separated by {separator} (separate them by commas)"
         if separator
         else f"{missing}; name the columns with --id-column and --outcome-column"
         if header

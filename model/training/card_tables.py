@@ -17,6 +17,7 @@ ABOUT_DIRECTIONS = (
     "Direction is the partial dependence: the mean score when this feature alone is set to a low, "
     "then to a high value for everyone. It says what the model does, not what causes a response."
 )
+DONE_NESTED = "inside each fold, never on the people that it is judged by"
 NOT_NESTED = (
     "The model was chosen on the people that it is judged by (`--quick`), so all figures are a "
     "little too good. Train without `--quick` before you rely on them."
@@ -79,8 +80,13 @@ def table_decision(decision: Mapping[str, Mapping[str, int]]) -> list[str]:
     return [write_table(header, rows)]
 
 
-def describe_features(features: Sequence[Mapping[str, Any]]) -> list[str]:
-    """What the model looks at, and in which direction each feature moves the score."""
+def describe_features(
+    features: Sequence[Mapping[str, Any]], about: str = ABOUT_FEATURES
+) -> list[str]:
+    """What the model looks at, and in which direction each feature moves the score.
+
+    about  what importance and alone mean
+    """
     if not features:
         return []
     traced = any(row.get("direction") for row in features)
@@ -96,7 +102,7 @@ def describe_features(features: Sequence[Mapping[str, Any]]) -> list[str]:
     more = len(features) - MOST_FEATURES
     header = ["feature", "importance", "alone", *(["direction"] if traced else [])]
     table = write_table(header, rows)
-    about = f"{ABOUT_FEATURES} {ABOUT_DIRECTIONS}" if traced else ABOUT_FEATURES
+    about = f"{about} {ABOUT_DIRECTIONS}" if traced else about
     return ["## Features", about, f"{table}\n\nand {more} more." if more > 0 else table]
 
 
@@ -132,16 +138,15 @@ def describe_training(facts: Mapping[str, Any]) -> list[str]:
     if not options or not model:
         return []
     settings = "".join(f", {name} {value}" for name, value in model["settings"].items())
-    chosen = f"{model['kind']}{settings} (asked for: {options['model']})"
+    trained = "model" in options  # else brought along: nothing was chosen here
+    asked = f" (asked for: {options['model']})" if trained else ""
     nested = facts["metrics"].get("nested", True)
     versions = facts.get("versions", {})
     lines = [
-        f"Model: {chosen}; calibration: {facts['calibration']}",
+        f"Model: {model['kind']}{settings}{asked}; calibration: {facts['calibration']}",
         f"Seed: {options['seed']}",
         f"Options: {_list_options(options)}",
-        "Choice: inside each fold, never on the people that it is judged by"
-        if nested
-        else f"Choice: {NOT_NESTED}",
+        *([f"Choice: {DONE_NESTED if nested else NOT_NESTED}"] if trained else []),
         "Libraries: "
         + ", ".join(f"{name} {text}" for name, text in versions.items() if isinstance(text, str)),
     ]
@@ -154,11 +159,14 @@ def describe_training(facts: Mapping[str, Any]) -> list[str]:
 
 
 def _list_options(options: Mapping[str, Any]) -> str:
-    """The options that have a value, as `train` is given them."""
-    words = [f"features {options['features']}"]
-    words += [f"--{name}" for name in ("search", "balanced", "quick") if options.get(name)]
+    """The options that have a value, as `train` or `bundle` is given them."""
+    words = [f"features {options.get('features', 'given')}"]
+    flags = ("search", "balanced", "quick", "float32")
+    words += [f"--{name}" for name in flags if options.get(name)]
+    if options.get("missing"):
+        words.append(f"--missing {options['missing']}")
     words += [f"--{name} {number:g}" for name, number in options.get("threshold", {}).items()]
-    if options["reserve"]:
+    if options.get("reserve"):
         words.append(f"--reserve {options['reserve']:g}")
     if options.get("external"):
         words.append("--external")

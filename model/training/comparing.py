@@ -25,7 +25,7 @@ from model.training.gather import gather_people
 from model.training.join import Enrich
 from model.training.manifest import describe_data
 from model.training.measures import Scores, measure
-from model.training.options import digest_data
+from model.training.options import describe_seen, digest_data
 from model.training.people import Join, Outcomes
 from model.training.reference import find_recorded
 from model.training.score_tables import tabulate_deciles, tabulate_top
@@ -88,10 +88,7 @@ def compare_bundles(config: ComparingConfig, progress: Progress) -> ComparingRes
     notices = describe_lines(people.join)
     for bundle, matrix in zip(bundles, matrices, strict=True):
         notices += describe_coverage(bundle, matrix)
-        if bundle.manifest.get("data_sha256") == digest:
-            notices.append(
-                f"{bundle.label} was trained on these very files, so it looks better than it is"
-            )
+        notices += describe_seen(bundle, digest)
     comparison = compare_scores(
         scored[1],
         scored[0],

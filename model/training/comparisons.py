@@ -38,6 +38,8 @@ class NewModel:
     folds            the folds that they were scored in
     reserved_scores  of the people set aside, or None
     share            the share of users set aside
+    fitted           whether it is fitted in each fold; a model that was brought along scores as
+                     it is
     """
 
     people: People
@@ -47,6 +49,7 @@ class NewModel:
     reserved: People | None
     reserved_scores: Scores | None
     share: float
+    fitted: bool = True
 
 
 def list_earlier(
@@ -95,6 +98,22 @@ def compare_on_reserved(
     )
 
 
+def compare_on_given(new: NewModel, old: Earlier, margin: float, seed: int) -> ScoreComparison:
+    """Compare two models as they are; either may have learnt from some of the people."""
+    people, rows = new.people, new.rows
+    return compare_scores(
+        new.scores,
+        score_bundle(old.bundle, old.learnt[rows]),
+        people.outcomes[rows],
+        people.groups[rows],
+        margin=margin,
+        seed=seed,
+        by="people given",
+        where=f"on the same {len(rows):,} people, some of whom either model may have learnt from",
+        fair=False,
+    )
+
+
 def compare_out_of_fold(new: NewModel, old: Earlier, margin: float, seed: int) -> ScoreComparison:
     """Compare the recipes of both on all people, each scored by models of others.
 
@@ -114,9 +133,11 @@ def compare_out_of_fold(new: NewModel, old: Earlier, margin: float, seed: int) -
             outcomes = np.concatenate([outcomes, new.reserved.outcomes])
             groups = np.concatenate([groups, new.reserved.groups + int(groups.max()) + 1])
     how = (
-        "each scored by models of the same recipes that were fitted without them"
-        if fitted
-        else "some of whom the old bundle may have learnt from: its recipe cannot be fitted here"
+        "some of whom the old bundle may have learnt from: its recipe cannot be fitted here"
+        if not fitted
+        else "each scored by models of the same recipes that were fitted without them"
+        if new.fitted
+        else "by models of the old recipe that were fitted without them, and by the new model"
     )
     return compare_scores(
         scores,

@@ -26,11 +26,12 @@ from model.training.gather import gather_people
 from model.training.join import Enrich
 from model.training.manifest import describe_data, describe_scores
 from model.training.measures import Scores, measure
+from model.training.options import describe_seen, digest_data
 from model.training.people import Join, People
 from model.training.reference import find_recorded, record_reference
 from model.training.threshold import ThresholdGoal
 from model.training.uplift.card import make_card as make_effect_card
-from model.training.uplift.evaluation import check_kind, measure_effects
+from model.training.uplift.evaluation import check_kind, load_response, measure_effects
 from model.training.uplift.people import read_campaign
 
 EVALUATION_FILE = "EVALUATION.md"
@@ -44,6 +45,7 @@ class EvaluationConfig:
     as_of    reference time of ages; None for the outcomes' dates, else what the bundle records
     columns  what the columns of the outcomes file are called
     uplift   who was messaged; needed for an uplift bundle, and for no other
+    against  a response bundle to compare an uplift bundle with
     """
 
     bundle: Path
@@ -56,6 +58,7 @@ class EvaluationConfig:
     enrich: Enrich | None = None
     columns: ColumnNames = USUAL_NAMES
     uplift: UpliftConfig | None = None
+    against: Path | None = None
     plain_columns: bool = False
 
 
@@ -76,6 +79,7 @@ def evaluate_bundle(config: EvaluationConfig, progress: Progress) -> EvaluationR
     bundle = load_bundle(config.bundle)
     onnx = check_bundle(bundle)
     check_kind(bundle, config.uplift)
+    response = load_response(bundle, config.against)
     table = read_campaign(config.outcomes, config.columns, config.uplift)
     outcome_table = replace(table, plain=config.plain_columns)
     undated = config.as_of is None and outcome_table.dates is None
@@ -87,17 +91,22 @@ def evaluate_bundle(config: EvaluationConfig, progress: Progress) -> EvaluationR
         as_of,
         progress,
         enrich=config.enrich,
+        incumbent_spec=None if response is None else response.spec,
+        incumbent_reference=None if response is None else find_recorded(response.manifest),
         whole=True,
     )
     progress("scoring", 0, 1)
     scores = score_onnx(onnx, people.matrix, bundle.score)
     progress("scoring", 1, 1)
     notices = [
+        *describe_seen(bundle, digest_data(config.outcomes, config.endpoints)),
         *describe_coverage(bundle, people.matrix),
         *describe_late_dates(bundle.spec, people.matrix),
         *describe_lines(people.join),
     ]
-    metrics, evaluation, doubts = measure_scores(config, bundle, people, outcome_table, scores)
+    metrics, evaluation, doubts = measure_scores(
+        config, bundle, people, outcome_table, scores=scores, response=response
+    )
     notices += doubts
     if undated and as_of is None and bundle.spec.needs_time:
         notices.append("ages are missing: they need --as-of TIME or dated outcomes")
@@ -125,12 +134,20 @@ def measure_scores(
     bundle: Bundle,
     people: People,
     outcome_table: OutcomeTable,
+    *,
     scores: Scores,
+    response: Bundle | None,
 ) -> tuple[dict[str, Any], dict[str, Any], list[str]]:
     """`metrics` and `evaluation` as the kind of the scores asks for, and notices."""
     if bundle.score.is_uplift:
         return measure_effects(
-            bundle, people, outcome_table, scores, seed=config.seed, money=config.goal.money
+            bundle,
+            people,
+            outcome_table,
+            scores,
+            response=response,
+            seed=config.seed,
+            money=config.goal.money,
         )
     outcomes, threshold = people.outcomes, bundle.threshold
     metrics = measure(scores, outcomes, people.groups, threshold, config.seed)

@@ -24,6 +24,7 @@ from model.features import FeatureSpec, Matrix
 from model.kinds import KINDS
 from model.runtime import INPUT, open_session
 from model.score_kind import RESPONSE, ScoreKind
+from model.training.selection import limit_threads
 
 # Deliberately not the newest: every ONNX Runtime that pyproject.toml allows, and Triton's, can read
 # these.
@@ -111,7 +112,9 @@ def check_parity(model: Any, onnx: bytes, rows: Matrix) -> float:
 
     Raises BundleError above 1e-5.
     """
-    difference = float(np.abs(score_onnx(onnx, rows) - model.predict_proba(rows)[:, 1]).max())
+    with limit_threads(len(rows)):
+        trained = model.predict_proba(rows)[:, 1]
+    difference = float(np.abs(score_onnx(onnx, rows) - trained).max())
     if not difference <= PARITY_TOLERANCE:
         raise BundleError(
             "expected the exported model to score as the trained one within "

@@ -19,27 +19,26 @@ from model.bundle import Bundle, check_golden, load_bundle
 from model.errors import BundleError
 from model.features import Matrix
 from model.people.naming import name_some
-from model.score_kind import RESPONSE
+from model.score_kind import RESPONSE, ScoreKind
 from model.training.comparisons import (
     Earlier,
     NewModel,
+    compare_on_given,
     compare_on_reserved,
     compare_out_of_fold,
-    score_bundle,
 )
 from model.training.export import score_onnx
 from model.training.lineage import Incumbents, load_incumbents
-from model.training.measures import Scores
-from model.training.people import LEAST_WITH_FEATURE, People
-from model.training.verdict import AREA, MARGIN, Finding, ScoreComparison, combine, compare_scores
+from model.training.people import LEAST_WITH_FEATURE
+from model.training.verdict import AREA, MARGIN, Finding, ScoreComparison, combine
 
 __all__ = [
     "MARGIN",
     "IfUnclear",
     "Verdict",
     "check_bundle",
-    "compare_with_incumbent",
     "decide",
+    "decide_on_given",
     "load_checked",
     "load_incumbent",
 ]
@@ -57,7 +56,7 @@ class Verdict:
     """Whether the new model may replace `against`, why in a sentence, and the figures of both.
 
     finding  what the comparison that decided said
-    behind   how much lower the new model's ROC AUC is; below 0 it is higher
+    behind   how much lower the new model's ROC AUC or Qini coefficient is; below 0 it is higher
     """
 
     passed: bool
@@ -84,13 +83,16 @@ def load_incumbent(directory: Path | None) -> Bundle | None:
     return incumbent
 
 
-def load_checked(directory: Path | None) -> Incumbents | None:
-    """The bundle in use and the best so far, both checked. Raises BundleError."""
+def load_checked(directory: Path | None, score: ScoreKind = RESPONSE) -> Incumbents | None:
+    """The bundle in use and the best so far, both checked, of this kind of scores.
+
+    Raises BundleError.
+    """
     incumbents = load_incumbents(directory)
     for old in incumbents.earlier if incumbents is not None else ():
-        if old.score.kind != RESPONSE.kind:
+        if old.score.kind != score.kind:
             raise BundleError(
-                f"{old.directory}: expected a bundle whose scores are of responses, found "
+                f"{old.directory}: expected a bundle of {score.kind} scores, found "
                 f"{old.score.kind}; two kinds of scores cannot be compared"
             )
         check_bundle(old)
@@ -143,42 +145,38 @@ def decide(
             started(old.bundle.label)
             decisive = compare_out_of_fold(new, old, margin, seed)
         verdicts.append(_give_verdict(old, decisive, aside, if_unclear))
+    return combine_verdicts(verdicts), find_best([old.bundle for old in earlier], verdicts)
+
+
+def find_best(earlier: Sequence[Bundle], verdicts: Sequence[Verdict]) -> Bundle | None:
+    """The earlier bundle that ranks people best, if it ranks them better than the new model."""
     ahead = max(range(len(earlier)), key=lambda index: verdicts[index].behind)
-    best = earlier[ahead].bundle if round(verdicts[ahead].behind, 6) > 0 else None
-    return combine_verdicts(verdicts), best
+    return earlier[ahead] if round(verdicts[ahead].behind, 6) > 0 else None
 
 
-def compare_with_incumbent(
-    incumbent: Bundle,
-    scores: Scores,
-    people: People,
-    margin: float,
-    seed: int,
+def decide_on_given(
+    new: NewModel,
+    earlier: Sequence[Earlier],
     *,
-    unseen: bool,
-    if_unclear: IfUnclear = IfUnclear.KEEP,
-) -> Verdict:
-    """Compare `scores` of a model whose recipe is unknown, such as one that was brought along.
+    margin: float,
+    if_unclear: IfUnclear,
+    seed: int,
+    started: Callable[[str], None] = lambda _: None,
+) -> tuple[Verdict, Bundle | None]:
+    """`decide` for a model that was brought along, with the scores of its people as they are.
 
-    It has not learnt from these people. `unseen`: neither has the incumbent. There is no second
-    comparison: where these people cannot tell, `if_unclear` decides.
+    An earlier bundle may have learnt from these people. So where it looks better, its recipe is
+    fitted again, and scores each of them by a model of the others.
     """
-    if people.incumbent_matrix is None:
-        raise ValueError("people were gathered without the incumbent's spec")
-    seen = "" if unseen else ", some of whom the old bundle may have learnt from"
-    comparison = compare_scores(
-        scores,
-        score_bundle(incumbent, people.incumbent_matrix),
-        people.outcomes,
-        people.groups,
-        margin=margin,
-        seed=seed,
-        by="people given",
-        where=f"on the same {len(people.outcomes):,} people{seen}",
-        fair=unseen,
-    )
-    old = Earlier(incumbent, people.incumbent_matrix, None)
-    return _give_verdict(old, comparison, None, if_unclear)
+    verdicts = []
+    for old in earlier:
+        decisive = given = compare_on_given(new, old, margin, seed)
+        if given.finding is Finding.UNCLEAR:
+            started(old.bundle.label)
+            again = compare_out_of_fold(new, old, margin, seed)
+            decisive = again if again.fair else given
+        verdicts.append(_give_verdict(old, decisive, given, if_unclear))
+    return combine_verdicts(verdicts), find_best([old.bundle for old in earlier], verdicts)
 
 
 def combine_verdicts(verdicts: Sequence[Verdict]) -> Verdict:
@@ -197,20 +195,22 @@ def combine_verdicts(verdicts: Sequence[Verdict]) -> Verdict:
     )
 
 
+def describe_needed(needed: int, responders: int) -> str:
+    """How many responders it would take to tell."""
+    return f"it takes about {needed:,} responders to tell, and these people have {responders:,}"
+
+
 def _give_verdict(
     old: Earlier, decisive: ScoreComparison, aside: ScoreComparison | None, if_unclear: IfUnclear
 ) -> Verdict:
-    """`aside`: the comparison on the people set aside, if there are any."""
+    """`aside`: the first comparison, on the people set aside or given, if there was one."""
     bundle, finding = old.bundle, decisive.finding
     unclear = finding is Finding.UNCLEAR
     parts = [*decisive.reasons, decisive.describe()]
-    if unclear:
-        parts.append(
-            f"it takes about {decisive.needed:,} responders to tell, and these people have "
-            f"{decisive.responders:,}"
-        )
+    if unclear and decisive.needed:
+        parts.append(describe_needed(decisive.needed, decisive.responders))
     if aside is not None and aside is not decisive:
-        parts.append(f"before that, the people set aside could not tell: {aside.describe()}")
+        parts.append(f"before that, the {aside.by} could not tell: {aside.describe()}")
     return Verdict(
         passed=finding is Finding.EQUAL or (unclear and if_unclear is IfUnclear.REPLACE),
         finding=finding,

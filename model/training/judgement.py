@@ -40,7 +40,7 @@ NEVER = {
 }
 OUTSIDE = (
     f"features are read from {', '.join(GROUPS[:-1])} (case matters); a column may be called "
-    "Metrics.X or Attributes.X"
+    "Metrics.X or Attributes.X, or pass --plain-columns for a plain table"
 )
 NAMED_ID = re.compile(
     r"(^|[_.\s-])(id|uuid|guid|key|token|hash|ssn|iban)$|[a-z]I[dD]$", re.IGNORECASE

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from model.bundle import Bundle
 from model.errors import DataError
 from model.training.config import TrainingConfig
 
@@ -15,8 +16,10 @@ AT_ONCE = 2**20  # bytes
 
 def describe_options(config: TrainingConfig) -> dict[str, Any]:
     """`options`: everything that shapes the model, its figures or the gate."""
-    settings = config.settings
+    settings, uplift = config.settings, config.uplift
+    lot = {} if uplift is None else {"goal": "uplift", "treated_share": uplift.share}
     return {
+        **lot,
         "model": settings.model,
         "search": settings.search,
         "balanced": settings.balanced,
@@ -29,6 +32,13 @@ def describe_options(config: TrainingConfig) -> dict[str, Any]:
         "margin": config.margin,
         "if_unclear": config.if_unclear.value,
     }
+
+
+def describe_seen(bundle: Bundle, digest: str) -> list[str]:
+    """A sentence if a bundle was trained on the files of this `digest_data`."""
+    if bundle.manifest.get("data_sha256") != digest:
+        return []
+    return [f"{bundle.label} was trained on these very files, so it looks better than it is"]
 
 
 def digest_data(outcomes: Path, endpoints: Sequence[Path]) -> str:

@@ -13,11 +13,17 @@ from model.training.foreign.bundle import BundleResult, bundle_model
 from model.training.foreign.config import MEDIAN, BundleConfig
 from model.training.foreign.original import ModelRefused
 from model.training.foreign.readers import READERS
-from model.training.gate import MARGIN
+from model.training.gate import MARGIN, IfUnclear
 from segment_scorer.cli.figures import describe_ages, describe_figures, describe_join, lay_out
 from segment_scorer.cli.outcome_options import IdColumn, OutcomeColumn
 from segment_scorer.cli.progress import show_progress
-from segment_scorer.cli.train import REJECTED, read_margin, read_name
+from segment_scorer.cli.train import (
+    REJECTED,
+    explain_rejection,
+    read_margin,
+    read_name,
+    tell_status,
+)
 from segment_scorer.cli.training_options import (
     LARGEST_SEED,
     AsOf,
@@ -26,6 +32,7 @@ from segment_scorer.cli.training_options import (
     ExternalKey,
     MoreEndpoints,
     Outcomes,
+    PlainColumns,
     open_external,
     read_as_of,
     read_goal,
@@ -57,6 +64,7 @@ def command(
         typer.Option(metavar="DIR", help="Write the bundle there, replacing an older bundle."),
     ],
     more: MoreEndpoints = None,
+    plain_columns: PlainColumns = False,
     id_column: IdColumn = "",
     outcome_column: OutcomeColumn = "",
     predictions: Annotated[
@@ -116,7 +124,8 @@ def command(
         Path | None,
         typer.Option(
             metavar="DIR",
-            help="Compare with this bundle and reject the model if it scores worse.",
+            help="Compare with this bundle, and with the best one before it; keep it if the model "
+            "is worse.",
         ),
     ] = None,
     margin: Annotated[
@@ -127,6 +136,12 @@ def command(
             help="How much worse is allowed, in ROC AUC and in Brier score.",
         ),
     ] = MARGIN,
+    if_unclear: Annotated[
+        IfUnclear,
+        typer.Option(
+            metavar="keep|replace", help="keep or replace the old bundle if no comparison can tell."
+        ),
+    ] = IfUnclear.KEEP,
     name: Annotated[
         str, typer.Option(metavar="NAME", callback=read_name, help="Name of the model.")
     ] = "segment-scorer",
@@ -142,8 +157,8 @@ def command(
     on. It is refused unless ONNX scores each of them as the original does, within 1e-5.
 
     Exit status: 0 done; 1 an error, nothing written; 2 wrong usage; 3 nothing written, because the
-    model cannot be converted faithfully, or is worse than the bundle of --against by more than the
-    margin.
+    model cannot be converted faithfully, or is worse than the bundle of --against; 4 nothing
+    written, because no comparison can tell and --if-unclear is keep.
 
     Example: segment-scorer bundle --model model.txt --features features.toml --endpoints people.csv
     --outcomes outcomes.csv --out bundle
@@ -154,6 +169,7 @@ def command(
         endpoints=(*endpoints, *(more or ())),
         outcomes=outcomes,
         columns=ColumnNames(id=id_column, outcome=outcome_column),
+        plain_columns=plain_columns,
         out=out,
         predictions=predictions,
         positive=positive,
@@ -165,6 +181,7 @@ def command(
         goal=read_goal(value, cost, reach, precision),
         against=against,
         margin=margin,
+        if_unclear=if_unclear,
         enrich=open_external(external, external_key),
     )
     try:
@@ -178,12 +195,8 @@ def command(
     print(summarise(result))
     verdict = result.verdict
     if verdict is not None and not verdict.passed:
-        print(
-            f"segment-scorer bundle: model rejected, {verdict.against} is not replaced: "
-            f"{verdict.sentence}",
-            file=sys.stderr,
-        )
-        raise SystemExit(REJECTED)
+        print(f"segment-scorer bundle: {explain_rejection(verdict)}", file=sys.stderr)
+        raise SystemExit(tell_status(verdict))
 
 
 def summarise(result: BundleResult) -> str:
@@ -191,7 +204,8 @@ def summarise(result: BundleResult) -> str:
     facts, verdict, bundle = result.manifest, result.verdict, result.bundle
     rows = [*describe_join(facts["data"]), *describe_ages(facts), *describe_figures(facts)]
     if verdict is not None and verdict.passed:
-        rows.append(("comparison", f"passed against {verdict.against}: {verdict.sentence}"))
+        finding = f"{verdict.finding}, passed against {verdict.against}"
+        rows.append(("comparison", f"{finding}: {verdict.sentence}"))
     rows.append(("ONNX", f"scores differ from the original's by at most {facts['parity']:g}"))
     if bundle is not None:
         rows.append(("bundle", f"{bundle.label} in {bundle.directory}; see its MODEL_CARD.md"))

@@ -55,6 +55,13 @@ def command(
     treated: Treated = "",
     treated_share: TreatedShare = None,
     run: Run = None,
+    against: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="A response bundle, to compare an uplift bundle with on the same people.",
+        ),
+    ] = None,
     as_of: AsOf = None,
     value: Annotated[
         float | None,
@@ -64,7 +71,9 @@ def command(
     ] = None,
     cost: Annotated[
         float | None,
-        typer.Option(metavar="MONEY", help="The cost of a message, to show a bound of the profit."),
+        typer.Option(
+            metavar="MONEY", min=0.0, help="The cost of a message, to show a bound of the profit."
+        ),
     ] = None,
     out: Annotated[
         Path | None,
@@ -95,6 +104,7 @@ def command(
         enrich=open_external(external, external_key),
         columns=ColumnNames(id=id_column, outcome=outcome_column, treated=treated),
         uplift=read_uplift(None, treated, treated_share, run, AUTO),
+        against=against,
         plain_columns=plain_columns,
     )
     with show_progress() as progress:

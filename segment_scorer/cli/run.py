@@ -133,6 +133,45 @@ def command(
             metavar="ID", help="TreatmentId of the events; the policy's overrides may match it."
         ),
     ] = "0",
+    budget: Annotated[
+        str | None,
+        typer.Option(
+            metavar="N|S%",
+            help="Of the users whom the rules select only the best N, or this share of them, "
+            "exactly. The control group comes out of it.",
+        ),
+    ] = None,
+    one_per: Annotated[
+        str | None,
+        typer.Option(metavar="user", help="Of each user only the endpoint with the best score."),
+    ] = None,
+    channel_order: Annotated[
+        str,
+        typer.Option(
+            metavar="CHANNELS",
+            help="With --one-per user: where a user's scores are equal, the first of these "
+            "channels, such as PUSH,EMAIL,SMS.",
+        ),
+    ] = "",
+    suppress: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="People who are not sent: a CSV file with a column Id or UserId.",
+        ),
+    ] = None,
+    treatments: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ID:PERCENT,...",
+            help="Split the users by lot, such as 0:50,1:50. The policy's overrides of each "
+            "treatment_id apply to its users.",
+        ),
+    ] = None,
+    treatment_salt: Annotated[
+        str,
+        typer.Option(metavar="TEXT", help="With --treatments: another text splits the users anew."),
+    ] = "",
     also: Annotated[
         list[str] | None,
         typer.Option(
@@ -207,7 +246,7 @@ def command(
     Writes these files into the folder when the run is complete, and not before:
       segment.jsonl.gz  the kept endpoints as the hook returned them
       scores.csv        scores, ready to import as a metric
-      decisions.csv     all people: selected, holdout, sent, reason, score, band
+      decisions.csv     all people: selected, holdout, sent, reason, score, band, treatment
       rejected.jsonl    rejected lines, with their numbers
       batches.jsonl     the function's own log (local hook only)
       report.html       what the policy did, with a threshold to move
@@ -241,6 +280,12 @@ def command(
         plain_columns=plain_columns,
         policy=policy,
         bundle=bundle,
+        budget=budget,
+        one_per=one_per,
+        channel_order=channel_order,
+        suppress=suppress,
+        treatments=treatments,
+        treatment_salt=treatment_salt,
         also=tuple(dict.fromkeys(also or ())),
         rehearse=rehearse,
         resume=resume,

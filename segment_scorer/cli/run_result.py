@@ -11,9 +11,15 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 from rich.table import Table
 
 from segment_scorer.runner.config import RunOptions
-from segment_scorer.runner.errors import EngineError, HookUnreachable, OutputError, OutputTaken
+from segment_scorer.runner.errors import (
+    EngineError,
+    HookUnreachable,
+    OutputError,
+    OutputTaken,
+    RunComplete,
+)
 from segment_scorer.runner.run import RunResult, run_segment
-from segment_scorer.runner.summary import FAIL_UNREADABLE
+from segment_scorer.runner.summary import CLEAN, FAIL_UNREADABLE
 from segment_scorer.runner.writing.names import CHECKPOINT, UNFINISHED
 from segment_scorer.runner.writing.remote_folder import find_folder
 
@@ -24,6 +30,9 @@ LINES = {
     "filtered": "filtered: will not be messaged",
     "failed": "failed: no valid reply in 3 attempts, will not be messaged",
     "opted_out": "  opted out or inactive, not sent to the hook",
+    "suppressed": "  in the file of --suppress, not sent to the hook",
+    "one_per_user": "  another endpoint of the user was chosen",
+    "budget": "  beyond the budget",
     "held_out": "  in the control group (holdout)",
     "excluded": "  excluded by the policy",
     "unreadable": "  unreadable",
@@ -43,6 +52,9 @@ def run_and_print(options: RunOptions, fail_unreadable: float = FAIL_UNREADABLE)
     console, out = Console(stderr=True), str(options.out)
     try:
         result = run_with_bar(options, console)
+    except RunComplete as complete:
+        print_line(console, f"{complete}. Its figures are in summary.json and report.html.")
+        return CLEAN
     except OutputTaken:
         raise
     except (KeyboardInterrupt, HookUnreachable, EngineError, OutputError):

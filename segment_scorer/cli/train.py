@@ -94,7 +94,8 @@ def command(
         bool,
         typer.Option(
             "--quick",
-            help="Choose the model once, on all people; figures are a little too good.",
+            help="Choose the model once, on all people; figures are a little too good. Not for "
+            "uplift.",
         ),
     ] = False,
     balanced: Annotated[
@@ -182,7 +183,7 @@ def command(
     """
     uplift = read_uplift(goal, treated, treated_share, run, model)
     settings = ModelSettings(model=model, balanced=balanced, search=search)
-    check_model(settings, uplift)
+    check_model(settings, uplift, quick=quick)
     config = TrainingConfig(
         endpoints=(*endpoints, *(more or ())),
         outcomes=outcomes,
@@ -209,7 +210,12 @@ def command(
     verdict = result.verdict
     if verdict is not None and not verdict.passed:
         print(f"segment-scorer train: {explain_rejection(verdict)}", file=sys.stderr)
-        raise SystemExit(REJECTED if verdict.finding is Finding.WORSE else UNCLEAR)
+        raise SystemExit(tell_status(verdict))
+
+
+def tell_status(verdict: Verdict) -> int:
+    """The exit status of a gate that keeps the bundle in use."""
+    return REJECTED if verdict.finding is Finding.WORSE else UNCLEAR
 
 
 def explain_rejection(verdict: Verdict) -> str:

@@ -87,7 +87,7 @@ def read_uplift(
     return UpliftConfig(run=run, share=share, learner=model)
 
 
-def check_model(settings: ModelSettings, uplift: UpliftConfig | None) -> None:
+def check_model(settings: ModelSettings, uplift: UpliftConfig | None, *, quick: bool) -> None:
     """Refuse a model, and options of fitting, that the goal does not have."""
     known = (AUTO, *(MODELS if uplift is None else LEARNERS))
     if settings.model not in known:
@@ -95,4 +95,10 @@ def check_model(settings: ModelSettings, uplift: UpliftConfig | None) -> None:
     if uplift is not None and (settings.balanced or settings.search):
         raise typer.BadParameter(
             "expected neither for an uplift model", param_hint="--balanced, --search"
+        )
+    if uplift is not None and quick:
+        raise typer.BadParameter(
+            "expected it with a response model alone: an uplift model has two candidates, chosen "
+            "inside each fold; --model NAME fits one of them",
+            param_hint="--quick",
         )

@@ -98,7 +98,7 @@ def _find_columns(
     if missing or twice:
         problem = f"no column {name_some(missing)}" if missing else f"{name_some(twice)} twice"
         if missing and (separator := find_separator(",".join(header))):
-            problem = f"columns separated by {separator}; separate them by commas"
+            problem = f"columns separated by {separator} (separate them by commas)"
         raise DataError(
             f"{path}: expected a CSV file whose first line names {', '.join(needed)}; "
             f"found {problem}"

@@ -37,6 +37,19 @@ class Chunk(msgspec.Struct, frozen=True, kw_only=True):
     position: int
 
 
+class ChunkSize(msgspec.Struct, frozen=True, kw_only=True):
+    """What one chunk appended to the files that are read again when people are chosen.
+
+    people              records; segment, decisions: bytes
+    groups              the groups of its people, by the numbers in the records
+    """
+
+    people: int
+    segment: int
+    decisions: int
+    groups: list[list[Any]]
+
+
 class ChunkResult(msgspec.Struct, frozen=True, kw_only=True):
     """The result of one chunk.
 

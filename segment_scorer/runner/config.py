@@ -8,7 +8,9 @@ from pathlib import Path
 
 import msgspec
 
+from function.holdout import Holdout
 from model.score_kind import RESPONSE, ScoreKind
+from segment_scorer.runner.budget import Budget
 
 CHECKPOINT_SECONDS = 5.0
 CAMPAIGN = "segment-scorer"  # the id of a campaign that was not named
@@ -32,6 +34,11 @@ class RunOptions:
     slices              slices in a chunk; None: a number that suits the hook
     checkpoint_seconds  seconds between checkpoints
     shared              give the outputs the permissions that the umask allows
+    budget              selected users who stay, a number or a share such as 30%
+    one_per             `user`: of each user only the best endpoint
+    channel_order       channels, separated by commas: the first wins where scores are equal
+    suppress            a CSV file of ids that are not sent
+    treatments          shares of users by treatment: `0:50,1:50`
     value, cost         of a response and of a message, for the report; None: not given
     effect              by how much a message raises responses, such as 0.2 or 20%
     lift                a lift.json that measured the effect
@@ -61,6 +68,12 @@ class RunOptions:
     slices: int | None = None
     checkpoint_seconds: float = CHECKPOINT_SECONDS
     shared: bool = False
+    budget: str | None = None
+    one_per: str | None = None
+    channel_order: str = ""
+    suppress: Path | None = None
+    treatments: str | None = None
+    treatment_salt: str = ""
     value: float | None = None
     cost: float | None = None
     effect: str | None = None
@@ -82,6 +95,10 @@ class RunConfig(msgspec.Struct, frozen=True, kw_only=True):
     warnings         sentences on the policy and the campaign, known before the first person
     reach            the share of people that the threshold was chosen to keep; None = another rule
     excludes         the policy's exclude rules: path, reason, condition
+    budget, one_per_user, channel_order  who is chosen after the last chunk
+    holdout          of the policy, where a deployed function in mode annotate does not tell it
+    suppress         path of the file of people who are not sent
+    treatments       name of each, and the share of users below which it ends, from 0 to 1
     model, mode, threshold, keep, on_error   as in the summary and the policy; None = unknown
     holdout_percent, holdout_salt_digest, policy_digest   as in the summary; None = unknown
     """
@@ -105,6 +122,13 @@ class RunConfig(msgspec.Struct, frozen=True, kw_only=True):
     warnings: tuple[str, ...] = ()
     reach: float | None = None
     excludes: tuple[tuple[str, str, str], ...] = ()
+    budget: Budget | None = None
+    one_per_user: bool = False
+    channel_order: tuple[str, ...] = ()
+    holdout: Holdout | None = None
+    suppress: str = ""
+    treatments: tuple[tuple[str, float], ...] = ()
+    treatment_salt: str = ""
     model: str | None = None
     mode: str | None = None
     threshold: float | None = None
@@ -113,3 +137,8 @@ class RunConfig(msgspec.Struct, frozen=True, kw_only=True):
     holdout_percent: float | None = None
     holdout_salt_digest: str | None = None
     policy_digest: str | None = None
+
+    @property
+    def chooses(self) -> bool:
+        """Whether people are chosen after the last chunk."""
+        return self.budget is not None or self.one_per_user

@@ -48,3 +48,7 @@ class OutputTaken(OutputError):
 
     Options such as --force or --resume say what to do with it.
     """
+
+
+class RunComplete(OutputTaken):
+    """The folder holds a complete run, so there is nothing to resume."""

@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
-from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 from msgspec.structs import replace
@@ -21,20 +21,20 @@ from function.records import Context
 from function.settings import PREFIX, is_service_variable
 from model.score_kind import RESPONSE, WIDEST
 from segment_scorer.monitoring.overrides import NAMED, find_unmatched
-from segment_scorer.runner.asking.hooks import HTTPS, LAMBDA, open_hook, open_local_hook
+from segment_scorer.runner.asking.hooks import open_hook, open_local_hook
 from segment_scorer.runner.asking.host_adapters import HOST_ADAPTERS, read_campaign
 from segment_scorer.runner.asking.host_rules import Hook
+from segment_scorer.runner.budget import read_budget
+from segment_scorer.runner.checks import check_choice, check_treatments, read_channels
 from segment_scorer.runner.config import RunConfig, RunOptions
 from segment_scorer.runner.errors import OptionError
 from segment_scorer.runner.reading.segments import SegmentFile
 from segment_scorer.runner.reporting.reasons import explain_bands
+from segment_scorer.runner.treatments import read_treatments
 from segment_scorer.runner.writing.formats import FORMATS
-from segment_scorer.runner.writing.names import REPORT
 
-REPORT_PACKAGES = ("altair", "vl_convert")  # imported only after the last chunk
 WEB_PREFIX = "SCORER_WEB_"
 SECRETS = "SCORER_WEB_SECRETS"
-PLAN_PACKAGE = "scipy"  # only a rehearsal says what its control group can show
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,9 +66,16 @@ def prepare_run(options: RunOptions) -> Preparation:
     if options.hook != "local":
         web = {SECRETS: options.environ.get(SECRETS, "")}
         policy = read_policy(options)
+        check_choice(options, policy.rules_for(context) if policy else None)
         if policy is not None:
+            check_treatments(context, config, policy)
             config = apply_rules(config, policy.rules_for(context))
             config = replace(config, warnings=check_ids(policy, options))
+            if config.chooses:
+                rules = policy.rules_for(context)
+                config = replace(config, keep=rules.keep, mode=rules.mode)
+                if options.host == "pinpoint":  # its reply does not tell the control group
+                    config = replace(config, holdout=rules.holdout)
         return Preparation(
             hook=open_hook(options.hook, web, limit_seconds),
             config=config,
@@ -79,6 +86,8 @@ def prepare_run(options: RunOptions) -> Preparation:
     hook = open_local_hook(settings, limit_seconds)
     bundle, policy = hook.handler.bundle, hook.handler.policy
     rules = policy.rules_for(context)
+    check_choice(options, rules)
+    check_treatments(context, config, policy)
     config = replace(
         apply_rules(config, rules),
         knows_decisions=True,
@@ -86,7 +95,7 @@ def prepare_run(options: RunOptions) -> Preparation:
         score=hook.handler.score,
         model=bundle.label,
         mode=rules.mode,
-        threshold=rules.threshold,
+        threshold=one_threshold(rules, config, policy, context),
         reach=rules.reach,
         excludes=tuple((rule.path, rule.reason, rule.condition) for rule in rules.excludes),
         warnings=check_ids(policy, options),
@@ -121,6 +130,12 @@ def make_config(options: RunOptions) -> RunConfig:
         plain_columns=options.plain_columns,
         knows_decisions=HOST_ADAPTERS[options.host].knows_decisions,
         writes=not options.rehearse,
+        budget=read_budget(options.budget) if options.budget is not None else None,
+        one_per_user=options.one_per is not None,
+        channel_order=read_channels(options.channel_order),
+        suppress=str(options.suppress or ""),
+        treatments=read_treatments(options.treatments) if options.treatments else (),
+        treatment_salt=options.treatment_salt,
         tables=any(FORMATS[name].needs_columns for name in options.also),
         score=WIDEST[options.score_kind or RESPONSE.kind],
     )
@@ -193,12 +208,27 @@ def make_fingerprint(
         "--also": " ".join(options.also),
         "--bundle": config.model or "",
         "--policy": policy_digest,
+        "--budget": options.budget or "",
+        "--one-per": options.one_per or "",
+        "--channel-order": options.channel_order,
+        "--suppress": digest_file(options.suppress) if options.suppress else "",
+        "--treatments": options.treatments or "",
+        "--treatment-salt": hash_text(options.treatment_salt),
         "slices": str(options.slices),
     }
     if options.scheduled_time:
         described["--scheduled-time"] = config.scheduled_time
     others = settings.keys() - {"SCORER_POLICY", "SCORER_BUNDLE"}
     return described | {name: hash_text(settings[name]) for name in sorted(others)}
+
+
+def digest_file(path: Path) -> str:
+    """SHA-256 of a file; "" if it cannot be read, which is told where its ids are read."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return ""
 
 
 def hash_text(text: str) -> str:
@@ -221,53 +251,14 @@ def format_time(text: str | None) -> str:
     return time_.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def check_host(options: RunOptions) -> None:
-    """Check that the host exists, and that it is called over HTTPS. Raises OptionError."""
-    if options.host not in HOST_ADAPTERS:
-        raise OptionError(f"--host: expected one of {', '.join(HOST_ADAPTERS)}")
-    if options.hook.startswith(HTTPS) and options.host != "web":
-        raise OptionError("--hook https://...: expected --host web, the only one called so")
-
-
-def check_options(options: RunOptions) -> None:
-    """Check the options before anything is opened or written. Raises OptionError."""
-    packages = (*REPORT_PACKAGES, *([PLAN_PACKAGE] if options.rehearse else []))
-    if missing := [package for package in packages if find_spec(package) is None]:
-        raise OptionError(
-            f"{REPORT}: expected {missing[0]}, of the extra `run`: "
-            "pip install '.[run]' in a source checkout"
-        )
-    local = options.hook == "local"
-    check_host(options)
-    if options.engine not in {"local", "ray"}:
-        raise OptionError("--engine: expected local or ray")
-    if options.engine == "ray" and not local and not options.hook.startswith(LAMBDA):
-        raise OptionError(
-            "--engine ray: expected --hook local or lambda:NAME; "
-            "an emulator takes one call at a time"
-        )
-    if options.processes is not None and (options.processes < 1 or not local):
-        raise OptionError("--processes: expected 1 or more, with --hook local")
-    if not 1 <= options.concurrency <= 100:
-        raise OptionError("--concurrency: expected 1 to 100 calls at once")
-    if unknown := [name for name in options.also if name not in FORMATS]:
-        raise OptionError(f"--also {unknown[0]}: expected one of {', '.join(FORMATS)}")
-    if options.bundle and not local:
-        raise OptionError(
-            "--bundle: expected only with --hook local; a deployed function has its own bundle"
-        )
-    if options.score_kind and local:
-        raise OptionError(
-            "--score-kind: expected only with a deployed function; the bundle of --hook local "
-            "says what its scores mean"
-        )
-    if options.score_kind and options.score_kind not in WIDEST:
-        raise OptionError(f"--score-kind: expected one of {', '.join(WIDEST)}")
-    if options.rehearse and (options.resume or options.also):
-        raise OptionError(
-            "--rehearse: expected neither --resume nor --also; a rehearsal writes only its report"
-        )
-    if options.resume and options.force:
-        raise OptionError(
-            "--resume, --force: expected one of them, to continue an unfinished run or replace it"
-        )
+def one_threshold(
+    rules: Rules, config: RunConfig, policy: Policy, context: Context
+) -> float | None:
+    """The threshold of the run; None if treatments have different ones."""
+    found = {
+        policy.rules_for(replace(context, treatment_id=name)).threshold
+        for name, _ in config.treatments
+    }
+    if not found:
+        return rules.threshold
+    return found.pop() if len(found) == 1 else None

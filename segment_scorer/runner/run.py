@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from segment_scorer.runner.asking.hooks import HTTPS, LAMBDA
+from segment_scorer.runner.checks import check_options
 from segment_scorer.runner.chunks import Chunk, read_chunks
 from segment_scorer.runner.config import RunOptions
 from segment_scorer.runner.engines.cores import count_cores
@@ -25,7 +26,7 @@ from segment_scorer.runner.engines.local import (
     process_in_threads,
 )
 from segment_scorer.runner.errors import DataError
-from segment_scorer.runner.preparation import Preparation, check_options, prepare_run
+from segment_scorer.runner.preparation import Preparation, prepare_run
 from segment_scorer.runner.reading.segments import (
     NO_PEOPLE,
     SegmentFile,
@@ -38,10 +39,11 @@ from segment_scorer.runner.reporting.messages import describe_unreadable
 from segment_scorer.runner.reporting.report import summarize_report, write_report
 from segment_scorer.runner.reporting.worth import Worth, check_worth, read_worth
 from segment_scorer.runner.s3 import S3
+from segment_scorer.runner.second_pass import apply_choice, describe_choice
 from segment_scorer.runner.summary import Summary, make_summary
 from segment_scorer.runner.writing.checkpoint import Checkpoint, check_same
 from segment_scorer.runner.writing.formats import FORMATS
-from segment_scorer.runner.writing.names import LOG, REPORT, USERS
+from segment_scorer.runner.writing.names import LOG, PEOPLE, REPORT
 from segment_scorer.runner.writing.outputs import (
     Outputs,
     Publish,
@@ -50,19 +52,20 @@ from segment_scorer.runner.writing.outputs import (
     move_files,
     open_outputs,
 )
+from segment_scorer.runner.writing.people import count_users
 from segment_scorer.runner.writing.remote_folder import (
     check_remote,
     copy_files,
     find_folder,
     make_private,
 )
-from segment_scorer.runner.writing.rows import begin_outputs, end_outputs
-from segment_scorer.runner.writing.user_keys import count_users
+from segment_scorer.runner.writing.rows import begin_outputs, begin_staging, end_outputs
 
 # Slices in a chunk: about 5,000 endpoints, 2 MB. Fewer for hooks that mostly wait, so that many
 # calls run in parallel and little is lost when the run is stopped.
 SLICES = 100
 SLICES_IF_WAITING = 4
+MANY = 200_000  # people among whom choosing takes seconds
 # Receives the bytes processed so far, and the bytes of the whole segment.
 Progress: TypeAlias = Callable[[int, int], None]
 Warn: TypeAlias = Callable[[str], None]
@@ -109,7 +112,7 @@ def run_segment(options: RunOptions, progress: Progress, warn: Warn = ignore_war
     with lock_folder(folder, shared=options.shared):
         checkpoint = find_unfinished(folder, resume=options.resume, force=options.force)
         if is_remote and checkpoint is None:
-            check_remote(out, force=options.force)
+            check_remote(out, force=options.force, resume=options.resume)
         if checkpoint is None:
             checkpoint = begin_checkpoint(options, preparation, segment_files)
         else:
@@ -123,7 +126,7 @@ def run_segment(options: RunOptions, progress: Progress, warn: Warn = ignore_war
         else:
             with open_outputs(
                 folder,
-                {**begin_outputs(checkpoint.config), USERS: b""},
+                begin_staging(checkpoint.config),
                 sizes=checkpoint.sizes,
                 checkpoint_seconds=options.checkpoint_seconds,
                 shared=options.shared,
@@ -233,16 +236,29 @@ def finish(
     Returns the summary, and in a rehearsal what the control group can show.
     """
     outputs.append(end_outputs(checkpoint.counts, checkpoint.config))
+    verdicts, choice = None, None
+    if checkpoint.config.chooses:
+        if checkpoint.counts["received"] >= MANY:
+            warn(f"choosing among {checkpoint.counts['received']:,} people, after the last call")
+        verdicts, choice = apply_choice(outputs, checkpoint)
     for name in options.also:
         columns = checkpoint.statistics.columns
         outputs.make(FORMATS[name].file, functools.partial(write_format, name, columns, warn))
-    users = count_users(outputs.find(USERS))
-    checkpoint.counts["users"] = users.users
+    users = count_users(outputs.find(PEOPLE), verdicts)
+    checkpoint.counts |= {
+        "users": users.users,
+        "users_selected": users.selected,
+        "users_kept": users.kept,
+        "users_held_out": users.held_out,
+        "users_expected": round(users.expected),
+    }
     seconds = checkpoint.seconds + outputs.seconds
     summary = make_summary(checkpoint.counts, checkpoint.config, seconds)
     plan = ""
     if options.rehearse:
         plan = describe_control_group(checkpoint.config, checkpoint.statistics, users.selected)
+    if choice is not None:
+        plan = " ".join(filter(None, (describe_choice(choice, checkpoint.config), plan)))
     reasons: Sequence[Mapping[str, object]] = ()
     if preparation.explain is not None:
         reasons = preparation.explain(checkpoint.segment_files, checkpoint.config)

@@ -26,6 +26,10 @@ class UnsentReason(StrEnum):
     """Why the runner did not send a person to the hook. The function's own reasons are `Reason`."""
 
     OPTED_OUT = "opted_out"
+    SUPPRESSED = "suppressed"
+    # These two were sent to the hook and then not chosen.
+    ONE_PER_USER = "one_per_user"
+    BUDGET = "budget"
 
 
 # reason -> its count in the summary; the other reasons are not counted there
@@ -36,11 +40,16 @@ REASON_COUNTS: dict[Reason | UnsentReason, str] = {
     Reason.NO_SCORES: "unscored",
     Reason.SPARSE: "sparse",
     UnsentReason.OPTED_OUT: "opted_out",
+    UnsentReason.SUPPRESSED: "suppressed",
+    UnsentReason.ONE_PER_USER: "one_per_user",
+    UnsentReason.BUDGET: "budget",
     Reason.SHADOW: "shadow",  # not in the summary: it says that the other counts are unknown
 }
 ONLY_FROM_DECISIONS = ("held_out", "excluded", "unreadable", "unscored", "sparse")
 # The counts of single exclude rules begin so; the rule follows.
 BY_RULE = "excluded:"
+# Those of treatments; the treatment, a colon and the count follow.
+TREATMENT = "treatment:"
 CLEAN, INCOMPLETE = 0, 4
 # From this share of unreadable endpoints on, an import has broken, not a few records.
 FAIL_UNREADABLE = 0.5
@@ -54,6 +63,10 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     holdout_percent      size of the control group; 0 = no control group
     holdout_salt_digest  of the policy's salt: same percent and digest, same control group
     policy_digest        SHA-256 of the policy file
+    suppressed, one_per_user, budget  people left out by the option of that name
+    budget_users         selected users whom the budget lets stay, the control group's with them
+    users_selected, users_kept, users_held_out  different users with such an endpoint
+    treatments           treatment -> its counts; None without --treatments
     excluded_by          the policy's exclude rules -> people whose reason they are
     """
 
@@ -83,6 +96,14 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     policy_digest: str | None
     users: int
     excluded_by: dict[str, int] | None = None
+    suppressed: int = 0
+    one_per_user: int = 0
+    budget: int = 0
+    budget_users: int | None = None
+    users_selected: int | None = None
+    users_kept: int = 0
+    users_held_out: int | None = None
+    treatments: dict[str, dict[str, int]] | None = None
 
     @property
     def exit_status(self) -> int:
@@ -127,6 +148,14 @@ def make_summary(counts: Counter[str], config: RunConfig, seconds: float) -> Sum
         holdout_salt_digest=config.holdout_salt_digest,
         policy_digest=config.policy_digest,
         users=counts["users"],
+        suppressed=counts["suppressed"],
+        one_per_user=counts["one_per_user"],
+        budget=counts["budget"],
+        budget_users=counts["budget_users"] if config.budget else None,
+        users_selected=counts["users_selected"] if knows_reasons else None,
+        users_kept=counts["users_kept"],
+        users_held_out=counts["users_held_out"] if knows_reasons else None,
+        treatments=count_treatments(counts, config),
         excluded_by=count_rules(counts, config) if knows_reasons else None,
         would_filter=counts["would_filter"] if config.in_process else None,
         **{name: counts[name] if knows_reasons else None for name in ONLY_FROM_DECISIONS},
@@ -141,3 +170,15 @@ def count_rules(counts: Counter[str], config: RunConfig) -> dict[str, int]:
         if name.startswith(BY_RULE)
     }
     return dict.fromkeys((name for _, name, _ in config.excludes), 0) | found
+
+
+def count_treatments(counts: Counter[str], config: RunConfig) -> dict[str, dict[str, int]] | None:
+    """The outcomes of each treatment; None if the run has one treatment for all."""
+    if not config.treatments:
+        return None
+    return {
+        name: {
+            word: counts[f"{TREATMENT}{name}:{word}"] for word in ("received", *Status, "held_out")
+        }
+        for name, _ in config.treatments
+    }

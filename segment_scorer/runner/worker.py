@@ -11,49 +11,48 @@ import contextlib
 import gc
 from collections import Counter
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
-from function.hosts.pinpoint import opted_out
 from function.policy import format_score
-from function.records import Reason
+from function.records import Endpoint, Reason
 from model.paths import find_user
-from model.people.columns import RecordError
-from model.people.records import Decoder, Record, make_decoder
-from model.score_kind import ScoreKind
-from segment_scorer.runner.asking.host_adapters import HOST_ADAPTERS, Outcome
+from model.people.records import Decoder, make_decoder
+from segment_scorer.runner.asking.host_adapters import HOST_ADAPTERS, Outcome, read_score
 from segment_scorer.runner.asking.host_rules import ATTEMPTS, NOT_JSON, Hook, HookAnswer, ask_hook
-from segment_scorer.runner.chunks import MOST_REJECTIONS, Chunk, ChunkResult
+from segment_scorer.runner.chunks import MOST_REJECTIONS, Chunk, ChunkResult, ChunkSize
 from segment_scorer.runner.config import RunConfig
 from segment_scorer.runner.reading.batches import Slice
-from segment_scorer.runner.reporting.statistics import RawGroup, Statistics
-from segment_scorer.runner.summary import BY_RULE, REASON_COUNTS, Status, UnsentReason
+from segment_scorer.runner.reading.people import Person, SliceReader
+from segment_scorer.runner.reporting.statistics import RawGroup, Statistics, number_groups
+from segment_scorer.runner.summary import (
+    BY_RULE,
+    REASON_COUNTS,
+    TREATMENT,
+    Status,
+    UnsentReason,
+)
 from segment_scorer.runner.writing.formats import find_columns
 from segment_scorer.runner.writing.names import (
+    ALL_DECISIONS,
+    ALL_SEGMENT,
+    CHUNKS,
     DECISIONS,
     LOG,
+    PEOPLE,
     REJECTED,
     SCORES,
     SEGMENT,
-    USERS,
 )
+from segment_scorer.runner.writing.people import PeopleNotes
 from segment_scorer.runner.writing.rows import FLAGS, compress, write_rows
-from segment_scorer.runner.writing.user_keys import make_key
 
 UNSENT = Outcome(Status.FILTERED)
 FAILED = Outcome(Status.FAILED)
 # First characters of a cell that a spreadsheet reads as a formula. Source: OWASP, CSV injection.
 FORMULA_SIGNS = frozenset("=+-@\t\r")
 _encoder = msgspec.json.Encoder()
-
-
-class Person(NamedTuple):
-    """A readable record of a slice, and whether it is sent to the hook."""
-
-    id: str
-    record: Record
-    is_sent: bool
 
 
 class ChunkProcessor:
@@ -64,60 +63,53 @@ class ChunkProcessor:
         self._hook = hook
         self._config = config
         self._adapter = HOST_ADAPTERS[config.host]
-        self._file = file.encode("utf-8", "backslashreplace").decode()  # the name may not be UTF-8
-        self._decode = decode
+        self._reader = SliceReader(config, file, decode)
         self._counts: Counter[str] = Counter()
         self._problems: Counter[str] = Counter()
         self._statistics = Statistics()
         self._segment: list[bytes] = []
-        self._rejected: list[dict[str, Any]] = []
         self._scores: list[tuple[str, str]] = []
         self._decisions: list[tuple[str, ...]] = []
-        self._users: list[bytes] = []
+        self._notes = PeopleNotes(config)
+        self._configs = {
+            name: msgspec.structs.replace(config, treatment_id=name)
+            for name, _ in config.treatments
+        } or {"": config}
         self._groups: list[RawGroup] = []
         self._values: list[float | None] = []
 
     def process(self, piece: Slice) -> None:
         """Send the people of a slice, and record the outcome of each of them."""
-        people, entries = self._read(piece)
+        people = self._reader.read(piece)
+        make_entry = self._adapter.make_entry
+        entries = {each.id: make_entry(each.record) for each in people if each.is_sent}
         self._counts["received"] += len(people)
-        outcomes = self._send(people, entries) if entries else {}
+        outcomes = self._send_all(people, entries)
         for person in people:
             self._record(person, outcomes[person.id] if person.is_sent else UNSENT)
 
-    def _read(self, piece: Slice) -> tuple[list[Person], dict[str, Any]]:
-        """Read a slice: its people, and the event's entry of each person to send."""
-        people: list[Person] = []
-        entries: dict[str, Any] = {}
-        include, make_entry = self._config.include_opted_out, self._adapter.make_entry
-        for number, raw in zip(piece.numbers, piece.records, strict=True):
-            try:
-                record = self._decode(raw)
-            except RecordError as error:
-                self._reject(number, raw, str(error))
-                continue
-            id_ = record.document["Id"]
-            if not id_:
-                self._reject(number, raw, "$.ProfileId: expected non-empty text, found empty text")
-                continue
-            choice, status = record.document.get("OptOut"), record.document.get("EndpointStatus")
-            # Profiles have no OptOut.
-            is_sent = include or record.profile is not None or not opted_out(choice, status)
-            people.append(Person(id_, record, is_sent))
-            if is_sent:
-                entries[id_] = make_entry(record)
-        return people, entries
+    def _send_all(self, people: list[Person], entries: dict[str, Any]) -> dict[str, Outcome]:
+        """Send a slice, a batch for each treatment, and write the kept people in their order.
 
-    def _reject(self, number: int, raw: bytes, problem: str) -> None:
-        self._counts["rejected"] += 1
-        text = raw.rstrip(b"\r\n").decode(errors="replace")
-        self._rejected.append(
-            {"file": self._file, "line": number, "problem": problem, "text": text}
-        )
+        Returns the outcome of everyone sent.
+        """
+        outcomes: dict[str, Outcome] = {}
+        for name, config in self._configs.items():
+            batch = [each for each in people if each.is_sent and each.treatment == name]
+            if batch:
+                sent = {each.id: entries[each.id] for each in batch}
+                outcomes |= self._send(batch, sent, config)
+        if len(self._configs) > 1:
+            found = (outcomes[each.id].record for each in people if each.is_sent)
+            kept = [record for record in found if record is not None]
+            self._segment.append(_encoder.encode_lines(kept))
+        return outcomes
 
-    def _send(self, people: list[Person], entries: dict[str, Any]) -> dict[str, Outcome]:
-        """Send a batch and write the kept people. Returns the outcome of everyone sent."""
-        answer = self._ask(entries)
+    def _send(
+        self, people: list[Person], entries: dict[str, Any], config: RunConfig
+    ) -> dict[str, Outcome]:
+        """Send a batch, and write the kept people if the slice is one batch."""
+        answer = self._ask(entries, config)
         if answer.reply is None:
             return dict.fromkeys(entries, FAILED)
         decisions = {}
@@ -128,10 +120,10 @@ class ChunkProcessor:
         reply, classify = answer.reply, self._adapter.classify
         outcomes = {
             id_: classify(id_, record, reply.get(id_), decisions.get(id_), self._config.score)
-            for id_, record, is_sent in people
-            if is_sent
+            for id_, record, *_ in people
         }
         kept = [outcome.record for outcome in outcomes.values() if outcome.record is not None]
+        addresses = {id_: record.document.get("Address") for id_, record, *_ in people}
         try:
             segment = _encoder.encode_lines(kept)
         except (TypeError, ValueError, RecursionError, OverflowError):
@@ -139,13 +131,19 @@ class ChunkProcessor:
             self._problems[NOT_JSON] += ATTEMPTS
             self._counts["attempts"] += ATTEMPTS - 1
             return dict.fromkeys(entries, FAILED)
-        self._segment.append(segment)
+        self._statistics.readdressed += sum(
+            "Address" in outcome.record and outcome.record["Address"] != addresses[id_]
+            for id_, outcome in outcomes.items()
+            if outcome.record is not None
+        )
+        if len(self._configs) == 1:
+            self._segment.append(segment)
         if self._config.tables:
             self._statistics.add_columns(find_columns(kept))
         return outcomes
 
-    def _ask(self, entries: dict[str, Any]) -> HookAnswer:
-        event = self._adapter.build_event(entries, self._config)
+    def _ask(self, entries: dict[str, Any], config: RunConfig) -> HookAnswer:
+        event = self._adapter.build_event(entries, config)
         answer = ask_hook(self._hook, event, entries.keys(), self._adapter.read_reply)
         self._counts["batches"] += 1
         self._counts["attempts"] += answer.attempts
@@ -179,19 +177,33 @@ class ChunkProcessor:
             if status == Status.KEPT and decision.dropped:
                 self._counts["would_filter"] += 1
         elif outcome is UNSENT:
-            reason, selected = UnsentReason.OPTED_OUT, False
+            reason, selected = person.why, False
         elif kept is not None and (
             read := read_score(kept, self._config.score_attribute, self._config.score)
         ):
             score, text = float(read), read
             self._scores.append((person.id, read))
+            if self._config.holdout is not None:  # a deployed function in mode annotate
+                selected = True
+                holdout = self._config.holdout.holds(Endpoint(id=person.id, document=document))
         flags = FLAGS[selected], FLAGS[holdout], FLAGS[status == Status.KEPT]
         why: str = status if status == Status.FAILED else reason
         if reason is Reason.EXCLUDED and decision is not None and decision.excluded_by:
             why = f"{BY_RULE}{decision.excluded_by}"
             self._counts[why] += 1
-        self._decisions.append((person.id, user, *flags, why, text, band))
-        self._users.append(make_key(user, person.id, selected=selected))
+        row = (person.id, user, *flags, why, text, band, person.treatment)
+        self._decisions.append(row)
+        self._notes.add(
+            (user, person.id),
+            document.get("ChannelType"),
+            person.treatment,
+            selected=selected,
+            kept=status == Status.KEPT,
+            held=holdout,
+        )
+        if person.treatment:
+            words = ("received", status, "held_out") if holdout else ("received", status)
+            self._counts.update(f"{TREATMENT}{person.treatment}:{word}" for word in words)
         location = document.get("Location")
         country = location.get("Country") if isinstance(location, dict) else None
         if selected is None:
@@ -202,24 +214,41 @@ class ChunkProcessor:
     def finish(self) -> ChunkResult:
         """Return the result of everything recorded."""
         log = self._hook.take_log()
+        if self._reader.rejected:
+            self._counts["rejected"] = len(self._reader.rejected)
         self._statistics.add_people(self._groups, self._values)
         for group, count in self._statistics.people.items():
             self._counts[group.status] += count
             if group.reason in REASON_COUNTS:
                 self._counts[REASON_COUNTS[group.reason]] += count
-        parts = {USERS: b"".join(self._users)}
+        codes, groups = number_groups(self._groups) if self._config.chooses else ([], [])
+        parts = {
+            PEOPLE: self._notes.pack(self._values, codes),
+        }
+        segment, decisions = b"", b""
         if self._config.writes:
+            segment = compress(b"".join(self._segment))
+            decisions = write_rows(self._decisions)
+            chooses = self._config.chooses
             parts |= {
-                SEGMENT: compress(b"".join(self._segment)),
+                ALL_SEGMENT if chooses else SEGMENT: segment,
                 SCORES: write_rows(self._scores),
-                DECISIONS: write_rows(self._decisions),
-                REJECTED: _encoder.encode_lines(self._rejected),
+                ALL_DECISIONS if chooses else DECISIONS: decisions,
+                REJECTED: _encoder.encode_lines(self._reader.rejected),
             }
             if self._config.in_process:
                 parts[LOG] = log.encode()
+        if self._config.chooses:
+            size = ChunkSize(
+                people=len(self._values),
+                segment=len(segment),
+                decisions=len(decisions),
+                groups=groups,
+            )
+            parts[CHUNKS] = _encoder.encode(size) + b"\n"
         rejections = [
             f"{row['file']}, line {row['line']}: {row['problem']}"
-            for row in self._rejected[:MOST_REJECTIONS]
+            for row in self._reader.rejected[:MOST_REJECTIONS]
         ]
         return ChunkResult(
             parts=parts,
@@ -253,17 +282,3 @@ def paused_collector() -> Iterator[None]:
     finally:
         if was_enabled:
             gc.enable()
-
-
-def read_score(definition: dict[str, Any], attribute: str, kind: ScoreKind) -> str | None:
-    """Read the score that the policy wrote on a kept endpoint; None if it is out of its range."""
-    attributes = definition.get("Attributes")
-    values = attributes.get(attribute) if attribute and isinstance(attributes, dict) else None
-    text = values[0] if isinstance(values, list) and values else values
-    if not isinstance(text, str):
-        return None
-    try:
-        score = float(text)
-    except ValueError:
-        return None
-    return text if kind.holds(score) else None

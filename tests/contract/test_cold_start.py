@@ -78,6 +78,16 @@ def test_the_default_path_opens_no_external_store() -> None:
     assert not (stores | {"boto3", "botocore.session"}) & modules_after("import function.handler")
 
 
+def test_the_host_over_http_loads_no_more_than_its_own_modules() -> None:
+    loaded = modules_after("import function.handler")
+    assert {name for name in loaded if name.startswith("function.hosts.")} == {
+        f"function.hosts.{name}"
+        for name in ("connect", "host", "pinpoint", "reading", "results", "web", "web_request")
+    }
+    # Packages of the standard library that only HTTP or secrets would need
+    assert not loaded & {"http", "http.client", "hmac", "ssl", "urllib.request"}
+
+
 def test_a_sqlite_store_loads_sqlite_and_no_client_of_aws(tmp_path: Path) -> None:
     environ = {
         "SCORER_BUNDLE": str(make_external_bundle(tmp_path / "bundle")),

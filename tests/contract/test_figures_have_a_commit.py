@@ -19,8 +19,8 @@ FIGURE = re.compile(
 )
 COMMIT = re.compile(r"commit `?([0-9a-f]{7,40})\b")
 # A section with figures that are made from one of these has their commit.
-KEPT = ("benchmarks.json", "lift-simulations.json", "uplift.json")
-MADE = re.compile(r"(benchmarks|lift-simulations|uplift)\.(?:md|json)")
+KEPT = ("benchmarks.json", "lift-simulations.json", "training-figures.json", "uplift.json")
+MADE = re.compile(r"(benchmarks|lift-simulations|uplift|training-figures)\.(?:md|json)")
 # document, heading -> why its figures are no measurement
 LIMITS = {
     ("deploy.md", "11. What it costs"): "an example of the formula, not a measurement",
@@ -88,3 +88,17 @@ def test_an_exception_is_still_needed() -> None:
         if FIGURE.search(text) and not has_commit(text)
     }
     assert set(LIMITS) <= sections
+
+
+def test_the_table_of_training_is_that_of_its_figures() -> None:
+    document = (ROOT / "docs" / "training.md").read_text("utf-8")
+    sets = json.loads((ROOT / "docs" / "training-figures.json").read_text("utf-8"))["sets"]
+    assert {"cdnow", "credit", "hillstrom", "small", "wide-9000"} <= set(sets)
+    for found in sets.values():
+        assert found["times_plain"] <= 6
+        rows = [line for line in document.splitlines() if line.startswith(f"| {found['title']} |")]
+        assert any(f"| {found['times_plain']:.2f} |" in row for row in rows), found["title"]
+        judged = ("hand_made_logistic", "hand_made_trees", "lightgbm")
+        if judged[0] in found:
+            cells = [f"{found[key]:.4f}" for key in ("ours", *judged)]
+            assert any(all(cell in row for cell in cells) for row in rows), found["title"]

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from segment_scorer.runner.budget import Budget
 from segment_scorer.runner.config import RunConfig
 from segment_scorer.runner.summary import make_summary
 from segment_scorer.runner.writing.checkpoint import Checkpoint
@@ -28,12 +29,13 @@ KEYS = (
     ),
     *("batches", "attempts", "seconds", "model", "scheduled_time", "mode", "host"),
     *("threshold", "keep", "holdout_percent", "holdout_salt_digest", "policy_digest", "users"),
-    "excluded_by",
+    *("excluded_by", "suppressed", "one_per_user", "budget", "budget_users"),
+    *("users_selected", "users_kept", "users_held_out", "treatments"),
 )
 MAY_BE_UNKNOWN = {
     "held_out",
     "excluded",
-    "excluded_by",
+    *("excluded_by", "budget_users", "users_selected", "users_held_out", "treatments"),
     "unreadable",
     "unscored",
     "sparse",
@@ -42,9 +44,12 @@ MAY_BE_UNKNOWN = {
     "mode",
 } | {*("threshold", "keep", "holdout_percent", "holdout_salt_digest", "policy_digest")}
 TEXTS = {
-    *("model", "scheduled_time", "mode", "host", "excluded_by"),
+    *("model", "scheduled_time", "mode", "host", "excluded_by", "treatments"),
     *("threshold", "keep", "holdout_percent", "holdout_salt_digest", "policy_digest"),
 }
+
+
+NONE = dict.fromkeys(("received", "kept", "filtered", "failed", "held_out"), 0)
 
 
 def publish(folder: Path, config: RunConfig) -> dict[str, Any]:
@@ -72,6 +77,8 @@ def test_a_run_that_knows_everything_writes_every_key_with_a_value(tmp_path: Pat
         holdout_percent=10.0,
         holdout_salt_digest="e3b0c44298fc1c14",
         policy_digest="abc",
+        budget=Budget(users=2),
+        treatments=(("a", 0.5), ("b", 1.0)),
     )
     assert publish(tmp_path, config) == {
         **{name: 2 for name in KEYS if name not in TEXTS},
@@ -87,6 +94,7 @@ def test_a_run_that_knows_everything_writes_every_key_with_a_value(tmp_path: Pat
         "holdout_salt_digest": "e3b0c44298fc1c14",
         "policy_digest": "abc",
         "excluded_by": {},
+        "treatments": {"a": NONE, "b": NONE},
     }
     assert tuple(json.loads((tmp_path / "summary.json").read_text())) == KEYS
 
@@ -113,10 +121,11 @@ def test_each_value_has_its_type(name: str, tmp_path: Path) -> None:
             holdout_percent=0.0,
             holdout_salt_digest="e3b0c44298fc1c14",
             policy_digest="abc",
+            budget=Budget(users=2),
         ),
     )[name]
     numbers = {"seconds", "threshold", "holdout_percent"}
-    if name == "excluded_by":
-        assert value == {}
+    if name in {"excluded_by", "treatments"}:
+        assert value == ({} if name == "excluded_by" else None)
         return
     assert type(value) is (float if name in numbers else str if name in TEXTS else int)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -115,9 +116,46 @@ def test_the_gate_keeps_a_worse_model_out(
     skops.io.dump(worse, tmp_path / "worse.skops")
     before = (bundle / "manifest.json").read_bytes()
     given = arguments(folk, tmp_path / "worse.skops", bundle, f"--against={bundle}")
-    assert main(given) == 3
-    assert "model rejected, ours@" in capsys.readouterr().err
+    # The bundle in use cannot be fitted again, and may have learnt from these people.
+    assert main(given) == 4
+    said = capsys.readouterr().err
+    assert "cannot tell whether the new model is as good, so ours@" in said
+    assert "its ROC AUC is lower by" in said
+    assert "about 0 responders" not in said
     assert (bundle / "manifest.json").read_bytes() == before
+
+
+def test_a_model_worse_than_the_recipe_of_a_trained_bundle_is_status_3(
+    folk: Folk, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    trained = tmp_path / "trained"
+    files = [f"--{name}={folk.folder / file}" for name, file in FILES.items()]
+    assert main(["train", *files, "--model=logistic", f"--out={trained}"]) == 0
+    label = load_bundle(trained).label
+    worse = make_pipeline(SimpleImputer(), StandardScaler(), LogisticRegression())
+    worse.fit(folk.matrix, np.random.default_rng(1).permutation(folk.outcomes))
+    skops.io.dump(worse, tmp_path / "worse.skops")
+    capsys.readouterr()
+    given = arguments(folk, tmp_path / "worse.skops", tmp_path / "b", f"--against={trained}")
+    assert main(given) == 3
+    said = capsys.readouterr().err
+    assert f"new model rejected, {label} is not replaced: its ROC AUC is lower by" in said
+    assert "by models of the old recipe that were fitted without them" in said
+
+
+def test_an_unclear_comparison_replaces_if_asked_to_and_keeps_the_best_model(
+    folk: Folk, bundle: Path, tmp_path: Path
+) -> None:
+    worse = make_pipeline(SimpleImputer(), StandardScaler(), LogisticRegression(C=1e-4))
+    worse.fit(folk.matrix, np.random.default_rng(1).permutation(folk.outcomes))
+    skops.io.dump(worse, tmp_path / "worse.skops")
+    out = tmp_path / "b"
+    given = [f"--against={bundle}", "--if-unclear=replace"]
+    assert main(arguments(folk, tmp_path / "worse.skops", out, *given)) == 0
+    lineage = load_bundle(out).manifest["lineage"]
+    assert lineage["bundles"] == [load_bundle(bundle).label]
+    assert lineage["best"]["name"] == "ours"
+    assert (out / "best.onnx").read_bytes() == (bundle / "model.onnx").read_bytes()
 
 
 def test_the_gate_lets_an_equal_model_in(
@@ -126,6 +164,25 @@ def test_the_gate_lets_an_equal_model_in(
     assert main(arguments(folk, model, tmp_path / "b", f"--against={bundle}")) == 0
     assert "passed against ours@" in capsys.readouterr().out
     assert "gate" in load_bundle(tmp_path / "b").manifest
+
+
+def test_a_plain_table_is_read_with_plain_columns(folk: Folk, model: Path, tmp_path: Path) -> None:
+    spec = (folk.folder / "features.toml").read_text("utf-8")
+    folk.write("plain.toml", spec.replace("Metrics.", "Attributes."))
+    names = [line.split('"')[1] for line in spec.splitlines() if line.startswith("path =")]
+    lines = (folk.folder / "people.jsonl").read_text("utf-8").splitlines()
+    people = [json.loads(line) for line in lines]
+    rows = [["Id", *(name.partition(".")[2] for name in names)]]
+    for person in people:
+        cells = [person.get(name.split(".")[0], {}).get(name.split(".")[1], "") for name in names]
+        rows.append([person["Id"], *(c[0] if isinstance(c, list) else c for c in cells)])
+    folk.write("plain.csv", "".join(",".join(map(str, row)) + "\n" for row in rows))
+    given = [
+        each.replace("features.toml", "plain.toml").replace("people.jsonl", "plain.csv")
+        for each in arguments(folk, model, tmp_path / "b")
+    ]
+    assert main([*given, "--plain-columns"]) == 0
+    assert load_bundle(tmp_path / "b").manifest["metrics"]["n"] == len(folk.outcomes)
 
 
 def test_an_age_without_a_time_is_an_error_and_with_one_is_recorded(

@@ -113,6 +113,7 @@ def test_a_clean_segment_ends_with_0_and_all_files(run: Run, tmp_path: Path) -> 
         "reason": "score",
         "score": "0.4961",
         "band": "",
+        "treatment": "",
     }
     assert (
         len(
@@ -249,6 +250,14 @@ def test_over_http_the_same_people_are_kept_and_what_cannot_be_known_is_null(
         assert run(segment, "--hook", emulator.url, out=tmp_path / "http", local=False) == 4
     local, http = summary_of(tmp_path / "local"), summary_of(tmp_path / "http")
     unknown = {"held_out", "unreadable", "unscored", "sparse", "would_filter", "model", "mode"}
+    unknown |= {
+        "budget_users",
+        "treatments",
+        "excluded",
+        "excluded_by",
+        "users_selected",
+        "users_held_out",
+    }
     unknown |= {"threshold", "keep", "holdout_percent", "holdout_salt_digest", "policy_digest"}
     assert {name for name, value in http.items() if value is None} == unknown
     assert {name for name in local if local[name] == http[name]} >= set(local) - unknown - {
@@ -310,6 +319,8 @@ def test_on_connect_every_decision_is_known_over_http_too(
         "holdout_percent",
         "holdout_salt_digest",
         "policy_digest",
+        "budget_users",
+        "treatments",
     }
     assert (summary["kept"], summary["filtered"], summary["held_out"], summary["host"]) == (
         65,

@@ -164,6 +164,15 @@ def test_profiles_go_to_connect_as_they_are_and_endpoints_as_the_migration_maps_
     ]
 
 
+def test_a_run_over_http_ends_as_one_by_pinpoints_events_does(tmp_path: Path, bundle: Path) -> None:
+    endpoints = write_segment(tmp_path / "people.jsonl", PEOPLE)
+    run(tmp_path / "pinpoint", bundle, endpoints)
+    here = run(tmp_path / "web", bundle, endpoints, host="web")
+    assert (here["received"], here["kept"], here["failed"], here["host"]) == (100, 50, 0, "web")
+    assert decisions(tmp_path / "web") == decisions(tmp_path / "pinpoint")
+    assert kept(tmp_path / "web") == kept(tmp_path / "pinpoint"), "attributes are written alike"
+
+
 @pytest.fixture
 def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     with open_store(monkeypatch) as store:

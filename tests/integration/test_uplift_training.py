@@ -10,16 +10,20 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from model.bundle import load_bundle
 from model.runtime import OnnxModel
+from model.training.models import AUTO
 from model.training.uplift.export import check_parity, convert_effect
 from model.training.uplift.learners import LEARNERS
+from model.training.uplift.selection import fit_effect
 from segment_scorer.cli.main import main
+from tests.bundles import make_bundle
 from tests.training_people import to_lines
 from tools.simulated_uplift import Truth, bent_effect, draw_campaign, judge_campaign, no_effect
 
-PEOPLE = 3000
+PEOPLE = 2400
 
 
 class Trained(NamedTuple):
@@ -51,7 +55,7 @@ def run_command(*words: str) -> tuple[int, str, str]:
 def write_files(folder: Path, truth: Truth) -> None:
     rows = truth.campaign.matrix.tolist()
     documents = [
-        {"Id": f"p{index}", "Metrics": {"A": a, "B": b}, "User": {"UserId": f"u{index}"}}
+        {"Id": f"p{index}", "Metrics": {"a": a, "b": b}, "User": {"UserId": f"u{index}"}}
         for index, (a, b, *_) in enumerate(rows)
     ]
     (folder / "people.jsonl").write_text(to_lines(documents), "utf-8")
@@ -66,7 +70,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
     write_files(folder, draw_campaign(0, PEOPLE, lambda x: 0.3 * np.tanh(x[:, 1]) + 0.02))
     result = Trained(folder, folder / "bundle", "")
     status, printed, err = run_command(
-        "train", *result.arguments, "--out", str(result.bundle), "--reserve", "0.2"
+        *("train", *result.arguments, "--out", str(result.bundle), "--reserve", "0.2"),
+        *("--model", "two-logistic"),  # the choice has a test of its own
     )
     assert status == 0, err
     return result._replace(printed=printed)
@@ -104,11 +109,22 @@ def test_the_same_files_and_seed_give_the_same_bundle_and_pass_the_gate(trained:
     again = trained.folder / "again"
     status, printed, err = run_command(
         *("train", *trained.arguments, "--out", str(again), "--reserve", "0.2"),
-        *("--against", str(trained.bundle)),
+        *("--against", str(trained.bundle), "--model", "two-logistic"),
     )
     assert status == 0, err
     assert "passed against" in printed
     assert "Qini coefficient" in printed
+    first, second = (load_bundle(folder) for folder in (trained.bundle, again))
+    assert second.manifest["lineage"] == {"bundles": [first.label], "best": None}
+    assert first.manifest["lineage"] == {"bundles": [], "best": None}
+    assert len(first.manifest["data_sha256"]) == 64
+    assert first.manifest["data_sha256"] == second.manifest["data_sha256"]
+    assert first.manifest["options"]["goal"] == "uplift"
+    assert first.manifest["options"]["reserve"] == 0.2
+    assert first.manifest["options"]["treated_share"] is None
+    card = (again / "MODEL_CARD.md").read_text("utf-8")
+    assert "## How it was made" in card
+    assert f"Replaces: {first.label}" in card
     for name in ("model.onnx", "qini.png"):
         assert (again / name).read_bytes() == (trained.bundle / name).read_bytes()
 
@@ -118,8 +134,18 @@ def test_evaluate_measures_it_and_needs_to_know_whom_chance_messaged(trained: Tr
     status, printed, err = run_command(*words, "--out", str(trained.folder / "evaluation"))
     assert status == 0, err
     assert "decile 10" in printed
-    assert "the 3,000 people given" in printed
+    assert "was trained on these very files, so it looks better than it is" in printed
+    assert "the 2,400 people given" in printed
     assert (trained.folder / "evaluation" / "EVALUATION.md").exists()
+    assert "a response model" not in printed
+    response = trained.folder / "response"
+    make_bundle(response)
+    status, printed, err = run_command(*words, "--against", str(response))
+    assert status == 0, err
+    assert "by lot 0; a response model" in printed
+    status, _, err = run_command(*words, "--against", str(trained.bundle))
+    assert status == 1
+    assert "expected a bundle of response scores" in err
     status, _, err = run_command(*(word for word in words if word not in {"--treated", "mailed"}))
     assert status == 1
     assert "expected --treated COLUMN or --run DIR" in err
@@ -130,11 +156,11 @@ def test_a_response_bundle_is_never_its_incumbent(trained: Trained) -> None:
     shipped = ("--against", "model/artifact")
     status, _, err = run_command("train", *trained.arguments, "--out", out, *shipped)
     assert status == 1
-    assert "expected a bundle of uplift scores" in err
+    assert "expected a bundle of uplift scores, found response" in err
     words = [word for word in trained.arguments if word not in {"--treated", "mailed"}]
     status, _, err = run_command("train", *words, "--out", out, "--against", str(trained.bundle))
     assert status == 1
-    assert "expected a bundle whose scores are of responses" in err
+    assert "expected a bundle of response scores, found uplift" in err
 
 
 @pytest.mark.parametrize(
@@ -143,6 +169,7 @@ def test_a_response_bundle_is_never_its_incumbent(trained: Trained) -> None:
         (["--goal", "response"], "with an uplift model alone"),
         (["--model", "blend"], "expected one of auto, two-logistic, dr-learner"),
         (["--search"], "expected neither for an uplift model"),
+        (["--quick"], "with a response model alone"),
         (["--treated-share", "1.5"], "between 0 and 1"),
         (["--run", "somewhere"], "both say who was messaged"),
     ],
@@ -216,9 +243,11 @@ def test_the_onnx_of_each_learner_differs_by_less_than_1e_6(learner: str) -> Non
 
 def test_a_bent_effect_is_found_and_none_is_claimed_where_there_is_none() -> None:
     """A small part of `make prove-uplift`."""
-    found = judge_campaign(draw_campaign(0, 6000, bent_effect), 0)
-    assert found.claims
-    assert found.rank > 0.6
-    assert "dr-learner" in found.learners
+    truth = draw_campaign(0, 6000, bent_effect)
+    train, test = np.arange(4500), np.arange(4500, 6000)
+    model = fit_effect(truth.campaign.choose(train), None, AUTO, 0)
+    assert model.learner == "dr-learner"
+    effects = model.predict(truth.campaign.matrix[test])
+    assert stats.spearmanr(effects, truth.effect[test]).statistic > 0.6
     nothing = judge_campaign(draw_campaign(0, 1200, no_effect), 0)
     assert not nothing.claims

@@ -12,6 +12,7 @@ from function.errors import ScorerRejected
 from function.scorers.tensors import read_scores
 from function.settings import Dialect
 from model.runtime import ModelFacts, TensorFacts
+from model.score_kind import RESPONSE, UPLIFT, ScoreKind
 from protos.open_inference_pb2 import InferTensorContents, ModelInferRequest, ModelInferResponse
 from protos.tensor import DATATYPES
 from segment_scorer.service.errors import Refusal
@@ -44,31 +45,38 @@ contents = st.builds(
     int64_contents=st.lists(st.integers(-(2**63), 2**63 - 1), max_size=2),
     bytes_contents=st.lists(st.binary(max_size=3), max_size=1),
 )
-names = st.sampled_from(["input", "probabilities", "", "x"])
+names = st.sampled_from(["input", "probabilities", "effect", "", "x"])
 
 
 EMPTY = InferTensorContents()
 
 
-@example(tensors=[("probabilities", "FP32", [0, 2**62, 2**62], EMPTY)], raw=[], column=None)
-@example(tensors=[("probabilities", "FP32", [0] * 70, EMPTY)], raw=[b""], column=None)
+@example(
+    tensors=[("probabilities", "FP32", [0, 2**62, 2**62], EMPTY)],
+    raw=[],
+    column=None,
+    score=RESPONSE,
+)
+@example(tensors=[("probabilities", "FP32", [0] * 70, EMPTY)], raw=[b""], column=None, score=UPLIFT)
 @given(
     tensors=st.lists(st.tuples(names, datatypes, shapes, contents), max_size=2),
     raw=raws,
     column=st.none() | st.integers(0, 3),
+    score=st.sampled_from([RESPONSE, UPLIFT]),
 )
 def test_any_answer_is_scores_or_rejected(
     tensors: list[tuple[str, str, list[int], InferTensorContents]],
     raw: list[bytes],
     column: int | None,
+    score: ScoreKind,
 ) -> None:
     response = ModelInferResponse(raw_output_contents=raw)
     for name, datatype, shape, content in tensors:
         response.outputs.add(name=name, datatype=datatype, shape=shape, contents=content)
     with contextlib.suppress(ScorerRejected):
-        scores = read_scores(response, 2, Dialect(model="m", positive_column=column))
+        scores = read_scores(response, 2, Dialect(model="m", positive_column=column, score=score))
         assert scores.shape == (2,)
-        assert ((scores >= 0) & (scores <= 1)).all()
+        assert ((scores >= score.low) & (scores <= score.high)).all()
 
 
 @given(

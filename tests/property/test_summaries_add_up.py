@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from function.hosts.pinpoint import LARGEST_BATCH
 from model.people.columns import RecordError
 from model.people.records import make_decoder
+from model.score_kind import RESPONSE, UPLIFT
 from segment_scorer.runner.chunks import Chunk
 from segment_scorer.runner.config import RunConfig
 from segment_scorer.runner.reading.batches import cut_slices, make_finder
@@ -54,11 +55,25 @@ LINES = st.lists(
 VERDICTS: dict[object, bool | None] = {"keep": True, "drop": False, "fail": None}
 
 
-@given(lines=LINES, include=st.booleans(), shows=st.booleans())
-def test_every_line_has_exactly_one_outcome(lines: list[bytes], include: bool, shows: bool) -> None:
-    hook = DecidingHook(lambda document: VERDICTS.get(document.get("Action"), True), shows=shows)
+@given(
+    lines=LINES,
+    include=st.booleans(),
+    shows=st.booleans(),
+    score=st.sampled_from([0.5, -0.5, -0.0001, -1.0]),
+)
+def test_every_line_has_exactly_one_outcome(
+    lines: list[bytes], include: bool, shows: bool, score: float
+) -> None:
+    """With scores of responses, and with effects below 0."""
+    hook = DecidingHook(
+        lambda document: VERDICTS.get(document.get("Action"), True), shows=shows, score=score
+    )
     config = RunConfig(
-        scheduled_time="t", activity_id="a", include_opted_out=include, knows_decisions=shows
+        scheduled_time="t",
+        activity_id="a",
+        include_opted_out=include,
+        knows_decisions=shows,
+        score=UPLIFT if score < 0 else RESPONSE,
     )
     pairs = [(number, line) for number, line in enumerate(lines, 1) if not line.isspace()]
     slices = list(cut_slices(pairs, make_finder(None, include_opted_out=include)))
@@ -86,6 +101,11 @@ def test_every_line_has_exactly_one_outcome(lines: list[bytes], include: bool, s
         sum(row[4] == "false" and row[5] != "failed" for row in decisions),
         sum(row[5] == "failed" for row in decisions),
     ) == (summary.kept, summary.filtered, summary.failed)
+    scores = [float(row[6]) for row in decisions if row[6]]
+    assert set(scores) <= {score}
+    counted = result.statistics.scores
+    assert sum(counted.values()) == len(scores)
+    assert all((bucket < 0) == (score < 0) for bucket in counted)
 
 
 @given(LINES)

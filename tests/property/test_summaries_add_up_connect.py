@@ -8,10 +8,12 @@ import io
 import json
 from typing import Any
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
 from function.hosts.pinpoint import LARGEST_BATCH
+from model.score_kind import RESPONSE, UPLIFT
 from segment_scorer.runner.asking.host_rules import Attempt
 from segment_scorer.runner.chunks import Chunk
 from segment_scorer.runner.config import RunConfig
@@ -43,7 +45,8 @@ LINES = st.lists(
 class ConnectHook:
     """Answers each profile by what its attribute says."""
 
-    def __init__(self) -> None:
+    def __init__(self, score: float) -> None:
+        self.score = score
         self.events: list[dict[str, Any]] = []
 
     def call(self, event: dict[str, Any]) -> Attempt:
@@ -58,7 +61,7 @@ class ConnectHook:
                 answers.append(
                     {
                         "Id": item["ProfileId"],
-                        "ResultData": {"decision": action, "reason": "score", "score": 0.5},
+                        "ResultData": {"decision": action, "reason": "score", "score": self.score},
                     }
                 )
         return Attempt(reply={"Items": {"CustomerProfiles": answers}})
@@ -67,12 +70,14 @@ class ConnectHook:
         return ""
 
 
-@given(LINES)
-def test_every_profile_has_exactly_one_outcome(lines: list[bytes]) -> None:
-    hook = ConnectHook()
+@given(lines=LINES, score=st.sampled_from([0.5, -0.5, -1.0]))
+def test_every_profile_has_exactly_one_outcome(lines: list[bytes], score: float) -> None:
+    """With scores of responses, and with effects below 0."""
+    hook = ConnectHook(score)
+    config = msgspec.structs.replace(CONFIG, score=UPLIFT if score < 0 else RESPONSE)
     slices = list(cut_slices(enumerate(lines, 1), make_finder(None, include_opted_out=False)))
-    result = process_chunk(Chunk(file="f", header=None, slices=slices, position=0), hook, CONFIG)
-    summary = make_summary(result.counts, CONFIG, 0.0)
+    result = process_chunk(Chunk(file="f", header=None, slices=slices, position=0), hook, config)
+    summary = make_summary(result.counts, config, 0.0)
     assert summary.received + summary.rejected == len(lines)
     assert all(len(event["Items"]["CustomerProfiles"]) <= LARGEST_BATCH for event in hook.events)
     rows = list(csv.reader(io.StringIO(result.parts["decisions.csv"].decode(), newline="")))
@@ -82,5 +87,6 @@ def test_every_profile_has_exactly_one_outcome(lines: list[bytes]) -> None:
         sum(row[5] == "failed" for row in rows),
     ) == (summary.kept, summary.filtered, summary.failed)
     assert len(rows) == summary.received
+    assert {float(row[6]) for row in rows if row[6]} <= {score}
     data = result.parts["segment.jsonl.gz"]
     assert len(gzip.decompress(data).splitlines() if data else []) == summary.kept

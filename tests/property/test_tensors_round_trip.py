@@ -11,6 +11,7 @@ from hypothesis.extra.numpy import array_shapes, arrays
 
 from function.scorers.tensors import build_request, read_scores
 from function.settings import Dialect
+from model.score_kind import RESPONSE, UPLIFT, ScoreKind
 from protos.open_inference_pb2 import ModelInferRequest, ModelInferResponse
 from protos.tensor import read_contents, read_raw, write_contents, write_raw
 
@@ -50,23 +51,28 @@ def test_matrix_to_message_to_matrix_is_identity(
     dtype=st.sampled_from(["<f4", "<f8"]),
     raw=st.booleans(),
     form=st.sampled_from(["[n]", "[n,1]", "[n,2]"]),
+    score=st.sampled_from([RESPONSE, UPLIFT]),
 )
 def test_scores_survive_the_way_back_in_every_form(
-    scores: np.ndarray, dtype: str, raw: bool, form: str
+    scores: np.ndarray, dtype: str, raw: bool, form: str, score: ScoreKind
 ) -> None:
+    if score.is_uplift:
+        scores, form = 2 * scores - 1, "[n,1]"  # effects from -1 to 1, in one column
     sent = scores.astype(dtype)
     shaped = {"[n]": sent, "[n,1]": sent[:, None], "[n,2]": np.stack([1 - sent, sent], axis=1)}[
         form
     ]
     response = ModelInferResponse()
     output = response.outputs.add(
-        name="probabilities", datatype="FP32" if dtype == "<f4" else "FP64", shape=shaped.shape
+        name=score.output, datatype="FP32" if dtype == "<f4" else "FP64", shape=shaped.shape
     )
     if raw:
         response.raw_output_contents.append(write_raw(shaped))
     else:
         output.contents.CopyFrom(write_contents(shaped))
     got = read_scores(
-        ModelInferResponse.FromString(response.SerializeToString()), len(scores), Dialect(model="m")
+        ModelInferResponse.FromString(response.SerializeToString()),
+        len(scores),
+        Dialect(model="m", score=score),
     )
     assert got.tolist() == sent.astype(np.float64).tolist()

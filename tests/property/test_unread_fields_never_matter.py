@@ -8,6 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,13 +21,14 @@ from model.training.gather import gather_people
 from model.training.infer import infer_spec
 from tests.fakes import Watcher, make_endpoint, make_event
 from tests.rooms import make_handler
-from tests.strategies import ANY_JSON, DEEP, SCORES, make_connect_event
+from tests.strategies import ANY_JSON, DEEP, KIND, SCORES, make_connect_event, move_score
 from tests.training_people import ignore_progress, make_people, to_lines
 
 # The tiny model reads Metrics.score; the policy writes into Attributes.
 TOP_LEVEL = ("Address", "ChannelType", "OptOut", "User", "Location", "Demographic", "Unknown")
 GROUPS = ("Metrics", "Attributes", "User", "Location", "Demographic")
 VALUES = st.one_of(ANY_JSON, DEEP)
+KINDS = st.sampled_from(["response", "uplift"])
 UNREAD = st.fixed_dictionaries(
     {
         "fields": st.dictionaries(st.sampled_from(TOP_LEVEL), VALUES, max_size=3),
@@ -48,21 +50,23 @@ def spoil_unread(endpoint: dict[str, Any], unread: dict[str, Any]) -> dict[str, 
     return spoilt
 
 
-def decide_one(event: dict[str, Any]) -> tuple[Reason, float | None]:
+def decide_one(event: dict[str, Any], kind: str) -> tuple[Reason, float | None]:
+    """The decision on one person. Scores of kind uplift are from -1 to 1."""
     watcher = Watcher()
-    make_handler({"unreadable": "drop"}, observer=watcher)(event)
+    make_handler({"unreadable": "drop", KIND: kind}, observer=watcher)(event)
     (decision,) = watcher.decisions
     return decision.reason, decision.score
 
 
-@given(score=SCORES, unread=UNREAD)
+@given(score=SCORES, unread=UNREAD, kind=KINDS)
 def test_an_endpoint_gets_the_same_reason_and_score_whatever_stands_where_nothing_reads(
-    score: float | None, unread: dict[str, Any]
+    score: float | None, unread: dict[str, Any], kind: str
 ) -> None:
     endpoint = make_endpoint(score)
-    assert decide_one(make_event({"a": spoil_unread(endpoint, unread)})) == decide_one(
-        make_event({"a": endpoint})
-    )
+    found = decide_one(make_event({"a": endpoint}), kind)
+    assert decide_one(make_event({"a": spoil_unread(endpoint, unread)}), kind) == found
+    if score is not None and kind == "uplift":
+        assert found[1] == pytest.approx(move_score(score), abs=6e-5)
 
 
 @given(
@@ -71,13 +75,14 @@ def test_an_endpoint_gets_the_same_reason_and_score_whatever_stands_where_nothin
         st.sampled_from(["accountNumber", "address", "emailAddress", "firstName"]), VALUES
     ),
     flat=st.dictionaries(st.sampled_from(["Metrics_a", "Latitude", "X_1", "X_2"]), VALUES),
+    kind=KINDS,
 )
 def test_a_profile_gets_the_same_reason_and_score_whatever_stands_where_nothing_reads(
-    score: float, fields: dict[str, Any], flat: dict[str, Any]
+    score: float, fields: dict[str, Any], flat: dict[str, Any], kind: str
 ) -> None:
     def ask(profile: dict[str, Any]) -> tuple[Reason, float | None]:
         item = {"ProfileId": "p", "CustomerData": json.dumps(profile)}
-        return decide_one(make_connect_event([item]))
+        return decide_one(make_connect_event([item]), kind)
 
     attributes = {"Metrics_score": score}
     assert ask({**fields, "attributes": {**flat, **attributes}}) == ask({"attributes": attributes})

@@ -90,11 +90,79 @@ def test_both_forms_of_cold_start_act_on_a_published_version_behind_the_alias() 
     assert "Default" not in TEMPLATE["Parameters"]["Revision"]
 
 
+def is_for_url(permission: dict[str, Any]) -> bool:
+    return "FunctionUrlAuthType" in permission or "InvokedViaFunctionUrl" in permission
+
+
+ROLE = "arn:aws:iam::123456789012:role/sender"
+WEB_ARN = "arn:aws:secretsmanager:us-east-1:123456789012:secret:web-AbCdEf"
+
+
+@pytest.mark.parametrize(
+    ("given", "auth", "principal"),
+    [
+        ({}, None, None),
+        ({"WebAccess": "iam"}, "AWS_IAM", None),
+        ({"WebAccess": "iam", "WebPrincipal": ROLE}, "AWS_IAM", ROLE),
+        ({"WebAccess": "secret", "WebSecretArn": WEB_ARN}, "NONE", "*"),
+    ],
+)
+def test_a_url_is_an_option_with_both_permissions_that_it_needs_on_the_alias(
+    given: dict[str, str], auth: str | None, principal: str | None
+) -> None:
+    urls = resources_of("AWS::Lambda::Url", **given)
+    assert [(url["AuthType"], url["Qualifier"]) for url in urls.values()] == (
+        [(auth, "live")] if auth else []
+    )
+    permissions = resources_of("AWS::Lambda::Permission", **given).values()
+    found = [
+        (each["Action"], each.get("FunctionUrlAuthType"), each.get("InvokedViaFunctionUrl"))
+        for each in permissions
+    ]
+    assert found == (
+        [
+            ("lambda:InvokeFunctionUrl", auth, None),
+            ("lambda:InvokeFunction", None, True),
+        ]
+        if principal
+        else []
+    )
+    assert {each["Principal"] for each in permissions} == ({principal} if principal else set())
+
+
+def test_the_secrets_of_a_url_are_read_from_secrets_manager_and_from_nowhere_else() -> None:
+    variables = with_parameters(SCORER, WebAccess="secret", WebSecretArn=WEB_ARN)["Environment"]
+    assert variables["Variables"] == {
+        "SCORER_WEB_SECRETS": f"{{{{resolve:secretsmanager:{WEB_ARN}:SecretString}}}}"
+    }
+
+
+@pytest.mark.parametrize(
+    ("given", "broken"),
+    [
+        ({}, []),
+        ({"WebAccess": "iam"}, ["WebIsLimited"]),
+        ({"WebAccess": "iam", "ReservedConcurrency": "20"}, []),
+        ({"WebAccess": "secret", "ReservedConcurrency": "20"}, ["WebSecretIsNamed"]),
+    ],
+)
+def test_a_url_needs_reserved_concurrency_and_its_secret(
+    given: dict[str, str], broken: list[str]
+) -> None:
+    rules = {name: rule for name, rule in TEMPLATE["Rules"].items() if name.startswith("Web")}
+    assert [
+        name
+        for name, rule in rules.items()
+        if with_parameters(rule["RuleCondition"], **given)
+        and not with_parameters(rule["Assertions"][0]["Assert"], **given)
+    ] == broken
+
+
 def test_every_permission_is_on_the_alias_for_one_action_with_account_and_source() -> None:
     permissions = [
         each["Properties"]
         for each in RESOURCES.values()
-        if each["Type"] == "AWS::Lambda::Permission"
+        if each["Type"] == "AWS::Lambda::Permission" and not is_for_url(each["Properties"])
     ]
     assert len(permissions) == 5
     for permission in permissions:
@@ -352,7 +420,7 @@ def test_the_state_machine_may_start_its_own_map_and_call_only_the_alias() -> No
 TOPIC = "arn:aws:sns:us-east-1:123456789012:topic"
 OWN = [{"Name": "function_name", "Value": {"Ref": "Scorer"}}]
 NEWEST = [*OWN, {"Name": "function_version", "Value": {"Fn::GetAtt": "Scorer.Version.Version"}}]
-EVERYTHING = {"SegmentBucket": "segments", "AlarmTopicArn": TOPIC}
+EVERYTHING = {"SegmentBucket": "segments", "WebAccess": "iam", "AlarmTopicArn": TOPIC}
 
 
 def metrics_of(alarm: dict[str, Any]) -> list[dict[str, Any]]:
@@ -375,6 +443,8 @@ def test_there_is_an_alarm_on_whatever_nobody_would_see() -> None:
         "ErrorsAlarm": ["Errors"],
         "DurationAlarm": ["Duration"],
         "ThrottlesAlarm": ["Throttles"],
+        "WebRefusedAlarm": ["Url4xxCount"],
+        "WebFailedAlarm": ["Url5xxCount"],
         "FallbackAlarm": ["fallback_used"],
         "UnscoredAlarm": ["unscored"],
         "UnreadableAlarm": ["unreadable"],
@@ -724,7 +794,7 @@ def test_every_exception_from_checkov_says_why() -> None:
         for resource in RESOURCES.values()
         for each in resource.get("Metadata", {}).get("checkov", {}).get("skip", [])
     ]
-    assert len(skipped) == 5
+    assert len(skipped) == 6
     assert all(len(each["comment"].split()) > 3 for each in skipped)
 
 

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from function.bootstrap import build_handler
+from function.errors import ExternalTimeout
+from tests.fake_external import FakeStore
 from tests.fakes import (
     FakeContext,
     FakeScorer,
@@ -80,3 +82,34 @@ def test_an_override_replaces_all_rules(tmp_path: Path) -> None:
     assert list(reply) == []
     assert record["excluded_other"] == 3
     assert "excluded_cap" not in record
+
+
+STORED = '[[exclude]]\npath = "External.suppressed"\nreason = "suppressed"\nequals = true\n'
+
+
+def answer_from_store(folder: Path, policy: str, store: FakeStore) -> tuple[Any, Any]:
+    environ = {
+        "SCORER_BUNDLE": str(make_bundle(folder / "bundle")),
+        "SCORER_POLICY": str(write_policy(folder / "policy.toml", policy)),
+    }
+    log = io.StringIO()
+    people = {id_: make_endpoint(0.9, User={"UserId": id_}) for id_ in "ab"}
+    handler = build_handler(environ, scorer=FakeScorer(), external=store, stream=log)
+    reply = handler(make_event(people), FakeContext())
+    (record,) = [line for line in read_log(log.getvalue()) if line["message"] == "batch"]
+    return reply, record
+
+
+def test_a_rule_reads_what_the_store_knows(tmp_path: Path) -> None:
+    reply, record = answer_from_store(tmp_path, STORED, FakeStore({"a": {"suppressed": 1}}))
+    assert list(reply) == ["b"]
+    assert record["excluded_suppressed"] == 1
+
+
+def test_without_the_store_on_error_decides_about_everybody(tmp_path: Path) -> None:
+    store = FakeStore(error=ExternalTimeout("late"))
+    reply, record = answer_from_store(tmp_path, 'on_error = "drop"\n' + STORED, store)
+    assert (list(reply), record["unscored"], record["excluded"]) == ([], 2, 0)
+    score = 'on_missing_external = "score"\n' + STORED
+    reply, _ = answer_from_store(tmp_path / "other", score, store)
+    assert list(reply) == ["a", "b"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sqlite3
 import threading
@@ -38,6 +39,30 @@ def test_gives_the_people_who_are_there_and_nothing_for_other_keys(tmp_path: Pat
 def test_more_keys_than_one_statement_takes_are_all_looked_up(tmp_path: Path) -> None:
     people = {f"u{index}": {"n": index} for index in range(1_203)}
     assert SqliteStore(make_store(tmp_path / "p.sqlite", people)).fetch(list(people), 1.0) == people
+
+
+def test_a_store_that_is_dropped_is_closed_at_once_and_so_is_one_that_is_refused(
+    tmp_path: Path,
+) -> None:
+    path = make_store(tmp_path / "p.sqlite", PEOPLE)
+    gc.disable()  # closed without the cycle collector's help
+    try:
+        store = SqliteStore(path)
+        store.fetch(["u"], 1.0)
+        assert count_open(path) == 1
+        del store
+        assert count_open(path) == 0
+        change(path, "ALTER TABLE profile RENAME TO other")
+        with pytest.raises(SettingsError):
+            SqliteStore(path)
+        assert count_open(path) == 0
+    finally:
+        gc.enable()
+
+
+def count_open(path: Path) -> int:
+    """How many descriptors of this process are of the file."""
+    return sum(link.resolve() == path.resolve() for link in Path("/proc/self/fd").iterdir())
 
 
 def test_a_path_with_odd_characters_is_opened(tmp_path: Path) -> None:

@@ -10,9 +10,9 @@ import pytest
 
 from function.records import Reason
 from model.score_kind import UPLIFT
+from segment_scorer.runner.checks import check_options
 from segment_scorer.runner.config import RunConfig, RunOptions
 from segment_scorer.runner.errors import OptionError
-from segment_scorer.runner.preparation import check_options
 from segment_scorer.runner.reporting.charts import make_charts
 from segment_scorer.runner.reporting.control_group import describe_control_group
 from segment_scorer.runner.reporting.predictions import describe_savings
@@ -47,7 +47,8 @@ def test_the_report_says_what_messages_bring() -> None:
     story = " ".join(data["story"])
     assert "the messages sent bring 6 extra responses; messages to everybody" in story
     assert "would bring 4" in story
-    assert "The 20 people with the highest scores bring as many extra responses as all 100" in story
+    assert "the 20 people with the highest scores bring as many extra responses as all 100" in story
+    assert "This holds only if the message puts off people with a score below 0" in story
     assert "80 messages fewer (80.0 %)" in story
     assert data["words"]["events"] == "extra responses"
     assert data["words"]["profit"] == "profit expected"
@@ -87,7 +88,7 @@ def test_the_figures_at_the_policys_threshold_are_exact() -> None:
         ([-0.1] * 30, "Messaging everybody would bring no extra responses."),
         ([], ""),
         ([0.25] * 8, ""),
-        ([0.5, 0.5, 0.5, -0.5, 0.75], "The 3 people with the highest scores"),
+        ([0.5, 0.5, 0.5, -0.5, 0.75], "By these scores, the 3 people with the highest scores"),
     ],
 )
 def test_says_how_many_messages_fewer_bring_the_same(scores: list[float], words: str) -> None:

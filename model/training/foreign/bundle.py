@@ -6,24 +6,29 @@ Holds the order of the steps; each step is a module of its own. Never fits anyth
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from model.bundle import Bundle, check_destination, load_bundle, write_bundle
 from model.errors import DataError
 from model.people.progress import Progress
 from model.training.card import make_card
+from model.training.comparisons import NewModel, list_earlier
 from model.training.datasets import read_outcomes
 from model.training.export import score_onnx
+from model.training.folds import make_folds
 from model.training.foreign.columns import check_columns, read_whole_spec
 from model.training.foreign.config import BundleConfig
 from model.training.foreign.conversion import convert_original
 from model.training.foreign.judging import judge_model
 from model.training.foreign.people_exact import ExactPeople, read_predictions
 from model.training.foreign.readers import read_foreign
-from model.training.gate import Verdict, check_bundle, compare_with_incumbent, load_incumbent
+from model.training.gate import Verdict, check_bundle, decide_on_given, load_checked
 from model.training.gather import gather_people
-from model.training.people import Join
+from model.training.lineage import Incumbents, extend_lineage
+from model.training.measures import Scores
+from model.training.options import digest_data
+from model.training.people import Join, People
 from model.training.reference import find_recorded
 
 
@@ -41,22 +46,19 @@ class BundleResult:
 def bundle_model(config: BundleConfig, progress: Progress) -> BundleResult:
     """Write a bundle of the model. Raises SegmentScorerError and then writes nothing.
 
-    Writes nothing either if the model is worse than `config.against` by more than the margin.
+    Writes nothing either if the gate keeps the bundle of `config.against`.
     """
     check_destination(config.out)
-    incumbent = load_incumbent(config.against)
-    if incumbent is not None and incumbent.score.is_uplift:
-        raise DataError(
-            "--against: expected a bundle of response scores, found one of uplift scores: they "
-            "cannot be compared"
-        )
+    incumbents = load_checked(config.against)
+    last, best = (None, None) if incumbents is None else (incumbents.last, incumbents.best)
     original = read_foreign(config.model, config.positive)
     if original.score is None and config.predictions is None:
         raise DataError(
             f"{config.model}: expected --predictions with the scores of the original (CSV "
             "Id,score): a bare ONNX file has nothing to be compared with"
         )
-    outcome_table = read_outcomes(config.outcomes, config.columns)
+    table = read_outcomes(config.outcomes, config.columns)
+    outcome_table = replace(table, plain=config.plain_columns)
     dated = config.as_of is not None or outcome_table.dates is not None
     spec = read_whole_spec(config.features, dated=dated)
     check_columns(original, spec)
@@ -69,8 +71,10 @@ def bundle_model(config: BundleConfig, progress: Progress) -> BundleResult:
         config.as_of,
         progress,
         enrich=config.enrich,
-        incumbent_spec=None if incumbent is None else incumbent.spec,
-        incumbent_reference=None if incumbent is None else find_recorded(incumbent.manifest),
+        incumbent_spec=None if last is None else last.spec,
+        incumbent_reference=None if last is None else find_recorded(last.manifest),
+        best_spec=None if best is None else best.spec,
+        best_reference=None if best is None else find_recorded(best.manifest),
         whole=True,
         watch=exact.watch,
     )
@@ -81,16 +85,50 @@ def bundle_model(config: BundleConfig, progress: Progress) -> BundleResult:
     progress("judging", 0, 1)
     manifest, notices = judge_model(config, original, people, converted, scores)
     progress("judging", 1, 1)
-    verdict, bundle = None, None
-    if incumbent is not None:
-        verdict = compare_with_incumbent(
-            incumbent, scores, people, config.margin, config.seed, unseen=False
-        )
-        manifest = {**manifest, "gate": verdict.figures}
+    verdict, ahead = pass_gate(config, people, scores, incumbents, progress)
+    lineage, files = extend_lineage(incumbents, ahead)
+    manifest = {
+        **manifest,
+        **({} if verdict is None else {"gate": verdict.figures}),
+        "lineage": lineage,
+        "data_sha256": digest_data(config.outcomes, config.endpoints),
+    }
+    bundle = None
     if verdict is None or verdict.passed:
-        write_bundle(config.out, converted.onnx, manifest, make_card(manifest))
+        write_bundle(config.out, converted.onnx, manifest, {**make_card(manifest), **files})
         bundle = load_bundle(config.out)
         check_bundle(bundle)
     return BundleResult(
         bundle=bundle, manifest=manifest, join=people.join, notices=notices, verdict=verdict
+    )
+
+
+def pass_gate(
+    config: BundleConfig,
+    people: People,
+    scores: Scores,
+    incumbents: Incumbents | None,
+    progress: Progress,
+) -> tuple[Verdict | None, Bundle | None]:
+    """The gate's verdict, and the earlier bundle that is still the best, if one is."""
+    if incumbents is None:
+        return None, None
+    folds = make_folds(people.outcomes, people.groups, people.dates, config.seed)
+    new = NewModel(
+        people=people,
+        rows=folds.scored,
+        scores=scores[folds.scored],
+        folds=folds,
+        reserved=None,
+        reserved_scores=None,
+        share=0.0,
+        fitted=False,
+    )
+    return decide_on_given(
+        new,
+        list_earlier(incumbents, people, None),
+        margin=config.margin,
+        if_unclear=config.if_unclear,
+        seed=config.seed,
+        started=lambda label: progress(f"comparing with {label} out of fold", 0, 1),
     )

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from model.people.outcome_columns import USUAL_NAMES, ColumnNames
-from model.training.gate import MARGIN
+from model.training.gate import MARGIN, IfUnclear
 from model.training.join import Enrich
 from model.training.threshold import ThresholdGoal
 
@@ -18,6 +18,7 @@ class BundleConfig:
     """What becomes a bundle, and who it is judged on.
 
     columns      what the columns of the outcomes file are called
+    plain_columns  a column that is no field of an endpoint is an attribute
     predictions  the original's own scores, CSV `Id,score`; needed for bare ONNX
     positive     the label that means "responded", where labels are texts
     fill         "median": missing values become the median of the people given, before the model;
@@ -31,6 +32,7 @@ class BundleConfig:
     outcomes: Path
     out: Path
     columns: ColumnNames = USUAL_NAMES
+    plain_columns: bool = False
     predictions: Path | None = None
     positive: str | None = None
     fill: str = ""
@@ -41,4 +43,5 @@ class BundleConfig:
     goal: ThresholdGoal = field(default_factory=ThresholdGoal)
     against: Path | None = None
     margin: float = MARGIN
+    if_unclear: IfUnclear = IfUnclear.KEEP
     enrich: Enrich | None = None

@@ -104,6 +104,7 @@ def judge_model(
             "missing": config.fill or "as the model takes them",
         },
         "calibration": "none",
+        "options": describe_bundling(config),
         "versions": {
             "numpy": version("numpy"),
             **{library: version(library) for library in original.libraries},
@@ -112,6 +113,19 @@ def judge_model(
         "data": describe_data(people.join, int(people.outcomes.sum()), (), notices),
     }
     return manifest, notices
+
+
+def describe_bundling(config: BundleConfig) -> dict[str, Any]:
+    """`options`: everything that was asked for and shapes the model, its figures or the gate."""
+    return {
+        "missing": config.fill,
+        "float32": config.float32,
+        "seed": config.seed,
+        "external": config.enrich is not None,
+        "threshold": config.goal.to_mapping(),
+        "margin": config.margin,
+        "if_unclear": config.if_unclear.value,
+    }
 
 
 def describe_absent(people: People) -> list[str]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from model.training.card import CARD, GIVEN, JUDGED_ON, list_data
-from model.training.card_tables import MOST_FEATURES, write_table
+from model.training.card_tables import describe_features, describe_training, write_table
 from model.training.phrases import format_score, format_share
 from model.training.reference import describe_reference
 from model.training.uplift.learners import LEARNERS
@@ -81,7 +81,8 @@ def write_card(facts: Mapping[str, Any]) -> str:
         f"{describe_put_off(metrics).capitalize()}.",
         "## Threshold",
         describe_threshold(facts),
-        *describe_features(evaluation.get("features", [])),
+        *describe_features(evaluation.get("features", []), ABOUT_FEATURES),
+        *describe_training(facts),
         "## Data",
         list_data(facts["data"], describe_reference(facts)),
         "## Limits",
@@ -154,20 +155,3 @@ def describe_threshold(facts: Mapping[str, Any]) -> str:
         *([describe_profit(profit, facts["threshold"])] if profit else []),
     ]
     return " ".join(parts)
-
-
-def describe_features(features: Sequence[Mapping[str, Any]]) -> list[str]:
-    """What the model looks at."""
-    if not features:
-        return []
-    rows = [
-        [
-            f"`{row['name']}`",
-            f"{row['importance']:.4f}",
-            "" if row["alone"] is None else f"{row['alone']:.3f}",
-        ]
-        for row in features[:MOST_FEATURES]
-    ]
-    more = len(features) - MOST_FEATURES
-    table = write_table(["feature", "importance", "alone"], rows)
-    return ["## Features", ABOUT_FEATURES, f"{table}\n\nand {more} more." if more > 0 else table]

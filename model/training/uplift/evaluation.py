@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
-from model.bundle import Bundle
+from model.bundle import Bundle, load_bundle
 from model.errors import DataError
 from model.training.config import UpliftConfig
 from model.training.datasets import OutcomeTable
+from model.training.export import score_onnx
+from model.training.gate import check_bundle, describe_coverage
 from model.training.people import People
 from model.training.uplift.judge import judge_effects
 from model.training.uplift.lot import check_lot, leave_out_mixed, make_campaign
@@ -29,16 +32,41 @@ def check_kind(bundle: Bundle, uplift: UpliftConfig | None) -> None:
         )
 
 
+def load_response(bundle: Bundle, directory: Path | None) -> Bundle | None:
+    """The response bundle that an uplift bundle is compared with, checked.
+
+    Raises DataError unless their scores are of these kinds, and BundleError.
+    """
+    if directory is None:
+        return None
+    if not bundle.score.is_uplift:
+        raise DataError(
+            "--against: expected an uplift bundle to evaluate; `segment-scorer compare` measures "
+            "two response bundles"
+        )
+    response = load_bundle(directory)
+    if response.score.is_uplift:
+        raise DataError(
+            f"{directory}: expected a bundle of response scores, found {response.score.kind}"
+        )
+    check_bundle(response)
+    return response
+
+
 def measure_effects(
     bundle: Bundle,
     people: People,
     table: OutcomeTable,
     scores: Floats,
     *,
+    response: Bundle | None = None,
     seed: int,
     money: tuple[float, float] | None,
 ) -> tuple[dict[str, Any], dict[str, Any], list[str]]:
-    """`metrics`, `evaluation`, and what the user should know. Raises DataError without a lot."""
+    """`metrics`, `evaluation`, and what the user should know. Raises DataError without a lot.
+
+    `response`: a response bundle, whose scores of the same people are measured beside.
+    """
     treatment = table.treatment
     if treatment is None:
         raise ValueError("outcomes were read without a treatment")
@@ -50,5 +78,11 @@ def measure_effects(
         )
     campaign, notices = make_campaign(people, treatment.share)
     notices = [*treatment.notices, *notices, *check_lot(campaign, seed)]
-    metrics, evaluation = judge_effects(scores, campaign, bundle.threshold, seed, money=money)
+    responses = None
+    if response is not None and people.incumbent_matrix is not None:
+        responses = score_onnx(response.model, people.incumbent_matrix, response.score)
+        notices += describe_coverage(response, people.incumbent_matrix)
+    metrics, evaluation = judge_effects(
+        scores, campaign, bundle.threshold, seed, responses=responses, money=money
+    )
     return metrics, evaluation, [*describe_doubt(metrics), *notices]

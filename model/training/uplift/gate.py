@@ -7,11 +7,17 @@ import numpy as np
 from model.bundle import Bundle
 from model.features import Matrix
 from model.training.export import score_onnx
-from model.training.gate import Verdict, check_bundle, describe_coverage
+from model.training.gate import (
+    IfUnclear,
+    Verdict,
+    check_bundle,
+    describe_coverage,
+    describe_needed,
+)
 from model.training.measures import COVERED, resample_weights
 from model.training.uplift.campaign import UpliftPeople
 from model.training.uplift.measures import Floats, Uplift
-from model.training.verdict import Finding
+from model.training.verdict import Finding, Gain, count_needed, judge
 
 
 def compare_qini(
@@ -43,35 +49,40 @@ def pass_uplift_gate(
     margin: float,
     seed: int,
     unseen: bool,
+    if_unclear: IfUnclear,
 ) -> Verdict:
-    """Whether a new model may replace the incumbent.
+    """Whether a new model may replace the incumbent, by the rules for response models.
 
-    It may if the interval of the difference of Qini coefficients lies above -`margin`. `unseen`:
-    the incumbent has not learnt from these people either; if it has, it looks better than it is.
+    `unseen`: the incumbent has not learnt from these people either; if it has, it looks better than
+    it is, and the new model cannot be called worse.
     """
     new, old, (low, high) = compare_qini(incumbent, effects, campaign, old_matrix, seed)
-    passed = low > -margin
+    gain = Gain(new - old, low, high)
+    finding = judge(gain, margin)
+    if finding is Finding.WORSE and not unseen:
+        finding = Finding.UNCLEAR
+    responders = int(campaign.outcomes.sum())
     seen = "" if unseen else ", some of whom the old bundle may have learnt from"
-    reasons = []
-    if high < -margin:
-        reasons.append(f"its Qini coefficient is lower by {old - new:.4f}")
-    elif not passed:
-        reasons.append("these people cannot tell whether it is worse, so the old one stays")
-    comparison = (
+    parts = [f"its Qini coefficient is lower by {old - new:.4f}"] if high < 0 else []
+    parts.append(
         f"Qini coefficient {new:.4f}, before {old:.4f} (difference {new - old:+.4f}, 95 % interval "
         f"{low:+.4f} to {high:+.4f}); margin {margin:g}; on the same {len(effects):,} people{seen}"
     )
-    finding = Finding.EQUAL if passed else Finding.WORSE if high < -margin else Finding.UNCLEAR
+    # Below 0 with the whole interval, more people would not help; people new to both would.
+    if finding is Finding.UNCLEAR and high >= 0:
+        parts.append(describe_needed(count_needed(gain, margin, responders), responders))
     return Verdict(
-        passed=passed,
+        passed=finding is Finding.EQUAL
+        or (finding is Finding.UNCLEAR and if_unclear is IfUnclear.REPLACE),
         finding=finding,
         behind=old - new,
         against=incumbent.label,
-        sentence="; ".join([*reasons, comparison, *describe_coverage(incumbent, old_matrix)]),
+        sentence="; ".join([*parts, *describe_coverage(incumbent, old_matrix)]),
         figures={
             "against": incumbent.label,
             "margin": margin,
             "people": len(effects),
+            "responders": responders,
             "unseen_by_both": unseen,
             "finding": finding.value,
             "new": {"qini": round(new, 6)},

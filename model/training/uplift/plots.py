@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, PercentFormatter
@@ -53,14 +54,29 @@ def draw_qini(axes: Axes, facts: Facts) -> None:
     axes.legend(frameon=False, loc="lower right")
 
 
-def draw_deciles(axes: Axes, facts: Facts) -> None:
-    """The observed effect of each decile, with its interval."""
+class Deciles(NamedTuple):
+    """Deciles with an observed effect: rows, effects, and error bars downwards and upwards."""
+
+    rows: list[Mapping[str, Any]]
+    effects: list[float]
+    errors: list[list[float]]
+
+
+def read_deciles(facts: Facts) -> Deciles:
+    """The deciles of an evaluation that have people messaged and others."""
     rows = [row for row in facts["evaluation"]["deciles"] if row["effect"] is not None]
-    numbers, effects = [row["decile"] for row in rows], [row["effect"] for row in rows]
+    effects = [row["effect"] for row in rows]
     errors = [
         [max(0.0, row["effect"] - row["interval"][0]) for row in rows],
         [max(0.0, row["interval"][1] - row["effect"]) for row in rows],
     ]
+    return Deciles(rows, effects, errors)
+
+
+def draw_deciles(axes: Axes, facts: Facts) -> None:
+    """The observed effect of each decile, with its interval."""
+    rows, effects, errors = read_deciles(facts)
+    numbers = [row["decile"] for row in rows]
     colours = [ORANGE if effect < 0 else BLUE for effect in effects]
     axes.bar(numbers, effects, 0.7, color=colours, yerr=errors, ecolor=INK, capsize=3)
     axes.axhline(0, color=INK, linewidth=0.8)
@@ -76,12 +92,8 @@ def draw_deciles(axes: Axes, facts: Facts) -> None:
 
 def draw_calibration(axes: Axes, facts: Facts) -> None:
     """The observed effect of each decile by its mean score."""
-    rows = [row for row in facts["evaluation"]["deciles"] if row["effect"] is not None]
-    scores, effects = [row["score"] for row in rows], [row["effect"] for row in rows]
-    errors = [
-        [max(0.0, row["effect"] - row["interval"][0]) for row in rows],
-        [max(0.0, row["interval"][1] - row["effect"]) for row in rows],
-    ]
+    rows, effects, errors = read_deciles(facts)
+    scores = [row["score"] for row in rows]
     edges = [min(*scores, 0.0), max(*scores, 0.0)]
     axes.plot(edges, edges, color=GREY, linestyle="--", label="perfect calibration")
     axes.errorbar(

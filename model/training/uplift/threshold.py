@@ -20,13 +20,18 @@ BRIEFS = {
 }
 
 
-def choose_effect_threshold(goal: ThresholdGoal, effects: Scores) -> tuple[float, str]:
-    """The threshold and its rule: cost / value, a reach, or 0. Raises DataError for a precision."""
+def check_goal(goal: ThresholdGoal) -> None:
+    """Raise DataError for a precision."""
     if goal.precision is not None:
         raise DataError(
             "--precision: expected another goal: nobody knows of a single person whether the "
             "message caused the response. Use --value and --cost, or --reach"
         )
+
+
+def choose_effect_threshold(goal: ThresholdGoal, effects: Scores) -> tuple[float, str]:
+    """The threshold and its rule: cost / value, a reach, or 0. Raises DataError for a precision."""
+    check_goal(goal)
     if goal.money is not None:
         value, cost = goal.money
         return round_near(min(1.0, cost / value)), Rule.PROFIT.value

@@ -14,10 +14,11 @@ from model.score_kind import UPLIFT
 from model.training.audit import describe_leaks
 from model.training.config import TrainingConfig, UpliftConfig
 from model.training.export import make_parity_rows, score_onnx
-from model.training.gate import IfUnclear, Verdict, load_incumbent
-from model.training.lineage import Incumbents
+from model.training.gate import Verdict, combine_verdicts, find_best, load_checked
+from model.training.lineage import Incumbents, extend_lineage
 from model.training.manifest import describe_data
 from model.training.models import read_directions
+from model.training.options import describe_options, digest_data
 from model.training.people import LEAST_OF_EACH, People, keep_features
 from model.training.reference import record_reference
 from model.training.target_rates import lacks_rates
@@ -39,7 +40,7 @@ from model.training.uplift.measures import Floats
 from model.training.uplift.people import read_campaign
 from model.training.uplift.phrases import describe_doubt
 from model.training.uplift.selection import fit_effect
-from model.training.verdict import Finding
+from model.training.uplift.threshold import check_goal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,21 +62,14 @@ def train_uplift(
     not pass against `config.against`.
     """
     check_destination(config.out)
-    incumbent = load_incumbent(config.against)
-    if incumbent is not None and not incumbent.score.is_uplift:
-        raise DataError(
-            f"--against: expected a bundle of uplift scores, found one of {incumbent.score.kind} "
-            "scores: they cannot be compared"
-        )
+    check_goal(config.goal)
+    incumbents = load_checked(config.against, UPLIFT)
     campaign_table = read_campaign(config.outcomes, config.columns, uplift)
     table = replace(campaign_table, plain=config.plain_columns)
     treatment = table.treatment
     if treatment is not None and config.as_of is None and table.dates is None:
         config = replace(config, as_of=treatment.moment)
-    material = prepare_people(
-        config, table, None if incumbent is None else Incumbents(last=incumbent), progress
-    )
-    material = leave_out_rates(material)
+    material = leave_out_rates(prepare_people(config, table, incumbents, progress))
     progress("checking the lot", 0, 1)
     lot = draw_lot(material, None if treatment is None else treatment.share, config.seed)
     progress("checking the lot", 1, 1)
@@ -91,9 +85,9 @@ def train_uplift(
     )
     notices = (*(() if treatment is None else treatment.notices), *lot.notices)
     result = describe_run(config, material, lot, validation, notices)
-    verdict = None
-    if incumbent is not None and lot.reserved is None:
-        verdict = compare(config, incumbent, validation.effects, (people, campaign), unseen=False)
+    verdict, best = None, None
+    if incumbents is not None and lot.reserved is None:
+        verdict, best = compare(config, incumbents, validation.effects, (people, campaign))
         if not verdict.passed:
             return replace(result, verdict=verdict)
     progress("fitting on all people", 0, 1)
@@ -101,19 +95,22 @@ def train_uplift(
     progress("fitting on all people", 1, 1)
     onnx = convert_effect(model, people.matrix.shape[1])
     parity = check_parity(model, onnx, make_parity_rows(people.matrix, people.spec, config.seed))
-    if incumbent is not None and lot.reserved is not None:
+    if incumbents is not None and lot.reserved is not None:
         effects = score_onnx(onnx, lot.reserved[0].matrix, UPLIFT)
-        unseen = incumbent.manifest.get("reserved", 0) >= config.reserve
-        verdict = compare(config, incumbent, effects, lot.reserved, unseen=unseen)
+        verdict, best = compare(config, incumbents, effects, lot.reserved, aside=True)
         if not verdict.passed:
             return replace(result, verdict=verdict)
+    lineage, files = extend_lineage(incumbents, best)
     manifest = {
         **result.manifest,
         **describe_model(config, people, validation, onnx, model),
         "parity": float(f"{parity:.0e}"),
         **({"gate": verdict.figures} if verdict is not None else {}),
+        "lineage": lineage,
+        "data_sha256": digest_data(config.outcomes, config.endpoints),
     }
-    bundle = write_trained(config, material, onnx, manifest, make_card(manifest))
+    card = {**make_card(manifest), **files}
+    bundle = write_trained(config, material, onnx, manifest, card)
     return replace(result, bundle=bundle, manifest=manifest, verdict=verdict)
 
 
@@ -163,27 +160,33 @@ def draw_lot(material: Material, share: float | None, seed: int) -> Lot:
 
 def compare(
     config: TrainingConfig,
-    incumbent: Bundle,
+    incumbents: Incumbents,
     effects: Floats,
     among: tuple[People, UpliftPeople],
     *,
-    unseen: bool,
-) -> Verdict:
-    """The gate on these people."""
+    aside: bool = False,
+) -> tuple[Verdict, Bundle | None]:
+    """The gate on these people. `aside`: they were set aside, so the new model has not learnt from
+    them. Gives the verdict, and the earlier bundle that is ahead of the new model, if one is.
+    """
     people, campaign = among
-    if people.incumbent_matrix is None:
-        raise ValueError("people were gathered without the incumbent's spec")
-    verdict = pass_uplift_gate(
-        incumbent,
-        effects,
-        campaign,
-        people.incumbent_matrix,
-        margin=config.margin,
-        seed=config.seed,
-        unseen=unseen,
-    )
-    replaced = verdict.finding is Finding.UNCLEAR and config.if_unclear is IfUnclear.REPLACE
-    return replace(verdict, passed=True) if replaced else verdict
+    matrices = (people.incumbent_matrix, people.best_matrix)
+    verdicts = []
+    for old, matrix in zip(incumbents.earlier, matrices, strict=False):
+        if matrix is None:
+            raise ValueError("people were gathered without the spec of a bundle to compare with")
+        verdict = pass_uplift_gate(
+            old,
+            effects,
+            campaign,
+            matrix,
+            margin=config.margin,
+            seed=config.seed,
+            unseen=aside and old.manifest.get("reserved", 0) >= config.reserve,
+            if_unclear=config.if_unclear,
+        )
+        verdicts.append(verdict)
+    return combine_verdicts(verdicts), find_best(incumbents.earlier, verdicts)
 
 
 def describe_run(
@@ -206,6 +209,7 @@ def describe_run(
         *describe_rounding(validation.effects, manifest["threshold"]),
     )
     manifest |= record_reference(config.as_of, people.spec)
+    manifest["options"] = describe_options(config)
     manifest["data"] = describe_data(
         people.join,
         material.responded,

@@ -198,3 +198,17 @@ HOST_ADAPTERS = {
         knows_decisions=True,
     ),
 }
+
+
+def read_score(definition: dict[str, Any], attribute: str, kind: ScoreKind) -> str | None:
+    """Read the score that the policy wrote on a kept endpoint; None if it is out of its range."""
+    attributes = definition.get("Attributes")
+    values = attributes.get(attribute) if attribute and isinstance(attributes, dict) else None
+    text = values[0] if isinstance(values, list) and values else values
+    if not isinstance(text, str):
+        return None
+    try:
+        score = float(text)
+    except ValueError:
+        return None
+    return text if kind.holds(score) else None

@@ -44,6 +44,17 @@ def find_warnings(
             "spreadsheet takes for a formula (=, +, -, @). They are written as they are: import "
             "their columns as text."
         )
+    if statistics.readdressed:
+        warnings.append(
+            f"The hook changed the address of {count_people(statistics.readdressed)}: the message "
+            "would go elsewhere. The function that scores never does this: check who answers at "
+            "--hook before you send."
+        )
+    if config.suppress and not summary.suppressed:
+        warnings.append(
+            "--suppress: nobody in the segment is in the file. Check that its ids are those of the "
+            "segment."
+        )
     warnings += warn_of_unseen(config, statistics)
     if summary.unscored:
         names = name_errors(statistics, NO_SCORES) or "the function's log says why"
@@ -185,20 +196,21 @@ def describe_run(
     control_kept: int,
     rehearsal: bool,
     plan: str = "",
+    users: str = "",
 ) -> list[str]:
     """Describe the run in a few sentences.
 
     control_kept  people of the control group who are kept
     savings       how many messages fewer bring the same
     plan          what the control group of a rehearsal can show
+    users         the same, counted by user
     """
     share = 100 * summary.kept / summary.received if summary.received else 0.0
     verb = "would be" if rehearsal else "are"
     sentences = [
         f"{summary.kept:,} of {summary.received:,} people {verb} messaged ({share:.1f} %)."
     ]
-    if reach:
-        sentences.append(reach)
+    sentences += [sentence for sentence in (users, reach) if sentence]
     sentences += [sentence for sentence in (expected, savings) if sentence]
     if config.mode and config.mode != FILTER:
         sentences.append(
@@ -218,6 +230,22 @@ def describe_run(
             "reasons, and the scores of filtered people, are unknown."
         )
     return sentences
+
+
+def describe_users(summary: Summary, config: RunConfig, expected: int) -> str:
+    """Say how many users the people are; "" if each is a user of its own.
+
+    expected  the best score of each user who is kept, added up
+    """
+    if summary.users >= summary.received:
+        return ""
+    sentence = f"By user: {summary.users_kept:,} of {summary.users:,} users are kept"
+    if not config.knows_decisions or config.score.is_uplift or config.keep == "below":
+        return f"{sentence}."
+    return (
+        f"{sentence}; {expected:,} responses are expected of them, if each counts once, by "
+        "the best score."
+    )
 
 
 def explain_explorer(config: RunConfig, *, scored: int, kept: int) -> str:

@@ -100,9 +100,11 @@ def describe_savings(statistics: Statistics, config: RunConfig) -> str:
     if fewer <= 0:
         return ""
     return (
-        f"The {needed:,} people with the highest scores bring as many extra responses as all "
-        f"{people:,} who are decided by score: {fewer:,} messages fewer "
-        f"({100 * fewer / people:.1f} %)."
+        f"By these scores, the {needed:,} people with the highest scores bring as many extra "
+        f"responses as all {people:,} who are decided by score: {fewer:,} messages fewer "
+        f"({100 * fewer / people:.1f} %). This holds only if the message puts off people with a "
+        "score below 0 as much as they say. The model card has the effect that was observed among "
+        "such people."
     )
 
 

@@ -19,6 +19,7 @@ from model.atomic import write_atomically
 from segment_scorer.runner.reporting.charts import make_charts
 from segment_scorer.runner.reporting.messages import (
     describe_reach,
+    describe_users,
     find_warnings,
 )
 from segment_scorer.runner.reporting.predictions import describe_expected, describe_savings
@@ -78,6 +79,7 @@ def summarize_report(
     drift = describe_drift(summary, checkpoint, reference)
     warnings = find_warnings(summary, config, statistics, drift)
     texts = (
+        describe_users(summary, config, checkpoint.counts["users_expected"]),
         describe_reach(config, statistics),
         describe_expected(*sum_expected(statistics), statistics.scored.total(), config),
         describe_savings(statistics, config),

@@ -21,6 +21,7 @@ from segment_scorer.runner.reporting.messages import (
     FILTER,
     describe_reach,
     describe_run,
+    describe_users,
     explain_explorer,
     find_warnings,
     measure_reached,
@@ -50,6 +51,9 @@ QUANTILES = {"half": 0.5, "95 %": 0.95, "99 %": 0.99, "all": 1.0}
 # reason of filtered people -> its words in the report
 REASON_TEXTS: dict[AnyReason, str] = {
     UnsentReason.OPTED_OUT: "opted out or inactive, not sent",
+    UnsentReason.SUPPRESSED: "in the file of --suppress, not sent",
+    UnsentReason.ONE_PER_USER: "another endpoint of the user was chosen",
+    UnsentReason.BUDGET: "beyond the budget",
     Reason.HOLDOUT: "control group (holdout)",
     Reason.EXCLUDED: "excluded by the policy",
     Reason.SCORE: "score too low",
@@ -95,6 +99,7 @@ def gather_report(
             control_kept=control_kept,
             rehearsal=rehearsal,
             plan=plan,
+            users=describe_users(summary, config, checkpoint.counts["users_expected"]),
         ),
         "control_kept": control_kept,
         "words": choose_wording(config)._asdict(),

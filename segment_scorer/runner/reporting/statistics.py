@@ -65,6 +65,7 @@ class Statistics:
     failures    (kind of failure, class of the error and its sentence) -> batches
     unreadable  problem of an unreadable endpoint -> endpoints
     formula_ids people whose id a spreadsheet would take for a formula
+    readdressed people whose address the hook changed
     seen        path of an exclude rule -> people with a value there
     columns     dotted path -> most values that one kept person has there; counted only for tables
     """
@@ -82,6 +83,7 @@ class Statistics:
         self.columns: dict[str, int] = {}
         self.formula_ids = 0
         self.seen: Counter[str] = Counter()
+        self.readdressed = 0
 
     def add_people(self, groups: Sequence[RawGroup], scores: Sequence[float | None]) -> None:
         """Count people: one group and one score (None: no score) for each."""
@@ -159,6 +161,7 @@ class Statistics:
         self.batches += other.batches
         self.formula_ids += other.formula_ids
         self.seen.update(other.seen)
+        self.readdressed += other.readdressed
         self.failures.update(other.failures)
         for problem, count in other.unreadable.items():
             self.add_problem(problem, count)
@@ -178,6 +181,7 @@ class Statistics:
             "batches": self.batches,
             "formula_ids": self.formula_ids,
             "seen": dict(self.seen),
+            "readdressed": self.readdressed,
             "failures": [[*failure, count] for failure, count in self.failures.items()],
             "unreadable": dict(self.unreadable),
             "columns": self.columns,
@@ -200,6 +204,7 @@ class Statistics:
         statistics.columns = dict(data["columns"])
         statistics.formula_ids = int(data["formula_ids"])
         statistics.seen.update(data["seen"])
+        statistics.readdressed = int(data["readdressed"])
         return statistics
 
 
@@ -211,3 +216,27 @@ def find_bucket(seconds: float) -> int:
 def find_middle(bucket: int) -> float:
     """The middle of a bucket of durations, in seconds."""
     return float(10 ** (bucket / BUCKETS_PER_DECADE))
+
+
+def number_groups(groups: Sequence[RawGroup]) -> tuple[list[int], list[list[Any]]]:
+    """The number of each person's group, and the groups, labelled as `add_people` labels them."""
+    numbers: dict[Group, int] = {}
+    known: dict[RawGroup, int] = {}
+    codes: list[int] = []
+    for group in groups:
+        try:
+            code = known.get(group)
+        except TypeError:  # channel or country is a list or a map
+            group = (ODD, ODD, *group[2:])  # noqa: PLW2901  # the same person
+            code = known.get(group)
+        if code is None:
+            labelled = Group(label_channel(group[0]), label_country(group[1]), *group[2:])
+            code = known[group] = numbers.setdefault(labelled, len(numbers))
+        codes.append(code)
+    return codes, [list(group) for group in numbers]
+
+
+def read_group(values: Sequence[Any]) -> Group:
+    """A group from plain data."""
+    channel, country, band, reason, status, selected = values
+    return Group(channel, country, band, REASONS[reason], Status(status), selected)

@@ -19,8 +19,12 @@ FILES = (
     REPORT,
     *(format_.file for format_ in FORMATS.values()),
 )
-# Keys of the users, to count them: see `user_keys`. It never leaves the hidden folder.
-USERS = "users.bin"
+# Records of the people, to count and choose users: see `people`. They and, of a run that chooses,
+# the files before the choice never leave the hidden folder.
+PEOPLE = "people.bin"
+CHUNKS = "chunks.jsonl"
+ALL_SEGMENT = "all.jsonl.gz"
+ALL_DECISIONS = "all.csv"
 # The hidden folder of an unfinished run, and its checkpoint in it.
 UNFINISHED = ".unfinished"
 CHECKPOINT = "checkpoint.json"

@@ -28,7 +28,7 @@ from model.atomic import (
     write_atomically,
 )
 from segment_scorer.runner.config import CHECKPOINT_SECONDS
-from segment_scorer.runner.errors import OutputError, OutputTaken
+from segment_scorer.runner.errors import OutputError, OutputTaken, RunComplete
 from segment_scorer.runner.writing.checkpoint import Checkpoint, read_checkpoint, write_entry
 from segment_scorer.runner.writing.names import (
     CHECKPOINT,
@@ -185,7 +185,8 @@ def lock_folder(folder: Path, *, shared: bool = False) -> Iterator[None]:
 def find_unfinished(folder: Path, *, resume: bool, force: bool) -> Checkpoint | None:
     """Find the run to continue; None to start a new one.
 
-    Raises OutputTaken if the folder holds another run, unless the options say what to do with it.
+    Raises RunComplete if there is nothing to resume, OutputTaken if the folder holds another run,
+    unless the options say what to do with it.
     """
     checkpoint = None if force else read_checkpoint(folder / UNFINISHED)
     if checkpoint is not None and not resume:
@@ -193,6 +194,8 @@ def find_unfinished(folder: Path, *, resume: bool, force: bool) -> Checkpoint | 
             f"--out {folder}: found an unfinished run; continue it with --resume, "
             "or replace it with --force"
         )
+    if checkpoint is None and resume and (folder / SUMMARY).exists():
+        raise RunComplete(f"--out {folder}: the run is complete; there is nothing to resume")
     outputs = {SUMMARY, *FILES} - {REPORT}  # a report alone is of a rehearsal, and is replaced
     if checkpoint is None and not force and any((folder / name).exists() for name in outputs):
         raise OutputTaken(

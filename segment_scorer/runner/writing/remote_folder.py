@@ -16,7 +16,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-from segment_scorer.runner.errors import DataError, OutputError, OutputTaken
+from segment_scorer.runner.errors import DataError, OutputError, OutputTaken, RunComplete
 from segment_scorer.runner.s3 import READ_AHEAD, S3, ask_s3, read_object, split_bucket
 from segment_scorer.runner.writing.names import FILES, REPORT, SUMMARY, UNFINISHED
 from segment_scorer.runner.writing.outputs import delete_unfinished, translate_errors
@@ -60,11 +60,11 @@ def make_private(folder: Path) -> None:
         )
 
 
-def check_remote(out: str, *, force: bool) -> None:
+def check_remote(out: str, *, force: bool, resume: bool = False) -> None:
     """Check the address before the run.
 
     Raises OutputError if the bucket cannot be read, OutputTaken if an earlier run's outputs are
-    there (unless `force`).
+    there (unless `force`), RunComplete if `resume` finds its own.
     """
     prefix = out.removeprefix(S3).rstrip("/")
     names = {SUMMARY, *FILES} - {REPORT}
@@ -75,6 +75,9 @@ def check_remote(out: str, *, force: bool) -> None:
         raise OutputError(f"--out {error}") from error
     if not bucket.type.value:
         raise OutputError(f"--out {out}: expected a bucket that can be written, found no bucket")
+    found = {path for path, info in zip(paths[1:], infos, strict=True) if info.is_file}
+    if resume and not force and f"{prefix}/{SUMMARY}" in found:
+        raise RunComplete(f"--out {out}: the run is complete; there is nothing to resume")
     if not force and any(info.is_file for info in infos):
         raise OutputTaken(
             f"--out {out}: found the outputs of an earlier run; choose another prefix, "

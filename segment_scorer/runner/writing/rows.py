@@ -11,14 +11,34 @@ from collections.abc import Sequence
 
 from segment_scorer.runner.config import RunConfig
 from segment_scorer.runner.summary import Status
-from segment_scorer.runner.writing.names import DECISIONS, LOG, REJECTED, SCORES, SEGMENT
+from segment_scorer.runner.writing.names import (
+    ALL_DECISIONS,
+    ALL_SEGMENT,
+    CHUNKS,
+    DECISIONS,
+    LOG,
+    PEOPLE,
+    REJECTED,
+    SCORES,
+    SEGMENT,
+)
 
 # Fast rather than small: level 1 takes a quarter of level 6's time, and the file is read once.
 COMPRESSION = 1
 # Characters that should be in no field. If one is, csv.writer writes the rows.
 BETWEEN, END = "\x1f", "\x1e"
 # `selected`, `holdout` and `sent` are flags. `segment-scorer lift` reads the file.
-DECISION_COLUMNS = ("Id", "UserId", "selected", "holdout", "sent", "reason", "score", "band")
+DECISION_COLUMNS = (
+    "Id",
+    "UserId",
+    "selected",
+    "holdout",
+    "sent",
+    "reason",
+    "score",
+    "band",
+    "treatment",
+)
 FLAGS = {True: "true", False: "false", None: ""}  # None = unknown
 NEEDS_QUOTES = re.compile('[",\r\n]')
 
@@ -34,9 +54,23 @@ def begin_outputs(config: RunConfig) -> dict[str, bytes]:
     return parts
 
 
+def begin_staging(config: RunConfig) -> dict[str, bytes]:
+    """The first bytes of every file that chunks append to, with those that are never published.
+
+    If people are chosen after the last chunk, the segment and the decisions come then.
+    """
+    parts = begin_outputs(config)
+    if config.chooses:
+        parts[CHUNKS] = b""
+        if parts.pop(SEGMENT, None) is not None:
+            del parts[DECISIONS]
+            parts |= {ALL_SEGMENT: b"", ALL_DECISIONS: b""}
+    return {**parts, PEOPLE: b""}
+
+
 def end_outputs(counts: Counter[str], config: RunConfig) -> dict[str, bytes]:
     """Return the last bytes: an empty gzip member if no person was kept, or else nothing."""
-    if not config.writes or counts[Status.KEPT]:
+    if not config.writes or config.chooses or counts[Status.KEPT]:
         return {}
     return {SEGMENT: gzip.compress(b"", COMPRESSION, mtime=0)}
 

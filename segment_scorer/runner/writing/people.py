@@ -1,0 +1,179 @@
+"""One small record a person, on disk, from which users are counted and chosen.
+
+Input: what a chunk knows of its people. Output: bytes of fixed size, and blocks of them. No id can
+be read from a record: it holds hashes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from segment_scorer.runner.config import RunConfig
+
+SELECTED, KEPT, HELD = 1, 2, 4
+MOST_RECORDS = 1 << 22  # in memory at a time: about 130 MB
+# The verdicts of a choice, and the flags that each leaves a person.
+STAYS, ONE_PER_USER, OVER_BUDGET, NOT_SELECTED = 0, 1, 2, 3
+MASKS = np.array([0xFF, HELD, HELD, SELECTED | HELD], np.uint8)
+BLOCK = 1 << 20  # records read at a time: 32 MB
+# user: equal for all endpoints of a user; tie: of the endpoint; group: its number in the chunk;
+# rank: of its channel; treatment: its number from 1, 0 = none; flags: SELECTED, KEPT, HELD
+RECORD = np.dtype(
+    [
+        ("user", "<u8"),
+        ("tie", "<u8"),
+        ("score", "<f8"),
+        ("group", "<u4"),
+        ("rank", "u1"),
+        ("flags", "u1"),
+        ("treatment", "u1"),
+        ("spare", "V1"),
+    ]
+)
+Records = npt.NDArray[Any]
+
+
+def hash_user(user: str, id_: str) -> bytes:
+    """8 bytes that stand for a user. An endpoint without a UserId is a user of its own.
+
+    Among 10 million users, the chance that two have the same bytes is 1 in 370,000.
+    """
+    unit = user or f"\0{id_}"
+    return hashlib.blake2b(unit.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+
+
+def hash_endpoint(id_: str) -> bytes:
+    """8 bytes by which endpoints with equal scores are ordered."""
+    return hashlib.blake2b(f"\1{id_}".encode("utf-8", "surrogatepass"), digest_size=8).digest()
+
+
+def pack_people(
+    users: Sequence[bytes],
+    ties: Sequence[bytes],
+    scores: Sequence[float | None],
+    groups: Sequence[int],
+    *,
+    ranks: bytes,
+    flags: bytes,
+    treatments: bytes,
+) -> bytes:
+    """The records of a chunk. `ties`, `groups` and `ranks` are empty where nobody is chosen."""
+    records = np.zeros(len(users), RECORD)
+    records["user"] = np.frombuffer(b"".join(users), "<u8")
+    records["score"] = np.array(scores, dtype=np.float64)  # None is NaN
+    records["flags"] = np.frombuffer(flags, "u1")
+    records["treatment"] = np.frombuffer(treatments, "u1")
+    if ties:
+        records["tie"] = np.frombuffer(b"".join(ties), "<u8")
+        records["group"] = groups
+        records["rank"] = np.frombuffer(ranks, "u1")
+    return records.tobytes()
+
+
+def count_records(path: Path) -> int:
+    """The number of people in a file of records."""
+    return path.stat().st_size // RECORD.itemsize
+
+
+def read_in_blocks(path: Path) -> Iterator[tuple[int, Records]]:
+    """The records of a file in blocks, each with the index of its first record."""
+    first = 0
+    with path.open("rb") as file:
+        while content := file.read(BLOCK * RECORD.itemsize):
+            records = np.frombuffer(content, RECORD)
+            yield first, records
+            first += len(records)
+
+
+class PeopleNotes:
+    """Notes the people of one chunk, in order."""
+
+    def __init__(self, config: RunConfig) -> None:
+        """Note what `config` needs: more if people are chosen."""
+        self._config = config
+        self._numbers = {name: index for index, (name, _) in enumerate(config.treatments, 1)}
+        self._users: list[bytes] = []
+        self._ties: list[bytes] = []
+        self._ranks, self._flags, self._treatments = bytearray(), bytearray(), bytearray()
+
+    def add(
+        self,
+        ids: tuple[str, str],
+        channel: object,
+        treatment: str,
+        *,
+        selected: bool | None,
+        kept: bool,
+        held: bool | None,
+    ) -> None:
+        """Note one person: user and id, ChannelType, treatment, and what was decided."""
+        self._users.append(hash_user(*ids))
+        self._flags.append(SELECTED * (selected is True) | KEPT * kept | HELD * (held is True))
+        self._treatments.append(self._numbers.get(treatment, 0))
+        if self._config.chooses:
+            order = self._config.channel_order
+            self._ties.append(hash_endpoint(ids[1]))
+            self._ranks.append(order.index(channel) if channel in order else len(order))
+
+    def pack(self, scores: Sequence[float | None], groups: Sequence[int]) -> bytes:
+        """The records of everybody noted."""
+        return pack_people(
+            self._users,
+            self._ties,
+            scores,
+            groups,
+            ranks=bytes(self._ranks),
+            flags=bytes(self._flags),
+            treatments=bytes(self._treatments),
+        )
+
+
+class UserCounts(NamedTuple):
+    """Different users: all; with an endpoint selected; with one kept; in the control group.
+
+    expected  the best score of each user with a kept endpoint, added up
+    """
+
+    users: int
+    selected: int
+    kept: int
+    held_out: int
+    expected: float
+
+
+def count_users(path: Path, verdicts: Path | None = None) -> UserCounts:
+    """Count the different users of a file of records, after a choice if there was one."""
+    passes = -(-count_records(path) // MOST_RECORDS) or 1
+    sums = [0, 0, 0, 0]
+    expected = 0.0
+    for number in range(passes):
+        parts = [np.empty(0, RECORD)]
+        for first, records in read_in_blocks(path):
+            mine = records["user"] % passes == number
+            found = records[mine].copy()
+            if verdicts is not None:
+                codes = read_verdicts(verdicts, first, len(records))[mine]
+                found["flags"] &= MASKS[codes]
+            parts.append(found)
+        people = np.concatenate(parts)
+        for position, flag in enumerate((0, SELECTED, KEPT, HELD)):
+            fits = people["flags"] & flag == flag
+            sums[position] += len(np.unique(people["user"][fits]))
+        kept = people[(people["flags"] & KEPT != 0) & ~np.isnan(people["score"])]
+        if len(kept):
+            order = np.argsort(kept["user"], kind="stable")
+            user, score = kept["user"][order], kept["score"][order]
+            starts = np.flatnonzero(np.r_[True, user[1:] != user[:-1]])
+            expected += float(np.maximum.reduceat(score, starts).sum())
+    return UserCounts(sums[0], sums[1], sums[2], sums[3], expected)
+
+
+def read_verdicts(path: Path, first: int, count: int) -> npt.NDArray[np.uint8]:
+    """The verdicts of `count` records from `first` on."""
+    return np.fromfile(path, np.uint8, count, offset=first)

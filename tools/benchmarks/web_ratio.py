@@ -1,0 +1,83 @@
+"""What one person costs over HTTP, beside one person of Pinpoint: processor time in the emulator.
+
+Both events hold the same person. Rounds of calls alternate, so that a busy machine slows both.
+Run it as `python -m tools.benchmarks.web_ratio` from the root of the project.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+from pathlib import Path
+from typing import Any
+
+from function.hosts import HOSTS
+from function.records import Campaign
+from tools.image.emulator import Emulator, run_emulator
+from tools.image.sessions import find_session
+
+ROOT = Path(__file__).parents[2]
+EVENT = ROOT / "examples" / "events" / "cdnow-five-customers.json"
+TICKS = os.sysconf("SC_CLK_TCK")
+MOST = 1.1  # what one person over HTTP may cost beside one of Pinpoint
+
+
+def make_events() -> dict[str, Any]:
+    """The event of each host, with one and the same person."""
+    event = json.loads(EVENT.read_text("utf-8"))
+    id_, document = next(iter(event["Endpoints"].items()))
+    campaign = Campaign(
+        application_id=event["ApplicationId"],
+        campaign_id=event["CampaignId"],
+        treatment_id=event["TreatmentId"],
+        activity_id=event["ActivityId"],
+        scheduled_time=event["ScheduledTime"],
+    )
+    events = {name: HOSTS[name].build_event({id_: document}, campaign) for name in HOSTS}
+    return {"pinpoint": events["pinpoint"], "web": events["web"]}
+
+
+def read_seconds(emulator: Emulator) -> float:
+    """Processor seconds that the emulator and the function have used."""
+    # proc(5): fields 14 and 15 are user and system time. Field 2 may hold spaces.
+    fields = [
+        Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()
+        for pid in find_session(emulator.pid)
+    ]
+    return sum(int(each[11]) + int(each[12]) for each in fields) / TICKS
+
+
+def measure(rounds: int, calls: int) -> dict[str, float]:
+    """Milliseconds of processor time a call, of each host: the median of the rounds."""
+    events = make_events()
+    taken: dict[str, list[float]] = {name: [] for name in events}
+    with run_emulator() as emulator:
+        for number in range(rounds + 1):
+            for name, event in events.items():
+                body = json.dumps(event).encode()
+                before = read_seconds(emulator)
+                for _ in range(calls):
+                    emulator.post(body)
+                if number:  # the first round warms up
+                    taken[name].append(1000 * (read_seconds(emulator) - before) / calls)
+    return {name: statistics.median(samples) for name, samples in taken.items()}
+
+
+def main() -> None:
+    """Print both costs and their ratio."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--calls", type=int, default=200)
+    options = parser.parse_args()
+    found = measure(options.rounds, options.calls)
+    ratio = found["web"] / found["pinpoint"]
+    print(
+        f"pinpoint {found['pinpoint']:.3f} ms, web {found['web']:.3f} ms of processor time a call"
+    )
+    print(f"ratio {ratio:.3f}; the limit is {MOST}")
+
+
+if __name__ == "__main__":
+    main()
