@@ -86,7 +86,7 @@ def test_every_file_can_be_read_and_the_image_stays_within_the_functions_limit(
     sizes = look_inside(
         engine, name, "du", "--bytes", "--summarize", "/opt", "/var/task"
     ).splitlines()
-    assert sum(int(line.split()[0]) for line in sizes) <= MOST_BEYOND_THE_BASE
+    assert sum(int(line.split()[0]) for line in sizes) <= MOST_BEYOND_THE_BASE["function"]
 
 
 @pytest.mark.parametrize(
@@ -234,9 +234,10 @@ def test_the_service_says_in_one_sentence_what_is_wrong_with_its_options(engine:
         command, env=engine.environ, capture_output=True, text=True, check=False, timeout=PATIENCE
     )
     assert done.returncode == 1
-    assert done.stderr.splitlines()[-1].startswith(
-        "python -m segment_scorer.service: /nowhere: expected a bundle"
-    )
+    # The engine may write lines of its own before it.
+    line = json.loads(done.stderr.splitlines()[-1])
+    assert line["level"] == "ERROR"
+    assert line["message"].startswith("/nowhere: expected a bundle")
     assert "Traceback" not in done.stderr
 
 
