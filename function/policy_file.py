@@ -198,7 +198,7 @@ def load_policy(
     except (OSError, ValueError, RecursionError) as error:
         found = name_failure(error) if isinstance(error, OSError) else error
         raise SettingsError(
-            f"{path}: expected a readable TOML file in UTF-8; found: {found}"
+            f"{_shorten(str(path))}: expected a readable TOML file in UTF-8; found: {found}"
         ) from error
     try:
         policy = read_policy(table, threshold=threshold, quantiles=quantiles, score=score)
@@ -252,3 +252,8 @@ def describe_rules(rules: Rules) -> dict[str, Any]:
         for rule in rules.excludes
     ]
     return described
+
+
+def _shorten(path: str) -> str:
+    """A path for a message; a path of any length may stand in a setting."""
+    return path if len(path) <= 512 else f"{path[:64]}... ({len(path)} characters)"

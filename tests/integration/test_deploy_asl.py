@@ -409,6 +409,8 @@ def test_sam_keeps_the_rules_and_the_networks_conditions(translated: dict[str, A
         "CampaignIsOfOneApplication",
         "SubnetsHaveSecurityGroups",
         "SecurityGroupsHaveSubnets",
+        "WebSecretIsNamed",
+        "WebIsLimited",
     }
     properties = translated["zero"]["Resources"]["Scorer"]["Properties"]
     assert "Fn::If" in properties["VpcConfig"]
@@ -431,7 +433,7 @@ def test_a_new_revision_and_nothing_else_makes_a_new_version_behind_the_alias(
         for each in first.values()
         if each["Type"] == "AWS::Lambda::Permission"
     ]
-    assert permissions == [{"Ref": "ScorerAliaslive"}] * 5
+    assert permissions == [{"Ref": "ScorerAliaslive"}] * 9
 
 
 def test_a_new_version_goes_live_through_codedeploy_after_the_trial_and_under_alarms(

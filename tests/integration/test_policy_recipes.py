@@ -155,7 +155,7 @@ def test_each_band_has_its_text_on_push_and_sms_and_its_name_in_mails(cooked: Ou
 
 
 @recipe(4)
-def test_a_tenth_is_held_out_and_gets_nothing(cooked: Outcome) -> None:
+def test_ten_percent_are_held_out_and_get_nothing(cooked: Outcome) -> None:
     held_out = {id_ for id_, row in cooked.decisions.items() if row["holdout"] == "true"}
     assert 0.07 < len(held_out) / PEOPLE < 0.13
     assert not held_out & set(cooked.kept)

@@ -364,7 +364,10 @@ def test_the_commands_of_the_document_run(
     monkeypatch.chdir(ROOT)
     document = (ROOT / "docs" / "policy.md").read_text("utf-8")
     commands = re.findall(r"^\$ \S*segment-scorer (.+)$", document, re.MULTILINE)
-    assert [main(command.split()) for command in commands] == [0, 0, 0]
+    # The runs of the recipes have a test of their own: tests/integration/test_policy_recipes.py.
+    commands = [command for command in commands if command.startswith("policy ")]
+    assert len(commands) >= 3
+    assert [main(command.split()) for command in commands] == [0] * len(commands)
     assert "features present" in capsys.readouterr().out
 
 
