@@ -14,7 +14,11 @@ import numpy as np
 import numpy.typing as npt
 
 from model.features import FeatureSpec, Matrix
+from model.training.fit import fit_choice
+from model.training.models import ModelChoice, ModelSettings
 from model.training.people import Join, People
+from model.training.selection import choose_model
+from model.training.target_rates import encode_for
 
 SPEC = """
 [[feature]]
@@ -121,3 +125,13 @@ def make_scored(
         groups=np.arange(len(outcomes)) if groups is None else groups,
         dates=dates,
     )
+
+
+def fit_model(
+    settings: ModelSettings, people: People, seed: int, *, calibrated: bool
+) -> tuple[Any, ModelChoice]:
+    """Choose and fit on all people; the classifier and the choice."""
+    rows = np.arange(len(people.outcomes))
+    people = encode_for(people, rows, seed)
+    choice = choose_model(settings, people, rows, seed)
+    return fit_choice(settings, people, rows, choice, seed, calibrated=calibrated), choice

@@ -27,7 +27,7 @@ from model.training.manifest import describe_data
 from model.training.measures import Scores, measure
 from model.training.options import describe_seen, digest_data
 from model.training.people import Join, Outcomes
-from model.training.reference import find_recorded
+from model.training.reference import list_recorded
 from model.training.score_tables import tabulate_deciles, tabulate_top
 from model.training.threshold import ThresholdGoal, tabulate_thresholds
 from model.training.verdict import Gain, compare_scores
@@ -71,22 +71,16 @@ def compare_bundles(config: ComparingConfig, progress: Progress) -> ComparingRes
         config.as_of,
         progress,
         enrich=config.enrich,
-        incumbent_spec=first.spec,
-        incumbent_reference=find_recorded(first.manifest),
-        best_spec=second.spec,
-        best_reference=find_recorded(second.manifest),
+        others=list_recorded(bundles),
         whole=True,
     )
-    if people.incumbent_matrix is None or people.best_matrix is None:
-        raise ValueError("people were gathered without the bundles' specs")
     outcomes, groups = people.outcomes, people.groups
     progress("scoring", 0, 1)
-    matrices = (people.incumbent_matrix, people.best_matrix)
-    scored = [score_bundle(*pair) for pair in zip(bundles, matrices, strict=True)]
+    scored = [score_bundle(*pair) for pair in zip(bundles, people.others, strict=True)]
     progress("scoring", 1, 1)
     digest = digest_data(config.outcomes, config.endpoints)
     notices = describe_lines(people.join)
-    for bundle, matrix in zip(bundles, matrices, strict=True):
+    for bundle, matrix in zip(bundles, people.others, strict=True):
         notices += describe_coverage(bundle, matrix)
         notices += describe_seen(bundle, digest)
     comparison = compare_scores(

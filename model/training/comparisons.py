@@ -56,13 +56,10 @@ def list_earlier(
     incumbents: Incumbents, people: People, reserved: People | None
 ) -> tuple[Earlier, ...]:
     """The bundle in use, and the best so far if that is another, with people by their specs."""
-    aside = (None, None) if reserved is None else (reserved.incumbent_matrix, reserved.best_matrix)
-    learnt = (people.incumbent_matrix, people.best_matrix)
-    return tuple(
-        Earlier(bundle, matrix, others)
-        for bundle, matrix, others in zip(incumbents.earlier, learnt, aside, strict=False)
-        if matrix is not None
-    )
+    earlier = incumbents.earlier
+    aside = (None,) * len(earlier) if reserved is None else reserved.others
+    rows = zip(earlier, people.others, aside, strict=True)
+    return tuple(Earlier(*row) for row in rows)
 
 
 def score_bundle(bundle: Bundle, matrix: Matrix) -> Scores:

@@ -28,7 +28,7 @@ from model.training.manifest import describe_data, describe_scores
 from model.training.measures import Scores, measure
 from model.training.options import describe_seen, digest_data
 from model.training.people import Join, People
-from model.training.reference import find_recorded, record_reference
+from model.training.reference import find_recorded, list_recorded, record_reference
 from model.training.threshold import ThresholdGoal
 from model.training.uplift.card import make_card as make_effect_card
 from model.training.uplift.evaluation import check_kind, load_response, measure_effects
@@ -91,8 +91,7 @@ def evaluate_bundle(config: EvaluationConfig, progress: Progress) -> EvaluationR
         as_of,
         progress,
         enrich=config.enrich,
-        incumbent_spec=None if response is None else response.spec,
-        incumbent_reference=None if response is None else find_recorded(response.manifest),
+        others=list_recorded([] if response is None else [response]),
         whole=True,
     )
     progress("scoring", 0, 1)

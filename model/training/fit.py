@@ -14,22 +14,11 @@ from model.features import Matrix
 from model.training.folds import FOLDS, Pair, Rows, split_rows
 from model.training.models import ModelChoice, ModelSettings, make_model
 from model.training.people import Outcomes, People
-from model.training.selection import choose_model, fill_absent, limit_threads
-from model.training.target_rates import encode_for
+from model.training.selection import fill_absent, limit_threads
 
 # A sigmoid has two parameters. From this many people on, two folds teach it as well as five, in a
 # third of the time.
 MANY = 200_000
-
-
-def fit_model(
-    settings: ModelSettings, people: People, seed: int, *, calibrated: bool
-) -> tuple[Any, ModelChoice]:
-    """Choose and fit on all people; give the classifier and the choice."""
-    rows = np.arange(len(people.outcomes))
-    people = encode_for(people, rows, seed)
-    choice = choose_model(settings, people, rows, seed)
-    return fit_choice(settings, people, rows, choice, seed, calibrated=calibrated), choice
 
 
 def fit_choice(

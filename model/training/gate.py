@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from model.bundle import Bundle, check_golden, load_bundle
+from model.bundle import Bundle, check_golden
 from model.errors import BundleError
 from model.features import Matrix
 from model.people.naming import name_some
@@ -38,9 +38,7 @@ __all__ = [
     "Verdict",
     "check_bundle",
     "decide",
-    "decide_on_given",
     "load_checked",
-    "load_incumbent",
 ]
 
 
@@ -72,15 +70,6 @@ def check_bundle(bundle: Bundle) -> bytes:
     onnx = bundle.model
     check_golden(bundle, score_onnx(onnx, bundle.golden_rows, bundle.score))
     return onnx
-
-
-def load_incumbent(directory: Path | None) -> Bundle | None:
-    """The bundle in use alone, checked, whatever its scores mean. Raises BundleError."""
-    if directory is None:
-        return None
-    incumbent = load_bundle(directory)
-    check_bundle(incumbent)
-    return incumbent
 
 
 def load_checked(directory: Path | None, score: ScoreKind = RESPONSE) -> Incumbents | None:
@@ -139,44 +128,33 @@ def decide(
     """
     verdicts = []
     for old in earlier:
-        aside = compare_on_reserved(new, old, margin, seed)
-        decisive = aside
-        if decisive is None or decisive.finding is Finding.UNCLEAR:
-            started(old.bundle.label)
-            decisive = compare_out_of_fold(new, old, margin, seed)
-        verdicts.append(_give_verdict(old, decisive, aside, if_unclear))
+        decisive, first = _compare(new, old, margin, seed, started)
+        verdicts.append(_give_verdict(old, decisive, first, if_unclear))
     return combine_verdicts(verdicts), find_best([old.bundle for old in earlier], verdicts)
+
+
+def _compare(
+    new: NewModel, old: Earlier, margin: float, seed: int, started: Callable[[str], None]
+) -> tuple[ScoreComparison, ScoreComparison | None]:
+    """The comparison that decides, and the first one; None if there was no first one.
+
+    A model that was brought along scores people as it is, and the earlier one may have learnt from
+    them. The comparison out of fold then decides only if the earlier model's recipe can be fitted.
+    """
+    first = (compare_on_reserved if new.fitted else compare_on_given)(new, old, margin, seed)
+    if first is not None and first.finding is not Finding.UNCLEAR:
+        return first, first
+    started(old.bundle.label)
+    again = compare_out_of_fold(new, old, margin, seed)
+    if first is not None and not (new.fitted or again.fair):
+        return first, first
+    return again, first
 
 
 def find_best(earlier: Sequence[Bundle], verdicts: Sequence[Verdict]) -> Bundle | None:
     """The earlier bundle that ranks people best, if it ranks them better than the new model."""
     ahead = max(range(len(earlier)), key=lambda index: verdicts[index].behind)
     return earlier[ahead] if round(verdicts[ahead].behind, 6) > 0 else None
-
-
-def decide_on_given(
-    new: NewModel,
-    earlier: Sequence[Earlier],
-    *,
-    margin: float,
-    if_unclear: IfUnclear,
-    seed: int,
-    started: Callable[[str], None] = lambda _: None,
-) -> tuple[Verdict, Bundle | None]:
-    """`decide` for a model that was brought along, with the scores of its people as they are.
-
-    An earlier bundle may have learnt from these people. So where it looks better, its recipe is
-    fitted again, and scores each of them by a model of the others.
-    """
-    verdicts = []
-    for old in earlier:
-        decisive = given = compare_on_given(new, old, margin, seed)
-        if given.finding is Finding.UNCLEAR:
-            started(old.bundle.label)
-            again = compare_out_of_fold(new, old, margin, seed)
-            decisive = again if again.fair else given
-        verdicts.append(_give_verdict(old, decisive, given, if_unclear))
-    return combine_verdicts(verdicts), find_best([old.bundle for old in earlier], verdicts)
 
 
 def combine_verdicts(verdicts: Sequence[Verdict]) -> Verdict:
@@ -201,16 +179,16 @@ def describe_needed(needed: int, responders: int) -> str:
 
 
 def _give_verdict(
-    old: Earlier, decisive: ScoreComparison, aside: ScoreComparison | None, if_unclear: IfUnclear
+    old: Earlier, decisive: ScoreComparison, first: ScoreComparison | None, if_unclear: IfUnclear
 ) -> Verdict:
-    """`aside`: the first comparison, on the people set aside or given, if there was one."""
+    """`first`: the first comparison, on the people set aside or given, if there was one."""
     bundle, finding = old.bundle, decisive.finding
     unclear = finding is Finding.UNCLEAR
     parts = [*decisive.reasons, decisive.describe()]
     if unclear and decisive.needed:
         parts.append(describe_needed(decisive.needed, decisive.responders))
-    if aside is not None and aside is not decisive:
-        parts.append(f"before that, the {aside.by} could not tell: {aside.describe()}")
+    if first is not None and first is not decisive:
+        parts.append(f"before that, the {first.by} could not tell: {first.describe()}")
     return Verdict(
         passed=finding is Finding.EQUAL or (unclear and if_unclear is IfUnclear.REPLACE),
         finding=finding,

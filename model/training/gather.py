@@ -35,6 +35,7 @@ from model.training.people import (
     hash_to_fraction,
     name_user,
 )
+from model.training.reference import Recorded
 
 SAMPLE = 20_000  # people that a spec is inferred from
 # Takes a chunk of people, and the time or times that their ages are measured against.
@@ -50,25 +51,21 @@ def gather_people(
     progress: Progress,
     *,
     enrich: Enrich | None = None,
-    incumbent_spec: FeatureSpec | None = None,
-    incumbent_reference: float | None = None,
-    best_spec: FeatureSpec | None = None,
-    best_reference: float | None = None,
+    others: Sequence[Recorded] = (),
     whole: bool = False,
     watch: Watch | None = None,
 ) -> People:
     """Join endpoints with outcomes and build the matrix.
 
-    `enrich` adds external attributes. `incumbent_spec` and `best_spec` make further matrices. Ages
-    are measured against `reference`, or if it is None against each outcome's date. Without either,
-    the ages of earlier bundles are measured against the references that they record. `whole` keeps
+    `enrich` adds external attributes. Each of `others` makes a further matrix. Ages are measured
+    against `reference`, or if it is None against each outcome's date. Without either, those of
+    `others` are measured against the references that they record. `whole` keeps
     every feature, as a trained model needs. `watch` is told every chunk, with the times that ages
     are measured against. Raises DataError if nothing matches, or if fewer than 25 people have
     either outcome.
     """
     spec = learn_options(paths, outcome_table, spec, progress, enrich)
     counts = JoinCounts()
-    others = (incumbent_spec, incumbent_reference), (best_spec, best_reference)
     rows = _Rows(outcome_table, spec, others, reference)
     matches = match_endpoints(
         paths,
@@ -92,10 +89,6 @@ def gather_people(
     return replace(people, spec=spec, matrix=matrix, left_out=left_out)
 
 
-# The spec of an earlier bundle, and the reference of ages that it records
-_Other: TypeAlias = tuple[FeatureSpec | None, float | None]
-
-
 class _Rows:
     """The rows gathered so far, a chunk at a time, in arrays that hold no Python object a row."""
 
@@ -103,13 +96,13 @@ class _Rows:
         self,
         outcome_table: OutcomeTable,
         spec: FeatureSpec,
-        others: tuple[_Other, _Other],
+        others: Sequence[Recorded],
         reference: float | None,
     ) -> None:
         self.table, self.spec, self.others = outcome_table, spec, others
         self.reference = reference
         self.matrices: list[Matrix] = []
-        self.other_matrices: tuple[list[Matrix], list[Matrix]] = ([], [])
+        self.other_matrices: list[list[Matrix]] = [[] for _ in others]
         self.outcomes, self.groups, self.treated = array("q"), array("q"), array("q")
         self.dates, self.fractions = array("d"), array("d")
         self.users: dict[str, int] = {}
@@ -125,9 +118,8 @@ class _Rows:
         against: Reference = np.array(moments) if by_date else self.reference
         self.matrices.append(build_matrix(documents, self.spec, against))
         for (spec, recorded), matrices in zip(self.others, self.other_matrices, strict=True):
-            if spec is not None:
-                then = recorded if against is None else against
-                matrices.append(build_matrix(documents, spec, then))
+            then = recorded if against is None else against
+            matrices.append(build_matrix(documents, spec, then))
         self.dates.extend(moments or ())
         self.outcomes.extend(self.table.outcomes[match.name] for match in chunk)
         self.treated.extend(match.treated for match in chunk)
@@ -161,9 +153,6 @@ class _Rows:
         )
 
     def to_people(self, join: Join) -> People:
-        incumbent, best = (
-            np.concatenate(found) if found else None for found in self.other_matrices
-        )
         return People(
             spec=self.spec,
             matrix=np.concatenate(self.matrices),
@@ -179,8 +168,7 @@ class _Rows:
             treated=(
                 None if self.table.treatment is None else np.array(self.treated, dtype=np.int64)
             ),
-            incumbent_matrix=incumbent,
-            best_matrix=best,
+            others=tuple(np.concatenate(found) for found in self.other_matrices),
         )
 
 

@@ -87,8 +87,7 @@ class People:
     fractions         float64 [n], a hash of the user from 0 to 1: the same in every training
     left_out          features of the given spec that hardly anyone has, with the reason
     treated           int64 [n], 1 messaged, 0 not; None if the outcomes do not say
-    incumbent_matrix  float32 [n, g]: the same people by the spec of the bundle in use, if given
-    best_matrix       float32 [n, h]: and by the spec of the best bundle so far, if that is another
+    others            float32 [n, g] each: the same people by the specs of earlier bundles
     """
 
     spec: FeatureSpec
@@ -101,8 +100,7 @@ class People:
     fractions: npt.NDArray[np.float64] | None = None
     left_out: tuple[str, ...] = ()
     treated: npt.NDArray[np.int64] | None = None
-    incumbent_matrix: Matrix | None = None
-    best_matrix: Matrix | None = None
+    others: tuple[Matrix, ...] = ()
 
 
 def name_user(document: Mapping[str, Any], name: str) -> str:
@@ -158,10 +156,7 @@ def take_rows(people: People, rows: npt.NDArray[np.int64]) -> People:
         },
         fractions=None if people.fractions is None else people.fractions[rows],
         treated=None if people.treated is None else people.treated[rows],
-        incumbent_matrix=(
-            None if people.incumbent_matrix is None else people.incumbent_matrix[rows]
-        ),
-        best_matrix=None if people.best_matrix is None else people.best_matrix[rows],
+        others=tuple(matrix[rows] for matrix in people.others),
     )
 
 

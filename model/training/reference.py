@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from math import isnan
-from typing import Any
+from typing import Any, TypeAlias
 
+from model.bundle import Bundle
 from model.features import FeatureSpec
 from model.values import parse_time
 
 AS_OF = "as_of"
+# The spec of an earlier bundle, and the reference time of ages that it records
+Recorded: TypeAlias = tuple[FeatureSpec, float | None]
 
 
 def record_reference(as_of: float | None, spec: FeatureSpec) -> dict[str, Any]:
@@ -30,6 +33,11 @@ def find_recorded(manifest: Mapping[str, Any]) -> float | None:
     text = manifest.get(AS_OF)
     moment = parse_time(text) if isinstance(text, str) else float("nan")
     return None if isnan(moment) else moment
+
+
+def list_recorded(bundles: Sequence[Bundle]) -> tuple[Recorded, ...]:
+    """The spec of each bundle, and the reference time that it records."""
+    return tuple((bundle.spec, find_recorded(bundle.manifest)) for bundle in bundles)
 
 
 def describe_reference(facts: Mapping[str, Any]) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from model.bundle import Bundle, check_destination, load_bundle, write_bundle
+from model.bundle import Bundle, check_destination
 from model.people.progress import Progress
 from model.score_kind import read_score_kind
 from model.training.audit import Audit, audit_people, describe_leaks
@@ -29,18 +29,19 @@ from model.training.feature_choice import (
     write_inference,
 )
 from model.training.fit import fit_choice
-from model.training.gate import Verdict, check_bundle, decide, load_checked
+from model.training.gate import Verdict, decide, load_checked
 from model.training.gather import gather_people
-from model.training.lineage import Incumbents, extend_lineage
+from model.training.lineage import Incumbents
 from model.training.manifest import describe_data, describe_model, describe_validation
 from model.training.measures import describe_guess
 from model.training.models import ModelSettings
-from model.training.options import describe_options, digest_data
+from model.training.options import describe_options
 from model.training.people import Join, People, reserve_users
 from model.training.recipes import read_recipe
-from model.training.reference import find_recorded, record_reference
+from model.training.reference import list_recorded, record_reference
 from model.training.target_rates import apply_rates, encode_for, freeze_rates
 from model.training.threshold import describe_rounding
+from model.training.writing import record_descent, write_checked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,15 +132,18 @@ def train_bundle(config: TrainingConfig, progress: Progress) -> TrainingResult:
     )
     if verdict is not None and not verdict.passed:
         return replace(result, verdict=verdict)
-    lineage, files = extend_lineage(incumbents, best)
-    manifest = {
-        **result.manifest,
-        **describe_model(config, people, validation, onnx),
-        "parity": float(f"{parity:.0e}"),
-        **({"gate": verdict.figures} if verdict is not None else {}),
-        "lineage": lineage,
-        "data_sha256": digest_data(config.outcomes, config.endpoints),
-    }
+    manifest, files = record_descent(
+        {
+            **result.manifest,
+            **describe_model(config, people, validation, onnx),
+            "parity": float(f"{parity:.0e}"),
+        },
+        verdict,
+        incumbents,
+        best,
+        outcomes=config.outcomes,
+        endpoints=config.endpoints,
+    )
     card = {**make_card(manifest), **files}
     bundle = write_trained(config, material, onnx, manifest, card)
     return replace(result, bundle=bundle, manifest=manifest, verdict=verdict)
@@ -192,7 +196,6 @@ def prepare_people(
 ) -> Material:
     """Join the files, choose features, audit them, and set the reserved users aside."""
     choice = choose_features(config, outcome_table, progress)
-    last, best = (None, None) if incumbents is None else (incumbents.last, incumbents.best)
     people = gather_people(
         config.endpoints,
         outcome_table,
@@ -200,10 +203,7 @@ def prepare_people(
         config.as_of,
         progress,
         enrich=config.enrich,
-        incumbent_spec=None if last is None else last.spec,
-        incumbent_reference=None if last is None else find_recorded(last.manifest),
-        best_spec=None if best is None else best.spec,
-        best_reference=None if best is None else find_recorded(best.manifest),
+        others=list_recorded(() if incumbents is None else incumbents.earlier),
     )
     left_out = (*choice.left_out, *people.left_out)
     progress("auditing features", 0, 1)
@@ -276,7 +276,4 @@ def write_trained(
     if inference is not None:
         spec = material.people.spec
         files["features.toml"] = write_inference(inference, spec, material.left_out)
-    write_bundle(config.out, onnx, manifest, files)
-    bundle = load_bundle(config.out)
-    check_bundle(bundle)
-    return bundle
+    return write_checked(config.out, onnx, manifest, files)

@@ -8,12 +8,11 @@ import pytest
 from model.features import FeatureSpec
 from model.kinds import Feature
 from model.training.cross_validation import cross_validate, describe_change
-from model.training.fit import fit_model
 from model.training.folds import Scheme, make_folds
 from model.training.measures import measure
 from model.training.models import ModelSettings
 from model.training.people import People, take_rows
-from tests.training_people import ignore_progress, make_scored
+from tests.training_people import fit_model, ignore_progress, make_scored
 
 SPEC = FeatureSpec(
     tuple(Feature(name=name, path=f"Metrics.{name}", kind="number") for name in "ab")

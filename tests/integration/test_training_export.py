@@ -19,9 +19,8 @@ from model.training.export import (
     round_thresholds,
     score_onnx,
 )
-from model.training.fit import fit_model
 from model.training.models import MODELS, ModelSettings
-from tests.training_people import make_people, make_scored
+from tests.training_people import fit_model, make_people, make_scored
 
 SPEC = read_spec(
     {

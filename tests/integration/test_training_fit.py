@@ -6,10 +6,10 @@ import pytest
 from model.errors import SpecError
 from model.features import FeatureSpec
 from model.kinds import Feature
-from model.training.fit import find_sigmoid, fit_model
+from model.training.fit import find_sigmoid
 from model.training.models import CANDIDATES, MODELS, ModelSettings
 from model.training.selection import choose_model
-from tests.training_people import make_scored
+from tests.training_people import fit_model, make_scored
 
 VISITS = FeatureSpec((Feature(name="visits", path="Metrics.Visits", kind="number"),))
 

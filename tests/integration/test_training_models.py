@@ -8,12 +8,12 @@ import pytest
 from model.features import FeatureSpec
 from model.kinds import Feature
 from model.training.cross_validation import cross_validate
-from model.training.fit import find_sigmoid, fit_model
+from model.training.fit import find_sigmoid
 from model.training.folds import Scheme
 from model.training.measures import measure
 from model.training.models import ModelSettings
 from model.training.selection import choose_model
-from tests.training_people import ignore_progress, make_scored
+from tests.training_people import fit_model, ignore_progress, make_scored
 
 VISITS = FeatureSpec((Feature(name="visits", path="Metrics.Visits", kind="number"),))
 TWO = FeatureSpec(tuple(Feature(name=name, path=f"Metrics.{name}", kind="number") for name in "ab"))

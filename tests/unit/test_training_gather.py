@@ -230,10 +230,10 @@ def test_builds_a_second_matrix_by_the_spec_of_the_bundle_in_use(tmp_path: Path)
         )
     )
     people = gather_people(
-        [endpoints], outcome_table, VISITS, None, ignore_progress, incumbent_spec=other
+        [endpoints], outcome_table, VISITS, None, ignore_progress, others=[(other, None)]
     )
-    assert people.incumbent_matrix is not None
-    assert (people.incumbent_matrix == build_matrix(documents, other)).all()
+    (matrix,) = people.others
+    assert (matrix == build_matrix(documents, other)).all()
 
 
 def test_a_sample_of_few_people_holds_all_of_them(tmp_path: Path) -> None:
@@ -285,8 +285,7 @@ def test_the_incumbents_ages_need_not_be_told_again(tmp_path: Path) -> None:
             VISITS,
             reference,
             ignore_progress,
-            incumbent_spec=ages,
-            incumbent_reference=recorded,
+            others=[(ages, recorded)],
         )
-        assert people.incumbent_matrix is not None
-        assert set(people.incumbent_matrix[:, 0].tolist()) == {days}
+        (matrix,) = people.others
+        assert set(matrix[:, 0].tolist()) == {days}

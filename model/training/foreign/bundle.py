@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from model.bundle import Bundle, check_destination, load_bundle, write_bundle
+from model.bundle import Bundle, check_destination
 from model.errors import DataError
 from model.people.progress import Progress
 from model.training.card import make_card
@@ -23,13 +23,13 @@ from model.training.foreign.conversion import convert_original
 from model.training.foreign.judging import judge_model
 from model.training.foreign.people_exact import ExactPeople, read_predictions
 from model.training.foreign.readers import read_foreign
-from model.training.gate import Verdict, check_bundle, decide_on_given, load_checked
+from model.training.gate import Verdict, decide, load_checked
 from model.training.gather import gather_people
-from model.training.lineage import Incumbents, extend_lineage
+from model.training.lineage import Incumbents
 from model.training.measures import Scores
-from model.training.options import digest_data
 from model.training.people import Join, People
-from model.training.reference import find_recorded
+from model.training.reference import list_recorded
+from model.training.writing import record_descent, write_checked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +50,6 @@ def bundle_model(config: BundleConfig, progress: Progress) -> BundleResult:
     """
     check_destination(config.out)
     incumbents = load_checked(config.against)
-    last, best = (None, None) if incumbents is None else (incumbents.last, incumbents.best)
     original = read_foreign(config.model, config.positive)
     if original.score is None and config.predictions is None:
         raise DataError(
@@ -71,10 +70,7 @@ def bundle_model(config: BundleConfig, progress: Progress) -> BundleResult:
         config.as_of,
         progress,
         enrich=config.enrich,
-        incumbent_spec=None if last is None else last.spec,
-        incumbent_reference=None if last is None else find_recorded(last.manifest),
-        best_spec=None if best is None else best.spec,
-        best_reference=None if best is None else find_recorded(best.manifest),
+        others=list_recorded(() if incumbents is None else incumbents.earlier),
         whole=True,
         watch=exact.watch,
     )
@@ -86,18 +82,18 @@ def bundle_model(config: BundleConfig, progress: Progress) -> BundleResult:
     manifest, notices = judge_model(config, original, people, converted, scores)
     progress("judging", 1, 1)
     verdict, ahead = pass_gate(config, people, scores, incumbents, progress)
-    lineage, files = extend_lineage(incumbents, ahead)
-    manifest = {
-        **manifest,
-        **({} if verdict is None else {"gate": verdict.figures}),
-        "lineage": lineage,
-        "data_sha256": digest_data(config.outcomes, config.endpoints),
-    }
+    manifest, files = record_descent(
+        manifest,
+        verdict,
+        incumbents,
+        ahead,
+        outcomes=config.outcomes,
+        endpoints=config.endpoints,
+    )
     bundle = None
     if verdict is None or verdict.passed:
-        write_bundle(config.out, converted.onnx, manifest, {**make_card(manifest), **files})
-        bundle = load_bundle(config.out)
-        check_bundle(bundle)
+        card = {**make_card(manifest), **files}
+        bundle = write_checked(config.out, converted.onnx, manifest, card)
     return BundleResult(
         bundle=bundle, manifest=manifest, join=people.join, notices=notices, verdict=verdict
     )
@@ -124,7 +120,7 @@ def pass_gate(
         share=0.0,
         fitted=False,
     )
-    return decide_on_given(
+    return decide(
         new,
         list_earlier(incumbents, people, None),
         margin=config.margin,

@@ -79,9 +79,10 @@ def measure_effects(
     campaign, notices = make_campaign(people, treatment.share)
     notices = [*treatment.notices, *notices, *check_lot(campaign, seed)]
     responses = None
-    if response is not None and people.incumbent_matrix is not None:
-        responses = score_onnx(response.model, people.incumbent_matrix, response.score)
-        notices += describe_coverage(response, people.incumbent_matrix)
+    if response is not None:
+        (matrix,) = people.others
+        responses = score_onnx(response.model, matrix, response.score)
+        notices += describe_coverage(response, matrix)
     metrics, evaluation = judge_effects(
         scores, campaign, bundle.threshold, seed, responses=responses, money=money
     )

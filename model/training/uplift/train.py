@@ -15,10 +15,10 @@ from model.training.audit import describe_leaks
 from model.training.config import TrainingConfig, UpliftConfig
 from model.training.export import make_parity_rows, score_onnx
 from model.training.gate import Verdict, combine_verdicts, find_best, load_checked
-from model.training.lineage import Incumbents, extend_lineage
+from model.training.lineage import Incumbents
 from model.training.manifest import describe_data
 from model.training.models import read_directions
-from model.training.options import describe_options, digest_data
+from model.training.options import describe_options
 from model.training.people import LEAST_OF_EACH, People, keep_features
 from model.training.reference import record_reference
 from model.training.target_rates import lacks_rates
@@ -41,6 +41,7 @@ from model.training.uplift.people import read_campaign
 from model.training.uplift.phrases import describe_doubt
 from model.training.uplift.selection import fit_effect
 from model.training.uplift.threshold import check_goal
+from model.training.writing import record_descent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,15 +101,18 @@ def train_uplift(
         verdict, best = compare(config, incumbents, effects, lot.reserved, aside=True)
         if not verdict.passed:
             return replace(result, verdict=verdict)
-    lineage, files = extend_lineage(incumbents, best)
-    manifest = {
-        **result.manifest,
-        **describe_model(config, people, validation, onnx, model),
-        "parity": float(f"{parity:.0e}"),
-        **({"gate": verdict.figures} if verdict is not None else {}),
-        "lineage": lineage,
-        "data_sha256": digest_data(config.outcomes, config.endpoints),
-    }
+    manifest, files = record_descent(
+        {
+            **result.manifest,
+            **describe_model(config, people, validation, onnx, model),
+            "parity": float(f"{parity:.0e}"),
+        },
+        verdict,
+        incumbents,
+        best,
+        outcomes=config.outcomes,
+        endpoints=config.endpoints,
+    )
     card = {**make_card(manifest), **files}
     bundle = write_trained(config, material, onnx, manifest, card)
     return replace(result, bundle=bundle, manifest=manifest, verdict=verdict)
@@ -170,11 +174,8 @@ def compare(
     them. Gives the verdict, and the earlier bundle that is ahead of the new model, if one is.
     """
     people, campaign = among
-    matrices = (people.incumbent_matrix, people.best_matrix)
     verdicts = []
-    for old, matrix in zip(incumbents.earlier, matrices, strict=False):
-        if matrix is None:
-            raise ValueError("people were gathered without the spec of a bundle to compare with")
+    for old, matrix in zip(incumbents.earlier, people.others, strict=True):
         verdict = pass_uplift_gate(
             old,
             effects,
