@@ -15,24 +15,31 @@ from model.training.foreign.original import ModelRefused
 from model.training.foreign.readers import READERS
 from model.training.gate import MARGIN, IfUnclear
 from segment_scorer.cli.figures import describe_ages, describe_figures, describe_join, lay_out
+from segment_scorer.cli.gate_options import (
+    REJECTED,
+    Against,
+    Margin,
+    Name,
+    Out,
+    Unclear,
+    describe_verdict,
+    end_by_verdict,
+)
 from segment_scorer.cli.outcome_options import IdColumn, OutcomeColumn
 from segment_scorer.cli.progress import show_progress
-from segment_scorer.cli.train import (
-    REJECTED,
-    explain_rejection,
-    read_margin,
-    read_name,
-    tell_status,
-)
 from segment_scorer.cli.training_options import (
-    LARGEST_SEED,
     AsOf,
+    Cost,
     Endpoints,
     External,
     ExternalKey,
+    IntervalSeed,
     MoreEndpoints,
     Outcomes,
     PlainColumns,
+    Precision,
+    Reach,
+    Value,
     open_external,
     read_as_of,
     read_goal,
@@ -59,10 +66,7 @@ def command(
     ],
     endpoints: Endpoints,
     outcomes: Outcomes,
-    out: Annotated[
-        Path,
-        typer.Option(metavar="DIR", help="Write the bundle there, replacing an older bundle."),
-    ],
+    out: Out,
     more: MoreEndpoints = None,
     plain_columns: PlainColumns = False,
     id_column: IdColumn = "",
@@ -97,59 +101,17 @@ def command(
         ),
     ] = False,
     as_of: AsOf = None,
-    value: Annotated[
-        float | None,
-        typer.Option(metavar="MONEY", help="Threshold cost / value: the value of a response."),
-    ] = None,
-    cost: Annotated[
-        float | None,
-        typer.Option(metavar="MONEY", help="Threshold cost / value: the cost of a message."),
-    ] = None,
-    reach: Annotated[
-        float | None,
-        typer.Option(
-            metavar="SHARE", min=0, max=1, help="Threshold that keeps this share of people."
-        ),
-    ] = None,
-    precision: Annotated[
-        float | None,
-        typer.Option(
-            metavar="SHARE",
-            min=0,
-            max=1,
-            help="Threshold at which this share of the people kept respond.",
-        ),
-    ] = None,
-    against: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="DIR",
-            help="Compare with this bundle, and with the best one before it; keep it if the model "
-            "is worse.",
-        ),
-    ] = None,
-    margin: Annotated[
-        float,
-        typer.Option(
-            metavar="X",
-            callback=read_margin,
-            help="How much worse is allowed, in ROC AUC and in Brier score.",
-        ),
-    ] = MARGIN,
-    if_unclear: Annotated[
-        IfUnclear,
-        typer.Option(
-            metavar="keep|replace", help="keep or replace the old bundle if no comparison can tell."
-        ),
-    ] = IfUnclear.KEEP,
-    name: Annotated[
-        str, typer.Option(metavar="NAME", callback=read_name, help="Name of the model.")
-    ] = "segment-scorer",
+    value: Value = None,
+    cost: Cost = None,
+    reach: Reach = None,
+    precision: Precision = None,
+    against: Against = None,
+    margin: Margin = MARGIN,
+    if_unclear: Unclear = IfUnclear.KEEP,
+    name: Name = "segment-scorer",
     external: External = None,
     external_key: ExternalKey = "user_id",
-    seed: Annotated[
-        int, typer.Option(metavar="N", min=0, max=LARGEST_SEED, help="Seed of the intervals.")
-    ] = 0,
+    seed: IntervalSeed = 0,
 ) -> None:
     """Make a bundle of your own model: ONNX, scikit-learn, LightGBM or XGBoost.
 
@@ -193,19 +155,14 @@ def command(
         )
         raise SystemExit(REJECTED) from error
     print(summarise(result))
-    verdict = result.verdict
-    if verdict is not None and not verdict.passed:
-        print(f"segment-scorer bundle: {explain_rejection(verdict)}", file=sys.stderr)
-        raise SystemExit(tell_status(verdict))
+    end_by_verdict("bundle", result.verdict)
 
 
 def summarise(result: BundleResult) -> str:
     """The closing lines: the data, the figures, where the bundle is, and the notices."""
-    facts, verdict, bundle = result.manifest, result.verdict, result.bundle
+    facts, bundle = result.manifest, result.bundle
     rows = [*describe_join(facts["data"]), *describe_ages(facts), *describe_figures(facts)]
-    if verdict is not None and verdict.passed:
-        finding = f"{verdict.finding}, passed against {verdict.against}"
-        rows.append(("comparison", f"{finding}: {verdict.sentence}"))
+    rows += describe_verdict(result.verdict)
     rows.append(("ONNX", f"scores differ from the original's by at most {facts['parity']:g}"))
     if bundle is not None:
         rows.append(("bundle", f"{bundle.label} in {bundle.directory}; see its MODEL_CARD.md"))

@@ -26,11 +26,11 @@ from segment_scorer.cli.figures import describe_join, lay_out
 from segment_scorer.cli.outcome_options import IdColumn, OutcomeColumn
 from segment_scorer.cli.progress import show_progress
 from segment_scorer.cli.training_options import (
-    LARGEST_SEED,
     AsOf,
     Endpoints,
     External,
     ExternalKey,
+    IntervalSeed,
     MoreEndpoints,
     Outcomes,
     PlainColumns,
@@ -59,9 +59,7 @@ def command(
     ] = False,
     external: External = None,
     external_key: ExternalKey = "user_id",
-    seed: Annotated[
-        int, typer.Option(metavar="N", min=0, max=LARGEST_SEED, help="Seed of the intervals.")
-    ] = 0,
+    seed: IntervalSeed = 0,
 ) -> None:
     """Compare two bundles on the same people: figures, gains, and who changes sides.
 

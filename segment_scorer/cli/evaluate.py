@@ -26,11 +26,11 @@ from segment_scorer.cli.figures import (
 from segment_scorer.cli.outcome_options import IdColumn, OutcomeColumn
 from segment_scorer.cli.progress import show_progress
 from segment_scorer.cli.training_options import (
-    LARGEST_SEED,
     AsOf,
     Endpoints,
     External,
     ExternalKey,
+    IntervalSeed,
     MoreEndpoints,
     Outcomes,
     PlainColumns,
@@ -81,10 +81,7 @@ def command(
     ] = None,
     external: External = None,
     external_key: ExternalKey = "user_id",
-    seed: Annotated[
-        int,
-        typer.Option(metavar="N", min=0, max=LARGEST_SEED, help="Seed of the intervals."),
-    ] = 0,
+    seed: IntervalSeed = 0,
 ) -> None:
     """Measure a bundle's scores on people whose outcomes are known.
 

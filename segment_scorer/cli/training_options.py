@@ -1,4 +1,4 @@
-"""The options that `train` and `evaluate` share, and the functions that read their values."""
+"""The options that the verbs on people with outcomes share, and the readers of their values."""
 
 from __future__ import annotations
 
@@ -61,7 +61,31 @@ ExternalKey: TypeAlias = Annotated[
         help="As SCORER_EXTERNAL_KEY: user_id, endpoint_id, or a path in the endpoint.",
     ),
 ]
+Value: TypeAlias = Annotated[
+    float | None,
+    typer.Option(metavar="MONEY", help="Threshold cost / value: the value of a response."),
+]
+Cost: TypeAlias = Annotated[
+    float | None,
+    typer.Option(metavar="MONEY", help="Threshold cost / value: the cost of a message."),
+]
+Reach: TypeAlias = Annotated[
+    float | None,
+    typer.Option(metavar="SHARE", min=0, max=1, help="Threshold that keeps this share of people."),
+]
+Precision: TypeAlias = Annotated[
+    float | None,
+    typer.Option(
+        metavar="SHARE",
+        min=0,
+        max=1,
+        help="Threshold at which this share of the people kept respond.",
+    ),
+]
 LARGEST_SEED = 2**32 - 1
+IntervalSeed: TypeAlias = Annotated[
+    int, typer.Option(metavar="N", min=0, max=LARGEST_SEED, help="Seed of the intervals.")
+]
 
 
 def read_as_of(text: str | None) -> float | None:
