@@ -82,17 +82,8 @@ class HttpHook:
                     "--hook: no runtime interface emulator listens at that address "
                     f"({error.strerror or 'unknown host or timeout'})"
                 ) from error
-            with cut_off(connection.sock, patience):
-                try:
-                    connection.request(
-                        "POST", INVOKE, encode_event(event), {"Content-Type": "application/json"}
-                    )
-                    response = connection.getresponse()
-                    status, body = response.status, read_body(response.read, response.length)
-                    if body is not None and response.length:  # fewer bytes than it announced
-                        status = 0
-                except (OSError, http.client.HTTPException):
-                    status, body = 0, b""
+            headers = {"Content-Type": "application/json"}
+            status, body = post(connection, INVOKE, encode_event(event), headers, patience)
         seconds = time.monotonic() - started
         if seconds >= patience:
             raise HookUnreachable(
@@ -131,6 +122,30 @@ def encode_event(event: Any) -> bytes:
         return _encode(event)
     except UnicodeEncodeError:
         return json.dumps(event).encode()
+
+
+def post(
+    connection: http.client.HTTPConnection,
+    target: str,
+    body: bytes,
+    headers: dict[str, str],
+    seconds: float,
+) -> tuple[int, bytes | None]:
+    """Post over a connection that is open; give status and body of the answer.
+
+    Status 0: the connection broke off, or was cut off after `seconds`. A body of None is larger
+    than any reply of Lambda.
+    """
+    with cut_off(connection.sock, seconds):
+        try:
+            connection.request("POST", target, body, headers)
+            response = connection.getresponse()
+            answer = read_body(response.read, response.length)
+        except (OSError, http.client.HTTPException):
+            return 0, b""
+    if answer is not None and response.length:  # fewer bytes than it announced
+        return 0, answer
+    return response.status, answer
 
 
 @contextlib.contextmanager

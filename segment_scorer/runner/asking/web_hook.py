@@ -23,9 +23,8 @@ from segment_scorer.runner.asking.host_rules import (
     TOO_LARGE,
     Attempt,
     Hook,
-    read_body,
 )
-from segment_scorer.runner.asking.http_hook import cut_off
+from segment_scorer.runner.asking.http_hook import post
 from segment_scorer.runner.errors import HookUnreachable, OptionError
 
 HEADERS = ("content-type", "scorer-budget-ms")  # a recorded event has many more
@@ -118,15 +117,7 @@ class WebHook:
                 raise HookUnreachable(
                     f"--hook: the URL cannot be reached ({type(error).__name__})"
                 ) from error
-            with cut_off(connection.sock, self._limit):
-                try:
-                    connection.request("POST", self._target, body, headers)
-                    response = connection.getresponse()
-                    status, answer = response.status, read_body(response.read, response.length)
-                    if answer is not None and response.length:  # fewer bytes than it announced
-                        status = 0
-                except (OSError, http.client.HTTPException):
-                    status, answer = 0, b""
+            status, answer = post(connection, self._target, body, headers, self._limit)
         if time.monotonic() - started >= self._limit:
             return 0, Attempt(problem=TIMED_OUT)
         if answer is None:
