@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page
 
+CHROMIUM = "/usr/bin/chromium"
 AXE = Path(__file__).parent / "axe"
 # Luminance of a colour or of a custom property, by WCAG 2.2.
 LUMINANCE = """(name) => {

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from segment_scorer.lift.measure import LiftRequest, measure_lift
 from segment_scorer.lift.write import write_lift
-from tests.browser import find_violations, install_axe, measure_contrast
-from tests.integration.test_report_page import CHROMIUM, POLICY, open_report, rehearse
+from tests.browser import CHROMIUM, find_violations, install_axe, measure_contrast
+from tests.integration.test_report_page import POLICY, open_report, rehearse
 from tests.lift_files import decide, write_decisions, write_outcomes
 
 PAPER = 680  # px between the margins of A4
@@ -51,14 +50,6 @@ def lift(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     write_lift(measure_lift(request), folder)
     return folder / "lift.html"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 
 from segment_scorer.runner.errors import DataError, OptionError
 from segment_scorer.runner.run import RunResult
+from tests.browser import CHROMIUM
 from tests.fakes import make_uplift_bundle
-from tests.integration.test_report_page import CHROMIUM, POLICY, count, open_report, rehearse
+from tests.integration.test_report_page import POLICY, count, open_report, rehearse
 
 pytestmark = pytest.mark.skipif(
     not Path(CHROMIUM).exists(), reason=f"no {CHROMIUM}: apt-get install chromium"
@@ -24,14 +24,6 @@ ASKED = POLICY.replace("threshold = 0.5", "threshold = { reach = 0.3 }")
 def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[RunResult, Path]:
     worth = {"value": 20.0, "cost": 1.0, "effect": "10%"}
     return rehearse(tmp_path_factory.mktemp("report"), ASKED, **worth)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 def test_the_tiles_are_disjoint_and_add_up(run: tuple[RunResult, Path], browser: Browser) -> None:

@@ -6,13 +6,13 @@ import random
 import re
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from msgspec.structs import replace
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from function.records import Reason
 from segment_scorer.runner.config import RunConfig, RunOptions
@@ -21,10 +21,10 @@ from segment_scorer.runner.reporting.statistics import RawGroup
 from segment_scorer.runner.run import RunResult, run_segment
 from segment_scorer.runner.summary import Status, make_summary
 from segment_scorer.runner.writing.checkpoint import Checkpoint
+from tests.browser import CHROMIUM, LUMINANCE, measure_contrast
 from tests.fake_hooks import person, write_segment
 from tests.fakes import make_bundle, make_uplift_bundle
 
-CHROMIUM = "/usr/bin/chromium"
 POLICY = """
 threshold = 0.5
 decimals = 4
@@ -76,14 +76,6 @@ def rehearse(
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[RunResult, Path]:
     return rehearse(tmp_path_factory.mktemp("report"), POLICY)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 def open_report(browser: Browser, path: Path, **options: Any) -> tuple[Page, list[str]]:
@@ -263,19 +255,10 @@ def test_text_has_enough_contrast_in_light_and_dark(
     scheme: str, run: tuple[RunResult, Path], browser: Browser
 ) -> None:
     page, _ = open_report(browser, run[1], color_scheme=scheme)
-    luminance = """(name) => {
-        const style = getComputedStyle(document.documentElement);
-        const probe = document.createElement("i");
-        probe.style.color = style.getPropertyValue(name); document.body.append(probe);
-        const parts = getComputedStyle(probe).color.match(/[0-9.]+/g).slice(0, 3)
-            .map((x) => x / 255)
-            .map((x) => x <= 0.04045 ? x / 12.92 : ((x + 0.055) / 1.055) ** 2.4);
-        probe.remove(); return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2]; }"""
-    card, page_ = page.evaluate(luminance, "--card"), page.evaluate(luminance, "--page")
+    card = page.evaluate(LUMINANCE, "--card")
     for name in ("--ink", "--soft"):
-        for ground in (card, page_):
-            high, low = sorted((page.evaluate(luminance, name), ground), reverse=True)
-            assert (high + 0.05) / (low + 0.05) >= 4.5  # WCAG 2.2, 1.4.3
+        for ground in ("--card", "--page"):
+            assert measure_contrast(page, name, ground) >= 4.5  # WCAG 2.2, 1.4.3
     assert (card < 0.1) == (scheme == "dark")
     fill = page.evaluate("getComputedStyle(document.querySelector('#histogram svg text')).fill")
     assert (sum(map(int, re.findall(r"\d+", fill)[:3])) > 380) == (scheme == "dark")
