@@ -5,6 +5,7 @@ Never raises: the reader collects every problem and every warning, with the path
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
@@ -30,7 +31,7 @@ BAND_KEYS = ("name", "at_least", "reach", "title_override", "body_override")
 HOLDOUT_KEYS = ("percent", "salt", "attribute")
 
 
-class ValueReader:
+class ValueReader(ABC):
     """Reads values and collects what is wrong with them. Returns a stand-in for a wrong value.
 
     score  what the scores mean that thresholds and bands are compared with
@@ -198,9 +199,9 @@ class ValueReader:
         reach = self.number(f"{path}.reach", table["reach"])
         return self.start_for_reach(f"{path}.reach", reach)
 
+    @abstractmethod
     def start_for_reach(self, path: str, reach: float) -> float:
         """The score that the share `reach` of people have at least. Needs the bundle's scores."""
-        raise NotImplementedError
 
     def external(self, path: str, raw: Any) -> dict[str, str]:
         """The `[external]` table: attribute to write -> `External.X`, the attribute to copy."""

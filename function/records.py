@@ -214,7 +214,7 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     """Everything about one answered batch, for the log and for observers. Times in seconds.
 
     mode, min_present, reach  of the rules for this batch
-    label           `name@version` of the bundle, whoever scored
+    label           `name@version` of the bundle, even if a service scored
     scored          None if the batch has no scores
     matrix          float32 [r, f]: a row for each of the r readable endpoints, in order
     present         float64 [r]: the share of features present in each row

@@ -152,7 +152,7 @@ def make_feature(row: Mapping[str, Any]) -> Feature:
 
 
 def read_options(row: Mapping[str, Any]) -> dict[str, Any]:
-    """The options of a `[[feature]]` table. An empty list is as good as none."""
+    """The options of a `[[feature]]` table. An empty list counts as left out."""
     readers = KINDS[row["kind"]].options
     options = {key: read(row[key]) for key, read in readers.items() if key in row}
     return {key: value for key, value in options.items() if value != ()}

@@ -184,14 +184,15 @@ def parse_person(index: int, value: object) -> tuple[Endpoint, int]:
     """
     found = inspect_document(value)
     id_ = value.get("Id") if isinstance(value, dict) else None
+    usable = id_ if isinstance(id_, str) and is_usable_id(id_) else ""
     problem, lost = None, found.lost
     if found.document is None:
         problem = f"$.people[{index}]: expected an object, found {name_kind(value)}"
-    elif id_ is not None and not is_usable_id(id_):
+    elif id_ is not None and not usable:
         problem = f"$.people[{index}].Id: expected text of 1 to {LONGEST_ID} characters in UTF-8"
     return (
         Endpoint(
-            id=id_ if isinstance(id_, str) and is_usable_id(id_) else "",
+            id=usable,
             document=found.document,
             user=find_user(value) if found.lost else None,  # cleaning may cost a UserId
             typed=found.typed and not found.lost,
@@ -201,9 +202,9 @@ def parse_person(index: int, value: object) -> tuple[Endpoint, int]:
     )
 
 
-def is_usable_id(id_: object) -> bool:
+def is_usable_id(id_: str) -> bool:
     """Whether a person can be answered by this id."""
-    return isinstance(id_, str) and 1 <= len(id_) <= LONGEST_ID and is_encodable(id_)
+    return 1 <= len(id_) <= LONGEST_ID and is_encodable(id_)
 
 
 def answer(

@@ -51,7 +51,7 @@ class WebRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def make_access(secrets: tuple[str, ...]) -> Access:
-    """Who is answered: whoever has one of the secrets; without any, callers of IAM."""
+    """Callers with one of these secrets are answered; without secrets, those that IAM knows."""
     return Access(tuple(hashlib.sha256(secret.encode()).digest() for secret in secrets))
 
 

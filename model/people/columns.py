@@ -175,7 +175,7 @@ def make_keyed_layout(key: str) -> Layout:
 def build_row(columns: Plan, cells: Iterable[Any]) -> dict[str, Any]:
     """Make a nested document of cells, one per column.
 
-    Empty cells and None are missing, and so is what a column reads as None.
+    Empty cells and None are missing. So is a cell that its column reads as None.
     """
     document: dict[str, Any] = {}
     for (parents, name, read), cell in zip(columns, cells, strict=True):

@@ -1,4 +1,4 @@
-"""Whoever adds a host, a scorer or a setting is told here, by name, which part is still missing."""
+"""If a host, a scorer or a setting is added in part, a test here names the part that is missing."""
 
 from __future__ import annotations
 

@@ -175,7 +175,7 @@ def test_the_service_is_healthy_with_mutual_tls_at_another_address_and_unhealthy
         authority.certificate: "/tls/authority.pem",
     }
     for path in mounts:
-        path.chmod(0o644)  # the image's user is nobody here
+        path.chmod(0o644)  # the image's user owns none of these files
     tmp_path.chmod(0o755)
     options = (
         "--listen",
