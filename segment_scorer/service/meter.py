@@ -1,4 +1,4 @@
-"""MeterSums what a process of the service does, in memory that another process can read.
+"""Counts what a process of the service does, in memory that another process can read.
 
 A block is a row of whole numbers: each process writes its own block, and a reader adds the blocks
 up. Knows no gRPC channel and no format of metrics.
