@@ -10,6 +10,7 @@ import csv
 import gzip
 import importlib
 import json
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,9 @@ from segment_scorer.monitoring.attribution import (
     make_references,
 )
 
-shap: Any = importlib.import_module("shap")  # mypy runs without it
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # shap asks matplotlib for what will be deprecated
+    shap: Any = importlib.import_module("shap")  # mypy runs without it
 
 PEOPLE, BACKGROUND = 60, 100
 # data -> the least rank correlation with TreeExplainer: against real people, as `--among` gives,
