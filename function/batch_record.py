@@ -123,6 +123,7 @@ def gather_facts(account: Account) -> dict[str, float]:
         **count_outcomes(account.decisions),
         **{f"excluded_{rule}": count for rule, count in account.excluded_by.items()},
         "unencodable": account.batch.unencodable,
+        **({"ambiguous_names": ambiguous} if (ambiguous := account.batch.ambiguous) else {}),
         "overrides_skipped": account.reply.overrides_skipped,
         "annotations_dropped": int(account.reply.annotations_dropped),
         "fallback_used": int(account.fallback_used),
