@@ -20,7 +20,9 @@ class Proxy:
         self._swallow_new = False
         self._answer_bytes: int | None = None
         self.connections = 0
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._pumps: list[threading.Thread] = []
+        self._acceptor = threading.Thread(target=self._accept, daemon=True)
+        self._acceptor.start()
 
     def swallow(self, *, new_too: bool) -> None:
         """Silence open connections, as a firewall without state would; `new_too`: new ones too."""
@@ -38,13 +40,21 @@ class Proxy:
         self._answer_bytes = count
 
     def close(self) -> None:
-        """End everything."""
+        """End everything. No thread and no socket outlives it, not even of a late connection."""
+        # Closing alone would not wake `accept`: it would take one connection more, and nobody
+        # would close that one.
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._acceptor.join()
         self._listener.close()
-        for pair in self._open:
-            for end in pair:
-                with contextlib.suppress(OSError):
-                    end.shutdown(socket.SHUT_RDWR)
-                end.close()
+        ends = [end for pair in self._open for end in pair]
+        for end in ends:
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+        for pump in self._pumps:
+            pump.join()
+        for end in ends:
+            end.close()
 
     def _accept(self) -> None:
         with contextlib.suppress(OSError):
@@ -59,10 +69,10 @@ class Proxy:
                 self._open.append((near, far))
                 if self._swallow_new:
                     self._silent.update((near, far))
-                threading.Thread(target=self._pump, args=(near, far, None), daemon=True).start()
-                threading.Thread(
-                    target=self._pump, args=(far, near, self._answer_bytes), daemon=True
-                ).start()
+                for ends in ((near, far, None), (far, near, self._answer_bytes)):
+                    pump = threading.Thread(target=self._pump, args=ends, daemon=True)
+                    self._pumps.append(pump)
+                    pump.start()
 
     def _pump(self, source: socket.socket, sink: socket.socket, limit: int | None) -> None:
         sent = 0
