@@ -37,7 +37,7 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
         return self.value <= self.bound if self.kind == "at most" else self.value >= self.bound
 
 
-class Table(msgspec.Struct, frozen=True, kw_only=True):
+class Table(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A table of the page.
 
     ours          our column
