@@ -82,6 +82,13 @@ class Document(msgspec.Struct, frozen=True):
     BodyOverride: str | None = None
 
 
+class PersonDocument(Document, frozen=True):
+    """An endpoint document with what a customer profile tells besides: see `customer_profile`."""
+
+    Profile: dict[str, str | None] | None = None
+    Calculated: Attributes | None = None
+
+
 KNOWN_FIELDS: dict[str | None, frozenset[str]] = {
     None: frozenset(Document.__struct_fields__),
     "Demographic": frozenset(Demographic.__struct_fields__),
@@ -143,7 +150,7 @@ def measure_typed(document: Mapping[str, Any]) -> int | None:
 def is_typed(value: object) -> bool:
     """Whether every field of a document has its documented type. Such a document is an object."""
     try:
-        msgspec.convert(value, Document)
+        msgspec.convert(value, PersonDocument)
     except (msgspec.ValidationError, RecursionError, TypeError, ValueError):
         return False
     return True

@@ -107,6 +107,7 @@ def test_a_profile_becomes_the_endpoint_document_of_the_same_person() -> None:
             "UserId": "user-1",
             "UserAttributes": {"Interests": ["music", "films"], "Tier": ["gold"]},
         },
+        "Profile": {"FirstName": "Some", "LastName": "One"},
     }
     assert both.document == {}
 
