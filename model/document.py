@@ -6,7 +6,6 @@ raises for content. `model.paths` judges the fields that are read.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from typing import Annotated, Any, NamedTuple, TypeAlias
@@ -106,7 +105,7 @@ class Inspection(NamedTuple):
     document  the document; without what no JSON text can carry, if something was left out. None if
               the value is no JSON object
     lost      how many things were left out
-    size      bytes of compact UTF-8 JSON that it takes, or more
+    size      bytes of compact UTF-8 JSON that it takes
     typed     whether every field has its documented type
     """
 
@@ -126,7 +125,7 @@ def inspect_document(value: object) -> Inspection:
         return Inspection(value, 0, size, typed=True)
     cleaned, lost = clean_value(value)
     document = cleaned if lost else value
-    return Inspection(document, lost, len(json.dumps(document)), typed)
+    return Inspection(document, lost, len(msgspec.json.encode(document)), typed)
 
 
 def measure_typed(document: Mapping[str, Any]) -> int | None:

@@ -18,6 +18,7 @@ from function.errors import ReplyError
 from function.hosts.host import Host
 from function.hosts.reading import LARGEST_REPLY, read_object, read_text
 from function.hosts.results import describe_result
+from function.marshaller import measure_reply
 from function.policy import Rules, leave_out
 from function.records import Batch, Campaign, Context, Decision, Endpoint, HostName, Reply
 from model.customer_profile import convert_profile
@@ -27,8 +28,8 @@ from model.profile_names import Naming, flatten_texts
 from model.values import parse_time
 
 LARGEST_RESULT = 32 * 1024
-# A character beyond the first 65,536 takes 12 bytes in ASCII JSON.
-MOST_GROWTH = 12
+# A control character takes 6 bytes in JSON, any other at most 4.
+MOST_GROWTH = 6
 # A run's id ends in its start, <campaign>#2026-07-03T10-04-00Z, in events that were seen. AWS's own
 # example, run-67890, has no time.
 RUN_STARTED = re.compile(r"#(\d{4}-\d{2}-\d{2})T(\d{2})-(\d{2})-(\d{2})Z$", re.ASCII)
@@ -89,7 +90,7 @@ class ConnectHost(Host):
         for endpoint, decision in zip(batch.endpoints, decisions, strict=True):
             if endpoint.id:
                 result = describe_decision(decision, rules, model)
-                if decision.external and len(json.dumps(result)) > LARGEST_RESULT:
+                if decision.external and measure_reply(result) > LARGEST_RESULT:
                     del result["external"]
                     dropped = True
                 items.append({"Id": endpoint.id, "ResultData": result})
@@ -158,7 +159,7 @@ class ConnectHost(Host):
                     f"found {found}"
                 )
             result = {} if item.get("ResultData") is None else item["ResultData"]
-            if isinstance(result, dict) and len(json.dumps(result)) <= LARGEST_RESULT:
+            if isinstance(result, dict) and measure_reply(result) <= LARGEST_RESULT:
                 results[str(id_)] = result
         return results
 
@@ -231,7 +232,7 @@ def is_too_large(items: Sequence[Mapping[str, Any]]) -> bool:
     bound = sum(LARGEST_RESULT + MOST_GROWTH * len(item["Id"]) for item in items)
     if bound <= LARGEST_REPLY:
         return False
-    return len(json.dumps({"Items": {"CustomerProfiles": items}})) > LARGEST_REPLY
+    return measure_reply({"Items": {"CustomerProfiles": items}}) > LARGEST_REPLY
 
 
 def take_fitting(
@@ -240,10 +241,10 @@ def take_fitting(
     """Take items in order while they fit; and mark the decisions of the others as left out."""
     taken: list[dict[str, Any]] = []
     answered: list[Decision] = []
-    size, left = len('{"Items": {"CustomerProfiles": []}}'), iter(items)
+    size, left = len('{"Items":{"CustomerProfiles":[]}}'), iter(items)
     for endpoint, decision in zip(batch.endpoints, decisions, strict=True):
         item = next(left) if endpoint.id else None
-        more = len(json.dumps(item)) + len(", ")
+        more = measure_reply(item) + len(",")
         fits = item is not None and size + more <= LARGEST_REPLY
         if item is not None and fits:
             taken.append(item)
