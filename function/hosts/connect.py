@@ -38,6 +38,8 @@ class ConnectHost(Host):
 
     name: HostName = "connect"
     annotates = False
+    tells_attributes = False
+    tells_decisions = True
     limit_seconds = 30.0
 
     def is_event(self, event: Mapping[str, Any]) -> bool:
