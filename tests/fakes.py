@@ -12,6 +12,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from function.batch_record import OMITTED_AT_ZERO
 from function.correlation import NO_CORRELATION, Correlation
 from function.errors import ScorerError
 from function.records import Account, Batch, Decision, Reply, Scores
@@ -237,5 +238,17 @@ def write_policy(path: Path, text: str) -> Path:
 
 
 def read_log(text: str) -> list[dict[str, Any]]:
-    """The JSON lines of a log stream."""
-    return [json.loads(line) for line in text.splitlines()]
+    """The JSON lines of a log stream. What a batch's record leaves out is filled in."""
+    lines = [json.loads(line) for line in text.splitlines()]
+    return [fill_in(line) if line.get("message") == "batch" else line for line in lines]
+
+
+def fill_in(record: dict[str, Any]) -> dict[str, Any]:
+    """A batch's record as its reader takes it: a number that was left out is 0, and whoever scored
+    is the bundle's model unless the record says otherwise.
+    """
+    looked_up = "external_ms" in record
+    omitted = {name for name in OMITTED_AT_ZERO if looked_up or not name.startswith("external_")}
+    if "scorer" in record:
+        record = {"scored_by": record["model"], **record}
+    return {**dict.fromkeys(omitted, 0), **record}

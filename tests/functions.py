@@ -56,7 +56,7 @@ class Function:
         logged = [line for line in read_log(self.log.getvalue()) if line.get("message") == "batch"][
             -1
         ]
-        line = {"error": None, "scored_by": None, **logged}  # the formatter omits None
+        line = {"error": None, "scored_by": None, **logged}  # a record omits None
         scores = np.round(expected_scores(rows), DECIMALS)
         if line["scored_by"] is None:  # the shipped policy keeps people without a score
             assert list(reply) == list(event["Endpoints"])

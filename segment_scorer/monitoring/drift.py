@@ -21,14 +21,19 @@ from segment_scorer.monitoring.chance import count_people_needed, estimate_chanc
 SHIFTED = 0.1
 DIFFERENT = 0.25
 SCORE = "(score)"
+NO_REFERENCE = "{}: expected a drift reference as the trainer writes it, found another form"
+OTHER_BINS = "{}: expected the bins of the model's drift reference, found others"
 
 
 class LogLine(msgspec.Struct, frozen=True):
-    """The fields of a log line that are read; a line may have others."""
+    """The fields of a log line that are read; a line may have others.
+
+    feature_bins  people in each drift bin, column by column in the order of the reference
+    """
 
     message: str
     model: str
-    feature_bins: dict[str, list[int]] | None = None
+    feature_bins: list[list[int]] | None = None
     score_bins: list[int] | None = None
     reference: dict[str, Any] | None = None
 
@@ -71,16 +76,43 @@ class BinSums:
     batches: int = 0
     bins: dict[str, list[int]] = field(default_factory=dict)
 
+
+@dataclass
+class LoggedBins:
+    """The bins of all batches of one model in logs, added up; the columns have no names there."""
+
+    batches: int = 0
+    features: list[list[int]] = field(default_factory=list)
+    score: list[int] = field(default_factory=list)
+
     def add(self, line: LogLine) -> None:
         """Add one batch. Raises DataError if its bins do not fit those of earlier batches."""
-        self.batches += 1
+        features = line.feature_bins or []
         try:
-            add_bins(self.bins, {**(line.feature_bins or {}), SCORE: line.score_bins or []})
+            self.features = [
+                add_counts(held, counts)
+                for held, counts in zip(
+                    self.features or [[]] * len(features), features, strict=True
+                )
+            ]
+            self.score = add_counts(self.score, line.score_bins or [])
         except ValueError as error:
             raise DataError(
                 f"{line.model}: expected all batches of one model to have the same bins, found "
                 "another number of them"
             ) from error
+        self.batches += 1
+
+    def name(self, model: str, reference: Mapping[str, Any]) -> BinSums:
+        """The same sums, by the reference's columns. Raises DataError if it has others."""
+        columns = reference.get("features")
+        if not columns or not isinstance(columns, dict):
+            raise DataError(NO_REFERENCE.format(model))
+        if len(columns) != len(self.features):
+            raise DataError(OTHER_BINS.format(model))
+        return BinSums(
+            self.batches, {**dict(zip(columns, self.features, strict=True)), SCORE: self.score}
+        )
 
 
 def add_bins(sums: dict[str, list[int]], bins: Mapping[str, Sequence[int]]) -> None:
@@ -89,11 +121,14 @@ def add_bins(sums: dict[str, list[int]], bins: Mapping[str, Sequence[int]]) -> N
     Raises ValueError for a number of bins that differs from earlier batches.
     """
     for name, counts in bins.items():
-        held = sums.get(name)
-        if held and counts:
-            sums[name] = [a + b for a, b in zip(held, counts, strict=True)]
-        elif counts or held is None:
-            sums[name] = list(counts)
+        sums[name] = add_counts(sums.get(name, ()), counts)
+
+
+def add_counts(held: Sequence[int], counts: Sequence[int]) -> list[int]:
+    """Add up the bins of one column; none of them add nothing. Raises ValueError for others."""
+    if held and counts:
+        return [a + b for a, b in zip(held, counts, strict=True)]
+    return list(held or counts)
 
 
 def compare_logs(
@@ -108,7 +143,7 @@ def compare_logs(
     Raises DataError if no line is a batch's, if a model has no reference, or if bins do not fit.
     """
     known: dict[str, Mapping[str, Any]] = dict(references)
-    found: dict[str, BinSums] = {}
+    found: dict[str, LoggedBins] = {}
     decoder = msgspec.json.Decoder(LogLine)
     for text in lines:
         if f'"{BATCH}"' not in text and f'"{MODEL}"' not in text:
@@ -120,7 +155,7 @@ def compare_logs(
         if line.message == MODEL and line.reference is not None:
             known[line.model] = line.reference
         elif line.message == BATCH and line.feature_bins is not None:
-            found.setdefault(line.model, BinSums()).add(line)
+            found.setdefault(line.model, LoggedBins()).add(line)
     if not found:
         raise DataError(
             "expected records of batches with drift bins, as the function and the runner write "
@@ -132,7 +167,10 @@ def compare_logs(
             f"expected the drift reference of {', '.join(unknown)}, found none: the log lacks the "
             "line that a starting function writes. Name that model's bundle with --bundle"
         )
-    return [compare_sums(model, sums, known[model]) for model, sums in found.items()]
+    return [
+        compare_sums(model, bins.name(model, known[model]), known[model])
+        for model, bins in found.items()
+    ]
 
 
 def compare_sums(model: str, sums: BinSums, described: Mapping[str, Any]) -> Comparison:
@@ -143,16 +181,12 @@ def compare_sums(model: str, sums: BinSums, described: Mapping[str, Any]) -> Com
             for name, value in {**described["features"], SCORE: described["score"]}.items()
         }
     except (KeyError, TypeError, BundleError) as error:
-        raise DataError(
-            f"{model}: expected a drift reference as the trainer writes it, found another form"
-        ) from error
+        raise DataError(NO_REFERENCE.format(model)) from error
     compared = sum(any(bins) for bins in sums.bins.values())
     columns = []
     for name, bins in sums.bins.items():
         if name not in references or len(bins) not in {0, len(references[name].shares)}:
-            raise DataError(
-                f"{model}: expected the bins of the model's drift reference, found others"
-            )
+            raise DataError(OTHER_BINS.format(model))
         if sum(bins):
             columns.append(compare_column(name, bins, references[name], compared))
     columns.sort(key=lambda column: -column.index)

@@ -41,12 +41,14 @@ class Choice(NamedTuple):
     chosen   users that the budget leaves
     score    the score of the last of them; NaN without a budget, or if the last has no score
     at_score users whose score is that good or better: those that this threshold selects
+    better   users whose score is better
     """
 
     users: int
     chosen: int
     score: float
     at_score: int
+    better: int
 
 
 def choose_people(
@@ -61,11 +63,11 @@ def choose_people(
     verdicts = np.memmap(path.parent / VERDICTS, np.uint8, "w+", shape=(max(count, 1),))
     best = np.memmap(path.parent / BEST, np.uint64, "w+", shape=(max(count, 1),))
     users = rank_endpoints(path, verdicts, best, below=below, one_per_user=one_per_user)
-    choice = Choice(users, users, float("nan"), users)
+    choice = Choice(users, users, float("nan"), users, 0)
     limit = None
     if budget is not None and (chosen := budget.count(users)) < users:
-        limit, at_score = find_limit(path, verdicts, best, chosen)
-        choice = Choice(users, chosen, score_of(limit[0], below=below), at_score)
+        limit, at_score, better = find_limit(path, verdicts, best, chosen)
+        choice = Choice(users, chosen, score_of(limit[0], below=below), at_score, better)
     for first, records in read_in_blocks(path):
         part = slice(first, first + len(records))
         selected = records["flags"] & SELECTED != 0
@@ -132,8 +134,10 @@ def rank_endpoints(path: Path, verdicts: Any, best: Any, *, below: bool, one_per
     return users
 
 
-def find_limit(path: Path, verdicts: Any, best: Any, chosen: int) -> tuple[tuple[int, int], int]:
-    """The key and the hash of the last user in the budget, and the users with that key or better.
+def find_limit(
+    path: Path, verdicts: Any, best: Any, chosen: int
+) -> tuple[tuple[int, int], int, int]:
+    """The key and the hash of the last user in the budget; users with that key or better; better.
 
     Counts 16 bits at a time, so that no user but the counts is held in memory.
     """
@@ -145,10 +149,10 @@ def find_limit(path: Path, verdicts: Any, best: Any, chosen: int) -> tuple[tuple
             yield best[part][is_first], records["user"][is_first]
 
     if chosen == 0:
-        return (0, 0), 0
+        return (0, 0), 0, 0
     key, before, equal = find_nth(blocks, chosen, key=None)
     user, _, _ = find_nth(blocks, chosen - before, key=key)
-    return (key, user), before + equal
+    return (key, user), before + equal, before
 
 
 def find_nth(

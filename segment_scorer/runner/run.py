@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
+from msgspec.structs import replace
+
 from segment_scorer.runner.asking.hooks import HTTPS, LAMBDA
 from segment_scorer.runner.checks import check_options
 from segment_scorer.runner.chunks import Chunk, read_chunks
@@ -41,7 +43,7 @@ from segment_scorer.runner.reporting.worth import Worth, check_worth, read_worth
 from segment_scorer.runner.s3 import S3
 from segment_scorer.runner.second_pass import apply_choice, describe_choice
 from segment_scorer.runner.summary import Summary, make_summary
-from segment_scorer.runner.writing.checkpoint import Checkpoint, check_same
+from segment_scorer.runner.writing.checkpoint import Checkpoint, check_same, digest_options
 from segment_scorer.runner.writing.formats import FORMATS
 from segment_scorer.runner.writing.names import LOG, PEOPLE, REPORT
 from segment_scorer.runner.writing.outputs import (
@@ -110,9 +112,12 @@ def run_segment(options: RunOptions, progress: Progress, warn: Warn = ignore_war
     if is_remote:
         make_private(folder)
     with lock_folder(folder, shared=options.shared):
-        checkpoint = find_unfinished(folder, resume=options.resume, force=options.force)
+        asked = digest_options(preparation.fingerprint, segment_files)
+        checkpoint = find_unfinished(
+            folder, resume=options.resume, force=options.force, asked=asked
+        )
         if is_remote and checkpoint is None:
-            check_remote(out, force=options.force, resume=options.resume)
+            check_remote(out, force=options.force, resume=options.resume, asked=asked)
         if checkpoint is None:
             checkpoint = begin_checkpoint(options, preparation, segment_files)
         else:
@@ -253,7 +258,8 @@ def finish(
         "users_expected": round(users.expected),
     }
     seconds = checkpoint.seconds + outputs.seconds
-    summary = make_summary(checkpoint.counts, checkpoint.config, seconds)
+    asked = digest_options(checkpoint.fingerprint, checkpoint.segment_files)
+    summary = replace(make_summary(checkpoint.counts, checkpoint.config, seconds), options=asked)
     plan = ""
     if options.rehearse:
         plan = describe_control_group(checkpoint.config, checkpoint.statistics, users.selected)

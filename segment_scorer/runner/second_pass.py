@@ -239,10 +239,29 @@ def describe_choice(choice: Choice, config: RunConfig) -> str:
     sentence = f"The budget leaves {choice.chosen:,} of {choice.users:,} selected users."
     if math.isnan(choice.score):
         return f"{sentence} Some of them have no score."
+    return f"{sentence} {describe_thresholds(choice, config)}"
+
+
+def describe_thresholds(choice: Choice, config: RunConfig) -> str:
+    """Say which thresholds of a hook come nearest to the budget, on either side of it.
+
+    Scores are rounded, so the next threshold is one unit of the last decimal away.
+    """
+    step = 10.0**-config.decimals
+    # keep = at_least keeps the threshold's own score, below does not.
+    last, before = choice.score, choice.score + step
     if config.keep == "below":
-        return sentence
-    score = format_score(choice.score, config.decimals)
+        last, before = choice.score + step, choice.score
+    if round(last, config.decimals) > config.score.high:
+        return "No threshold of a hook selects as many: their scores are the highest possible."
+    sentence = (
+        f"For a hook, threshold = {format_score(last, config.decimals)} selects "
+        f"{choice.at_score:,} users: all whose score is that of the last one in the budget, or "
+        "better"
+    )
+    if choice.at_score == choice.chosen or round(before, config.decimals) > config.score.high:
+        return f"{sentence}."
     return (
-        f"{sentence} For a hook, threshold = {score} selects {choice.at_score:,} users: all whose "
-        "score is that of the last one in the budget, or better."
+        f"{sentence}; threshold = {format_score(before, config.decimals)} selects "
+        f"{choice.better:,}."
     )

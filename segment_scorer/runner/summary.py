@@ -68,6 +68,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     users_selected, users_kept, users_held_out  different users with such an endpoint
     treatments           treatment -> its counts; None without --treatments
     excluded_by          the policy's exclude rules -> people whose reason they are
+    options              option -> digest of its value, which a later --resume compares
     """
 
     received: int
@@ -104,6 +105,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     users_kept: int = 0
     users_held_out: int | None = None
     treatments: dict[str, dict[str, int]] | None = None
+    options: dict[str, str] | None = None
 
     @property
     def exit_status(self) -> int:
@@ -157,6 +159,7 @@ def make_summary(counts: Counter[str], config: RunConfig, seconds: float) -> Sum
         users_held_out=counts["users_held_out"] if knows_reasons else None,
         treatments=count_treatments(counts, config),
         excluded_by=count_rules(counts, config) if knows_reasons else None,
+        options=None,
         would_filter=counts["would_filter"] if config.in_process else None,
         **{name: counts[name] if knows_reasons else None for name in ONLY_FROM_DECISIONS},
     )

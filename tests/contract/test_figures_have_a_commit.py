@@ -23,7 +23,6 @@ KEPT = ("benchmarks.json", "lift-simulations.json", "training-figures.json", "up
 MADE = re.compile(r"(benchmarks|lift-simulations|uplift|training-figures)\.(?:md|json)")
 # document, heading -> why its figures are no measurement
 LIMITS = {
-    ("deploy.md", "11. What it costs"): "an example of the formula, not a measurement",
     ("scoring-service.md", "Metrics"): "limits of buckets, not measurements",
     ("operations.md", "Errors"): "limits, not measurements",
     ("0008-a-time-budget.md", "8. A time budget, not timeouts"): "defaults of settings",

@@ -30,12 +30,13 @@ KEYS = (
     *("batches", "attempts", "seconds", "model", "scheduled_time", "mode", "host"),
     *("threshold", "keep", "holdout_percent", "holdout_salt_digest", "policy_digest", "users"),
     *("excluded_by", "suppressed", "one_per_user", "budget", "budget_users"),
-    *("users_selected", "users_kept", "users_held_out", "treatments"),
+    *("users_selected", "users_kept", "users_held_out", "treatments", "options"),
 )
 MAY_BE_UNKNOWN = {
     "held_out",
     "excluded",
     *("excluded_by", "budget_users", "users_selected", "users_held_out", "treatments"),
+    "options",
     "unreadable",
     "unscored",
     "sparse",
@@ -45,7 +46,7 @@ MAY_BE_UNKNOWN = {
 } | {*("threshold", "keep", "holdout_percent", "holdout_salt_digest", "policy_digest")}
 TEXTS = {
     *("model", "scheduled_time", "mode", "host", "excluded_by", "treatments"),
-    *("threshold", "keep", "holdout_percent", "holdout_salt_digest", "policy_digest"),
+    *("options", "threshold", "keep", "holdout_percent", "holdout_salt_digest", "policy_digest"),
 }
 
 
@@ -95,6 +96,7 @@ def test_a_run_that_knows_everything_writes_every_key_with_a_value(tmp_path: Pat
         "policy_digest": "abc",
         "excluded_by": {},
         "treatments": {"a": NONE, "b": NONE},
+        "options": None,
     }
     assert tuple(json.loads((tmp_path / "summary.json").read_text())) == KEYS
 
@@ -125,7 +127,7 @@ def test_each_value_has_its_type(name: str, tmp_path: Path) -> None:
         ),
     )[name]
     numbers = {"seconds", "threshold", "holdout_percent"}
-    if name in {"excluded_by", "treatments"}:
+    if name in {"excluded_by", "treatments", "options"}:
         assert value == ({} if name == "excluded_by" else None)
         return
     assert type(value) is (float if name in numbers else str if name in TEXTS else int)

@@ -123,9 +123,7 @@ def test_scores_by_the_sidecar_alone(bundle: Path, tmp_path: Path) -> None:
         for seed in range(5):
             check_answer(emulator, seed)
         batches = read_messages(emulator, "batch")
-        assert [(line["scored_by"], line["fallback_used"]) for line in batches] == [
-            ("tiny@3", 0)
-        ] * 5
+        assert [(line["scorer"], line["fallback_used"]) for line in batches] == [("service", 0)] * 5
         assert len(read_messages(emulator, "listening")) == 1
 
 

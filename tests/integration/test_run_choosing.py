@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import json
+import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
@@ -63,6 +64,12 @@ def read_out(folder: Path) -> tuple[dict[str, Any], list[dict[str, str]], list[A
     return json.loads((folder / "summary.json").read_text()), rows, kept
 
 
+def read_report(folder: Path) -> dict[str, Any]:
+    text = (folder / "report.html").read_text("utf-8").partition("\nconst report = ")[2]
+    report: dict[str, Any] = json.JSONDecoder().raw_decode(text)[0]
+    return report
+
+
 def user_of(row: dict[str, str]) -> str:
     return row["UserId"] or row["Id"]
 
@@ -110,6 +117,29 @@ def test_one_endpoint_of_each_user_stays_and_the_ranked_channel_wins(
     assert summary["one_per_user"] == sum(row["reason"] == "one_per_user" for row in rows)
 
 
+def test_everybody_left_out_has_one_outcome_alike_in_summary_report_and_decisions(
+    run: Run, tmp_path: Path
+) -> None:
+    ids = tmp_path / "ids.csv"
+    ids.write_text("UserId\nu59\nu58\n")
+    assert run("--suppress", ids, "--budget", 20, "--one-per", "user") == 0
+    summary, rows, _ = read_out(tmp_path / "out")
+    reasons = Counter(row["reason"] for row in rows if row["sent"] == "false")
+    counted = {name: summary[name] for name in ("suppressed", "one_per_user", "budget")}
+    assert counted == {name: reasons[name] for name in counted}
+    assert min(counted.values()) > 0
+    tiles = {each["name"]: each["people"] for each in read_report(tmp_path / "out")["outcomes"]}
+    assert tiles == {
+        "messaged": summary["kept"],
+        "filtered": reasons["score"],
+        "suppressed": counted["suppressed"],
+        "another endpoint chosen": counted["one_per_user"],
+        "beyond the budget": counted["budget"],
+        "control group": summary["held_out"],
+    }
+    assert sum(tiles.values()) == summary["received"]
+
+
 def test_processes_and_chunks_do_not_change_who_is_chosen(run: Run, tmp_path: Path) -> None:
     choice = ("--budget", "30%", "--one-per", "user", "--also", "csv")
     assert run(*choice) == 0
@@ -126,6 +156,7 @@ def test_suppressed_people_are_not_sent_by_id_or_by_user(run: Run, tmp_path: Pat
     assert run("--suppress", ids) == 0
     summary, rows, _ = read_out(tmp_path / "out")
     found = {row["Id"] for row in rows if row["reason"] == "suppressed"}
+    assert {"name": "suppressed", "people": 4} in read_report(tmp_path / "out")["outcomes"]
     assert found == {PEOPLE[-1]["Id"], *(each["Id"] for each in PEOPLE[177:180])}
     assert {row["selected"] for row in rows if row["reason"] == "suppressed"} == {"false"}
     assert summary["suppressed"] == 4
@@ -142,9 +173,13 @@ def test_a_file_without_ids_is_refused(
     assert "expected a readable CSV file" in capsys.readouterr().err
 
 
-def test_treatments_split_users_and_their_overrides_apply(run: Run, tmp_path: Path) -> None:
+@pytest.mark.parametrize("host", ["pinpoint", "web"])
+def test_treatments_split_users_and_their_overrides_apply(
+    run: Run, tmp_path: Path, host: str
+) -> None:
     override = '[[override]]\ntreatment_id = "B"\nthreshold = 0.9\n'
-    assert run("--treatments", "A:50,B:50", policy="threshold = 0.2\n" + override) == 0
+    policy = "threshold = 0.2\n" + override
+    assert run("--treatments", "A:50,B:50", "--host", host, policy=policy) == 0
     summary, rows, kept = read_out(tmp_path / "out")
     assert list(rows[0])[-1] == "treatment"
     by_user: dict[str, set[str]] = {}
@@ -180,6 +215,24 @@ def test_a_rehearsal_says_which_threshold_of_a_hook_keeps_as_many(
     assert "The budget leaves 20 of " in told
     assert "For a hook, threshold = 0." in told
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"report.html"}
+
+
+@pytest.mark.parametrize("keep", ["at_least", "below"])
+def test_the_threshold_told_for_a_hook_selects_as_many_users_as_it_says(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str], keep: str
+) -> None:
+    rule = f'keep = "{keep}"\nthreshold = 0.5\n'
+    assert run("--budget", 23, "--rehearse", policy=rule) == 0
+    told = capsys.readouterr().err.replace("\n", " ")
+    sides = re.findall(r"threshold = (0\.\d+) selects (\d+)", told)
+    assert sides
+    for index, (threshold, users) in enumerate(sides):
+        out = f"hook{index}"
+        policy = f'keep = "{keep}"\nthreshold = {threshold}\n'
+        assert run(out=out, policy=policy) == 0
+        assert read_out(tmp_path / out)[0]["users_selected"] == int(users)
+    assert int(sides[0][1]) >= 23
+    assert all(int(users) < 23 for _, users in sides[1:])
 
 
 @pytest.mark.parametrize(
@@ -224,6 +277,13 @@ def test_resuming_a_complete_run_ends_with_0_and_says_so(
     capsys.readouterr()
     assert run("--budget", 20, "--resume") == 0
     assert "the run is complete; there is nothing to resume" in capsys.readouterr().err
+    assert run("--budget", 21, "--one-per", "user", "--resume") == 1
+    told = capsys.readouterr().err
+    assert "complete, but was made with a different --budget, --one-per. Use the same" in told
+    with (tmp_path / "people.jsonl").open("a") as segment:
+        segment.write("\n")
+    assert run("--budget", 20, "--resume") == 1
+    assert "made with a different segment files" in capsys.readouterr().err
     assert (tmp_path / "out" / "summary.json").read_bytes() == before
 
 

@@ -221,3 +221,20 @@ def run_behind(folder: Path) -> subprocess.CompletedProcess[str]:
         text=True,
         check=False,
     )
+
+
+@pytest.mark.parametrize(
+    "verb",
+    [
+        ["evaluate", "--bundle", "b", "--endpoints", "e", "--outcomes", "o"],
+        ["train", "--endpoints", "e", "--outcomes", "o", "--out", "b"],
+        ["lift", "r", "--outcomes", "o"],
+        ["run", "s", "--out", "r"],
+    ],
+    ids=lambda verb: verb[0],
+)
+def test_a_negative_cost_is_refused_before_a_file_is_opened(
+    verb: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*verb, "--value", "10", "--cost=-1"]) == 2
+    assert "cost" in capsys.readouterr().err

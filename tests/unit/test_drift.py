@@ -38,7 +38,7 @@ def model_line(reference: Any = REFERENCE) -> str:
 
 
 def batch_line(features: list[int], score: list[int] | None = None, model: str = LABEL) -> str:
-    bins = {"feature_bins": {"score": features}, **({} if score is None else {"score_bins": score})}
+    bins = {"feature_bins": [features], **({} if score is None else {"score_bins": score})}
     return json.dumps({"message": "batch", "model": model, **bins}, separators=(",", ":"))
 
 

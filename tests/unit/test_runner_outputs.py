@@ -52,7 +52,7 @@ def begin(files: dict[str, bytes], *, finished: bool = False) -> Checkpoint:
 
 def write_run(folder: Path, files: dict[str, bytes], *, force: bool = False) -> None:
     with lock_folder(folder):
-        assert find_unfinished(folder, resume=False, force=force) is None
+        assert find_unfinished(folder, resume=False, force=force, asked={}) is None
         with open_outputs(folder, dict.fromkeys(files, b"<")) as outputs:
             outputs.append(files)
             outputs.publish(begin(files, finished=True), move_files)
@@ -125,9 +125,9 @@ def test_an_unfinished_run_is_neither_continued_nor_replaced_unasked(tmp_path: P
         OutputError,
         match=r"found an unfinished run; continue it with --resume, or replace it with --force$",
     ):
-        find_unfinished(tmp_path, resume=False, force=False)
-    assert find_unfinished(tmp_path, resume=True, force=False) is not None
-    assert find_unfinished(tmp_path, resume=False, force=True) is None
+        find_unfinished(tmp_path, resume=False, force=False, asked={})
+    assert find_unfinished(tmp_path, resume=True, force=False, asked={}) is not None
+    assert find_unfinished(tmp_path, resume=False, force=True, asked={}) is None
 
 
 def test_a_run_stopped_while_its_files_were_moved_is_completed_later(tmp_path: Path) -> None:
@@ -244,8 +244,8 @@ def test_refuses_an_unfinished_run_of_an_earlier_release(tmp_path: Path) -> None
     (tmp_path / ".unfinished").mkdir()
     (tmp_path / ".unfinished" / "ledger.json").write_text("{}")
     with pytest.raises(OutputTaken, match=r"earlier release .*; start over with --force$"):
-        find_unfinished(tmp_path, resume=False, force=False)
-    assert find_unfinished(tmp_path, resume=False, force=True) is None
+        find_unfinished(tmp_path, resume=False, force=False, asked={})
+    assert find_unfinished(tmp_path, resume=False, force=True, asked={}) is None
 
 
 def test_every_file_is_synced_before_it_is_moved(

@@ -19,6 +19,9 @@ OUTCOMES: dict[AnyReason, str] = {
     Reason.EXCLUDED: "excluded",
     Reason.HOLDOUT: "control group",
     UnsentReason.OPTED_OUT: "opted out or inactive",
+    UnsentReason.SUPPRESSED: "suppressed",
+    UnsentReason.ONE_PER_USER: "another endpoint chosen",
+    UnsentReason.BUDGET: "beyond the budget",
 }
 FAILED = "failed: no valid reply"
 

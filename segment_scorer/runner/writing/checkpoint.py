@@ -6,6 +6,7 @@ only sizes, counts and the run's configuration.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -171,12 +172,7 @@ def check_same(
 
     Raises OptionError: half of its outputs would be different from the other half.
     """
-    started_with = checkpoint.fingerprint
-    different = sorted(
-        name
-        for name in fingerprint.keys() | started_with.keys()
-        if fingerprint.get(name) != started_with.get(name)
-    )
+    different = list_different(fingerprint, checkpoint.fingerprint)
     cure = "Use the same, or --force to start over"
     if different:
         raise OptionError(
@@ -187,4 +183,38 @@ def check_same(
         raise OptionError(
             "--resume: the unfinished run was started with different segment files, "
             f"or they have changed. {cure}"
+        )
+
+
+def list_different(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
+    """The names whose values differ, in order."""
+    return sorted(name for name in one.keys() | other.keys() if one.get(name) != other.get(name))
+
+
+def digest_options(
+    fingerprint: Mapping[str, str], segment_files: Sequence[SegmentFile]
+) -> dict[str, str]:
+    """Digests of what decides the outputs, for the summary: they name no file and no address."""
+    files = msgspec.json.encode(
+        [sorted(msgspec.to_builtins(each).items()) for each in segment_files]
+    )
+    values = {name: value.encode("utf-8", "surrogateescape") for name, value in fingerprint.items()}
+    values["segment files"] = files
+    return {name: hashlib.sha256(value).hexdigest()[:16] for name, value in sorted(values.items())}
+
+
+def check_complete(out: str, summary: bytes | None, asked: Mapping[str, str]) -> None:
+    """Compare a complete run with the options asked for. Raises OptionError if they differ.
+
+    summary  content of its summary.json; one of an earlier release does not name the options
+    asked    of `digest_options`
+    """
+    try:
+        found = msgspec.json.decode(summary or b"{}").get("options")
+    except (msgspec.DecodeError, AttributeError):
+        found = None
+    if isinstance(found, dict) and (different := list_different(asked, found)):
+        raise OptionError(
+            f"--out {out}: the run is complete, but was made with a different "
+            f"{', '.join(different)}. Use the same, or --force to start over"
         )

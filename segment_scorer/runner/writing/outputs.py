@@ -29,7 +29,12 @@ from model.atomic import (
 )
 from segment_scorer.runner.config import CHECKPOINT_SECONDS
 from segment_scorer.runner.errors import OutputError, OutputTaken, RunComplete
-from segment_scorer.runner.writing.checkpoint import Checkpoint, read_checkpoint, write_entry
+from segment_scorer.runner.writing.checkpoint import (
+    Checkpoint,
+    check_complete,
+    read_checkpoint,
+    write_entry,
+)
 from segment_scorer.runner.writing.names import (
     CHECKPOINT,
     FILES,
@@ -182,11 +187,14 @@ def lock_folder(folder: Path, *, shared: bool = False) -> Iterator[None]:
         os.close(descriptor)
 
 
-def find_unfinished(folder: Path, *, resume: bool, force: bool) -> Checkpoint | None:
-    """Find the run to continue; None to start a new one.
+def find_unfinished(
+    folder: Path, *, resume: bool, force: bool, asked: Mapping[str, str]
+) -> Checkpoint | None:
+    """Find the run to continue; None to start a new one. `asked` is of `digest_options`.
 
-    Raises RunComplete if there is nothing to resume, OutputTaken if the folder holds another run,
-    unless the options say what to do with it.
+    Raises RunComplete if there is nothing to resume, OptionError if the complete run was made with
+    other options, OutputTaken if the folder holds another run, unless the options say what to do
+    with it.
     """
     checkpoint = None if force else read_checkpoint(folder / UNFINISHED)
     if checkpoint is not None and not resume:
@@ -195,6 +203,7 @@ def find_unfinished(folder: Path, *, resume: bool, force: bool) -> Checkpoint | 
             "or replace it with --force"
         )
     if checkpoint is None and resume and (folder / SUMMARY).exists():
+        check_complete(str(folder), (folder / SUMMARY).read_bytes(), asked)
         raise RunComplete(f"--out {folder}: the run is complete; there is nothing to resume")
     outputs = {SUMMARY, *FILES} - {REPORT}  # a report alone is of a rehearsal, and is replaced
     if checkpoint is None and not force and any((folder / name).exists() for name in outputs):

@@ -12,12 +12,13 @@ import hashlib
 import os
 import shutil
 import stat
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 from segment_scorer.runner.errors import DataError, OutputError, OutputTaken, RunComplete
 from segment_scorer.runner.s3 import READ_AHEAD, S3, ask_s3, read_object, split_bucket
+from segment_scorer.runner.writing.checkpoint import check_complete
 from segment_scorer.runner.writing.names import FILES, REPORT, SUMMARY, UNFINISHED
 from segment_scorer.runner.writing.outputs import delete_unfinished, translate_errors
 
@@ -60,11 +61,12 @@ def make_private(folder: Path) -> None:
         )
 
 
-def check_remote(out: str, *, force: bool, resume: bool = False) -> None:
-    """Check the address before the run.
+def check_remote(out: str, *, force: bool, asked: Mapping[str, str], resume: bool = False) -> None:
+    """Check the address before the run. `asked` is of `digest_options`.
 
     Raises OutputError if the bucket cannot be read, OutputTaken if an earlier run's outputs are
-    there (unless `force`), RunComplete if `resume` finds its own.
+    there (unless `force`), RunComplete if `resume` finds its own, OptionError if those were made
+    with other options.
     """
     prefix = out.removeprefix(S3).rstrip("/")
     names = {SUMMARY, *FILES} - {REPORT}
@@ -77,6 +79,8 @@ def check_remote(out: str, *, force: bool, resume: bool = False) -> None:
         raise OutputError(f"--out {out}: expected a bucket that can be written, found no bucket")
     found = {path for path, info in zip(paths[1:], infos, strict=True) if info.is_file}
     if resume and not force and f"{prefix}/{SUMMARY}" in found:
+        summary = ask_s3(out, lambda s3: read_object(s3, f"{prefix}/{SUMMARY}"))
+        check_complete(out, summary, asked)
         raise RunComplete(f"--out {out}: the run is complete; there is nothing to resume")
     if not force and any(info.is_file for info in infos):
         raise OutputTaken(
