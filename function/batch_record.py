@@ -39,7 +39,7 @@ UNITS = {
 OMITTED_AT_ZERO = frozenset(
     {
         *("held_out", "excluded", "sparse", "would_filter", "unencodable", "overrides_skipped"),
-        *("annotations_dropped", "time_missing", "cold_start"),
+        *("ambiguous_names", "annotations_dropped", "time_missing", "cold_start"),
         *("external_missing", "external_unreadable", "external_dropped"),
     }
 )
@@ -134,6 +134,7 @@ def gather_facts(account: Account) -> dict[str, float]:
         **count_outcomes(account.decisions),
         **{f"excluded_{rule}": count for rule, count in account.excluded_by.items()},
         "unencodable": account.batch.unencodable,
+        "ambiguous_names": account.batch.ambiguous,
         "overrides_skipped": account.reply.overrides_skipped,
         "annotations_dropped": int(account.reply.annotations_dropped),
         "fallback_used": int(account.fallback_used),

@@ -18,6 +18,7 @@ from function.correlation import read_correlation
 from function.errors import SettingsError
 from function.external.lookup import GROUP, ExternalSource
 from function.hosts import HOSTS, Host
+from function.hosts.connect import ConnectHost
 from function.hosts.web import WebHost
 from function.hosts.web_request import make_access
 from function.pipeline import Pipeline
@@ -138,9 +139,10 @@ def build_handler(
 
 
 def choose_hosts(settings: Settings) -> Sequence[Host]:
-    """The hosts that are answered; the one over HTTP answers whom the settings let in."""
-    web = WebHost(make_access(settings.web.secrets))
-    return tuple(web if host.name == web.name else host for host in HOSTS.values())
+    """The hosts that are answered, as the settings want them."""
+    web, connect = WebHost(make_access(settings.web.secrets)), ConnectHost(settings.naming)
+    configured: Mapping[str, Host] = {web.name: web, connect.name: connect}
+    return tuple(configured.get(host.name, host) for host in HOSTS.values())
 
 
 def choose_score_kind(settings: Settings, bundle: Bundle) -> ScoreKind:

@@ -79,6 +79,7 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
     """A parsed event.
 
     unencodable  values left out of documents because no JSON text can carry them
+    ambiguous    customer profiles whose attributes have names of two migrations, or of either
     size         bytes of compact UTF-8 JSON that the endpoints take; bounds the size of the reply
     patience     seconds that the caller waits, if it says so; never more than the host waits
     refusal      why nobody of the event is scored or decided on; None for every accepted event
@@ -88,6 +89,7 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
     context: Context
     endpoints: tuple[Endpoint, ...]
     unencodable: int = 0
+    ambiguous: int = 0
     size: int = 0
     patience: float | None = None
     refusal: RefusedRequest | None = None

@@ -30,6 +30,7 @@ from function.setting_values import (
 )
 from model.bundle import SHIPPED
 from model.feature_paths import find_path_problem, split_path
+from model.profile_names import AUTO, CHOICES, NAMINGS, Naming
 from model.score_kind import RESPONSE, ScoreKind
 
 PREFIX = "SCORER_"
@@ -142,6 +143,7 @@ class Settings:
     fallback  `bundled` or `none`: what scores if the service fails
     reserve   seconds held back from every budget
     bins_share  share of the batches whose record has drift bins
+    profile_names  which migration named the attributes of customer profiles
     """
 
     bundle: Path = SHIPPED
@@ -150,9 +152,15 @@ class Settings:
     reserve: float = 0.5
     log_level: str = "INFO"
     bins_share: float = 1.0
+    profile_names: str = AUTO
     remote: RemoteSettings | None = None
     external: ExternalSettings = ExternalSettings()
     web: WebSettings = WebSettings()
+
+    @property
+    def naming(self) -> Naming | None:
+        """How attributes of customer profiles are named; None: those of each profile tell it."""
+        return NAMINGS.get(self.profile_names)
 
 
 def read_settings(environ: Mapping[str, str]) -> Settings:
@@ -229,6 +237,7 @@ READERS: Mapping[str, tuple[str, Read]] = {
     "SCORER_RESERVE_MS": ("reserve", read_milliseconds(0, 10_000)),
     "SCORER_LOG_LEVEL": ("log_level", read_choice(*LEVELS)),
     "SCORER_BINS_SHARE": ("bins_share", read_share),
+    "SCORER_PROFILE_NAMES": ("profile_names", read_choice(*CHOICES)),
     "SCORER_TARGET": ("remote.target", read_target),
     "SCORER_MODEL": ("remote.dialect.model", read_text),
     "SCORER_MODEL_VERSION": ("remote.dialect.version", read_text),

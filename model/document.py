@@ -6,7 +6,6 @@ raises for content. `model.paths` judges the fields that are read.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from typing import Annotated, Any, NamedTuple, TypeAlias
@@ -83,6 +82,13 @@ class Document(msgspec.Struct, frozen=True):
     BodyOverride: str | None = None
 
 
+class PersonDocument(Document, frozen=True):
+    """An endpoint document with what a customer profile tells besides: see `customer_profile`."""
+
+    Profile: dict[str, str | None] | None = None
+    Calculated: Attributes | None = None
+
+
 KNOWN_FIELDS: dict[str | None, frozenset[str]] = {
     None: frozenset(Document.__struct_fields__),
     "Demographic": frozenset(Demographic.__struct_fields__),
@@ -99,7 +105,7 @@ class Inspection(NamedTuple):
     document  the document; without what no JSON text can carry, if something was left out. None if
               the value is no JSON object
     lost      how many things were left out
-    size      bytes of compact UTF-8 JSON that it takes, or more
+    size      bytes of compact UTF-8 JSON that it takes
     typed     whether every field has its documented type
     """
 
@@ -119,7 +125,7 @@ def inspect_document(value: object) -> Inspection:
         return Inspection(value, 0, size, typed=True)
     cleaned, lost = clean_value(value)
     document = cleaned if lost else value
-    return Inspection(document, lost, len(json.dumps(document)), typed)
+    return Inspection(document, lost, len(msgspec.json.encode(document)), typed)
 
 
 def measure_typed(document: Mapping[str, Any]) -> int | None:
@@ -144,7 +150,7 @@ def measure_typed(document: Mapping[str, Any]) -> int | None:
 def is_typed(value: object) -> bool:
     """Whether every field of a document has its documented type. Such a document is an object."""
     try:
-        msgspec.convert(value, Document)
+        msgspec.convert(value, PersonDocument)
     except (msgspec.ValidationError, RecursionError, TypeError, ValueError):
         return False
     return True

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-GROUPS = {"Attributes", "Metrics", "Demographic", "Location", "User", "External"}
+GROUPS = {
+    "Attributes", "Metrics", "Demographic", "Location", "User", "Profile", "Calculated", "External",
+}  # fmt: skip
 TOP_LEVEL = {"ChannelType", "EndpointStatus", "OptOut", "EffectiveDate", "CreationDate", "CohortId"}
 USER_FIELDS = ("UserId", "UserAttributes.")
 

@@ -14,6 +14,7 @@ from model.missing import is_null_marker
 from model.values import is_whole, parse_number
 
 GROUPS = frozenset({"Attributes", "Metrics", "Demographic", "Location", "User"})
+ATTRIBUTES = frozenset({"Attributes", "Calculated"})
 COORDINATES = frozenset({"Location.Latitude", "Location.Longitude"})
 
 
@@ -47,7 +48,7 @@ def compile_path(path: str) -> ReadPath:
         return ReadPath(names, lambda value: isinstance(value, dict), "an object")
     if names[0] == "Metrics" or path in COORDINATES:
         return ReadPath(names, is_number, "a number")
-    if names[0] == "Attributes" or names[:2] == ("User", "UserAttributes"):
+    if names[0] in ATTRIBUTES or names[:2] == ("User", "UserAttributes"):
         return ReadPath(names, is_attribute, "text, a number, true, false, or a list of them")
     return ReadPath(names, is_text, "text")
 

@@ -9,8 +9,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from awslambdaric.lambda_runtime_marshaller import LambdaMarshaller
+
 from function.errors import ScorerUnavailable
 from function.hosts import HOSTS
+from function.marshaller import Marshaller
 from function.pipeline import Pipeline
 from function.policy import Policy
 from function.policy_file import read_policy
@@ -21,6 +24,8 @@ from model.bundle import Bundle, load_bundle
 from tests.fakes import FakeScorer, make_bundle, make_uplift_bundle
 from tests.strategies import KIND
 
+# As in Lambda: ours, with AWS's own behind it
+MARSHALLER = Marshaller(LambdaMarshaller())
 DRIFT = {"edges": [0.25, 0.5], "shares": [0.5, 0.25, 0.125], "missing": 0.125}
 
 

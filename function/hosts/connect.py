@@ -18,16 +18,18 @@ from function.errors import ReplyError
 from function.hosts.host import Host
 from function.hosts.reading import LARGEST_REPLY, read_object, read_text
 from function.hosts.results import describe_result
+from function.marshaller import measure_reply
 from function.policy import Rules, leave_out
 from function.records import Batch, Campaign, Context, Decision, Endpoint, HostName, Reply
-from model.customer_profile import profile_to_document
+from model.customer_profile import convert_profile
 from model.document import clean_value, is_encodable, is_typed
 from model.errors import name_kind
+from model.profile_names import Naming, flatten_texts
 from model.values import parse_time
 
 LARGEST_RESULT = 32 * 1024
-# A character beyond the first 65,536 takes 12 bytes in ASCII JSON.
-MOST_GROWTH = 12
+# A control character takes 6 bytes in JSON, any other at most 4.
+MOST_GROWTH = 6
 # A run's id ends in its start, <campaign>#2026-07-03T10-04-00Z, in events that were seen. AWS's own
 # example, run-67890, has no time.
 RUN_STARTED = re.compile(r"#(\d{4}-\d{2}-\d{2})T(\d{2})-(\d{2})-(\d{2})Z$", re.ASCII)
@@ -38,7 +40,13 @@ class ConnectHost(Host):
 
     name: HostName = "connect"
     annotates = False
+    tells_attributes = False
+    tells_decisions = True
     limit_seconds = 30.0
+
+    def __init__(self, naming: Naming | None = None) -> None:
+        """`naming` says how attributes are named; None: those of each profile tell it."""
+        self._naming = naming
 
     def is_event(self, event: Mapping[str, Any]) -> bool:
         """Whether `$.Items.CustomerProfiles` is a list."""
@@ -47,7 +55,7 @@ class ConnectHost(Host):
     def parse_event(self, event: Mapping[str, Any]) -> Batch:
         """Read an event for which `is_event` holds.
 
-        Each profile becomes an endpoint document by AWS's own migration table.
+        Each profile becomes an endpoint document by the table of migrations.
         """
         campaign = read_object(read_object(event, "InvocationMetadata"), "CampaignContext")
         context = Context(
@@ -55,12 +63,13 @@ class ConnectHost(Host):
             reference=read_start(read_text(campaign, "RunId") or ""),
         )
         profiles = event["Items"]["CustomerProfiles"]
-        parsed = [parse_profile(index, item) for index, item in enumerate(profiles)]
+        parsed = [parse_profile(index, item, self._naming) for index, item in enumerate(profiles)]
         return Batch(
             host="connect",
             context=context,
-            endpoints=tuple(endpoint for endpoint, _ in parsed),
-            unencodable=sum(lost for _, lost in parsed),
+            endpoints=tuple(endpoint for endpoint, _, _ in parsed),
+            unencodable=sum(lost for _, lost, _ in parsed),
+            ambiguous=sum(ambiguous for _, _, ambiguous in parsed),
         )
 
     def name_document(self, index: int) -> str:
@@ -83,7 +92,7 @@ class ConnectHost(Host):
         for endpoint, decision in zip(batch.endpoints, decisions, strict=True):
             if endpoint.id:
                 result = describe_decision(decision, rules, model)
-                if decision.external and len(json.dumps(result)) > LARGEST_RESULT:
+                if decision.external and measure_reply(result) > LARGEST_RESULT:
                     del result["external"]
                     dropped = True
                 items.append({"Id": endpoint.id, "ResultData": result})
@@ -133,8 +142,9 @@ class ConnectHost(Host):
     def read_reply(self, reply: object, sent: Collection[str]) -> dict[str, dict[str, Any]]:
         """Read ProfileId -> ResultData. Raises ReplyError for another form or an unknown profile.
 
-        A profile without a result, or with one over 32 KB, is missing from what is returned: that
-        profile alone has failed.
+        ResultData is optional: a result without it is empty. A profile without a result, or with
+        one that is no object or over 32 KB, is missing from what is returned: that profile alone
+        has failed.
         """
         items = (
             read_object(reply, "Items").get("CustomerProfiles") if isinstance(reply, dict) else None
@@ -150,8 +160,8 @@ class ConnectHost(Host):
                     f"$.Items.CustomerProfiles[{index}].Id: expected a ProfileId of the event, "
                     f"found {found}"
                 )
-            result = item.get("ResultData")
-            if isinstance(result, dict) and len(json.dumps(result)) <= LARGEST_RESULT:
+            result = {} if item.get("ResultData") is None else item["ResultData"]
+            if isinstance(result, dict) and measure_reply(result) <= LARGEST_RESULT:
                 results[str(id_)] = result
         return results
 
@@ -168,22 +178,24 @@ def read_start(run_id: str) -> float | None:
     return None if math.isnan(seconds) else seconds
 
 
-def parse_profile(index: int, item: object) -> tuple[Endpoint, int]:
-    """Read one item of the event; and count what no JSON text in UTF-8 can carry in its profile.
+def parse_profile(index: int, item: object, naming: Naming | None) -> tuple[Endpoint, int, bool]:
+    """Read one item of the event.
 
+    Also counts what no JSON text in UTF-8 can carry in its profile, and says whether the names of
+    its attributes are ambiguous.
     An item without a ProfileId cannot be answered: its endpoint has the id "" and no document.
     """
     path = f"$.Items.CustomerProfiles[{index}]"
     id_ = read_text(item, "ProfileId") if isinstance(item, dict) else None
     if not id_ or not isinstance(item, dict) or not is_encodable(id_):
         problem = f"{path}.ProfileId: expected text of one character or more"
-        return Endpoint(id="", document=None, problem=problem), 0
+        return Endpoint(id="", document=None, problem=problem), 0, False
     profile, lost = read_profile(read_text(item, "CustomerData") or "")
     if profile is None:
         problem = f"{path}.CustomerData: expected the text of a JSON object"
-        return Endpoint(id=id_, document=None, problem=problem), 0
-    document = profile_to_document(profile)
-    return Endpoint(id=id_, document=document, typed=is_typed(document)), lost
+        return Endpoint(id=id_, document=None, problem=problem), 0, False
+    document, ambiguous = convert_profile(profile, naming)
+    return Endpoint(id=id_, document=document, typed=is_typed(document)), lost, ambiguous
 
 
 def read_profile(text: str) -> tuple[dict[str, Any] | None, int]:
@@ -217,26 +229,12 @@ def describe_decision(decision: Decision, rules: Rules, model: str) -> dict[str,
     return {**describe_result(decision, rules), "model": model, **external}
 
 
-def flatten_texts(attributes: Mapping[str, Sequence[str]]) -> dict[str, str]:
-    """Give each text a name of its own: several values of X become X_1, X_2, ...
-
-    AWS's migration of endpoints to profiles does the same.
-    """
-    flat: dict[str, str] = {}
-    for name, texts in attributes.items():
-        if len(texts) == 1:
-            flat[name] = texts[0]
-        else:
-            flat |= {f"{name}_{index}": text for index, text in enumerate(texts, 1)}
-    return flat
-
-
 def is_too_large(items: Sequence[Mapping[str, Any]]) -> bool:
     """Whether the reply is larger than Lambda allows. Encodes it only if an upper bound says so."""
     bound = sum(LARGEST_RESULT + MOST_GROWTH * len(item["Id"]) for item in items)
     if bound <= LARGEST_REPLY:
         return False
-    return len(json.dumps({"Items": {"CustomerProfiles": items}})) > LARGEST_REPLY
+    return measure_reply({"Items": {"CustomerProfiles": items}}) > LARGEST_REPLY
 
 
 def take_fitting(
@@ -245,10 +243,10 @@ def take_fitting(
     """Take items in order while they fit; and mark the decisions of the others as left out."""
     taken: list[dict[str, Any]] = []
     answered: list[Decision] = []
-    size, left = len('{"Items": {"CustomerProfiles": []}}'), iter(items)
+    size, left = len('{"Items":{"CustomerProfiles":[]}}'), iter(items)
     for endpoint, decision in zip(batch.endpoints, decisions, strict=True):
         item = next(left) if endpoint.id else None
-        more = len(json.dumps(item)) + len(", ")
+        more = measure_reply(item) + len(",")
         fits = item is not None and size + more <= LARGEST_REPLY
         if item is not None and fits:
             taken.append(item)

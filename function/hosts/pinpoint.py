@@ -7,16 +7,14 @@ reference, CampaignHook.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-import msgspec
-
 from function.errors import ReplyError
 from function.hosts.host import Host
 from function.hosts.reading import LARGEST_REPLY, read_text
+from function.marshaller import measure_reply
 from function.policy import Rules, attributes_for, leave_out
 from function.records import Batch, Campaign, Context, Decision, Endpoint, HostName, Reply
 from model.document import inspect_document, is_encodable, measure_documents
@@ -30,10 +28,7 @@ LARGEST_BATCH = 50
 HONOURS_OVERRIDES = frozenset(
     {"ADM", "APNS", "APNS_SANDBOX", "APNS_VOIP", "APNS_VOIP_SANDBOX", "BAIDU", "GCM", "SMS"}
 )
-# JSON in ASCII, as Lambda's runtime writes it, is at most six times as long as compact UTF-8: the
-# character DEL takes 1 byte there and 6 here.
-MOST_GROWTH = 6
-# Bytes of compact UTF-8 that annotations add to a definition beside the texts of a band: three
+# Bytes that annotations add to a definition beside the texts of a band: three
 # names of 50 characters, a score, and the punctuation.
 LONGEST_ADDITION = 3 * 50 * 4 + 200
 
@@ -43,6 +38,8 @@ class PinpointHost(Host):
 
     name: HostName = "pinpoint"
     annotates = True
+    tells_attributes = True
+    tells_decisions = False
     # "Your function must complete within 15 seconds" (developer guide).
     limit_seconds = 15.0
 
@@ -98,7 +95,7 @@ class PinpointHost(Host):
             for endpoint in batch.endpoints
             if endpoint.id in body and endpoint.document is not None
         }
-        if len(json.dumps(plain)) > LARGEST_REPLY:
+        if measure_reply(plain) > LARGEST_REPLY:
             plain = shorten(plain, rules)
         decisions = [
             decision if endpoint.id in plain or not decision.sent else leave_out(decision)
@@ -197,7 +194,7 @@ def take_fitting(definitions: Mapping[str, dict[str, Any]]) -> dict[str, dict[st
     """Take definitions in order while they fit. One that is too large does not cost the next."""
     taken, size = {}, len("{}")
     for id_, definition in definitions.items():
-        more = len(json.dumps({id_: definition})) + len(", ")
+        more = measure_reply({id_: definition}) - len("{}") + len(",")
         if size + more <= LARGEST_REPLY:
             taken[id_] = definition
             size += more
@@ -264,7 +261,7 @@ def is_too_large(
     """Whether the reply is larger than Lambda allows. Encodes it only if an upper bound says so."""
     return (
         bound_size(body, batch, decisions, rules) > LARGEST_REPLY
-        and len(json.dumps(body)) > LARGEST_REPLY
+        and measure_reply(body) > LARGEST_REPLY
     )
 
 
@@ -273,12 +270,9 @@ def bound_size(
 ) -> int:
     """Bytes that the encoded reply cannot exceed."""
     texts = [f"{band.name}{band.title_override}{band.body_override}" for band in rules.bands]
-    longest = max((len(text.encode()) for text in texts), default=0)
-    copied = sum(
-        len(msgspec.json.encode(decision.external)) for decision in decisions if decision.external
-    )
-    compact = batch.size + len(body) * (longest + LONGEST_ADDITION) + copied
-    return MOST_GROWTH * compact + len("{}")
+    longest = max(map(measure_reply, texts), default=0)
+    copied = sum(measure_reply(decision.external) for decision in decisions if decision.external)
+    return batch.size + len(body) * (longest + LONGEST_ADDITION) + copied + len("{}")
 
 
 def opted_out(choice: object, status: object) -> bool:

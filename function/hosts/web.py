@@ -18,6 +18,7 @@ from function.hosts.host import Host
 from function.hosts.reading import LARGEST_REPLY, read_object, read_text
 from function.hosts.results import describe_result
 from function.hosts.web_request import Access, read_request
+from function.marshaller import measure_reply
 from function.policy import Rules, attributes_for
 from function.records import (
     Batch,
@@ -34,8 +35,8 @@ from model.errors import name_kind
 from model.paths import find_user
 
 LONGEST_ID = 256  # characters
-# JSON text inside ASCII JSON is at most six times as long as its UTF-8.
-MOST_GROWTH = 6
+# JSON text as text inside JSON: quotes and backslashes take two bytes instead of one.
+MOST_GROWTH = 2
 # Beside the body: status, headers and punctuation.
 LONGEST_HEAD = 500
 OK = 200
@@ -58,6 +59,8 @@ class WebHost(Host):
 
     name: HostName = "web"
     annotates = False
+    tells_attributes = True
+    tells_decisions = True
     # API Gateway developer guide, quotas of HTTP APIs: an integration has at most 30 s.
     limit_seconds = 30.0
 
@@ -234,7 +237,7 @@ def describe_refusal(refusal: RefusedRequest) -> dict[str, Any]:
 def is_too_large(body: Mapping[str, Any]) -> bool:
     """Whether the reply is larger than Lambda allows. Encodes it only if an upper bound says so."""
     bound = MOST_GROWTH * len(body["body"].encode()) + LONGEST_HEAD
-    return bound > LARGEST_REPLY and len(json.dumps(body)) > LARGEST_REPLY
+    return bound > LARGEST_REPLY and measure_reply(body) > LARGEST_REPLY
 
 
 def read_people(text: str) -> list[Any]:

@@ -23,6 +23,7 @@ SKIPPED = frozenset(
         "Attributes",
         "Demographic",
         "Location",
+        "Calculated",
         "External",
         "TitleOverride",
         "BodyOverride",

@@ -25,7 +25,10 @@ from model.training.date_columns import (
 from model.training.people import LEAST_WITH_FEATURE
 from model.values import NO, YES, parse_number, parse_time, read_texts
 
-GROUPS = ("Metrics", "Attributes", "User.UserAttributes", "Demographic", "Location", "External")
+GROUPS = (
+    *("Metrics", "Attributes", "User.UserAttributes", "Demographic", "Location", "Calculated"),
+    "External",
+)
 # Never a feature, whatever the values.
 NEVER = {
     "Id": "an identifier",
@@ -33,6 +36,7 @@ NEVER = {
     "ApplicationId": "an identifier",
     "User.UserId": "an identifier",
     "Address": "an address",
+    "Profile": "personal facts of a customer profile; a spec may name one, such as Profile.Gender",
     "CohortId": "a number that Pinpoint draws at random",
     "EndpointStatus": "the hook receives active endpoints only",
     "OptOut": "the hook receives endpoints that have not opted out only",

@@ -178,9 +178,13 @@ def test_a_file_without_ids_is_refused(
     assert "expected a readable CSV file" in capsys.readouterr().err
 
 
-def test_treatments_split_users_and_their_overrides_apply(run: Run, tmp_path: Path) -> None:
+@pytest.mark.parametrize("host", ["pinpoint", "web"])
+def test_treatments_split_users_and_their_overrides_apply(
+    run: Run, tmp_path: Path, host: str
+) -> None:
     override = '[[override]]\ntreatment_id = "B"\nthreshold = 0.9\n'
-    assert run("--treatments", "A:50,B:50", policy="threshold = 0.2\n" + override) == 0
+    policy = "threshold = 0.2\n" + override
+    assert run("--treatments", "A:50,B:50", "--host", host, policy=policy) == 0
     summary, rows, kept = read_out(tmp_path / "out")
     assert list(rows[0])[-1] == "treatment"
     by_user: dict[str, set[str]] = {}

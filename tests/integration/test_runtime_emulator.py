@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -83,6 +84,26 @@ def test_answers_as_the_handler_does_in_process(
     answer = function.post(EVENTS[name])
     assert (answer.status, answer.json()) == (200, expected)
     assert list(answer.json()) == list(expected)
+
+
+def test_a_reply_is_utf8_however_the_function_is_started(function: Emulator) -> None:
+    answer = function.post(EVENTS["text beyond ASCII"])
+    assert all(text.encode() in answer.body for text in ("é/😀", "Zürich", "東京"))
+    assert b", " not in answer.body
+
+
+def test_an_event_that_msgspec_refuses_costs_only_the_person_whose_value_it_is(
+    function: Emulator, environ: dict[str, str]
+) -> None:
+    body = (
+        b'{"Endpoints": {"odd": {"Metrics": {"score": 0.9, "n": 1e400}, "Address": "\\ud800"},'
+        b' "even": {"Metrics": {"score": 0.75, "n": 123456789012345678901234567890}}}}'
+    )
+    expected = build_handler(environ, stream=io.StringIO())(json.loads(body), None)
+    answer = function.post(body)
+    assert (answer.status, answer.json()) == (200, expected)
+    assert list(answer.json()) == ["odd", "even"]
+    assert b"123456789012345678901234567890" in answer.body
 
 
 @pytest.mark.parametrize("event", [b"[]", b"{}", b'"text"', b"null", b'{"Endpoints": []}'])

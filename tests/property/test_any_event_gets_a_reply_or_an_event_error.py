@@ -18,6 +18,7 @@ from function.errors import EventError
 from function.hosts import find_host
 from function.hosts.connect import LARGEST_RESULT
 from function.hosts.reading import LARGEST_REPLY
+from function.marshaller import measure_reply
 from function.records import Account
 from tests.fakes import Watcher
 from tests.rooms import make_handler
@@ -66,8 +67,8 @@ def check_event(event: Any, handler: Callable[[Any], dict[str, Any]], watcher: W
         assert not isinstance(event, dict) or find_host(event) is None
         return "no hook events"
     assert repr(event) == before
-    text = json.dumps(reply, allow_nan=False)
-    assert len(text) <= LARGEST_REPLY
+    json.dumps(reply, allow_nan=False)
+    assert measure_reply(reply) <= LARGEST_REPLY
     json.dumps(reply, allow_nan=False, ensure_ascii=False).encode()
     (account,) = watcher.accounts
     batch, decisions = account.batch, account.decisions
@@ -84,7 +85,7 @@ def check_event(event: Any, handler: Callable[[Any], dict[str, Any]], watcher: W
     assert answered == [endpoint.id for endpoint in batch.endpoints if endpoint.id]
     assert len(batch.endpoints) == len(event["Items"]["CustomerProfiles"])
     assert all(
-        len(json.dumps(item["ResultData"])) <= LARGEST_RESULT
+        measure_reply(item["ResultData"]) <= LARGEST_RESULT
         for item in reply["Items"]["CustomerProfiles"]
     )
     return "Connect events"

@@ -1,4 +1,4 @@
-"""Law: the reply survives strict JSON, UTF-8, and the serialiser of Lambda's runtime client."""
+"""Law: the reply survives strict JSON, UTF-8, and both marshallers of Lambda's runtime client."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from awslambdaric.lambda_runtime_marshaller import to_json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.rooms import make_handler
+from tests.rooms import MARSHALLER, make_handler
 from tests.strategies import HOOK_EVENTS, POLICIES
 
 
@@ -21,3 +21,4 @@ def test_the_reply_survives_json_without_nan(
     assert json.loads(json.dumps(reply, allow_nan=False)) == reply
     assert json.loads(json.dumps(reply, allow_nan=False, ensure_ascii=False).encode()) == reply
     assert json.loads(to_json(reply)) == reply
+    assert json.loads(MARSHALLER.marshal_response(reply)[0]) == reply

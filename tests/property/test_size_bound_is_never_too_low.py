@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from hypothesis import given
@@ -12,7 +11,7 @@ from function.hosts import pinpoint
 from function.hosts.pinpoint import PINPOINT
 from function.policy_file import read_policy
 from tests.fakes import Watcher, make_event
-from tests.rooms import make_handler, read_drawn
+from tests.rooms import MARSHALLER, make_handler, read_drawn
 from tests.strategies import PINPOINT_EVENTS, POLICIES
 
 GROWING = st.text('\x7f😀é"\\\x01\u2028a', max_size=400)
@@ -36,7 +35,8 @@ def test_the_bound_is_never_below_the_true_size(
     (account,) = watcher.accounts
     batch, decisions = account.batch, account.decisions
     rules = read_drawn(policy)[0].rules_for(batch.context)
-    assert len(json.dumps(reply)) <= pinpoint.bound_size(reply, batch, decisions, rules)
+    written, _ = MARSHALLER.marshal_response(reply)
+    assert len(written) <= pinpoint.bound_size(reply, batch, decisions, rules)
 
 
 def test_a_batch_within_the_documented_limits_is_never_encoded_to_be_measured() -> None:

@@ -216,6 +216,28 @@ def test_the_readmes_section_is_replaced_and_nothing_else() -> None:
     assert renew_readme(renewed, results_of(WARM)) == renewed
 
 
+def test_a_table_that_is_measured_again_has_its_own_commit_and_the_others_stay() -> None:
+    rows = (Measurement(label="function", unit="MB", values={"ours": 275.0}),)
+    image = Table(name="image", title="Image size", ours="ours", rows=rows)
+    smaller = msgspec.structs.replace(
+        image, rows=(msgspec.structs.replace(rows[0], values={"ours": 235.0}),)
+    )
+    later = Results(
+        machine=msgspec.structs.replace(MACHINE, revision="feedfacefeedface"),
+        effort=1.0,
+        tables=(smaller,),
+    )
+    renewed = results_of(WARM, image).renew(later)
+    assert renewed.tables[0] == WARM
+    page = write_page(renewed)
+    assert "## Image size\n\nMeasured after the run, at commit `feedfacefeed`.\n" in page
+    assert "| image, at commit `feedfacefeed` | 235 MB |  |  |" in page
+    assert page.count("feedface") == 2
+
+    unmeasured = msgspec.structs.replace(later, tables=(msgspec.structs.replace(image, rows=()),))
+    assert results_of(image).renew(unmeasured) == results_of(image)
+
+
 def test_plots_are_drawn_for_the_tables_there_are(tmp_path: Path, kept: Results) -> None:
     draw_plots(
         results_of(*(table for table in kept.tables if table.name in {"warm", "service"})), tmp_path

@@ -51,6 +51,23 @@ def test_an_empty_or_unreadable_batch_is_no_concern(policy: dict[str, Any]) -> N
     assert warnings_of(make_event({"a": None, "b": {"Metrics": 5}}), **policy) == []
 
 
+def test_attributes_that_two_migrations_could_have_named_are_a_concern_and_counted() -> None:
+    data = (
+        '{"attributes": {"Metrics_score": "1", "Plan_0": "a"}}',
+        '{"attributes": {"Plan": "a"}}',
+    )
+    event = make_connect_event([{"ProfileId": text, "CustomerData": text} for text in data])
+    (sentence, *_) = warnings_of(event)
+    assert sentence == (
+        "1 of 2 customer profiles have attributes that two migrations from Pinpoint could have "
+        "named; they are read as AWS's, with what only Pronetx's reading finds. Set "
+        "SCORER_PROFILE_NAMES to aws or pronetx"
+    )
+    log = io.StringIO()
+    make_handler({}, stream=log)(event)
+    assert [line["ambiguous_names"] for line in read_log(log.getvalue()) if "kept" in line] == [1]
+
+
 def test_a_model_without_ages_does_not_miss_the_time() -> None:
     event = make_connect_event([{"ProfileId": "a", "CustomerData": "{}"}], {"RunId": "run-67890"})
     watcher = Watcher()

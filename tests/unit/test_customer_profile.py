@@ -12,13 +12,13 @@ from model.customer_profile import (
     ADDRESSES,
     CHANNELS,
     LOCATION,
-    PREFIXED,
+    PROFILE,
     document_to_profile,
     profile_to_document,
-    write_number,
 )
 from model.document import is_typed
 from model.paths import compile_paths, find_problem
+from model.profile_names import NAMINGS, Naming, write_number
 
 # profile -> endpoint document, a row of the migration table each
 TABLE: list[tuple[dict[str, Any], dict[str, Any]]] = [
@@ -59,7 +59,14 @@ TABLE: list[tuple[dict[str, Any], dict[str, Any]]] = [
         {"phoneNumber": "", "emailAddress": "a@example.com"},
         {"ChannelType": "EMAIL", "Address": "a@example.com"},
     ),
-    ({"firstName": "not a feature", "profileId": "p"}, {}),
+    ({"email": "a@example.com"}, {"ChannelType": "EMAIL", "Address": "a@example.com"}),
+    ({"firstName": "A", "profileId": "p"}, {"Profile": {"FirstName": "A"}}),
+    ({"BirthDate": "1980-02-01"}, {"Profile": {"BirthDate": "1980-02-01"}}),
+    ({"gender": "", "genderString": "X"}, {"Profile": {"Gender": "X"}}),
+    ({"PartyTypeString": "INDIVIDUAL"}, {"Profile": {"PartyType": "INDIVIDUAL"}}),
+    ({"calculatedAttributes": {"Orders": "3"}}, {"Calculated": {"Orders": "3"}}),
+    ({"CalculatedAttributes": {"Orders": 3}}, {"Calculated": {"Orders": 3}}),
+    ({"shippingAddress": {"city": "not read"}, "foundByItems": []}, {}),
 ]
 
 
@@ -95,6 +102,8 @@ READ = compile_paths(
         "Location.Latitude",
         "Location.City",
         "User.UserId",
+        "Profile.BirthDate",
+        "Calculated.Orders",
     ]
 )
 WRONG: list[tuple[dict[str, Any], str]] = [
@@ -104,6 +113,15 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"address": []}, "$.Location: expected an object, found a list"),
     ({"accountNumber": []}, "$.User.UserId: expected text, found a list"),
     ({"accountNumber": 5.5}, "$.User.UserId: expected text, found a number"),
+    ({"birthDate": {}}, "$.Profile.BirthDate: expected text, found an object"),
+    ({"calculatedAttributes": "many"}, "$.Calculated: expected an object, found text"),
+    (
+        {"calculatedAttributes": {"Orders": {}}},
+        (
+            "$.Calculated.Orders: expected text, a number, true, false, or a list of them, "
+            "found an object"
+        ),
+    ),
 ]
 
 
@@ -112,6 +130,7 @@ def test_a_field_of_the_wrong_type_makes_the_document_unreadable_where_it_is_rea
     profile: dict[str, Any], problem: str
 ) -> None:
     document = profile_to_document(profile)
+    assert not is_typed(document)
     assert find_problem(document, READ) == problem
     assert find_problem(document, compile_paths(["Demographic.Make", "ChannelType"])) in (
         None,
@@ -164,14 +183,16 @@ DOCUMENTS = st.fixed_dictionaries(
 )
 
 
+@pytest.mark.parametrize("naming", NAMINGS.values(), ids=NAMINGS)
 @given(DOCUMENTS)
 def test_a_document_that_became_a_profile_is_read_back_as_it_was(
-    document: dict[str, dict[str, object]],
+    naming: Naming, document: dict[str, dict[str, object]]
 ) -> None:
-    back = profile_to_document(document_to_profile(document))
-    for group in ("Attributes", "Metrics", "Demographic", "Location"):
-        assert back[group] == document[group]
-    assert back["User"]["UserId"] == document["User"]["UserId"]
+    for known in (naming, None):
+        back = profile_to_document(document_to_profile(document, naming), known)
+        for group in ("Attributes", "Metrics", "Demographic", "Location"):
+            assert back[group] == document[group]
+        assert back["User"]["UserId"] == document["User"]["UserId"]
 
 
 def test_maps_channels_and_several_values_as_the_migration_does() -> None:
@@ -219,7 +240,9 @@ def test_every_row_of_the_table_is_written_where_it_is_read() -> None:
         document = {"Location": {row.field: "x"}}
         assert document_to_profile(document) == {"address": {row.written: "x"}}
         assert profile_to_document({"address": {row.written: "x"}}) == document
-    for prefix, group in PREFIXED.items():
-        flat = {"attributes": {f"{prefix}X": group.write(1.5)}}
-        assert document_to_profile({group.group: {"X": 1.5}}) == flat
-        assert profile_to_document(flat) == {group.group: {"X": group.read("1.5")}}
+    for row in PROFILE:
+        document = {"Profile": {row.field: "x"}}
+        assert document_to_profile(document) == {row.written: "x"}
+        assert profile_to_document({row.written: "x"}) == document
+    calculated = {"Calculated": {"Orders": "3"}}
+    assert profile_to_document(document_to_profile(calculated)) == calculated

@@ -11,6 +11,7 @@ import pytest
 from function.errors import ReplyError
 from function.hosts import pinpoint
 from function.hosts.pinpoint import PINPOINT
+from function.marshaller import measure_reply
 from function.policy_file import read_policy
 from function.records import Batch, Campaign, Decision, Reason
 from tests.fakes import Watcher, make_endpoint, make_event
@@ -288,7 +289,7 @@ def test_a_reply_still_over_6_mb_keeps_as_many_as_fit_in_order() -> None:
     reply, _ = reply_to(make_large(8.0))
     assert list(reply["body"]) == [f"e{index}" for index in range(6)]
     assert reply["reasons"] == ["score"] * 6 + ["no_scores"] * 2
-    assert len(json.dumps(reply["body"])) <= pinpoint.LARGEST_REPLY
+    assert measure_reply(reply["body"]) <= pinpoint.LARGEST_REPLY
 
 
 def test_one_endpoint_too_large_by_itself_does_not_cost_the_next() -> None:
@@ -315,10 +316,16 @@ def test_where_nobody_is_left_out_as_many_as_fit_go_back(policy: dict[str, Any])
     assert len(reply_to(make_large(8.0), **policy)[0]["body"]) == 6
 
 
-def test_a_reply_that_grows_beyond_6_mb_only_when_escaped_is_seen() -> None:
+def test_a_reply_that_would_grow_beyond_6_mb_only_if_it_were_escaped_is_whole() -> None:
     reply, _ = reply_to(
-        {"a": make_endpoint(0.9, Address="\x7f" * 1_100_000), "b": make_endpoint(0.9)}
+        {"a": make_endpoint(0.9, Address="\x7f" * 6_000_000), "b": make_endpoint(0.9)}
     )
+    assert (list(reply["body"]), reply["dropped"]) == (["a", "b"], False)
+
+
+def test_numbers_that_are_longer_when_written_again_are_counted_as_written() -> None:
+    # `1e5` arrives as 3 bytes and leaves as `100000.0`.
+    reply, _ = reply_to({"a": make_endpoint(0.9, Unknown=[1e5] * 800_000), "b": make_endpoint(0.9)})
     assert list(reply["body"]) == ["b"]
 
 

@@ -197,3 +197,18 @@ def test_the_order_of_people_changes_nothing() -> None:
         Plan=lambda index: ["free", "pro"][index % 2], Size=lambda index: str(index % 9)
     )
     assert infer_spec(documents, dated=False).spec == infer_spec(documents[::-1], dated=False).spec
+
+
+def test_personal_facts_of_a_profile_are_no_features_and_calculated_attributes_are() -> None:
+    documents = [
+        {
+            "Profile": {"Gender": ["FEMALE", "MALE"][index % 2], "BirthDate": f"19{index % 90:02}"},
+            "Calculated": {"Orders": str(index % 7)},
+        }
+        for index in range(PEOPLE)
+    ]
+    inference = infer_spec(documents, dated=True)
+    assert [feature.path for feature in inference.spec.features] == ["Calculated.Orders"]
+    ((path, reason),) = inference.left_out
+    assert path == "Profile"
+    assert reason.startswith("personal facts of a customer profile; a spec may name one")

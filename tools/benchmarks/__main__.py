@@ -87,7 +87,13 @@ def main() -> int:
         nargs="+",
         choices=TABLES,
         default=TABLES,
-        help="measure these tables; print the page, keep nothing",
+        help="measure these tables; print the page, keep nothing unless --renew is given",
+    )
+    parser.add_argument(
+        "--renew",
+        action="store_true",
+        help="with --only: put these tables, with their commit, into docs/benchmarks.json and the "
+        "page; for figures that the machine's load does not change, such as image sizes",
     )
     parser.add_argument(
         "--effort", type=float, default=1.0, help="share of the usual repetitions (default: 1)"
@@ -110,6 +116,8 @@ def main() -> int:
         help="measure nothing; make the page and the plots again from docs/benchmarks.json",
     )
     options = parser.parse_args()
+    if options.renew and options.only == TABLES:
+        parser.error("--renew: expected --only and the tables to renew")
     if options.page:
         publish(msgspec.json.decode(KEPT.read_bytes(), type=Results))
         return 0
@@ -133,11 +141,11 @@ def main() -> int:
         except SegmentScorerError as error:
             print(f"bench: {error}", file=sys.stderr)
             return 1
-    if tuple(options.only) == TABLES:
+    if options.renew:
+        results = msgspec.json.decode(KEPT.read_bytes(), type=Results).renew(results)
+    if options.renew or tuple(options.only) == TABLES:
         publish(results, options.out)
-        print(
-            f"{options.out / 'benchmarks.md'} written after {results.machine.minutes:.1f} minutes"
-        )
+        print(f"{options.out / 'benchmarks.md'} written")
     else:
         print(write_page(results))
     return 0

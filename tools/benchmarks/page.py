@@ -57,6 +57,8 @@ def write_page(results: Results) -> str:
     ]
     for table in results.tables:
         lines += ["", f"## {table.title}"]
+        if table.revision:
+            lines += ["", f"Measured after the run, at commit {show_revision(table.revision)}."]
         if table.rows:
             lines += ["", *write_table(table)]
         if table.name in PLOTS and table.rows:
@@ -182,6 +184,8 @@ def summarise(table: Table, row: Measurement, title: str) -> str:
         else show_figure(row.values[table.ours], row.unit)
     )
     label = title.format(first=row.label.split(":")[0])
+    if table.revision:
+        label += f", at commit {show_revision(table.revision)}"
     usual = show(table.alternatives[0]) if table.alternatives else ""
     return f"| {label} | {ours} | {show(table.limit)} | {usual} |"
 

@@ -37,13 +37,14 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
         return self.value <= self.bound if self.kind == "at most" else self.value >= self.bound
 
 
-class Table(msgspec.Struct, frozen=True, kw_only=True):
+class Table(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A table of the page.
 
     ours          our column
     limit         the column of the physical limit, "" for none
     alternatives  the columns of what people use instead
     beside        further columns, not compared
+    revision      the commit, if the table was measured after the run; "" for a table of the run
     """
 
     name: str
@@ -55,6 +56,7 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
     beside: tuple[str, ...] = ()
     targets: tuple[Target, ...] = ()
     notes: tuple[str, ...] = ()
+    revision: str = ""
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -93,3 +95,14 @@ class Results(msgspec.Struct, frozen=True, kw_only=True):
     machine: Machine
     effort: float
     tables: tuple[Table, ...]
+
+    def renew(self, later: Results) -> Results:
+        """This run with the tables that a later one measured, each with its commit."""
+        revision = later.machine.revision
+        renewed = {
+            table.name: msgspec.structs.replace(table, revision=revision)
+            for table in later.tables
+            if table.rows
+        }
+        tables = tuple(renewed.get(table.name, table) for table in self.tables)
+        return msgspec.structs.replace(self, tables=tables)

@@ -17,7 +17,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from model.customer_profile import document_to_profile, write_number
+from model.customer_profile import document_to_profile
+from model.profile_names import write_number
 
 ROWS_AT_A_TIME = 5_000
 LISTS = ("Attributes.", "User.UserAttributes.")
