@@ -15,7 +15,7 @@ from function.records import Endpoint, Reason
 from segment_scorer.runner.asking.host_adapters import Outcome, read_score
 from segment_scorer.runner.config import RunConfig
 from segment_scorer.runner.reading.people import Person
-from segment_scorer.runner.reporting.statistics import RawGroup, Statistics, number_groups
+from segment_scorer.runner.reporting.statistics import RawGroup, Statistics
 from segment_scorer.runner.summary import (
     BY_RULE,
     REASON_COUNTS,
@@ -118,8 +118,8 @@ class Recorder:
         self._counts.update(f"{TREATMENT}{person.treatment}:{word}" for word in words)
 
     def finish(self) -> tuple[bytes, list[list[Any]]]:
-        """Count everybody. Gives their notes and, if people are chosen, the groups in them."""
-        self._statistics.add_people(self._groups, self._values)
+        """Count everybody. Gives their notes, and the groups that these number."""
+        codes, groups = self._statistics.add_people(self._groups, self._values)
         for group, count in self._statistics.people.items():
             self._counts[group.status] += count
             if group.reason in REASON_COUNTS:
@@ -129,8 +129,7 @@ class Recorder:
                 each.id[:1] in FORMULA_SIGNS or each.user[:1] in FORMULA_SIGNS
                 for each in self._people
             )
-        codes, groups = number_groups(self._groups) if self._config.chooses else ([], [])
         notes = pack_notes(
             self._config, self._people, scores=self._values, flags=bytes(self._flags), groups=codes
         )
-        return notes, groups
+        return notes, [list(group) for group in groups]

@@ -164,14 +164,13 @@ class ChunkProcessor:
             }
             if self._config.in_process:
                 parts[LOG] = log.encode()
-        if self._config.chooses:
-            size = ChunkSize(
-                people=self._recorder.people,
-                segment=len(segment),
-                decisions=len(decisions),
-                groups=groups,
-            )
-            parts[CHUNKS] = _encoder.encode(size) + b"\n"
+        size = ChunkSize(
+            people=self._recorder.people,
+            segment=len(segment),
+            decisions=len(decisions),
+            groups=groups,
+        )
+        parts[CHUNKS] = _encoder.encode(size) + b"\n"
         rejections = [
             f"{row['file']}, line {row['line']}: {row['problem']}"
             for row in self._reader.rejected[:MOST_REJECTIONS]
