@@ -17,7 +17,8 @@ from segment_scorer.monitoring.drift import BinSums, compare_sums
 from segment_scorer.runner.config import CAMPAIGN, RunConfig
 from segment_scorer.runner.reporting.control_group import count_control_kept
 from segment_scorer.runner.reporting.explorer import describe_explorer
-from segment_scorer.runner.reporting.labels import UNKNOWN
+from segment_scorer.runner.reporting.journey import describe_journey
+from segment_scorer.runner.reporting.labels import MOST_ROWS, OTHERS, UNKNOWN, choose_labels
 from segment_scorer.runner.reporting.messages import (
     describe_reach,
     describe_run,
@@ -39,9 +40,7 @@ from segment_scorer.runner.reporting.statistics import (
 from segment_scorer.runner.summary import Status, Summary, UnsentReason
 from segment_scorer.runner.writing.checkpoint import Checkpoint
 
-MOST_ROWS = 12  # of a table; further rows are added up as one
-FEWEST = 10  # people in a row, so that no person can be recognised
-NO_LABEL, OTHERS = "none", "all others"
+NO_LABEL = "none"
 QUANTILES = {"half": 0.5, "95 %": 0.95, "99 %": 0.99, "all": 1.0}
 # reason of filtered people -> its words in the report
 REASON_TEXTS: dict[AnyReason, str] = {
@@ -77,6 +76,7 @@ def gather_report(
     kept, everyone = sum_expected(statistics)
     control_kept = count_control_kept(statistics)
     drift = describe_drift(summary, checkpoint, reference)
+    journey = describe_journey(config, statistics, failed=summary.failed)
     return {
         "rehearsal": rehearsal,
         "summary": msgspec.to_builtins(summary),
@@ -95,11 +95,13 @@ def gather_report(
             rehearsal=rehearsal,
             plan=plan,
             users=describe_users(summary, config, checkpoint.counts["users_expected"]),
+            journey=journey["sentence"] if journey else "",
         ),
         "control_kept": control_kept,
         "words": choose_wording(config)._asdict(),
         "expected": {"kept": round(kept), "all": round(everyone)},
         "filtered": count_filtered(checkpoint),
+        "journey": journey,
         "explorer": describe_explorer(checkpoint),
         "groups": {name: sum_groups(statistics, name) for name in ("channel", "country", "band")},
         "drift": drift,
@@ -175,16 +177,6 @@ def sum_groups(statistics: Statistics, name: str) -> list[dict[str, Any]]:
         for label in [*shown, OTHERS]
         if people[label]
     ]
-
-
-def choose_labels(sizes: Counter[str]) -> list[str]:
-    """Choose the groups with a row of their own, so that neither they nor the rest are small."""
-    shown = [label for label, count in sizes.most_common() if count >= FEWEST]
-    if len(sizes) > min(len(shown), MOST_ROWS):
-        shown = shown[: MOST_ROWS - 1]
-        if sizes.total() - sum(sizes[label] for label in shown) < FEWEST:
-            shown = shown[:-1]
-    return shown
 
 
 def describe_drift(

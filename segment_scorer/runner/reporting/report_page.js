@@ -192,6 +192,10 @@ for (const section of document.querySelectorAll("[data-group]")) {
   fillTable(section.querySelector("table"), [section.dataset.group, "people", "messaged", "share", `${events} expected`],
     rows.map((row) => [row.name, whole(row.people), whole(row.kept), share(row.kept, row.people), row.expected === null ? "unknown" : whole(row.expected)]));
 }
+if (report.journey) {
+  fillTable(byId("journey"), ["field", "value", "profiles", "share", "of these, keep"], report.journey.rows.map((row) => [row.field, row.value, whole(row.people), row.share, whole(row.kept)]));
+  byId("journey-notes").textContent = report.journey.notes.join(" ");
+} else byId("journey-section").remove();
 if (report.reasons.length) fillTable(byId("reasons"), ["scores", "people", "raised by", "lowered by"], report.reasons.map((row) => [row.name, whole(row.people), row.raised.join(", "), row.lowered.join(", ")]));
 else byId("reasons-section").remove();
 byId("verdict").textContent = report.drift.verdict;
