@@ -12,8 +12,8 @@ from typing import Any
 
 from function.records import Reason
 from segment_scorer.runner.config import RunConfig
-from segment_scorer.runner.reporting.labels import OTHERS, choose_labels
 from segment_scorer.runner.reporting.messages import count_people
+from segment_scorer.runner.reporting.rows import OTHERS, choose_labels
 from segment_scorer.runner.reporting.statistics import Group, Statistics
 from segment_scorer.runner.summary import Status, UnsentReason
 

@@ -6,11 +6,7 @@ could be personal data.
 
 from __future__ import annotations
 
-from collections import Counter
-
-UNKNOWN, ODD, OTHERS = "unknown", "unknown form", "all others"
-MOST_ROWS = 12  # of a table; further rows are added up as one
-FEWEST = 10  # people in a row, so that no person can be recognised
+UNKNOWN, ODD = "unknown", "unknown form"
 # Source: Amazon Pinpoint API reference, ChannelType.
 CHANNELS = frozenset(
     (
@@ -65,13 +61,3 @@ def label_country(value: object) -> str:
     if not value:
         return UNKNOWN
     return COUNTRIES.get(value.upper(), ODD) if isinstance(value, str) else ODD
-
-
-def choose_labels(sizes: Counter[str]) -> list[str]:
-    """Choose the groups with a row of their own, so that neither they nor the rest are small."""
-    shown = [label for label, count in sizes.most_common() if count >= FEWEST]
-    if len(sizes) > min(len(shown), MOST_ROWS):
-        shown = shown[: MOST_ROWS - 1]
-        if sizes.total() - sum(sizes[label] for label in shown) < FEWEST:
-            shown = shown[:-1]
-    return shown
