@@ -40,6 +40,8 @@ class ConnectHost(Host):
 
     name: HostName = "connect"
     annotates = False
+    tells_attributes = False
+    tells_decisions = True
     limit_seconds = 30.0
 
     def __init__(self, naming: Naming | None = None) -> None:

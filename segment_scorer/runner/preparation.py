@@ -19,11 +19,14 @@ from function.policy import Policy, Rules
 from function.policy_file import load_policy
 from function.records import Context
 from function.settings import PREFIX, is_service_variable
+from model.bundle import Bundle
+from model.people.naming import name_some
 from model.score_kind import RESPONSE, WIDEST
 from segment_scorer.monitoring.overrides import NAMED, find_unmatched
 from segment_scorer.runner.asking.hooks import open_hook, open_local_hook
 from segment_scorer.runner.asking.host_adapters import HOST_ADAPTERS, read_campaign
 from segment_scorer.runner.asking.host_rules import Hook
+from segment_scorer.runner.asking.web_caller import SECRETS
 from segment_scorer.runner.budget import read_budget
 from segment_scorer.runner.checks import check_choice, check_treatments, read_channels
 from segment_scorer.runner.config import RunConfig, RunOptions
@@ -34,7 +37,7 @@ from segment_scorer.runner.treatments import read_treatments
 from segment_scorer.runner.writing.formats import FORMATS
 
 WEB_PREFIX = "SCORER_WEB_"
-SECRETS = "SCORER_WEB_SECRETS"
+MOST_NAMED = 3  # paths in one warning
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +77,7 @@ def prepare_run(options: RunOptions) -> Preparation:
             if config.chooses:
                 rules = policy.rules_for(context)
                 config = replace(config, keep=rules.keep, mode=rules.mode)
-                if options.host == "pinpoint":  # its reply does not tell the control group
+                if not HOST_ADAPTERS[options.host].host.tells_decisions:
                     config = replace(config, holdout=rules.holdout)
         return Preparation(
             hook=open_hook(options.hook, web, limit_seconds),
@@ -98,7 +101,7 @@ def prepare_run(options: RunOptions) -> Preparation:
         threshold=one_threshold(rules, config, policy, context),
         reach=rules.reach,
         excludes=tuple((rule.path, rule.reason, rule.condition) for rule in rules.excludes),
-        warnings=check_ids(policy, options),
+        warnings=(*check_ids(policy, options), *check_calculated(bundle, rules, options)),
         keep=rules.keep,
         on_error=rules.on_error,
         holdout_percent=rules.holdout.percent,
@@ -128,7 +131,7 @@ def make_config(options: RunOptions) -> RunConfig:
         activity_id=f"run-{scheduled}",
         include_opted_out=options.include_opted_out,
         plain_columns=options.plain_columns,
-        knows_decisions=HOST_ADAPTERS[options.host].knows_decisions,
+        knows_decisions=HOST_ADAPTERS[options.host].host.tells_decisions,
         writes=not options.rehearse,
         budget=read_budget(options.budget) if options.budget is not None else None,
         one_per_user=options.one_per is not None,
@@ -142,8 +145,16 @@ def make_config(options: RunOptions) -> RunConfig:
 
 
 def make_context(options: RunOptions) -> Context:
-    """Make the context that the policy's overrides are matched with, as the host tells it."""
-    return read_campaign(HOST_ADAPTERS[options.host], make_config(options))
+    """Make the context that the policy's overrides are matched with, as the host tells it.
+
+    Raises OptionError if people shall get treatments, and the host's events name none.
+    """
+    context = read_campaign(HOST_ADAPTERS[options.host], make_config(options))
+    if options.treatments and context.treatment_id is None:
+        raise OptionError(
+            f"--treatments: expected another host; the events of {options.host} carry no treatment"
+        )
+    return context
 
 
 def check_ids(policy: Policy, options: RunOptions) -> tuple[str, ...]:
@@ -151,6 +162,23 @@ def check_ids(policy: Policy, options: RunOptions) -> tuple[str, ...]:
     defaults = {field.name: field.default for field in fields(RunOptions)}
     given = [key for key in NAMED if getattr(options, key) != defaults[key]]
     return tuple(find_unmatched(policy, make_context(options), given))
+
+
+def check_calculated(bundle: Bundle, rules: Rules, options: RunOptions) -> tuple[str, ...]:
+    """Say that events of Connect lack calculated attributes, if the model or the policy reads any.
+
+    Source: a live event that aws-amplify published. AWS documents neither.
+    """
+    paths = (*bundle.spec.paths, *(rule.path for rule in rules.excludes))
+    read = sorted({path for path in paths if path.startswith("Calculated.")})
+    if options.host != "connect" or not read:
+        return ()
+    sentence = (
+        f"The model or the policy reads {name_some(read, MOST_NAMED)}. The live events of Amazon "
+        "Connect seen so far have no calculated attributes, so this run sends none: they are "
+        "missing. Copy them into attributes of the profile."
+    )
+    return (sentence,)
 
 
 def apply_rules(config: RunConfig, rules: Rules) -> RunConfig:
