@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import statistics
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,6 @@ from tools.image.sessions import find_session
 
 ROOT = Path(__file__).parents[2]
 EVENT = ROOT / "examples" / "events" / "cdnow-five-customers.json"
-TICKS = os.sysconf("SC_CLK_TCK")
 MOST = 1.1  # what one person over HTTP may cost beside one of Pinpoint
 
 
@@ -40,13 +38,16 @@ def make_events() -> dict[str, Any]:
 
 
 def read_seconds(emulator: Emulator) -> float:
-    """Processor seconds that the emulator and the function have used."""
-    # proc(5): fields 14 and 15 are user and system time. Field 2 may hold spaces.
-    fields = [
-        Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()
+    """Processor seconds that the threads of the emulator and of the function have used.
+
+    From Linux's scheduler, in nanoseconds: /proc/PID/stat counts hundredths of a second.
+    """
+    threads = [
+        thread
         for pid in find_session(emulator.pid)
+        for thread in Path(f"/proc/{pid}/task").glob("*/schedstat")
     ]
-    return sum(int(each[11]) + int(each[12]) for each in fields) / TICKS
+    return sum(int(each.read_text("ascii").split()[0]) for each in threads) / 1e9
 
 
 def measure(rounds: int, calls: int) -> dict[str, float]:
