@@ -348,17 +348,21 @@ def test_checkov_finds_nothing_in_the_templates_and_something_in_a_broken_one(
 ) -> None:
     broken = TEMPLATE.read_text("utf-8").replace("      KmsKeyId: !If", "      # KmsKeyId: !If")
     assert broken != TEMPLATE.read_text("utf-8")
-    (tmp_path / "template.yaml").write_text(broken)
-    checkov, folder = program("checkov"), TEMPLATE.parent
-    sound = run(checkov, "--config-file", folder / ".checkov.yaml")
-    assert sound.returncode == 0, sound.stdout
-    assert "Failed checks: 0" in sound.stdout
-    found = run(
-        *(checkov, "--framework", "cloudformation", "--skip-download", "--compact", "--quiet"),
-        *("--directory", tmp_path),
+    for path in TEMPLATE.parent.glob("*.yaml"):
+        shutil.copy(path, tmp_path)
+    (tmp_path / "broken.yaml").write_text(broken)
+    done = run(
+        *(program("checkov"), "--framework", "cloudformation", "--skip-download"),
+        *("--output", "json", "--directory", tmp_path),
     )
-    assert found.returncode == 1
-    assert "CKV_AWS_158" in found.stdout  # log groups
+    assert done.returncode == 1, done.stderr
+    report = json.loads(done.stdout)
+    assert report["summary"]["passed"] > 0
+    assert report["summary"]["parsing_errors"] == 0
+    failed = report["results"]["failed_checks"]
+    assert {(Path(each["file_path"]).name, each["check_id"]) for each in failed} == {
+        ("broken.yaml", "CKV_AWS_158")  # log groups
+    }
 
 
 def upload(template: str) -> str:
