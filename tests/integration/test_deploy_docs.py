@@ -25,6 +25,7 @@ from tests.templates import ROOT, load_template
 
 PAGE = (ROOT / "docs" / "deploy.md").read_text("utf-8")
 BLOCK = re.compile(r"^```console( aws| engine)?\n(.*?)^```", re.MULTILINE | re.DOTALL)
+RUNBOOK = (ROOT / "docs" / "operations.md").read_text("utf-8")
 ARN = "arn:aws:lambda:us-east-1:123456789012:function:scorer:live"
 ROLE = {
     "Statement": [
@@ -37,15 +38,17 @@ ROLE = {
 }
 # Options of the AWS command line itself.
 GLOBAL = {"query", "output", "region", "cli-binary-format"}
+# Commands that are no operation of a service: the command line has them of its own.
+OWN = ("aws s3 ls ", "aws logs tail ")
 # Commands that the AWS command line makes of an operation.
 OF_THE_COMMAND_LINE = {"get-login-password": "get-authorization-token"}
 
 
-def commands_of(mark: str) -> list[str]:
+def commands_of(mark: str, page: str = PAGE) -> list[str]:
     """The command lines in the blocks of this mark."""
     lines = [
         line
-        for found, block in BLOCK.findall(PAGE)
+        for found, block in BLOCK.findall(page)
         if found.strip() == mark
         for line in block.splitlines()
     ]
@@ -204,8 +207,12 @@ def test_every_verb_and_option_that_needs_an_account_exists(line: str) -> None:
     "line",
     [
         (line.partition("$(")[2].removesuffix(")") or line).partition(" | ")[0]
-        for line in commands_of("aws")
-        if "aws " in line
+        for line in (
+            *commands_of("aws"),
+            *commands_of("aws", RUNBOOK),
+            *re.findall(r"`(aws [^`]+)`", RUNBOOK),
+        )
+        if "aws " in line and not any(each in line for each in OWN)
     ],
 )
 def test_every_operation_and_option_of_the_aws_command_line_exists(line: str) -> None:
