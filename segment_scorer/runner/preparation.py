@@ -19,13 +19,21 @@ from function.policy import Policy, Rules
 from function.policy_file import load_policy
 from function.records import Context
 from function.settings import PREFIX, is_service_variable
+from model.profile_names import SETTING
 from model.score_kind import RESPONSE, WIDEST
 from segment_scorer.monitoring.overrides import NAMED, find_unmatched
 from segment_scorer.runner.asking.hooks import open_hook, open_local_hook
 from segment_scorer.runner.asking.host_adapters import HOST_ADAPTERS, read_campaign
 from segment_scorer.runner.asking.host_rules import Hook
+from segment_scorer.runner.asking.web_caller import SECRETS
 from segment_scorer.runner.budget import read_budget
-from segment_scorer.runner.checks import check_choice, check_treatments, read_channels
+from segment_scorer.runner.checks import (
+    check_calculated,
+    check_choice,
+    check_treatments,
+    read_channels,
+    read_profile_names,
+)
 from segment_scorer.runner.config import RunConfig, RunOptions
 from segment_scorer.runner.errors import OptionError
 from segment_scorer.runner.reading.segments import SegmentFile
@@ -34,7 +42,6 @@ from segment_scorer.runner.treatments import read_treatments
 from segment_scorer.runner.writing.formats import FORMATS
 
 WEB_PREFIX = "SCORER_WEB_"
-SECRETS = "SCORER_WEB_SECRETS"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +81,7 @@ def prepare_run(options: RunOptions) -> Preparation:
             if config.chooses:
                 rules = policy.rules_for(context)
                 config = replace(config, keep=rules.keep, mode=rules.mode)
-                if options.host == "pinpoint":  # its reply does not tell the control group
+                if not HOST_ADAPTERS[options.host].host.tells_decisions:
                     config = replace(config, holdout=rules.holdout)
         return Preparation(
             hook=open_hook(options.hook, web, limit_seconds),
@@ -98,7 +105,7 @@ def prepare_run(options: RunOptions) -> Preparation:
         threshold=one_threshold(rules, config, policy, context),
         reach=rules.reach,
         excludes=tuple((rule.path, rule.reason, rule.condition) for rule in rules.excludes),
-        warnings=check_ids(policy, options),
+        warnings=(*check_ids(policy, options), *check_calculated(bundle, rules, options)),
         keep=rules.keep,
         on_error=rules.on_error,
         holdout_percent=rules.holdout.percent,
@@ -128,7 +135,8 @@ def make_config(options: RunOptions) -> RunConfig:
         activity_id=f"run-{scheduled}",
         include_opted_out=options.include_opted_out,
         plain_columns=options.plain_columns,
-        knows_decisions=HOST_ADAPTERS[options.host].knows_decisions,
+        profile_names=read_profile_names(options.environ),
+        knows_decisions=HOST_ADAPTERS[options.host].host.tells_decisions,
         writes=not options.rehearse,
         budget=read_budget(options.budget) if options.budget is not None else None,
         one_per_user=options.one_per is not None,
@@ -142,8 +150,16 @@ def make_config(options: RunOptions) -> RunConfig:
 
 
 def make_context(options: RunOptions) -> Context:
-    """Make the context that the policy's overrides are matched with, as the host tells it."""
-    return read_campaign(HOST_ADAPTERS[options.host], make_config(options))
+    """Make the context that the policy's overrides are matched with, as the host tells it.
+
+    Raises OptionError if people shall get treatments, and the host's events name none.
+    """
+    context = read_campaign(HOST_ADAPTERS[options.host], make_config(options))
+    if options.treatments and context.treatment_id is None:
+        raise OptionError(
+            f"--treatments: expected another host; the events of {options.host} carry no treatment"
+        )
+    return context
 
 
 def check_ids(policy: Policy, options: RunOptions) -> tuple[str, ...]:
@@ -205,6 +221,7 @@ def make_fingerprint(
         "--treatment-id": options.treatment_id,
         "--include-opted-out": str(options.include_opted_out),
         "--plain-columns": str(options.plain_columns),
+        SETTING: config.profile_names,
         "--also": " ".join(options.also),
         "--bundle": config.model or "",
         "--policy": policy_digest,
@@ -218,7 +235,7 @@ def make_fingerprint(
     }
     if options.scheduled_time:
         described["--scheduled-time"] = config.scheduled_time
-    others = settings.keys() - {"SCORER_POLICY", "SCORER_BUNDLE"}
+    others = settings.keys() - {"SCORER_POLICY", "SCORER_BUNDLE", SETTING}
     return described | {name: hash_text(settings[name]) for name in sorted(others)}
 
 

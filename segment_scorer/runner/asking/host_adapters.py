@@ -19,7 +19,7 @@ from function.hosts.host import Host
 from function.hosts.pinpoint import PINPOINT
 from function.hosts.web import WEB
 from function.records import Band, Campaign, Context, Decision, Reason
-from model.customer_profile import document_to_profile
+from model.customer_profile import document_to_profile, profile_to_event
 from model.people.records import Record
 from model.score_kind import ScoreKind
 from segment_scorer.runner.config import RunConfig
@@ -52,7 +52,7 @@ class HostAdapter:
     read_reply   reply, ids sent -> id -> its part of the reply; raises ReplyError
     classify     id, record, its part of the reply (None: missing), decision if known, what scores
                  mean -> Outcome
-    knows_decisions  the reply tells every decision
+    has_url      the event holds a request, which can be sent to a URL
     """
 
     host: Host
@@ -60,7 +60,7 @@ class HostAdapter:
     make_entry: Callable[[Record], Any]
     read_reply: Callable[[object, Any], Mapping[str, dict[str, Any]]]
     classify: Callable[[str, Record, dict[str, Any] | None, Decision | None, ScoreKind], Outcome]
-    knows_decisions: bool
+    has_url: bool = False
 
     def build_event(self, people: Mapping[str, Any], config: RunConfig) -> dict[str, Any]:
         """Build the event for a batch: id -> entry."""
@@ -107,9 +107,13 @@ def take_document(record: Record) -> dict[str, Any]:
 
 
 def write_customer_data(record: Record) -> str:
-    """Write the profile as JSON. An endpoint becomes the profile that AWS's migration makes."""
-    profile = record.profile if record.profile is not None else document_to_profile(record.document)
-    return _encode(profile).decode()
+    """Write the profile as an event has it. An endpoint is migrated as AWS's own guide says."""
+    made = (
+        document_to_profile(record.document)
+        if record.profile is None
+        else profile_to_event(record.profile)
+    )
+    return _encode(made).decode()
 
 
 def read_results(reply: object, sent: Any) -> dict[str, dict[str, Any]]:
@@ -179,7 +183,6 @@ HOST_ADAPTERS = {
         make_entry=drop_id,
         read_reply=PINPOINT.read_reply,
         classify=classify_definition,
-        knows_decisions=False,
     ),
     "connect": HostAdapter(
         host=CONNECT,
@@ -187,7 +190,6 @@ HOST_ADAPTERS = {
         make_entry=write_customer_data,
         read_reply=read_results,
         classify=classify_result,
-        knows_decisions=True,
     ),
     "web": HostAdapter(
         host=WEB,
@@ -195,7 +197,7 @@ HOST_ADAPTERS = {
         make_entry=take_document,
         read_reply=WEB.read_reply,
         classify=classify_result,
-        knows_decisions=True,
+        has_url=True,
     ),
 }
 

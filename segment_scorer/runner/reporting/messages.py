@@ -129,9 +129,7 @@ def warn_of_unreadable(summary: Summary, config: RunConfig, statistics: Statisti
 def measure_reached(statistics: Statistics) -> float | None:
     """The share of the people with a score that the rules select; None without scores."""
     scored = statistics.scored.total()
-    if not scored:
-        return None
-    return sum(n for group, n in statistics.scored.items() if group.selected) / scored
+    return statistics.count_selected() / scored if scored else None
 
 
 def describe_reach(config: RunConfig, statistics: Statistics) -> str:
@@ -197,6 +195,7 @@ def describe_run(
     rehearsal: bool,
     plan: str = "",
     users: str = "",
+    journey: str = "",
 ) -> list[str]:
     """Describe the run in a few sentences.
 
@@ -204,13 +203,14 @@ def describe_run(
     savings       how many messages fewer bring the same
     plan          what the control group of a rehearsal can show
     users         the same, counted by user
+    journey       on Amazon Connect: how many take each branch
     """
     share = 100 * summary.kept / summary.received if summary.received else 0.0
     verb = "would be" if rehearsal else "are"
     sentences = [
         f"{summary.kept:,} of {summary.received:,} people {verb} messaged ({share:.1f} %)."
     ]
-    sentences += [sentence for sentence in (users, reach) if sentence]
+    sentences += [sentence for sentence in (journey, users, reach) if sentence]
     sentences += [sentence for sentence in (expected, savings) if sentence]
     if config.mode and config.mode != FILTER:
         sentences.append(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +17,6 @@ import numpy.typing as npt
 from segment_scorer.runner.config import RunConfig
 
 SELECTED, KEPT, HELD = 1, 2, 4
-MOST_RECORDS = 1 << 22  # in memory at a time: about 130 MB
 # The verdicts of a choice, and the flags that each leaves a person.
 STAYS, ONE_PER_USER, OVER_BUDGET, NOT_SELECTED = 0, 1, 2, 3
 MASKS = np.array([0xFF, HELD, HELD, SELECTED | HELD], np.uint8)
@@ -57,21 +56,21 @@ def pack_people(
     users: Sequence[bytes],
     ties: Sequence[bytes],
     scores: Sequence[float | None],
-    groups: Sequence[int],
+    groups: Sequence[int] | npt.NDArray[Any],
     *,
     ranks: bytes,
     flags: bytes,
     treatments: bytes,
 ) -> bytes:
-    """The records of a chunk. `ties`, `groups` and `ranks` are empty where nobody is chosen."""
+    """The records of a chunk. `ties` and `ranks` are empty where nobody is chosen."""
     records = np.zeros(len(users), RECORD)
     records["user"] = np.frombuffer(b"".join(users), "<u8")
     records["score"] = np.array(scores, dtype=np.float64)  # None is NaN
     records["flags"] = np.frombuffer(flags, "u1")
     records["treatment"] = np.frombuffer(treatments, "u1")
+    records["group"] = groups
     if ties:
         records["tie"] = np.frombuffer(b"".join(ties), "<u8")
-        records["group"] = groups
         records["rank"] = np.frombuffer(ranks, "u1")
     return records.tobytes()
 
@@ -91,89 +90,60 @@ def read_in_blocks(path: Path) -> Iterator[tuple[int, Records]]:
             first += len(records)
 
 
-class PeopleNotes:
-    """Notes the people of one chunk, in order."""
+class Noted(Protocol):
+    """What is noted of a person beside the outcome."""
 
-    def __init__(self, config: RunConfig) -> None:
-        """Note what `config` needs: more if people are chosen."""
-        self._config = config
-        self._numbers = {name: index for index, (name, _) in enumerate(config.treatments, 1)}
-        self._users: list[bytes] = []
-        self._ties: list[bytes] = []
-        self._ranks, self._flags, self._treatments = bytearray(), bytearray(), bytearray()
+    @property
+    def id(self) -> str:
+        """The endpoint's id."""
+        ...
 
-    def add(
-        self,
-        ids: tuple[str, str],
-        channel: object,
-        treatment: str,
-        *,
-        selected: bool | None,
-        kept: bool,
-        held: bool | None,
-    ) -> None:
-        """Note one person: user and id, ChannelType, treatment, and what was decided."""
-        self._users.append(hash_user(*ids))
-        self._flags.append(SELECTED * (selected is True) | KEPT * kept | HELD * (held is True))
-        self._treatments.append(self._numbers.get(treatment, 0))
-        if self._config.chooses:
-            order = self._config.channel_order
-            self._ties.append(hash_endpoint(ids[1]))
-            self._ranks.append(order.index(channel) if channel in order else len(order))
+    @property
+    def user(self) -> str:
+        """UserId, "" if there is none."""
+        ...
 
-    def pack(self, scores: Sequence[float | None], groups: Sequence[int]) -> bytes:
-        """The records of everybody noted."""
-        return pack_people(
-            self._users,
-            self._ties,
-            scores,
-            groups,
-            ranks=bytes(self._ranks),
-            flags=bytes(self._flags),
-            treatments=bytes(self._treatments),
-        )
+    @property
+    def channel(self) -> Any:
+        """ChannelType: any JSON value."""
+        ...
+
+    @property
+    def treatment(self) -> str:
+        """The treatment, "" if there is none."""
+        ...
 
 
-class UserCounts(NamedTuple):
-    """Different users: all; with an endpoint selected; with one kept; in the control group.
+def pack_notes(
+    config: RunConfig,
+    people: Sequence[Noted],
+    *,
+    scores: Sequence[float | None],
+    flags: bytes,
+    groups: npt.NDArray[Any],
+) -> bytes:
+    """The records of a chunk's people, in order. They hold more if people are chosen.
 
-    expected  the best score of each user with a kept endpoint, added up
+    flags   of SELECTED, KEPT and HELD, one byte a person
+    groups  the number of each person's group
     """
-
-    users: int
-    selected: int
-    kept: int
-    held_out: int
-    expected: float
-
-
-def count_users(path: Path, verdicts: Path | None = None) -> UserCounts:
-    """Count the different users of a file of records, after a choice if there was one."""
-    passes = -(-count_records(path) // MOST_RECORDS) or 1
-    sums = [0, 0, 0, 0]
-    expected = 0.0
-    for number in range(passes):
-        parts = [np.empty(0, RECORD)]
-        for first, records in read_in_blocks(path):
-            mine = records["user"] % passes == number
-            found = records[mine].copy()
-            if verdicts is not None:
-                codes = read_verdicts(verdicts, first, len(records))[mine]
-                found["flags"] &= MASKS[codes]
-            parts.append(found)
-        people = np.concatenate(parts)
-        for position, flag in enumerate((0, SELECTED, KEPT, HELD)):
-            fits = people["flags"] & flag == flag
-            sums[position] += len(np.unique(people["user"][fits]))
-        kept = people[(people["flags"] & KEPT != 0) & ~np.isnan(people["score"])]
-        if len(kept):
-            order = np.argsort(kept["user"], kind="stable")
-            user, score = kept["user"][order], kept["score"][order]
-            starts = np.flatnonzero(np.r_[True, user[1:] != user[:-1]])
-            expected += float(np.maximum.reduceat(score, starts).sum())
-    return UserCounts(sums[0], sums[1], sums[2], sums[3], expected)
-
-
-def read_verdicts(path: Path, first: int, count: int) -> npt.NDArray[np.uint8]:
-    """The verdicts of `count` records from `first` on."""
-    return np.fromfile(path, np.uint8, count, offset=first)
+    ties: list[bytes] = []
+    ranks = treatments = b""
+    if config.treatments:
+        numbers = {name: index for index, (name, _) in enumerate(config.treatments, 1)}
+        treatments = bytes([numbers.get(each.treatment, 0) for each in people])
+    if config.chooses:
+        order = config.channel_order
+        ties = [hash_endpoint(each.id) for each in people]
+        ranks = bytes(
+            [order.index(each.channel) if each.channel in order else len(order) for each in people]
+        )
+    return pack_people(
+        [hash_user(each.user, each.id) for each in people],
+        ties,
+        scores,
+        groups,
+        ranks=ranks,
+        flags=flags,
+        treatments=treatments or bytes(len(people)),
+    )
