@@ -55,7 +55,7 @@ def test_the_recount_notices_a_single_wrong_person(runs: Path, tmp_path: Path, c
     lines = (runs / "chosen" / "decisions.csv").read_text().splitlines()
     inside = next(n for n, line in enumerate(lines) if ",true,false,true,score," in line)
     outside = next(n for n, line in enumerate(lines) if ",false,false,false,budget," in line)
-    if change != "one fewer" and change != "not sent":
+    if change not in {"one fewer", "not sent"}:
         lines[outside] = lines[outside].replace(",false,false,false,", ",true,false,true,")
     if change in {"one fewer", "another"}:
         lines[inside] = lines[inside].replace(",true,false,true,", ",false,false,false,")
