@@ -1,7 +1,7 @@
 """Decodes one record of a file of people: a JSON object, or a CSV row whose columns are planned.
 
 Gives the endpoint document, and the profile that it was made of, if any. `model.document` judges
-whether the content is usable.
+whether the content is usable. Many plain JSON lines are decoded and looked at all at once.
 """
 
 from __future__ import annotations
@@ -14,10 +14,12 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from model.customer_profile import PROFILE_ID, profile_to_document
+from model.customer_profile import PROFILE_ID, convert_profile
+from model.document import Document
 from model.errors import name_kind
 from model.people.cells import write_whole, write_whole_numbers
 from model.people.columns import PEOPLE, Layout, RecordError, build_row
+from model.profile_names import Naming
 
 # Sentences of the csv module -> plainer ones
 PLAINER = {
@@ -28,6 +30,21 @@ OUT_OF_RANGE = "Number out of range"  # as msgspec says of 1e400
 # A synchronous Lambda invocation takes 6 MB. Pinpoint's own limit is 15 KB an endpoint.
 LONGEST_RECORD = 5_000_000
 TOO_LONG = b'"too long"'  # stands for a record that was too long to be made
+# The documented fields that hold text, with the types that `Document` gives them. A document of
+# these types needs no change of `make_record`, if it has an Id.
+UNREAD = ("Attributes", "Metrics")
+Outline = msgspec.defstruct(
+    "Outline",
+    [
+        (each.name, each.type, None)
+        for each in msgspec.structs.fields(Document)
+        if each.name not in UNREAD
+    ],
+    frozen=True,
+    gc=False,
+)
+_decode_lines = msgspec.json.Decoder(dict[str, Any]).decode_lines
+_OUTLINES = list[Outline]  # type: ignore[valid-type]  # a type that is made above
 
 
 class Record(msgspec.Struct, frozen=True, gc=False):
@@ -35,24 +52,29 @@ class Record(msgspec.Struct, frozen=True, gc=False):
 
     document  the endpoint document, with `Id` (for a profile, its ProfileId)
     profile   the profile as exported; None for an endpoint
+    ambiguous  whether two migrations could have named the profile's attributes
     """
 
     document: dict[str, Any]
     profile: dict[str, Any] | None
+    ambiguous: bool = False
 
 
 Decoder: TypeAlias = Callable[[bytes], Record]
 FieldDecoder: TypeAlias = Callable[[bytes], dict[str, Any]]
 
 
-def make_decoder(header: Sequence[str] | None, *, id_needed: bool = True) -> Decoder:
+def make_decoder(
+    header: Sequence[str] | None, *, id_needed: bool = True, naming: Naming | None = None
+) -> Decoder:
     """Make a function that decodes a record of a `PeopleFile` with this `header`.
 
+    `naming` is that of the attributes of customer profiles; None: those of each profile tell it.
     The function raises RecordError in one sentence without a value. With `id_needed` False it
     accepts a person without Id; the document then has none.
     """
     decode = make_field_decoder(header)
-    return lambda raw: make_record(decode(raw), id_needed=id_needed)
+    return lambda raw: make_record(decode(raw), id_needed=id_needed, naming=naming)
 
 
 def make_field_decoder(header: Sequence[str] | None, layout: Layout = PEOPLE) -> FieldDecoder:
@@ -104,6 +126,44 @@ def read_finite(text: str) -> float | None:
     return number if math.isfinite(number) else None
 
 
+def decode_objects(lines: Sequence[bytes]) -> list[dict[str, Any]] | None:
+    """Decode JSON objects, one a line, all at once: four times as fast as one by one.
+
+    lines  each without a line break but at its end
+    Gives None if one of them is no JSON object, or has a peculiarity that `decode_object` knows.
+    """
+    text = (b"" if lines[0].endswith(b"\n") else b"\n").join(lines)
+    # Inside an object or a list no `{` follows a `}`. So where lines meet like this, no object goes
+    # on in the next line, and as many objects as lines means one in each.
+    meetings = text.count(b"}\n{") + text.count(b"}\r\n{")
+    if len(text) >= LONGEST_RECORD or meetings != len(lines) - 1:
+        return None
+    try:
+        objects = _decode_lines(text)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    return objects if len(objects) == len(lines) else None
+
+
+def outline_documents(documents: Sequence[dict[str, Any]]) -> Sequence[Any]:
+    """For each object, an Outline; None for one that `make_record` must look at.
+
+    That is a profile, an object without an Id, and one with a number in place of text.
+    """
+    try:
+        outlines: Sequence[Any] = msgspec.convert(documents, _OUTLINES)
+    except msgspec.ValidationError:
+        outlines = [_outline(each) for each in documents]
+    return [each if each is not None and each.Id else None for each in outlines]
+
+
+def _outline(document: dict[str, Any]) -> Any:
+    try:
+        return msgspec.convert(document, Outline)
+    except msgspec.ValidationError:
+        return None
+
+
 def make_row_decoder(header: Sequence[str], layout: Layout) -> FieldDecoder:
     """Make a function that decodes a CSV row. The function raises RecordError."""
     columns, names = layout.plan(header), list(header)
@@ -140,7 +200,7 @@ def explain_csv(error: csv.Error) -> str:
     return next((plain for theirs, plain in PLAINER.items() if theirs in text), text)
 
 
-def make_record(fields: dict[str, Any], *, id_needed: bool) -> Record:
+def make_record(fields: dict[str, Any], *, id_needed: bool, naming: Naming | None = None) -> Record:
     """Make a Record of an endpoint, or of a profile: fields with a ProfileId and no Id.
 
     A whole number is an id, too. `read_id` reads it in the same way.
@@ -151,9 +211,10 @@ def make_record(fields: dict[str, Any], *, id_needed: bool) -> Record:
             for name in PROFILE_ID:
                 if fields.get(name):
                     fields[name] = write_whole(fields[name])
-            document = {"Id": id_, **profile_to_document(fields)}
+            converted = convert_profile(fields, naming)
+            document = {"Id": id_, **converted.document}
             write_whole_numbers(document)
-            return Record(document, fields)
+            return Record(document, fields, converted.ambiguous)
         if not id_needed and id_ is None:
             write_whole_numbers(fields)
             return Record(fields, None)

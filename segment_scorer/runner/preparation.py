@@ -20,6 +20,7 @@ from function.policy_file import load_policy
 from function.records import Context
 from function.settings import PREFIX, is_service_variable
 from model.people.naming import name_some
+from model.profile_names import SETTING
 from model.score_kind import RESPONSE, WIDEST
 from segment_scorer.monitoring.overrides import MOST_NAMED, NAMED, find_unmatched, find_unused
 from segment_scorer.runner.asking.hooks import open_hook, open_local_hook
@@ -27,7 +28,13 @@ from segment_scorer.runner.asking.host_adapters import HOST_ADAPTERS, read_campa
 from segment_scorer.runner.asking.host_rules import Hook
 from segment_scorer.runner.asking.web_caller import SECRETS
 from segment_scorer.runner.budget import read_budget
-from segment_scorer.runner.checks import check_choice, check_treatments, read_channels
+from segment_scorer.runner.checks import (
+    check_calculated,
+    check_choice,
+    check_treatments,
+    read_channels,
+    read_profile_names,
+)
 from segment_scorer.runner.config import RunConfig, RunOptions
 from segment_scorer.runner.errors import OptionError
 from segment_scorer.runner.reading.segments import SegmentFile
@@ -104,7 +111,7 @@ def prepare_run(options: RunOptions) -> Preparation:
                 (rule.path, rule.reason, rule.condition) for each in every for rule in each.excludes
             )
         ),
-        warnings=check_ids(policy, options),
+        warnings=(*check_ids(policy, options), *check_calculated(bundle, rules, options)),
         keep=rules.keep,
         on_error=rules.on_error,
         holdout_percent=rules.holdout.percent,
@@ -136,6 +143,7 @@ def make_config(options: RunOptions) -> RunConfig:
         activity_id=f"run-{scheduled}",
         include_opted_out=options.include_opted_out,
         plain_columns=options.plain_columns,
+        profile_names=read_profile_names(options.environ),
         knows_decisions=HOST_ADAPTERS[options.host].host.tells_decisions,
         writes=not options.rehearse,
         budget=read_budget(options.budget) if options.budget is not None else None,
@@ -230,6 +238,7 @@ def make_fingerprint(
         "--treatment-id": options.treatment_id,
         "--include-opted-out": str(options.include_opted_out),
         "--plain-columns": str(options.plain_columns),
+        SETTING: config.profile_names,
         "--also": " ".join(options.also),
         "--bundle": config.model or "",
         "--policy": policy_digest,
@@ -243,7 +252,7 @@ def make_fingerprint(
     }
     if options.scheduled_time:
         described["--scheduled-time"] = config.scheduled_time
-    others = settings.keys() - {"SCORER_POLICY", "SCORER_BUNDLE"}
+    others = settings.keys() - {"SCORER_POLICY", "SCORER_BUNDLE", SETTING}
     return described | {name: hash_text(settings[name]) for name in sorted(others)}
 
 

@@ -1,4 +1,4 @@
-"""The five kinds of data that docs/training.md names go from file to bundle by one command each."""
+"""The kinds of data that docs/training.md names go from file to bundle by one command each."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from pyarrow import orc
 
 from model.bundle import load_bundle
 from segment_scorer.cli.main import main
@@ -45,11 +46,21 @@ def write_import_table(documents: Documents) -> bytes:
 
 
 def write_parquet(documents: Documents) -> bytes:
+    sink = io.BytesIO()
+    pq.write_table(to_columns(documents), sink)
+    return sink.getvalue()
+
+
+def write_orc(documents: Documents) -> bytes:
+    sink = io.BytesIO()
+    orc.write_table(to_columns(documents), sink)
+    return sink.getvalue()
+
+
+def to_columns(documents: Documents) -> pa.Table:
     rows = [flatten(document) for document in documents]
     names = {name: None for row in rows for name in row}
-    sink = io.BytesIO()
-    pq.write_table(pa.table({name: [row.get(name) for row in rows] for name in names}), sink)
-    return sink.getvalue()
+    return pa.table({name: [row.get(name) for row in rows] for name in names})
 
 
 def write_profiles(documents: Documents) -> bytes:
@@ -76,6 +87,7 @@ KINDS: dict[str, tuple[Callable[[Documents], bytes], list[str]]] = {
     "export": (write_export, []),
     "import table": (write_import_table, []),
     "Parquet": (write_parquet, []),
+    "ORC": (write_orc, []),
     "customer profiles": (write_profiles, []),
     "plain CSV": (write_plain, ["--plain-columns"]),
 }
@@ -99,3 +111,27 @@ def test_the_document_names_the_kinds() -> None:
     for kind, (_, options) in KINDS.items():
         assert f"| {kind} |" in text
         assert all(option in text for option in options)
+
+
+def test_an_option_or_the_setting_says_which_migration_named_the_attributes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    documents, outcomes = make_people(150)
+    text = write_profiles(documents).replace(b'"Plan"', b'"Plan_0"')
+    endpoints = write(tmp_path / "people", text)
+    table = write(tmp_path / "outcomes.csv", to_csv(documents, outcomes))
+    given = ["--endpoints", str(endpoints), "--outcomes", str(table)]
+    named = ["--profile-names", "pronetx"]
+    out = str(tmp_path / "bundle")
+    assert main(["train", *given, *named, "--model", "logistic", "--quick", "--out", out]) == 0
+    assert "two migrations" not in "".join(capsys.readouterr())
+    spec = load_bundle(tmp_path / "bundle").spec
+    assert {"Attributes.Plan"} == {path for path in spec.paths if "Plan" in path}
+    measured = ["evaluate", *given, "--bundle", out, "--out"]
+    assert main([*measured, str(tmp_path / "auto")]) == 0
+    assert "150 of 150 customer profiles have attributes that two" in "".join(capsys.readouterr())
+    monkeypatch.setenv("SCORER_PROFILE_NAMES", "pronetx")
+    assert main(["compare", out, out, *given]) == 0
+    assert "two migrations" not in "".join(capsys.readouterr())
+    monkeypatch.setenv("SCORER_PROFILE_NAMES", "other")
+    assert main([*measured, str(tmp_path / "wrong")]) == 2

@@ -19,9 +19,10 @@ from function.hosts.host import Host
 from function.hosts.pinpoint import PINPOINT
 from function.hosts.web import WEB
 from function.records import Band, Campaign, Context, Decision, Reason
-from model.customer_profile import document_to_profile
+from model.customer_profile import document_to_profile, profile_to_event
 from model.people.records import Record
 from model.score_kind import ScoreKind
+from segment_scorer.runner.asking.web_caller import check_status
 from segment_scorer.runner.config import RunConfig
 from segment_scorer.runner.summary import Status
 
@@ -107,9 +108,13 @@ def take_document(record: Record) -> dict[str, Any]:
 
 
 def write_customer_data(record: Record) -> str:
-    """Write the profile as JSON. An endpoint becomes the profile that AWS's migration makes."""
-    profile = record.profile if record.profile is not None else document_to_profile(record.document)
-    return _encode(profile).decode()
+    """Write the profile as an event has it. An endpoint is migrated as AWS's own guide says."""
+    made = (
+        document_to_profile(record.document)
+        if record.profile is None
+        else profile_to_event(record.profile)
+    )
+    return _encode(made).decode()
 
 
 def read_results(reply: object, sent: Any) -> dict[str, dict[str, Any]]:
@@ -119,6 +124,13 @@ def read_results(reply: object, sent: Any) -> dict[str, dict[str, Any]]:
     except (TypeError, ValueError, RecursionError, OverflowError) as error:
         raise ReplyError("$: expected JSON, found values that JSON cannot hold") from error
     return CONNECT.read_reply(reply, sent)
+
+
+def read_answer(reply: object, sent: Any) -> dict[str, dict[str, Any]]:
+    """Read an answer over HTTP. Raises HookUnreachable if the function refuses every caller so."""
+    if isinstance(reply, dict):
+        check_status(reply.get("statusCode"))
+    return WEB.read_reply(reply, sent)
 
 
 def classify_result(
@@ -191,7 +203,7 @@ HOST_ADAPTERS = {
         host=WEB,
         most_bytes=2_000_000,  # the host refuses more than 3,000,000 bytes
         make_entry=take_document,
-        read_reply=WEB.read_reply,
+        read_reply=read_answer,
         classify=classify_result,
         has_url=True,
     ),
