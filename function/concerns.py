@@ -58,7 +58,12 @@ def find_missing_time(account: Account) -> list[str]:
 
 
 def find_missing_features(account: Account) -> list[str]:
-    """A sentence if half of the readable people or more lack most of the model's features."""
+    """A sentence if half of the readable people or more lack most of the model's features.
+
+    None if the look-up of external attributes failed: that is why, and has its own sentence.
+    """
+    if account.external_error is not None:
+        return []
     people, least = len(account.present), account.min_present
     lacking = int(((account.present < least) | (account.present == 0.0)).sum())
     if not lacking or lacking < ALARMING_SHARE * people:
