@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from function.correlation import NO_CORRELATION, Correlation
 from function.errors import ExternalError, ScorerError
+from model.document_types import AnyDocument
 from model.features import Matrix
 
 HostName: TypeAlias = Literal["pinpoint", "connect", "web"]
@@ -38,15 +39,15 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
 
     id        as the host sent it (Pinpoint: the key in `Endpoints`; Connect: `ProfileId`; web:
               `Id`), or "" if it sent none
-    document  the endpoint document, a plain dict that is never changed: the part that can be sent
-              back. None if the host sent no JSON object
+    document  the endpoint document, which is never changed: the part that can be sent back. Read
+              it by `get`. None if the host sent no JSON object
     user      its UserId, if `document` may lack it; else None
     typed     whether every field has its documented type: every path of it can then be read
     problem   why the endpoint cannot be scored: a sentence with a path and no value. None if it can
     """
 
     id: str
-    document: dict[str, Any] | None
+    document: AnyDocument | None
     user: str | None = None
     typed: bool = False
     problem: str | None = None
@@ -80,7 +81,7 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
 
     unencodable  values left out of documents because no JSON text can carry them
     ambiguous    customer profiles whose attributes have names of two migrations, or of either
-    size         bytes of compact UTF-8 JSON that the endpoints take; bounds the size of the reply
+    size         bytes of JSON that the endpoints take when they are sent back, or more
     patience     seconds that the caller waits, if it says so; never more than the host waits
     refusal      why nobody of the event is scored or decided on; None for every accepted event
     """

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from model.document_types import OBJECTS, Readable
 from model.errors import SpecError, name_failure
 from model.feature_paths import find_path_problem, split_path
 from model.kinds import KINDS, Feature, Reference
@@ -26,7 +27,7 @@ Matrix: TypeAlias = npt.NDArray[np.float32]
 
 NEEDED_KEYS = ("name", "path", "kind")
 DIRECTIONS = {"increasing": 1, "decreasing": -1}
-NOTHING: Mapping[str, Any] = {}
+NOTHING: Readable = dict[str, Any]()
 
 
 class Step(NamedTuple):
@@ -214,7 +215,7 @@ def find_repeated(what: str, names: Sequence[str]) -> list[str]:
 
 
 def build_matrix(
-    documents: Sequence[Mapping[str, Any]], spec: FeatureSpec, reference: Reference = None
+    documents: Sequence[Readable], spec: FeatureSpec, reference: Reference = None
 ) -> Matrix:
     """Turn n endpoint documents into a C-contiguous float32 matrix [n, f].
 
@@ -227,11 +228,11 @@ def build_matrix(
 
 
 def fill_columns(
-    documents: Sequence[Mapping[str, Any]], spec: FeatureSpec, reference: Reference = None
+    documents: Sequence[Readable], spec: FeatureSpec, reference: Reference = None
 ) -> npt.NDArray[np.float64]:
     """The matrix before it is rounded to float32, transposed: float64 [f, n]."""
     columns = np.full((len(spec.columns), len(documents)), nan)
-    groups: dict[tuple[str, ...], list[Mapping[str, Any]]] = {(): list(documents)}
+    groups: dict[tuple[str, ...], list[Readable]] = {(): list(documents)}
     for feature, place, paths in spec.steps:
         found = [
             [group.get(last) for group in _descend(groups, parents)] for parents, last in paths
@@ -254,10 +255,10 @@ def share_present(matrix: Matrix, spec: FeatureSpec) -> npt.NDArray[np.float64]:
 
 
 def _descend(
-    groups: dict[tuple[str, ...], list[Mapping[str, Any]]], path: tuple[str, ...]
-) -> list[Mapping[str, Any]]:
+    groups: dict[tuple[str, ...], list[Readable]], path: tuple[str, ...]
+) -> list[Readable]:
     """The objects at `path`, one per document, else an empty one. Looked up once a batch."""
     if path not in groups:
         found = [group.get(path[-1]) for group in _descend(groups, path[:-1])]
-        groups[path] = [value if isinstance(value, dict) else NOTHING for value in found]
+        groups[path] = [value if isinstance(value, OBJECTS) else NOTHING for value in found]
     return groups[path]

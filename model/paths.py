@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
+from model.document_types import OBJECTS
 from model.errors import name_kind
 from model.feature_paths import split_path
 from model.missing import is_null_marker
@@ -115,8 +116,8 @@ def find_user(document: object) -> str | None:
 
     Data platforms write ids as numbers: the user 101 is the same person as "101" and 101.0.
     """
-    user = document.get("User") if isinstance(document, dict) else None
-    user_id = user.get("UserId") if isinstance(user, dict) else None
+    user = document.get("User") if isinstance(document, OBJECTS) else None
+    user_id = user.get("UserId") if isinstance(user, OBJECTS) else None
     if isinstance(user_id, str):
         return user_id or None
     return str(int(user_id)) if user_id is not None and is_text(user_id) else None

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from function.records import Batch
+from model.document_types import Readable
 from model.paths import ReadPath, find_problem
 
 # 6 MB a synchronous invocation. Beyond this many bytes the runtime interface emulator refuses the
@@ -15,7 +16,7 @@ from model.paths import ReadPath, find_problem
 LARGEST_REPLY = 6_291_556
 
 
-def read_text(mapping: Mapping[str, Any], key: str) -> str | None:
+def read_text(mapping: Readable, key: str) -> str | None:
     """The text under `key`, or None."""
     value = mapping.get(key)
     return value if isinstance(value, str) else None
