@@ -14,9 +14,9 @@ def measure_budget(
     remaining  seconds until Lambda ends the invocation
     cold       seconds that the host has already waited
     reserve    seconds held back for the fallback and the reply
-    A caller may ask for less time, never for more; of a short time half is held back at most.
+    A caller may ask for less time, never for more; of the caller's time half is held back at most.
     """
+    own = min(remaining, host.limit_seconds - cold) - reserve
     if batch.patience is None:
-        return min(remaining, host.limit_seconds - cold) - reserve
-    patience = min(batch.patience, host.limit_seconds)
-    return min(remaining, patience - cold) - min(reserve, patience / 2)
+        return own
+    return min(own, batch.patience - cold - min(reserve, batch.patience / 2))

@@ -40,6 +40,8 @@ class ConnectHost(Host):
 
     name: HostName = "connect"
     annotates = False
+    tells_attributes = False
+    tells_decisions = True
     limit_seconds = 30.0
 
     def __init__(self, naming: Naming | None = None) -> None:
@@ -140,8 +142,9 @@ class ConnectHost(Host):
     def read_reply(self, reply: object, sent: Collection[str]) -> dict[str, dict[str, Any]]:
         """Read ProfileId -> ResultData. Raises ReplyError for another form or an unknown profile.
 
-        A profile without a result, or with one over 32 KB, is missing from what is returned: that
-        profile alone has failed.
+        ResultData is optional: a result without it is empty. A profile without a result, or with
+        one that is no object or over 32 KB, is missing from what is returned: that profile alone
+        has failed.
         """
         items = (
             read_object(reply, "Items").get("CustomerProfiles") if isinstance(reply, dict) else None
@@ -157,7 +160,7 @@ class ConnectHost(Host):
                     f"$.Items.CustomerProfiles[{index}].Id: expected a ProfileId of the event, "
                     f"found {found}"
                 )
-            result = item.get("ResultData")
+            result = {} if item.get("ResultData") is None else item["ResultData"]
             if isinstance(result, dict) and measure_reply(result) <= LARGEST_RESULT:
                 results[str(id_)] = result
         return results

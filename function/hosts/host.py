@@ -14,13 +14,17 @@ class Host(Protocol):
 
     A host subclasses this Protocol, so that mypy refuses one that lacks a method.
 
-    name           as in `--host`, log lines and `summary.json`
-    annotates      whether the policy's attributes go into the document's `Attributes`
-    limit_seconds  how long the host waits for a reply
+    name              as in `--host`, log lines and `summary.json`
+    annotates         whether the policy's attributes go into the document's `Attributes`
+    tells_attributes  whether the reply holds the policy's attributes
+    tells_decisions   whether the reply tells the decision on each person, not only who is kept
+    limit_seconds     how long the host waits for a reply
     """
 
     name: HostName
     annotates: bool
+    tells_attributes: bool
+    tells_decisions: bool
     limit_seconds: float
 
     def is_event(self, event: Mapping[str, Any]) -> bool:

@@ -36,6 +36,8 @@ class PinpointHost(Host):
 
     name: HostName = "pinpoint"
     annotates = True
+    tells_attributes = True
+    tells_decisions = False
     # "Your function must complete within 15 seconds" (developer guide).
     limit_seconds = 15.0
 

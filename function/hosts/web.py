@@ -59,6 +59,8 @@ class WebHost(Host):
 
     name: HostName = "web"
     annotates = False
+    tells_attributes = True
+    tells_decisions = True
     # API Gateway developer guide, quotas of HTTP APIs: an integration has at most 30 s.
     limit_seconds = 30.0
 

@@ -10,6 +10,7 @@ Sources: AWS Lambda developer guide, "Invoking Lambda function URLs"; API Gatewa
 from __future__ import annotations
 
 import binascii
+import codecs
 import hashlib
 import json
 import math
@@ -28,6 +29,7 @@ LARGEST_BODY = 3_000_000
 MOST_PEOPLE = 200
 LONGEST_BUDGET = 30_000  # milliseconds
 MOST_DIGITS = 5
+LONGEST_INTEGER = 400  # digits; Python reads no integer of more than 4,300
 BUDGET_HEADER = "scorer-budget-ms"
 CAMPAIGN_FIELDS = ("application_id", "campaign_id", "treatment_id", "scheduled_time")
 EXPECTED = "$: expected people, a list; or one document, with a field such as Id or Attributes"
@@ -57,10 +59,11 @@ def make_access(secrets: tuple[str, ...]) -> Access:
 
 def read_request(event: Mapping[str, Any], access: Access) -> WebRequest | RefusedRequest:
     """Read a request, or say why it is refused. The caller is checked before anything else."""
-    refusal = refuse_caller(event, access) or refuse_form(event)
+    headers = read_headers(event)
+    refusal = refuse_caller(event, headers, access) or refuse_form(event, headers)
     if refusal is not None:
         return refusal
-    patience = read_patience(read_object(event, "headers"))
+    patience = read_patience(headers)
     if isinstance(patience, RefusedRequest):
         return patience
     body = read_body(event)
@@ -70,16 +73,21 @@ def read_request(event: Mapping[str, Any], access: Access) -> WebRequest | Refus
     return content if isinstance(content, RefusedRequest) else read_content(content[0], patience)
 
 
-def refuse_caller(event: Mapping[str, Any], access: Access) -> RefusedRequest | None:
+def read_headers(event: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The headers by their names in small letters, as AWS sends them; RFC 9110 ignores the case."""
+    return {name.lower(): value for name, value in read_object(event, "headers").items()}
+
+
+def refuse_caller(
+    event: Mapping[str, Any], headers: Mapping[str, Any], access: Access
+) -> RefusedRequest | None:
     """Refuse a caller that has not proved who it is."""
     if not access.digests:
         authorizer = read_object(read_object(event, "requestContext"), "authorizer")
         if read_object(authorizer, "iam"):
             return None
         return RefusedRequest(status=403, detail="expected a request that IAM has authenticated")
-    scheme, _, token = (read_text(read_object(event, "headers"), "authorization") or "").partition(
-        " "
-    )
+    scheme, _, token = (read_text(headers, "authorization") or "").partition(" ")
     if scheme.lower() == "bearer" and is_secret(token.strip(), access):
         return None
     return RefusedRequest(status=401, detail="expected Authorization: Bearer and a valid secret")
@@ -96,9 +104,8 @@ def is_secret(token: str, access: Access) -> bool:
     return found
 
 
-def refuse_form(event: Mapping[str, Any]) -> RefusedRequest | None:
+def refuse_form(event: Mapping[str, Any], headers: Mapping[str, Any]) -> RefusedRequest | None:
     """Refuse other methods than POST, other media types than JSON, and compressed bodies."""
-    headers = read_object(event, "headers")
     if read_text(read_object(read_object(event, "requestContext"), "http"), "method") != "POST":
         return RefusedRequest(status=405, detail="expected the method POST")
     media = (read_text(headers, "content-type") or "").partition(";")[0].strip().lower()
@@ -142,16 +149,25 @@ def decode_json(body: bytes) -> tuple[Any] | RefusedRequest:
     """Decode a body; the value in a tuple.
 
     msgspec refuses 1e400, NaN and lone surrogates, of which one person would cost all others their
-    answer. The standard library reads them, and they are left out of the document later.
+    answer. The standard library reads them, and they are left out of the document later. It would
+    read UTF-16 too, and refuse a long integer.
     """
     try:
         return (msgspec.json.decode(body),)
     except (msgspec.DecodeError, ValueError, RecursionError):
         pass
     try:
-        return (json.loads(body),)
-    except (ValueError, RecursionError):
+        text = body.removeprefix(codecs.BOM_UTF8).decode("utf-8", "surrogatepass")
+        return (json.loads(text, parse_int=read_integer),)
+    except RecursionError:
+        return RefusedRequest(status=400, detail="expected JSON that is nested less deeply")
+    except ValueError:
         return RefusedRequest(status=400, detail="expected a body of JSON in UTF-8")
+
+
+def read_integer(text: str) -> float:
+    """An integer of JSON; of more digits than a float has, the float, which may be infinite."""
+    return int(text) if len(text) <= LONGEST_INTEGER else float(text)
 
 
 def read_content(content: object, patience: float | None) -> WebRequest | RefusedRequest:

@@ -10,6 +10,7 @@ import typer
 from segment_scorer.deploy.errors import DeployError
 from segment_scorer.deploy.statements import (
     AwsAccount,
+    ConnectPrincipal,
     LambdaFunction,
     Statement,
     allow_connect,
@@ -51,6 +52,13 @@ ConnectOption = Annotated[
         help="Id or ARN of an Amazon Connect instance: its outbound campaigns.",
     ),
 ]
+PrincipalOption = Annotated[
+    ConnectPrincipal,
+    typer.Option(
+        help="With --connect-instance, the service that calls. AWS documents the default; "
+        "public code also names the other one. Docs: connect.md.",
+    ),
+]
 RegionOption = Annotated[
     str | None,
     typer.Option(
@@ -79,6 +87,7 @@ def command(
     campaign_id: CampaignOption = None,
     all_applications: AllOption = False,
     connect_instance: ConnectOption = None,
+    principal: PrincipalOption = ConnectPrincipal.CAMPAIGNS,
     region: RegionOption = None,
     endpoint_url: EndpointOption = None,
     dry_run: DryRunOption = False,
@@ -97,7 +106,9 @@ def command(
     found = find_function(
         function, qualifier, region=region, endpoint_url=endpoint_url, offline=dry_run
     )
-    statements = choose_statements(found.account, application_id, campaign_id, connect_instance)
+    statements = choose_statements(
+        found.account, application_id, campaign_id, connect_instance, principal
+    )
     if dry_run:
         show_calls("AddPermission", found, statements)
         return
@@ -122,15 +133,23 @@ def require_one_scope(*scopes: object) -> None:
         )
 
 
+def refuse_principal(principal: ConnectPrincipal) -> None:
+    """Raise DeployError for a principal that is given for another host than Amazon Connect."""
+    if principal is not ConnectPrincipal.CAMPAIGNS:
+        raise DeployError("--principal: only with --connect-instance")
+
+
 def choose_statements(
     account: AwsAccount,
     application_id: str | None,
     campaign_id: str | None,
     connect_instance: str | None,
+    principal: ConnectPrincipal,
 ) -> tuple[Statement, ...]:
     """The statements of the scope that is given; without one, every application's."""
     if connect_instance:
-        return allow_connect(account, connect_instance)
+        return allow_connect(account, connect_instance, principal)
+    refuse_principal(principal)
     return allow_pinpoint(account, application_id, campaign_id)
 
 

@@ -12,12 +12,14 @@ from segment_scorer.cli.grant import (
     DryRunOption,
     EndpointOption,
     FunctionOption,
+    PrincipalOption,
     QualifierOption,
     RegionOption,
     choose_statements,
     require_one_scope,
     show_calls,
 )
+from segment_scorer.deploy.statements import ConnectPrincipal
 
 
 def command(
@@ -28,6 +30,7 @@ def command(
     campaign_id: CampaignOption = None,
     all_applications: AllOption = False,
     connect_instance: ConnectOption = None,
+    principal: PrincipalOption = ConnectPrincipal.CAMPAIGNS,
     region: RegionOption = None,
     endpoint_url: EndpointOption = None,
     dry_run: DryRunOption = False,
@@ -45,7 +48,9 @@ def command(
     found = find_function(
         function, qualifier, region=region, endpoint_url=endpoint_url, offline=dry_run
     )
-    statements = choose_statements(found.account, application_id, campaign_id, connect_instance)
+    statements = choose_statements(
+        found.account, application_id, campaign_id, connect_instance, principal
+    )
     if dry_run:
         show_calls("RemovePermission", found, statements)
         return

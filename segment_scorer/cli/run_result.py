@@ -7,8 +7,16 @@ from __future__ import annotations
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    Task,
+    TextColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
+from rich.text import Text
 
 from segment_scorer.runner.config import RunOptions
 from segment_scorer.runner.errors import (
@@ -45,6 +53,7 @@ LINES = {
 }
 ALWAYS_SHOWN = frozenset(("received", "kept", "filtered", "batches"))
 MOST_PROBLEMS = 5
+FINISHING = "choosing and counting"
 
 
 def run_and_print(options: RunOptions, fail_unreadable: float = FAIL_UNREADABLE) -> int:
@@ -68,17 +77,37 @@ def run_and_print(options: RunOptions, fail_unreadable: float = FAIL_UNREADABLE)
 
 
 def run_with_bar(options: RunOptions, console: Console) -> RunResult:
-    """Run with a progress bar that follows the bytes read. It is shown only on a terminal."""
-    columns = (TextColumn("scoring"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    """Run with two progress bars: of the bytes read, then of the people chosen and counted.
+
+    They are shown only on a terminal, the second one once there is something to choose or count.
+    """
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        AmountColumn(),
+        TimeRemainingColumn(),
+    )
     with Progress(
         *columns, console=console, transient=True, disable=not console.is_terminal
     ) as bar:
         task = bar.add_task("scoring", total=None)
+        last = bar.add_task(FINISHING, total=None, visible=False)
         return run_segment(
             options,
             lambda done, total: bar.update(task, completed=done, total=total),
             lambda sentence: print_line(console, sentence),
+            lambda done, total: bar.update(last, completed=done, total=total, visible=True),
         )
+
+
+class AmountColumn(DownloadColumn):
+    """How many bytes are read; of the last steps, how many percent are done."""
+
+    def render(self, task: Task) -> Text:
+        """The column's text."""
+        if task.description == FINISHING:
+            return Text(f"{task.percentage:.0f} %")
+        return super().render(task)
 
 
 def print_line(console: Console, text: str, style: str | None = None) -> None:
@@ -100,6 +129,10 @@ def print_result(result: RunResult, out: str, console: Console) -> None:
             more = result.unreadable if name == "unreadable" else ""
             table.add_row(f"{count:,}", escape(words + more))
     console.print(table)
+    for name, counts in (summary.treatments or {}).items():
+        sentence = f"{counts['received']:,} people, {counts['kept']:,} kept"
+        held_out = f", {counts['held_out']:,} in the control group" if counts["held_out"] else ""
+        print_line(console, f"treatment {name}: {sentence}{held_out}")
     if result.expected:
         print_line(console, result.expected)
     if result.plan:

@@ -55,6 +55,7 @@ SENTENCES: dict[str, tuple[str, ...]] = {
     ),
     "AWS reports an internal error: run the same command again later": (
         "InternalServerErrorException",
+        "InternalServerException",
         "InternalServiceError",
         "ServerException",
         "ServiceException",
@@ -64,6 +65,7 @@ SENTENCES: dict[str, tuple[str, ...]] = {
         "InvalidParameterException",
         "InvalidParameterValueException",
         "ValidationError",
+        "ValidationException",
     ),
     "the function's policy is full: revoke campaigns that are over, or grant the application": (
         "PolicyLengthExceededException",

@@ -6,6 +6,7 @@ Takes a Lambda client and values of `statements`. Never touches a statement with
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -23,7 +24,8 @@ from segment_scorer.deploy.statements import (
     says_the_same,
 )
 
-HOST_LIMIT = 15  # seconds that Pinpoint waits
+# Seconds that each host waits, by the first word of its principal.
+HOST_LIMITS = {"pinpoint": ("Pinpoint", 15), "connect": ("Amazon Connect", 30)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,12 +112,19 @@ def grant(client: Any, function: LambdaFunction, statements: Sequence[Statement]
     apply_all(
         missing, lambda one: add(client, function, one), lambda one: remove(client, function, one)
     )
-    too_long = f"the function's Timeout exceeds {HOST_LIMIT} s, after which Pinpoint gives up"
     return PolicyChange(
         done=tuple(missing),
         unchanged=tuple(one for one in statements if one not in missing),
-        warnings=(f"{too_long}: lower it",) if timeout > HOST_LIMIT else (),
+        warnings=warn_of_timeout(timeout, statements[0].principal),
     )
+
+
+def warn_of_timeout(timeout: int, principal: str) -> tuple[str, ...]:
+    """A warning if the function may run for longer than its host waits; `timeout` in seconds."""
+    host, limit = HOST_LIMITS[re.split(r"[.-]", principal)[0]]
+    if timeout <= limit:
+        return ()
+    return (f"the function's Timeout exceeds {limit} s, after which {host} gives up: lower it",)
 
 
 def revoke(client: Any, function: LambdaFunction, statements: Sequence[Statement]) -> PolicyChange:

@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 from segment_scorer.deploy.errors import DeployError
@@ -27,6 +28,13 @@ INSTANCE_ARN = re.compile(
 NAME = re.compile(r"(?P<name>[\w-]{1,64})(:(?P<qualifier>[\w-]{1,128}))?")
 HEX_ID = re.compile(r"[0-9a-f]{32}")
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+class ConnectPrincipal(StrEnum):
+    """Who calls for an Amazon Connect instance, as the documentation and as public code say it."""
+
+    CAMPAIGNS = "connect-campaigns.amazonaws.com"
+    CONNECT = "connect.amazonaws.com"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,35 +211,64 @@ def list_sufficient(
     ]
 
 
-def allow_connect(account: AwsAccount, instance: str) -> tuple[Statement, ...]:
+def read_instance(text: str, account: AwsAccount | None = None) -> str:
+    """The id of a Connect instance that `text` names by its id or ARN.
+
+    Raises DeployError for another text, and for an ARN of another account or region than `account`.
+    """
+    found = INSTANCE_ARN.fullmatch(text)
+    instance = found["id"] if found else text
+    if not UUID.fullmatch(instance):
+        kind = "an ARN of something else" if text.startswith("arn:") else "another text"
+        raise DeployError(
+            f"--connect-instance: expected an instance's id (a UUID) or ARN, found {kind}"
+        )
+    if (
+        found
+        and account
+        and (found["account"], found["region"]) != (account.number, account.region)
+    ):
+        raise DeployError(
+            "--connect-instance: expected an instance of the function's account and region, "
+            "found an ARN of another"
+        )
+    return instance
+
+
+def allow_connect(
+    account: AwsAccount,
+    instance: str,
+    principal: ConnectPrincipal = ConnectPrincipal.CAMPAIGNS,
+) -> tuple[Statement, ...]:
     """The statement that lets the outbound campaigns of a Connect instance call.
 
     `instance` is an id or an ARN. Raises DeployError for another text, account or region.
     """
-    if instance.startswith("arn:"):
-        found = INSTANCE_ARN.fullmatch(instance)
-        if found is None:
-            raise DeployError(
-                "--connect-instance: expected an instance's id or ARN, "
-                "found an ARN of something else"
-            )
-        if (found["account"], found["region"]) != (account.number, account.region):
-            raise DeployError(
-                "--connect-instance: expected an instance of the function's account and region, "
-                "found an ARN of another"
-            )
-        instance = found["id"]
-    if not UUID.fullmatch(instance):
-        raise DeployError(
-            "--connect-instance: expected an instance's id (a UUID) or ARN, found another text"
-        )
+    instance = read_instance(instance, account)
+    suffix = "" if principal is ConnectPrincipal.CAMPAIGNS else "-connect"
     return (
         Statement(
-            sid=f"segment-scorer-connect-{instance}",
-            principal="connect-campaigns.amazonaws.com",
+            sid=f"segment-scorer-connect-{instance}{suffix}",
+            principal=principal.value,
             source_account=account.number,
             source_arn=account.arn("connect", f"instance/{instance}"),
         ),
+    )
+
+
+def names_instance(found: Mapping[str, Any], instance: str) -> bool:
+    """Whether a statement of a policy, whoever wrote it, lets a Connect instance call.
+
+    Judged by the service and by the instance's id: Amazon Connect does not document how it writes
+    the statement that it adds itself.
+    """
+    principal = found.get("Principal")
+    service = principal.get("Service") if isinstance(principal, dict) else None
+    services = service if isinstance(service, list) else [service]
+    return (
+        found.get("Effect") == "Allow"
+        and not {*ConnectPrincipal}.isdisjoint(map(str, services))
+        and instance in json.dumps(found.get("Condition", {}))
     )
 
 

@@ -40,8 +40,8 @@ def check_join(counts: MatchCounts, *, near: int, several_files: bool) -> list[C
     if counts.unknown_rows:
         raise LiftRefused(
             f"{counts.unknown_rows:,} endpoints have no `selected` or `holdout`, so nobody knows "
-            "which group they are in. A hook over http or lambda on host pinpoint shows only "
-            "whom it keeps: run with --hook local or on host connect, or give --decisions"
+            "which group they are in. A deployed function on host pinpoint shows only whom it "
+            "keeps: run with --hook local, or on host connect or web, or give --decisions"
         )
     if counts.in_both_groups:
         raise LiftRefused(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import msgspec
 
+from function.hosts import HOSTS
 from segment_scorer.lift.errors import DataError, LiftRefused
 
 DECISIONS, SUMMARY = "decisions.csv", "summary.json"
@@ -47,8 +48,9 @@ def read_run(folder: Path) -> RunFacts:
 def combine_runs(folders: Sequence[Path]) -> RunFacts:
     """What holds for all runs. Raises LiftRefused where they cannot be compared or added up."""
     facts = [read_run(folder) for folder in folders]
+    blind = {name for name, host in HOSTS.items() if not host.tells_decisions}
     for folder, fact in zip(folders, facts, strict=True):
-        if fact.mode not in {None, FILTER} and fact.host == "pinpoint":
+        if fact.mode not in {None, FILTER} and fact.host in blind:
             raise LiftRefused(
                 f"{folder}: the run's mode is {fact.mode}, so the control group was messaged too. "
                 "It cannot show what the message changed. Run in mode filter"

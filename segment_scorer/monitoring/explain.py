@@ -18,7 +18,7 @@ import numpy.typing as npt
 from function.bootstrap import Handler, build_handler
 from function.concerns import find_concerns
 from function.errors import EventError, ScorerError
-from function.hosts import find_host
+from function.hosts import HOSTS, find_host
 from function.hosts.connect import CONNECT
 from function.hosts.pinpoint import PINPOINT, opted_out
 from function.policy import Override, Rules, attributes_for, format_score, select
@@ -220,7 +220,7 @@ def list_notes(case: Case, account: Account, override: Override | None) -> Itera
         yield "left out whatever the policy says: it cannot be sent back"
     if decision.band is not None:
         yield f"band {decision.band.name}, from {decision.band.at_least:g}"
-    if decision.sent and account.batch.host != "connect":
+    if decision.sent and HOSTS[account.batch.host].tells_attributes:
         for name, values in attributes_for(endpoint, decision, rules).items():
             yield f"writes Attributes.{name} = {', '.join(values)}"
     document = endpoint.document or {}

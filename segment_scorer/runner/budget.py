@@ -21,6 +21,19 @@ class Budget(msgspec.Struct, frozen=True, kw_only=True):
             return min(self.users, selected)
         return int(Fraction(self.percent or "0") * selected / 100 + Fraction(1, 2))
 
+    def describe(self) -> str:
+        """The budget for people to read."""
+        if self.users is not None:
+            return f"{self.users:,}"
+        return f"{float(Fraction(self.percent or '0')):g} %"
+
+    @property
+    def option(self) -> str:
+        """The budget as `--budget` takes it."""
+        if self.users is not None:
+            return str(self.users)
+        return f"{float(Fraction(self.percent or '0')):.15g}%"
+
 
 def read_budget(text: str) -> Budget:
     """Read `--budget`: a whole number, or a share such as `30%`. Raises OptionError."""

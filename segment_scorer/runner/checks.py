@@ -58,8 +58,9 @@ def check_host(options: RunOptions) -> None:
     """Check that the host exists, and that it is called over HTTPS. Raises OptionError."""
     if options.host not in HOST_ADAPTERS:
         raise OptionError(f"--host: expected one of {', '.join(HOST_ADAPTERS)}")
-    if options.hook.startswith(HTTPS) and options.host != "web":
-        raise OptionError("--hook https://...: expected --host web, the only one called so")
+    if options.hook.startswith(HTTPS) and not HOST_ADAPTERS[options.host].has_url:
+        names = " or ".join(name for name, adapter in HOST_ADAPTERS.items() if adapter.has_url)
+        raise OptionError(f"--hook https://...: expected --host {names}, which is asked by a URL")
 
 
 def check_options(options: RunOptions) -> None:
@@ -122,10 +123,5 @@ def check_choosing_options(options: RunOptions) -> None:
         raise OptionError(f"--channel-order: expected channels of {', '.join(sorted(CHANNELS))}")
     if options.treatment_salt and not options.treatments:
         raise OptionError("--treatment-salt: expected with --treatments")
-    if options.treatments and options.host != "pinpoint":
-        raise OptionError(
-            f"--treatments: expected --host pinpoint; the events of {options.host} carry no "
-            "treatment"
-        )
     if options.suppress:
         load_suppressed(str(options.suppress))

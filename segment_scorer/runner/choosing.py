@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from segment_scorer.runner.budget import Budget
+from segment_scorer.runner.progress import Watch, ignore_people
 from segment_scorer.runner.writing.people import (
     HELD,
     KEPT,
@@ -23,6 +24,7 @@ from segment_scorer.runner.writing.people import (
     RECORD,
     SELECTED,
     STAYS,
+    Records,
     count_records,
     read_in_blocks,
 )
@@ -32,6 +34,8 @@ VERDICTS, BEST = "verdicts.bin", "best.bin"
 FIRST = 0x80  # in verdicts while choosing: the best endpoint of its user
 DIGITS = 4  # of 16 bits, in a key of 64
 Keys = npt.NDArray[np.uint64]
+# Gives the records in blocks, each with the index of its first record, anew at each call.
+Read: TypeAlias = Callable[[], Iterator[tuple[int, Records]]]
 
 
 class Choice(NamedTuple):
@@ -52,23 +56,40 @@ class Choice(NamedTuple):
 
 
 def choose_people(
-    path: Path, *, budget: Budget | None, one_per_user: bool, below: bool, acts: bool
+    path: Path,
+    *,
+    budget: Budget | None,
+    one_per_user: bool,
+    below: bool,
+    acts: bool,
+    watch: Watch = ignore_people,
 ) -> Choice:
     """Write a verdict for each record, in VERDICTS beside `path`.
 
     below  whether low scores are the good ones
     acts   mode annotate returned everybody: leave out whom the rules do not message
+    watch  is told of the records read, `count_steps` times all of them
     """
     count = count_records(path)
+
+    def read() -> Iterator[tuple[int, Records]]:
+        for first, records in read_in_blocks(path):
+            yield first, records
+            watch(len(records))
+
     verdicts = np.memmap(path.parent / VERDICTS, np.uint8, "w+", shape=(max(count, 1),))
     best = np.memmap(path.parent / BEST, np.uint64, "w+", shape=(max(count, 1),))
-    users = rank_endpoints(path, verdicts, best, below=below, one_per_user=one_per_user)
+    users = rank_endpoints(
+        read, count_passes(count), verdicts, best, below=below, one_per_user=one_per_user
+    )
     choice = Choice(users, users, float("nan"), users, 0)
     limit = None
     if budget is not None and (chosen := budget.count(users)) < users:
-        limit, at_score, better = find_limit(path, verdicts, best, chosen)
+        limit, at_score, better = find_limit(read, verdicts, best, chosen)
         choice = Choice(users, chosen, score_of(limit[0], below=below), at_score, better)
-    for first, records in read_in_blocks(path):
+    elif budget is not None:
+        watch(2 * DIGITS * count)
+    for first, records in read():
         part = slice(first, first + len(records))
         selected = records["flags"] & SELECTED != 0
         found = verdicts[part] & np.uint8(~FIRST & 0xFF)
@@ -85,6 +106,16 @@ def choose_people(
     del best
     (path.parent / BEST).unlink()
     return choice
+
+
+def count_passes(count: int) -> int:
+    """How often the records are read to rank them, so that few are in memory."""
+    return -(-count // MOST_RECORDS) or 1
+
+
+def count_steps(count: int, budget: Budget | None) -> int:
+    """How often `choose_people` passes over the records."""
+    return count_passes(count) + 1 + (2 * DIGITS if budget else 0)
 
 
 def make_keys(scores: npt.NDArray[np.float64], *, below: bool) -> Keys:
@@ -105,16 +136,17 @@ def score_of(key: int, *, below: bool) -> float:
     return float(np.array([bits], np.uint64).view(np.float64)[0])
 
 
-def rank_endpoints(path: Path, verdicts: Any, best: Any, *, below: bool, one_per_user: bool) -> int:
+def rank_endpoints(
+    read: Read, passes: int, verdicts: Any, best: Any, *, below: bool, one_per_user: bool
+) -> int:
     """Mark the best selected endpoint of each user, and note that one's key on all of the user.
 
     Ties go by the channels' rank, then by a hash of the id. Returns the number of users.
     """
-    passes = -(-count_records(path) // MOST_RECORDS) or 1
     users = 0
     for number in range(passes):
         parts, indices = [np.empty(0, RECORD)], [np.empty(0, np.int64)]
-        for first, records in read_in_blocks(path):
+        for first, records in read():
             mine = (records["flags"] & SELECTED != 0) & (records["user"] % passes == number)
             parts.append(records[mine])
             indices.append(np.flatnonzero(mine) + first)
@@ -135,7 +167,7 @@ def rank_endpoints(path: Path, verdicts: Any, best: Any, *, below: bool, one_per
 
 
 def find_limit(
-    path: Path, verdicts: Any, best: Any, chosen: int
+    read: Read, verdicts: Any, best: Any, chosen: int
 ) -> tuple[tuple[int, int], int, int]:
     """The key and the hash of the last user in the budget; users with that key or better; better.
 
@@ -143,7 +175,7 @@ def find_limit(
     """
 
     def blocks() -> Iterator[tuple[Keys, Keys]]:
-        for first, records in read_in_blocks(path):
+        for first, records in read():
             part = slice(first, first + len(records))
             is_first = verdicts[part] == FIRST
             yield best[part][is_first], records["user"][is_first]

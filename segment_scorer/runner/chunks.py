@@ -38,7 +38,7 @@ class Chunk(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ChunkSize(msgspec.Struct, frozen=True, kw_only=True):
-    """What one chunk appended to the files that are read again when people are chosen.
+    """What one chunk appended to the files that are read again when people are counted and chosen.
 
     people              records; segment, decisions: bytes
     groups              the groups of its people, by the numbers in the records

@@ -24,6 +24,7 @@ from segment_scorer.monitoring.overrides import NAMED, find_unmatched
 from segment_scorer.runner.asking.hooks import open_hook, open_local_hook
 from segment_scorer.runner.asking.host_adapters import HOST_ADAPTERS, read_campaign
 from segment_scorer.runner.asking.host_rules import Hook
+from segment_scorer.runner.asking.web_caller import SECRETS
 from segment_scorer.runner.budget import read_budget
 from segment_scorer.runner.checks import check_choice, check_treatments, read_channels
 from segment_scorer.runner.config import RunConfig, RunOptions
@@ -34,7 +35,6 @@ from segment_scorer.runner.treatments import read_treatments
 from segment_scorer.runner.writing.formats import FORMATS
 
 WEB_PREFIX = "SCORER_WEB_"
-SECRETS = "SCORER_WEB_SECRETS"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +74,7 @@ def prepare_run(options: RunOptions) -> Preparation:
             if config.chooses:
                 rules = policy.rules_for(context)
                 config = replace(config, keep=rules.keep, mode=rules.mode)
-                if options.host == "pinpoint":  # its reply does not tell the control group
+                if not HOST_ADAPTERS[options.host].host.tells_decisions:
                     config = replace(config, holdout=rules.holdout)
         return Preparation(
             hook=open_hook(options.hook, web, limit_seconds),
@@ -128,7 +128,7 @@ def make_config(options: RunOptions) -> RunConfig:
         activity_id=f"run-{scheduled}",
         include_opted_out=options.include_opted_out,
         plain_columns=options.plain_columns,
-        knows_decisions=HOST_ADAPTERS[options.host].knows_decisions,
+        knows_decisions=HOST_ADAPTERS[options.host].host.tells_decisions,
         writes=not options.rehearse,
         budget=read_budget(options.budget) if options.budget is not None else None,
         one_per_user=options.one_per is not None,
@@ -142,8 +142,16 @@ def make_config(options: RunOptions) -> RunConfig:
 
 
 def make_context(options: RunOptions) -> Context:
-    """Make the context that the policy's overrides are matched with, as the host tells it."""
-    return read_campaign(HOST_ADAPTERS[options.host], make_config(options))
+    """Make the context that the policy's overrides are matched with, as the host tells it.
+
+    Raises OptionError if people shall get treatments, and the host's events name none.
+    """
+    context = read_campaign(HOST_ADAPTERS[options.host], make_config(options))
+    if options.treatments and context.treatment_id is None:
+        raise OptionError(
+            f"--treatments: expected another host; the events of {options.host} carry no treatment"
+        )
+    return context
 
 
 def check_ids(policy: Policy, options: RunOptions) -> tuple[str, ...]:

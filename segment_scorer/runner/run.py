@@ -19,6 +19,7 @@ from segment_scorer.runner.asking.hooks import HTTPS, LAMBDA
 from segment_scorer.runner.checks import check_options
 from segment_scorer.runner.chunks import Chunk, read_chunks
 from segment_scorer.runner.config import RunOptions
+from segment_scorer.runner.counting import UserCounts, count_passes, count_users
 from segment_scorer.runner.engines.cores import count_cores
 from segment_scorer.runner.engines.local import (
     ChunkResults,
@@ -29,6 +30,7 @@ from segment_scorer.runner.engines.local import (
 )
 from segment_scorer.runner.errors import DataError
 from segment_scorer.runner.preparation import Preparation, prepare_run
+from segment_scorer.runner.progress import Progress, Steps, Watch, ignore_progress
 from segment_scorer.runner.reading.segments import (
     NO_PEOPLE,
     SegmentFile,
@@ -39,13 +41,14 @@ from segment_scorer.runner.reading.segments import (
 from segment_scorer.runner.reporting.control_group import describe_control_group
 from segment_scorer.runner.reporting.messages import describe_unreadable
 from segment_scorer.runner.reporting.report import summarize_report, write_report
+from segment_scorer.runner.reporting.rows import make_namer
 from segment_scorer.runner.reporting.worth import Worth, check_worth, read_worth
 from segment_scorer.runner.s3 import S3
-from segment_scorer.runner.second_pass import apply_choice, describe_choice
+from segment_scorer.runner.second_pass import apply_choice, count_all_steps, describe_choice
 from segment_scorer.runner.summary import Summary, make_summary
 from segment_scorer.runner.writing.checkpoint import Checkpoint, check_same, digest_options
 from segment_scorer.runner.writing.formats import FORMATS
-from segment_scorer.runner.writing.names import LOG, PEOPLE, REPORT
+from segment_scorer.runner.writing.names import CHUNKS, LOG, PEOPLE, REPORT
 from segment_scorer.runner.writing.outputs import (
     Outputs,
     Publish,
@@ -54,7 +57,7 @@ from segment_scorer.runner.writing.outputs import (
     move_files,
     open_outputs,
 )
-from segment_scorer.runner.writing.people import count_users
+from segment_scorer.runner.writing.parts import Part, read_parts
 from segment_scorer.runner.writing.remote_folder import (
     check_remote,
     copy_files,
@@ -68,8 +71,6 @@ from segment_scorer.runner.writing.rows import begin_outputs, begin_staging, end
 SLICES = 100
 SLICES_IF_WAITING = 4
 MANY = 200_000  # people among whom choosing takes seconds
-# Receives the bytes processed so far, and the bytes of the whole segment.
-Progress: TypeAlias = Callable[[int, int], None]
 Warn: TypeAlias = Callable[[str], None]
 
 
@@ -94,9 +95,16 @@ class RunResult:
     unreadable: str
 
 
-def run_segment(options: RunOptions, progress: Progress, warn: Warn = ignore_warning) -> RunResult:
+def run_segment(
+    options: RunOptions,
+    progress: Progress,
+    warn: Warn = ignore_warning,
+    finishing: Progress = ignore_progress,
+) -> RunResult:
     """Process a whole segment. `warn` receives sentences on what may be wrong with the segment.
 
+    progress   receives the bytes processed so far, and the bytes of the whole segment
+    finishing  the same of the work after the last chunk, in people
     Raises a SegmentScorerError if the segment, the hook, an option or the output folder cannot be
     used. Nothing is written then, except what a later run with `resume` continues.
     """
@@ -137,7 +145,15 @@ def run_segment(options: RunOptions, progress: Progress, warn: Warn = ignore_war
                 shared=options.shared,
             ) as outputs:
                 process_all(options, preparation, outputs, checkpoint, progress=progress, warn=warn)
-                summary, plan = finish(options, preparation, outputs, checkpoint, warn, worth=worth)
+                summary, plan = finish(
+                    options,
+                    preparation,
+                    outputs,
+                    checkpoint,
+                    warn,
+                    worth=worth,
+                    progress=finishing,
+                )
                 outputs.publish(checkpoint, publish, report_only=options.rehearse)
     warnings, expected = summarize_report(summary, checkpoint, preparation.reference)
     return RunResult(
@@ -235,21 +251,27 @@ def finish(
     warn: Warn,
     *,
     worth: Worth,
+    progress: Progress,
 ) -> tuple[Summary, str]:
     """Make the summary, and the files that need the whole run.
 
     Returns the summary, and in a rehearsal what the control group can show.
     """
-    outputs.append(end_outputs(checkpoint.counts, checkpoint.config))
+    config, count = checkpoint.config, checkpoint.counts["received"]
+    steps = count_passes(count) + (count_all_steps(count, config) if config.chooses else 0)
+    watch = Steps(progress, count * steps)
+    outputs.append(end_outputs(checkpoint.counts, config))
     verdicts, choice = None, None
-    if checkpoint.config.chooses:
-        if checkpoint.counts["received"] >= MANY:
-            warn(f"choosing among {checkpoint.counts['received']:,} people, after the last call")
-        verdicts, choice = apply_choice(outputs, checkpoint)
+    if config.chooses:
+        if config.writes:
+            outputs.save(checkpoint, now=True)  # if this is interrupted, it begins again from here
+        if count >= MANY:
+            warn(f"choosing among {count:,} people, after the last call")
+        verdicts, choice = apply_choice(outputs, checkpoint, watch)
     for name in options.also:
         columns = checkpoint.statistics.columns
         outputs.make(FORMATS[name].file, functools.partial(write_format, name, columns, warn))
-    users = count_users(outputs.find(PEOPLE), verdicts)
+    users = count_run(outputs, checkpoint, verdicts, watch)
     checkpoint.counts |= {
         "users": users.users,
         "users_selected": users.selected,
@@ -279,10 +301,26 @@ def finish(
             plan=plan,
             reasons=reasons,
             worth=worth,
+            users=users,
         ),
     )
     checkpoint.summary = summary
     return summary, plan
+
+
+def count_run(
+    outputs: Outputs, checkpoint: Checkpoint, verdicts: Path | None, watch: Watch
+) -> UserCounts:
+    """Count the different users of the run and of the report's rows, after a choice."""
+    people, chunks = outputs.find(PEOPLE), outputs.find(CHUNKS)
+
+    def read() -> Iterator[Part]:
+        for part in read_parts(people, chunks, verdicts):
+            yield part
+            watch(part.size.people)
+
+    count = checkpoint.counts["received"]
+    return count_users(read, count, make_namer(checkpoint), checkpoint.config)
 
 
 def write_format(

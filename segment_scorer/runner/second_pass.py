@@ -14,17 +14,15 @@ import io
 import math
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
 
-import msgspec
 import numpy as np
 import numpy.typing as npt
 
 from function.policy import format_score
 from function.records import Reason
-from segment_scorer.runner.choosing import VERDICTS, Choice, choose_people
-from segment_scorer.runner.chunks import ChunkSize
+from segment_scorer.runner.choosing import VERDICTS, Choice, choose_people, count_steps
 from segment_scorer.runner.config import RunConfig
+from segment_scorer.runner.progress import Watch, ignore_people
 from segment_scorer.runner.reporting.statistics import (
     BUCKETS,
     BY_SCORE,
@@ -45,15 +43,13 @@ from segment_scorer.runner.writing.names import (
     SEGMENT,
 )
 from segment_scorer.runner.writing.outputs import Outputs
+from segment_scorer.runner.writing.parts import Part, read_parts
 from segment_scorer.runner.writing.people import (
     KEPT,
     NOT_SELECTED,
     ONE_PER_USER,
     OVER_BUDGET,
-    RECORD,
     STAYS,
-    Records,
-    read_verdicts,
 )
 from segment_scorer.runner.writing.rows import COMPRESSION, DECISION_COLUMNS, compress, write_rows
 
@@ -65,24 +61,23 @@ WHY: Mapping[int, UnsentReason] = {
 SELECTED_CELL, SENT_CELL, REASON_CELL = (
     DECISION_COLUMNS.index(name) for name in ("selected", "sent", "reason")
 )
-Codes = npt.NDArray[np.uint8]
 HELD = Reason.HOLDOUT.value
 
 
-class Part(NamedTuple):
-    """One chunk of the first pass: its sizes, records and verdicts."""
-
-    size: ChunkSize
-    records: Records
-    verdicts: Codes
+def count_all_steps(count: int, config: RunConfig) -> int:
+    """How often `apply_choice` passes over the people."""
+    return count_steps(count, config.budget) + (3 if config.writes else 1)
 
 
-def apply_choice(outputs: Outputs, checkpoint: Checkpoint) -> tuple[Path, Choice]:
+def apply_choice(
+    outputs: Outputs, checkpoint: Checkpoint, watch: Watch = ignore_people
+) -> tuple[Path, Choice]:
     """Choose, write the files of who stays, and change counts and statistics of the checkpoint.
 
-    Returns the file of verdicts, and what was chosen.
+    Returns the file of verdicts, and what was chosen. `watch` is told of the people passed over.
     """
     config = checkpoint.config
+    checkpoint.statistics.note_selected()
     people, chunks = outputs.find(PEOPLE), outputs.find(CHUNKS)
     choice = choose_people(
         people,
@@ -90,10 +85,17 @@ def apply_choice(outputs: Outputs, checkpoint: Checkpoint) -> tuple[Path, Choice
         one_per_user=config.one_per_user,
         below=config.keep == "below",
         acts=config.mode == ANNOTATE,
+        watch=watch,
     )
+
+    def read() -> Iterator[Part]:
+        for part in read_parts(people, chunks, verdicts):
+            yield part
+            watch(part.size.people)
+
     verdicts = people.parent / VERDICTS
     checkpoint.counts["budget_users"] = choice.chosen
-    for part in read_parts(people, chunks, verdicts):
+    for part in read():
         move_people(part, checkpoint)
     if config.mode == ANNOTATE:
         checkpoint.counts["would_filter"] = 0
@@ -103,20 +105,8 @@ def apply_choice(outputs: Outputs, checkpoint: Checkpoint) -> tuple[Path, Choice
             (SEGMENT, everybody, keep_lines),
             (DECISIONS, decisions, change_rows),
         ):
-            parts = read_parts(people, chunks, verdicts)
-            outputs.make(name, functools.partial(rewrite, name, source, parts, change))
+            outputs.make(name, functools.partial(rewrite, name, source, read(), change))
     return verdicts, choice
-
-
-def read_parts(people: Path, chunks: Path, verdicts: Path) -> Iterator[Part]:
-    """The chunks of the first pass, in order."""
-    first = 0
-    with people.open("rb") as records, chunks.open("rb") as lines:
-        for line in lines:
-            size = msgspec.json.decode(line, type=ChunkSize)
-            found = np.frombuffer(records.read(size.people * RECORD.itemsize), RECORD)
-            yield Part(size, found, read_verdicts(verdicts, first, size.people))
-            first += size.people
 
 
 def move_people(part: Part, checkpoint: Checkpoint) -> None:

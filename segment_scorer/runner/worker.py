@@ -221,7 +221,7 @@ class ChunkProcessor:
             self._counts[group.status] += count
             if group.reason in REASON_COUNTS:
                 self._counts[REASON_COUNTS[group.reason]] += count
-        codes, groups = number_groups(self._groups) if self._config.chooses else ([], [])
+        codes, groups = number_groups(self._groups)
         parts = {
             PEOPLE: self._notes.pack(self._values, codes),
         }
@@ -238,14 +238,13 @@ class ChunkProcessor:
             }
             if self._config.in_process:
                 parts[LOG] = log.encode()
-        if self._config.chooses:
-            size = ChunkSize(
-                people=len(self._values),
-                segment=len(segment),
-                decisions=len(decisions),
-                groups=groups,
-            )
-            parts[CHUNKS] = _encoder.encode(size) + b"\n"
+        size = ChunkSize(
+            people=len(self._values),
+            segment=len(segment),
+            decisions=len(decisions),
+            groups=groups,
+        )
+        parts[CHUNKS] = _encoder.encode(size) + b"\n"
         rejections = [
             f"{row['file']}, line {row['line']}: {row['problem']}"
             for row in self._reader.rejected[:MOST_REJECTIONS]

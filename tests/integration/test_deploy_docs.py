@@ -1,4 +1,7 @@
-"""docs/deploy.md: `console` blocks run as typed, against moto; the names in other blocks exist."""
+"""docs/deploy.md: `console` blocks run as typed, against moto; the names in other blocks exist.
+
+The names in docs/connect.md, too; tests/integration/test_connect_docs.py runs its blocks.
+"""
 
 from __future__ import annotations
 
@@ -24,6 +27,7 @@ from tests.aws import run_moto
 from tests.templates import ROOT, load_template
 
 PAGE = (ROOT / "docs" / "deploy.md").read_text("utf-8")
+CONNECT = (ROOT / "docs" / "connect.md").read_text("utf-8")
 BLOCK = re.compile(r"^```console( aws| engine)?\n(.*?)^```", re.MULTILINE | re.DOTALL)
 ARN = "arn:aws:lambda:us-east-1:123456789012:function:scorer:live"
 ROLE = {
@@ -41,11 +45,11 @@ GLOBAL = {"query", "output", "region", "cli-binary-format"}
 OF_THE_COMMAND_LINE = {"get-login-password": "get-authorization-token"}
 
 
-def commands_of(mark: str) -> list[str]:
+def commands_of(mark: str, page: str = PAGE) -> list[str]:
     """The command lines in the blocks of this mark."""
     lines = [
         line
-        for found, block in BLOCK.findall(PAGE)
+        for found, block in BLOCK.findall(page)
         if found.strip() == mark
         for line in block.splitlines()
     ]
@@ -183,28 +187,32 @@ def test_every_parameter_and_output_that_the_page_names_is_the_templates() -> No
 
 
 @pytest.mark.parametrize(
-    "line", [line for line in commands_of("aws") if line.startswith(".venv/bin/segment-scorer")]
+    "line",
+    [
+        line
+        for page in (PAGE, CONNECT)
+        for line in commands_of("aws", page)
+        if line.startswith(".venv/bin/segment-scorer")
+    ],
 )
-def test_every_verb_and_option_that_needs_an_account_exists(line: str) -> None:
+def test_every_verb_and_option_that_needs_an_account_exists(
+    line: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     words = shlex.split(line)
     verb = words[1]
     assert verb in VERBS
-    done = subprocess.run(
-        [sys.executable, "-m", "segment_scorer.cli.main", verb, "--help"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    assert main([verb, "--help"]) == 0
+    shown = capsys.readouterr().out
     for option in (word for word in words if word.startswith("--")):
-        assert f"{option} " in done.stdout, option
+        assert f"{option} " in shown, option
 
 
 @pytest.mark.parametrize(
     "line",
     [
         (line.partition("$(")[2].removesuffix(")") or line).partition(" | ")[0]
-        for line in commands_of("aws")
+        for page in (PAGE, CONNECT)
+        for line in commands_of("aws", page)
         if "aws " in line
     ],
 )

@@ -6,6 +6,9 @@ import csv
 import gzip
 import json
 import re
+import signal
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
@@ -22,6 +25,7 @@ from tests.fake_hooks import person, write_segment
 from tests.fakes import make_bundle, write_policy
 from tools.image.emulator import run_emulator
 
+ROOT = Path(__file__).parents[2]
 CHANNELS = ("EMAIL", "PUSH", "SMS")
 # 60 users with three endpoints of the same score, and 40 people without a UserId.
 PEOPLE = [
@@ -156,7 +160,8 @@ def test_suppressed_people_are_not_sent_by_id_or_by_user(run: Run, tmp_path: Pat
     assert run("--suppress", ids) == 0
     summary, rows, _ = read_out(tmp_path / "out")
     found = {row["Id"] for row in rows if row["reason"] == "suppressed"}
-    assert {"name": "suppressed", "people": 4} in read_report(tmp_path / "out")["outcomes"]
+    tiles = read_report(tmp_path / "out")["outcomes"]
+    assert {"name": "suppressed", "people": 4, "users": 2} in tiles
     assert found == {PEOPLE[-1]["Id"], *(each["Id"] for each in PEOPLE[177:180])}
     assert {row["selected"] for row in rows if row["reason"] == "suppressed"} == {"false"}
     assert summary["suppressed"] == 4
@@ -173,9 +178,13 @@ def test_a_file_without_ids_is_refused(
     assert "expected a readable CSV file" in capsys.readouterr().err
 
 
-def test_treatments_split_users_and_their_overrides_apply(run: Run, tmp_path: Path) -> None:
+@pytest.mark.parametrize("host", ["pinpoint", "web"])
+def test_treatments_split_users_and_their_overrides_apply(
+    run: Run, tmp_path: Path, host: str
+) -> None:
     override = '[[override]]\ntreatment_id = "B"\nthreshold = 0.9\n'
-    assert run("--treatments", "A:50,B:50", policy="threshold = 0.2\n" + override) == 0
+    policy = "threshold = 0.2\n" + override
+    assert run("--treatments", "A:50,B:50", "--host", host, policy=policy) == 0
     summary, rows, kept = read_out(tmp_path / "out")
     assert list(rows[0])[-1] == "treatment"
     by_user: dict[str, set[str]] = {}
@@ -330,6 +339,90 @@ def test_a_run_stopped_at_its_end_chooses_the_same_people_when_resumed(
         one, two = ((tmp_path / out / name).read_bytes() for out in ("out", "stopped"))
         unpack = gzip.decompress if name.endswith(".gz") else bytes
         assert unpack(one) == unpack(two)
+
+
+# Ends its own process inside the second pass, once that has come as far as the share given.
+ENDS_ITSELF = """
+import os, signal, sys
+from segment_scorer.runner.config import RunOptions
+from segment_scorer.runner.run import run_segment
+segment, out, bundle, policy, name, share = sys.argv[1:]
+def finishing(done, total):
+    if done >= float(share) * total:
+        os.kill(os.getpid(), getattr(signal, name))
+run_segment(
+    RunOptions(segment=[segment], out=out, bundle=bundle, policy=policy, budget="20",
+               one_per="user", scheduled_time="2026-01-01", slices=1),
+    lambda *_: None, finishing=finishing)
+"""
+
+
+@pytest.mark.parametrize("share", [0.0, 0.4, 0.75, 0.9, 1.0])
+def test_a_second_pass_that_was_interrupted_anywhere_begins_again(
+    run: Run, tmp_path: Path, bundle: Path, share: float
+) -> None:
+    assert run("--budget", 20, "--one-per", "user") == 0
+    options = RunOptions(
+        segment=[tmp_path / "people.jsonl"],
+        out=tmp_path / "stopped",
+        bundle=bundle,
+        policy=tmp_path / "out.toml",
+        scheduled_time="2026-01-01",
+        budget="20",
+        one_per="user",
+    )
+
+    def stop(done: int, total: int) -> None:
+        assert done <= total
+        if done >= share * total:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_segment(options, lambda *_: None, finishing=stop)
+    assert not (tmp_path / "stopped" / "summary.json").exists()
+    read: list[int] = []
+    run_segment(replace(options, resume=True), lambda done, _: read.append(done))
+    assert read == [], "the hook is not asked again"
+    assert_same_people(tmp_path / "out", tmp_path / "stopped")
+
+
+@pytest.mark.parametrize(("name", "share"), [("SIGTERM", 0.9), ("SIGKILL", 0.75)])
+def test_a_process_that_was_ended_inside_the_second_pass_is_resumed_to_the_same_people(
+    run: Run, tmp_path: Path, bundle: Path, name: str, share: float
+) -> None:
+    choice = ("--budget", "20", "--one-per", "user")
+    assert run(*choice) == 0
+    words = (tmp_path / "people.jsonl", tmp_path / "stopped", bundle, tmp_path / "out.toml")
+    process = [sys.executable, "-c", ENDS_ITSELF, *map(str, words), name, str(share)]
+    ended = subprocess.run(process, timeout=120, check=False, cwd=ROOT)
+    assert ended.returncode == -getattr(signal, name)
+    assert (tmp_path / "stopped" / ".unfinished" / "checkpoint.json").exists()
+    run_segment(
+        RunOptions(
+            segment=[tmp_path / "people.jsonl"],
+            out=tmp_path / "stopped",
+            bundle=bundle,
+            policy=tmp_path / "out.toml",
+            scheduled_time="2026-01-01",
+            budget="20",
+            one_per="user",
+            slices=1,
+            resume=True,
+        ),
+        lambda *_: None,
+    )
+    assert_same_people(tmp_path / "out", tmp_path / "stopped")
+
+
+def assert_same_people(one: Path, other: Path) -> None:
+    for name in ("decisions.csv", "segment.jsonl.gz"):
+        unpack = gzip.decompress if name.endswith(".gz") else bytes
+        assert unpack((one / name).read_bytes()) == unpack((other / name).read_bytes())
+    summaries = [json.loads((folder / "summary.json").read_text()) for folder in (one, other)]
+    for summary in summaries:
+        for unlike in ("seconds", "options"):
+            del summary[unlike]
+    assert summaries[0] == summaries[1]
 
 
 def test_a_deployed_function_is_refused_unless_its_policy_annotates(

@@ -80,6 +80,37 @@ def test_actors_write_what_one_process_writes(
     assert read(tmp_path / "ray") == read(tmp_path / "here")
 
 
+def test_actors_choose_the_people_that_one_process_chooses(cluster: None, tmp_path: Path) -> None:
+    chance = random.Random(5)
+    people = [
+        {
+            **person(n, round(chance.random(), 2)),
+            "ChannelType": chance.choice(["EMAIL", "SMS", "GCM"]),
+            "User": {"UserId": f"u{chance.randrange(1000)}"},
+        }
+        for n in range(3000)
+    ]
+    segment = [write_segment(tmp_path / "people.jsonl.gz", people)]
+    (tmp_path / "ids.csv").write_text("UserId\nu1\nu2\n")
+    (tmp_path / "policy.toml").write_text(
+        'threshold = 0.2\n[holdout]\npercent = 10.0\nsalt = "s"\n'
+    )
+    setting = (segment, make_bundle(tmp_path / "bundle"))
+    choice = {
+        "policy": tmp_path / "policy.toml",
+        "budget": "30%",
+        "one_per": "user",
+        "channel_order": "SMS,GCM",
+        "suppress": tmp_path / "ids.csv",
+        "treatments": "A:50,B:50",
+    }
+    run_segment(ask(setting, tmp_path / "here", processes=1, **choice), lambda *_: None)
+    run_segment(ask(setting, tmp_path / "ray", engine="ray", **choice), lambda *_: None)
+    assert read(tmp_path / "ray") == read(tmp_path / "here")
+    summary = read(tmp_path / "here")["summary"]
+    assert min(summary[name] for name in ("budget", "one_per_user", "suppressed")) > 0
+
+
 def test_a_run_that_was_stopped_on_ray_goes_on_in_processes(
     cluster: None, setting: tuple[list[Path], Path], tmp_path: Path
 ) -> None:

@@ -360,4 +360,5 @@ def test_a_profile_without_a_usable_result_is_missing_and_costs_nobody_else() ->
         {"Id": "p", "ResultData": {"decision": "keep"}},
     ]
     read = CONNECT.read_reply({"Items": {"CustomerProfiles": items}}, ["big", "none", "odd", "p"])
-    assert list(read) == ["odd", "p"]
+    assert list(read) == ["none", "odd", "p"]
+    assert read["none"] == {}

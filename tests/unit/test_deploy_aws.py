@@ -34,6 +34,11 @@ CALLS = {
         "GetApplicationSettings",
         "UpdateApplicationSettings",
     ],
+    "connectcampaignsv2": [
+        "ListConnectInstanceIntegrations",
+        "PutConnectInstanceIntegration",
+        "DeleteConnectInstanceIntegration",
+    ],
     "sts": ["GetCallerIdentity"],
     "ecr": ["GetAuthorizationToken"],
 }

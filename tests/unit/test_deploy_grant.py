@@ -19,6 +19,7 @@ from segment_scorer.deploy.errors import DeployError, MissingResource
 from segment_scorer.deploy.grant import find_function, grant, read_policy, require_grant, revoke
 from segment_scorer.deploy.statements import (
     AwsAccount,
+    ConnectPrincipal,
     LambdaFunction,
     Statement,
     allow_connect,
@@ -249,14 +250,50 @@ def test_granting_twice_makes_no_second_call(stubbed: tuple[Any, Stubber]) -> No
     assert (change.done, change.unchanged) == ((), statements)
 
 
-def test_a_timeout_above_the_hosts_is_warned_of(stubbed: tuple[Any, Stubber]) -> None:
+@pytest.mark.parametrize(
+    ("statement", "timeout", "sentences"),
+    [
+        (allow_connect(ACCOUNT, INSTANCE)[0], 30, []),
+        (allow_connect(ACCOUNT, INSTANCE)[0], 31, ["exceeds 30 s, after which Amazon Connect"]),
+        (
+            allow_connect(ACCOUNT, INSTANCE, ConnectPrincipal.CONNECT)[0],
+            31,
+            ["exceeds 30 s, after which Amazon Connect"],
+        ),
+        (allow_pinpoint(ACCOUNT)[0], 15, []),
+        (allow_pinpoint(ACCOUNT)[0], 16, ["exceeds 15 s, after which Pinpoint"]),
+    ],
+)
+def test_a_timeout_above_the_hosts_is_warned_of(
+    stubbed: tuple[Any, Stubber], statement: Statement, timeout: int, sentences: list[str]
+) -> None:
     client, stubber = stubbed
-    (statement,) = allow_connect(ACCOUNT, INSTANCE)
-    configured(stubber, timeout=16)
+    configured(stubber, timeout=timeout)
     holds(stubber, [statement.decode(LIVE)])
-    (warning,) = grant(client, LIVE, [statement]).warnings
-    assert "Timeout exceeds 15 s" in warning
-    assert "lower it" in warning
+    warnings = grant(client, LIVE, [statement]).warnings
+    assert len(warnings) == len(sentences)
+    assert all(said in warning for said, warning in zip(sentences, warnings, strict=True))
+    assert all("lower it" in warning for warning in warnings)
+
+
+def test_both_principals_of_connect_can_be_granted_and_each_is_revoked_alone(
+    lambda_client: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scope = ["--function", "scorer", "--connect-instance", INSTANCE]
+    other = ["--principal", "connect.amazonaws.com"]
+    assert main(["grant", *scope]) == 0
+    assert main(["grant", *scope, *other]) == 0
+    assert [each["Principal"]["Service"] for each in read_policy(lambda_client, FUNCTION)] == [
+        "connect-campaigns.amazonaws.com",
+        "connect.amazonaws.com",
+    ]
+    assert main(["revoke", *scope, *other]) == 0
+    (left,) = read_policy(lambda_client, FUNCTION)
+    assert left["Principal"]["Service"] == "connect-campaigns.amazonaws.com"
+    capsys.readouterr()
+    for verb in ("grant", "revoke"):
+        assert main([verb, "--function", "scorer", "--all-applications", *other]) == 1
+        assert "--principal: only with --connect-instance" in capsys.readouterr().err
 
 
 def test_a_statement_of_our_name_that_says_something_else_is_not_overwritten(

@@ -14,6 +14,7 @@ from segment_scorer.deploy.statements import (
     allow_pinpoint,
     decode_policy,
     locate_function,
+    names_instance,
     says_the_same,
 )
 
@@ -188,7 +189,7 @@ def test_refuses_ids_that_are_none(
         ("arn:aws:connect:eu-west-1:123456789012:instance/" + INSTANCE, "found an ARN of another"),
         (
             "arn:aws:s3:::bucket",
-            "--connect-instance: expected an instance's id or ARN, found an ARN of something else",
+            "--connect-instance: expected an instance's id (a UUID) or ARN, found an ARN of some",
         ),
         ("my-instance", "--connect-instance: expected an instance's id (a UUID) or ARN"),
     ],
@@ -197,6 +198,30 @@ def test_refuses_a_connect_instance_of_elsewhere(instance: str, sentence: str) -
     with pytest.raises(DeployError) as caught:
         allow_connect(ACCOUNT, instance)
     assert sentence in str(caught.value)
+
+
+ALLOWED = allow_connect(ACCOUNT, INSTANCE)[0].decode(FUNCTION)
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({}, True),
+        ({"Sid": "added-by-amazon-connect"}, True),
+        ({"Principal": {"Service": "connect.amazonaws.com"}}, True),
+        ({"Principal": {"Service": ["x.amazonaws.com", "connect.amazonaws.com"]}}, True),
+        ({"Condition": {"ArnEquals": {"AWS:SourceArn": f"arn:aws:connect:::i/{INSTANCE}"}}}, True),
+        ({"Condition": {"ArnLike": {"AWS:SourceArn": "arn:aws:connect:::instance/other"}}}, False),
+        ({"Effect": "Deny"}, False),
+        ({"Principal": {"Service": "pinpoint.us-east-1.amazonaws.com"}}, False),
+        ({"Principal": "*"}, False),
+        ({"Principal": {"AWS": "123456789012"}}, False),
+    ],
+)
+def test_a_permission_of_an_instance_is_known_whoever_wrote_it(
+    change: dict[str, object], expected: bool
+) -> None:
+    assert names_instance({**ALLOWED, **change}, INSTANCE) is expected
 
 
 def test_a_statement_of_another_name_says_the_same_and_one_of_another_field_does_not() -> None:

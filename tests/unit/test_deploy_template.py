@@ -16,6 +16,7 @@ from function.settings import read_settings
 from segment_scorer.deploy.pretraffic import NEW_VERSION, handle
 from segment_scorer.deploy.statements import (
     AwsAccount,
+    ConnectPrincipal,
     LambdaFunction,
     Statement,
     allow_connect,
@@ -183,6 +184,10 @@ def test_every_permission_is_on_the_alias_for_one_action_with_account_and_source
             allow_pinpoint(ACCOUNT, APPLICATION, CAMPAIGN),
         ),
         ({"ConnectInstanceId": INSTANCE}, allow_connect(ACCOUNT, INSTANCE)),
+        (
+            {"ConnectInstanceId": INSTANCE, "ConnectPrincipal": ConnectPrincipal.CONNECT.value},
+            allow_connect(ACCOUNT, INSTANCE, ConnectPrincipal.CONNECT),
+        ),
         (
             {"PinpointApplicationId": APPLICATION, "ConnectInstanceId": INSTANCE},
             (*allow_pinpoint(ACCOUNT, APPLICATION), *allow_connect(ACCOUNT, INSTANCE)),

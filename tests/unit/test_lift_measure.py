@@ -246,7 +246,7 @@ def test_endpoints_of_an_unknown_group_are_refused_with_the_reason(tmp_path: Pat
     with pytest.raises(LiftRefused) as raised:
         measure(tmp_path, rows, respond(make_rows(), every=4, control=10))
     assert "2 endpoints have no `selected` or `holdout`" in str(raised.value)
-    assert "http or lambda" in str(raised.value)
+    assert "on host connect or web" in str(raised.value)
 
 
 def test_a_holdout_that_is_not_needed_may_be_unknown(tmp_path: Path) -> None:
@@ -328,9 +328,12 @@ def test_a_run_whose_control_group_was_messaged_too_is_refused(tmp_path: Path, m
         measure_runs(tmp_path, run, rows=rows)
 
 
-def test_mode_annotate_on_connect_holds_the_control_group_back(tmp_path: Path) -> None:
+@pytest.mark.parametrize("host", ["connect", "web"])
+def test_mode_annotate_where_the_reply_tells_the_control_group_is_measured(
+    tmp_path: Path, host: str
+) -> None:
     rows = make_rows()
-    run = write_run(tmp_path / "run", rows, mode="annotate", host="connect")
+    run = write_run(tmp_path / "run", rows, mode="annotate", host=host)
     assert measure_runs(tmp_path, run, rows=rows).effect.control == 100
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ from tests.fakes import (
 )
 from tests.strategies import make_web_event
 
+PAGE = (Path(__file__).parents[2] / "docs" / "web.md").read_text("utf-8")
 SECRET, NEXT = "invented-secret-0123456789", "invented-secret-9876543210"
 PERSON = {"Id": "a", "Metrics": {"score": 0.75}}
 
@@ -120,13 +122,82 @@ def test_what_utf_8_cannot_carry_costs_nobody_else(tmp_path: Path) -> None:
     assert (status, [each["id"] for each in answer["people"]]) == (200, [None, "b", "c"])
 
 
+def test_an_integer_of_any_length_costs_nobody_else(tmp_path: Path) -> None:
+    for digits in (400, 401, 4_300, 5_000):
+        long = f'{{"Id": "a", "Metrics": {{"score": {"1" * digits}}}}}'
+        body = f'{{"people": [{long}, {{"Id": "b", "Metrics": {{"score": 0.75}}}}]}}'
+        status, answer = ask(build(tmp_path), make_web_event(body))
+        assert (status, answer["people"][1]["score"]) == (200, 0.75), digits
+
+
+def test_a_name_of_a_header_may_have_capitals(tmp_path: Path) -> None:
+    event = make_web_event(PERSON)
+    event["headers"] = {"Content-Type": "application/json", "AUTHORIZATION": f"Bearer {SECRET}"}
+    assert ask(build(tmp_path, SCORER_WEB_SECRETS=SECRET), event)[0] == 200
+    event["headers"]["Content-Encoding"] = "gzip"
+    assert ask(build(tmp_path, SCORER_WEB_SECRETS=SECRET), event)[0] == 415
+
+
+def test_a_secret_anywhere_else_than_in_its_header_opens_nothing(tmp_path: Path) -> None:
+    event = {
+        **make_web_event({**PERSON, "Attributes": {"authorization": [f"Bearer {SECRET}"]}}),
+        "rawQueryString": f"authorization=Bearer%20{SECRET}",
+        "queryStringParameters": {"authorization": f"Bearer {SECRET}"},
+        "cookies": [f"authorization=Bearer {SECRET}"],
+    }
+    log = io.StringIO()
+    assert ask(build(tmp_path, log, SCORER_WEB_SECRETS=SECRET), event)[0] == 401
+    assert SECRET not in log.getvalue()
+
+
+@pytest.mark.parametrize(
+    "authorizer",
+    [
+        None,
+        {},
+        {"iam": None},
+        {"iam": {}},
+        {"iam": "AIDA"},
+        {"jwt": {"claims": {"iam": "AIDA"}, "scopes": ["iam"]}},
+        {"lambda": {"iam": {"userId": "AIDA"}}},
+        [{"iam": {"userId": "AIDA"}}],
+    ],
+)
+@pytest.mark.parametrize("secrets", [{}, {"SCORER_WEB_SECRETS": ""}])
+def test_only_iam_itself_opens_the_door_if_there_is_no_secret(
+    authorizer: Any, secrets: dict[str, str], tmp_path: Path
+) -> None:
+    event = make_web_event(PERSON, {"authorization": "Bearer "})
+    event["requestContext"]["authorizer"] = authorizer
+    assert ask(build(tmp_path, **secrets), event)[0] == 403
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "PUT", "DELETE", "post", None, 7])
+def test_no_other_method_is_answered_and_no_browser_is_let_in(method: Any, tmp_path: Path) -> None:
+    event = make_web_event(PERSON, {"origin": "https://example.com"})
+    event["requestContext"]["http"]["method"] = method
+    reply = build(tmp_path)(event, None)
+    assert (reply["statusCode"], reply["headers"]["allow"]) == (405, "POST")
+    assert not any(name.startswith("access-control") for name in reply["headers"])
+
+
 REFUSED: dict[str, tuple[int, dict[str, Any], str]] = {
     "no JSON": (400, make_web_event("{'Id'"), "JSON in UTF-8"),
     "no body": (400, {**make_web_event(PERSON), "body": None}, "JSON in UTF-8"),
     "no base64": (400, {**make_web_event("!"), "isBase64Encoded": True}, "JSON in UTF-8"),
-    "a budget of no number": (400, make_web_event(PERSON, {"scorer-budget-ms": "soon"}), "budget"),
-    "a budget of 0": (400, make_web_event(PERSON, {"scorer-budget-ms": "0"}), "budget"),
-    "a budget over 30 s": (400, make_web_event(PERSON, {"scorer-budget-ms": "30001"}), "budget"),
+    "UTF-16": (
+        400,
+        {
+            **make_web_event(base64.b64encode(json.dumps(PERSON).encode("utf-16")).decode()),
+            "isBase64Encoded": True,
+        },
+        "UTF-8",
+    ),
+    "JSON in 1,000 lists": (400, make_web_event("[" * 1_000 + "]" * 1_000), "nested"),
+    **{
+        f"a budget of {text!r}": (400, make_web_event(PERSON, {"scorer-budget-ms": text}), "budget")
+        for text in ("soon", "0", "-1", "NaN", "1e3", "30001", "9" * 40, "900,800", "٣", "", 900)
+    },
     "not from IAM": (
         403,
         {**make_web_event(PERSON), "requestContext": {"http": {"method": "POST"}}},
@@ -176,6 +247,14 @@ REFUSED: dict[str, tuple[int, dict[str, Any], str]] = {
 }
 
 
+def is_documented(status: int, detail: str) -> bool:
+    """Whether the table of docs/web.md has the sentence, or its beginning and three dots."""
+    (row,) = re.findall(rf"^\| {status} \|(.*)$", PAGE, re.MULTILINE)
+    return any(
+        detail.startswith(found.split("...")[0].rstrip()) for found in re.findall(r"`([^`]+)`", row)
+    )
+
+
 @pytest.mark.parametrize("name", REFUSED)
 def test_a_refused_request_gets_a_problem_and_a_record(name: str, tmp_path: Path) -> None:
     status, event, words = REFUSED[name]
@@ -186,6 +265,7 @@ def test_a_refused_request_gets_a_problem_and_a_record(name: str, tmp_path: Path
     assert (reply["statusCode"], problem["status"]) == (status, status)
     assert problem.keys() == {"type", "title", "status", "detail"}
     assert words in problem["detail"]
+    assert is_documented(status, problem["detail"])
     record = read_log(log.getvalue())[-1]
     assert (record["host"], record["status"], record["received"]) == ("web", status, 0)
     assert record["refusal"] == problem["detail"]
@@ -267,7 +347,13 @@ def test_settings_that_would_let_nobody_or_anybody_in_are_refused(
 
 @pytest.mark.parametrize(
     ("header", "remaining", "budget"),
-    [(None, 10.0, 9.5), ("2000", 10.0, 1.5), ("600", 10.0, 0.3), ("30000", 4.0, 3.5)],
+    [
+        (None, 10.0, 9.5),
+        ("2000", 10.0, 1.5),
+        ("600", 10.0, 0.3),
+        ("30000", 4.0, 3.5),
+        ("600", 0.7, 0.2),  # without a header 0.2 s, too
+    ],
 )
 def test_a_caller_may_ask_for_less_time_and_never_for_more(
     header: str | None, remaining: float, budget: float, tmp_path: Path

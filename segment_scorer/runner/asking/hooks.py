@@ -21,15 +21,12 @@ def open_hook(address: str, settings: Mapping[str, str], limit_seconds: float) -
     settings  of a local hook; of the others only SCORER_WEB_SECRETS, whose first secret is sent
 
     Raises SettingsError or BundleError if a local function cannot start, OptionError for any other
-    address that cannot be used.
+    address, or a secret, that cannot be used.
     """
     if address == "local":
         return open_local_hook(settings, limit_seconds)
-    from segment_scorer.runner.asking.web_hook import (  # noqa: PLC0415  # loads ssl
-        SecretHook,
-        WebHook,
-        read_secret,
-    )
+    from segment_scorer.runner.asking.web_caller import read_secret  # noqa: PLC0415
+    from segment_scorer.runner.asking.web_hook import SecretHook, WebHook  # noqa: PLC0415  # ssl
 
     secret = read_secret(settings)
     if address.startswith(HTTPS):

@@ -52,7 +52,7 @@ class HostAdapter:
     read_reply   reply, ids sent -> id -> its part of the reply; raises ReplyError
     classify     id, record, its part of the reply (None: missing), decision if known, what scores
                  mean -> Outcome
-    knows_decisions  the reply tells every decision
+    has_url      the event holds a request, which can be sent to a URL
     """
 
     host: Host
@@ -60,7 +60,7 @@ class HostAdapter:
     make_entry: Callable[[Record], Any]
     read_reply: Callable[[object, Any], Mapping[str, dict[str, Any]]]
     classify: Callable[[str, Record, dict[str, Any] | None, Decision | None, ScoreKind], Outcome]
-    knows_decisions: bool
+    has_url: bool = False
 
     def build_event(self, people: Mapping[str, Any], config: RunConfig) -> dict[str, Any]:
         """Build the event for a batch: id -> entry."""
@@ -179,7 +179,6 @@ HOST_ADAPTERS = {
         make_entry=drop_id,
         read_reply=PINPOINT.read_reply,
         classify=classify_definition,
-        knows_decisions=False,
     ),
     "connect": HostAdapter(
         host=CONNECT,
@@ -187,7 +186,6 @@ HOST_ADAPTERS = {
         make_entry=write_customer_data,
         read_reply=read_results,
         classify=classify_result,
-        knows_decisions=True,
     ),
     "web": HostAdapter(
         host=WEB,
@@ -195,7 +193,7 @@ HOST_ADAPTERS = {
         make_entry=take_document,
         read_reply=WEB.read_reply,
         classify=classify_result,
-        knows_decisions=True,
+        has_url=True,
     ),
 }
 

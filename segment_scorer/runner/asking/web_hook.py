@@ -1,15 +1,15 @@
 """A function behind an HTTPS URL as a hook: one request per call, by the host `web`'s form.
 
 Input: an event of the host `web`. Output: one attempt. Throttling costs no attempt. A URL
-without TLS is refused.
+without TLS is refused, and a redirect is not followed: the secret goes to the address given alone.
 """
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import http.client
 import re
+import socket
 import ssl
 import time
 import urllib.parse
@@ -25,10 +25,14 @@ from segment_scorer.runner.asking.host_rules import (
     Hook,
 )
 from segment_scorer.runner.asking.http_hook import post
+from segment_scorer.runner.asking.web_caller import (
+    SECRETS,
+    choose_headers,
+    find_signer,
+    read_event_body,
+)
 from segment_scorer.runner.errors import HookUnreachable, OptionError
 
-HEADERS = ("content-type", "scorer-budget-ms")  # a recorded event has many more
-SECRETS = "SCORER_WEB_SECRETS"
 THROTTLED = {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}
 # More calls would get the same answer.
 HOPELESS = {
@@ -36,15 +40,34 @@ HOPELESS = {
     HTTPStatus.FORBIDDEN: f"set {SECRETS}, or credentials of AWS that may call the URL",
     HTTPStatus.NOT_FOUND: "check the address",
     HTTPStatus.METHOD_NOT_ALLOWED: "check the address",
+    **dict.fromkeys(
+        (
+            HTTPStatus.MOVED_PERMANENTLY,
+            HTTPStatus.FOUND,
+            HTTPStatus.SEE_OTHER,
+            HTTPStatus.TEMPORARY_REDIRECT,
+            HTTPStatus.PERMANENT_REDIRECT,
+        ),
+        "no redirect is followed: give the address that it leads to",
+    ),
 }
 PATIENCE_SECONDS = 120.0
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 5.0
-# AWS Lambda developer guide, "Function URLs"; API Gateway developer guide, "Invoke URL".
-SIGNED = re.compile(
-    r"[a-z0-9]+\.(?P<service>lambda-url|execute-api)\.(?P<region>[a-z0-9-]+)\."
-    r"(on\.aws|amazonaws\.com)"
+# The first that fits says why a connection failed.
+FAILURES: tuple[tuple[type[OSError], str], ...] = (
+    (
+        ssl.SSLCertVerificationError,
+        "its certificate is not trusted, or is of another name; set SSL_CERT_FILE to its authority",
+    ),
+    (ssl.SSLError, "it does not speak TLS"),
+    (socket.gaierror, "its name is unknown"),
+    (TimeoutError, "no connection within the host's limit"),
+    (ConnectionRefusedError, "nothing listens there"),
 )
-SERVICES = {"lambda-url": "lambda", "execute-api": "execute-api"}
+
+
+class Unconnected(HookUnreachable):
+    """No connection to the URL."""
 
 
 class WebHook:
@@ -72,40 +95,51 @@ class WebHook:
             raise OptionError("--hook: expected https://host/path") from error
         if parts.scheme != "https" or not host or parts.username:
             raise OptionError("--hook: expected https://host/path, without a user's name")
+        if not re.fullmatch(r"[!-~]+", address):
+            raise OptionError("--hook: expected https://host/path in ASCII, without spaces")
         self._address, self._host, self._port = address, host, port or 443
         self._target = f"{parts.path or '/'}{'?' + parts.query if parts.query else ''}"
         self._secret, self._limit = secret, limit
         self._patience, self._first_pause = patience, first_pause
         self._tls = ssl.create_default_context()
-        self._signed = None if secret else SIGNED.fullmatch(host)
+        self._signer = None if secret else find_signer(address, host)
+        self._has_answered = False
 
     def call(self, event: dict[str, Any]) -> Attempt:
         """Post the event's body over a new connection.
 
-        Raises HookUnreachable if nothing listens, the caller is refused, or throttling does not
-        end.
+        Throttling is waited for, and so is a URL that has answered before and cannot be reached.
+        Raises HookUnreachable if that does not end, or the caller is refused; DataError for an
+        event without a body.
         """
         deadline, pause = time.monotonic() + self._patience, self._first_pause
         while True:
-            status, attempt = self._post(event)
-            if status in HOPELESS:
-                raise HookUnreachable(
-                    f"--hook: the URL answered {int(status)}; {HOPELESS[HTTPStatus(status)]}"
-                )
-            if status not in THROTTLED:
-                return attempt
-            if time.monotonic() > deadline:
-                raise HookUnreachable(
+            try:
+                status, attempt = self._post(event)
+            except Unconnected as error:
+                if not self._has_answered:
+                    raise
+                problem: HookUnreachable = error
+            else:
+                self._has_answered = True
+                if status in HOPELESS:
+                    raise HookUnreachable(
+                        f"--hook: the URL answered {int(status)}; {HOPELESS[HTTPStatus(status)]}"
+                    )
+                if status not in THROTTLED:
+                    return attempt
+                problem = HookUnreachable(
                     f"--hook: the URL answered {int(status)} for {self._patience:g} s. Lower "
                     "--concurrency, or raise the function's reserved concurrency"
                 )
+            if time.monotonic() > deadline:
+                raise problem
             time.sleep(pause)
             pause = min(LONGEST_PAUSE, 2 * pause)
 
     def _post(self, event: Mapping[str, Any]) -> tuple[int, Attempt]:
         body = read_event_body(event)
-        sent = {name: event["headers"][name] for name in HEADERS if name in event["headers"]}
-        headers = self._sign(body, sent)
+        headers = self._prove(body, choose_headers(event))
         started = time.monotonic()
         connection = http.client.HTTPSConnection(
             self._host, self._port, timeout=self._limit, context=self._tls
@@ -114,8 +148,8 @@ class WebHook:
             try:
                 connection.connect()
             except OSError as error:
-                raise HookUnreachable(
-                    f"--hook: the URL cannot be reached ({type(error).__name__})"
+                raise Unconnected(
+                    f"--hook: the URL cannot be reached: {explain_failure(error)}"
                 ) from error
             status, answer = post(connection, self._target, body, headers, self._limit)
         if time.monotonic() - started >= self._limit:
@@ -129,27 +163,11 @@ class WebHook:
         text = answer.decode("utf-8", "replace")
         return status, Attempt(reply={"statusCode": status, "body": text})
 
-    def _sign(self, body: bytes, headers: dict[str, str]) -> dict[str, str]:
-        """Add what proves who calls: the secret, or a signature of AWS (SigV4)."""
+    def _prove(self, body: bytes, headers: dict[str, str]) -> dict[str, str]:
+        """Add what proves who calls: the secret, or a signature of AWS."""
         if self._secret:
             return headers | {"authorization": f"Bearer {self._secret}"}
-        if self._signed is None:
-            return headers
-        try:
-            from botocore.auth import SigV4Auth  # noqa: PLC0415  # an extra, slow to import
-            from botocore.awsrequest import AWSRequest  # noqa: PLC0415
-            from botocore.session import Session  # noqa: PLC0415
-        except ImportError as error:
-            raise HookUnreachable(
-                f"--hook: a URL of AWS needs {SECRETS}, or boto3 (the extra `aws`) to be signed"
-            ) from error
-        credentials = Session().get_credentials()
-        if credentials is None:
-            raise HookUnreachable(f"--hook: a URL of AWS needs {SECRETS} or credentials of AWS")
-        request = AWSRequest(method="POST", url=self._address, data=body, headers=headers)
-        service, region = SERVICES[self._signed["service"]], self._signed["region"]
-        SigV4Auth(credentials.get_frozen_credentials(), service, region).add_auth(request)
-        return dict(request.headers)
+        return self._signer.sign(body, headers) if self._signer else headers
 
     def take_log(self) -> str:
         """Return "": the function's log stays with the function."""
@@ -160,12 +178,13 @@ class SecretHook:
     """Another hook, whose events over HTTP carry a shared secret."""
 
     def __init__(self, hook: Hook, secret: str) -> None:
-        self._hook, self._secret = hook, secret
+        self._hook, self._proof = hook, {"authorization": f"Bearer {secret}"}
 
-    def call(self, event: dict[str, Any]) -> Attempt:
-        """Make one attempt. See `Hook`."""
-        if "requestContext" in event:
-            headers = {**event["headers"], "authorization": f"Bearer {self._secret}"}
+    def call(self, event: Any) -> Attempt:
+        """Make one attempt, whatever the event is. See `Hook`."""
+        if isinstance(event, dict) and "requestContext" in event:
+            given = event.get("headers")
+            headers = {**(given if isinstance(given, dict) else {}), **self._proof}
             event = {**event, "headers": headers}
         return self._hook.call(event)
 
@@ -174,12 +193,9 @@ class SecretHook:
         return self._hook.take_log()
 
 
-def read_event_body(event: Mapping[str, Any]) -> bytes:
-    """The bytes that a caller posted, whatever they hold."""
-    text = str(event.get("body") or "")
-    return base64.b64decode(text) if event.get("isBase64Encoded") else text.encode()
-
-
-def read_secret(settings: Mapping[str, str]) -> str:
-    """The secret to send: the first of those that are valid."""
-    return settings.get(SECRETS, "").partition(",")[0]
+def explain_failure(error: OSError) -> str:
+    """Say why a connection failed, without the address."""
+    for kind, reason in FAILURES:
+        if isinstance(error, kind):
+            return reason
+    return (error.strerror or type(error).__name__).lower()

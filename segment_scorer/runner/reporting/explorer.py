@@ -5,23 +5,26 @@ Input: a checkpoint's sums. Output: sums by bucket of the scores. No person can 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from function.records import Reason
 from segment_scorer.runner.config import RunConfig
+from segment_scorer.runner.counting import UserCounts
 from segment_scorer.runner.reporting.messages import FILTER, explain_explorer
 from segment_scorer.runner.reporting.predictions import middle_of_bucket
 from segment_scorer.runner.reporting.statistics import BUCKETS, BY_SCORE, Statistics
-from segment_scorer.runner.summary import Status
+from segment_scorer.runner.summary import Status, UnsentReason
 from segment_scorer.runner.writing.checkpoint import Checkpoint
 
 HUNDREDTH = BUCKETS // 100  # buckets
+BUDGET_MODES = frozenset((FILTER, "annotate"))
 
 
-def describe_explorer(checkpoint: Checkpoint) -> dict[str, Any]:
+def describe_explorer(checkpoint: Checkpoint, users: UserCounts | None = None) -> dict[str, Any]:
     """Gather what the page needs to count people in mode filter at another threshold.
 
-    scores     bucket -> people decided by score
+    scores     bucket -> people decided by score; with --one-per user the best of each user
     within     where a score is in its bucket, on average, from 0 to 1
     low, high  the scores that the axes show; step: of the slider
     least, most   the lowest and the highest possible score
@@ -30,6 +33,11 @@ def describe_explorer(checkpoint: Checkpoint) -> dict[str, Any]:
                does not message it
     start      the figures at the rules' own threshold. They are exact; those by bucket are exact
                only for thresholds of up to 4 decimals
+    budget     the run's, as `--budget` takes it; "" = none
+    takes_budget  whether a run may have one
+    users      best first: bucket, users whose best score is there, their people, and the sum of
+               scores so far; empty if each person is a user and there is no control group
+    fixed_users  users whom the rules select without a score: the last in a budget
     """
     statistics, config = checkpoint.statistics, checkpoint.config
     people, expected = statistics.people, statistics.expected
@@ -38,14 +46,23 @@ def describe_explorer(checkpoint: Checkpoint) -> dict[str, Any]:
         people[group] - (statistics.scored[group] if group.reason in BY_SCORE else 0)
         for group in selected
     )
+    # Beyond a budget these have lost their reason; the score decided about those who have one.
+    fixed += sum(
+        people[group] - statistics.scored[group]
+        for group in people
+        if group.reason == UnsentReason.BUDGET
+    )
     fixed_expected = sum(
         expected.get(group, 0.0) for group in selected if group.reason not in BY_SCORE
     )
     start = selected
     if not config.in_process:
         start = [group for group in people if group.status == Status.KEPT]
+    scores = dict(statistics.scores)
+    if config.one_per_user and users:
+        scores = {bucket: each.people for bucket, each in users.best.items() if each.people}
     return {
-        "scores": sorted(statistics.scores.items()),
+        "scores": sorted(scores.items()),
         "buckets": BUCKETS,
         "within": middle_of_bucket(config),
         **describe_axis(config, statistics),
@@ -63,7 +80,27 @@ def describe_explorer(checkpoint: Checkpoint) -> dict[str, Any]:
             "reach": sum(people[group] for group in start),
             "expected": round(sum(expected.get(group, 0.0) for group in start), 2),
         },
-        "note": explain_explorer(config, scored=sum(statistics.scores.values()), kept=fixed),
+        **describe_budget(config, scores, users, fixed),
+        "note": explain_explorer(config, scored=sum(scores.values()), kept=fixed),
+    }
+
+
+def describe_budget(
+    config: RunConfig, scores: Mapping[int, int], users: UserCounts | None, fixed: int
+) -> dict[str, Any]:
+    """Gather what the page needs to count people under a budget."""
+    takes = config.mode in BUDGET_MODES and (config.in_process or config.chooses)
+    best = users.best if users else {}
+    is_same = {bucket: each.users for bucket, each in best.items()} == scores
+    listed, total = [], 0.0
+    for bucket in sorted(best, reverse=config.keep != "below"):
+        total += best[bucket].expected
+        listed.append([bucket, best[bucket].users, best[bucket].people, round(total)])
+    return {
+        "budget": config.budget.option if config.budget else "",
+        "takes_budget": takes and bool(best),
+        "users": [] if is_same else listed,
+        "fixed_users": users.unscored if users else fixed,
     }
 
 

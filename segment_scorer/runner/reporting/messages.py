@@ -129,9 +129,7 @@ def warn_of_unreadable(summary: Summary, config: RunConfig, statistics: Statisti
 def measure_reached(statistics: Statistics) -> float | None:
     """The share of the people with a score that the rules select; None without scores."""
     scored = statistics.scored.total()
-    if not scored:
-        return None
-    return sum(n for group, n in statistics.scored.items() if group.selected) / scored
+    return statistics.count_selected() / scored if scored else None
 
 
 def describe_reach(config: RunConfig, statistics: Statistics) -> str:

@@ -7,10 +7,12 @@ is everybody whom the run left out, whatever the reason.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 from function.records import Reason
-from segment_scorer.runner.reporting.statistics import AnyReason, Statistics
+from segment_scorer.runner.counting import Row
+from segment_scorer.runner.reporting.statistics import AnyReason, Group, Statistics
 from segment_scorer.runner.summary import Status, UnsentReason
 
 FILTERED = "filtered"
@@ -24,19 +26,36 @@ OUTCOMES: dict[AnyReason, str] = {
     UnsentReason.BUDGET: "beyond the budget",
 }
 FAILED = "failed: no valid reply"
+MESSAGED = "messaged"
+NOBODY = Row()
 
 
-def count_outcomes(statistics: Statistics, *, failed: int, rehearsal: bool) -> list[dict[str, Any]]:
-    """Count the people by outcome: messaged, filtered, and then those that there are."""
-    messaged = "would be messaged" if rehearsal else "messaged"
-    counts = Counter({messaged: 0, FILTERED: 0})
+def name_outcome(group: Group) -> str:
+    """The outcome of the people of a group."""
+    if group.status == Status.KEPT:
+        return MESSAGED
+    return OUTCOMES.get(group.reason, FILTERED) if group.status == Status.FILTERED else FAILED
+
+
+def count_outcomes(
+    statistics: Statistics, *, rehearsal: bool, rows: Mapping[str, Row] | None = None
+) -> list[dict[str, Any]]:
+    """Count the people by outcome: messaged, filtered, and then those that there are.
+
+    rows  outcome -> its figures, to count different users as well
+    """
+    counts = Counter({MESSAGED: 0, FILTERED: 0})
     for group, count in statistics.people.items():
-        if group.status == Status.KEPT:
-            counts[messaged] += count
-        elif group.status == Status.FILTERED:
-            counts[OUTCOMES.get(group.reason, FILTERED)] += count
-    counts[FAILED] += failed
-    shown = {messaged, FILTERED}
+        counts[name_outcome(group)] += count
+    failed = counts.pop(FAILED, 0)
+    counts[FAILED] += failed  # last
+    shown = {MESSAGED, FILTERED}
     return [
-        {"name": name, "people": count} for name, count in counts.items() if count or name in shown
+        {
+            "name": f"would be {name}" if rehearsal and name == MESSAGED else name,
+            "people": count,
+            **({} if rows is None else {"users": rows.get(name, NOBODY).users}),
+        }
+        for name, count in counts.items()
+        if count or name in shown
     ]

@@ -2,7 +2,7 @@
 
 Input: sums. Output: a page without any person in it. `report_data` makes the figures, `messages`
 the sentences, `charts` the charts, `tables` the same figures as text. `report_page.js` draws them,
-and recounts in the browser when the threshold moves.
+and `report_explorer.js` recounts in the browser when the threshold or the budget moves.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 
 from model.atomic import write_atomically
+from segment_scorer.runner.counting import UserCounts
 from segment_scorer.runner.reporting.charts import make_charts
 from segment_scorer.runner.reporting.messages import (
     describe_reach,
@@ -30,7 +31,8 @@ from segment_scorer.runner.summary import Summary
 from segment_scorer.runner.writing.checkpoint import Checkpoint
 
 HERE = Path(__file__).parent
-PAGE, STYLE, SCRIPT = (HERE / f"report_page.{kind}" for kind in ("html", "css", "js"))
+PAGE, STYLE = (HERE / f"report_page.{kind}" for kind in ("html", "css"))
+SCRIPTS = (HERE / "report_explorer.js", HERE / "report_page.js")  # the second uses the first
 NOTHING_GIVEN = Worth()
 
 
@@ -44,14 +46,18 @@ def write_report(
     plan: str = "",
     reasons: Sequence[Mapping[str, object]] = (),
     worth: Worth = NOTHING_GIVEN,
+    users: UserCounts | None = None,
 ) -> None:
     """Write the page. `reference` is the manifest's `drift`, if the model is known.
 
     plan     what the control group of a rehearsal can show
     reasons  what moves the scores of each band
     worth    of a response, and what a message costs and changes
+    users    the different users of the run and of each row
     """
-    data = gather_report(summary, checkpoint, reference, rehearsal=rehearsal, plan=plan)
+    data = gather_report(
+        summary, checkpoint, reference, rehearsal=rehearsal, plan=plan, users=users
+    )
     data |= {"reasons": list(reasons), "worth": msgspec.to_builtins(worth)}
     data |= {"names": NAMES, "tables": list_tables(data)}
     # No text may end the script element that it stands in.
@@ -61,7 +67,7 @@ def write_report(
         name: msgspec.json.encode(value).decode().replace("<", "\\u003c")
         for name, value in (("report", data), ("charts", make_charts(data)))
     }
-    scripts |= {"script": SCRIPT.read_text("utf-8").rstrip()}
+    scripts |= {"script": "\n".join(file.read_text("utf-8").rstrip() for file in SCRIPTS)}
     rest = PAGE.read_text("utf-8")
     with path.open("w", encoding="utf-8") as file:
         for name, script in scripts.items():

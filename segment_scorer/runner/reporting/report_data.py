@@ -6,24 +6,22 @@ up, and sums of scores are whole numbers.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
 from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
-from function.records import Reason
 from segment_scorer.monitoring.drift import BinSums, compare_sums
-from segment_scorer.runner.config import CAMPAIGN, RunConfig
+from segment_scorer.runner.config import CAMPAIGN
+from segment_scorer.runner.counting import UserCounts
+from segment_scorer.runner.reporting.asked import compare_asked
 from segment_scorer.runner.reporting.control_group import count_control_kept
 from segment_scorer.runner.reporting.explorer import describe_explorer
-from segment_scorer.runner.reporting.labels import UNKNOWN
 from segment_scorer.runner.reporting.messages import (
     describe_reach,
     describe_run,
     describe_users,
     find_warnings,
-    measure_reached,
 )
 from segment_scorer.runner.reporting.outcomes import count_outcomes
 from segment_scorer.runner.reporting.predictions import (
@@ -31,33 +29,18 @@ from segment_scorer.runner.reporting.predictions import (
     describe_expected,
     describe_savings,
 )
-from segment_scorer.runner.reporting.statistics import (
-    AnyReason,
-    Statistics,
-    find_middle,
+from segment_scorer.runner.reporting.rows import (
+    BY_GROUP,
+    count_filtered,
+    sum_groups,
+    sum_treatments,
 )
-from segment_scorer.runner.summary import Status, Summary, UnsentReason
+from segment_scorer.runner.reporting.statistics import Statistics, find_middle
+from segment_scorer.runner.summary import Status, Summary
 from segment_scorer.runner.writing.checkpoint import Checkpoint
 
-MOST_ROWS = 12  # of a table; further rows are added up as one
-FEWEST = 10  # people in a row, so that no person can be recognised
-NO_LABEL, OTHERS = "none", "all others"
+MOST_PROBLEMS = 12  # of the table of failed calls
 QUANTILES = {"half": 0.5, "95 %": 0.95, "99 %": 0.99, "all": 1.0}
-# reason of filtered people -> its words in the report
-REASON_TEXTS: dict[AnyReason, str] = {
-    UnsentReason.OPTED_OUT: "opted out or inactive, not sent",
-    UnsentReason.SUPPRESSED: "in the file of --suppress, not sent",
-    UnsentReason.ONE_PER_USER: "another endpoint of the user was chosen",
-    UnsentReason.BUDGET: "beyond the budget",
-    Reason.HOLDOUT: "control group (holdout)",
-    Reason.EXCLUDED: "excluded by the policy",
-    Reason.SCORE: "score too low",
-    Reason.NO_SCORES: "no score: the scorer failed",
-    Reason.SPARSE: "too little data to score",
-    Reason.UNREADABLE: "unreadable",
-    Reason.SHADOW: "filtered by the function, reason unknown",
-    Reason.UNKNOWN: "filtered by the function, reason unknown",
-}
 
 
 def gather_report(
@@ -67,13 +50,15 @@ def gather_report(
     *,
     rehearsal: bool,
     plan: str = "",
+    users: UserCounts | None = None,
 ) -> dict[str, Any]:
     """Gather everything the page shows, as plain data.
 
-    `plan` says what the control group of a rehearsal can show.
+    `plan` says what the control group of a rehearsal can show; `users` counts by user.
     Sums of scores are rounded to whole numbers, so that no single score can be derived from them.
     """
     statistics, config = checkpoint.statistics, checkpoint.config
+    by_user = users if summary.users < summary.received else None
     kept, everyone = sum_expected(statistics)
     control_kept = count_control_kept(statistics)
     drift = describe_drift(summary, checkpoint, reference)
@@ -82,8 +67,11 @@ def gather_report(
         "summary": msgspec.to_builtins(summary),
         "campaign": config.campaign_id,
         "campaign_named": config.campaign_id != CAMPAIGN,
-        "outcomes": count_outcomes(statistics, failed=summary.failed, rehearsal=rehearsal),
-        "asked": compare_asked(config, statistics),
+        "by_user": by_user is not None,
+        "outcomes": count_outcomes(
+            statistics, rehearsal=rehearsal, rows=by_user.rows["outcome"] if by_user else None
+        ),
+        "asked": compare_asked(summary, config, statistics),
         "warnings": find_warnings(summary, config, statistics, drift),
         "story": describe_run(
             summary,
@@ -98,93 +86,30 @@ def gather_report(
         ),
         "control_kept": control_kept,
         "words": choose_wording(config)._asdict(),
-        "expected": {"kept": round(kept), "all": round(everyone)},
-        "filtered": count_filtered(checkpoint),
-        "explorer": describe_explorer(checkpoint),
-        "groups": {name: sum_groups(statistics, name) for name in ("channel", "country", "band")},
+        "expected": {
+            "kept": round(kept),
+            "all": round(everyone),
+            **({"users": checkpoint.counts["users_expected"]} if by_user else {}),
+        },
+        "filtered": count_filtered(checkpoint, by_user),
+        "explorer": describe_explorer(checkpoint, users),
+        "groups": {
+            **{name: sum_groups(statistics, name, by_user) for name in BY_GROUP},
+            "treatment": sum_treatments(checkpoint, users),
+        },
         "drift": drift,
         "times": describe_times(statistics),
         "problems": [
             {"problem": text, "times": count}
-            for text, count in checkpoint.problems.most_common(MOST_ROWS)
+            for text, count in checkpoint.problems.most_common(MOST_PROBLEMS)
         ],
     }
-
-
-def compare_asked(config: RunConfig, statistics: Statistics) -> list[dict[str, str]]:
-    """What the policy asks for beside what came of it; only if it names a reach."""
-    reached = measure_reached(statistics)
-    if config.reach is None or reached is None:
-        return []
-    return [
-        {
-            "what": "of the people with a score are selected",
-            "asked": f"{100 * config.reach:.1f} %",
-            "reached": f"{100 * reached:.1f} %",
-        }
-    ]
 
 
 def sum_expected(statistics: Statistics) -> tuple[float, float]:
     """Add up the scores of the kept people, and of all people."""
     kept = (total for group, total in statistics.expected.items() if group.status == Status.KEPT)
     return sum(kept), sum(statistics.expected.values())
-
-
-def count_filtered(checkpoint: Checkpoint) -> list[dict[str, Any]]:
-    """Count filtered people by reason, the most frequent first."""
-    texts = dict(REASON_TEXTS)
-    if checkpoint.config.keep == "below":
-        texts[Reason.SCORE] = "score too high"
-    counts = Counter[str]()
-    for group, count in checkpoint.statistics.people.items():
-        if group.status == Status.FILTERED:
-            counts[texts[group.reason]] += count
-    return [{"reason": text, "people": count} for text, count in counts.most_common()]
-
-
-def sum_groups(statistics: Statistics, name: str) -> list[dict[str, Any]]:
-    """Count people by one property of `Group`, the largest group first.
-
-    Small groups are added up as one row, which is not small itself.
-    `expected` is of the kept people, a whole number; None if people are kept but none has a score.
-    """
-    sizes: Counter[str] = Counter()
-    for group, count in statistics.people.items():
-        sizes[getattr(group, name) or NO_LABEL] += count
-    shown = choose_labels(sizes)
-    if not set(shown) - {NO_LABEL, UNKNOWN}:
-        return []
-    people, kept, scored = Counter[str](), Counter[str](), Counter[str]()
-    expected: dict[str, float] = defaultdict(float)
-    for group, count in statistics.people.items():
-        label = getattr(group, name) or NO_LABEL
-        label = label if label in shown else OTHERS
-        people[label] += count
-        if group.status == Status.KEPT:
-            kept[label] += count
-            scored[label] += statistics.scored[group]
-            expected[label] += statistics.expected.get(group, 0.0)
-    return [
-        {
-            "name": label,
-            "people": people[label],
-            "kept": kept[label],
-            "expected": None if kept[label] and not scored[label] else round(expected[label]),
-        }
-        for label in [*shown, OTHERS]
-        if people[label]
-    ]
-
-
-def choose_labels(sizes: Counter[str]) -> list[str]:
-    """Choose the groups with a row of their own, so that neither they nor the rest are small."""
-    shown = [label for label, count in sizes.most_common() if count >= FEWEST]
-    if len(sizes) > min(len(shown), MOST_ROWS):
-        shown = shown[: MOST_ROWS - 1]
-        if sizes.total() - sum(sizes[label] for label in shown) < FEWEST:
-            shown = shown[:-1]
-    return shown
 
 
 def describe_drift(

@@ -1,8 +1,7 @@
-// Fills and draws report.html. `report` and `charts` stand above it in the page.
-const byId = (id) => document.getElementById(id);
+// Fills and draws report.html. `report`, `charts` and `report_explorer.js` stand above it in the page.
 const whole = (n) => Math.round(n).toLocaleString("en");
 const share = (part, of) => of ? (100 * part / of).toFixed(1) + " %" : "0 %";
-const summary = report.summary, explorer = report.explorer;
+const summary = report.summary;
 const events = report.words.events;
 const PRINTED = 680;  // px between the margins of an A4 page
 
@@ -38,38 +37,14 @@ byId("about").textContent = `campaign ${report.campaign}, ${summary.scheduled_ti
   (summary.model ? `model ${summary.model}, mode ${summary.mode || "unknown"}` : "model and mode unknown");
 for (const text of report.warnings) { const line = document.createElement("p"); line.className = "warn verdict"; line.textContent = text; byId("warnings").append(line); }
 byId("story").textContent = report.story.join(" ");
-addTile(whole(summary.received), "people in the segment");
-for (const row of report.outcomes) addTile(whole(row.people), row.name);
-if (report.expected.kept) addTile(whole(report.expected.kept), `${events} expected`);
+const people_of = (row) => row.users === undefined ? "" : row.users === null ? ", under 10 users" : `, ${whole(row.users)} user${row.users === 1 ? "" : "s"}`;
+addTile(whole(summary.received), "people in the segment" + (report.by_user ? people_of(summary) : ""));
+for (const row of report.outcomes) addTile(whole(row.people), row.name + people_of(row));
+if (report.expected.kept) addTile(whole(report.expected.kept), `${events} expected` + (report.expected.users && !explorer.uplift && !explorer.unwanted ? `, ${whole(report.expected.users)} if each user counts once` : ""));
 addTile("", "", "worth");
 for (const row of report.asked) addTile(row.reached, `${row.what}; asked for ${row.asked}`);
 if (summary.rejected) addTile(whole(summary.rejected), "lines rejected");
 
-const cumulative = [];  // people and expected events with a score below each bucket
-let people = 0, expected = 0;
-for (const [bucket, count] of explorer.scores) {
-  cumulative.push([bucket, people, expected]);
-  people += count; expected += count * Math.min(explorer.most, (bucket + explorer.within) / explorer.buckets);
-}
-const up = explorer.keep === "at_least";
-function countFrom(below) {
-  return { reach: explorer.fixed + (up ? people - below[1] : below[1]), expected: explorer.fixed_expected + (up ? expected - below[2] : below[2]) };
-}
-function explore(threshold) {
-  if (threshold === explorer.threshold) return explorer.start;
-  const from = Math.round(threshold * explorer.buckets);
-  let low = 0, high = cumulative.length;
-  while (low < high) { const middle = (low + high) >> 1; if (cumulative[middle][0] >= from) high = middle; else low = middle + 1; }
-  return countFrom(low < cumulative.length ? cumulative[low] : [0, people, expected]);
-}
-// Every threshold that makes a difference: where each bucket begins, and above the last one.
-const steps = cumulative.map((each) => [each[0] / explorer.buckets, countFrom(each)]);
-if (steps.length) steps.push([Math.min(explorer.most, (cumulative[cumulative.length - 1][0] + 1) / explorer.buckets), countFrom([0, people, expected])]);
-function findFor(wanted) {  // the threshold that messages as many people as possible, and at most `wanted`
-  let best = null;
-  for (const [at, found] of steps) if (found.reach <= wanted && (!best || found.reach > best[1].reach)) best = [at, found];
-  return (best || (up ? steps[steps.length - 1] : steps[0]))[0];
-}
 const number = (id) => Number(byId(id).value) || 0;
 const given = (id) => byId(id).value !== "" && byId(id).validity.valid;
 const effectKnown = () => explorer.uplift || given("effect");
@@ -81,21 +56,24 @@ let threshold = explorer.threshold;  // null: the function's own threshold, whic
 function findBest() {  // where the profit is highest; null where the effect is not known
   if (!moneyGiven() || !effectKnown()) return null;
   let best = null;
-  for (const [at, found] of steps) if (!best || profit(found) > best.profit) best = { threshold: at, profit: profit(found) };
+  for (const [at, found] of steps) {
+    const reached = profit(byId("budget").value.trim() ? exploreAll(at) : found);
+    if (!best || reached > best.profit) best = { threshold: at, profit: reached };
+  }
   return best;
 }
 function profits() {
   return Array.from({ length: 201 }, (_, i) => {
     const at = explorer.low + (explorer.high - explorer.low) * i / 200;
-    return { threshold: at, profit: profit(explore(at)) };
+    return { threshold: at, profit: profit(exploreAll(at)) };
   });
 }
 const digits = (x) => x.toLocaleString("en", { minimumFractionDigits: 4, maximumFractionDigits: 15 });
 function show() {
-  const found = explore(threshold), best = findBest();
+  const found = exploreAll(threshold), best = findBest();
   byId("threshold-text").textContent = threshold === null ? "the function's own, unknown" : digits(threshold);
   byId("threshold").setAttribute("aria-valuetext", byId("threshold-text").textContent);
-  byId("reset").hidden = threshold === explorer.threshold;
+  byId("reset").hidden = threshold === explorer.threshold && byId("budget").value.trim() === explorer.budget;
   byId("to-best").hidden = !best || best.threshold === threshold;
   byId("reach-out").textContent = whole(found.reach);
   byId("share-out").textContent = share(found.reach, summary.received);
@@ -104,11 +82,27 @@ function show() {
   byId("profit-out").textContent = whole(profit(found));
   byId("copied").hidden = threshold === null;
   byId("policy-line").textContent = `threshold = ${threshold}`;
-  byId("copy-status").textContent = "";
-  for (const [id, value] of [["threshold-number", threshold ?? ""], ["people", found.reach]]) if (document.activeElement !== byId(id)) byId(id).value = value;
+  showBudget();
+  for (const status of document.querySelectorAll(".copied [role=status]")) status.textContent = "";
+  for (const [id, value] of [["threshold-number", threshold ?? ""], ["people", Math.round(found.reach)]]) if (document.activeElement !== byId(id)) byId(id).value = value;
   for (const name of ["histogram", "curve"]) if (views[name]) { views[name].signal("threshold", threshold).signal("best", best && best.threshold); views[name].runAsync(); }
 }
-function moveTo(position) { threshold = position; byId("threshold").value = position ?? 0; keepAddress(); show(); }
+function showBudget() {  // the option for the command: as typed, or for as many users as the threshold selects
+  const typed = byId("budget").value.trim(), selected = threshold === null ? 0 : usersAt(threshold);
+  const own = explorer.threshold === null ? 0 : usersAt(explorer.threshold), isTyped = readBudget(selected) < Infinity;
+  const users = asked === null ? selected : Math.round(takeBest(Math.max(0, asked - explorer.fixed), "reach").users) + explorer.fixed_users;
+  byId("copied-budget").hidden = !explorer.takes_budget || threshold === null || !(typed || (users > 0 && users < own));
+  byId("budget-line").textContent = `--budget ${isTyped ? typed.replace(/\s/g, "") : users}`;
+  byId("budget-lead").textContent = typed && !isTyped ? "A budget is a whole number of users from 1, or a share such as 30%."
+    : !isTyped ? `Or leave the policy as it is and add this to the command, for exactly ${whole(users)} users:`
+    : threshold === explorer.threshold ? "Add this to the command:" : "With that line, add this to the command:";
+  for (const part of [byId("budget-line"), byId("copy-budget")]) part.hidden = typed && !isTyped;
+  byId("budget-words").textContent = summary.holdout_percent && !(typed && !isTyped) ? "The control group comes out of it." : "";
+}
+let asked = null;  // the number of people that was typed last
+function moveTo(position, wanted = null) {
+  asked = wanted; threshold = position; byId("threshold").value = position ?? 0; keepAddress(); show();
+}
 function describeProfit() {
   byId("profit-title").textContent = effectKnown() ? "Profit by threshold" : "Profit by threshold, at most";
   const rate = `${number("value")} a response, ${number("cost")} a message`;
@@ -140,6 +134,7 @@ const KEPT = ["value", "cost", "effect"];  // in the page's address
 function keepAddress() {
   const kept = new URLSearchParams();
   for (const id of KEPT) if (given(id)) kept.set(id, byId(id).value);
+  if (byId("budget").value.trim() !== explorer.budget) kept.set("budget", byId("budget").value.trim());
   if (threshold !== explorer.threshold) kept.set("threshold", threshold);
   try { history.replaceState(null, "", `#${kept}`); } catch { /* some browsers refuse for files */ }
 }
@@ -149,15 +144,16 @@ function readAddress() {
     const number = kept.get(id) ?? report.worth[id];
     if (number !== null && number !== "" && Number.isFinite(Number(number))) byId(id).value = number;
   }
+  byId("budget").value = (kept.get("budget") ?? explorer.budget).slice(0, 20);
   const at = Number(kept.get("threshold") ?? NaN);
   if (at >= explorer.least && at <= explorer.most) threshold = at;
 }
-async function copyLine() {
-  const line = byId("policy-line");
+async function copyLine(event) {
+  const box = event.currentTarget.parentElement, line = box.querySelector("code");
   try { await navigator.clipboard.writeText(line.textContent); } catch {
     getSelection().selectAllChildren(line); document.execCommand("copy");
   }
-  byId("copy-status").textContent = "copied";
+  box.querySelector("[role=status]").textContent = "copied";
 }
 const figures = {};
 if (explorer.scores.length) {
@@ -168,6 +164,7 @@ if (explorer.scores.length) {
   for (const [name, value] of [["min", explorer.low], ["max", explorer.high], ["step", explorer.step]]) byId("threshold")[name] = value;
   for (const [name, value] of [["min", explorer.least], ["max", explorer.most]]) byId("threshold-number")[name] = value;
   byId("people").max = summary.received;
+  byId("budget").closest("label").hidden = !explorer.takes_budget;
   byId("reset").textContent = `back to ${explorer.own}`;
   for (const part of document.querySelectorAll(explorer.unwanted ? ".wanted" : ".unwanted")) part.style.display = "none";
   if (explorer.uplift) document.querySelector("label.effect").remove();
@@ -176,10 +173,11 @@ if (explorer.scores.length) {
   byId("threshold").value = threshold ?? 0;
   byId("threshold").addEventListener("input", () => moveTo(Number(byId("threshold").value)));
   byId("threshold-number").addEventListener("input", () => { if (given("threshold-number")) moveTo(number("threshold-number")); });
-  byId("people").addEventListener("input", () => { if (given("people")) moveTo(findFor(number("people"))); });
-  byId("reset").addEventListener("click", () => moveTo(explorer.threshold));
+  byId("people").addEventListener("input", () => { if (given("people")) { byId("budget").value = ""; moveTo(findFor(number("people")), number("people")); } });
+  byId("budget").addEventListener("input", () => moveTo(threshold));
+  byId("reset").addEventListener("click", () => { byId("budget").value = explorer.budget; moveTo(explorer.threshold); });
   byId("to-best").addEventListener("click", () => moveTo(findBest().threshold));
-  byId("copy-policy").addEventListener("click", copyLine);
+  for (const id of ["copy-policy", "copy-budget"]) byId(id).addEventListener("click", copyLine);
   for (const id of KEPT) byId(id).addEventListener("input", updateMoney);
   show();
 } else byId("explorer").remove();
@@ -189,8 +187,11 @@ for (const section of document.querySelectorAll("[data-group]")) {
   const rows = report.groups[section.dataset.group];
   if (!rows.length) { section.remove(); continue; }
   section.querySelector("h2").insertAdjacentHTML("afterend", '<p class="small soft"><i class="key"></i>messaged<i class="key out"></i>not messaged</p>');
-  fillTable(section.querySelector("table"), [section.dataset.group, "people", "messaged", "share", `${events} expected`],
-    rows.map((row) => [row.name, whole(row.people), whole(row.kept), share(row.kept, row.people), row.expected === null ? "unknown" : whole(row.expected)]));
+  const known = (count, otherwise) => count === null ? otherwise : whole(count), byUser = report.by_user;
+  fillTable(section.querySelector("table"), [section.dataset.group, "people", "messaged", "share", `${events} expected`, ...(byUser ? ["users", "users messaged", "expected by user"] : [])],
+    rows.map((row) => [row.name, whole(row.people), whole(row.kept), share(row.kept, row.people), known(row.expected, "unknown"),
+      ...(byUser ? [known(row.users, "under 10"), known(row.users_kept, "under 10"), known(row.users_expected, row.users_kept === null ? "under 10" : "unknown")] : [])]));
+  if (byUser) section.querySelector(".scroll").insertAdjacentHTML("afterend", '<p class="soft small">A user has one or more endpoints, each a person here. By user, the best score of the messaged endpoints counts once.</p>');
 }
 if (report.reasons.length) fillTable(byId("reasons"), ["scores", "people", "raised by", "lowered by"], report.reasons.map((row) => [row.name, whole(row.people), row.raised.join(", "), row.lowered.join(", ")]));
 else byId("reasons-section").remove();
@@ -202,7 +203,8 @@ if (report.times) {
 } else { byId("times-text").textContent = "No person was sent to the hook."; byId("times").remove(); }
 if (report.problems.length) fillTable(byId("problems"), ["failed calls: the hook", "times"], report.problems.map((row) => [row.problem, whole(row.times)]));
 else byId("problems").parentElement.remove();
-fillTable(byId("counts"), ["count", "people, lines or calls"], ["received", "kept", "filtered", "failed", "held_out", "excluded", "unreadable", "unscored", "sparse", "opted_out", "would_filter", "rejected", "users", "batches", "attempts"]
+fillTable(byId("counts"), ["count", "people, lines or calls"], ["received", "kept", "filtered", "failed", "held_out", "excluded", "unreadable", "unscored", "sparse", "opted_out", "suppressed", "one_per_user", "budget", "would_filter", "rejected", "users", "users_selected", "users_kept", "users_held_out", "budget_users", "batches", "attempts"]
+  .filter((name) => name !== "budget_users" || summary[name] !== null)
   .map((name) => [name, summary[name] === null ? "unknown" : whole(summary[name])]));
 for (const [id, table] of Object.entries(report.tables)) if (byId(id)) fillTable(addFigures(id), table.head, table.rows);
 for (const scroll of document.querySelectorAll(".scroll")) {

@@ -67,6 +67,7 @@ class Statistics:
     formula_ids people whose id a spreadsheet would take for a formula
     readdressed people whose address the hook changed
     seen        path of an exclude rule -> people with a value there
+    selected    people with a score whom the rules select, before a choice; None = as the groups say
     columns     dotted path -> most values that one kept person has there; counted only for tables
     """
 
@@ -84,6 +85,17 @@ class Statistics:
         self.formula_ids = 0
         self.seen: Counter[str] = Counter()
         self.readdressed = 0
+        self.selected: int | None = None
+
+    def note_selected(self) -> None:
+        """Remember how many people with a score the rules select, before some are moved away."""
+        self.selected = self.count_selected()
+
+    def count_selected(self) -> int:
+        """Count the people with a score whom the rules select, whatever a budget left of them."""
+        if self.selected is not None:
+            return self.selected
+        return sum(count for group, count in self.scored.items() if group.selected)
 
     def add_people(self, groups: Sequence[RawGroup], scores: Sequence[float | None]) -> None:
         """Count people: one group and one score (None: no score) for each."""
@@ -182,6 +194,7 @@ class Statistics:
             "formula_ids": self.formula_ids,
             "seen": dict(self.seen),
             "readdressed": self.readdressed,
+            "selected": self.selected,
             "failures": [[*failure, count] for failure, count in self.failures.items()],
             "unreadable": dict(self.unreadable),
             "columns": self.columns,
@@ -205,6 +218,7 @@ class Statistics:
         statistics.formula_ids = int(data["formula_ids"])
         statistics.seen.update(data["seen"])
         statistics.readdressed = int(data["readdressed"])
+        statistics.selected = data["selected"]
         return statistics
 
 

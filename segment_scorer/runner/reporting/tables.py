@@ -19,6 +19,7 @@ NAMES = {
     "extra": "Line chart: extra responses by the number of people messaged",
     "curve": "Line chart: profit by threshold",
     "by-band": "Bar chart: people messaged and not messaged by band",
+    "by-treatment": "Bar chart: people messaged and not messaged by treatment",
     "by-channel": "Bar chart: people messaged and not messaged by channel",
     "by-country": "Bar chart: people messaged and not messaged by country",
     "drift": "Bar chart: stability index by column",
@@ -29,11 +30,12 @@ NAMES = {
 def list_tables(data: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """Tables by the id of their chart: head and rows."""
     summary, explorer = data["summary"], data["explorer"]
-    way: Rows = [("in the segment", summary["received"])]
-    way += [(row["reason"], row["people"]) for row in data["filtered"]]
-    way += [("failed", summary["failed"])] if summary["failed"] else []
-    way += [("messaged", summary["kept"])]
-    tables = {"reach": make_table(("outcome", "people"), way)}
+    way: Rows = [("in the segment", summary["received"], summary["users"])]
+    way += [(row["reason"], row["people"], row.get("users")) for row in data["filtered"]]
+    way += [("failed", summary["failed"], None)] if summary["failed"] else []
+    way += [("messaged", summary["kept"], summary["users_kept"])]
+    head = ("outcome", "people", "users") if data["by_user"] else ("outcome", "people")
+    tables = {"reach": make_table(head, [row[: len(head)] for row in way])}
     if explorer["scores"]:
         bins: Rows = [(f"{b['from']:g} to {b['to']:g}", b["people"]) for b in list_bins(explorer)]
         tables["histogram"] = make_table(("score", "people"), bins)
@@ -55,5 +57,12 @@ def make_table(head: tuple[str, ...], rows: Rows) -> dict[str, Any]:
     """Cells as text."""
     return {
         "head": list(head),
-        "rows": [[f"{c:,}" if isinstance(c, int) else str(c) for c in row] for row in rows],
+        "rows": [[write_cell(cell) for cell in row] for row in rows],
     }
+
+
+def write_cell(cell: object) -> str:
+    """A cell as text. A number that could show a person is None."""
+    if cell is None:
+        return "not shown"
+    return f"{cell:,}" if isinstance(cell, int) else str(cell)

@@ -39,7 +39,7 @@ class CheckpointEntry(msgspec.Struct, frozen=True, kw_only=True):
     summary      set when the outputs are complete and only have to be renamed
     """
 
-    format: Literal[4] = 4
+    format: Literal[5] = 5
     fingerprint: dict[str, str]
     force: bool
     files: list[str]

@@ -19,8 +19,8 @@ FILES = (
     REPORT,
     *(format_.file for format_ in FORMATS.values()),
 )
-# Records of the people, to count and choose users: see `people`. They and, of a run that chooses,
-# the files before the choice never leave the hidden folder.
+# Records of the people and of the chunks, to count and choose users: see `people`. They and, of a
+# run that chooses, the files before the choice never leave the hidden folder.
 PEOPLE = "people.bin"
 CHUNKS = "chunks.jsonl"
 ALL_SEGMENT = "all.jsonl.gz"

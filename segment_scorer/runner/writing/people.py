@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +17,6 @@ import numpy.typing as npt
 from segment_scorer.runner.config import RunConfig
 
 SELECTED, KEPT, HELD = 1, 2, 4
-MOST_RECORDS = 1 << 22  # in memory at a time: about 130 MB
 # The verdicts of a choice, and the flags that each leaves a person.
 STAYS, ONE_PER_USER, OVER_BUDGET, NOT_SELECTED = 0, 1, 2, 3
 MASKS = np.array([0xFF, HELD, HELD, SELECTED | HELD], np.uint8)
@@ -63,15 +62,15 @@ def pack_people(
     flags: bytes,
     treatments: bytes,
 ) -> bytes:
-    """The records of a chunk. `ties`, `groups` and `ranks` are empty where nobody is chosen."""
+    """The records of a chunk. `ties` and `ranks` are empty where nobody is chosen."""
     records = np.zeros(len(users), RECORD)
     records["user"] = np.frombuffer(b"".join(users), "<u8")
     records["score"] = np.array(scores, dtype=np.float64)  # None is NaN
     records["flags"] = np.frombuffer(flags, "u1")
     records["treatment"] = np.frombuffer(treatments, "u1")
+    records["group"] = groups
     if ties:
         records["tie"] = np.frombuffer(b"".join(ties), "<u8")
-        records["group"] = groups
         records["rank"] = np.frombuffer(ranks, "u1")
     return records.tobytes()
 
@@ -132,48 +131,3 @@ class PeopleNotes:
             flags=bytes(self._flags),
             treatments=bytes(self._treatments),
         )
-
-
-class UserCounts(NamedTuple):
-    """Different users: all; with an endpoint selected; with one kept; in the control group.
-
-    expected  the best score of each user with a kept endpoint, added up
-    """
-
-    users: int
-    selected: int
-    kept: int
-    held_out: int
-    expected: float
-
-
-def count_users(path: Path, verdicts: Path | None = None) -> UserCounts:
-    """Count the different users of a file of records, after a choice if there was one."""
-    passes = -(-count_records(path) // MOST_RECORDS) or 1
-    sums = [0, 0, 0, 0]
-    expected = 0.0
-    for number in range(passes):
-        parts = [np.empty(0, RECORD)]
-        for first, records in read_in_blocks(path):
-            mine = records["user"] % passes == number
-            found = records[mine].copy()
-            if verdicts is not None:
-                codes = read_verdicts(verdicts, first, len(records))[mine]
-                found["flags"] &= MASKS[codes]
-            parts.append(found)
-        people = np.concatenate(parts)
-        for position, flag in enumerate((0, SELECTED, KEPT, HELD)):
-            fits = people["flags"] & flag == flag
-            sums[position] += len(np.unique(people["user"][fits]))
-        kept = people[(people["flags"] & KEPT != 0) & ~np.isnan(people["score"])]
-        if len(kept):
-            order = np.argsort(kept["user"], kind="stable")
-            user, score = kept["user"][order], kept["score"][order]
-            starts = np.flatnonzero(np.r_[True, user[1:] != user[:-1]])
-            expected += float(np.maximum.reduceat(score, starts).sum())
-    return UserCounts(sums[0], sums[1], sums[2], sums[3], expected)
-
-
-def read_verdicts(path: Path, first: int, count: int) -> npt.NDArray[np.uint8]:
-    """The verdicts of `count` records from `first` on."""
-    return np.fromfile(path, np.uint8, count, offset=first)

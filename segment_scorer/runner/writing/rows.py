@@ -60,12 +60,10 @@ def begin_staging(config: RunConfig) -> dict[str, bytes]:
     If people are chosen after the last chunk, the segment and the decisions come then.
     """
     parts = begin_outputs(config)
-    if config.chooses:
-        parts[CHUNKS] = b""
-        if parts.pop(SEGMENT, None) is not None:
-            del parts[DECISIONS]
-            parts |= {ALL_SEGMENT: b"", ALL_DECISIONS: b""}
-    return {**parts, PEOPLE: b""}
+    if config.chooses and parts.pop(SEGMENT, None) is not None:
+        del parts[DECISIONS]
+        parts |= {ALL_SEGMENT: b"", ALL_DECISIONS: b""}
+    return {**parts, PEOPLE: b"", CHUNKS: b""}
 
 
 def end_outputs(counts: Counter[str], config: RunConfig) -> dict[str, bytes]:
