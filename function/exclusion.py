@@ -52,6 +52,9 @@ class Excluded(NamedTuple):
     seen: Mapping[str, int]
 
 
+NOBODY_EXCLUDED = Excluded((), {})
+
+
 def exclude_people(
     endpoints: Sequence[Endpoint],
     rules: Sequence[Exclude],

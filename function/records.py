@@ -121,6 +121,13 @@ class Band(msgspec.Struct, frozen=True, kw_only=True):
     body_override: str = ""
 
 
+class NothingCopied(dict[str, list[str]]):
+    """No attributes, one for all decisions: of a plain dict, msgspec would make each a new one."""
+
+
+NOTHING_COPIED: Mapping[str, list[str]] = NothingCopied()
+
+
 class Decision(msgspec.Struct, frozen=True, kw_only=True):
     """The policy's decision on one endpoint.
 
@@ -141,7 +148,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     reason: Reason
     score: float | None = None
     band: Band | None = None
-    external: Mapping[str, list[str]] = {}
+    external: Mapping[str, list[str]] = NOTHING_COPIED
     external_dropped: int = 0
     excluded_by: str = ""
 
@@ -221,8 +228,10 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     scored          None if the batch has no scores
     matrix          float32 [r, f]: a row for each of the r readable endpoints, in order
     present         float64 [r]: the share of features present in each row
-    feature_bins    column -> people in each drift bin; None if the bundle has no drift reference
+    feature_bins    column -> people in each drift bin; None if the bundle has no drift reference,
+                    or if nobody would see them
     score_bins      the same for the scores; None also if the batch has no scores
+    bins_drawn      whether the record shows the bins
     error           why the batch has no scores
     time_missing    whether the model or an exclude rule reads ages, and the event has no time to
                     measure them against
@@ -247,6 +256,7 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     present: npt.NDArray[np.float64]
     feature_bins: dict[str, list[int]] | None = None
     score_bins: list[int] | None = None
+    bins_drawn: bool = True
     error: ScorerError | ExternalError | None = None
     time_missing: bool = False
     exclude_seen: Mapping[str, int] = {}

@@ -6,7 +6,8 @@ A document is a plain dict or, decoded straight from JSON, an `ExactDocument`. B
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from operator import attrgetter
 from typing import Annotated, Any, Protocol, TypeAlias
 
 import msgspec
@@ -145,6 +146,19 @@ KNOWN_FIELDS: dict[str | None, frozenset[str]] = {
     "User": frozenset(User.__struct_fields__),
 }
 DOCUMENT_FIELDS = KNOWN_FIELDS[None]
+EXACT = frozenset({ExactDocument})
+
+
+def are_exact(objects: Iterable[Readable]) -> bool:
+    """Whether all of them are ExactDocuments."""
+    return EXACT.issuperset(map(type, objects))
+
+
+def list_values(objects: Sequence[Readable], name: str) -> list[Any]:
+    """The value under a name in each object; None where there is none."""
+    if name in DOCUMENT_FIELDS and are_exact(objects):
+        return [None if value is UNSET else value for value in map(attrgetter(name), objects)]
+    return [each.get(name) for each in objects]
 
 
 def replace_fields(document: AnyDocument, changes: Mapping[str, Any]) -> AnyDocument:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import tomllib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import nan
@@ -17,9 +17,10 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from model.document_types import OBJECTS, Readable
+from model.document_types import OBJECTS, Readable, are_exact, list_values
 from model.errors import SpecError, name_failure
-from model.feature_paths import find_path_problem, split_path
+from model.feature_paths import find_path_problem, is_number_path, split_path
+from model.fills import fill_numbers, read_columns
 from model.kinds import KINDS, Feature, Reference
 from model.values import LARGEST_FLOAT32
 
@@ -30,15 +31,27 @@ DIRECTIONS = {"increasing": 1, "decreasing": -1}
 NOTHING: Readable = dict[str, Any]()
 
 
-class Step(NamedTuple):
-    """One feature's part of the work: its columns of the matrix, and the paths that it reads.
+# The names to go through, and the last name
+PathNames: TypeAlias = tuple[tuple[str, ...], str]
 
-    Each path is the names to go through, and the last name.
-    """
+
+class Step(NamedTuple):
+    """One feature's part of the work: its columns of the matrix, and the paths that it reads."""
 
     feature: Feature
     columns: slice
-    paths: tuple[tuple[tuple[str, ...], str], ...]
+    paths: tuple[PathNames, ...]
+
+
+class Numbers(NamedTuple):
+    """The features of plain numbers, which are read all at once: a row and a path each.
+
+    documented  whether a document of the documented types has numbers at all of these paths
+    """
+
+    rows: list[int]
+    paths: tuple[PathNames, ...]
+    documented: bool
 
 
 @dataclass(frozen=True)
@@ -88,6 +101,22 @@ class FeatureSpec:
             steps.append(Step(feature, slice(start, end), paths))
             start = end
         return tuple(steps)
+
+    @cached_property
+    def numbers(self) -> Numbers:
+        """What is read as plain numbers."""
+        plain = [step for step in self.steps if KINDS[step.feature.kind].fill is fill_numbers]
+        return Numbers(
+            rows=[step.columns.start for step in plain],
+            paths=tuple(step.paths[0] for step in plain),
+            documented=all(is_number_path(step.feature.path) for step in plain),
+        )
+
+    @cached_property
+    def others(self) -> tuple[Step, ...]:
+        """The steps of the other features."""
+        rows = set(self.numbers.rows)
+        return tuple(step for step in self.steps if step.columns.start not in rows)
 
     def to_mapping(self) -> dict[str, Any]:
         """The spec as plain data, as `read_spec` takes it."""
@@ -231,15 +260,27 @@ def fill_columns(
     documents: Sequence[Readable], spec: FeatureSpec, reference: Reference = None
 ) -> npt.NDArray[np.float64]:
     """The matrix before it is rounded to float32, transposed: float64 [f, n]."""
-    columns = np.full((len(spec.columns), len(documents)), nan)
     groups: dict[tuple[str, ...], list[Readable]] = {(): list(documents)}
-    for feature, place, paths in spec.steps:
-        found = [
-            [group.get(last) for group in _descend(groups, parents)] for parents, last in paths
-        ]
-        KINDS[feature.kind].fill(columns[place], found, feature, reference)
+
+    def find(paths: Iterable[PathNames]) -> list[list[Any]]:
+        return [list_values(_descend(groups, parents), last) for parents, last in paths]
+
+    numbers = spec.numbers
+    if numbers.rows:
+        proven = numbers.documented and are_exact(documents)
+        read = read_columns(find(numbers.paths), proven=proven)
+    if len(numbers.rows) == len(spec.columns):
+        columns = read
+    else:
+        columns = np.full((len(spec.columns), len(documents)), nan)
+        if numbers.rows:
+            columns[numbers.rows] = read
+    for feature, place, paths in spec.others:
+        KINDS[feature.kind].fill(columns[place], find(paths), feature, reference)
     # A number beyond float32 is missing, not infinite.
-    columns[np.abs(columns) > LARGEST_FLOAT32] = nan
+    beyond = np.abs(columns) > LARGEST_FLOAT32
+    if beyond.any():
+        columns[beyond] = nan
     return columns
 
 
@@ -249,8 +290,9 @@ def share_present(matrix: Matrix, spec: FeatureSpec) -> npt.NDArray[np.float64]:
     float64 [n], 0 to 1. Counts features, not columns, and only those that can be missing.
     """
     # Not 1 minus the missing share: 1 - 0.9 < 0.1, so 1 of 10 would fail `min_present = 0.1`.
-    missing = np.isnan(matrix[:, list(spec.counted)])
-    present: npt.NDArray[np.float64] = (~missing).mean(axis=1, dtype=np.float64)
+    part = matrix if len(spec.counted) == len(spec.columns) else matrix[:, list(spec.counted)]
+    present: npt.NDArray[np.float64] = np.add.reduce(part == part, axis=1, dtype=np.float64)  # noqa: PLR0124  # False for NaN
+    present /= len(spec.counted)
     return present
 
 
@@ -259,6 +301,6 @@ def _descend(
 ) -> list[Readable]:
     """The objects at `path`, one per document, else an empty one. Looked up once a batch."""
     if path not in groups:
-        found = [group.get(path[-1]) for group in _descend(groups, path[:-1])]
+        found = list_values(_descend(groups, path[:-1]), path[-1])
         groups[path] = [value if isinstance(value, OBJECTS) else NOTHING for value in found]
     return groups[path]

@@ -147,7 +147,7 @@ def annotate(endpoint: Endpoint, decision: Decision, rules: Rules) -> AnyDocumen
     """Add the policy's attributes and message overrides; the document itself if there are none."""
     document = endpoint.document or {}
     attributes = attributes_for(endpoint, decision, rules)
-    overrides = overrides_for(document, decision, rules)
+    overrides = overrides_for(document, decision, rules) if decision.band is not None else {}
     if not attributes and not overrides:
         return document
     changes: dict[str, Any] = {**overrides}
