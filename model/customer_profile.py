@@ -145,6 +145,26 @@ def document_to_profile(document: Mapping[str, Any], naming: Naming = AWS) -> di
     return {name: value for name, value in fields.items() if value}
 
 
+def profile_to_event(profile: Mapping[str, Any]) -> dict[str, Any]:
+    """Make the `CustomerData` of a profile that was exported.
+
+    As in live events, keys begin in lower case, fields without a value are left out, and so are
+    calculated attributes. Names of attributes stay as they are.
+    """
+    fields = {name: value for name, value in lower_names(profile).items() if name != CALCULATED}
+    return {
+        name: drop_empty(value if name == "attributes" else lower_names(value))
+        if isinstance(value, Mapping)
+        else value
+        for name, value in drop_empty(fields).items()
+    }
+
+
+def drop_empty(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields that have a value."""
+    return {name: value for name, value in fields.items() if value not in (None, "", {}, [])}
+
+
 def read_channel(fields: Mapping[str, Any]) -> dict[str, Any]:
     """ChannelType and Address, if the profile has an address of one channel and no other."""
     found = {}

@@ -1,6 +1,6 @@
 """Opens files of people: gives raw records one at a time, each with the number of its first line.
 
-Reads JSON lines and CSV, gzip or not, and Parquet, told apart by their first bytes. Holds one
+Reads JSON lines and CSV, gzip or not, Parquet and ORC, told apart by their content. Holds one
 record, never a file. `model.people.records` decodes a record, in any process.
 """
 
@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import IO, Any
 
 from model.errors import DataError, name_failure
+from model.people.arrow_rows import ArrowRows
 from model.people.columns import PEOPLE, Layout, RecordError
 from model.people.gunzip import GZIP_MAGIC, Gunzip
 from model.people.headers import (
@@ -25,7 +26,7 @@ from model.people.headers import (
 )
 from model.people.naming import name_some
 from model.people.opening import BUFFER_BYTES, check_file
-from model.people.parquet import ParquetRows
+from model.people.orc import is_orc
 from model.people.records import LONGEST_RECORD
 from model.people.rows import Joined, Line, join_rows
 
@@ -42,7 +43,7 @@ LOOK_AHEAD_BYTES = 1 << 20
 class PeopleFile:
     """An open file of people. Iterate over it once for `(line, record)`.
 
-    line    number of the record's first line, from 1; in Parquet, of the row
+    line    number of the record's first line, from 1; in Parquet and ORC, of the row
     record  its bytes, line end included: a JSON object, or a CSV row if `header` is not None. A
             line beyond 5,000,000 bytes is cut there; decoding then refuses it. Blank lines and
             the header are left out.
@@ -60,7 +61,7 @@ class PeopleFile:
         self.joined = Joined()
         self._stream = stream
         self._layout = layout
-        # The share of a Parquet file's rows that were read: its bytes are not read in order.
+        # The share of the rows that were read of Parquet or ORC: bytes are not read in order.
         self._share: float | None = None
         self._lines: Any = None
         self._pending: list[Line] = []
@@ -80,13 +81,14 @@ class PeopleFile:
             self._size = stream.seek(0, io.SEEK_END)
             stream.seek(0)
             magic = stream.read(4)
+            orc = is_orc(stream, self._size)
             stream.seek(0)
         except OSError as error:
             raise DataError(
                 f"{self.name}: expected a readable file, found {name_failure(error)}"
             ) from error
-        self._parquet = magic == PARQUET_MAGIC
-        if self._parquet:
+        self._columns = "Parquet" if magic == PARQUET_MAGIC else "ORC" if orc else None
+        if self._columns is not None:
             return
         if magic.startswith(GZIP_MAGIC):
             self._unpacked = Gunzip(stream)
@@ -107,8 +109,8 @@ class PeopleFile:
 
     def __iter__(self) -> Iterator[Line]:
         """Every record. Raises DataError for damage."""
-        if self._parquet:
-            return self._iterate_parquet()
+        if self._columns is not None:
+            return self._iterate_columns(self._columns)
         if self.header is None:
             return self._iterate_lines()
         return join_rows(self._iterate_lines(blank=True), self.header, self.joined)
@@ -209,8 +211,8 @@ class PeopleFile:
         self._number += lines.count(b"\n")
         return bytes(self._lines.read(len(lines)))
 
-    def _iterate_parquet(self) -> Iterator[Line]:
-        rows = ParquetRows(self.name, self._stream, self._layout)
+    def _iterate_columns(self, format_name: str) -> Iterator[Line]:
+        rows = ArrowRows(self.name, self._stream, format_name, self._layout)
         self._lost, self._not_text = rows.lost, rows.not_text
         for number, share, record in rows:
             self._share = share

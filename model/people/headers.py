@@ -23,7 +23,7 @@ FOREIGN = {
     b"\x28\xb5\x2f\xfd": "Zstandard; compress it with gzip, or not at all",
     b"\xfd7zXZ": "xz; compress it with gzip, or not at all",
     b"Obj\x01": "Avro",
-    b"ORC": "ORC",
+    b"ORC": "ORC whose end is missing; copy the whole file",
 }
 
 
@@ -74,6 +74,8 @@ def explain_bytes(start: bytes) -> str | None:
     """
     found = next((what for magic, what in FOREIGN.items() if start.startswith(magic)), None)
     line = start.partition(b"\n")[0]
+    if start.startswith(b"ORC") and b"," in line:  # a header, such as ORCID,Age
+        found = None
     if found is None and b"\0" in line:
         found = f"zero bytes, as in UTF-16; {SAVE}"
     if found is None and line.removeprefix(b"\xef\xbb\xbf").strip(b'" ').lower()[:4] == b"sep=":
@@ -88,7 +90,7 @@ def explain_start(line: bytes, layout: Layout = PEOPLE) -> str:
     """
     found = explain_bytes(line)
     if found is not None:
-        return f"expected JSON lines or CSV in UTF-8, gzip or not, or Parquet, found {found}"
+        return f"expected JSON lines or CSV in UTF-8, gzip or not, Parquet or ORC, found {found}"
     try:
         text = line.decode().rstrip("\r\n")
     except UnicodeDecodeError:

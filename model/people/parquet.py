@@ -1,133 +1,39 @@
-"""Reads the rows of a Parquet file of people, each as the bytes of a JSON object.
-
-Types that JSON lacks are converted or refused, so that no value changes its meaning unnoticed.
-Holds a batch of rows, never a file.
-"""
+"""Opens a Parquet file. `model.people.arrow_rows` reads its rows."""
 
 from __future__ import annotations
 
 import io
-import itertools
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
 from typing import IO, Any
 
-import msgspec
-
-from model.errors import DataError
-from model.people.arrow import Losses, is_list, make_reader, read_as_bytes, read_as_numbers
-from model.people.columns import PEOPLE, Layout, RecordError, build_row
-from model.people.records import LONGEST_RECORD, TOO_LONG
-
-BATCH_ROWS = 1_000
-MOST_BYTES = 64_000_000  # of the texts of a batch that is unpacked at once
-# A file that unpacks to more than this many times its size was made to exhaust memory.
-MOST_UNPACKED = 1_000
-# Ids differ, so even the best compression leaves more than this of each row.
-MOST_ROWS_A_BYTE = 100
+from model.people.tables import BATCH_ROWS, ColumnFile, check_limits
 
 
-class ParquetRows:
-    """The rows of a Parquet file. Iterate over them once.
+def open_parquet(stream: IO[bytes]) -> ColumnFile:
+    """Open a Parquet file. Raises RecordError for one that unpacks to far too much."""
+    from pyarrow import parquet  # noqa: PLC0415  # an extra, and slow to import
 
-    lost      column -> dates and times that are missing because they have no text, so far
-    not_text  column -> bytes that are missing because they are no text in UTF-8, so far
-    """
-
-    def __init__(self, name: str, stream: IO[bytes], layout: Layout = PEOPLE) -> None:
-        """`name` is what errors call the file."""
-        self._name = name
-        self._stream = stream
-        self._layout = layout
-        self.lost: Counter[str] = Counter()
-        self.not_text: Counter[str] = Counter()
-
-    def __iter__(self) -> Iterator[tuple[int, float, bytes]]:
-        """Number of a row from 1, the share of all rows that it ends, and the row.
-
-        Raises DataError.
-        """
-        try:
-            import pyarrow as pa  # noqa: PLC0415  # an extra, and slow to import
-        except ImportError as error:
-            raise DataError(
-                f"{self._name}: expected the package pyarrow, which reads Parquet; "
-                "the extras run and train have it"
-            ) from error
-        try:
-            yield from self._read_rows()
-        except RecordError as error:
-            raise DataError(f"{self._name}: {error}") from error
-        except KeyError as error:
-            raise DataError(f"{self._name}: expected every name in a map once") from error
-        except (
-            pa.ArrowException,
-            OSError,
-            TypeError,
-            ValueError,
-            OverflowError,
-            RecursionError,
-        ) as error:
-            raise DataError(
-                f"{self._name}: expected a whole Parquet file of text, numbers, times, lists, "
-                f"structs and maps; reading failed with {type(error).__name__}"
-            ) from error
-
-    def _read_rows(self) -> Iterator[tuple[int, float, bytes]]:
-        import pyarrow as pa  # noqa: PLC0415
-        from pyarrow import parquet  # noqa: PLC0415
-
-        size = self._stream.seek(0, io.SEEK_END)
-        metadata = parquet.read_metadata(self._stream)
-        check_unpacked(metadata, size)
-        # Text is read as codes of a dictionary: a value that repeats is held once. Spark's older
-        # times reach beyond what 64 bits of nanoseconds hold.
-        file = parquet.ParquetFile(
-            self._stream,
-            metadata=metadata,
-            read_dictionary=find_texts(metadata),
-            coerce_int96_timestamp_unit="us",
-        )
-        names, types = (
-            tuple(map(self._layout.rename, file.schema_arrow.names)),
-            file.schema_arrow.types,
-        )
-        if len(set(names)) != len(names):
-            raise RecordError("expected every column once")
-        if not self._layout.is_header(names):
-            raise RecordError(self._layout.explain(names))
-        columns, rows = self._layout.plan(names), max(1, file.metadata.num_rows)
-        losses = [Losses(count(self.lost, name), count(self.not_text, name)) for name in names]
-        readers = list(map(make_reader, types, losses))
-        # Of a row with a text that is not UTF-8, all texts are read as bytes.
-        byte_readers = list(map(make_reader, map(read_as_bytes, types), losses))
-        read_as = [read_as_numbers(kind) for kind in types]
-        schema = None if read_as == types else pa.schema(zip(names, read_as, strict=True))
-        encode, numbers = msgspec.json.Encoder(decimal_format="number").encode, itertools.count(1)
-        for batch in file.iter_batches(batch_size=BATCH_ROWS, use_threads=False):
-            readable = batch if schema is None else batch.cast(schema)
-            for row, is_text in list_rows(readable):
-                number = next(numbers)
-                if row is None:
-                    yield number, number / rows, TOO_LONG
-                    continue
-                cells = [
-                    reader(cell) if reader else cell
-                    for reader, cell in zip(
-                        readers if is_text else byte_readers, row.values(), strict=True
-                    )
-                ]
-                yield number, number / rows, encode(build_row(columns, cells))
+    size = stream.seek(0, io.SEEK_END)
+    metadata = parquet.read_metadata(stream)
+    check_limits(size, rows=metadata.num_rows, unpacked=measure_unpacked(metadata))
+    # Text is read as codes of a dictionary: a value that repeats is held once. Spark's older
+    # times reach beyond what 64 bits of nanoseconds hold.
+    file = parquet.ParquetFile(
+        stream,
+        metadata=metadata,
+        read_dictionary=find_texts(metadata),
+        coerce_int96_timestamp_unit="us",
+    )
+    return ColumnFile(
+        names=file.schema_arrow.names,
+        types=file.schema_arrow.types,
+        rows=metadata.num_rows,
+        batches=file.iter_batches(batch_size=BATCH_ROWS, use_threads=False),
+    )
 
 
-def count(counts: Counter[str], column: str) -> Callable[[], None]:
-    """A function that counts one more value of a column."""
-    return lambda: counts.update((column,))
-
-
-def check_unpacked(metadata: Any, size: int) -> None:
-    """Raise RecordError for a file of `size` bytes that unpacks to far too much."""
-    unpacked = max(
+def measure_unpacked(metadata: Any) -> int:
+    """The bytes of the largest column of a row group, unpacked."""
+    return max(
         (
             group.column(index).total_uncompressed_size
             for group in map(metadata.row_group, range(metadata.num_row_groups))
@@ -135,65 +41,9 @@ def check_unpacked(metadata: Any, size: int) -> None:
         ),
         default=0,
     )
-    if unpacked > max(MOST_BYTES, MOST_UNPACKED * size):
-        raise RecordError(
-            f"expected columns that unpack to at most {MOST_UNPACKED:,} times the file's size"
-        )
-    if metadata.num_rows > MOST_ROWS_A_BYTE * size:
-        raise RecordError(f"expected at most {MOST_ROWS_A_BYTE} rows for each byte of the file")
 
 
 def find_texts(metadata: Any) -> list[str]:
     """The paths of the columns of text or bytes of any length, nested ones included."""
     columns = (metadata.schema.column(index) for index in range(len(metadata.schema)))
     return [column.path for column in columns if column.physical_type == "BYTE_ARRAY"]
-
-
-def list_rows(batch: Any) -> Iterator[tuple[dict[str, Any] | None, bool]]:
-    """The rows of a batch, and whether their texts are texts; else all of them are bytes.
-
-    None for a row whose texts exceed the longest record.
-    """
-    if measure_texts(batch.columns) <= MOST_BYTES:
-        yield from list_texts(batch)
-        return
-    for index in range(batch.num_rows):
-        row = batch.slice(index, 1)
-        if measure_texts(row.columns) < LONGEST_RECORD:
-            yield from list_texts(row)
-        else:
-            yield None, True
-
-
-def list_texts(batch: Any) -> list[tuple[dict[str, Any] | None, bool]]:
-    """The same, of a batch that can be unpacked at once."""
-    import pyarrow as pa  # noqa: PLC0415
-
-    try:
-        return [(row, True) for row in batch.to_pylist(maps_as_pydicts="strict")]
-    except UnicodeDecodeError:
-        kinds = map(read_as_bytes, batch.schema.types)
-        readable = batch.cast(pa.schema(zip(batch.schema.names, kinds, strict=True)))
-        return [(row, False) for row in readable.to_pylist(maps_as_pydicts="strict")]
-
-
-def measure_texts(arrays: Iterable[Any]) -> int:
-    """The bytes that the texts of Arrow arrays take once a value that repeats is copied."""
-    import pyarrow as pa  # noqa: PLC0415
-    from pyarrow import compute  # noqa: PLC0415
-
-    size = 0
-    for array in arrays:
-        if isinstance(array, pa.DictionaryArray):
-            lengths = compute.binary_length(array.dictionary).take(array.indices)
-            size += compute.sum(lengths.cast(pa.int64())).as_py() or 0
-        elif pa.types.is_struct(array.type):
-            size += measure_texts(array.flatten())
-        elif pa.types.is_map(array.type):
-            first, last = array.offsets[0].as_py(), array.offsets[len(array)].as_py()
-            size += measure_texts(
-                part.slice(first, last - first) for part in (array.keys, array.items)
-            )
-        elif is_list(array.type):
-            size += measure_texts([array.flatten()])
-    return size

@@ -1,7 +1,7 @@
 """Decodes one record of a file of people: a JSON object, or a CSV row whose columns are planned.
 
 Gives the endpoint document, and the profile that it was made of, if any. `model.document` judges
-whether the content is usable.
+whether the content is usable. Many plain JSON lines are decoded and looked at all at once.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from model.customer_profile import PROFILE_ID, profile_to_document
+from model.document import Document
 from model.errors import name_kind
 from model.people.cells import write_whole, write_whole_numbers
 from model.people.columns import PEOPLE, Layout, RecordError, build_row
@@ -28,6 +29,21 @@ OUT_OF_RANGE = "Number out of range"  # as msgspec says of 1e400
 # A synchronous Lambda invocation takes 6 MB. Pinpoint's own limit is 15 KB an endpoint.
 LONGEST_RECORD = 5_000_000
 TOO_LONG = b'"too long"'  # stands for a record that was too long to be made
+# The documented fields that hold text, with the types that `Document` gives them. A document of
+# these types needs no change of `make_record`, if it has an Id.
+UNREAD = ("Attributes", "Metrics")
+Outline = msgspec.defstruct(
+    "Outline",
+    [
+        (each.name, each.type, None)
+        for each in msgspec.structs.fields(Document)
+        if each.name not in UNREAD
+    ],
+    frozen=True,
+    gc=False,
+)
+_decode_lines = msgspec.json.Decoder(dict[str, Any]).decode_lines
+_OUTLINES = list[Outline]  # type: ignore[valid-type]  # a type that is made above
 
 
 class Record(msgspec.Struct, frozen=True, gc=False):
@@ -102,6 +118,44 @@ def read_finite(text: str) -> float | None:
     """A number of a JSON text; None if it is beyond all floats."""
     number = float(text)
     return number if math.isfinite(number) else None
+
+
+def decode_objects(lines: Sequence[bytes]) -> list[dict[str, Any]] | None:
+    """Decode JSON objects, one a line, all at once: four times as fast as one by one.
+
+    lines  each without a line break but at its end
+    Gives None if one of them is no JSON object, or has a peculiarity that `decode_object` knows.
+    """
+    text = (b"" if lines[0].endswith(b"\n") else b"\n").join(lines)
+    # Inside an object or a list no `{` follows a `}`. So where lines meet like this, no object goes
+    # on in the next line, and as many objects as lines means one in each.
+    meetings = text.count(b"}\n{") + text.count(b"}\r\n{")
+    if len(text) >= LONGEST_RECORD or meetings != len(lines) - 1:
+        return None
+    try:
+        objects = _decode_lines(text)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    return objects if len(objects) == len(lines) else None
+
+
+def outline_documents(documents: Sequence[dict[str, Any]]) -> Sequence[Any]:
+    """For each object, an Outline; None for one that `make_record` must look at.
+
+    That is a profile, an object without an Id, and one with a number in place of text.
+    """
+    try:
+        outlines: Sequence[Any] = msgspec.convert(documents, _OUTLINES)
+    except msgspec.ValidationError:
+        outlines = [_outline(each) for each in documents]
+    return [each if each is not None and each.Id else None for each in outlines]
+
+
+def _outline(document: dict[str, Any]) -> Any:
+    try:
+        return msgspec.convert(document, Outline)
+    except msgspec.ValidationError:
+        return None
 
 
 def make_row_decoder(header: Sequence[str], layout: Layout) -> FieldDecoder:

@@ -173,7 +173,7 @@ def read_lines(
             before += file.size
         if not found:
             raise DataError(
-                f"{path}: expected endpoints as JSON lines, CSV or Parquet, found no record"
+                f"{path}: expected endpoints as JSON lines, CSV, Parquet or ORC, found no record"
             )
         progress(stage, before, total)
 

@@ -16,7 +16,7 @@ def build(
         list[Path],
         typer.Argument(
             metavar="FILE...",
-            help="One person per row: CSV or JSON lines (gzip or not), or Parquet.",
+            help="One person per row: CSV or JSON lines (gzip or not), Parquet or ORC.",
         ),
     ],
     *,

@@ -22,8 +22,8 @@ def command(
         typer.Argument(
             metavar="SEGMENT",
             help="Files of people: paths, globs in quotes, s3:// addresses. Formats: JSON lines or "
-            "CSV (gzip or not) or Parquet, as exported from or imported into Pinpoint, or exported "
-            "from Customer Profiles.",
+            "CSV (gzip or not), Parquet or ORC, as exported from or imported into Pinpoint, or "
+            "exported from Customer Profiles.",
         ),
     ],
     *,

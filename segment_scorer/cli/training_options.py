@@ -17,7 +17,7 @@ Endpoints: TypeAlias = Annotated[
     typer.Option(
         "--endpoints",
         metavar="FILE...",
-        help="Endpoints or customer profiles: JSON lines or CSV, gzip or not, or Parquet.",
+        help="Endpoints or customer profiles: JSON lines or CSV, gzip or not, Parquet or ORC.",
     ),
 ]
 MoreEndpoints: TypeAlias = Annotated[

@@ -19,6 +19,8 @@ from function.policy import Policy, Rules
 from function.policy_file import load_policy
 from function.records import Context
 from function.settings import PREFIX, is_service_variable
+from model.bundle import Bundle
+from model.people.naming import name_some
 from model.score_kind import RESPONSE, WIDEST
 from segment_scorer.monitoring.overrides import NAMED, find_unmatched
 from segment_scorer.runner.asking.hooks import open_hook, open_local_hook
@@ -35,6 +37,7 @@ from segment_scorer.runner.treatments import read_treatments
 from segment_scorer.runner.writing.formats import FORMATS
 
 WEB_PREFIX = "SCORER_WEB_"
+MOST_NAMED = 3  # paths in one warning
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +101,7 @@ def prepare_run(options: RunOptions) -> Preparation:
         threshold=one_threshold(rules, config, policy, context),
         reach=rules.reach,
         excludes=tuple((rule.path, rule.reason, rule.condition) for rule in rules.excludes),
-        warnings=check_ids(policy, options),
+        warnings=(*check_ids(policy, options), *check_calculated(bundle, rules, options)),
         keep=rules.keep,
         on_error=rules.on_error,
         holdout_percent=rules.holdout.percent,
@@ -159,6 +162,23 @@ def check_ids(policy: Policy, options: RunOptions) -> tuple[str, ...]:
     defaults = {field.name: field.default for field in fields(RunOptions)}
     given = [key for key in NAMED if getattr(options, key) != defaults[key]]
     return tuple(find_unmatched(policy, make_context(options), given))
+
+
+def check_calculated(bundle: Bundle, rules: Rules, options: RunOptions) -> tuple[str, ...]:
+    """Say that events of Connect lack calculated attributes, if the model or the policy reads any.
+
+    Source: a live event that aws-amplify published. AWS documents neither.
+    """
+    paths = (*bundle.spec.paths, *(rule.path for rule in rules.excludes))
+    read = sorted({path for path in paths if path.startswith("Calculated.")})
+    if options.host != "connect" or not read:
+        return ()
+    sentence = (
+        f"The model or the policy reads {name_some(read, MOST_NAMED)}. The live events of Amazon "
+        "Connect seen so far have no calculated attributes, so this run sends none: they are "
+        "missing. Copy them into attributes of the profile."
+    )
+    return (sentence,)
 
 
 def apply_rules(config: RunConfig, rules: Rules) -> RunConfig:

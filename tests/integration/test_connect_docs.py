@@ -14,8 +14,9 @@ from tests.templates import ROOT
 
 
 def test_every_block_of_the_page_is_of_a_kind_that_a_test_reads() -> None:
+    # `console yours` needs an export of the reader's own: tests/integration/test_run_connect.py
     marks = re.findall(r"^```(\S.*)$", CONNECT, re.MULTILINE)
-    assert set(marks) <= {"console", "console aws", "toml", "json"}
+    assert set(marks) <= {"console", "console aws", "console yours", "toml", "json"}
 
 
 def test_every_console_block_runs_as_written_from_top_to_bottom(

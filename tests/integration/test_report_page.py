@@ -281,6 +281,11 @@ def test_in_mode_annotate_the_explorer_shows_what_mode_filter_would_do(
     page, _ = open_report(browser, path)
     assert page.inner_text("#explorer-title") == "Try another threshold, in mode filter"
     assert count(page, "reach-out") == filtered.kept
+    assert page.locator("#journey-section").count() == (host == "connect")
+    if host == "connect":
+        assert "decision\tkeep" in page.inner_text("#journey")
+        page.set_viewport_size({"width": 360, "height": 740})
+        assert page.evaluate("document.documentElement.scrollWidth") == 360
     page.locator("#threshold").fill("1")
     assert count(page, "reach-out") < 5
     assert "The control group" in page.inner_text("#story")

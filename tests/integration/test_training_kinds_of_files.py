@@ -1,4 +1,4 @@
-"""The five kinds of data that docs/training.md names go from file to bundle by one command each."""
+"""The kinds of data that docs/training.md names go from file to bundle by one command each."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from pyarrow import orc
 
 from model.bundle import load_bundle
 from segment_scorer.cli.main import main
@@ -45,11 +46,21 @@ def write_import_table(documents: Documents) -> bytes:
 
 
 def write_parquet(documents: Documents) -> bytes:
+    sink = io.BytesIO()
+    pq.write_table(to_columns(documents), sink)
+    return sink.getvalue()
+
+
+def write_orc(documents: Documents) -> bytes:
+    sink = io.BytesIO()
+    orc.write_table(to_columns(documents), sink)
+    return sink.getvalue()
+
+
+def to_columns(documents: Documents) -> pa.Table:
     rows = [flatten(document) for document in documents]
     names = {name: None for row in rows for name in row}
-    sink = io.BytesIO()
-    pq.write_table(pa.table({name: [row.get(name) for row in rows] for name in names}), sink)
-    return sink.getvalue()
+    return pa.table({name: [row.get(name) for row in rows] for name in names})
 
 
 def write_profiles(documents: Documents) -> bytes:
@@ -76,6 +87,7 @@ KINDS: dict[str, tuple[Callable[[Documents], bytes], list[str]]] = {
     "export": (write_export, []),
     "import table": (write_import_table, []),
     "Parquet": (write_parquet, []),
+    "ORC": (write_orc, []),
     "customer profiles": (write_profiles, []),
     "plain CSV": (write_plain, ["--plain-columns"]),
 }

@@ -15,6 +15,7 @@ from model.customer_profile import (
     PROFILE,
     document_to_profile,
     profile_to_document,
+    profile_to_event,
 )
 from model.document import is_typed
 from model.paths import compile_paths, find_problem
@@ -246,3 +247,23 @@ def test_every_row_of_the_table_is_written_where_it_is_read() -> None:
         assert profile_to_document({row.written: "x"}) == document
     calculated = {"Calculated": {"Orders": "3"}}
     assert profile_to_document(document_to_profile(calculated)) == calculated
+
+
+def test_an_exported_profile_is_sent_as_live_events_are() -> None:
+    exported = {
+        "ProfileId": "p",
+        "FirstName": "",
+        "LastName": None,
+        "FoundByItems": [],
+        "Address": {"City": "C", "PostalCode": ""},
+        "Attributes": {"Plan": "gold", "empty": "", "Metric_X": "0"},
+        "CalculatedAttributes": {"Orders": "3"},
+        "BirthDate": "1980-02-01",
+    }
+    assert profile_to_event(exported) == {
+        "profileId": "p",
+        "address": {"city": "C"},
+        "attributes": {"Plan": "gold", "Metric_X": "0"},
+        "birthDate": "1980-02-01",
+    }
+    assert exported["Address"] == {"City": "C", "PostalCode": ""}

@@ -179,7 +179,7 @@ OTHER_CASE = (
     "expected the header to name Id, found id; "
     "columns are named as in a Pinpoint import, in its capitals"
 )
-KNOWN_FORMS = "expected JSON lines or CSV in UTF-8, gzip or not, or Parquet, found "
+KNOWN_FORMS = "expected JSON lines or CSV in UTF-8, gzip or not, Parquet or ORC, found "
 NO_COMMA = "expected a comma between the columns of the header, found "
 STRANGE = {
     "Id;ChannelType;Metrics.X\na;EMAIL;3\n": f"{NO_COMMA};",

@@ -30,8 +30,8 @@ PROFILE = Record(
 CONNECT, PINPOINT = HOST_ADAPTERS["connect"], HOST_ADAPTERS["pinpoint"]
 
 
-def test_connect_is_sent_a_profile_as_it_was_exported() -> None:
-    assert CONNECT.make_entry(PROFILE) == '{"ProfileId":"p","Attributes":{"Metrics_score":"0.5"}}'
+def test_connect_is_sent_an_exported_profile_as_its_live_events_have_it() -> None:
+    assert CONNECT.make_entry(PROFILE) == '{"profileId":"p","attributes":{"Metrics_score":"0.5"}}'
 
 
 def test_connect_is_sent_an_endpoint_as_the_profile_it_would_have_become() -> None:

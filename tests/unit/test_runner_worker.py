@@ -16,11 +16,12 @@ from hypothesis import strategies as st
 
 from function.records import Band, Batch, Context, Decision, Endpoint, Reason
 from model.score_kind import RESPONSE, UPLIFT
+from segment_scorer.runner.asking.host_adapters import read_score
 from segment_scorer.runner.asking.host_rules import Attempt, Hook
 from segment_scorer.runner.chunks import Chunk, ChunkResult
 from segment_scorer.runner.config import RunConfig
 from segment_scorer.runner.reading.batches import cut_slices, make_finder
-from segment_scorer.runner.worker import process_chunk, read_score
+from segment_scorer.runner.worker import process_chunk
 from segment_scorer.runner.writing.rows import begin_outputs, end_outputs, write_rows
 from tests.fake_hooks import DecidingHook, ScriptedHook, account_of, person
 from tests.fakes import make_account

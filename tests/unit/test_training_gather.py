@@ -140,9 +140,9 @@ def test_keeps_a_vocabulary_that_the_spec_gives(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        ("", [NAME, "JSON lines, CSV or Parquet, found no record"]),
-        ("\n\n", [NAME, "JSON lines, CSV or Parquet, found no record"]),
-        ("Id,outcome\n", [NAME, "JSON lines, CSV or Parquet, found no record"]),
+        ("", [NAME, "JSON lines, CSV, Parquet or ORC, found no record"]),
+        ("\n\n", [NAME, "JSON lines, CSV, Parquet or ORC, found no record"]),
+        ("Id,outcome\n", [NAME, "JSON lines, CSV, Parquet or ORC, found no record"]),
         ("{nobody\n", ["found 1 unreadable lines and no endpoint", f"{NAME}, line 1: ", "JSON"]),
         ("Id;outcome\n", [NAME, "comma", "found ;"]),
         (

@@ -19,7 +19,7 @@ from function.hosts.host import Host
 from function.hosts.pinpoint import PINPOINT
 from function.hosts.web import WEB
 from function.records import Band, Campaign, Context, Decision, Reason
-from model.customer_profile import document_to_profile
+from model.customer_profile import document_to_profile, profile_to_event
 from model.people.records import Record
 from model.score_kind import ScoreKind
 from segment_scorer.runner.config import RunConfig
@@ -107,9 +107,13 @@ def take_document(record: Record) -> dict[str, Any]:
 
 
 def write_customer_data(record: Record) -> str:
-    """Write the profile as JSON. An endpoint becomes the profile that AWS's migration makes."""
-    profile = record.profile if record.profile is not None else document_to_profile(record.document)
-    return _encode(profile).decode()
+    """Write the profile as an event has it. An endpoint is migrated as AWS's own guide says."""
+    made = (
+        document_to_profile(record.document)
+        if record.profile is None
+        else profile_to_event(record.profile)
+    )
+    return _encode(made).decode()
 
 
 def read_results(reply: object, sent: Any) -> dict[str, dict[str, Any]]:

@@ -195,6 +195,7 @@ def describe_run(
     rehearsal: bool,
     plan: str = "",
     users: str = "",
+    journey: str = "",
 ) -> list[str]:
     """Describe the run in a few sentences.
 
@@ -202,13 +203,14 @@ def describe_run(
     savings       how many messages fewer bring the same
     plan          what the control group of a rehearsal can show
     users         the same, counted by user
+    journey       on Amazon Connect: how many take each branch
     """
     share = 100 * summary.kept / summary.received if summary.received else 0.0
     verb = "would be" if rehearsal else "are"
     sentences = [
         f"{summary.kept:,} of {summary.received:,} people {verb} messaged ({share:.1f} %)."
     ]
-    sentences += [sentence for sentence in (users, reach) if sentence]
+    sentences += [sentence for sentence in (journey, users, reach) if sentence]
     sentences += [sentence for sentence in (expected, savings) if sentence]
     if config.mode and config.mode != FILTER:
         sentences.append(

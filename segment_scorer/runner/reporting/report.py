@@ -18,6 +18,7 @@ import msgspec
 from model.atomic import write_atomically
 from segment_scorer.runner.counting import UserCounts
 from segment_scorer.runner.reporting.charts import make_charts
+from segment_scorer.runner.reporting.journey import describe_journey
 from segment_scorer.runner.reporting.messages import (
     describe_reach,
     describe_users,
@@ -84,7 +85,9 @@ def summarize_report(
     statistics, config = checkpoint.statistics, checkpoint.config
     drift = describe_drift(summary, checkpoint, reference)
     warnings = find_warnings(summary, config, statistics, drift)
+    journey = describe_journey(config, statistics, failed=summary.failed)
     texts = (
+        journey["sentence"] if journey else "",
         describe_users(summary, config, checkpoint.counts["users_expected"]),
         describe_reach(config, statistics),
         describe_expected(*sum_expected(statistics), statistics.scored.total(), config),

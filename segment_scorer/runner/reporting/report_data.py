@@ -17,6 +17,7 @@ from segment_scorer.runner.counting import UserCounts
 from segment_scorer.runner.reporting.asked import compare_asked
 from segment_scorer.runner.reporting.control_group import count_control_kept
 from segment_scorer.runner.reporting.explorer import describe_explorer
+from segment_scorer.runner.reporting.journey import describe_journey
 from segment_scorer.runner.reporting.messages import (
     describe_reach,
     describe_run,
@@ -62,6 +63,7 @@ def gather_report(
     kept, everyone = sum_expected(statistics)
     control_kept = count_control_kept(statistics)
     drift = describe_drift(summary, checkpoint, reference)
+    journey = describe_journey(config, statistics, failed=summary.failed)
     return {
         "rehearsal": rehearsal,
         "summary": msgspec.to_builtins(summary),
@@ -83,6 +85,7 @@ def gather_report(
             rehearsal=rehearsal,
             plan=plan,
             users=describe_users(summary, config, checkpoint.counts["users_expected"]),
+            journey=journey["sentence"] if journey else "",
         ),
         "control_kept": control_kept,
         "words": choose_wording(config)._asdict(),
@@ -92,6 +95,7 @@ def gather_report(
             **({"users": checkpoint.counts["users_expected"]} if by_user else {}),
         },
         "filtered": count_filtered(checkpoint, by_user),
+        "journey": journey,
         "explorer": describe_explorer(checkpoint, users),
         "groups": {
             **{name: sum_groups(statistics, name, by_user) for name in BY_GROUP},

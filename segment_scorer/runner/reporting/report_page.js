@@ -193,6 +193,10 @@ for (const section of document.querySelectorAll("[data-group]")) {
       ...(byUser ? [known(row.users, "under 10"), known(row.users_kept, "under 10"), known(row.users_expected, row.users_kept === null ? "under 10" : "unknown")] : [])]));
   if (byUser) section.querySelector(".scroll").insertAdjacentHTML("afterend", '<p class="soft small">A user has one or more endpoints, each a person here. By user, the best score of the messaged endpoints counts once.</p>');
 }
+if (report.journey) {
+  fillTable(byId("journey"), ["field", "value", "profiles", "share", "of these, keep"], report.journey.rows.map((row) => [row.field, row.value, whole(row.people), row.share, whole(row.kept)]));
+  byId("journey-notes").textContent = report.journey.notes.join(" ");
+} else byId("journey-section").remove();
 if (report.reasons.length) fillTable(byId("reasons"), ["scores", "people", "raised by", "lowered by"], report.reasons.map((row) => [row.name, whole(row.people), row.raised.join(", "), row.lowered.join(", ")]));
 else byId("reasons-section").remove();
 byId("verdict").textContent = report.drift.verdict;

@@ -12,6 +12,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
+import numpy as np
+import numpy.typing as npt
+
 from function.records import Account, Reason
 from segment_scorer.monitoring.drift import SCORE, add_bins
 from segment_scorer.runner.reporting.labels import ODD, label_channel, label_country
@@ -97,31 +100,34 @@ class Statistics:
             return self.selected
         return sum(count for group, count in self.scored.items() if group.selected)
 
-    def add_people(self, groups: Sequence[RawGroup], scores: Sequence[float | None]) -> None:
-        """Count people: one group and one score (None: no score) for each."""
-        sums: dict[RawGroup, list[float]] = {}
-        decided: list[int] = []
-        for group, score in zip(groups, scores, strict=True):
-            try:
-                held = sums.get(group)
-            except TypeError:  # channel or country is a list or a map
-                group = (ODD, ODD, *group[2:])  # noqa: PLW2901  # the same person
-                held = sums.get(group)
-            if held is None:
-                held = sums[group] = [0, 0.0, 0]
-            held[0] += 1
-            if score is not None:
-                held[1] += score
-                held[2] += 1
-                if group[3] in BY_SCORE:
-                    decided.append(math.floor(score * BUCKETS + EPSILON))
-        self.scores.update(decided)
-        for group, (count, total, scored) in sums.items():
-            labelled = Group(label_channel(group[0]), label_country(group[1]), *group[2:])
-            self.people[labelled] += int(count)
-            if scored:
-                self.scored[labelled] += int(scored)
-                self.expected[labelled] = self.expected.get(labelled, 0.0) + total
+    def add_people(
+        self, groups: Sequence[RawGroup], scores: Sequence[float | None]
+    ) -> tuple[npt.NDArray[Any], list[Group]]:
+        """Count people: one group and one score (None: no score) for each.
+
+        Gives the number of each person's group, and the groups, labelled.
+        """
+        numbers = GroupNumbers()
+        try:
+            codes = np.array([numbers[group] for group in groups], np.int64)
+        except TypeError:  # channel or country of somebody is a list or a map
+            codes = np.array([numbers[make_hashable(group)] for group in groups], np.int64)
+        found = numbers.groups
+        values = np.array(scores, np.float64)  # None is NaN
+        is_scored = ~np.isnan(values)
+        of_scored = codes[is_scored]
+        people = np.bincount(codes, minlength=len(found)).tolist()
+        scored = np.bincount(of_scored, minlength=len(found)).tolist()
+        totals = np.bincount(of_scored, values[is_scored], minlength=len(found)).tolist()
+        for group, count, with_score, total in zip(found, people, scored, totals, strict=True):
+            self.people[group] += count
+            if with_score:
+                self.scored[group] += with_score
+                self.expected[group] = self.expected.get(group, 0.0) + total
+        by_score = np.array([group.reason in BY_SCORE for group in found], np.bool_)
+        decided = values[is_scored][by_score[of_scored]] if found else values
+        self.scores.update(np.floor(decided * BUCKETS + EPSILON).astype(np.int64).tolist())
+        return codes, found
 
     def add_times(self, seconds: Iterable[float]) -> None:
         """Count calls of the hook by their duration."""
@@ -232,22 +238,32 @@ def find_middle(bucket: int) -> float:
     return float(10 ** (bucket / BUCKETS_PER_DECADE))
 
 
-def number_groups(groups: Sequence[RawGroup]) -> tuple[list[int], list[list[Any]]]:
-    """The number of each person's group, and the groups, labelled as `add_people` labels them."""
-    numbers: dict[Group, int] = {}
-    known: dict[RawGroup, int] = {}
-    codes: list[int] = []
-    for group in groups:
-        try:
-            code = known.get(group)
-        except TypeError:  # channel or country is a list or a map
-            group = (ODD, ODD, *group[2:])  # noqa: PLW2901  # the same person
-            code = known.get(group)
-        if code is None:
-            labelled = Group(label_channel(group[0]), label_country(group[1]), *group[2:])
-            code = known[group] = numbers.setdefault(labelled, len(numbers))
-        codes.append(code)
-    return codes, [list(group) for group in numbers]
+class GroupNumbers(dict[RawGroup, int]):
+    """Numbers groups as they come. Raw groups with the same labels have the same number.
+
+    groups  the labelled groups, in the order of their numbers
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._numbers: dict[Group, int] = {}
+
+    @property
+    def groups(self) -> list[Group]:
+        """The groups that have a number."""
+        return list(self._numbers)
+
+    def __missing__(self, raw: RawGroup) -> int:
+        """The number of a raw group that is met for the first time."""
+        labelled = Group(label_channel(raw[0]), label_country(raw[1]), *raw[2:])
+        number = self[raw] = self._numbers.setdefault(labelled, len(self._numbers))
+        return number
+
+
+def make_hashable(group: RawGroup) -> RawGroup:
+    """The group itself; without channel and country if one of them is a list or a map."""
+    is_odd = isinstance(group[0], list | dict) or isinstance(group[1], list | dict)
+    return (ODD, ODD, *group[2:]) if is_odd else group
 
 
 def read_group(values: Sequence[Any]) -> Group:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -56,7 +56,7 @@ def pack_people(
     users: Sequence[bytes],
     ties: Sequence[bytes],
     scores: Sequence[float | None],
-    groups: Sequence[int],
+    groups: Sequence[int] | npt.NDArray[Any],
     *,
     ranks: bytes,
     flags: bytes,
@@ -90,44 +90,60 @@ def read_in_blocks(path: Path) -> Iterator[tuple[int, Records]]:
             first += len(records)
 
 
-class PeopleNotes:
-    """Notes the people of one chunk, in order."""
+class Noted(Protocol):
+    """What is noted of a person beside the outcome."""
 
-    def __init__(self, config: RunConfig) -> None:
-        """Note what `config` needs: more if people are chosen."""
-        self._config = config
-        self._numbers = {name: index for index, (name, _) in enumerate(config.treatments, 1)}
-        self._users: list[bytes] = []
-        self._ties: list[bytes] = []
-        self._ranks, self._flags, self._treatments = bytearray(), bytearray(), bytearray()
+    @property
+    def id(self) -> str:
+        """The endpoint's id."""
+        ...
 
-    def add(
-        self,
-        ids: tuple[str, str],
-        channel: object,
-        treatment: str,
-        *,
-        selected: bool | None,
-        kept: bool,
-        held: bool | None,
-    ) -> None:
-        """Note one person: user and id, ChannelType, treatment, and what was decided."""
-        self._users.append(hash_user(*ids))
-        self._flags.append(SELECTED * (selected is True) | KEPT * kept | HELD * (held is True))
-        self._treatments.append(self._numbers.get(treatment, 0))
-        if self._config.chooses:
-            order = self._config.channel_order
-            self._ties.append(hash_endpoint(ids[1]))
-            self._ranks.append(order.index(channel) if channel in order else len(order))
+    @property
+    def user(self) -> str:
+        """UserId, "" if there is none."""
+        ...
 
-    def pack(self, scores: Sequence[float | None], groups: Sequence[int]) -> bytes:
-        """The records of everybody noted."""
-        return pack_people(
-            self._users,
-            self._ties,
-            scores,
-            groups,
-            ranks=bytes(self._ranks),
-            flags=bytes(self._flags),
-            treatments=bytes(self._treatments),
+    @property
+    def channel(self) -> Any:
+        """ChannelType: any JSON value."""
+        ...
+
+    @property
+    def treatment(self) -> str:
+        """The treatment, "" if there is none."""
+        ...
+
+
+def pack_notes(
+    config: RunConfig,
+    people: Sequence[Noted],
+    *,
+    scores: Sequence[float | None],
+    flags: bytes,
+    groups: npt.NDArray[Any],
+) -> bytes:
+    """The records of a chunk's people, in order. They hold more if people are chosen.
+
+    flags   of SELECTED, KEPT and HELD, one byte a person
+    groups  the number of each person's group
+    """
+    ties: list[bytes] = []
+    ranks = treatments = b""
+    if config.treatments:
+        numbers = {name: index for index, (name, _) in enumerate(config.treatments, 1)}
+        treatments = bytes([numbers.get(each.treatment, 0) for each in people])
+    if config.chooses:
+        order = config.channel_order
+        ties = [hash_endpoint(each.id) for each in people]
+        ranks = bytes(
+            [order.index(each.channel) if each.channel in order else len(order) for each in people]
         )
+    return pack_people(
+        [hash_user(each.user, each.id) for each in people],
+        ties,
+        scores,
+        groups,
+        ranks=ranks,
+        flags=flags,
+        treatments=treatments or bytes(len(people)),
+    )
