@@ -126,12 +126,16 @@ class BinCounter:
         self._starts = [0, *accumulate(widths)]
         self._offsets = np.array(self._starts[:-1], dtype=np.intp)
         self._missing = np.array(widths, dtype=np.intp) - 1
+        self._single = np.array([*distributions[0].edges, np.inf]) if len(widths) == 1 else None
         self._edges = np.full((max(widths, default=2) - 2, 1, len(widths)), np.inf)
         for index, distribution in enumerate(distributions):
             self._edges[: len(distribution.edges), 0, index] = distribution.edges
 
     def count(self, matrix: npt.NDArray[np.floating[Any]]) -> list[list[int]]:
         """For each column of `matrix` [n, f], the counts that `count_bins` gives."""
+        if self._single is not None:  # a third of the time; NaN comes after infinity
+            single = np.searchsorted(self._single, matrix[:, 0], side="left")
+            return [np.bincount(single, minlength=self._starts[-1]).tolist()]
         bins = (matrix > self._edges).sum(axis=0, dtype=np.intp)  # NaN is in bin 0 at first
         np.copyto(bins, self._missing, where=np.isnan(matrix))
         bins += self._offsets

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from model.document_types import KNOWN_FIELDS, ExactDocument, PersonDocument
+from model.document_types import KNOWN_FIELDS, AnyDocument, ExactDocument, PersonDocument
 
 MOST_DEPTH = 32
 # A larger integer is not a finite float, and Python refuses to write a much larger one.
@@ -29,7 +29,7 @@ class Inspection(NamedTuple):
     typed     whether every field has its documented type
     """
 
-    document: dict[str, Any] | None
+    document: AnyDocument | None
     lost: int
     size: int
     typed: bool
@@ -37,6 +37,8 @@ class Inspection(NamedTuple):
 
 def inspect_document(value: object) -> Inspection:
     """Look at one document of an event. See `clean_value` for what is left out."""
+    if isinstance(value, ExactDocument):
+        return Inspection(value, 0, len(msgspec.json.encode(value)), typed=True)
     if not isinstance(value, dict):
         return Inspection(None, clean_value(value)[1], 0, typed=False)
     typed = is_typed(value)

@@ -154,11 +154,12 @@ def are_exact(objects: Iterable[Readable]) -> bool:
     return EXACT.issuperset(map(type, objects))
 
 
-def list_values(objects: Sequence[Readable], name: str) -> list[Any]:
-    """The value under a name in each object; None where there is none."""
-    if name in DOCUMENT_FIELDS and are_exact(objects):
-        return [None if value is UNSET else value for value in map(attrgetter(name), objects)]
-    return [each.get(name) for each in objects]
+def list_values(objects: Sequence[Readable], names: Sequence[str]) -> list[list[Any]]:
+    """For each name, the value under it in each object; None where there is none."""
+    if DOCUMENT_FIELDS.issuperset(names) and are_exact(objects):
+        every = [map(attrgetter(name), objects) for name in names]
+        return [[None if value is UNSET else value for value in values] for values in every]
+    return [[each.get(name) for each in objects] for name in names]
 
 
 def replace_fields(document: AnyDocument, changes: Mapping[str, Any]) -> AnyDocument:

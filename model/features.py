@@ -7,21 +7,22 @@ from __future__ import annotations
 
 import tomllib
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import nan
 from pathlib import Path
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from model.document_types import OBJECTS, Readable, are_exact, list_values
 from model.errors import SpecError, name_failure
-from model.feature_paths import find_path_problem, is_number_path, split_path
-from model.fills import fill_numbers, read_columns
+from model.feature_paths import find_path_problem
+from model.fills import read_columns
 from model.kinds import KINDS, Feature, Reference
+from model.steps import Names, Numbers, Step, compile_steps, gather_numbers
 from model.values import LARGEST_FLOAT32
 
 Matrix: TypeAlias = npt.NDArray[np.float32]
@@ -29,29 +30,6 @@ Matrix: TypeAlias = npt.NDArray[np.float32]
 NEEDED_KEYS = ("name", "path", "kind")
 DIRECTIONS = {"increasing": 1, "decreasing": -1}
 NOTHING: Readable = dict[str, Any]()
-
-
-# The names to go through, and the last name
-PathNames: TypeAlias = tuple[tuple[str, ...], str]
-
-
-class Step(NamedTuple):
-    """One feature's part of the work: its columns of the matrix, and the paths that it reads."""
-
-    feature: Feature
-    columns: slice
-    paths: tuple[PathNames, ...]
-
-
-class Numbers(NamedTuple):
-    """The features of plain numbers, which are read all at once: a row and a path each.
-
-    documented  whether a document of the documented types has numbers at all of these paths
-    """
-
-    rows: list[int]
-    paths: tuple[PathNames, ...]
-    documented: bool
 
 
 @dataclass(frozen=True)
@@ -93,30 +71,17 @@ class FeatureSpec:
     @cached_property
     def steps(self) -> tuple[Step, ...]:
         """How to build a matrix, feature by feature."""
-        steps, start = [], 0
-        for feature in self.features:
-            end = start + len(feature.columns)
-            names = [split_path(path) for path in feature.paths]
-            paths = tuple((each[:-1], each[-1]) for each in names)
-            steps.append(Step(feature, slice(start, end), paths))
-            start = end
-        return tuple(steps)
+        return compile_steps(self.features)
 
     @cached_property
-    def numbers(self) -> Numbers:
-        """What is read as plain numbers."""
-        plain = [step for step in self.steps if KINDS[step.feature.kind].fill is fill_numbers]
-        return Numbers(
-            rows=[step.columns.start for step in plain],
-            paths=tuple(step.paths[0] for step in plain),
-            documented=all(is_number_path(step.feature.path) for step in plain),
-        )
+    def numbers(self) -> tuple[Numbers, ...]:
+        """The steps that read plain numbers, together."""
+        return gather_numbers(self.steps)
 
     @cached_property
     def others(self) -> tuple[Step, ...]:
-        """The steps of the other features."""
-        rows = set(self.numbers.rows)
-        return tuple(step for step in self.steps if step.columns.start not in rows)
+        """The other steps."""
+        return tuple(step for step in self.steps if not step.reads_number)
 
     def to_mapping(self) -> dict[str, Any]:
         """The spec as plain data, as `read_spec` takes it."""
@@ -262,21 +227,17 @@ def fill_columns(
     """The matrix before it is rounded to float32, transposed: float64 [f, n]."""
     groups: dict[tuple[str, ...], list[Readable]] = {(): list(documents)}
 
-    def find(paths: Iterable[PathNames]) -> list[list[Any]]:
-        return [list_values(_descend(groups, parents), last) for parents, last in paths]
+    def find(parents: Names, names: Names) -> list[list[Any]]:
+        return list_values(_descend(groups, parents), names)
 
-    numbers = spec.numbers
-    if numbers.rows:
-        proven = numbers.documented and are_exact(documents)
-        read = read_columns(find(numbers.paths), proven=proven)
-    if len(numbers.rows) == len(spec.columns):
-        columns = read
-    else:
-        columns = np.full((len(spec.columns), len(documents)), nan)
-        if numbers.rows:
-            columns[numbers.rows] = read
+    columns = np.empty((len(spec.columns), len(documents)))
+    for rows, parents, names, documented in spec.numbers:
+        proven = documented and are_exact(documents)
+        columns[rows] = read_columns(find(parents, names), proven=proven)
     for feature, place, paths in spec.others:
-        KINDS[feature.kind].fill(columns[place], find(paths), feature, reference)
+        columns[place] = nan
+        found = [find(parents, (last,))[0] for parents, last in paths]
+        KINDS[feature.kind].fill(columns[place], found, feature, reference)
     # A number beyond float32 is missing, not infinite.
     beyond = np.abs(columns) > LARGEST_FLOAT32
     if beyond.any():
@@ -301,6 +262,6 @@ def _descend(
 ) -> list[Readable]:
     """The objects at `path`, one per document, else an empty one. Looked up once a batch."""
     if path not in groups:
-        found = list_values(_descend(groups, path[:-1]), path[-1])
+        (found,) = list_values(_descend(groups, path[:-1]), path[-1:])
         groups[path] = [value if isinstance(value, OBJECTS) else NOTHING for value in found]
     return groups[path]

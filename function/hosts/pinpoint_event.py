@@ -24,6 +24,8 @@ from model.values import parse_time
 # `1e15` takes 5 bytes and `1000000000000000.0` 19. Text never grows.
 MOST_GROWTH = 4
 
+REFUSALS = (msgspec.DecodeError, UnicodeDecodeError)
+
 
 class DecodedEvent(dict[str, Any]):
     """An event from bytes. Its definitions are ExactDocuments where they can be."""
@@ -56,17 +58,16 @@ _decode_document = msgspec.json.Decoder(ExactDocument).decode
 
 
 def decode_event(body: bytes | str, decode: Callable[[Any], Any]) -> DecodedEvent | None:
-    """Decode the JSON of an event. None if it has no `$.Endpoints`, an object.
+    """Decode the JSON of an event. None if it has no `$.Endpoints`, an object, or is no JSON.
 
-    decode  decodes a definition that is no ExactDocument
-    Raises msgspec's errors for JSON that it refuses.
+    decode  decodes a definition that is no ExactDocument, and raises what is to be raised
     """
     try:
         event: Mapping[str, Any] = _decode_exact(body)
-    except msgspec.ValidationError:  # at least one definition is none
+    except REFUSALS:  # at least one definition is none
         try:
             event = _decode_raw(body)
-        except msgspec.ValidationError:
+        except REFUSALS:
             return None
         definitions = event.get("Endpoints", {})
         event = {
@@ -80,7 +81,7 @@ def decode_definition(raw: msgspec.Raw, decode: Callable[[Any], Any]) -> Any:
     """One definition: an ExactDocument if it can be, else plain JSON."""
     try:
         return _decode_document(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except REFUSALS:
         return decode(bytes(raw))
 
 
