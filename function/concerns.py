@@ -72,7 +72,7 @@ def find_ambiguous_names(account: Account) -> list[str]:
 def find_missing_features(account: Account) -> list[str]:
     """A sentence if half of the readable people or more lack most of the model's features."""
     people, least = len(account.present), account.min_present
-    lacking = sum(share < least or share == 0.0 for share in account.present.tolist())
+    lacking = len([share for share in account.present.tolist() if share < least or share == 0.0])
     if not lacking or lacking < ALARMING_SHARE * people:
         return []
     if least > 0.0:

@@ -42,6 +42,8 @@ from function.telemetry import Telemetry
 from model.features import FeatureSpec, Matrix, build_matrix, share_present
 from model.paths import ReadPath, compile_paths
 
+EVENTS = (dict, Mapping)  # the first spares a look into the registry of the second
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pipeline:
@@ -84,7 +86,7 @@ class Pipeline:
         Raises EventError for anything but a hook event, and the errors that the policy's
         `on_error = "raise"` asks for.
         """
-        if not isinstance(event, Mapping) or (host := find_host(event, self.hosts)) is None:
+        if not isinstance(event, EVENTS) or (host := find_host(event, self.hosts)) is None:
             raise EventError(EXPECTED_EVENT)
         left, arrived = remaining(), self.clock()
         batch = host.parse_event(event)

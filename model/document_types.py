@@ -13,6 +13,8 @@ from typing import Annotated, Any, Protocol, TypeAlias
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from model.values import LARGEST_FLOAT32
+
 # Field names and types: Amazon Pinpoint API reference, "Endpoint" resource (EndpointResponse). They
 # are read tolerantly: every field may be missing or null, a scalar may replace a list of one, and
 # attribute values may be numbers, as in AWS's own sample.
@@ -23,9 +25,11 @@ Scalar: TypeAlias = str | int | Finite | bool | None
 Attributes: TypeAlias = dict[str, list[Scalar] | Scalar]
 Text: TypeAlias = str | UnsetType | None
 OptionalAttributes: TypeAlias = Attributes | UnsetType | None
-# A whole number stays one, to the last digit. A larger one is looked at more closely.
+# A whole number stays one, to the last digit. Larger numbers, and those beyond float32, which a
+# model reads as missing, are looked at more closely.
 Whole: TypeAlias = Annotated[int, msgspec.Meta(ge=-(1 << 63), le=(1 << 63) - 1)]
-ExactNumber: TypeAlias = Whole | Finite | None
+Float32: TypeAlias = Annotated[float, msgspec.Meta(ge=-LARGEST_FLOAT32, le=LARGEST_FLOAT32)]
+ExactNumber: TypeAlias = Whole | Float32 | None
 
 
 class Readable(Protocol):
@@ -41,7 +45,7 @@ class Fields(msgspec.Struct, frozen=True):
 
     def get(self, name: str, /) -> Any:
         """A field's value, as a dict gives it; None where there is none."""
-        value = getattr(self, name) if name in self.__struct_fields__ else None
+        value = getattr(self, name, None) if name in EVERY_FIELD else None
         return None if value is UNSET else value
 
 
@@ -146,6 +150,8 @@ KNOWN_FIELDS: dict[str | None, frozenset[str]] = {
     "User": frozenset(User.__struct_fields__),
 }
 DOCUMENT_FIELDS = KNOWN_FIELDS[None]
+# Names that may be looked up as attributes: no method is among them.
+EVERY_FIELD = frozenset().union(*KNOWN_FIELDS.values(), PersonDocument.__struct_fields__)
 EXACT = frozenset({ExactDocument})
 
 

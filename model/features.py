@@ -79,6 +79,11 @@ class FeatureSpec:
         return gather_numbers(self.steps)
 
     @cached_property
+    def documented(self) -> bool:
+        """Whether every feature is a number in a document of the documented types."""
+        return not self.others and all(group.documented for group in self.numbers)
+
+    @cached_property
     def others(self) -> tuple[Step, ...]:
         """The other steps."""
         return tuple(step for step in self.steps if not step.reads_number)
@@ -231,17 +236,15 @@ def fill_columns(
         return list_values(_descend(groups, parents), names)
 
     columns = np.empty((len(spec.columns), len(documents)))
+    exact = are_exact(documents)
     for rows, parents, names, documented in spec.numbers:
-        proven = documented and are_exact(documents)
-        columns[rows] = read_columns(find(parents, names), proven=proven)
+        columns[rows] = read_columns(find(parents, names), proven=exact and documented)
     for feature, place, paths in spec.others:
         columns[place] = nan
         found = [find(parents, (last,))[0] for parents, last in paths]
         KINDS[feature.kind].fill(columns[place], found, feature, reference)
-    # A number beyond float32 is missing, not infinite.
-    beyond = np.abs(columns) > LARGEST_FLOAT32
-    if beyond.any():
-        columns[beyond] = nan
+    if not (exact and spec.documented):  # A number beyond float32 is missing, not infinite.
+        columns[np.abs(columns) > LARGEST_FLOAT32] = nan
     return columns
 
 

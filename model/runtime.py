@@ -168,7 +168,7 @@ class OnnxModel:
         waiting = self._bound.setdefault(rows, [])
         # Another thread may compute with the buffers of this size: it has taken them off the list.
         bound = waiting.pop() if waiting else self._bind(rows)
-        np.copyto(bound.input, matrix)
+        bound.input[...] = matrix
         try:
             self._session.run_with_iobinding(bound.binding)
         except REFUSALS as error:

@@ -208,9 +208,12 @@ def bound_size(
     body: Mapping[str, Any], batch: Batch, decisions: Sequence[Decision], rules: Rules
 ) -> int:
     """Bytes that the encoded reply cannot exceed."""
-    texts = [f"{band.name}{band.title_override}{band.body_override}" for band in rules.bands]
-    longest = max(map(measure_reply, texts), default=0)
-    copied = sum(measure_reply(decision.external) for decision in decisions if decision.external)
+    longest = copied = 0
+    if rules.bands:
+        texts = [f"{band.name}{band.title_override}{band.body_override}" for band in rules.bands]
+        longest = max(map(measure_reply, texts))
+    if rules.external:
+        copied = sum(measure_reply(decision.external) for decision in decisions)
     return batch.size + len(body) * (longest + LONGEST_ADDITION) + copied + len("{}")
 
 

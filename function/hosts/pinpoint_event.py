@@ -15,7 +15,7 @@ import msgspec
 from function.hosts.reading import read_text
 from function.records import Batch, Context, Endpoint
 from model.document import inspect_document, is_encodable, measure_documents
-from model.document_types import ExactDocument
+from model.document_types import ExactDocument, are_exact
 from model.errors import name_kind
 from model.paths import find_user
 from model.values import parse_time
@@ -90,7 +90,7 @@ def read_event(event: Mapping[str, Any]) -> Batch:
     definitions = event["Endpoints"]
     if isinstance(event, DecodedEvent):
         measured = MOST_GROWTH * event.size
-        proven = all(type(value) is ExactDocument for value in definitions.values())
+        proven = are_exact(definitions.values())
     else:
         found = measure_documents(definitions)
         proven, measured = found is not None, found or 0

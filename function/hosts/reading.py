@@ -30,12 +30,15 @@ def check_documents(
     A field that nothing reads never makes an endpoint unreadable. `paths` is only called, and
     documents are only looked at, if a document has a field that is not of its documented type.
     """
-    if all(endpoint.typed or endpoint.problem is not None for endpoint in batch.endpoints):
+    unusual = [
+        (index, endpoint)
+        for index, endpoint in enumerate(batch.endpoints)
+        if not endpoint.typed and endpoint.problem is None
+    ]
+    if not unusual:
         return batch
     read, endpoints = paths(), list(batch.endpoints)
-    for index, endpoint in enumerate(endpoints):
-        if endpoint.typed or endpoint.problem is not None:
-            continue
+    for index, endpoint in unusual:
         problem = find_problem(endpoint.document, read)
         if problem is not None:
             where = name_document(index)
