@@ -173,7 +173,7 @@ def begin_checkpoint(
     """Make the checkpoint of a new run."""
     files = [
         *begin_outputs(preparation.config),
-        *(FORMATS[name].file for name in options.also),
+        *(file for name in options.also for file in (FORMATS[name].file, *FORMATS[name].further)),
         REPORT,
     ]
     return Checkpoint(
@@ -330,7 +330,6 @@ def write_format(
     format_ = FORMATS[name]
     if affected := format_.write(segment, columns, path):
         people = "1 person" if affected == 1 else f"{affected:,} people"
-        warn(
-            f"{format_.file}: values of {people} were omitted, because the format cannot hold them "
-            "(such as text in place of metrics)"
-        )
+        warn(f"{format_.file}: values of {people} were omitted, because {format_.omitted}")
+    if format_.note:
+        warn(f"{format_.file}: {format_.note}")
