@@ -35,6 +35,8 @@ class Naming(NamedTuple):
 AWS = Naming("Metrics_", "Demographic_", "", first=1, numbers_one=False)
 PRONETX = Naming("Metric_", "", "User_", first=0, numbers_one=True)
 NAMINGS: Mapping[str, Naming] = {"aws": AWS, "pronetx": PRONETX}
+SETTING = "SCORER_PROFILE_NAMES"
+AMBIGUOUS_READ = "they are read as AWS's, with what only Pronetx's reading finds"
 AUTO = "auto"  # each profile tells its naming by itself
 CHOICES = (AUTO, *NAMINGS)
 
@@ -85,6 +87,15 @@ def recognise(flat: Mapping[str, Any]) -> tuple[Naming, bool]:
     if not of_pronetx and not all(is_of_pronetx(name) for name in flat):
         return AWS, True  # X_0 may be a name that nobody's migration made
     return PRONETX, False
+
+
+def explain_ambiguous(count: int, profiles: int) -> list[str]:
+    """A sentence if so many of these profiles have names of both migrations, or of either."""
+    sentence = (
+        f"{count:,} of {profiles:,} customer profiles have attributes that two migrations from "
+        f"Pinpoint could have named; {AMBIGUOUS_READ}. Set {SETTING} to aws or pronetx"
+    )
+    return [sentence] if count else []
 
 
 def is_of_pronetx(name: str) -> bool:

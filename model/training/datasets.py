@@ -29,6 +29,7 @@ from model.people.outcome_columns import (
 from model.people.probe_file import MOST_BYTES, SKIPPED, is_test_file
 from model.people.progress import Progress
 from model.people.records import make_decoder
+from model.profile_names import Naming, explain_ambiguous
 from model.training.treatment import Treatment
 from model.values import parse_time
 
@@ -46,6 +47,7 @@ class OutcomeTable:
     readings   sentences on what was not read as written
     treatment  who took part in the campaign, and whom it messaged; None if nobody asked
     plain      whether columns such as `Age` of the endpoint tables beside it are attributes
+    naming     of the attributes of customer profiles beside it; None: those of each tell it
     """
 
     key: str
@@ -54,6 +56,7 @@ class OutcomeTable:
     readings: tuple[str, ...] = ()
     treatment: Treatment | None = None
     plain: bool = False
+    naming: Naming | None = None
 
 
 class PeopleLine(NamedTuple):
@@ -142,12 +145,14 @@ def read_lines(
     read: Sequence[ReadPath] = (),
     readings: list[str] | None = None,
     plain: bool = False,
+    naming: Naming | None = None,
 ) -> Iterator[PeopleLine]:
     """Every record of the files, in order. Raises DataError for an unreadable or empty file.
 
     A record is refused if it cannot be used at one of the paths that are `read`, as in the
     function. Its other fields do not matter. Sentences on what was not read as written are added
-    to `readings`. `plain`: a table's columns such as `Age` are attributes.
+    to `readings`. `plain`: a table's columns such as `Age` are attributes. `naming`: see
+    `OutcomeTable`.
     """
     total, before = sum(_size(path) for path in paths), 0
     for path in paths:
@@ -155,18 +160,20 @@ def read_lines(
             if readings is not None:
                 readings.append(f"{path}: {SKIPPED.format(size=size)}")
             continue
-        found = 0
+        found = ambiguous = 0
         with open_people(path, PLAIN_PEOPLE if plain else PEOPLE) as file:
-            decode = make_decoder(file.header, id_needed=id_needed)
+            decode = make_decoder(file.header, id_needed=id_needed, naming=naming)
             for number, raw in file:
                 found += 1
                 if found % PROGRESS_EVERY == 0:
                     progress(stage, before + file.position, total)
                 try:
-                    document = decode(raw).document
+                    record = decode(raw)
                 except RecordError as error:
                     yield PeopleLine(None, f"{path}, line {number}: {error}")
                     continue
+                document = record.document
+                ambiguous += record.ambiguous
                 problem = None if is_typed(document) else find_problem(document, read)
                 yield (
                     PeopleLine(None, f"{path}, line {number}: {problem}")
@@ -174,7 +181,8 @@ def read_lines(
                     else PeopleLine(document, "")
                 )
             if readings is not None:
-                readings += [f"{path}: {sentence}" for sentence in file.explain_reading()]
+                sentences = [*file.explain_reading(), *explain_ambiguous(ambiguous, found)]
+                readings += [f"{path}: {sentence}" for sentence in sentences]
             before += file.size
         if not found:
             raise DataError(

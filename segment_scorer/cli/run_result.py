@@ -138,6 +138,8 @@ def print_result(result: RunResult, out: str, console: Console) -> None:
     if result.plan:
         print_line(console, result.plan)
     known = "model and reasons unknown, as they are to a host"
+    if summary.users_selected is not None:  # the replies tell the reasons
+        known = "model unknown, as it is to a host"
     if summary.model:
         known = f"model {summary.model}, mode {summary.mode}"
     print_line(

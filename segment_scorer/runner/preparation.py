@@ -19,8 +19,7 @@ from function.policy import Policy, Rules
 from function.policy_file import load_policy
 from function.records import Context
 from function.settings import PREFIX, is_service_variable
-from model.bundle import Bundle
-from model.people.naming import name_some
+from model.profile_names import SETTING
 from model.score_kind import RESPONSE, WIDEST
 from segment_scorer.monitoring.overrides import NAMED, find_unmatched
 from segment_scorer.runner.asking.hooks import open_hook, open_local_hook
@@ -28,7 +27,13 @@ from segment_scorer.runner.asking.host_adapters import HOST_ADAPTERS, read_campa
 from segment_scorer.runner.asking.host_rules import Hook
 from segment_scorer.runner.asking.web_caller import SECRETS
 from segment_scorer.runner.budget import read_budget
-from segment_scorer.runner.checks import check_choice, check_treatments, read_channels
+from segment_scorer.runner.checks import (
+    check_calculated,
+    check_choice,
+    check_treatments,
+    read_channels,
+    read_profile_names,
+)
 from segment_scorer.runner.config import RunConfig, RunOptions
 from segment_scorer.runner.errors import OptionError
 from segment_scorer.runner.reading.segments import SegmentFile
@@ -37,7 +42,6 @@ from segment_scorer.runner.treatments import read_treatments
 from segment_scorer.runner.writing.formats import FORMATS
 
 WEB_PREFIX = "SCORER_WEB_"
-MOST_NAMED = 3  # paths in one warning
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,6 +135,7 @@ def make_config(options: RunOptions) -> RunConfig:
         activity_id=f"run-{scheduled}",
         include_opted_out=options.include_opted_out,
         plain_columns=options.plain_columns,
+        profile_names=read_profile_names(options.environ),
         knows_decisions=HOST_ADAPTERS[options.host].host.tells_decisions,
         writes=not options.rehearse,
         budget=read_budget(options.budget) if options.budget is not None else None,
@@ -162,23 +167,6 @@ def check_ids(policy: Policy, options: RunOptions) -> tuple[str, ...]:
     defaults = {field.name: field.default for field in fields(RunOptions)}
     given = [key for key in NAMED if getattr(options, key) != defaults[key]]
     return tuple(find_unmatched(policy, make_context(options), given))
-
-
-def check_calculated(bundle: Bundle, rules: Rules, options: RunOptions) -> tuple[str, ...]:
-    """Say that events of Connect lack calculated attributes, if the model or the policy reads any.
-
-    Source: a live event that aws-amplify published. AWS documents neither.
-    """
-    paths = (*bundle.spec.paths, *(rule.path for rule in rules.excludes))
-    read = sorted({path for path in paths if path.startswith("Calculated.")})
-    if options.host != "connect" or not read:
-        return ()
-    sentence = (
-        f"The model or the policy reads {name_some(read, MOST_NAMED)}. The live events of Amazon "
-        "Connect seen so far have no calculated attributes, so this run sends none: they are "
-        "missing. Copy them into attributes of the profile."
-    )
-    return (sentence,)
 
 
 def apply_rules(config: RunConfig, rules: Rules) -> RunConfig:
@@ -233,6 +221,7 @@ def make_fingerprint(
         "--treatment-id": options.treatment_id,
         "--include-opted-out": str(options.include_opted_out),
         "--plain-columns": str(options.plain_columns),
+        SETTING: config.profile_names,
         "--also": " ".join(options.also),
         "--bundle": config.model or "",
         "--policy": policy_digest,
@@ -246,7 +235,7 @@ def make_fingerprint(
     }
     if options.scheduled_time:
         described["--scheduled-time"] = config.scheduled_time
-    others = settings.keys() - {"SCORER_POLICY", "SCORER_BUNDLE"}
+    others = settings.keys() - {"SCORER_POLICY", "SCORER_BUNDLE", SETTING}
     return described | {name: hash_text(settings[name]) for name in sorted(others)}
 
 

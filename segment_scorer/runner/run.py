@@ -15,8 +15,9 @@ from typing import TypeAlias
 
 from msgspec.structs import replace
 
+from model.profile_names import NAMINGS
 from segment_scorer.runner.asking.hooks import HTTPS, LAMBDA
-from segment_scorer.runner.checks import check_options
+from segment_scorer.runner.checks import check_options, read_profile_names
 from segment_scorer.runner.chunks import Chunk, read_chunks
 from segment_scorer.runner.config import RunOptions
 from segment_scorer.runner.counting import UserCounts, count_passes, count_users
@@ -111,7 +112,10 @@ def run_segment(
     check_options(options)
     worth = read_worth(options)
     segment_files = find_segment_files(
-        [str(text) for text in options.segment], warn, plain_columns=options.plain_columns
+        [str(text) for text in options.segment],
+        warn,
+        plain_columns=options.plain_columns,
+        naming=NAMINGS.get(read_profile_names(options.environ)),
     )
     preparation = prepare_run(options)
     check_worth(worth, preparation.config)

@@ -25,6 +25,7 @@ MADE = re.compile(r"(benchmarks|lift-simulations|uplift|training-figures)\.(?:md
 LIMITS = {
     ("scoring-service.md", "Metrics"): "limits of buckets, not measurements",
     ("operations.md", "Errors"): "limits, not measurements",
+    ("connect.md", "Sizes and times"): "limits, not measurements",
     ("0008-a-time-budget.md", "8. A time budget, not timeouts"): "defaults of settings",
 }
 

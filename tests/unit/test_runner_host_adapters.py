@@ -14,6 +14,7 @@ from model.people.records import Record
 from model.score_kind import RESPONSE, UPLIFT
 from segment_scorer.runner.asking.host_adapters import HOST_ADAPTERS, read_result
 from segment_scorer.runner.config import RunConfig
+from segment_scorer.runner.errors import HookUnreachable
 from segment_scorer.runner.summary import Status
 
 CONFIG = RunConfig(
@@ -28,6 +29,15 @@ PROFILE = Record(
     {"ProfileId": "p", "Attributes": {"Metrics_score": "0.5"}},
 )
 CONNECT, PINPOINT = HOST_ADAPTERS["connect"], HOST_ADAPTERS["pinpoint"]
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_an_answer_that_refuses_the_caller_ends_the_run_over_every_hook(status: int) -> None:
+    with pytest.raises(HookUnreachable, match=f"answered {status}; set SCORER_WEB_SECRETS"):
+        HOST_ADAPTERS["web"].read_reply({"statusCode": status, "body": "{}"}, ["a"])
+    for other in (413, 502, None, "401", [401]):
+        with pytest.raises(ReplyError, match="expected 200"):
+            HOST_ADAPTERS["web"].read_reply({"statusCode": other, "body": "{}"}, ["a"])
 
 
 def test_connect_is_sent_an_exported_profile_as_its_live_events_have_it() -> None:

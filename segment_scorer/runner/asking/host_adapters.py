@@ -22,6 +22,7 @@ from function.records import Band, Campaign, Context, Decision, Reason
 from model.customer_profile import document_to_profile, profile_to_event
 from model.people.records import Record
 from model.score_kind import ScoreKind
+from segment_scorer.runner.asking.web_caller import check_status
 from segment_scorer.runner.config import RunConfig
 from segment_scorer.runner.summary import Status
 
@@ -125,6 +126,13 @@ def read_results(reply: object, sent: Any) -> dict[str, dict[str, Any]]:
     return CONNECT.read_reply(reply, sent)
 
 
+def read_answer(reply: object, sent: Any) -> dict[str, dict[str, Any]]:
+    """Read an answer over HTTP. Raises HookUnreachable if the function refuses every caller so."""
+    if isinstance(reply, dict):
+        check_status(reply.get("statusCode"))
+    return WEB.read_reply(reply, sent)
+
+
 def classify_result(
     id_: str,
     record: Record,
@@ -195,7 +203,7 @@ HOST_ADAPTERS = {
         host=WEB,
         most_bytes=2_000_000,  # the host refuses more than 3,000,000 bytes
         make_entry=take_document,
-        read_reply=WEB.read_reply,
+        read_reply=read_answer,
         classify=classify_result,
         has_url=True,
     ),

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from function.records import Reason
-from segment_scorer.runner.counting import Row
+from segment_scorer.runner.counting import RowFigures
 from segment_scorer.runner.reporting.statistics import AnyReason, Group, Statistics
 from segment_scorer.runner.summary import Status, UnsentReason
 
@@ -27,7 +27,7 @@ OUTCOMES: dict[AnyReason, str] = {
 }
 FAILED = "failed: no valid reply"
 MESSAGED = "messaged"
-NOBODY = Row()
+NOBODY = RowFigures()
 
 
 def name_outcome(group: Group) -> str:
@@ -38,7 +38,7 @@ def name_outcome(group: Group) -> str:
 
 
 def count_outcomes(
-    statistics: Statistics, *, rehearsal: bool, rows: Mapping[str, Row] | None = None
+    statistics: Statistics, *, rehearsal: bool, rows: Mapping[str, RowFigures] | None = None
 ) -> list[dict[str, Any]]:
     """Count the people by outcome: messaged, filtered, and then those that there are.
 

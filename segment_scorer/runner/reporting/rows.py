@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from function.records import Reason
-from segment_scorer.runner.counting import NameRows, Row, UserCounts
+from segment_scorer.runner.counting import NameRows, RowFigures, UserCounts
 from segment_scorer.runner.reporting.labels import UNKNOWN
 from segment_scorer.runner.reporting.outcomes import MESSAGED, name_outcome
 from segment_scorer.runner.reporting.statistics import AnyReason, Group, Statistics
@@ -141,7 +141,7 @@ def sum_groups(
     return [
         describe_row(
             label,
-            rows.get(label, Row())._replace(
+            rows.get(label, RowFigures())._replace(
                 people=people[label],
                 kept=kept[label],
                 scored=scored[label],
@@ -156,7 +156,7 @@ def sum_groups(
 
 def sum_treatments(checkpoint: Checkpoint, users: UserCounts | None) -> list[dict[str, Any]]:
     """Count people by treatment, in the order in which they were given."""
-    rows: Mapping[str, Row] = users.rows.get("treatment", {}) if users else {}
+    rows: Mapping[str, RowFigures] = users.rows.get("treatment", {}) if users else {}
     names = [name for name, _ in checkpoint.config.treatments]
     by_user = checkpoint.counts["users"] < checkpoint.counts["received"]
     return [
@@ -164,7 +164,7 @@ def sum_treatments(checkpoint: Checkpoint, users: UserCounts | None) -> list[dic
     ]
 
 
-def describe_row(name: str, row: Row, *, by_user: bool) -> dict[str, Any]:
+def describe_row(name: str, row: RowFigures, *, by_user: bool) -> dict[str, Any]:
     """A row as plain data. A number of users is None if it is small."""
     described: dict[str, Any] = {
         "name": name,
