@@ -79,12 +79,12 @@ def test_the_explorer_begins_with_the_budget_and_counts_others_as_a_run_does(
     assert count(page, "reach-out") == budgeted[0].summary.kept
     assert page.inner_text("#budget-line") == "--budget 100"
     for budget in ("40", "30%", "250", "1,000"):
-        page.get_by_label("Budget of users").fill(budget)
+        page.get_by_label("Budget: users or %").fill(budget)
         assert page.inner_text("#budget-line") == f"--budget {budget}"
         assert near(page, rehearsals.rehearse(budget=budget)[0]), budget
-    page.get_by_label("Budget of users").fill("")
+    page.get_by_label("Budget: users or %").fill("")
     assert count(page, "reach-out") == rehearsals.rehearse()[0].summary.kept
-    page.get_by_label("Budget of users").fill("many")
+    page.get_by_label("Budget: users or %").fill("many")
     assert "whole number of users" in page.inner_text("#copied-budget")
     page.get_by_role("button", name="back to").click()
     assert page.input_value("#budget") == "100"
@@ -134,7 +134,7 @@ def test_the_budget_is_kept_in_the_address(
     budgeted: tuple[RunResult, Path], browser: Browser
 ) -> None:
     page, _ = open_report(browser, budgeted[1])
-    page.get_by_label("Budget of users").fill("40%")
+    page.get_by_label("Budget: users or %").fill("40%")
     assert page.evaluate("location.hash") == "#budget=40%25"
     other = page.context.new_page()
     other.goto(page.evaluate("location.href"))

@@ -202,6 +202,24 @@ def test_treatments_split_users_and_their_overrides_apply(
     assert summary["threshold"] is None
 
 
+def test_rules_of_a_treatment_that_nobody_is_drawn_for_are_named(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rules = 'threshold = {{ reach = {} }}\n[[override]]\ntreatment_id = "B"\nthreshold = 0.9\n'
+    assert run("--treatments", "A:50,C:50", policy=rules.format(0.3)) == 0
+    assert "rules for treatment B, which nobody is drawn for" in capsys.readouterr().err
+    assert run("--treatments", "A:50,B:50", policy=rules.format(0.3), out="both") == 0
+    assert "nobody is drawn for" not in capsys.readouterr().err
+    report = read_report(tmp_path / "both")
+    assert report["asked"] == [], "each treatment asks for something else"
+    rows = {row["name"]: row for row in report["groups"]["treatment"]}
+    treatments = read_out(tmp_path / "both")[0]["treatments"]
+    assert {name: row["kept"] for name, row in rows.items()} == {
+        name: counts["kept"] for name, counts in treatments.items()
+    }
+    assert rows["A"]["users"] + rows["B"]["users"] == 100
+
+
 def test_a_budget_over_treatments_counts_each_anew(run: Run, tmp_path: Path) -> None:
     assert run("--treatments", "A:50,B:50", "--budget", 20) == 0
     summary, rows, _ = read_out(tmp_path / "out")

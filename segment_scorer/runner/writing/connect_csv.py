@@ -46,7 +46,7 @@ OMITTED = (
 )
 
 
-class Cells(NamedTuple):
+class ImportRow(NamedTuple):
     """A person's row: column -> text, and whether any value has no column in any file."""
 
     texts: dict[str, str]
@@ -65,7 +65,7 @@ def write_connect_csv(
     chosen = choose_columns(counts)
     affected = 0
     with contextlib.ExitStack() as stack:
-        parts = Parts(segment, path, write_row(chosen), stack)
+        parts = SizedFiles(segment, path, write_row(chosen), stack)
         for texts, lost in lay_out_all(segment):
             affected += lost or not texts or not texts.keys() <= set(chosen)
             if texts:
@@ -80,7 +80,7 @@ def choose_columns(counts: Mapping[str, int]) -> list[str]:
     return [*first, *others][:MOST_COLUMNS]
 
 
-def lay_out_all(segment: Path) -> Iterator[Cells]:
+def lay_out_all(segment: Path) -> Iterator[ImportRow]:
     """The rows of all kept people, in order. No texts: the person has no key."""
     for record, decision in zip(read_kept(segment), read_decisions(segment), strict=False):
         yield lay_out(record, decision)
@@ -98,7 +98,7 @@ def read_decisions(segment: Path) -> Iterator[Mapping[str, str]]:
     raise DataError(f"{FILE}: expected a decision for each of the kept people, found fewer")
 
 
-def lay_out(record: Mapping[str, Any], decision: Mapping[str, str]) -> Cells:
+def lay_out(record: Mapping[str, Any], decision: Mapping[str, str]) -> ImportRow:
     """Assign a person's values to columns.
 
     An endpoint becomes the profile that AWS's migration makes of it, and its user's id the key. An
@@ -108,7 +108,7 @@ def lay_out(record: Mapping[str, Any], decision: Mapping[str, str]) -> Cells:
     profile = document_to_profile(record) if is_endpoint else profile_to_event(record)
     key = profile.get("accountNumber") or (record["Id"] if is_endpoint else None)
     if not key:
-        return Cells({}, lost=True)
+        return ImportRow({}, lost=True)
     texts = {KEY: write_text(key)}
     texts |= {name: decision[cell] for name, cell in DECIDED.items() if decision.get(cell)}
     decided = texts.keys() & DECIDED.keys()
@@ -122,7 +122,7 @@ def lay_out(record: Mapping[str, Any], decision: Mapping[str, str]) -> Cells:
             lost = True
         else:
             texts[name] = write_text(value)
-    return Cells(texts, lost)
+    return ImportRow(texts, lost)
 
 
 def name_columns(profile: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -163,7 +163,7 @@ class _Sink:
         self.write = written.append
 
 
-class Parts:
+class SizedFiles:
     """The files, each with the header. A new one begins before one reaches the size limit."""
 
     def __init__(
