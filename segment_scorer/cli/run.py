@@ -259,7 +259,7 @@ def command(
     Exit status: 0 clean; 4 complete, but endpoints failed, lines were rejected, or too many people
     are unreadable (--fail-unreadable); 1 error, nothing written; 2 wrong usage.
 
-    The report shows what a threshold is worth if --value and --cost are given.
+    The report shows what a threshold is worth (--value, --cost), and what a Connect journey reads.
 
     Example: segment-scorer run examples/cdnow/endpoints.jsonl.gz --out out/run
     """

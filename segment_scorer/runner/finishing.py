@@ -76,7 +76,9 @@ def finish(
     if options.rehearse:
         plan = describe_control_group(checkpoint.config, checkpoint.statistics, users.selected)
     if choice is not None:
-        plan = " ".join(filter(None, (describe_choice(choice, checkpoint.config), plan)))
+        plan = " ".join(
+            filter(None, (describe_choice(choice, checkpoint.config, sent=users.kept), plan))
+        )
     reasons: Sequence[Mapping[str, object]] = ()
     if preparation.explain is not None:
         reasons = preparation.explain(checkpoint.segment_files, checkpoint.config)

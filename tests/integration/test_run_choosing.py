@@ -236,6 +236,7 @@ def test_a_rehearsal_says_which_threshold_of_a_hook_keeps_as_many(
     assert run("--budget", 20, "--rehearse") == 0
     told = capsys.readouterr().err
     assert "The budget leaves 20 of " in told
+    assert re.search(r"selected users, and 1\d of them are messaged\. The control group", told)
     assert "For a hook, threshold = 0." in told
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"report.html"}
 
