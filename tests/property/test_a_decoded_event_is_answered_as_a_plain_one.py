@@ -96,7 +96,11 @@ def test_whatever_its_people_are(text: str, policy: dict[str, Any]) -> None:
 
 @given(event=st.one_of(HOOK_EVENTS, ANY_JSON), policy=POLICIES)
 def test_whatever_its_host_is(event: Any, policy: dict[str, Any]) -> None:
-    check(json.dumps(event).encode(), policy)
+    try:
+        body = json.dumps(event, allow_nan=False)
+    except ValueError:  # Infinity and NaN are no JSON: both marshallers refuse the event
+        return
+    check(body.encode(), policy)
 
 
 @given(text=EVENT_TEXTS)

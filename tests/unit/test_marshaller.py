@@ -7,12 +7,14 @@ import math
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
+import msgspec
 import pytest
 from awslambdaric.lambda_runtime_exception import FaultException
 from awslambdaric.lambda_runtime_marshaller import LambdaMarshaller
 
 from function.hosts import decode_event
 from function.marshaller import CLIENT_MODULE, MEDIA_TYPE, Marshaller, measure_reply, use_marshaller
+from model.document_types import ExactDocument
 
 AWS = LambdaMarshaller()
 OURS = Marshaller(decode_event, AWS)
@@ -21,6 +23,8 @@ MEDIA_OF_BYTES = "application/unknown"
 
 def kinds(value: Any) -> Any:
     """A value with the type of each part, so that 1 differs from 1.0 and from True."""
+    if isinstance(value, ExactDocument):
+        return kinds(msgspec.to_builtins(value))
     if isinstance(value, dict):
         return {name: kinds(part) for name, part in value.items()}
     if isinstance(value, list):
