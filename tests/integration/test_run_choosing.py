@@ -160,7 +160,7 @@ def test_everybody_left_out_has_one_outcome_alike_in_summary_report_and_decision
 
 
 def test_processes_and_chunks_do_not_change_who_is_chosen(run: Run, tmp_path: Path) -> None:
-    choice = ("--budget", "30%", "--one-per", "user", "--also", "csv")
+    choice = ("--budget", "30%", "--one-per", "user", "--also", "csv", "--also", "connect-csv")
     assert run(*choice) == 0
     assert run(*choice, "--processes", 2, out="two") == 0
     for name in ("decisions.csv", "segment.jsonl.gz", "segment.csv"):

@@ -108,6 +108,19 @@ def test_every_sentence_that_ends_a_run_midway_is_explained() -> None:
     assert all(reason.partition(";")[0] in section for _, reason in FAILURES)
 
 
+def test_every_warning_of_a_starting_function_is_explained() -> None:
+    section = TEXT.partition("### Warnings\n")[2].partition("\n### ")[0]
+    found = [
+        max((part for each in node.args for part in read_sentence(each)), key=len)
+        for path in (ROOT / "function").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("warnings.append")
+    ]
+    begins = [" ".join(words.strip(" :.;,").split()[:3]) for words in found]
+    assert len(begins) >= 7
+    assert [words for words in begins if words not in section] == []
+
+
 def test_every_verdict_of_drift_is_explained() -> None:
     verdicts = ("stable", "shifted", "different", "too few")
     assert [verdict for verdict in verdicts if f"| {verdict} |" not in TEXT] == []
