@@ -159,6 +159,18 @@ def test_everybody_left_out_has_one_outcome_alike_in_summary_report_and_decision
     assert sum(tiles.values()) == summary["received"]
 
 
+def test_what_the_rules_reach_is_told_apart_from_what_a_budget_leaves(
+    run: Run, tmp_path: Path
+) -> None:
+    policy = "threshold = { reach = 0.5 }\n"
+    assert run(out="whole", policy=policy) == 0
+    assert run("--budget", 5, "--one-per", "user", policy=policy) == 0
+    whole, chosen = (read_report(tmp_path / out) for out in ("whole", "out"))
+    assert chosen["asked"][0] == whole["asked"][0]
+    assert chosen["asked"][1] == {"what": "users in the budget", "asked": "5", "reached": "5"}
+    assert chosen["warnings"] == whole["warnings"]
+
+
 def test_processes_and_chunks_do_not_change_who_is_chosen(run: Run, tmp_path: Path) -> None:
     choice = ("--budget", "30%", "--one-per", "user", "--also", "csv", "--also", "connect-csv")
     assert run(*choice) == 0
