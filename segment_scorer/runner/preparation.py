@@ -19,9 +19,10 @@ from function.policy import Policy, Rules
 from function.policy_file import load_policy
 from function.records import Context
 from function.settings import PREFIX, is_service_variable
+from model.people.naming import name_some
 from model.profile_names import SETTING
 from model.score_kind import RESPONSE, WIDEST
-from segment_scorer.monitoring.overrides import NAMED, find_unmatched
+from segment_scorer.monitoring.overrides import MOST_NAMED, NAMED, find_unmatched, find_unused
 from segment_scorer.runner.asking.hooks import open_hook, open_local_hook
 from segment_scorer.runner.asking.host_adapters import HOST_ADAPTERS, read_campaign
 from segment_scorer.runner.asking.host_rules import Hook
@@ -95,6 +96,7 @@ def prepare_run(options: RunOptions) -> Preparation:
     rules = policy.rules_for(context)
     check_choice(options, rules)
     check_treatments(context, config, policy)
+    every = list_rules(rules, config, policy, context)
     config = replace(
         apply_rules(config, rules),
         knows_decisions=True,
@@ -102,9 +104,13 @@ def prepare_run(options: RunOptions) -> Preparation:
         score=hook.handler.score,
         model=bundle.label,
         mode=rules.mode,
-        threshold=one_threshold(rules, config, policy, context),
-        reach=rules.reach,
-        excludes=tuple((rule.path, rule.reason, rule.condition) for rule in rules.excludes),
+        threshold=one_of({each.threshold for each in every}),
+        reach=one_of({each.reach for each in every}),
+        excludes=tuple(
+            dict.fromkeys(
+                (rule.path, rule.reason, rule.condition) for each in every for rule in each.excludes
+            )
+        ),
         warnings=(*check_ids(policy, options), *check_calculated(bundle, rules, options)),
         keep=rules.keep,
         on_error=rules.on_error,
@@ -113,6 +119,8 @@ def prepare_run(options: RunOptions) -> Preparation:
         policy_digest=policy.digest,
     )
     reference = bundle.manifest.get("drift")
+    if any(each.bands != every[0].bands for each in every):
+        rules = replace(rules, bands=())  # a score has another band in each treatment
     return Preparation(
         hook=hook,
         config=config,
@@ -166,7 +174,16 @@ def check_ids(policy: Policy, options: RunOptions) -> tuple[str, ...]:
     """Say which of the ids that the user gave are named by no override of the policy."""
     defaults = {field.name: field.default for field in fields(RunOptions)}
     given = [key for key in NAMED if getattr(options, key) != defaults[key]]
-    return tuple(find_unmatched(policy, make_context(options), given))
+    context = make_context(options)
+    found = list(find_unmatched(policy, context, given))
+    if options.treatments:
+        names = {name for name, _ in read_treatments(options.treatments)}
+        if unused := find_unused(policy, context, names):
+            found.append(
+                "--treatments: the policy has rules for treatment "
+                f"{name_some(unused, MOST_NAMED)}, which nobody is drawn for: they apply to nobody."
+            )
+    return tuple(found)
 
 
 def apply_rules(config: RunConfig, rules: Rules) -> RunConfig:
@@ -268,14 +285,12 @@ def format_time(text: str | None) -> str:
     return time_.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def one_threshold(
-    rules: Rules, config: RunConfig, policy: Policy, context: Context
-) -> float | None:
-    """The threshold of the run; None if treatments have different ones."""
-    found = {
-        policy.rules_for(replace(context, treatment_id=name)).threshold
-        for name, _ in config.treatments
-    }
-    if not found:
-        return rules.threshold
-    return found.pop() if len(found) == 1 else None
+def list_rules(rules: Rules, config: RunConfig, policy: Policy, context: Context) -> list[Rules]:
+    """The rules of every treatment; those of the run if it has one treatment for all."""
+    names = [name for name, _ in config.treatments]
+    return [policy.rules_for(replace(context, treatment_id=name)) for name in names] or [rules]
+
+
+def one_of(values: set[float] | set[float | None]) -> float | None:
+    """The value that holds for all treatments; None if they have different ones."""
+    return next(iter(values)) if len(values) == 1 else None

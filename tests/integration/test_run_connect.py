@@ -7,7 +7,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
+from pyarrow import orc
 
 from model.profile_names import SETTING
 from segment_scorer.runner.config import RunOptions
@@ -68,6 +70,12 @@ def write_table(path: Path, profiles: list[dict[str, Any]]) -> Path:
     return path
 
 
+def write_orc(path: Path, profiles: list[dict[str, Any]]) -> Path:
+    """Objects are structs."""
+    orc.write_table(pa.Table.from_pylist(profiles), path)
+    return path
+
+
 @pytest.fixture(scope="module")
 def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_bundle(tmp_path_factory.mktemp("bundle") / "tiny")
@@ -95,7 +103,7 @@ def rehearse(folder: Path, bundle: Path, segment: Path, **more: Any) -> tuple[Ru
 
 
 @pytest.mark.parametrize("naming", METRICS)
-@pytest.mark.parametrize("write", [write_lines, write_table])
+@pytest.mark.parametrize("write", [write_lines, write_table, write_orc])
 def test_an_export_of_profiles_is_walked_and_the_report_says_what_the_journey_will_read(
     tmp_path: Path, bundle: Path, write: Any, naming: str
 ) -> None:
