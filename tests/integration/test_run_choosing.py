@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import Browser
 from rich.console import Console
 
 from segment_scorer.cli.main import main
@@ -24,8 +25,10 @@ from segment_scorer.cli.run_result import run_with_bar
 from segment_scorer.runner.config import RunOptions
 from segment_scorer.runner.errors import OptionError
 from segment_scorer.runner.run import run_segment
+from tests.browser import CHROMIUM
 from tests.fake_hooks import person, write_segment
 from tests.fakes import make_bundle, write_policy
+from tests.integration.test_report_page import count, open_report
 from tools.image.emulator import run_emulator
 
 ROOT = Path(__file__).parents[2]
@@ -227,6 +230,8 @@ def test_treatments_split_users_and_their_overrides_apply(
         assert summary["treatments"][name]["received"] == len(mine) > 50
         assert summary["treatments"][name]["kept"] == sum(row["sent"] == "true" for row in mine)
     assert summary["threshold"] is None
+    explorer = read_report(tmp_path / "out")["explorer"]
+    assert (explorer["threshold"], explorer["takes_budget"]) == (None, False)
 
 
 def test_rules_of_a_treatment_that_nobody_is_drawn_for_are_named(
@@ -508,7 +513,7 @@ def test_a_deployed_function_is_refused_unless_its_policy_annotates(
 
 
 def test_over_http_in_mode_annotate_the_budget_holds(
-    run: Run, tmp_path: Path, bundle: Path
+    run: Run, tmp_path: Path, bundle: Path, request: pytest.FixtureRequest
 ) -> None:
     policy = 'mode = "annotate"\n[holdout]\npercent = 20.0\nsalt = "s"\n'
     file = write_policy(tmp_path / "deployed.toml", policy)
@@ -523,6 +528,21 @@ def test_over_http_in_mode_annotate_the_budget_holds(
     ]
     assert [each["Id"] for each in kept] == [each["Id"] for each in got]
     assert local["users_kept"] == http["users_kept"] < 20 == http["budget_users"]
+    report = read_report(tmp_path / "http")
+    assert "the run left out all but those whom it chose" in " ".join(report["story"])
+    assert (report["explorer"]["budget"], report["explorer"]["takes_budget"]) == ("20", True)
+    if not Path(CHROMIUM).exists():
+        pytest.skip(f"no {CHROMIUM}: apt-get install chromium")
+    browser: Browser = request.getfixturevalue("browser")
+    page, heard = open_report(browser, tmp_path / "http" / "report.html")
+    assert count(page, "reach-out") == http["kept"]
+    page.get_by_label("Budget: users or %").fill("40%")
+    assert page.inner_text("#budget-line") == "--budget 40%"
+    assert run("--budget", "40%", out="share", policy="threshold = 0.0\n" + policy) == 0
+    kept_by_share = read_out(tmp_path / "share")[0]["kept"]
+    assert count(page, "reach-out") == pytest.approx(kept_by_share, abs=3)
+    assert heard == []
+    page.context.close()
 
 
 def test_lift_reports_each_treatment(run: Run, tmp_path: Path) -> None:

@@ -75,7 +75,7 @@ function profits() {
 const digits = (x) => x.toLocaleString("en", { minimumFractionDigits: 4, maximumFractionDigits: 15 });
 function show() {
   const found = exploreAll(threshold), best = findBest();
-  byId("threshold-text").textContent = threshold === null ? "the function's own, unknown" : digits(threshold);
+  byId("threshold-text").textContent = threshold === null ? (summary.model ? "the treatments' own, which differ" : "the function's own, unknown") : digits(threshold);
   byId("threshold").setAttribute("aria-valuetext", byId("threshold-text").textContent);
   byId("reset").hidden = threshold === explorer.threshold && byId("budget").value.trim() === explorer.budget;
   byId("to-best").hidden = !best || best.threshold === threshold;
@@ -95,10 +95,10 @@ function show() {
   for (const name of ["histogram", "curve"]) if (views[name]) { views[name].signal("threshold", threshold).signal("best", best && best.threshold); if (name === "histogram") views[name].signal("limit", limit).signal("reached", limit ?? threshold); views[name].runAsync(); }
 }
 function showBudget() {  // the option for the command: as typed, or for as many users as the threshold selects
-  const typed = byId("budget").value.trim(), selected = threshold === null ? 0 : usersAt(threshold);
-  const own = explorer.threshold === null ? 0 : usersAt(explorer.threshold), isTyped = readBudget(selected) < Infinity;
+  const typed = byId("budget").value.trim(), selected = usersAt(threshold ?? lowest);
+  const own = usersAt(explorer.threshold ?? lowest), isTyped = readBudget(selected) < Infinity;
   const users = asked === null ? selected : Math.round(takeBest(Math.max(0, asked - explorer.fixed), "reach").users) + explorer.fixed_users;
-  byId("copied-budget").hidden = !explorer.takes_budget || threshold === null || !(typed || (users > 0 && users < own));
+  byId("copied-budget").hidden = !explorer.takes_budget || !(typed || (users > 0 && users < own));
   byId("budget-line").textContent = `--budget ${isTyped ? typed.replace(/\s/g, "") : users}`;
   byId("budget-lead").textContent = typed && !isTyped ? "A budget is a whole number of users from 1, or a share such as 30%."
     : !isTyped ? `Or leave the policy as it is and add this to the command, for exactly ${whole(users)} users:`
