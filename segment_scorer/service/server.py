@@ -10,10 +10,9 @@ import asyncio
 import logging
 import os
 import queue
-import resource
 import signal
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -28,6 +27,7 @@ from segment_scorer.service.addresses import listen
 from segment_scorer.service.calls import Calls, Incomplete
 from segment_scorer.service.errors import ServiceError
 from segment_scorer.service.inferences import Inferences
+from segment_scorer.service.limits import AGE_GRACE, list_options, raise_descriptor_limit
 from segment_scorer.service.log import log_failures, write_log
 from segment_scorer.service.meter import Meter
 from segment_scorer.service.minutes import Minutes
@@ -39,12 +39,6 @@ REFLECTION = reflection_pb2.DESCRIPTOR.services_by_name["ServerReflection"]
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 MAX_REFLECTIONS = 4  # reflection streams at once
 MAX_WATCHES = 1_000  # streams at once that watch health
-MAX_CALLS_OF_A_CONNECTION = 1_000
-MAX_AGE = 3_600  # seconds until a connection is closed, once its calls have ended
-AGE_GRACE = 60  # seconds that those calls get
-MAX_MESSAGE_BYTES = 2_147_483_647  # gRPC's own limit
-MAX_DESCRIPTORS = 65_536
-OWN_DESCRIPTORS = 64  # for the process itself, beside its connections
 # The option that names each file of TlsFiles.
 TLS_OPTIONS = {"authority": "--tls-client-ca", "certificate": "--tls-cert", "key": "--tls-key"}
 
@@ -71,6 +65,8 @@ class Service:
         self._shared = shared
         self._inferences = Inferences(settings.max_calls, self.meter)
         self._grace = settings.grace
+        self._servers: list[grpc.aio.Server] = []  # that of the ports is the last
+        self._leaving: dict[asyncio.Task[None], grpc.aio.Server] = {}
         self._loop = asyncio.new_event_loop()
         self._loop.set_exception_handler(log_failures)
         self._thread = threading.Thread(target=self._loop.run_forever, name="calls", daemon=True)
@@ -84,7 +80,8 @@ class Service:
     async def _start(
         self, model: Model, settings: ServiceSettings, credentials: grpc.ServerCredentials | None
     ) -> tuple[str, ...]:
-        self._server = grpc.aio.server(options=list_options(model, settings, shared=self._shared))
+        self._options = list_options(model, settings, shared=self._shared)
+        self._credentials = credentials
         self._health = health.Health((servicer.SERVICE.full_name, model.facts.name))
         services: dict[Any, Any] = {
             servicer.SERVICE: servicer.InferenceServicer(
@@ -104,12 +101,26 @@ class Service:
             {"ServerReflectionInfo": MAX_REFLECTIONS, "Watch": MAX_WATCHES},
             self.meter,
         )
-        self._server.add_generic_rpc_handlers(
-            tuple(calls.make_handlers(service, methods) for service, methods in services.items())
+        self._handlers = tuple(
+            calls.make_handlers(service, methods) for service, methods in services.items()
         )
-        addresses = tuple(listen(self._server, address, credentials) for address in settings.listen)
-        await self._server.start()
-        return addresses
+        # Only ports can be renewed, since a Unix socket has one listener. So it is apart then.
+        sockets = [it for it in settings.listen if it.startswith("unix:") and self._shared]
+        ports = [it for it in settings.listen if it not in sockets]
+        opened: dict[str, str] = {}
+        for addresses in filter(None, (sockets, ports)):
+            opened |= zip(addresses, await self._open(addresses), strict=True)
+        self._ports = [opened[it] for it in ports]
+        return tuple(opened[it] for it in settings.listen)
+
+    async def _open(self, addresses: Sequence[str]) -> list[str]:
+        """Start a server at addresses; give them with their real ports."""
+        server = grpc.aio.server(options=self._options)
+        self._servers.append(server)
+        server.add_generic_rpc_handlers(self._handlers)
+        found = [listen(server, address, self._credentials) for address in addresses]
+        await server.start()
+        return found
 
     def drain(self) -> threading.Event:
         """Refuse new calls and let those in progress finish within the grace.
@@ -119,21 +130,40 @@ class Service:
         stopped = threading.Event()
 
         async def finish() -> None:
-            await self._server.stop(self._grace)
+            await self._stop(self._grace)
             stopped.set()
 
         async def begin() -> None:
             self._health.drain()
             self._incomplete.drain()
             self._draining = asyncio.create_task(finish())
-            await asyncio.sleep(0)  # until the server refuses new calls
+            await asyncio.sleep(0)  # until the servers refuse new calls
 
         self._run(begin())
         return stopped
 
+    def renew(self) -> None:
+        """Listen anew, and ask every client of the ports to connect again. Calls go on.
+
+        The kernel then chooses again which worker gets each connection.
+        """
+
+        async def leave() -> None:
+            *others, old = self._servers
+            self._servers = others
+            await self._open(self._ports)
+            task = asyncio.create_task(old.stop(AGE_GRACE))
+            self._leaving[task] = old
+            task.add_done_callback(self._leaving.pop)
+
+        self._run(leave())
+
+    async def _stop(self, grace: float | None) -> None:
+        await asyncio.gather(*(it.stop(grace) for it in (*self._servers, *self._leaving.values())))
+
     def stop(self) -> None:
         """Stop at once; calls in progress are cancelled."""
-        self._run(self._server.stop(None))
+        self._run(self._stop(None))
         self._end()
 
     def _run(self, work: Coroutine[Any, Any, Result]) -> Result:
@@ -144,57 +174,6 @@ class Service:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
-
-
-def list_options(
-    model: Model, settings: ServiceSettings, *, shared: bool = False
-) -> list[tuple[str, int]]:
-    """gRPC's options: what one client can take of the server. Milliseconds, bytes and counts."""
-    idle = settings.idle_timeout
-    limits = {
-        "grpc.so_reuseport": int(shared),
-        "grpc.max_receive_message_length": limit_message(model, settings.max_rows),
-        "grpc.max_concurrent_streams": MAX_CALLS_OF_A_CONNECTION,
-        "grpc.max_allowed_incoming_connections": limit_connections(settings),
-        "grpc.server_handshake_timeout_ms": round(settings.call_timeout * 1000),
-    }
-    if idle:
-        limits |= {
-            "grpc.max_connection_idle_ms": round(idle * 1000),
-            "grpc.max_connection_age_ms": MAX_AGE * 1000,
-            "grpc.max_connection_age_grace_ms": AGE_GRACE * 1000,
-        }
-    return list(limits.items())
-
-
-def limit_message(model: Model, max_rows: int) -> int:
-    """The largest request in bytes, so that gRPC refuses a larger one before it is read.
-
-    A request is at most 9 bytes a number and 64 KiB of names.
-    """
-    return min(max_rows * model.facts.width * 9 + 65_536, MAX_MESSAGE_BYTES)
-
-
-def limit_connections(settings: ServiceSettings) -> int:
-    """Connections at each address: as set, or fewer, if the process may not open as many files.
-
-    gRPC closes a further connection at once. Without a limit it would use up the descriptors, and
-    nobody could connect to any address, the probe's included.
-    """
-    descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if descriptors == resource.RLIM_INFINITY:
-        return settings.max_connections
-    share = (descriptors - OWN_DESCRIPTORS) // len(settings.listen)
-    return max(1, min(settings.max_connections, share))
-
-
-def raise_descriptor_limit() -> None:
-    """Let this process open as many files as it is allowed to, up to 65,536."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft == resource.RLIM_INFINITY:
-        return
-    wanted = MAX_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, MAX_DESCRIPTORS)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
 
 
 def open_credentials(files: TlsFiles) -> grpc.ServerCredentials:
@@ -261,7 +240,7 @@ def drain(service: Service, grace: float, signals: queue.SimpleQueue[int]) -> No
     write_log(logging.INFO, "draining", seconds=grace)
     stopped = service.drain()
     while not stopped.wait(0.1):
-        if not signals.empty():
+        if not signals.empty() and signals.get() in STOP_SIGNALS:
             service.stop()
             write_log(logging.WARNING, "cut short")
             os._exit(1)  # any other exit would wait for the threads that still compute

@@ -1,6 +1,7 @@
 """One of several processes that serve the same addresses. Its supervisor starts and stops it.
 
-It says on stdout that it listens, and drains when its stdin ends: then the supervisor is gone.
+It says on stdout that it listens, and drains when its stdin ends: then the supervisor is gone. A
+line on stdin asks it to let its connections come again.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from segment_scorer.service.errors import ServiceError
 from segment_scorer.service.settings import ServiceSettings
 
 VARIABLE = "SEGMENT_SCORER_WORKER"
+RENEW = 0  # among signals, which begin at 1: let all connections come again
 
 
 class WorkerOrder(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,28 +61,29 @@ def serve(settings: ServiceSettings, order: WorkerOrder) -> None:
     Raises BundleError or ServiceError before it listens.
     """
     # Imported here: the supervisor reads orders and loads no ONNX Runtime.
-    from segment_scorer.service import server  # noqa: PLC0415
+    from segment_scorer.service import limits, server  # noqa: PLC0415
     from segment_scorer.service.meter import Board, Meter  # noqa: PLC0415
 
     signals = server.catch_signals()
     watch_supervisor(signals)
-    server.raise_descriptor_limit()
+    limits.raise_descriptor_limit()
     model = server.load_model(settings.bundle)
     meter = Meter(Board(order.workers, order.descriptor).block(order.index))
     settings = replace(settings, listen=order.listen)
     service = server.Service(model, settings, meter=meter, shared=True)
     sys.stdout.write(json.dumps(server.name_model(model)) + "\n")
     sys.stdout.flush()
-    signals.get()
+    while signals.get() == RENEW:
+        service.renew()
     server.drain(service, settings.grace, signals)
 
 
 def watch_supervisor(signals: queue.SimpleQueue[int]) -> None:
-    """Put a signal into the queue when stdin ends."""
+    """Put a signal into the queue when stdin ends, and RENEW when the supervisor asks for it."""
 
     def wait() -> None:
         while os.read(0, 1_024):
-            pass
+            signals.put(RENEW)
         signals.put(signal.SIGTERM)
 
     threading.Thread(target=wait, name="supervisor", daemon=True).start()

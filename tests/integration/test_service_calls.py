@@ -337,3 +337,20 @@ def test_answers_a_failing_model_as_internal_and_logs_no_payload(
     ]
     assert lines[0]["error"] == "ModelFailure"
     assert "1234" not in log.getvalue()
+
+
+def test_renewed_connections_lose_no_call(model: Model, bundle: Path) -> None:
+    settings = ServiceSettings(bundle=bundle, listen=("127.0.0.1:0",))
+    service = Service(model, settings, shared=True)
+    with grpc.insecure_channel(service.addresses[0]) as channel:
+        stub = GRPCInferenceServiceStub(channel)
+        watch = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest())
+        next(watch)  # it stays with the old server
+        for _ in range(3):
+            service.renew()
+            for _ in range(20):
+                assert stub.ServerLive(pb.ServerLiveRequest(), timeout=LIMIT).live
+        stopped = service.drain()
+        assert next(watch).status == health_pb2.HealthCheckResponse.NOT_SERVING
+        assert stopped.wait(LIMIT), "a drain does not wait for the longer grace of old servers"
+    service.stop()

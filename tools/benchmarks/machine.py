@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import platform
+from collections.abc import Iterable
 from pathlib import Path
 
 NAMED = ("numpy", "onnxruntime", "msgspec", "awslambdaric", "grpcio")
@@ -31,3 +32,13 @@ def read_packages() -> dict[str, str]:
 def read_load() -> float:
     """The load average of one minute."""
     return os.getloadavg()[0]
+
+
+def read_processor_seconds(pids: Iterable[int]) -> float:
+    """Processor seconds that living processes have used, of all their threads."""
+    # proc(5): fields 14 and 15 are user and system time. Field 2 may hold spaces.
+    fields = [
+        Path(f"/proc/{pid}/stat").read_text("ascii", "replace").rpartition(")")[2].split()
+        for pid in pids
+    ]
+    return sum(int(each[11]) + int(each[12]) for each in fields) / os.sysconf("SC_CLK_TCK")

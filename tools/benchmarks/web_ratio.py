@@ -8,19 +8,18 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import statistics
 from pathlib import Path
 from typing import Any
 
 from function.hosts import HOSTS
 from function.records import Campaign
+from tools.benchmarks.machine import read_processor_seconds
 from tools.image.emulator import Emulator, run_emulator
 from tools.image.sessions import find_session
 
 ROOT = Path(__file__).parents[2]
 EVENT = ROOT / "examples" / "events" / "cdnow-five-customers.json"
-TICKS = os.sysconf("SC_CLK_TCK")
 MOST = 1.1  # what one person over HTTP may cost beside one of Pinpoint
 
 
@@ -41,12 +40,7 @@ def make_events() -> dict[str, Any]:
 
 def read_seconds(emulator: Emulator) -> float:
     """Processor seconds that the emulator and the function have used."""
-    # proc(5): fields 14 and 15 are user and system time. Field 2 may hold spaces.
-    fields = [
-        Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()
-        for pid in find_session(emulator.pid)
-    ]
-    return sum(int(each[11]) + int(each[12]) for each in fields) / TICKS
+    return read_processor_seconds(find_session(emulator.pid))
 
 
 def measure(rounds: int, calls: int) -> dict[str, float]:
