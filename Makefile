@@ -8,7 +8,7 @@ ARGS ?=
 # A round of fuzz is about 107,000 events.
 ROUNDS ?= 10
 
-.PHONY: demo test verbs ray fuzz check lock stubs picture image image-test emulate up down pin-base fetch foreign interop push deploy redeploy retrain clean bench demo-lift prove-lift prove-uplift prove-training
+.PHONY: demo test verbs ray fuzz check lock stubs picture image image-test emulate up down pin-base fetch foreign interop push deploy redeploy retrain clean bench demo-lift prove-lift prove-uplift prove-training prove-whole-segment
 
 demo: .venv/run.ready ## one real segment through the hook: who is kept, and how they really behaved
 	$(BIN)/python examples/cdnow/demo.py --out out/demo
@@ -142,6 +142,10 @@ prove-lift: .venv/verbs.ready ## simulate 2,000 campaigns for each claim of lift
 # The libraries that ours is compared with run in .cache/uplift.
 prove-uplift: .venv/ready .cache/uplift/ready ## simulate campaigns whose effect is known, compare with scikit-uplift and causalml; write docs/uplift.json (half an hour)
 	$(BIN)/python -m tools.prove_uplift $(ARGS)
+
+# ARGS="--people 2000000" makes fewer.
+prove-whole-segment: .venv/verbs.ready ## ten million invented endpoints with --budget and --one-per, recounted; write docs/whole-segment.json (ten minutes on two idle cores)
+	$(BIN)/python -m tools.prove_whole_segment $(ARGS)
 
 prove-training: .venv/ready .cache/foreign/ready ## train against a hand-made pipeline and LightGBM, and its time; write docs/training-figures.json (minutes)
 	$(BIN)/python -m tools.prove_training $(ARGS)

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from function.errors import EventTimeMissing, ExternalError
 from function.records import Account, HostName
+from model.profile_names import explain_ambiguous
 
 # From this share of people on, a feature that is missing is the import's fault, not the person's.
 ALARMING_SHARE = 0.5
-AMBIGUOUS_READ = "they are read as AWS's, with what only Pronetx's reading finds"
 WHERE_TIME_IS: dict[HostName, str] = {
     "pinpoint": "$.ScheduledTime: expected a time (ISO 8601)",
     "connect": (
@@ -26,7 +26,7 @@ def find_concerns(account: Account) -> list[str]:
     return [
         *find_failures(account),
         *find_missing_time(account),
-        *find_ambiguous_names(account),
+        *explain_ambiguous(account.batch.ambiguous, len(account.batch.endpoints)),
         *find_missing_features(account),
     ]
 
@@ -57,20 +57,13 @@ def find_missing_time(account: Account) -> list[str]:
     return [f"{WHERE_TIME_IS[account.batch.host]}, found none; {outcome}"]
 
 
-def find_ambiguous_names(account: Account) -> list[str]:
-    """A sentence if attributes of customer profiles have names of two migrations, or of either."""
-    count, people = account.batch.ambiguous, len(account.batch.endpoints)
-    if not count:
-        return []
-    sentence = (
-        f"{count:,} of {people:,} customer profiles have attributes that two migrations from "
-        f"Pinpoint could have named; {AMBIGUOUS_READ}. Set SCORER_PROFILE_NAMES to aws or pronetx"
-    )
-    return [sentence]
-
-
 def find_missing_features(account: Account) -> list[str]:
-    """A sentence if half of the readable people or more lack most of the model's features."""
+    """A sentence if half of the readable people or more lack most of the model's features.
+
+    None if the look-up of external attributes failed: that is why, and has its own sentence.
+    """
+    if account.external_error is not None:
+        return []
     people, least = len(account.present), account.min_present
     lacking = int(((account.present < least) | (account.present == 0.0)).sum())
     if not lacking or lacking < ALARMING_SHARE * people:

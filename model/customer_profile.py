@@ -181,13 +181,12 @@ def read_channel(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 def read_rows(rows: tuple[MappedField, ...], fields: Mapping[str, Any]) -> dict[str, Any]:
     """The document's fields that an object of the profile has. Its names begin in lower case."""
-    found = {}
-    for row in rows:
-        for name in row.read:
-            if fields.get(name) not in (None, ""):
-                found[row.field] = fields[name]
-                break
-    return found
+    return {
+        row.field: fields[name]
+        for row in rows
+        for name in reversed(row.read)
+        if name in fields and fields[name] not in (None, "")
+    }
 
 
 def write_rows(rows: tuple[MappedField, ...], group: Mapping[str, Any]) -> dict[str, Any]:

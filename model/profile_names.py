@@ -35,6 +35,8 @@ class Naming(NamedTuple):
 AWS = Naming("Metrics_", "Demographic_", "", first=1, numbers_one=False)
 PRONETX = Naming("Metric_", "", "User_", first=0, numbers_one=True)
 NAMINGS: Mapping[str, Naming] = {"aws": AWS, "pronetx": PRONETX}
+SETTING = "SCORER_PROFILE_NAMES"
+AMBIGUOUS_READ = "they are read as AWS's, with what only Pronetx's reading finds"
 AUTO = "auto"  # each profile tells its naming by itself
 CHOICES = (AUTO, *NAMINGS)
 
@@ -43,6 +45,9 @@ GROUPS = ("Attributes", "UserAttributes", "Metrics", "Demographic", "Location")
 DEMOGRAPHIC = KNOWN_FIELDS["Demographic"]
 SIGNS_OF_AWS = (AWS.metrics, AWS.demographic)
 FIRST_OF_PRONETX = f"_{PRONETX.first}"
+# In nearly every profile that AWS's migration made, one look at all names is enough.
+SEAM = "\n"
+SIGNS_OF_PRONETX = (f"{SEAM}{PRONETX.metrics}", f"{FIRST_OF_PRONETX}{SEAM}")
 MOST_DIGITS = 3  # of the number behind an attribute's name
 Groups: TypeAlias = dict[str, dict[str, Any]]
 
@@ -69,6 +74,9 @@ def recognise(flat: Mapping[str, Any]) -> tuple[Naming, bool]:
 
     Names that no migration marks are the same in both, but for those of `Demographic`.
     """
+    text = f"{SEAM}{SEAM.join(flat)}{SEAM}"
+    if SIGNS_OF_PRONETX[0] not in text and SIGNS_OF_PRONETX[1] not in text:
+        return AWS, False
     of_aws = of_pronetx = numbered = False
     for name in flat:
         if name.startswith(SIGNS_OF_AWS):
@@ -87,6 +95,15 @@ def recognise(flat: Mapping[str, Any]) -> tuple[Naming, bool]:
     return PRONETX, False
 
 
+def explain_ambiguous(count: int, profiles: int) -> list[str]:
+    """A sentence if so many of these profiles have names of both migrations, or of either."""
+    sentence = (
+        f"{count:,} of {profiles:,} customer profiles have attributes that two migrations from "
+        f"Pinpoint could have named; {AMBIGUOUS_READ}. Set {SETTING} to aws or pronetx"
+    )
+    return [sentence] if count else []
+
+
 def is_of_pronetx(name: str) -> bool:
     """Whether Pronetx's migration may have written an attribute of this name."""
     return name in DEMOGRAPHIC or name in COORDINATES or read_number_behind(name) is not None
@@ -100,13 +117,12 @@ def read_groups(flat: Mapping[str, Any], naming: Naming, *, marked_only: bool = 
     """
     groups: Groups = {name: {} for name in GROUPS}
     others: dict[str, Any] = {}
+    metric, device, metrics = naming.metrics, naming.demographic, groups["Metrics"]
     for name, value in flat.items():
-        if name.startswith(naming.metrics):
-            groups["Metrics"][name.removeprefix(naming.metrics)] = read_number(value)
-        elif naming.demographic and name.startswith(naming.demographic):
-            groups["Demographic"][name.removeprefix(naming.demographic)] = value
-        elif not naming.demographic and name in DEMOGRAPHIC:
-            groups["Demographic"][name] = value
+        if name.startswith(metric):
+            metrics[name.removeprefix(metric)] = read_number(value)
+        elif name.startswith(device) if device else name in DEMOGRAPHIC:
+            groups["Demographic"][name.removeprefix(device)] = value
         elif name in COORDINATES:
             groups["Location"][name] = read_number(value)
         else:

@@ -75,6 +75,8 @@ class Process:
             self.child.kill()
         status = self.child.wait(PATIENCE)
         self._reader.join(PATIENCE)
+        # A child of its own that outlives it keeps the pipe open: closing it would wait for that.
+        assert not self._reader.is_alive(), "a process that it started is still there"
         assert self.child.stderr
         self.child.stderr.close()
         return status

@@ -101,15 +101,18 @@ PINPOINT_EVENTS = st.builds(
     ),
 )
 
+# Names of both migrations to customer profiles
+FLAT_NAMES = (
+    *("Metrics_score", "Demographic_Make", "X_1", "X_2", "X_3", "Latitude"),
+    *("Metric_score", "User_X_0", "X_0", "Platform"),
+)
 PROFILES = st.one_of(
     st.fixed_dictionaries(
         {},
         optional={
             "attributes": st.one_of(
                 st.dictionaries(
-                    st.one_of(
-                        TEXT, st.sampled_from(["Metrics_score", "Latitude", "X_1", "X_2", "X_3"])
-                    ),
+                    st.one_of(TEXT, st.sampled_from(FLAT_NAMES)),
                     SCALARS,
                     max_size=4,
                 ),
@@ -119,9 +122,15 @@ PROFILES = st.one_of(
             "address": ANY_JSON,
             "emailAddress": st.one_of(WORDS, ANY_JSON),
             "phoneNumber": st.one_of(WORDS, ANY_JSON),
+            "birthDate": st.one_of(WORDS, ANY_JSON),
+            "calculatedAttributes": ANY_JSON,
         },
     ),
-    st.floats(0, 1).map(lambda score: {"attributes": {"Metrics_score": str(score)}}),
+    st.builds(
+        lambda name, score: {"attributes": {name: str(score)}},
+        st.sampled_from(["Metrics_score", "Metric_score"]),
+        st.floats(0, 1),
+    ),
     ANY_JSON,
 )
 CUSTOMER_DATA = st.one_of(

@@ -89,7 +89,8 @@ def write_schema() -> dict[str, Any]:
 def write_openapi() -> dict[str, Any]:
     """The OpenAPI 3.1 file."""
     _, parts = msgspec.json.schema_components(TYPES, ref_template=NAMES)
-    request = {"oneOf": [{"$ref": NAMES.format(name=name)} for name in ("WebPeople", "Document")]}
+    # Not oneOf: a document may have fields of any name, so that a list of people is one, too.
+    request = {"anyOf": [{"$ref": NAMES.format(name=name)} for name in ("WebPeople", "Document")]}
     problem = {"application/problem+json": {"schema": {"$ref": NAMES.format(name="WebProblem")}}}
     answer = {"application/json": {"schema": {"$ref": NAMES.format(name="WebDecisions")}}}
     responses: dict[str, Any] = {str(OK): {"description": "Decisions", "content": answer}}

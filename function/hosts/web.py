@@ -163,7 +163,7 @@ class WebHost(Host):
             raise ReplyError(f"$: expected an answer with $.statusCode, found {name_kind(reply)}")
         status, text = reply.get("statusCode"), read_text(reply, "body")
         if status != OK:
-            found = status if status in TITLES else "another"
+            found = status if isinstance(status, int) and status in TITLES else "another"
             raise ReplyError(f"$.statusCode: expected {OK}, found {found}")
         known, entries = set(sent), {}
         for index, entry in enumerate(read_people(text or "")):

@@ -14,11 +14,12 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from model.customer_profile import PROFILE_ID, profile_to_document
+from model.customer_profile import PROFILE_ID, convert_profile
 from model.document import Document
 from model.errors import name_kind
 from model.people.cells import write_whole, write_whole_numbers
 from model.people.columns import PEOPLE, Layout, RecordError, build_row
+from model.profile_names import Naming
 
 # Sentences of the csv module -> plainer ones
 PLAINER = {
@@ -51,24 +52,29 @@ class Record(msgspec.Struct, frozen=True, gc=False):
 
     document  the endpoint document, with `Id` (for a profile, its ProfileId)
     profile   the profile as exported; None for an endpoint
+    ambiguous  whether two migrations could have named the profile's attributes
     """
 
     document: dict[str, Any]
     profile: dict[str, Any] | None
+    ambiguous: bool = False
 
 
 Decoder: TypeAlias = Callable[[bytes], Record]
 FieldDecoder: TypeAlias = Callable[[bytes], dict[str, Any]]
 
 
-def make_decoder(header: Sequence[str] | None, *, id_needed: bool = True) -> Decoder:
+def make_decoder(
+    header: Sequence[str] | None, *, id_needed: bool = True, naming: Naming | None = None
+) -> Decoder:
     """Make a function that decodes a record of a `PeopleFile` with this `header`.
 
+    `naming` is that of the attributes of customer profiles; None: those of each profile tell it.
     The function raises RecordError in one sentence without a value. With `id_needed` False it
     accepts a person without Id; the document then has none.
     """
     decode = make_field_decoder(header)
-    return lambda raw: make_record(decode(raw), id_needed=id_needed)
+    return lambda raw: make_record(decode(raw), id_needed=id_needed, naming=naming)
 
 
 def make_field_decoder(header: Sequence[str] | None, layout: Layout = PEOPLE) -> FieldDecoder:
@@ -194,7 +200,7 @@ def explain_csv(error: csv.Error) -> str:
     return next((plain for theirs, plain in PLAINER.items() if theirs in text), text)
 
 
-def make_record(fields: dict[str, Any], *, id_needed: bool) -> Record:
+def make_record(fields: dict[str, Any], *, id_needed: bool, naming: Naming | None = None) -> Record:
     """Make a Record of an endpoint, or of a profile: fields with a ProfileId and no Id.
 
     A whole number is an id, too. `read_id` reads it in the same way.
@@ -205,9 +211,10 @@ def make_record(fields: dict[str, Any], *, id_needed: bool) -> Record:
             for name in PROFILE_ID:
                 if fields.get(name):
                     fields[name] = write_whole(fields[name])
-            document = {"Id": id_, **profile_to_document(fields)}
+            converted = convert_profile(fields, naming)
+            document = {"Id": id_, **converted.document}
             write_whole_numbers(document)
-            return Record(document, fields)
+            return Record(document, fields, converted.ambiguous)
         if not id_needed and id_ is None:
             write_whole_numbers(fields)
             return Record(fields, None)

@@ -16,6 +16,7 @@ from model.bundle import Bundle, load_bundle
 from model.errors import BundleError
 from model.people.outcome_columns import USUAL_NAMES, ColumnNames
 from model.people.progress import Progress
+from model.profile_names import Naming
 from model.score_kind import RESPONSE
 from model.training.audit import describe_lines
 from model.training.comparisons import score_bundle
@@ -48,6 +49,7 @@ class ComparingConfig:
     enrich: Enrich | None = None
     columns: ColumnNames = USUAL_NAMES
     plain_columns: bool = False
+    naming: Naming | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +64,7 @@ def compare_bundles(config: ComparingConfig, progress: Progress) -> ComparingRes
     """Score these people by both bundles, as each would serve them. Raises SegmentScorerError."""
     bundles = [load_comparable(directory) for directory in (config.a, config.b)]
     table = read_outcomes(config.outcomes, config.columns)
-    outcome_table = replace(table, plain=config.plain_columns)
+    outcome_table = replace(table, plain=config.plain_columns, naming=config.naming)
     first, second = bundles
     people = gather_people(
         config.endpoints,

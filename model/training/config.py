@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from model.people.outcome_columns import USUAL_NAMES, ColumnNames
+from model.profile_names import Naming
 from model.training.gate import MARGIN, IfUnclear
 from model.training.join import Enrich
 from model.training.models import AUTO, ModelSettings
@@ -41,6 +42,7 @@ class TrainingConfig:
     enrich    adds external attributes to documents
     columns   what the columns of the outcomes file are called
     plain_columns  an endpoint table's columns without a group, such as `Age`, are attributes
+    naming    of the attributes of customer profiles; None: those of each profile tell it
     """
 
     endpoints: tuple[Path, ...]
@@ -60,4 +62,5 @@ class TrainingConfig:
     enrich: Enrich | None = None
     columns: ColumnNames = USUAL_NAMES
     plain_columns: bool = False
+    naming: Naming | None = None
     uplift: UpliftConfig | None = None

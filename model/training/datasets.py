@@ -26,8 +26,10 @@ from model.people.outcome_columns import (
     describe_whole,
     find_outcome_columns,
 )
+from model.people.probe_file import MOST_BYTES, SKIPPED, is_test_file
 from model.people.progress import Progress
 from model.people.records import make_decoder
+from model.profile_names import Naming, explain_ambiguous
 from model.training.treatment import Treatment
 from model.values import parse_time
 
@@ -45,6 +47,7 @@ class OutcomeTable:
     readings   sentences on what was not read as written
     treatment  who took part in the campaign, and whom it messaged; None if nobody asked
     plain      whether columns such as `Age` of the endpoint tables beside it are attributes
+    naming     of the attributes of customer profiles beside it; None: those of each tell it
     """
 
     key: str
@@ -53,6 +56,7 @@ class OutcomeTable:
     readings: tuple[str, ...] = ()
     treatment: Treatment | None = None
     plain: bool = False
+    naming: Naming | None = None
 
 
 class PeopleLine(NamedTuple):
@@ -141,27 +145,35 @@ def read_lines(
     read: Sequence[ReadPath] = (),
     readings: list[str] | None = None,
     plain: bool = False,
+    naming: Naming | None = None,
 ) -> Iterator[PeopleLine]:
     """Every record of the files, in order. Raises DataError for an unreadable or empty file.
 
     A record is refused if it cannot be used at one of the paths that are `read`, as in the
     function. Its other fields do not matter. Sentences on what was not read as written are added
-    to `readings`. `plain`: a table's columns such as `Age` are attributes.
+    to `readings`. `plain`: a table's columns such as `Age` are attributes. `naming`: see
+    `OutcomeTable`.
     """
     total, before = sum(_size(path) for path in paths), 0
     for path in paths:
-        found = 0
+        if len(paths) > 1 and (size := _find_test_file(path)):
+            if readings is not None:
+                readings.append(f"{path}: {SKIPPED.format(size=size)}")
+            continue
+        found = ambiguous = 0
         with open_people(path, PLAIN_PEOPLE if plain else PEOPLE) as file:
-            decode = make_decoder(file.header, id_needed=id_needed)
+            decode = make_decoder(file.header, id_needed=id_needed, naming=naming)
             for number, raw in file:
                 found += 1
                 if found % PROGRESS_EVERY == 0:
                     progress(stage, before + file.position, total)
                 try:
-                    document = decode(raw).document
+                    record = decode(raw)
                 except RecordError as error:
                     yield PeopleLine(None, f"{path}, line {number}: {error}")
                     continue
+                document = record.document
+                ambiguous += record.ambiguous
                 problem = None if is_typed(document) else find_problem(document, read)
                 yield (
                     PeopleLine(None, f"{path}, line {number}: {problem}")
@@ -169,7 +181,8 @@ def read_lines(
                     else PeopleLine(document, "")
                 )
             if readings is not None:
-                readings += [f"{path}: {sentence}" for sentence in file.explain_reading()]
+                sentences = [*file.explain_reading(), *explain_ambiguous(ambiguous, found)]
+                readings += [f"{path}: {sentence}" for sentence in sentences]
             before += file.size
         if not found:
             raise DataError(
@@ -183,6 +196,17 @@ def _size(path: Path) -> int:
         return path.stat().st_size
     except OSError:
         return 0  # opening it raises the error that explains
+
+
+def _find_test_file(path: Path) -> int:
+    """The size of a file that is the test file of an export, by its name; 0 for any other."""
+    if not 0 < _size(path) <= MOST_BYTES or not path.is_file():
+        return 0
+    try:
+        content = path.read_bytes()
+    except OSError:
+        return 0  # opening it again raises the error that explains
+    return len(content) if is_test_file(str(path), content, found=False) else 0
 
 
 def _describe_cell(text: str) -> str:

@@ -16,6 +16,7 @@ from model.errors import DataError
 from model.manifest import MANIFEST_FILE
 from model.people.outcome_columns import USUAL_NAMES, ColumnNames
 from model.people.progress import Progress
+from model.profile_names import Naming
 from model.training.audit import describe_late_dates, describe_lines
 from model.training.card import GIVEN, make_card
 from model.training.config import UpliftConfig
@@ -60,6 +61,7 @@ class EvaluationConfig:
     uplift: UpliftConfig | None = None
     against: Path | None = None
     plain_columns: bool = False
+    naming: Naming | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +83,7 @@ def evaluate_bundle(config: EvaluationConfig, progress: Progress) -> EvaluationR
     check_kind(bundle, config.uplift)
     response = load_response(bundle, config.against)
     table = read_campaign(config.outcomes, config.columns, config.uplift)
-    outcome_table = replace(table, plain=config.plain_columns)
+    outcome_table = replace(table, plain=config.plain_columns, naming=config.naming)
     undated = config.as_of is None and outcome_table.dates is None
     as_of = find_recorded(bundle.manifest) if undated else config.as_of
     people = gather_people(

@@ -73,6 +73,7 @@ def match_endpoints(
         read=read,
         readings=None if counts is None else counts.readings,
         plain=outcome_table.plain,
+        naming=outcome_table.naming,
     )
     matched = _match(lines, outcome_table, counts)
     if enrich is None:

@@ -102,7 +102,7 @@ def train_bundle(config: TrainingConfig, progress: Progress) -> TrainingResult:
     check_destination(config.out)
     incumbents = load_checked(config.against)
     table = read_outcomes(config.outcomes, config.columns)
-    outcome_table = replace(table, plain=config.plain_columns)
+    outcome_table = replace(table, plain=config.plain_columns, naming=config.naming)
     material = prepare_people(config, outcome_table, incumbents, progress)
     people, settings = material.people, prefer_incumbent(config.settings, incumbents)
     validation = cross_validate(people, settings, config.seed, progress, quick=config.quick)

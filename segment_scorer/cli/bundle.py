@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from model.people.outcome_columns import ColumnNames
+from model.profile_names import NAMINGS
 from model.training.foreign.bundle import BundleResult, bundle_model
 from model.training.foreign.config import MEDIAN, BundleConfig
 from model.training.foreign.original import ModelRefused
@@ -34,10 +35,12 @@ from segment_scorer.cli.training_options import (
     External,
     ExternalKey,
     IntervalSeed,
+    Migration,
     MoreEndpoints,
     Outcomes,
     PlainColumns,
     Precision,
+    ProfileNames,
     Reach,
     Value,
     open_external,
@@ -69,6 +72,7 @@ def command(
     out: Out,
     more: MoreEndpoints = None,
     plain_columns: PlainColumns = False,
+    profile_names: ProfileNames = Migration.AUTO,
     id_column: IdColumn = "",
     outcome_column: OutcomeColumn = "",
     predictions: Annotated[
@@ -132,6 +136,7 @@ def command(
         outcomes=outcomes,
         columns=ColumnNames(id=id_column, outcome=outcome_column),
         plain_columns=plain_columns,
+        naming=NAMINGS.get(profile_names),
         out=out,
         predictions=predictions,
         positive=positive,

@@ -11,6 +11,7 @@ import typer
 from model.errors import DataError
 from model.manifest import MANIFEST_FILE
 from model.people.outcome_columns import ColumnNames
+from model.profile_names import NAMINGS
 from model.training.comparing import ComparingConfig, compare_bundles
 from model.training.comparison_page import (
     FACTS,
@@ -31,9 +32,11 @@ from segment_scorer.cli.training_options import (
     External,
     ExternalKey,
     IntervalSeed,
+    Migration,
     MoreEndpoints,
     Outcomes,
     PlainColumns,
+    ProfileNames,
     open_external,
     read_as_of,
 )
@@ -47,6 +50,7 @@ def command(
     outcomes: Outcomes,
     more: MoreEndpoints = None,
     plain_columns: PlainColumns = False,
+    profile_names: ProfileNames = Migration.AUTO,
     id_column: IdColumn = "",
     outcome_column: OutcomeColumn = "",
     as_of: AsOf = None,
@@ -79,6 +83,7 @@ def command(
         enrich=open_external(external, external_key),
         columns=ColumnNames(id=id_column, outcome=outcome_column),
         plain_columns=plain_columns,
+        naming=NAMINGS.get(profile_names),
     )
     with show_progress() as progress:
         result = compare_bundles(config, progress)

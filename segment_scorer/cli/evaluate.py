@@ -10,6 +10,7 @@ import typer
 
 from model.bundle import SHIPPED
 from model.people.outcome_columns import ColumnNames
+from model.profile_names import NAMINGS
 from model.score_kind import read_score_kind
 from model.training.evaluation import EVALUATION_FILE, EvaluationConfig, evaluate_bundle
 from model.training.models import AUTO
@@ -31,9 +32,11 @@ from segment_scorer.cli.training_options import (
     External,
     ExternalKey,
     IntervalSeed,
+    Migration,
     MoreEndpoints,
     Outcomes,
     PlainColumns,
+    ProfileNames,
     open_external,
     read_as_of,
     read_goal,
@@ -50,6 +53,7 @@ def command(
     ] = SHIPPED,
     more: MoreEndpoints = None,
     plain_columns: PlainColumns = False,
+    profile_names: ProfileNames = Migration.AUTO,
     id_column: IdColumn = "",
     outcome_column: OutcomeColumn = "",
     treated: Treated = "",
@@ -103,6 +107,7 @@ def command(
         uplift=read_uplift(None, treated, treated_share, run, AUTO),
         against=against,
         plain_columns=plain_columns,
+        naming=NAMINGS.get(profile_names),
     )
     with show_progress() as progress:
         result = evaluate_bundle(config, progress)

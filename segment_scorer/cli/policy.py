@@ -22,6 +22,7 @@ from model.errors import DataError, name_failure, name_kind
 from model.people.columns import RecordError
 from model.people.files import open_people
 from model.people.records import make_decoder
+from model.profile_names import Naming
 from segment_scorer.cli.policy_text import show_id, write_policy
 from segment_scorer.monitoring.explain import Explanation, explain_event, wrap_endpoint
 
@@ -131,7 +132,7 @@ def explain(
     explanations = explain_event(
         event,
         {**os.environ, **{name: str(path) for name, path in chosen.items() if path is not None}},
-        read_people(among) if among is not None else (),
+        read_people(among, read_settings(os.environ).naming) if among is not None else (),
     )
     if as_json:
         sys.stdout.write(msgspec.json.format(msgspec.json.encode(explanations)).decode() + "\n")
@@ -166,11 +167,11 @@ def read_object(path: Path) -> dict[str, Any]:
     return value
 
 
-def read_people(path: Path) -> list[dict[str, Any]]:
+def read_people(path: Path, naming: Naming | None = None) -> list[dict[str, Any]]:
     """The documents of the first people in a file. Raises DataError if it holds none."""
     found: list[dict[str, Any]] = []
     with open_people(path) as file:
-        decode = make_decoder(file.header, id_needed=False)
+        decode = make_decoder(file.header, id_needed=False, naming=naming)
         for _, raw in file:
             with contextlib.suppress(RecordError):
                 document = decode(raw).document

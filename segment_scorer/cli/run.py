@@ -176,8 +176,8 @@ def command(
         list[str] | None,
         typer.Option(
             metavar="FORMAT",
-            help="Write the kept people in a further format: csv (for imports), parquet, profiles. "
-            "May be repeated.",
+            help="Write the kept people in a further format: csv (Pinpoint's imports), parquet, "
+            "profiles, connect-csv (Amazon Connect's imports). May be repeated.",
         ),
     ] = None,
     rehearse: Annotated[
@@ -259,7 +259,7 @@ def command(
     Exit status: 0 clean; 4 complete, but endpoints failed, lines were rejected, or too many people
     are unreadable (--fail-unreadable); 1 error, nothing written; 2 wrong usage.
 
-    The report shows what a threshold is worth if --value and --cost are given.
+    The report shows what a threshold is worth (--value, --cost), and what a Connect journey reads.
 
     Example: segment-scorer run examples/cdnow/endpoints.jsonl.gz --out out/run
     """

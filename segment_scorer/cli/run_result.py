@@ -127,6 +127,8 @@ def print_result(result: RunResult, out: str, console: Console) -> None:
         count: int | None = getattr(summary, name)
         if count or name in ALWAYS_SHOWN:
             more = result.unreadable if name == "unreadable" else ""
+            if name == "excluded" and summary.excluded_by:
+                more = ": " + ", ".join(f"{n:,} {rule}" for rule, n in summary.excluded_by.items())
             table.add_row(f"{count:,}", escape(words + more))
     console.print(table)
     for name, counts in (summary.treatments or {}).items():
@@ -138,6 +140,8 @@ def print_result(result: RunResult, out: str, console: Console) -> None:
     if result.plan:
         print_line(console, result.plan)
     known = "model and reasons unknown, as they are to a host"
+    if summary.users_selected is not None:  # the replies tell the reasons
+        known = "model unknown, as it is to a host"
     if summary.model:
         known = f"model {summary.model}, mode {summary.mode}"
     print_line(

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from model.people.outcome_columns import ColumnNames
+from model.profile_names import NAMINGS
 from model.training.config import TrainingConfig
 from model.training.gate import MARGIN, IfUnclear
 from model.training.models import AUTO, ModelSettings
@@ -32,10 +33,12 @@ from segment_scorer.cli.training_options import (
     Endpoints,
     External,
     ExternalKey,
+    Migration,
     MoreEndpoints,
     Outcomes,
     PlainColumns,
     Precision,
+    ProfileNames,
     Reach,
     Value,
     open_external,
@@ -60,6 +63,7 @@ def command(
     out: Out,
     more: MoreEndpoints = None,
     plain_columns: PlainColumns = False,
+    profile_names: ProfileNames = Migration.AUTO,
     features: Annotated[
         Path | None,
         typer.Option(
@@ -149,6 +153,7 @@ def command(
         enrich=open_external(external, external_key),
         columns=ColumnNames(id=id_column, outcome=outcome_column, treated=treated),
         plain_columns=plain_columns,
+        naming=NAMINGS.get(profile_names),
         uplift=uplift,
     )
     with show_progress() as progress:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, TypeAlias
 
 import typer
 
+from model.profile_names import SETTING
 from model.training.join import Enrich
 from model.training.threshold import ThresholdGoal
 from model.values import parse_time
@@ -37,6 +39,25 @@ PlainColumns: TypeAlias = Annotated[
         "--plain-columns",
         help="Read a plain table such as Id,Age,Plan: a column that is no field of an endpoint "
         "is an attribute.",
+    ),
+]
+
+
+class Migration(StrEnum):
+    """Which migration named the attributes of customer profiles: see `model.profile_names`."""
+
+    AUTO = "auto"
+    AWS = "aws"
+    PRONETX = "pronetx"
+
+
+ProfileNames: TypeAlias = Annotated[
+    Migration,
+    typer.Option(
+        "--profile-names",
+        envvar=SETTING,
+        help="Which migration from Pinpoint named the attributes of customer profiles. auto: those "
+        "of each profile tell it.",
     ),
 ]
 AsOf: TypeAlias = Annotated[

@@ -39,3 +39,16 @@ def find_unmatched(policy: Policy, context: Context, keys: Collection[str] = NAM
             f"apply. Overrides name {name_some(known, MOST_NAMED)}.{meant}"
         )
     return sentences
+
+
+def find_unused(policy: Policy, context: Context, names: Collection[str]) -> list[str]:
+    """The treatments of this campaign that an override names, but not `names`."""
+    return sorted(
+        {
+            each.ids["treatment_id"]
+            for each in policy.overrides
+            if "treatment_id" in each.ids
+            and all(getattr(context, key) == each.ids[key] for key in NAMED if key in each.ids)
+        }
+        - set(names)
+    )

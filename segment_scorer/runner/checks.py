@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib.util import find_spec
 
 from msgspec.structs import replace
 
 from function.policy import Policy, Rules
 from function.records import Context
+from model.bundle import Bundle
+from model.people.naming import name_some
+from model.profile_names import AUTO, CHOICES, SETTING
 from model.score_kind import WIDEST
 from segment_scorer.runner.asking.hooks import HTTPS, LAMBDA
 from segment_scorer.runner.asking.host_adapters import HOST_ADAPTERS
@@ -19,7 +23,36 @@ from segment_scorer.runner.writing.formats import FORMATS
 from segment_scorer.runner.writing.names import REPORT
 
 REPORT_PACKAGES = ("altair", "vl_convert")  # imported only after the last chunk
+MOST_NAMED = 3  # paths in one warning
 PLAN_PACKAGE = "scipy"  # only a rehearsal says what its control group can show
+
+
+def check_calculated(bundle: Bundle, rules: Rules, options: RunOptions) -> tuple[str, ...]:
+    """Say that events of Connect lack calculated attributes, if the model or the policy reads any.
+
+    Source: a live event that aws-amplify published. AWS documents neither.
+    """
+    paths = (*bundle.spec.paths, *(rule.path for rule in rules.excludes))
+    read = sorted({path for path in paths if path.startswith("Calculated.")})
+    if options.host != "connect" or not read:
+        return ()
+    sentence = (
+        f"The model or the policy reads {name_some(read, MOST_NAMED)}. The live events of Amazon "
+        "Connect seen so far have no calculated attributes, so this run sends none: they are "
+        "missing. Copy them into attributes of the profile."
+    )
+    return (sentence,)
+
+
+def read_profile_names(environ: Mapping[str, str]) -> str:
+    """The function's setting, which says of files of profiles, too, who named the attributes.
+
+    Raises OptionError.
+    """
+    names = environ.get(SETTING) or AUTO
+    if names not in CHOICES:
+        raise OptionError(f"{SETTING}: expected one of {', '.join(CHOICES)}")
+    return names
 
 
 def check_choice(options: RunOptions, rules: Rules | None) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from function.holdout import Holdout
+from model.profile_names import AUTO, NAMINGS, Naming
 from model.score_kind import RESPONSE, ScoreKind
 from segment_scorer.runner.budget import Budget
 
@@ -85,6 +86,7 @@ class RunConfig(msgspec.Struct, frozen=True, kw_only=True):
     """What holds for a whole run: the campaign in the events, and what is known of the hook.
 
     knows_decisions  the hook reports every decision; if not, the reason counts stay null
+    profile_names    as in the function's setting: which migration named attributes of profiles
     in_process       the function runs in this process: its log and the batches' accounts are known,
                      and so are the drops that modes annotate and shadow do not act on
     writes           people are written to files; False in a rehearsal
@@ -111,6 +113,7 @@ class RunConfig(msgspec.Struct, frozen=True, kw_only=True):
     activity_id: str
     include_opted_out: bool = False
     plain_columns: bool = False
+    profile_names: str = AUTO
     knows_decisions: bool = False
     in_process: bool = False
     writes: bool = True
@@ -137,6 +140,11 @@ class RunConfig(msgspec.Struct, frozen=True, kw_only=True):
     holdout_percent: float | None = None
     holdout_salt_digest: str | None = None
     policy_digest: str | None = None
+
+    @property
+    def naming(self) -> Naming | None:
+        """How attributes of customer profiles are named; None: those of each profile tell it."""
+        return NAMINGS.get(self.profile_names)
 
     @property
     def chooses(self) -> bool:

@@ -44,7 +44,7 @@ NameRows: TypeAlias = Callable[[Group, str], Mapping[str, str]]
 Numbers: TypeAlias = npt.NDArray[Any]
 
 
-class Row(NamedTuple):
+class RowFigures(NamedTuple):
     """One row of a table: endpoints, and the different users among them.
 
     scored    kept endpoints with a score
@@ -59,9 +59,9 @@ class Row(NamedTuple):
     users_kept: int = 0
     users_expected: float = 0.0
 
-    def add(self, other: Row) -> Row:
+    def add(self, other: RowFigures) -> RowFigures:
         """Add the figures of other users."""
-        return Row._make(one + more for one, more in zip(self, other, strict=True))
+        return RowFigures._make(one + more for one, more in zip(self, other, strict=True))
 
 
 class BestScores(NamedTuple):
@@ -90,7 +90,7 @@ class UserCounts(NamedTuple):
     kept: int
     held_out: int
     expected: float
-    rows: dict[str, dict[str, Row]]
+    rows: dict[str, dict[str, RowFigures]]
     best: dict[int, BestScores]
     unscored: int
 
@@ -99,7 +99,7 @@ def count_users(
     read: Callable[[], Iterable[Part]], count: int, name_rows: NameRows, config: RunConfig
 ) -> UserCounts:
     """Count the different users of `count` records, which `read` gives anew for each pass."""
-    codes, tally = RowCodes(name_rows, config), Tally(config)
+    codes, sums = RowCodes(name_rows, config), UserSums(config)
     passes = count_passes(count)
     for number in range(passes):
         found = [np.empty(0, RECORD)]
@@ -110,8 +110,8 @@ def count_users(
             if passes > 1:
                 people = people[people["user"] % passes == number]
             found.append(people)
-        tally.add(np.concatenate(found), codes.rows)
-    return tally.finish()
+        sums.add(np.concatenate(found), codes.rows)
+    return sums.finish()
 
 
 def count_passes(count: int) -> int:
@@ -158,7 +158,7 @@ class RowCodes:
         return numbers[keys], marks.astype(np.uint8)
 
 
-class Tally:
+class UserSums:
     """The sums over the passes. Each user is in one pass."""
 
     def __init__(self, config: RunConfig) -> None:
@@ -166,7 +166,7 @@ class Tally:
         self._config = config
         self._sums = [0, 0, 0, 0, 0]  # all users, with each flag, and selected without a score
         self._expected = 0.0
-        self._rows: dict[str, dict[str, Row]] = {}
+        self._rows: dict[str, dict[str, RowFigures]] = {}
         self._best: dict[int, BestScores] = {}
 
     def add(self, people: Records, rows: Sequence[Mapping[str, str]]) -> None:
@@ -219,7 +219,7 @@ class Tally:
         found = self._rows.setdefault(table, {})
         for index, name in enumerate(shown):
             figures = [each[index].item() for each in sums]
-            found[name] = found.get(name, Row()).add(Row(*figures))
+            found[name] = found.get(name, RowFigures()).add(RowFigures(*figures))
 
     def _add_best(self, people: Records, starts: Numbers, number: Numbers) -> None:
         """Add users by their best score: the highest, or the lowest where those are kept."""

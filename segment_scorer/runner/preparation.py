@@ -19,16 +19,22 @@ from function.policy import Policy, Rules
 from function.policy_file import load_policy
 from function.records import Context
 from function.settings import PREFIX, is_service_variable
-from model.bundle import Bundle
 from model.people.naming import name_some
+from model.profile_names import SETTING
 from model.score_kind import RESPONSE, WIDEST
-from segment_scorer.monitoring.overrides import NAMED, find_unmatched
+from segment_scorer.monitoring.overrides import MOST_NAMED, NAMED, find_unmatched, find_unused
 from segment_scorer.runner.asking.hooks import open_hook, open_local_hook
 from segment_scorer.runner.asking.host_adapters import HOST_ADAPTERS, read_campaign
 from segment_scorer.runner.asking.host_rules import Hook
 from segment_scorer.runner.asking.web_caller import SECRETS
 from segment_scorer.runner.budget import read_budget
-from segment_scorer.runner.checks import check_choice, check_treatments, read_channels
+from segment_scorer.runner.checks import (
+    check_calculated,
+    check_choice,
+    check_treatments,
+    read_channels,
+    read_profile_names,
+)
 from segment_scorer.runner.config import RunConfig, RunOptions
 from segment_scorer.runner.errors import OptionError
 from segment_scorer.runner.reading.segments import SegmentFile
@@ -37,7 +43,6 @@ from segment_scorer.runner.treatments import read_treatments
 from segment_scorer.runner.writing.formats import FORMATS
 
 WEB_PREFIX = "SCORER_WEB_"
-MOST_NAMED = 3  # paths in one warning
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +96,7 @@ def prepare_run(options: RunOptions) -> Preparation:
     rules = policy.rules_for(context)
     check_choice(options, rules)
     check_treatments(context, config, policy)
+    every = list_rules(rules, config, policy, context)
     config = replace(
         apply_rules(config, rules),
         knows_decisions=True,
@@ -98,9 +104,13 @@ def prepare_run(options: RunOptions) -> Preparation:
         score=hook.handler.score,
         model=bundle.label,
         mode=rules.mode,
-        threshold=one_threshold(rules, config, policy, context),
-        reach=rules.reach,
-        excludes=tuple((rule.path, rule.reason, rule.condition) for rule in rules.excludes),
+        threshold=one_of({each.threshold for each in every}),
+        reach=one_of({each.reach for each in every}),
+        excludes=tuple(
+            dict.fromkeys(
+                (rule.path, rule.reason, rule.condition) for each in every for rule in each.excludes
+            )
+        ),
         warnings=(*check_ids(policy, options), *check_calculated(bundle, rules, options)),
         keep=rules.keep,
         on_error=rules.on_error,
@@ -109,6 +119,8 @@ def prepare_run(options: RunOptions) -> Preparation:
         policy_digest=policy.digest,
     )
     reference = bundle.manifest.get("drift")
+    if any(each.bands != every[0].bands for each in every):
+        rules = replace(rules, bands=())  # a score has another band in each treatment
     return Preparation(
         hook=hook,
         config=config,
@@ -131,6 +143,7 @@ def make_config(options: RunOptions) -> RunConfig:
         activity_id=f"run-{scheduled}",
         include_opted_out=options.include_opted_out,
         plain_columns=options.plain_columns,
+        profile_names=read_profile_names(options.environ),
         knows_decisions=HOST_ADAPTERS[options.host].host.tells_decisions,
         writes=not options.rehearse,
         budget=read_budget(options.budget) if options.budget is not None else None,
@@ -161,24 +174,16 @@ def check_ids(policy: Policy, options: RunOptions) -> tuple[str, ...]:
     """Say which of the ids that the user gave are named by no override of the policy."""
     defaults = {field.name: field.default for field in fields(RunOptions)}
     given = [key for key in NAMED if getattr(options, key) != defaults[key]]
-    return tuple(find_unmatched(policy, make_context(options), given))
-
-
-def check_calculated(bundle: Bundle, rules: Rules, options: RunOptions) -> tuple[str, ...]:
-    """Say that events of Connect lack calculated attributes, if the model or the policy reads any.
-
-    Source: a live event that aws-amplify published. AWS documents neither.
-    """
-    paths = (*bundle.spec.paths, *(rule.path for rule in rules.excludes))
-    read = sorted({path for path in paths if path.startswith("Calculated.")})
-    if options.host != "connect" or not read:
-        return ()
-    sentence = (
-        f"The model or the policy reads {name_some(read, MOST_NAMED)}. The live events of Amazon "
-        "Connect seen so far have no calculated attributes, so this run sends none: they are "
-        "missing. Copy them into attributes of the profile."
-    )
-    return (sentence,)
+    context = make_context(options)
+    found = list(find_unmatched(policy, context, given))
+    if options.treatments:
+        names = {name for name, _ in read_treatments(options.treatments)}
+        if unused := find_unused(policy, context, names):
+            found.append(
+                "--treatments: the policy has rules for treatment "
+                f"{name_some(unused, MOST_NAMED)}, which nobody is drawn for: they apply to nobody."
+            )
+    return tuple(found)
 
 
 def apply_rules(config: RunConfig, rules: Rules) -> RunConfig:
@@ -233,6 +238,7 @@ def make_fingerprint(
         "--treatment-id": options.treatment_id,
         "--include-opted-out": str(options.include_opted_out),
         "--plain-columns": str(options.plain_columns),
+        SETTING: config.profile_names,
         "--also": " ".join(options.also),
         "--bundle": config.model or "",
         "--policy": policy_digest,
@@ -246,7 +252,7 @@ def make_fingerprint(
     }
     if options.scheduled_time:
         described["--scheduled-time"] = config.scheduled_time
-    others = settings.keys() - {"SCORER_POLICY", "SCORER_BUNDLE"}
+    others = settings.keys() - {"SCORER_POLICY", "SCORER_BUNDLE", SETTING}
     return described | {name: hash_text(settings[name]) for name in sorted(others)}
 
 
@@ -279,14 +285,12 @@ def format_time(text: str | None) -> str:
     return time_.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def one_threshold(
-    rules: Rules, config: RunConfig, policy: Policy, context: Context
-) -> float | None:
-    """The threshold of the run; None if treatments have different ones."""
-    found = {
-        policy.rules_for(replace(context, treatment_id=name)).threshold
-        for name, _ in config.treatments
-    }
-    if not found:
-        return rules.threshold
-    return found.pop() if len(found) == 1 else None
+def list_rules(rules: Rules, config: RunConfig, policy: Policy, context: Context) -> list[Rules]:
+    """The rules of every treatment; those of the run if it has one treatment for all."""
+    names = [name for name, _ in config.treatments]
+    return [policy.rules_for(replace(context, treatment_id=name)) for name in names] or [rules]
+
+
+def one_of(values: set[float] | set[float | None]) -> float | None:
+    """The value that holds for all treatments; None if they have different ones."""
+    return next(iter(values)) if len(values) == 1 else None

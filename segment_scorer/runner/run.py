@@ -8,18 +8,14 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TypeAlias
 
-from msgspec.structs import replace
-
+from model.profile_names import NAMINGS
 from segment_scorer.runner.asking.hooks import HTTPS, LAMBDA
-from segment_scorer.runner.checks import check_options
+from segment_scorer.runner.checks import check_options, read_profile_names
 from segment_scorer.runner.chunks import Chunk, read_chunks
 from segment_scorer.runner.config import RunOptions
-from segment_scorer.runner.counting import UserCounts, count_passes, count_users
 from segment_scorer.runner.engines.cores import count_cores
 from segment_scorer.runner.engines.local import (
     ChunkResults,
@@ -29,8 +25,9 @@ from segment_scorer.runner.engines.local import (
     process_in_threads,
 )
 from segment_scorer.runner.errors import DataError
+from segment_scorer.runner.finishing import Warn, finish
 from segment_scorer.runner.preparation import Preparation, prepare_run
-from segment_scorer.runner.progress import Progress, Steps, Watch, ignore_progress
+from segment_scorer.runner.progress import Progress, ignore_progress
 from segment_scorer.runner.reading.segments import (
     NO_PEOPLE,
     SegmentFile,
@@ -38,17 +35,14 @@ from segment_scorer.runner.reading.segments import (
     find_segment_files,
     ignore_warning,
 )
-from segment_scorer.runner.reporting.control_group import describe_control_group
 from segment_scorer.runner.reporting.messages import describe_unreadable
-from segment_scorer.runner.reporting.report import summarize_report, write_report
-from segment_scorer.runner.reporting.rows import make_namer
-from segment_scorer.runner.reporting.worth import Worth, check_worth, read_worth
+from segment_scorer.runner.reporting.report import summarize_report
+from segment_scorer.runner.reporting.worth import check_worth, read_worth
 from segment_scorer.runner.s3 import S3
-from segment_scorer.runner.second_pass import apply_choice, count_all_steps, describe_choice
-from segment_scorer.runner.summary import Summary, make_summary
+from segment_scorer.runner.summary import Summary
 from segment_scorer.runner.writing.checkpoint import Checkpoint, check_same, digest_options
 from segment_scorer.runner.writing.formats import FORMATS
-from segment_scorer.runner.writing.names import CHUNKS, LOG, PEOPLE, REPORT
+from segment_scorer.runner.writing.names import LOG, REPORT
 from segment_scorer.runner.writing.outputs import (
     Outputs,
     Publish,
@@ -57,21 +51,18 @@ from segment_scorer.runner.writing.outputs import (
     move_files,
     open_outputs,
 )
-from segment_scorer.runner.writing.parts import Part, read_parts
 from segment_scorer.runner.writing.remote_folder import (
     check_remote,
     copy_files,
     find_folder,
     make_private,
 )
-from segment_scorer.runner.writing.rows import begin_outputs, begin_staging, end_outputs
+from segment_scorer.runner.writing.rows import begin_outputs, begin_staging
 
 # Slices in a chunk: about 5,000 endpoints, 2 MB. Fewer for hooks that mostly wait, so that many
 # calls run in parallel and little is lost when the run is stopped.
 SLICES = 100
 SLICES_IF_WAITING = 4
-MANY = 200_000  # people among whom choosing takes seconds
-Warn: TypeAlias = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,7 +102,10 @@ def run_segment(
     check_options(options)
     worth = read_worth(options)
     segment_files = find_segment_files(
-        [str(text) for text in options.segment], warn, plain_columns=options.plain_columns
+        [str(text) for text in options.segment],
+        warn,
+        plain_columns=options.plain_columns,
+        naming=NAMINGS.get(read_profile_names(options.environ)),
     )
     preparation = prepare_run(options)
     check_worth(worth, preparation.config)
@@ -173,7 +167,7 @@ def begin_checkpoint(
     """Make the checkpoint of a new run."""
     files = [
         *begin_outputs(preparation.config),
-        *(FORMATS[name].file for name in options.also),
+        *(file for name in options.also for file in (FORMATS[name].file, *FORMATS[name].further)),
         REPORT,
     ]
     return Checkpoint(
@@ -241,96 +235,3 @@ def choose_engine(
         processes = options.processes or count_cores()
         return process_in_processes(chunks, hook, setup, processes, warn)
     return process_here(chunks, hook, config)
-
-
-def finish(
-    options: RunOptions,
-    preparation: Preparation,
-    outputs: Outputs,
-    checkpoint: Checkpoint,
-    warn: Warn,
-    *,
-    worth: Worth,
-    progress: Progress,
-) -> tuple[Summary, str]:
-    """Make the summary, and the files that need the whole run.
-
-    Returns the summary, and in a rehearsal what the control group can show.
-    """
-    config, count = checkpoint.config, checkpoint.counts["received"]
-    steps = count_passes(count) + (count_all_steps(count, config) if config.chooses else 0)
-    watch = Steps(progress, count * steps)
-    outputs.append(end_outputs(checkpoint.counts, config))
-    verdicts, choice = None, None
-    if config.chooses:
-        if config.writes:
-            outputs.save(checkpoint, now=True)  # if this is interrupted, it begins again from here
-        if count >= MANY:
-            warn(f"choosing among {count:,} people, after the last call")
-        verdicts, choice = apply_choice(outputs, checkpoint, watch)
-    for name in options.also:
-        columns = checkpoint.statistics.columns
-        outputs.make(FORMATS[name].file, functools.partial(write_format, name, columns, warn))
-    users = count_run(outputs, checkpoint, verdicts, watch)
-    checkpoint.counts |= {
-        "users": users.users,
-        "users_selected": users.selected,
-        "users_kept": users.kept,
-        "users_held_out": users.held_out,
-        "users_expected": round(users.expected),
-    }
-    seconds = checkpoint.seconds + outputs.seconds
-    asked = digest_options(checkpoint.fingerprint, checkpoint.segment_files)
-    summary = replace(make_summary(checkpoint.counts, checkpoint.config, seconds), options=asked)
-    plan = ""
-    if options.rehearse:
-        plan = describe_control_group(checkpoint.config, checkpoint.statistics, users.selected)
-    if choice is not None:
-        plan = " ".join(filter(None, (describe_choice(choice, checkpoint.config), plan)))
-    reasons: Sequence[Mapping[str, object]] = ()
-    if preparation.explain is not None:
-        reasons = preparation.explain(checkpoint.segment_files, checkpoint.config)
-    outputs.make(
-        REPORT,
-        lambda _, path: write_report(
-            path,
-            summary,
-            checkpoint,
-            reference=preparation.reference,
-            rehearsal=options.rehearse,
-            plan=plan,
-            reasons=reasons,
-            worth=worth,
-            users=users,
-        ),
-    )
-    checkpoint.summary = summary
-    return summary, plan
-
-
-def count_run(
-    outputs: Outputs, checkpoint: Checkpoint, verdicts: Path | None, watch: Watch
-) -> UserCounts:
-    """Count the different users of the run and of the report's rows, after a choice."""
-    people, chunks = outputs.find(PEOPLE), outputs.find(CHUNKS)
-
-    def read() -> Iterator[Part]:
-        for part in read_parts(people, chunks, verdicts):
-            yield part
-            watch(part.size.people)
-
-    count = checkpoint.counts["received"]
-    return count_users(read, count, make_namer(checkpoint), checkpoint.config)
-
-
-def write_format(
-    name: str, columns: Mapping[str, int], warn: Warn, segment: Path, path: Path
-) -> None:
-    """Write the kept people in a further format, and warn about omitted values."""
-    format_ = FORMATS[name]
-    if affected := format_.write(segment, columns, path):
-        people = "1 person" if affected == 1 else f"{affected:,} people"
-        warn(
-            f"{format_.file}: values of {people} were omitted, because the format cannot hold them "
-            "(such as text in place of metrics)"
-        )

@@ -220,13 +220,23 @@ def change_row(cells: list[str], code: int) -> None:
             cells[REASON_CELL] = WHY[code].value
 
 
-def describe_choice(choice: Choice, config: RunConfig) -> str:
-    """Say what a budget came to, and which threshold of a hook selects about as many."""
+def describe_choice(choice: Choice, config: RunConfig, *, sent: int) -> str:
+    """Say what a budget came to, and which threshold of a hook selects about as many.
+
+    sent  users who are messaged
+    """
     if config.budget is None:
         return ""
+    control = " The control group comes out of it." if config.holdout_percent else ""
     if choice.chosen == choice.users:
-        return f"The budget is not used up: the rules select {choice.users:,} users."
-    sentence = f"The budget leaves {choice.chosen:,} of {choice.users:,} selected users."
+        return (
+            f"The budget is not used up: the rules select {choice.users:,} users, and {sent:,} of "
+            f"them are messaged.{control}"
+        )
+    sentence = (
+        f"The budget leaves {choice.chosen:,} of {choice.users:,} selected users, and {sent:,} of "
+        f"them are messaged.{control}"
+    )
     if math.isnan(choice.score):
         return f"{sentence} Some of them have no score."
     return f"{sentence} {describe_thresholds(choice, config)}"

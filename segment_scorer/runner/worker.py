@@ -81,7 +81,7 @@ class ChunkProcessor:
         Returns the outcome of each.
         """
         make_entry = self._adapter.make_entry
-        entries = {each.id: make_entry(each.record) for each in people}
+        entries = {each.id: make_entry(each.record, self._config) for each in people}
         if len(self._configs) == 1:
             return self._send(people, entries, self._config) if people else []
         outcomes: dict[str, Outcome] = {}

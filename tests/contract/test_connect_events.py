@@ -14,8 +14,9 @@ from function.bootstrap import build_handler
 from function.errors import ScorerTimeout
 from function.hosts.connect import CONNECT, LARGEST_RESULT
 from function.hosts.reading import LARGEST_REPLY
+from model.features import read_spec
 from model.values import parse_time
-from tests.fakes import FakeClock, FakeContext, FakeScorer, make_bundle
+from tests.fakes import FakeClock, FakeContext, FakeScorer, Watcher, make_bundle, write_policy
 from tests.rooms import make_handler
 from tests.strategies import make_connect_event
 
@@ -141,3 +142,35 @@ def test_a_batch_of_any_size_is_scored_in_one_call_within_what_connect_or_lambda
     assert clock.now - 1000.0 < left
     results = [item["ResultData"] for item in reply["Items"]["CustomerProfiles"]]
     assert [result["reason"] for result in results] == ["no_scores"] * count
+
+
+def test_a_profiles_own_facts_and_calculated_attributes_serve_as_features_and_in_policies(
+    tmp_path: Path,
+) -> None:
+    spec = {
+        "feature": [
+            {"name": "orders", "path": "Calculated.Orders", "kind": "number"},
+            {"name": "days", "path": "Profile.BirthDate", "kind": "age"},
+        ]
+    }
+    policy = '[[exclude]]\npath = "Profile.PartyType"\nequals = "BUSINESS"\nreason = "business"\n'
+    environ = {
+        "SCORER_BUNDLE": str(make_bundle(tmp_path / "tiny", read_spec(spec))),
+        "SCORER_POLICY": str(write_policy(tmp_path / "policy.toml", policy)),
+    }
+    watcher = Watcher()
+    handler = build_handler(environ, observer=watcher, stream=io.StringIO())
+    facts = [
+        {"birthDate": "1990-07-03", "calculatedAttributes": {"Orders": "0.75"}},
+        {"partyTypeString": "BUSINESS", "calculatedAttributes": {"Orders": 0.25}},
+    ]
+    items = [
+        {"ProfileId": str(index), "CustomerData": json.dumps(data)}
+        for index, data in enumerate(facts)
+    ]
+    run = {"RunId": "c#1990-07-13T00-00-00Z"}
+    reply = handler(make_connect_event(items, run), FakeContext(30.0))
+    first, second = [item["ResultData"] for item in reply["Items"]["CustomerProfiles"]]
+    assert (first["score"], first["decision"]) == (0.75, "keep")
+    assert (second["reason"], second["excluded_by"]) == ("excluded", "business")
+    assert watcher.accounts[0].matrix[0].tolist() == [0.75, 10.0]

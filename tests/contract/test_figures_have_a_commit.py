@@ -19,12 +19,21 @@ FIGURE = re.compile(
 )
 COMMIT = re.compile(r"commit `?([0-9a-f]{7,40})\b")
 # A section with figures that are made from one of these has their commit.
-KEPT = ("benchmarks.json", "lift-simulations.json", "training-figures.json", "uplift.json")
-MADE = re.compile(r"(benchmarks|lift-simulations|uplift|training-figures)\.(?:md|json)")
+KEPT = (
+    "benchmarks.json",
+    "lift-simulations.json",
+    "training-figures.json",
+    "uplift.json",
+    "whole-segment.json",
+)
+MADE = re.compile(
+    r"(benchmarks|lift-simulations|uplift|training-figures|whole-segment)\.(?:md|json)"
+)
 # document, heading -> why its figures are no measurement
 LIMITS = {
     ("scoring-service.md", "Metrics"): "limits of buckets, not measurements",
     ("operations.md", "Errors"): "limits, not measurements",
+    ("connect.md", "Sizes and times"): "limits, not measurements",
     ("0008-a-time-budget.md", "8. A time budget, not timeouts"): "defaults of settings",
 }
 

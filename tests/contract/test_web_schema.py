@@ -33,6 +33,18 @@ def test_the_openapi_file_is_one() -> None:
     validate(json.loads(OPENAPI.read_text("utf-8")))
 
 
+def test_the_openapi_file_lets_both_forms_of_a_request_in() -> None:
+    whole = json.loads(OPENAPI.read_text("utf-8"))
+    body = whole["paths"]["/"]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    request = jsonschema.Draft202012Validator({**whole, **body})
+    person = {"Id": "a", "Metrics": {"Purchases": 4}}
+    for content in (person, {"people": [person]}, {"people": [], "campaign": {}}):
+        request.validate(content)
+    for content in ([person], {"Id": 7}, {"people": [7], "Metrics": 7}):
+        with pytest.raises(jsonschema.ValidationError):
+            request.validate(content)
+
+
 def test_the_recorded_request_is_as_the_schema_says() -> None:
     content = json.loads(json.loads((EVENTS / "web.json").read_text("utf-8"))["body"])
     check(content, "WebPeople")

@@ -28,7 +28,8 @@ from tests.templates import ROOT, load_template
 
 PAGE = (ROOT / "docs" / "deploy.md").read_text("utf-8")
 CONNECT = (ROOT / "docs" / "connect.md").read_text("utf-8")
-BLOCK = re.compile(r"^```console( aws| engine)?\n(.*?)^```", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"^```console( aws| engine| yours)?\n(.*?)^```", re.MULTILINE | re.DOTALL)
+RUNBOOK = (ROOT / "docs" / "operations.md").read_text("utf-8")
 ARN = "arn:aws:lambda:us-east-1:123456789012:function:scorer:live"
 ROLE = {
     "Statement": [
@@ -41,6 +42,8 @@ ROLE = {
 }
 # Options of the AWS command line itself.
 GLOBAL = {"query", "output", "region", "cli-binary-format"}
+# Commands that are no operation of a service: the command line has them of its own.
+OWN = ("aws s3 ls ", "aws logs tail ")
 # Commands that the AWS command line makes of an operation.
 OF_THE_COMMAND_LINE = {"get-login-password": "get-authorization-token"}
 
@@ -211,9 +214,11 @@ def test_every_verb_and_option_that_needs_an_account_exists(
     "line",
     [
         (line.partition("$(")[2].removesuffix(")") or line).partition(" | ")[0]
-        for page in (PAGE, CONNECT)
-        for line in commands_of("aws", page)
-        if "aws " in line
+        for line in (
+            *(line for page in (PAGE, CONNECT, RUNBOOK) for line in commands_of("aws", page)),
+            *re.findall(r"`(aws [^`]+)`", RUNBOOK),
+        )
+        if "aws " in line and not any(each in line for each in OWN)
     ],
 )
 def test_every_operation_and_option_of_the_aws_command_line_exists(line: str) -> None:

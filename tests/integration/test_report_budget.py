@@ -79,12 +79,12 @@ def test_the_explorer_begins_with_the_budget_and_counts_others_as_a_run_does(
     assert count(page, "reach-out") == budgeted[0].summary.kept
     assert page.inner_text("#budget-line") == "--budget 100"
     for budget in ("40", "30%", "250", "1,000"):
-        page.get_by_label("Budget of users").fill(budget)
+        page.get_by_label("Budget: users or %").fill(budget)
         assert page.inner_text("#budget-line") == f"--budget {budget}"
         assert near(page, rehearsals.rehearse(budget=budget)[0]), budget
-    page.get_by_label("Budget of users").fill("")
+    page.get_by_label("Budget: users or %").fill("")
     assert count(page, "reach-out") == rehearsals.rehearse()[0].summary.kept
-    page.get_by_label("Budget of users").fill("many")
+    page.get_by_label("Budget: users or %").fill("many")
     assert "whole number of users" in page.inner_text("#copied-budget")
     page.get_by_role("button", name="back to").click()
     assert page.input_value("#budget") == "100"
@@ -134,7 +134,7 @@ def test_the_budget_is_kept_in_the_address(
     budgeted: tuple[RunResult, Path], browser: Browser
 ) -> None:
     page, _ = open_report(browser, budgeted[1])
-    page.get_by_label("Budget of users").fill("40%")
+    page.get_by_label("Budget: users or %").fill("40%")
     assert page.evaluate("location.hash") == "#budget=40%25"
     other = page.context.new_page()
     other.goto(page.evaluate("location.href"))
@@ -165,11 +165,35 @@ def test_users_stand_beside_endpoints_and_what_was_asked_beside_what_was_reached
     page.context.close()
 
 
-def test_a_hook_whose_policy_is_unknown_is_offered_no_budget(
+def test_in_mode_shadow_no_budget_is_offered_and_the_worth_is_that_of_everybody_messaged(
     rehearsals: Rehearsals, browser: Browser
 ) -> None:
-    page, _ = open_report(browser, rehearsals.rehearse('mode = "shadow"\n' + POLICY)[1])
+    policy = 'mode = "shadow"\n' + POLICY
+    result, path = rehearsals.rehearse(policy, value=20.0, cost=0.5)
+    page, _ = open_report(browser, path)
     assert not page.is_visible("#budget")
+    expected = int(
+        page.locator(".tile", has_text="responses expected").first.inner_text().split()[0]
+    )
+    assert result.summary.kept == result.summary.received
+    assert count(page, "worth-number") == 20 * expected - result.summary.kept // 2
+    assert count(page, "profit-out") != count(page, "worth-number"), "mode filter messages fewer"
     page.get_by_label("People to message").fill("50")
     assert not page.is_visible("#copied-budget")
+    page.context.close()
+
+
+def test_the_histogram_shows_where_the_budget_ends(
+    budgeted: tuple[RunResult, Path], browser: Browser
+) -> None:
+    page, _ = open_report(browser, budgeted[1])
+    marks = "document.querySelectorAll('#histogram .mark-rule.role-mark line').length"
+    page.wait_for_function(f"{marks} === 2")
+    assert "where the budget ends" in page.inner_text("#limit-note")
+    page.get_by_label("Budget: users or %").fill("")
+    page.wait_for_function(f"{marks} === 1")
+    assert page.inner_text("#limit-note") == ""
+    page.emulate_media(media="print")
+    assert page.is_visible("#explored-at")
+    assert page.inner_text("#explored-at") == "Threshold 0.3000"
     page.context.close()

@@ -145,7 +145,7 @@ def test_everybody_left_out_has_one_outcome_alike_in_summary_report_and_decision
 
 
 def test_processes_and_chunks_do_not_change_who_is_chosen(run: Run, tmp_path: Path) -> None:
-    choice = ("--budget", "30%", "--one-per", "user", "--also", "csv")
+    choice = ("--budget", "30%", "--one-per", "user", "--also", "csv", "--also", "connect-csv")
     assert run(*choice) == 0
     assert run(*choice, "--processes", 2, out="two") == 0
     for name in ("decisions.csv", "segment.jsonl.gz", "segment.csv"):
@@ -202,6 +202,24 @@ def test_treatments_split_users_and_their_overrides_apply(
     assert summary["threshold"] is None
 
 
+def test_rules_of_a_treatment_that_nobody_is_drawn_for_are_named(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rules = 'threshold = {{ reach = {} }}\n[[override]]\ntreatment_id = "B"\nthreshold = 0.9\n'
+    assert run("--treatments", "A:50,C:50", policy=rules.format(0.3)) == 0
+    assert "rules for treatment B, which nobody is drawn for" in capsys.readouterr().err
+    assert run("--treatments", "A:50,B:50", policy=rules.format(0.3), out="both") == 0
+    assert "nobody is drawn for" not in capsys.readouterr().err
+    report = read_report(tmp_path / "both")
+    assert report["asked"] == [], "each treatment asks for something else"
+    rows = {row["name"]: row for row in report["groups"]["treatment"]}
+    treatments = read_out(tmp_path / "both")[0]["treatments"]
+    assert {name: row["kept"] for name, row in rows.items()} == {
+        name: counts["kept"] for name, counts in treatments.items()
+    }
+    assert rows["A"]["users"] + rows["B"]["users"] == 100
+
+
 def test_a_budget_over_treatments_counts_each_anew(run: Run, tmp_path: Path) -> None:
     assert run("--treatments", "A:50,B:50", "--budget", 20) == 0
     summary, rows, _ = read_out(tmp_path / "out")
@@ -218,6 +236,7 @@ def test_a_rehearsal_says_which_threshold_of_a_hook_keeps_as_many(
     assert run("--budget", 20, "--rehearse") == 0
     told = capsys.readouterr().err
     assert "The budget leaves 20 of " in told
+    assert re.search(r"selected users, and 1\d of them are messaged\. The control group", told)
     assert "For a hook, threshold = 0." in told
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"report.html"}
 

@@ -7,9 +7,13 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
+from pyarrow import orc
 
+from model.profile_names import SETTING
 from segment_scorer.runner.config import RunOptions
+from segment_scorer.runner.errors import OptionError
 from segment_scorer.runner.run import RunResult, run_segment
 from tests.fakes import make_bundle, write_policy
 
@@ -66,6 +70,12 @@ def write_table(path: Path, profiles: list[dict[str, Any]]) -> Path:
     return path
 
 
+def write_orc(path: Path, profiles: list[dict[str, Any]]) -> Path:
+    """Objects are structs."""
+    orc.write_table(pa.Table.from_pylist(profiles), path)
+    return path
+
+
 @pytest.fixture(scope="module")
 def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_bundle(tmp_path_factory.mktemp("bundle") / "tiny")
@@ -74,10 +84,11 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def rehearse(folder: Path, bundle: Path, segment: Path, **more: Any) -> tuple[RunResult, Any]:
     """The result, and the data of the report."""
     policy = write_policy(folder / "policy.toml", more.pop("policy", POLICY))
+    warn = more.pop("warn", lambda _: None)
     options = RunOptions(
         segment=[segment],
         out=folder / "out",
-        host="connect",
+        host=more.pop("host", "connect"),
         policy=policy,
         bundle=bundle,
         rehearse=True,
@@ -85,14 +96,14 @@ def rehearse(folder: Path, bundle: Path, segment: Path, **more: Any) -> tuple[Ru
         processes=1,
         **more,
     )
-    result = run_segment(options, lambda *_: None)
+    result = run_segment(options, lambda *_: None, warn)
     page = (folder / "out" / "report.html").read_text("utf-8")
     data = page.partition("\nconst report = ")[2].partition(";\nconst charts")[0]
     return result, json.loads(data)
 
 
 @pytest.mark.parametrize("naming", METRICS)
-@pytest.mark.parametrize("write", [write_lines, write_table])
+@pytest.mark.parametrize("write", [write_lines, write_table, write_orc])
 def test_an_export_of_profiles_is_walked_and_the_report_says_what_the_journey_will_read(
     tmp_path: Path, bundle: Path, write: Any, naming: str
 ) -> None:
@@ -129,3 +140,35 @@ def test_calculated_attributes_are_not_sent_which_is_said_if_they_are_read(
     assert any(text.startswith(expected) for text in report["warnings"])
     result, _ = rehearse(tmp_path, bundle, segment)
     assert not any("calculated" in text for text in result.warnings)
+
+
+def test_attributes_that_two_migrations_could_have_named_are_said_before_the_run_and_settable(
+    tmp_path: Path, bundle: Path
+) -> None:
+    profiles = [make_profile(n, "pronetx") for n in range(40)]
+    for profile in profiles:
+        profile["Attributes"] |= {"Plan_0": "gold", "Metrics_other": "1"}
+    segment = write_table(tmp_path / "export.csv", profiles)
+    policy = '[[exclude]]\npath = "Attributes.Metrics_other"\nat_least = 1\nreason = "other"\n'
+    for environ, excluded, warned in (({}, 0, True), ({SETTING: "pronetx"}, 40, False)):
+        warnings: list[str] = []
+        result, _ = rehearse(
+            tmp_path, bundle, segment, policy=policy, environ=environ, warn=warnings.append
+        )
+        assert (result.summary.received, result.summary.excluded) == (40, excluded)
+        assert any("two migrations from Pinpoint" in text for text in warnings) == warned
+    with pytest.raises(OptionError, match=f"^{SETTING}: expected one of auto, aws, pronetx$"):
+        rehearse(tmp_path, bundle, segment, environ={SETTING: "other"})
+
+
+def test_the_setting_holds_for_profiles_that_go_to_another_host(
+    tmp_path: Path, bundle: Path
+) -> None:
+    segment = write_lines(tmp_path / "export.jsonl", [make_profile(n, "aws") for n in range(40)])
+    for names, scored in (("aws", 40), ("pronetx", 0)):
+        result, report = rehearse(
+            tmp_path, bundle, segment, host="pinpoint", environ={SETTING: names}
+        )
+        assert result.summary.received == 40
+        assert (report["expected"]["all"] > 0) == (scored > 0)
+        assert report["journey"] is None

@@ -111,3 +111,27 @@ def test_the_document_names_the_kinds() -> None:
     for kind, (_, options) in KINDS.items():
         assert f"| {kind} |" in text
         assert all(option in text for option in options)
+
+
+def test_an_option_or_the_setting_says_which_migration_named_the_attributes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    documents, outcomes = make_people(150)
+    text = write_profiles(documents).replace(b'"Plan"', b'"Plan_0"')
+    endpoints = write(tmp_path / "people", text)
+    table = write(tmp_path / "outcomes.csv", to_csv(documents, outcomes))
+    given = ["--endpoints", str(endpoints), "--outcomes", str(table)]
+    named = ["--profile-names", "pronetx"]
+    out = str(tmp_path / "bundle")
+    assert main(["train", *given, *named, "--model", "logistic", "--quick", "--out", out]) == 0
+    assert "two migrations" not in "".join(capsys.readouterr())
+    spec = load_bundle(tmp_path / "bundle").spec
+    assert {"Attributes.Plan"} == {path for path in spec.paths if "Plan" in path}
+    measured = ["evaluate", *given, "--bundle", out, "--out"]
+    assert main([*measured, str(tmp_path / "auto")]) == 0
+    assert "150 of 150 customer profiles have attributes that two" in "".join(capsys.readouterr())
+    monkeypatch.setenv("SCORER_PROFILE_NAMES", "pronetx")
+    assert main(["compare", out, out, *given]) == 0
+    assert "two migrations" not in "".join(capsys.readouterr())
+    monkeypatch.setenv("SCORER_PROFILE_NAMES", "other")
+    assert main([*measured, str(tmp_path / "wrong")]) == 2

@@ -205,6 +205,12 @@ READERS: dict[str, tuple[int, Callable[[int], Act | OnFile]]] = {
         2_000,
         lambda n: profile(attributes={f"X_{i + 1}": "a" for i in range(n)}),
     ),
+    "Connect: names of two migrations": (
+        1_000,
+        lambda n: profile(
+            attributes={f"{p}{i}_0": "1" for i in range(n) for p in ("Metrics_", "")}
+        ),
+    ),
     "Connect: a name of underscores": (20_000, lambda n: profile(attributes={"_1" * n: "a"})),
     "Connect: many names of underscores": (
         50,

@@ -13,7 +13,7 @@ from function.records import Reason
 from segment_scorer.runner import counting
 from segment_scorer.runner.chunks import ChunkSize
 from segment_scorer.runner.config import RunConfig
-from segment_scorer.runner.counting import BestScores, Row, UserCounts, count_users
+from segment_scorer.runner.counting import BestScores, RowFigures, UserCounts, count_users
 from segment_scorer.runner.reporting.statistics import Group
 from segment_scorer.runner.summary import Status, UnsentReason
 from segment_scorer.runner.writing.parts import Part
@@ -122,7 +122,7 @@ def test_users_of_each_row_are_counted_once_and_their_best_score_counts() -> Non
         best: dict[str, float] = defaultdict(float)
         for each in kept:
             best[each.user] = max(best[each.user], each.score or 0.0)
-        assert counts.rows["channel"][channel] == Row(
+        assert counts.rows["channel"][channel] == RowFigures(
             people=len(mine),
             kept=len(kept),
             scored=sum(each.score is not None for each in kept),

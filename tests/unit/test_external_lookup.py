@@ -328,7 +328,7 @@ def test_an_override_replaces_external_whole(tmp_path: Path) -> None:
 def test_a_reply_that_external_attributes_make_too_large_loses_its_annotations_and_nobody(
     tmp_path: Path,
 ) -> None:
-    stored = {"score": 0.75, "text": "\U0001f389" * 20_000}
+    stored = {"score": 0.75, "text": "\U0001f389" * 32_000}
     bench = Bench(tmp_path, FakeStore({"u": stored}), "[external]\nText = 'External.text'\n")
     event = {f"id{index}": person("u") for index in range(50)}
     assert bench.ask(event) == event

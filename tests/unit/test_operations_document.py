@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import ast
 import io
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from function.bootstrap import build_handler
+from function.concerns import WHERE_TIME_IS
 from function.errors import ExternalTimeout, SegmentScorerError
 from function.records import Reason
 from function.scorers.causes import DETAILS, NO_VERSION, PLAIN, SECURE
 from model.features import read_spec
+from segment_scorer.runner.asking.web_hook import FAILURES
 from tests.fake_external import EXTERNAL_SPEC, FakeStore
 from tests.fakes import (
     FakeContext,
@@ -24,7 +28,8 @@ from tests.fakes import (
 )
 from tests.rooms import DRIFT
 
-TEXT = (Path(__file__).parents[2] / "docs" / "operations.md").read_text("utf-8")
+ROOT = Path(__file__).parents[2]
+TEXT = (ROOT / "docs" / "operations.md").read_text("utf-8")
 
 
 def leaves(error: type[Exception]) -> list[str]:
@@ -65,6 +70,55 @@ def test_every_field_of_a_batchs_log_line_and_every_metric_is_explained(tmp_path
     assert {"external_ms", "external_error", "score_bins", "remaining_ms"} <= named
     assert [name for name in sorted(named) if f"`{name}`" not in TEXT] == []
     assert "`received = kept + filtered`" in TEXT
+
+
+def test_the_time_that_each_hosts_event_lacks_is_explained() -> None:
+    begins = [sentence.partition(": expected a ")[0] for sentence in WHERE_TIME_IS.values()]
+    assert [path for path in begins if f"`{path}: expected a " not in TEXT] == []
+
+
+def read_sentence(node: ast.expr) -> list[str]:
+    """The fixed parts of a text or of a formatted one."""
+    if isinstance(node, ast.JoinedStr):
+        return [part for value in node.values for part in read_sentence(value)]
+    return [node.value] if isinstance(node, ast.Constant) and isinstance(node.value, str) else []
+
+
+def begin(sentence: str) -> str:
+    """The first three words of a sentence, behind the option or the file that it begins with."""
+    return " ".join((sentence.partition(": ")[2] or sentence).split()[:3])
+
+
+def find_sentences(folder: Path, names: set[str]) -> Iterator[str]:
+    """How the sentences begin that errors of these classes are raised with."""
+    for path in folder.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") in names:
+                parts = [begin(part) for each in node.args for part in read_sentence(each)]
+                yield next((part for part in parts if " " in part), "")
+
+
+def test_every_sentence_that_ends_a_run_midway_is_explained() -> None:
+    section = TEXT.partition("### The hook, the engine or the folder")[2].partition("\n### ")[0]
+    quoted = {begin(words) for words in re.findall(r"`([^`]+)`", section)}
+    names = {"HookUnreachable", "Unconnected", "EngineError", "OutputError", "OutputTaken"}
+    found = set(find_sentences(ROOT / "segment_scorer", names)) - {""}
+    assert len(found) > 20
+    assert sorted(found - quoted) == []
+    assert all(reason.partition(";")[0] in section for _, reason in FAILURES)
+
+
+def test_every_warning_of_a_starting_function_is_explained() -> None:
+    section = TEXT.partition("### Warnings\n")[2].partition("\n### ")[0]
+    found = [
+        max((part for each in node.args for part in read_sentence(each)), key=len)
+        for path in (ROOT / "function").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("warnings.append")
+    ]
+    begins = [" ".join(words.strip(" :.;,").split()[:3]) for words in found]
+    assert len(begins) >= 7
+    assert [words for words in begins if words not in section] == []
 
 
 def test_every_verdict_of_drift_is_explained() -> None:

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from model.customer_profile import convert_profile, document_to_profile, profile_to_document
-from model.profile_names import AWS, NAMINGS, PRONETX, Naming, recognise
+from model.profile_names import AWS, CHOICES, NAMINGS, PRONETX, Naming, recognise
+from segment_scorer.cli.training_options import Migration
 
 PERSON: dict[str, Any] = {
     "Id": "p",
@@ -45,8 +46,9 @@ FLAT: dict[str, dict[str, str]] = {
 BOTH: dict[str, Naming] = {"aws": AWS, "pronetx": PRONETX}
 
 
-def test_the_names_of_the_setting_are_those_of_the_table() -> None:
+def test_the_names_of_setting_and_option_are_those_of_the_table() -> None:
     assert NAMINGS == BOTH
+    assert tuple(Migration) == CHOICES == ("auto", *BOTH)
 
 
 @pytest.mark.parametrize("name", FLAT)

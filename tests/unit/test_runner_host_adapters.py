@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -14,6 +15,7 @@ from model.people.records import Record
 from model.score_kind import RESPONSE, UPLIFT
 from segment_scorer.runner.asking.host_adapters import HOST_ADAPTERS, read_result
 from segment_scorer.runner.config import RunConfig
+from segment_scorer.runner.errors import HookUnreachable
 from segment_scorer.runner.summary import Status
 
 CONFIG = RunConfig(
@@ -30,12 +32,27 @@ PROFILE = Record(
 CONNECT, PINPOINT = HOST_ADAPTERS["connect"], HOST_ADAPTERS["pinpoint"]
 
 
+@pytest.mark.parametrize("status", [401, 403])
+def test_an_answer_that_refuses_the_caller_ends_the_run_over_every_hook(status: int) -> None:
+    with pytest.raises(HookUnreachable, match=f"answered {status}; set SCORER_WEB_SECRETS"):
+        HOST_ADAPTERS["web"].read_reply({"statusCode": status, "body": "{}"}, ["a"])
+    for other in (413, 502, None, "401", [401]):
+        with pytest.raises(ReplyError, match="expected 200"):
+            HOST_ADAPTERS["web"].read_reply({"statusCode": other, "body": "{}"}, ["a"])
+
+
 def test_connect_is_sent_an_exported_profile_as_its_live_events_have_it() -> None:
-    assert CONNECT.make_entry(PROFILE) == '{"profileId":"p","attributes":{"Metrics_score":"0.5"}}'
+    assert (
+        CONNECT.make_entry(PROFILE, CONFIG)
+        == '{"profileId":"p","attributes":{"Metrics_score":"0.5"}}'
+    )
 
 
 def test_connect_is_sent_an_endpoint_as_the_profile_it_would_have_become() -> None:
-    assert CONNECT.make_entry(ENDPOINT) == '{"profileId":"a","attributes":{"Metrics_score":"0.5"}}'
+    for names, metric in (("auto", "Metrics"), ("aws", "Metrics"), ("pronetx", "Metric")):
+        config = msgspec.structs.replace(CONFIG, profile_names=names)
+        expected = f'{{"profileId":"a","attributes":{{"{metric}_score":"0.5"}}}}'
+        assert CONNECT.make_entry(ENDPOINT, config) == expected
 
 
 def test_a_runs_id_ends_in_its_start_as_connect_writes_it() -> None:

@@ -15,8 +15,8 @@ from segment_scorer.runner.reporting.report_data import (
     describe_drift,
     describe_times,
     gather_report,
-    sum_groups,
 )
+from segment_scorer.runner.reporting.rows import count_filtered, sum_groups
 from segment_scorer.runner.reporting.statistics import AnyReason, Group, RawGroup, Statistics
 from segment_scorer.runner.summary import Status, Summary
 from segment_scorer.runner.writing.checkpoint import Checkpoint
@@ -260,6 +260,30 @@ def test_of_people_without_a_score_it_is_unknown_how_many_respond() -> None:
         ("EMAIL", 0),
         ("VOICE", 9),
     ]
+
+
+def test_bands_stand_from_the_best_to_the_worst_whatever_their_size() -> None:
+    statistics = Statistics()
+    for band, score, size in (("rest", 0.1, 300), ("best", 0.9, 20), ("good", 0.5, 100)):
+        group = Group("SMS", "DE", band, Reason.SCORE, Status.KEPT, True)
+        statistics.people[group] = statistics.scored[group] = size
+        statistics.expected[group] = size * score
+    assert [row["name"] for row in sum_groups(statistics, "band")] == ["best", "good", "rest"]
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        (Status.FILTERED, {"excluded: cap": 20, "excluded: consent": 10}),
+        (Status.KEPT, {}),
+    ],
+)
+def test_people_left_out_are_named_by_their_exclude_rule(
+    status: Status, words: dict[str, int]
+) -> None:
+    checkpoint = checkpoint_of(SEEING, *[one(Reason.EXCLUDED, status, None, keep=False)] * 30)
+    checkpoint.counts |= {"excluded:cap": 20, "excluded:consent": 10}
+    assert {row["reason"]: row["people"] for row in count_filtered(checkpoint)} == words
 
 
 def test_a_property_nobody_has_gets_no_table() -> None:

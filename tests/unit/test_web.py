@@ -384,6 +384,7 @@ def test_an_answer_that_is_too_large_loses_its_attributes_and_nobody() -> None:
         ([], r"^\$: expected an answer"),
         ({"statusCode": 401, "body": "{}"}, "expected 200, found 401"),
         ({"statusCode": "a@b.c"}, "found another"),
+        ({"statusCode": ["a@b.c"]}, "found another"),
         ({"statusCode": 200, "body": "<html>"}, r"\$\.body: expected JSON"),
         ({"statusCode": 200, "body": "{}"}, r"\$\.people: expected a list"),
         ({"statusCode": 200, "body": '{"people": [{"id": "b"}]}'}, r"\$\.people\[0\]\.id"),

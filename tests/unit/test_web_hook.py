@@ -278,7 +278,10 @@ def test_a_secret_that_no_header_can_carry_is_refused_without_its_text(text: str
 
 
 def test_a_run_walks_a_segment_through_a_url(
-    authority: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    authority: Authority,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setenv("SCORER_WEB_SECRETS", KEY)
     (tmp_path / "people.jsonl").write_text('{"Id": "a"}\n{"Id": "b"}\n')
@@ -293,6 +296,7 @@ def test_a_run_walks_a_segment_through_a_url(
     with serve(authority, [(200, json.dumps(answer).encode())]) as (url, asked):
         arguments = ["run", str(tmp_path / "people.jsonl"), "--hook", url, "--out", str(out)]
         assert main([*arguments, "--host", "web"]) == 0
+    assert "model unknown, as it is to a host" in capsys.readouterr().err
     summary = json.loads((out / "summary.json").read_text())
     assert (summary["kept"], summary["filtered"], summary["host"]) == (1, 1, "web")
     assert [person["Id"] for person in json.loads(asked[0][1])["people"]] == ["a", "b"]

@@ -1,6 +1,7 @@
 """What one person costs over HTTP, beside one person of Pinpoint: processor time in the emulator.
 
-Both events hold the same person. Rounds of calls alternate, so that a busy machine slows both.
+Both events hold the same person. Short rounds of calls alternate, and each round gives a ratio, so
+that a busy machine slows both.
 Run it as `python -m tools.benchmarks.web_ratio` from the root of the project.
 """
 
@@ -39,38 +40,42 @@ def make_events() -> dict[str, Any]:
 
 
 def read_seconds(emulator: Emulator) -> float:
-    """Processor seconds that the emulator and the function have used."""
+    """Processor seconds that the threads of the emulator and of the function have used."""
     return read_processor_seconds(find_session(emulator.pid))
 
 
-def measure(rounds: int, calls: int) -> dict[str, float]:
-    """Milliseconds of processor time a call, of each host: the median of the rounds."""
-    events = make_events()
-    taken: dict[str, list[float]] = {name: [] for name in events}
+def measure(rounds: int, calls: int) -> list[dict[str, float]]:
+    """Milliseconds of processor time a call, of each host, for each round."""
+    bodies = {name: json.dumps(event).encode() for name, event in make_events().items()}
+    taken = []
     with run_emulator() as emulator:
         for number in range(rounds + 1):
-            for name, event in events.items():
-                body = json.dumps(event).encode()
+            # Each host comes first in half of the rounds.
+            names = sorted(bodies, reverse=bool(number % 2))
+            found = {}
+            for name in names:
                 before = read_seconds(emulator)
                 for _ in range(calls):
-                    emulator.post(body)
-                if number:  # the first round warms up
-                    taken[name].append(1000 * (read_seconds(emulator) - before) / calls)
-    return {name: statistics.median(samples) for name, samples in taken.items()}
+                    emulator.post(bodies[name])
+                found[name] = 1000 * (read_seconds(emulator) - before) / calls
+            if number:  # the first round warms up
+                taken.append(found)
+    return taken
 
 
 def main() -> None:
-    """Print both costs and their ratio."""
+    """Print both costs and their ratio: medians of the rounds."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--calls", type=int, default=200)
+    parser.add_argument("--rounds", type=int, default=60)
+    parser.add_argument("--calls", type=int, default=50)
     options = parser.parse_args()
     found = measure(options.rounds, options.calls)
-    ratio = found["web"] / found["pinpoint"]
+    costs = {name: statistics.median(each[name] for each in found) for name in ("pinpoint", "web")}
+    ratio = statistics.median(each["web"] / each["pinpoint"] for each in found)
     print(
-        f"pinpoint {found['pinpoint']:.3f} ms, web {found['web']:.3f} ms of processor time a call"
+        f"pinpoint {costs['pinpoint']:.3f} ms, web {costs['web']:.3f} ms of processor time a call"
     )
-    print(f"ratio {ratio:.3f}; the limit is {MOST}")
+    print(f"ratio {ratio:.3f}, the median of {len(found)} rounds; the limit is {MOST}")
 
 
 if __name__ == "__main__":

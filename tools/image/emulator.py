@@ -163,9 +163,11 @@ def wait_until_it_listens(process: subprocess.Popen[bytes], emulator: Emulator) 
 
 
 def main() -> int:
-    """Serve the handler until Ctrl-C, with this shell's SCORER_* and AWS_LAMBDA_* settings."""
+    """Serve the handler until Ctrl-C, with the settings that `choose_settings` takes."""
     parser = argparse.ArgumentParser(
-        description="Serve the hook in AWS's runtime interface emulator until Ctrl-C."
+        description="Serve the hook in AWS's runtime interface emulator until Ctrl-C. The function "
+        "gets this shell's SCORER_* and AWS_LAMBDA_* settings, and AWS_* if SCORER_EXTERNAL is a "
+        "table."
     )
     parser.add_argument("--port", type=int, default=9000)
     parser.add_argument("--handler", default="function.handler.handle")
@@ -186,13 +188,17 @@ def main() -> int:
     return 0
 
 
+def choose_settings(environ: Mapping[str, str]) -> dict[str, str]:
+    """The variables of a shell that the function gets; AWS's own only if it reads DynamoDB."""
+    beginnings = ["SCORER_", "AWS_LAMBDA_"]
+    if environ.get("SCORER_EXTERNAL", "").startswith("dynamodb:"):
+        beginnings.append("AWS_")  # region, credentials, the address of another server
+    return {name: value for name, value in environ.items() if name.startswith(tuple(beginnings))}
+
+
 def serve_handler(handler: str, port: int) -> None:
     """Serve until interrupted. Raises EmulatorError."""
-    passed = {
-        name: value
-        for name, value in os.environ.items()
-        if name.startswith(("SCORER_", "AWS_LAMBDA_"))
-    }
+    passed = choose_settings(os.environ)
     # The emulator must stop with us, however we are stopped.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with run_emulator(

@@ -57,7 +57,7 @@ def bundle_model(config: BundleConfig, progress: Progress) -> BundleResult:
             "Id,score): a bare ONNX file has nothing to be compared with"
         )
     table = read_outcomes(config.outcomes, config.columns)
-    outcome_table = replace(table, plain=config.plain_columns)
+    outcome_table = replace(table, plain=config.plain_columns, naming=config.naming)
     dated = config.as_of is not None or outcome_table.dates is not None
     spec = read_whole_spec(config.features, dated=dated)
     check_columns(original, spec)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from model.people.outcome_columns import USUAL_NAMES, ColumnNames
+from model.profile_names import Naming
 from model.training.gate import MARGIN, IfUnclear
 from model.training.join import Enrich
 from model.training.threshold import ThresholdGoal
@@ -19,6 +20,7 @@ class BundleConfig:
 
     columns      what the columns of the outcomes file are called
     plain_columns  a column that is no field of an endpoint is an attribute
+    naming    of the attributes of customer profiles; None: those of each profile tell it
     predictions  the original's own scores, CSV `Id,score`; needed for bare ONNX
     positive     the label that means "responded", where labels are texts
     fill         "median": missing values become the median of the people given, before the model;
@@ -33,6 +35,7 @@ class BundleConfig:
     out: Path
     columns: ColumnNames = USUAL_NAMES
     plain_columns: bool = False
+    naming: Naming | None = None
     predictions: Path | None = None
     positive: str | None = None
     fill: str = ""

@@ -66,7 +66,7 @@ def train_uplift(
     check_goal(config.goal)
     incumbents = load_checked(config.against, UPLIFT)
     campaign_table = read_campaign(config.outcomes, config.columns, uplift)
-    table = replace(campaign_table, plain=config.plain_columns)
+    table = replace(campaign_table, plain=config.plain_columns, naming=config.naming)
     treatment = table.treatment
     if treatment is not None and config.as_of is None and table.dates is None:
         config = replace(config, as_of=treatment.moment)

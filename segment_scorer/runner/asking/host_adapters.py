@@ -21,7 +21,9 @@ from function.hosts.web import WEB
 from function.records import Band, Campaign, Context, Decision, Reason
 from model.customer_profile import document_to_profile, profile_to_event
 from model.people.records import Record
+from model.profile_names import AWS
 from model.score_kind import ScoreKind
+from segment_scorer.runner.asking.web_caller import check_status
 from segment_scorer.runner.config import RunConfig
 from segment_scorer.runner.summary import Status
 
@@ -48,7 +50,7 @@ class HostAdapter:
     """How the runner uses one host.
 
     most_bytes   of the records in one event, so that the event stays below Lambda's 6 MB
-    make_entry   record -> its part of the event
+    make_entry   record, configuration -> its part of the event
     read_reply   reply, ids sent -> id -> its part of the reply; raises ReplyError
     classify     id, record, its part of the reply (None: missing), decision if known, what scores
                  mean -> Outcome
@@ -57,7 +59,7 @@ class HostAdapter:
 
     host: Host
     most_bytes: int
-    make_entry: Callable[[Record], Any]
+    make_entry: Callable[[Record, RunConfig], Any]
     read_reply: Callable[[object, Any], Mapping[str, dict[str, Any]]]
     classify: Callable[[str, Record, dict[str, Any] | None, Decision | None, ScoreKind], Outcome]
     has_url: bool = False
@@ -79,7 +81,7 @@ def read_campaign(adapter: HostAdapter, config: RunConfig) -> Context:
     return adapter.host.parse_event(adapter.build_event({}, config)).context
 
 
-def drop_id(record: Record) -> dict[str, Any]:
+def drop_id(record: Record, _config: RunConfig) -> dict[str, Any]:
     """Make the definition that Pinpoint sends: the document without its Id."""
     record.document.pop("Id", None)
     return record.document
@@ -101,15 +103,18 @@ def classify_definition(
     return Outcome(Status.KEPT, kept, decision)
 
 
-def take_document(record: Record) -> dict[str, Any]:
+def take_document(record: Record, _config: RunConfig) -> dict[str, Any]:
     """Take the document as it is; the host writes the Id into it."""
     return record.document
 
 
-def write_customer_data(record: Record) -> str:
-    """Write the profile as an event has it. An endpoint is migrated as AWS's own guide says."""
+def write_customer_data(record: Record, config: RunConfig) -> str:
+    """Write the profile as an event has it. An endpoint is migrated, by AWS's guide if none is set.
+
+    A function that is told which migration named the attributes so finds them.
+    """
     made = (
-        document_to_profile(record.document)
+        document_to_profile(record.document, config.naming or AWS)
         if record.profile is None
         else profile_to_event(record.profile)
     )
@@ -123,6 +128,13 @@ def read_results(reply: object, sent: Any) -> dict[str, dict[str, Any]]:
     except (TypeError, ValueError, RecursionError, OverflowError) as error:
         raise ReplyError("$: expected JSON, found values that JSON cannot hold") from error
     return CONNECT.read_reply(reply, sent)
+
+
+def read_answer(reply: object, sent: Any) -> dict[str, dict[str, Any]]:
+    """Read an answer over HTTP. Raises HookUnreachable if the function refuses every caller so."""
+    if isinstance(reply, dict):
+        check_status(reply.get("statusCode"))
+    return WEB.read_reply(reply, sent)
 
 
 def classify_result(
@@ -195,7 +207,7 @@ HOST_ADAPTERS = {
         host=WEB,
         most_bytes=2_000_000,  # the host refuses more than 3,000,000 bytes
         make_entry=take_document,
-        read_reply=WEB.read_reply,
+        read_reply=read_answer,
         classify=classify_result,
         has_url=True,
     ),

@@ -10,6 +10,7 @@ import base64
 import functools
 import re
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Any
 
 from function.setting_values import read_secrets
@@ -24,6 +25,24 @@ SIGNED = re.compile(
     r"(on\.aws|amazonaws\.com(\.cn)?)"
 )
 SERVICES = {"lambda-url": "lambda", "execute-api": "execute-api"}
+
+# More calls would get the same answer.
+HOPELESS = {
+    HTTPStatus.UNAUTHORIZED: f"set {SECRETS} to a valid secret",
+    HTTPStatus.FORBIDDEN: f"set {SECRETS}, or credentials of AWS that may call the URL",
+    HTTPStatus.NOT_FOUND: "check the address",
+    HTTPStatus.METHOD_NOT_ALLOWED: "check the address",
+    **dict.fromkeys(
+        (
+            HTTPStatus.MOVED_PERMANENTLY,
+            HTTPStatus.FOUND,
+            HTTPStatus.SEE_OTHER,
+            HTTPStatus.TEMPORARY_REDIRECT,
+            HTTPStatus.PERMANENT_REDIRECT,
+        ),
+        "no redirect is followed: give the address that it leads to",
+    ),
+}
 
 
 class Signer:
@@ -91,6 +110,14 @@ def choose_headers(event: Mapping[str, Any]) -> dict[str, str]:
         for name, value in texts
         if name.lower() in HEADERS and isinstance(value, str) and value.isprintable()
     }
+
+
+def check_status(status: object) -> None:
+    """Raise HookUnreachable for the status of an answer that every other call would get, too."""
+    if isinstance(status, int) and status in HOPELESS:
+        raise HookUnreachable(
+            f"--hook: the function answered {int(status)}; {HOPELESS[HTTPStatus(status)]}"
+        )
 
 
 def read_secret(settings: Mapping[str, str]) -> str:

@@ -26,7 +26,7 @@ from segment_scorer.runner.asking.host_rules import (
 )
 from segment_scorer.runner.asking.http_hook import post
 from segment_scorer.runner.asking.web_caller import (
-    SECRETS,
+    check_status,
     choose_headers,
     find_signer,
     read_event_body,
@@ -34,23 +34,6 @@ from segment_scorer.runner.asking.web_caller import (
 from segment_scorer.runner.errors import HookUnreachable, OptionError
 
 THROTTLED = {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}
-# More calls would get the same answer.
-HOPELESS = {
-    HTTPStatus.UNAUTHORIZED: f"set {SECRETS} to a valid secret",
-    HTTPStatus.FORBIDDEN: f"set {SECRETS}, or credentials of AWS that may call the URL",
-    HTTPStatus.NOT_FOUND: "check the address",
-    HTTPStatus.METHOD_NOT_ALLOWED: "check the address",
-    **dict.fromkeys(
-        (
-            HTTPStatus.MOVED_PERMANENTLY,
-            HTTPStatus.FOUND,
-            HTTPStatus.SEE_OTHER,
-            HTTPStatus.TEMPORARY_REDIRECT,
-            HTTPStatus.PERMANENT_REDIRECT,
-        ),
-        "no redirect is followed: give the address that it leads to",
-    ),
-}
 PATIENCE_SECONDS = 120.0
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 5.0
 # The first that fits says why a connection failed.
@@ -122,10 +105,7 @@ class WebHook:
                 problem: HookUnreachable = error
             else:
                 self._has_answered = True
-                if status in HOPELESS:
-                    raise HookUnreachable(
-                        f"--hook: the URL answered {int(status)}; {HOPELESS[HTTPStatus(status)]}"
-                    )
+                check_status(status)
                 if status not in THROTTLED:
                     return attempt
                 problem = HookUnreachable(

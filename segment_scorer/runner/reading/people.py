@@ -52,7 +52,7 @@ class SliceReader:
         self._config = config
         self._file = file.encode("utf-8", "backslashreplace").decode()  # the name may not be UTF-8
         self._is_table = header is not None
-        self._decode: Decoder = make_decoder(header)
+        self._decode: Decoder = make_decoder(header, naming=config.naming)
         self._suppressed = load_suppressed(config.suppress) if config.suppress else None
 
     def read(self, piece: Slice) -> list[Person]:
@@ -78,7 +78,7 @@ class SliceReader:
         for index, (document, outline) in enumerate(zip(documents, outlines, strict=True)):
             if outline is None:
                 try:
-                    record = make_record(document, id_needed=True)
+                    record = make_record(document, id_needed=True, naming=self._config.naming)
                 except RecordError as error:
                     self._reject(piece, index, error)
                     continue

@@ -6,6 +6,7 @@ Holds one record in memory, never a file. `model.people.files` knows the file fo
 
 from __future__ import annotations
 
+import contextlib
 import glob
 import io
 import itertools
@@ -20,8 +21,10 @@ import msgspec
 from model.people.columns import PEOPLE, PLAIN_PEOPLE, RecordError, is_of_profiles
 from model.people.files import PeopleFile, open_people
 from model.people.naming import name_some
-from model.people.records import make_decoder
+from model.people.probe_file import MOST_BYTES, SKIPPED, is_test_file
+from model.people.records import Record, make_decoder
 from model.people.unread import find_unread, list_paths
+from model.profile_names import Naming, explain_ambiguous
 from segment_scorer.runner.errors import DataError
 from segment_scorer.runner.s3 import GLOB, READ_AHEAD, S3, find_objects, open_object, read_version
 
@@ -54,33 +57,60 @@ def find_segment_files(
     warn: Callable[[str], None] = ignore_warning,
     *,
     plain_columns: bool = False,
+    naming: Naming | None = None,
 ) -> list[SegmentFile]:
     """Find the files of paths, globs (`*`, `?`, `[...]`, `**`) and s3:// addresses, each once.
 
     The files of a glob are sorted by name. `warn` receives sentences about empty files, which are
-    skipped, and about columns and fields that no model and no policy reads.
+    skipped, about the test file of an export, which is skipped, too, about columns and fields that
+    no model and no policy reads, and about customer profiles whose attributes two migrations could
+    have named. `naming` says which one did.
     Raises DataError for the first file that is missing or holds no people, or if all are empty.
     """
-    names = list(dict.fromkeys(name for text in texts for name in find_names(text)))
+    found = {name: name != text for text in texts for name in find_names(text)}
     files: list[SegmentFile] = []
     empty: list[str] = []
     reported: set[str] = set()
-    for name in names:
+    for name, by_pattern in found.items():
+        if len(found) > 1 and (size := find_test_file(name, found=by_pattern)):
+            warn(f"{name}: {SKIPPED.format(size=size)}")
+            continue
         with open_segment_file(name, plain_columns=plain_columns) as file:
             if not file.size:
                 empty.append(name)
                 continue
             files.append(identify_file(name, file.size))
-            unread = [column for column in find_unread_names(file) if column not in reported]
+            sample = read_sample(file, naming)
+            unread = [name for name in find_unread_names(file, sample) if name not in reported]
             cure = "" if file.header is None or plain_columns else explain_plain(unread)
         reported.update(unread)
         if unread:
             warn(f"{name}: no model and no policy reads {name_some(unread, MOST_NAMED)}{cure}")
+        ambiguous = sum(record.ambiguous for record in sample)
+        for sentence in explain_ambiguous(ambiguous, len(sample)):
+            warn(f"{name}: of its first records, {sentence}")
     if not files:
-        raise DataError(f"{empty[0]}: {NO_PEOPLE}, found an empty file")
+        kind = "an empty file" if empty else "the test file of an export"
+        raise DataError(f"{[*empty, *found][0]}: {NO_PEOPLE}, found {kind}")
     for name in empty:
         warn(f"{name}: skipped, an empty file")
     return files
+
+
+def find_test_file(name: str, *, found: bool) -> int:
+    """The size of a file that is the test file of an export; 0 for any other.
+
+    `found`: by a pattern or in a folder, not named by the user.
+    """
+    is_object = name.startswith(S3)
+    try:
+        if not is_object and not Path(name).is_file():  # opening a pipe would wait
+            return 0
+        with open_object(name) if is_object else Path(name).open("rb") as raw:
+            content = raw.read(MOST_BYTES + 1)
+    except OSError:
+        return 0  # opening it again raises the error that explains
+    return len(content) if is_test_file(name, content, found=found) else 0
 
 
 def explain_plain(unread: Iterable[str]) -> str:
@@ -89,20 +119,26 @@ def explain_plain(unread: Iterable[str]) -> str:
     return "; --plain-columns reads them as attributes (Attributes.X)" if is_plain else ""
 
 
-def find_unread_names(file: PeopleFile) -> list[str]:
-    """Find the columns of a file that are not read; without a header, fields of its first records.
+def read_sample(file: PeopleFile, naming: Naming | None) -> list[Record]:
+    """The readable ones of the first records of a file. A table of endpoints needs none.
 
     Raises DataError if the file is damaged.
     """
+    if file.header is not None and not is_of_profiles(file.header):
+        return []
+    decode, sample = make_decoder(file.header, naming=naming), []
+    for _, raw in itertools.islice(file, SAMPLED):
+        with contextlib.suppress(RecordError):
+            sample.append(decode(raw))
+    return sample
+
+
+def find_unread_names(file: PeopleFile, sample: Iterable[Record]) -> list[str]:
+    """Find the columns of a file that are not read; without a header, fields of a sample."""
     if file.header is not None:
         return find_unread(file.header, profiles=is_of_profiles(file.header))
-    decode = make_decoder(None)
     paths: dict[bool, list[str]] = {True: [], False: []}
-    for _, raw in itertools.islice(file, SAMPLED):
-        try:
-            record = decode(raw)
-        except RecordError:
-            continue
+    for record in sample:
         is_profile = record.profile is not None
         found = record.document if record.profile is None else record.profile
         paths[is_profile] += list_paths(found, profiles=is_profile)

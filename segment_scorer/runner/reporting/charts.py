@@ -83,8 +83,11 @@ def chart_scores(alt: Any, explorer: Mapping[str, Any]) -> Any:
     """A histogram of scores. The page moves the threshold and recolours the bars."""
     values = list_bins(explorer)
     threshold = alt.param(name="threshold", value=explorer["threshold"])
+    # Where people are messaged from: the threshold, or the score at which a budget ends.
+    reached = alt.param(name="reached", value=explorer["threshold"])
+    limit = alt.param(name="limit", value=None)
     operator = ">=" if explorer["keep"] == "at_least" else "<"
-    kept = f"datum.middle {operator} threshold"
+    kept = f"datum.middle {operator} reached"
     scores = (
         alt.Chart(alt.Data(values=values))
         .mark_bar()
@@ -98,7 +101,8 @@ def chart_scores(alt: Any, explorer: Mapping[str, Any]) -> Any:
             tooltip=["from:Q", "to:Q", "people:Q"],
         )
     )
-    return add_marks(alt, scores, threshold).properties(height=200)
+    chart = add_marks(alt, scores, threshold) + draw_mark(alt, "limit", [2, 3])
+    return chart.add_params(reached, limit).properties(height=200)
 
 
 def list_bins(explorer: Mapping[str, Any]) -> list[dict[str, Any]]:

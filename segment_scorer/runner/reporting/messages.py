@@ -262,7 +262,7 @@ def explain_explorer(config: RunConfig, *, scored: int, kept: int) -> str:
             )
         return (
             f"{mode}{count_people(scored)} are decided by score; the counts follow as you drag. "
-            "The control group is not messaged. "
+            f"{'The control group is not messaged. ' if config.holdout_percent else ''}"
             f"People without a score stay as the policy decides. {CALIBRATED}"
         )
     if config.knows_decisions:

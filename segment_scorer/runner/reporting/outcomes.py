@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from function.records import Reason
-from segment_scorer.runner.counting import Row
+from segment_scorer.runner.counting import RowFigures
 from segment_scorer.runner.reporting.statistics import AnyReason, Group, Statistics
 from segment_scorer.runner.summary import Status, UnsentReason
 
@@ -20,14 +20,14 @@ FILTERED = "filtered"
 OUTCOMES: dict[AnyReason, str] = {
     Reason.EXCLUDED: "excluded",
     Reason.HOLDOUT: "control group",
-    UnsentReason.OPTED_OUT: "opted out or inactive",
-    UnsentReason.SUPPRESSED: "suppressed",
-    UnsentReason.ONE_PER_USER: "another endpoint chosen",
     UnsentReason.BUDGET: "beyond the budget",
+    UnsentReason.ONE_PER_USER: "another endpoint chosen",
+    UnsentReason.SUPPRESSED: "suppressed",
+    UnsentReason.OPTED_OUT: "opted out or inactive",
 }
 FAILED = "failed: no valid reply"
 MESSAGED = "messaged"
-NOBODY = Row()
+NOBODY = RowFigures()
 
 
 def name_outcome(group: Group) -> str:
@@ -38,24 +38,22 @@ def name_outcome(group: Group) -> str:
 
 
 def count_outcomes(
-    statistics: Statistics, *, rehearsal: bool, rows: Mapping[str, Row] | None = None
+    statistics: Statistics, *, rehearsal: bool, rows: Mapping[str, RowFigures] | None = None
 ) -> list[dict[str, Any]]:
-    """Count the people by outcome: messaged, filtered, and then those that there are.
+    """Count the people by outcome: messaged, filtered, and the others that there are.
 
     rows  outcome -> its figures, to count different users as well
     """
-    counts = Counter({MESSAGED: 0, FILTERED: 0})
+    counts = Counter[str]()
     for group, count in statistics.people.items():
         counts[name_outcome(group)] += count
-    failed = counts.pop(FAILED, 0)
-    counts[FAILED] += failed  # last
-    shown = {MESSAGED, FILTERED}
+    order = (MESSAGED, FILTERED, *OUTCOMES.values(), FAILED)
     return [
         {
             "name": f"would be {name}" if rehearsal and name == MESSAGED else name,
-            "people": count,
+            "people": counts[name],
             **({} if rows is None else {"users": rows.get(name, NOBODY).users}),
         }
-        for name, count in counts.items()
-        if count or name in shown
+        for name in order
+        if counts[name] or name in {MESSAGED, FILTERED}
     ]

@@ -69,7 +69,7 @@ def read_documents(
     """The documents of readable people, in order."""
     for segment_file in segment_files:
         with open_segment_file(segment_file.name, plain_columns=config.plain_columns) as file:
-            decode = make_decoder(file.header)
+            decode = make_decoder(file.header, naming=config.naming)
             for _, raw in file:
                 with contextlib.suppress(RecordError):
                     document = decode(raw).document

@@ -64,6 +64,13 @@ function exploreAll(threshold) {  // with the budget, if there is one
   const more = countFurther(threshold, Math.min(budget, scored));
   return { reach: best.reach + more.reach + rest * explorer.fixed, expected: best.expected + more.expected + rest * explorer.fixed_expected };
 }
+function findLimit(threshold) {  // the score at which a budget ends, above the threshold (or below it, where low scores are kept)
+  if (threshold === null) return null;
+  const selected = usersAt(threshold), scored = selected - explorer.fixed_users, budget = readBudget(selected);
+  if (budget >= scored) return null;
+  const last = ranked[search(ranked, (each) => each.users >= budget)];
+  return (last.bucket + (up ? 0 : 1)) / explorer.buckets;
+}
 // `ranked` holds the endpoints that the policy's own threshold selects. At another one, these are the further endpoints
 // of the users chosen, or those fewer: known for all users, and taken in proportion to the users chosen.
 function countFurther(threshold, chosen) {

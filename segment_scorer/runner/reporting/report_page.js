@@ -8,13 +8,15 @@ const PRINTED = 680;  // px between the margins of an A4 page
 function addTile(value, text, name) {
   const tile = document.createElement("div"), number = document.createElement("b"), label = document.createElement("span");
   tile.className = "tile"; number.textContent = value; label.textContent = text;
-  if (name) { tile.classList.add(name); tile.hidden = true; number.id = `${name}-number`; label.id = `${name}-words`; }
+  if (name === "asked") tile.classList.add(name);
+  else if (name) { tile.classList.add(name); tile.hidden = true; number.id = `${name}-number`; label.id = `${name}-words`; }
   tile.append(number, label); byId("tiles").append(tile);
 }
 function fillTable(table, head, rows) {
   table.textContent = "";
+  const top = table.createTHead(), body = table.createTBody();  // on paper the head stands on each page
   for (const [cells, kind] of [[head, "th"], ...rows.map((row) => [row, "td"])]) {
-    const line = table.insertRow();
+    const line = (kind === "th" ? top : body).insertRow();
     for (const text of cells) {
       const cell = document.createElement(kind);
       if (kind === "th") cell.scope = "col";
@@ -42,7 +44,7 @@ addTile(whole(summary.received), "people in the segment" + (report.by_user ? peo
 for (const row of report.outcomes) addTile(whole(row.people), row.name + people_of(row));
 if (report.expected.kept) addTile(whole(report.expected.kept), `${events} expected` + (report.expected.users && !explorer.uplift && !explorer.unwanted ? `, ${whole(report.expected.users)} if each user counts once` : ""));
 addTile("", "", "worth");
-for (const row of report.asked) addTile(row.reached, `${row.what}; asked for ${row.asked}`);
+for (const row of report.asked) addTile(row.reached, `${row.what}; asked for ${row.asked}`, "asked");
 if (summary.rejected) addTile(whole(summary.rejected), "lines rejected");
 
 const number = (id) => Number(byId(id).value) || 0;
@@ -85,7 +87,10 @@ function show() {
   showBudget();
   for (const status of document.querySelectorAll(".copied [role=status]")) status.textContent = "";
   for (const [id, value] of [["threshold-number", threshold ?? ""], ["people", Math.round(found.reach)]]) if (document.activeElement !== byId(id)) byId(id).value = value;
-  for (const name of ["histogram", "curve"]) if (views[name]) { views[name].signal("threshold", threshold).signal("best", best && best.threshold); views[name].runAsync(); }
+  const limit = findLimit(threshold);
+  byId("limit-note").textContent = limit === null ? "" : `The dotted line is where the budget ends: the last user in it has a best score of about ${digits(limit)}.`;
+  byId("explored-at").textContent = `Threshold ${byId("threshold-text").textContent}` + (byId("budget").value.trim() ? `, budget ${byId("budget").value.trim()}` : "");
+  for (const name of ["histogram", "curve"]) if (views[name]) { views[name].signal("threshold", threshold).signal("best", best && best.threshold); if (name === "histogram") views[name].signal("limit", limit).signal("reached", limit ?? threshold); views[name].runAsync(); }
 }
 function showBudget() {  // the option for the command: as typed, or for as many users as the threshold selects
   const typed = byId("budget").value.trim(), selected = threshold === null ? 0 : usersAt(threshold);
@@ -108,7 +113,7 @@ function describeProfit() {
   const rate = `${number("value")} a response, ${number("cost")} a message`;
   byId("profit-text").textContent = `${effectKnown() ? "profit expected" : "profit at most"}: ${rate}` + (explorer.uplift || !given("effect") ? "" : `, effect ${number("effect")} %`);
   document.querySelector(".worth").hidden = !moneyGiven();
-  byId("worth-number").textContent = whole(profit(explorer.start)); byId("worth-words").textContent = byId("profit-text").textContent;
+  byId("worth-number").textContent = whole(profit(explorer.in_filter ? { reach: summary.kept, expected: report.expected.kept } : explorer.start)); byId("worth-words").textContent = byId("profit-text").textContent;
   const best = findBest();
   const mark = best ? ` The dashed line marks the best profit: ${whole(best.profit)} at ${digits(best.threshold)}.` : "";
   byId("profit-note").textContent = (explorer.uplift
@@ -191,7 +196,7 @@ for (const section of document.querySelectorAll("[data-group]")) {
   fillTable(section.querySelector("table"), [section.dataset.group, "people", "messaged", "share", `${events} expected`, ...(byUser ? ["users", "users messaged", "expected by user"] : [])],
     rows.map((row) => [row.name, whole(row.people), whole(row.kept), share(row.kept, row.people), known(row.expected, "unknown"),
       ...(byUser ? [known(row.users, "under 10"), known(row.users_kept, "under 10"), known(row.users_expected, row.users_kept === null ? "under 10" : "unknown")] : [])]));
-  if (byUser) section.querySelector(".scroll").insertAdjacentHTML("afterend", '<p class="soft small">A user has one or more endpoints, each a person here. By user, the best score of the messaged endpoints counts once.</p>');
+  if (byUser && !byId("by-user")) section.querySelector(".scroll").insertAdjacentHTML("afterend", '<p class="soft small" id="by-user">A user has one or more endpoints, each a person here. By user, the best score of the messaged endpoints counts once.</p>');
 }
 if (report.journey) {
   fillTable(byId("journey"), ["field", "value", "profiles", "share", "of these, keep"], report.journey.rows.map((row) => [row.field, row.value, whole(row.people), row.share, whole(row.kept)]));

@@ -6,16 +6,17 @@ as one row, so that no person can be recognised.
 
 from __future__ import annotations
 
+import math
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from function.records import Reason
-from segment_scorer.runner.counting import NameRows, Row, UserCounts
+from segment_scorer.runner.counting import NameRows, RowFigures, UserCounts
 from segment_scorer.runner.reporting.labels import UNKNOWN
 from segment_scorer.runner.reporting.outcomes import MESSAGED, name_outcome
 from segment_scorer.runner.reporting.statistics import AnyReason, Group, Statistics
-from segment_scorer.runner.summary import TREATMENT, Status, UnsentReason
+from segment_scorer.runner.summary import BY_RULE, TREATMENT, Status, UnsentReason
 from segment_scorer.runner.writing.checkpoint import Checkpoint
 
 MOST_ROWS = 12  # of a table; further rows are added up as one
@@ -25,8 +26,8 @@ BY_GROUP = ("channel", "country", "band")
 # reason of filtered people -> its words in the report
 REASON_TEXTS: dict[AnyReason, str] = {
     UnsentReason.OPTED_OUT: "opted out or inactive, not sent",
-    UnsentReason.SUPPRESSED: "in the file of --suppress, not sent",
-    UnsentReason.ONE_PER_USER: "another endpoint of the user was chosen",
+    UnsentReason.SUPPRESSED: "suppressed, not sent",
+    UnsentReason.ONE_PER_USER: "another endpoint chosen",
     UnsentReason.BUDGET: "beyond the budget",
     Reason.HOLDOUT: "control group (holdout)",
     Reason.EXCLUDED: "excluded by the policy",
@@ -73,13 +74,33 @@ def count_filtered(checkpoint: Checkpoint, users: UserCounts | None = None) -> l
     for group, count in checkpoint.statistics.people.items():
         if group.status == Status.FILTERED:
             counts[name_reason(group, low_is_good=low_is_good)] += count
-    rows: list[dict[str, Any]] = [
-        {"reason": text, "people": count} for text, count in counts.most_common()
+    by_user = users.rows["reason"] if users else {}
+    known = {text: tell_users(by_user[text].users) for text in counts if text in by_user}
+    if rules := split_rules(checkpoint):
+        del counts[REASON_TEXTS[Reason.EXCLUDED]]
+        counts |= rules
+    return [
+        {"reason": text, "people": count} | ({"users": known.get(text)} if users else {})
+        for text, count in counts.most_common()
     ]
-    if users is not None:
-        for row in rows:
-            row["users"] = tell_users(users.rows["reason"][row["reason"]].users)
-    return rows
+
+
+def split_rules(checkpoint: Checkpoint) -> Counter[str]:
+    """The people whom each exclude rule left out, by its words; empty if unknown."""
+    left_out = sum(
+        count
+        for group, count in checkpoint.statistics.people.items()
+        if group.reason == Reason.EXCLUDED and group.status == Status.FILTERED
+    )
+    found = Counter(
+        {
+            f"excluded: {name.removeprefix(BY_RULE)}": count
+            for name, count in checkpoint.counts.items()
+            if name.startswith(BY_RULE) and count
+        }
+    )
+    # In modes that leave nobody out, the rules' counts are of people who are messaged.
+    return found if found and left_out == found.total() else Counter()
 
 
 def tell_users(count: int) -> int | None:
@@ -138,10 +159,12 @@ def sum_groups(
             scored[label] += statistics.scored[group]
             expected[label] += statistics.expected.get(group, 0.0)
     rows = users.rows.get(name, {}) if users else {}
+    if name == "band":
+        shown = order_bands(statistics, shown)
     return [
         describe_row(
             label,
-            rows.get(label, Row())._replace(
+            rows.get(label, RowFigures())._replace(
                 people=people[label],
                 kept=kept[label],
                 scored=scored[label],
@@ -154,9 +177,19 @@ def sum_groups(
     ]
 
 
+def order_bands(statistics: Statistics, bands: Iterable[str]) -> list[str]:
+    """Bands in the order of their mean scores, the highest first."""
+    sums: dict[str, float] = defaultdict(float)
+    scored = Counter[str]()
+    for group, count in statistics.scored.items():
+        scored[group.band or NO_LABEL] += count
+        sums[group.band or NO_LABEL] += statistics.expected.get(group, 0.0)
+    return sorted(bands, key=lambda band: -sums[band] / scored[band] if scored[band] else math.inf)
+
+
 def sum_treatments(checkpoint: Checkpoint, users: UserCounts | None) -> list[dict[str, Any]]:
     """Count people by treatment, in the order in which they were given."""
-    rows: Mapping[str, Row] = users.rows.get("treatment", {}) if users else {}
+    rows: Mapping[str, RowFigures] = users.rows.get("treatment", {}) if users else {}
     names = [name for name, _ in checkpoint.config.treatments]
     by_user = checkpoint.counts["users"] < checkpoint.counts["received"]
     return [
@@ -164,7 +197,7 @@ def sum_treatments(checkpoint: Checkpoint, users: UserCounts | None) -> list[dic
     ]
 
 
-def describe_row(name: str, row: Row, *, by_user: bool) -> dict[str, Any]:
+def describe_row(name: str, row: RowFigures, *, by_user: bool) -> dict[str, Any]:
     """A row as plain data. A number of users is None if it is small."""
     described: dict[str, Any] = {
         "name": name,
