@@ -9,7 +9,6 @@ from segment_scorer.service.settings import ServiceSettings
 
 AGE_GRACE = 60  # seconds that the calls of a connection that ends get
 MAX_CALLS_OF_A_CONNECTION = 1_000
-MAX_AGE = 3_600  # seconds until a connection is closed, once its calls have ended
 MAX_MESSAGE_BYTES = 2_147_483_647  # gRPC's own limit
 MAX_DESCRIPTORS = 65_536
 OWN_DESCRIPTORS = 64  # for the process itself, beside its connections
@@ -28,9 +27,10 @@ def list_options(
         "grpc.server_handshake_timeout_ms": round(settings.call_timeout * 1000),
     }
     if idle:
+        limits["grpc.max_connection_idle_ms"] = round(idle * 1000)
+    if idle or shared:
         limits |= {
-            "grpc.max_connection_idle_ms": round(idle * 1000),
-            "grpc.max_connection_age_ms": MAX_AGE * 1000,
+            "grpc.max_connection_age_ms": round(settings.max_age * 1000),
             "grpc.max_connection_age_grace_ms": AGE_GRACE * 1000,
         }
     return list(limits.items())

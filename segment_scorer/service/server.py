@@ -12,7 +12,7 @@ import os
 import queue
 import signal
 import threading
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -27,7 +27,7 @@ from segment_scorer.service.addresses import listen
 from segment_scorer.service.calls import Calls, Incomplete
 from segment_scorer.service.errors import ServiceError
 from segment_scorer.service.inferences import Inferences
-from segment_scorer.service.limits import AGE_GRACE, list_options, raise_descriptor_limit
+from segment_scorer.service.limits import list_options, raise_descriptor_limit
 from segment_scorer.service.log import log_failures, write_log
 from segment_scorer.service.meter import Meter
 from segment_scorer.service.minutes import Minutes
@@ -65,8 +65,6 @@ class Service:
         self._shared = shared
         self._inferences = Inferences(settings.max_calls, self.meter)
         self._grace = settings.grace
-        self._servers: list[grpc.aio.Server] = []  # that of the ports is the last
-        self._leaving: dict[asyncio.Task[None], grpc.aio.Server] = {}
         self._loop = asyncio.new_event_loop()
         self._loop.set_exception_handler(log_failures)
         self._thread = threading.Thread(target=self._loop.run_forever, name="calls", daemon=True)
@@ -80,8 +78,7 @@ class Service:
     async def _start(
         self, model: Model, settings: ServiceSettings, credentials: grpc.ServerCredentials | None
     ) -> tuple[str, ...]:
-        self._options = list_options(model, settings, shared=self._shared)
-        self._credentials = credentials
+        self._server = grpc.aio.server(options=list_options(model, settings, shared=self._shared))
         self._health = health.Health((servicer.SERVICE.full_name, model.facts.name))
         services: dict[Any, Any] = {
             servicer.SERVICE: servicer.InferenceServicer(
@@ -101,26 +98,12 @@ class Service:
             {"ServerReflectionInfo": MAX_REFLECTIONS, "Watch": MAX_WATCHES},
             self.meter,
         )
-        self._handlers = tuple(
-            calls.make_handlers(service, methods) for service, methods in services.items()
+        self._server.add_generic_rpc_handlers(
+            tuple(calls.make_handlers(service, methods) for service, methods in services.items())
         )
-        # Only ports can be renewed, since a Unix socket has one listener. So it is apart then.
-        sockets = [it for it in settings.listen if it.startswith("unix:") and self._shared]
-        ports = [it for it in settings.listen if it not in sockets]
-        opened: dict[str, str] = {}
-        for addresses in filter(None, (sockets, ports)):
-            opened |= zip(addresses, await self._open(addresses), strict=True)
-        self._ports = [opened[it] for it in ports]
-        return tuple(opened[it] for it in settings.listen)
-
-    async def _open(self, addresses: Sequence[str]) -> list[str]:
-        """Start a server at addresses; give them with their real ports."""
-        server = grpc.aio.server(options=self._options)
-        self._servers.append(server)
-        server.add_generic_rpc_handlers(self._handlers)
-        found = [listen(server, address, self._credentials) for address in addresses]
-        await server.start()
-        return found
+        addresses = tuple(listen(self._server, address, credentials) for address in settings.listen)
+        await self._server.start()
+        return addresses
 
     def drain(self) -> threading.Event:
         """Refuse new calls and let those in progress finish within the grace.
@@ -130,40 +113,21 @@ class Service:
         stopped = threading.Event()
 
         async def finish() -> None:
-            await self._stop(self._grace)
+            await self._server.stop(self._grace)
             stopped.set()
 
         async def begin() -> None:
             self._health.drain()
             self._incomplete.drain()
             self._draining = asyncio.create_task(finish())
-            await asyncio.sleep(0)  # until the servers refuse new calls
+            await asyncio.sleep(0)  # until the server refuses new calls
 
         self._run(begin())
         return stopped
 
-    def renew(self) -> None:
-        """Listen anew, and ask every client of the ports to connect again. Calls go on.
-
-        The kernel then chooses again which worker gets each connection.
-        """
-
-        async def leave() -> None:
-            *others, old = self._servers
-            self._servers = others
-            await self._open(self._ports)
-            task = asyncio.create_task(old.stop(AGE_GRACE))
-            self._leaving[task] = old
-            task.add_done_callback(self._leaving.pop)
-
-        self._run(leave())
-
-    async def _stop(self, grace: float | None) -> None:
-        await asyncio.gather(*(it.stop(grace) for it in (*self._servers, *self._leaving.values())))
-
     def stop(self) -> None:
         """Stop at once; calls in progress are cancelled."""
-        self._run(self._stop(None))
+        self._run(self._server.stop(None))
         self._end()
 
     def _run(self, work: Coroutine[Any, Any, Result]) -> Result:
@@ -240,7 +204,7 @@ def drain(service: Service, grace: float, signals: queue.SimpleQueue[int]) -> No
     write_log(logging.INFO, "draining", seconds=grace)
     stopped = service.drain()
     while not stopped.wait(0.1):
-        if not signals.empty() and signals.get() in STOP_SIGNALS:
+        if not signals.empty():
             service.stop()
             write_log(logging.WARNING, "cut short")
             os._exit(1)  # any other exit would wait for the threads that still compute

@@ -6,7 +6,6 @@ worker that has ended.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import logging
 import os
@@ -20,8 +19,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from segment_scorer.service.addresses import split_tcp
-from segment_scorer.service.connections import Evener, count_connections
 from segment_scorer.service.errors import ServiceError
 from segment_scorer.service.log import write_log
 from segment_scorer.service.meter import Board
@@ -179,14 +176,10 @@ class Supervisor:
     def _supervise(self) -> None:
         """Until a signal: start dead workers again, and write a line a minute."""
         minutes = Minutes(self._board.read, self._list_pids, self._clock)
-        evener = Evener(self._count_connections, self._clock)
         while True:
-            self._even_out(evener)
             dues = [slot.due - self._clock() for slot in self._slots if slot.due is not None]
             try:
-                event = self._events.get(
-                    timeout=max(0.0, min(minutes.seconds_left, evener.seconds_left, *dues))
-                )
+                event = self._events.get(timeout=max(0.0, min(minutes.seconds_left, *dues, 60.0)))
             except queue.Empty:
                 minutes.write_if_due(self._facts)
                 self._start_due()
@@ -199,26 +192,6 @@ class Supervisor:
             else:
                 self._take_end(event.index)
         minutes.write(self._facts)
-
-    def _count_connections(self) -> list[int]:
-        """Of each worker. All are 0 unless every worker listens: the others must wait for it."""
-        if not all(slot.listening for slot in self._slots):
-            return [0] * len(self._slots)
-        tcp = [it for it in self._addresses if not it.startswith("unix:")]
-        ports = {split_tcp("--listen", it)[1] for it in tcp}
-        return count_connections([slot.process.pid for slot in self._slots], ports)
-
-    def _even_out(self, evener: Evener) -> None:
-        """Ask the worker that has far too many connections to let them come again."""
-        if (found := evener.look()) is None:
-            return
-        index, counts = found
-        pipe = self._slots[index].process.stdin
-        if pipe is not None:
-            with contextlib.suppress(OSError):  # it has just ended
-                pipe.write(b"renew\n")
-                pipe.flush()
-        write_log(logging.INFO, "connections renewed", worker=index, connections=list(counts))
 
     def _take_end(self, index: int) -> None:
         slot = self._slots[index]

@@ -1,7 +1,6 @@
 """One of several processes that serve the same addresses. Its supervisor starts and stops it.
 
-It says on stdout that it listens, and drains when its stdin ends: then the supervisor is gone. A
-line on stdin asks it to let its connections come again.
+It says on stdout that it listens, and drains when its stdin ends: then the supervisor is gone.
 """
 
 from __future__ import annotations
@@ -21,7 +20,9 @@ from segment_scorer.service.errors import ServiceError
 from segment_scorer.service.settings import ServiceSettings
 
 VARIABLE = "SEGMENT_SCORER_WORKER"
-RENEW = 0  # among signals, which begin at 1: let all connections come again
+# Seconds until a client is asked to connect again. The kernel then chooses anew which worker gets
+# it, so that no worker keeps few connections for long (docs/decisions/0018).
+SHARED_AGE = 20.0
 
 
 class WorkerOrder(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,21 +70,20 @@ def serve(settings: ServiceSettings, order: WorkerOrder) -> None:
     limits.raise_descriptor_limit()
     model = server.load_model(settings.bundle)
     meter = Meter(Board(order.workers, order.descriptor).block(order.index))
-    settings = replace(settings, listen=order.listen)
+    settings = replace(settings, listen=order.listen, max_age=SHARED_AGE)
     service = server.Service(model, settings, meter=meter, shared=True)
     sys.stdout.write(json.dumps(server.name_model(model)) + "\n")
     sys.stdout.flush()
-    while signals.get() == RENEW:
-        service.renew()
+    signals.get()
     server.drain(service, settings.grace, signals)
 
 
 def watch_supervisor(signals: queue.SimpleQueue[int]) -> None:
-    """Put a signal into the queue when stdin ends, and RENEW when the supervisor asks for it."""
+    """Put a signal into the queue when stdin ends."""
 
     def wait() -> None:
         while os.read(0, 1_024):
-            signals.put(RENEW)
+            pass
         signals.put(signal.SIGTERM)
 
     threading.Thread(target=wait, name="supervisor", daemon=True).start()

@@ -10,7 +10,6 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -26,14 +25,12 @@ from function.scorers.tensors import build_request
 from function.settings import Dialect, RemoteSettings
 from protos import open_inference_pb2 as pb
 from protos.open_inference_pb2_grpc import GRPCInferenceServiceStub
-from segment_scorer.service.connections import count_connections
 from tests.bundles import make_bundle, make_rows
 from tests.integration.test_service_process import probe, start_and_fail
 from tests.processes import PATIENCE, Server, run_server
 
 OURS = Dialect(model="tiny")
 CONNECTIONS = 16
-INFER = "/inference.GRPCInferenceService/ModelInfer"
 LONG_ENOUGH = 30.0  # seconds; an idle worker drains at once
 LOCAL = {"SERVE_PROBE": ""}
 
@@ -178,34 +175,6 @@ def test_a_dead_worker_is_started_again_and_what_it_counted_stays(pair: Server) 
     assert found["segment_scorer_worker_restarts_total",] == 1
     assert found["segment_scorer_workers",] == 2
     assert found["segment_scorer_calls_total", "ModelInfer", "OK"] >= before + CONNECTIONS * 2
-
-
-def test_sixteen_connections_are_shared_and_no_call_fails_meanwhile(pair: Server) -> None:
-    ports = {int(pair.address.rpartition(":")[2])}
-    request = build_request(make_rows(5), OURS).SerializeToString()
-    is_over = threading.Event()
-
-    def call_on(_: int) -> int:
-        own = [("grpc.use_local_subchannel_pool", 1)]
-        with grpc.insecure_channel(pair.address, own) as channel:
-            call: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(INFER)
-            calls = 0
-            while not is_over.wait(0.02):
-                call(request, timeout=PATIENCE)
-                calls += 1
-            return calls
-
-    with ThreadPoolExecutor(CONNECTIONS) as pool:
-        calls = pool.map(call_on, range(CONNECTIONS))
-        deadline = time.monotonic() + PATIENCE
-        while True:
-            found = count_connections(children(pair), ports)
-            if sum(found) >= CONNECTIONS and min(found) >= 0.3 * sum(found):
-                break
-            assert time.monotonic() < deadline, found
-            time.sleep(0.1)
-        is_over.set()
-        assert min(calls) > 0
 
 
 def test_every_line_of_the_log_is_json(pair: Server) -> None:

@@ -116,7 +116,7 @@ def run_workers(count: int) -> Iterator[Server]:
     """Our service with several workers, or with one."""
 
     def command(port: int) -> list[str]:
-        # Each worker admits all clients: until connections are even, one may have nearly all.
+        # Each worker admits all clients: for some seconds one may have nearly all.
         return [*command_ours(port), "--workers", str(count), "--max-calls", "64"]
 
     with run_command(f"{OURS}, {count} workers", command, SERVERS[OURS][1], {}) as server:

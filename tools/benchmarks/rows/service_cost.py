@@ -9,7 +9,6 @@ import contextlib
 import sys
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
@@ -32,10 +31,10 @@ MODEL = "the model alone"
 BOTH = "echo and model"
 CLIENTS = (1, 4, 16)
 AT = 4  # clients of the target
-WORKERS, CONNECTIONS = 2, (16, 32)
+WORKERS = 2
 ROUNDS, SECONDS, WARM_UP = 7, 0.8, 0.5
-ROUNDS_OF_WORKERS = 3
-SETTLE = 6.0  # seconds in which the workers may even out their connections
+# Connections -> seconds: the kernel shares connections anew every 20 s.
+SECONDS_OF_WORKERS = {16: 45.0, 32: 25.0}
 AT_ONCE = 200
 EXPLANATION = (
     "the model waits for its turn between reading and writing, and so finds colder caches than in "
@@ -77,9 +76,11 @@ def measure(plan: Plan) -> Table:
             )
         single = stack.enter_context(run_workers(1))
         shares, ratios = [], []
-        for connections in CONNECTIONS:
+        for connections, seconds in SECONDS_OF_WORKERS.items():
             plan.say(f"service_cost, 2 workers, {connections} connections")
-            share, ratio = compare_workers(single, matrices, connections, rounds)
+            share, ratio = compare_workers(
+                single, matrices, connections, seconds * min(plan.effort, 1.0)
+            )
             shares.append(share)
             ratios.append(ratio)
             rows.append(
@@ -137,50 +138,32 @@ def measure(plan: Plan) -> Table:
     )
 
 
-def cost_call(server: Server, matrices: list[Matrix], clients: int) -> float:
+def cost_call(
+    server: Server, matrices: list[Matrix], clients: int, seconds: float = SECONDS
+) -> float:
     """Processor seconds that a call costs the server's processes."""
     pids = find_session(server.pid)
     before = read_processor_seconds(pids)
-    load = load_server(server, matrices, clients, SECONDS)
+    load = load_server(server, matrices, clients, seconds)
     return (read_processor_seconds(pids) - before) / len(load.taken)
 
 
 def compare_workers(
-    single: Server, matrices: list[Matrix], connections: int, rounds: int
+    single: Server, matrices: list[Matrix], connections: int, seconds: float
 ) -> tuple[float, float]:
     """The smaller worker's share of the calls, and the cost of a call, of one process's.
 
-    Each round has new connections. The workers get some seconds to even them out.
+    The one process is loaded before and after.
     """
-    shares: list[float] = []
     with run_workers(WORKERS) as pair:
-
-        def cost_shared() -> float:
-            cost, share = watch_workers(pair, matrices, connections)
-            shares.append(share)
-            return cost
-
-        costs: Mapping[str, Callable[[int], float]] = {
-            "one": take_no_number(partial(cost_call, single, matrices, connections)),
-            "two": take_no_number(cost_shared),
-        }
-        taken = take_turns(costs, min(rounds, ROUNDS_OF_WORKERS))
-    ratio = divide(find_median(taken["two"]), find_median(taken["one"])) or 0.0
-    return min(shares), ratio
-
-
-def watch_workers(pair: Server, matrices: list[Matrix], connections: int) -> tuple[float, float]:
-    """Processor seconds of a call, and the smaller share of the calls, after some seconds."""
-    board, pids = open_board(pair.pid), find_session(pair.pid)
-    with ThreadPoolExecutor(1) as pool:
-        load = pool.submit(load_server, pair, matrices, connections, SETTLE + 2 * SECONDS)
-        time.sleep(SETTLE)
-        before, calls = read_processor_seconds(pids), count_calls(board)
-        time.sleep(SECONDS)
-        spent = read_processor_seconds(pids) - before
+        load_server(pair, matrices, connections, WARM_UP)
+        before = [cost_call(single, matrices, connections) for _ in range(2)]
+        board = open_board(pair.pid)
+        calls = count_calls(board)
+        cost = cost_call(pair, matrices, connections, max(seconds, SECONDS))
         found = [now - then for now, then in zip(count_calls(board), calls, strict=True)]
-        load.result()
-    return spent / sum(found), min(found) / sum(found)
+        after = [cost_call(single, matrices, connections) for _ in range(2)]
+    return min(found) / sum(found), divide(cost, find_median(before + after)) or 0.0
 
 
 def open_board(supervisor: int) -> Board:
