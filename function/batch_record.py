@@ -129,7 +129,7 @@ def gather_facts(account: Account) -> dict[str, float]:
 
     The counts that alarms read are there when they are 0, too.
     """
-    present = account.present
+    present = account.present.tolist()
     facts: dict[str, float] = {
         **count_outcomes(account.decisions),
         **{f"excluded_{rule}": count for rule, count in account.excluded_by.items()},
@@ -140,7 +140,7 @@ def gather_facts(account: Account) -> dict[str, float]:
         "fallback_used": int(account.fallback_used),
         "time_missing": int(account.time_missing),
         "scoring_ms": round(account.scoring * 1000, 3),
-        "missing_share": round(1.0 - float(present.mean()), 4) if len(present) else 0.0,
+        "missing_share": round(1.0 - math.fsum(present) / len(present), 4) if present else 0.0,
         "cold_start": int(account.cold is not None),
     }
     if not math.isinf(account.remaining):

@@ -6,7 +6,6 @@ level chooses the other lines.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import logging
 import random
@@ -115,6 +114,13 @@ class Telemetry:
                 )
             )
 
+    def draw_bins(self) -> bool:
+        """Whether the record of the next batch has drift bins. Ask once for each batch."""
+        self._bins_due += self._bins_share
+        drawn = self._bins_due >= 1.0
+        self._bins_due -= drawn
+        return drawn
+
     def count_bins(
         self, matrix: Matrix, scored: Scored | None
     ) -> tuple[dict[str, list[int]] | None, list[int] | None]:
@@ -142,16 +148,15 @@ class Telemetry:
                     self._logger.debug("unreadable", extra=fields)
         for sentence in find_concerns(account):
             self._logger.warning(sentence, extra=account.correlation.fields)
-        self._bins_due += self._bins_share
-        with_bins = self._bins_due >= 1.0
-        self._bins_due -= with_bins
         now = self._clock()
-        line = write_json(self._records.build(account, now, with_bins=with_bins))
+        line = write_json(self._records.build(account, now, with_bins=account.bins_drawn))
         if len(line) > MOST_BYTES:
             line = write_json(self._records.build(account, now, with_bins=False))
         # A full or closed stream must not cost 50 people their message. `logging` ignores it, too.
-        with contextlib.suppress(OSError, ValueError):
+        try:  # noqa: SIM105  # a context manager costs each batch three calls
             self._stream.write(line + "\n")
+        except (OSError, ValueError):
+            pass
 
     def report_error(self, error: ScorerError | ExternalError, correlation: Correlation) -> None:
         """Log why a batch is answered with an error; it has no record."""

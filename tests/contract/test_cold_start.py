@@ -82,7 +82,10 @@ def test_the_host_over_http_loads_no_more_than_its_own_modules() -> None:
     loaded = modules_after("import function.handler")
     assert {name for name in loaded if name.startswith("function.hosts.")} == {
         f"function.hosts.{name}"
-        for name in ("connect", "host", "pinpoint", "reading", "results", "web", "web_request")
+        for name in (
+            *("connect", "host", "pinpoint", "pinpoint_event", "reading", "results"),
+            *("web", "web_request"),
+        )
     }
     # Packages of the standard library that only HTTP or secrets would need
     assert not loaded & {"http", "http.client", "hmac", "ssl", "urllib.request"}

@@ -41,10 +41,13 @@ def test_every_block_of_the_page_is_of_a_kind_that_a_test_reads() -> None:
     assert set(marks) <= {"console", "console aws", "console yours", "toml", "json"}
 
 
-def run(line: str, variables: dict[str, str], capsys: pytest.CaptureFixture[str]) -> None:
+def run(line: str, variables: dict[str, str], capsys: pytest.CaptureFixture[str]) -> str:
+    """Run a command of the page; what it said."""
     words = shlex.split(string.Template(line).substitute(variables))
     assert words[0] == PROGRAM, line
-    assert main(words[1:]) == 0, capsys.readouterr().err
+    status, said = main(words[1:]), capsys.readouterr().err
+    assert status == 0, said
+    return said
 
 
 @pytest.fixture(scope="module")
@@ -78,8 +81,9 @@ def test_the_page_can_be_followed_without_an_account_and_the_lift_is_that_of_the
             variables |= dict(word.split("=", 1) for word in shlex.split(line)[1:])
             variables |= {"PEOPLE": str(folder / "people.jsonl")}
             continue
-        run(line, variables, capsys)
+        said = run(line, variables, capsys)
         ran.append(shlex.split(line)[1])
+        assert ("connect.csv: imported profiles" in said) == ("connect-csv" in line)
     assert ran == ["run", "assign", "grant", "run"]
     assert (folder / "out/spring/report.html").exists()
 

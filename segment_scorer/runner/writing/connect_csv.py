@@ -63,11 +63,11 @@ def write_connect_csv(
     for cells in lay_out_all(segment):
         counts.update(cells.texts.keys())
     chosen = choose_columns(counts)
-    affected = 0
+    held, affected = set(chosen), 0
     with contextlib.ExitStack() as stack:
         parts = SizedFiles(segment, path, write_row(chosen), stack)
         for texts, lost in lay_out_all(segment):
-            affected += lost or not texts or not texts.keys() <= set(chosen)
+            affected += lost or not texts or not texts.keys() <= held
             if texts:
                 parts.append(write_row([texts.get(name, "") for name in chosen]))
     return affected
