@@ -70,7 +70,7 @@ class RecordBuilder:
         record = {
             "level": "INFO",
             "message": BATCH,
-            "timestamp": datetime.fromtimestamp(now, UTC).isoformat(timespec="milliseconds"),
+            "timestamp": format_time(now),
             **self._constant,
             **account.correlation.fields,
             **describe_batch(account),
@@ -83,6 +83,11 @@ class RecordBuilder:
         directive = write_directive(tuple(facts))
         record["_aws"] = {"Timestamp": int(now * 1000), "CloudWatchMetrics": directive}
         return record
+
+
+def format_time(now: float) -> str:
+    """Seconds since 1970 as a line's timestamp (RFC 3339)."""
+    return datetime.fromtimestamp(now, UTC).isoformat(timespec="milliseconds")
 
 
 @lru_cache(maxsize=64)

@@ -67,6 +67,11 @@ def test_the_default_path_does_not_import_grpc() -> None:
     assert not {"grpc", "google.protobuf"} & modules_after("import function.handler")
 
 
+def test_a_start_without_a_warning_does_not_import_the_formatter_of_warnings() -> None:
+    loaded = modules_after("import function.handler")
+    assert not {"aws_lambda_powertools", "jmespath"} & loaded
+
+
 def test_the_default_path_opens_no_external_store() -> None:
     stores = {
         "function.external.sqlite",

@@ -349,7 +349,9 @@ def test_a_run_says_its_figures_by_user_and_that_nobody_was_suppressed(
     (tmp_path / "ids.csv").write_text("Id\nnobody\n")
     assert run("--suppress", tmp_path / "ids.csv") == 0
     told = capsys.readouterr().err
-    _, rows, _ = read_out(tmp_path / "out")
+    summary, rows, _ = read_out(tmp_path / "out")
+    assert "220  people in the segment (100 users)" in told
+    assert f"in the control group (holdout) ({summary['users_held_out']} users)" in told
     best: dict[str, float] = {}
     for row in rows:
         if row["sent"] == "true":
