@@ -85,7 +85,6 @@ interop: .venv/ready ## our client against foreign servers, and a foreign client
 bench: .venv/ready .cache/function/ready .cache/usual/ready ## measure beside the limit and the usual way; write docs/benchmarks.md (minutes)
 	$(BIN)/python -m tests.interop.prepare mlserver kserve
 	$(BIN)/python -m tools.benchmarks $(ARGS)
-	$(BIN)/python -m tools.benchmarks.web_ratio
 
 # One environment, .venv: each set adds the packages that are missing. All sets hold the same versions.
 .venv/run.ready: requirements/run.txt pyproject.toml

@@ -70,7 +70,7 @@ class RecordBuilder:
         record = {
             "level": "INFO",
             "message": BATCH,
-            "timestamp": datetime.fromtimestamp(now, UTC).isoformat(timespec="milliseconds"),
+            "timestamp": format_time(now),
             **self._constant,
             **account.correlation.fields,
             **describe_batch(account),
@@ -83,6 +83,11 @@ class RecordBuilder:
         directive = write_directive(tuple(facts))
         record["_aws"] = {"Timestamp": int(now * 1000), "CloudWatchMetrics": directive}
         return record
+
+
+def format_time(now: float) -> str:
+    """Seconds since 1970 as a line's timestamp (RFC 3339)."""
+    return datetime.fromtimestamp(now, UTC).isoformat(timespec="milliseconds")
 
 
 @lru_cache(maxsize=64)
@@ -129,7 +134,7 @@ def gather_facts(account: Account) -> dict[str, float]:
 
     The counts that alarms read are there when they are 0, too.
     """
-    present = account.present
+    present = account.present.tolist()
     facts: dict[str, float] = {
         **count_outcomes(account.decisions),
         **{f"excluded_{rule}": count for rule, count in account.excluded_by.items()},
@@ -140,7 +145,7 @@ def gather_facts(account: Account) -> dict[str, float]:
         "fallback_used": int(account.fallback_used),
         "time_missing": int(account.time_missing),
         "scoring_ms": round(account.scoring * 1000, 3),
-        "missing_share": round(1.0 - float(present.mean()), 4) if len(present) else 0.0,
+        "missing_share": round(1.0 - math.fsum(present) / len(present), 4) if present else 0.0,
         "cold_start": int(account.cold is not None),
     }
     if not math.isinf(account.remaining):

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, TypeAlias
 import msgspec
 
 from function.records import Endpoint
+from model.document_types import OBJECTS, AnyDocument
 from model.feature_paths import split_path
 from model.missing import is_null_marker
 from model.values import read_flag, read_number, read_texts, read_time
@@ -51,6 +52,9 @@ class Excluded(NamedTuple):
     seen: Mapping[str, int]
 
 
+NOBODY_EXCLUDED = Excluded((), {})
+
+
 def exclude_people(
     endpoints: Sequence[Endpoint],
     rules: Sequence[Exclude],
@@ -83,11 +87,11 @@ def exclude_people(
     return Excluded(found, seen)
 
 
-def find_value(document: Mapping[str, Any], names: Sequence[str]) -> Any:
+def find_value(document: AnyDocument, names: Sequence[str]) -> Any:
     """The value at a path; None if there is none."""
     value: Any = document
     for name in names:
-        if not isinstance(value, Mapping):
+        if not isinstance(value, OBJECTS):
             return None
         value = value.get(name)
     return value

@@ -8,7 +8,8 @@ import os
 import sys
 
 from function.bootstrap import build_handler
+from function.hosts import decode_event
 from function.marshaller import use_marshaller
 
 handle = build_handler(os.environ)
-use_marshaller(sys.modules)
+use_marshaller(sys.modules, decode_event)

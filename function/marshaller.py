@@ -1,7 +1,7 @@
 """JSON between Lambda's runtime client and the handler: events are decoded, replies encoded.
 
 msgspec does both. The client's own marshaller (simplejson) does what msgspec refuses, and only it
-raises. `tools.image.emulator` and Lambda itself use the same client.
+raises. Knows no host: `function.hosts` decodes.
 
 Source: `BaseLambdaRuntimeClient.marshaller` of awslambdaric, a class attribute that function
 authors may replace.
@@ -10,9 +10,9 @@ authors may replace.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import ModuleType
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 import msgspec
 
@@ -24,7 +24,8 @@ CLIENT_CLASSES = ("BaseLambdaRuntimeClient", "LambdaRuntimeClient")
 # types without JSON. `ValueError` includes its own errors and those of UTF-8.
 REFUSALS = (ValueError, OverflowError, RecursionError, TypeError)
 _encode = msgspec.json.Encoder().encode
-_decode = msgspec.json.Decoder().decode
+# Decodes the JSON of an event; the second argument decodes a part of it that msgspec may refuse.
+DecodeEvent: TypeAlias = Callable[[bytes, Callable[[bytes], Any]], Any]
 
 
 class ClientMarshaller(Protocol):
@@ -42,15 +43,17 @@ class ClientMarshaller(Protocol):
 class Marshaller:
     """Decodes and encodes by msgspec, and asks another marshaller where msgspec refuses."""
 
-    def __init__(self, otherwise: ClientMarshaller) -> None:
+    def __init__(self, decode: DecodeEvent, otherwise: ClientMarshaller) -> None:
         """`otherwise` is asked in those cases. Its errors are what the host sees."""
+        self._decode = decode
         self._otherwise = otherwise
 
     def unmarshal_request(self, request: Any, content_type: str = MEDIA_TYPE) -> Any:
         """The event in a request's body."""
         if content_type == MEDIA_TYPE:
             try:
-                return _decode(request)
+                body = request.encode() if isinstance(request, str) else request
+                return self._decode(body, self._otherwise.unmarshal_request)
             except REFUSALS:
                 pass
         return self._otherwise.unmarshal_request(request, content_type)
@@ -73,7 +76,7 @@ def measure_reply(reply: Any) -> int:
         return len(json.dumps(reply))
 
 
-def use_marshaller(modules: Mapping[str, ModuleType]) -> None:
+def use_marshaller(modules: Mapping[str, ModuleType], decode: DecodeEvent) -> None:
     """Let the runtime client use ours, if it is loaded: it then runs this process.
 
     modules  `sys.modules`
@@ -83,4 +86,4 @@ def use_marshaller(modules: Mapping[str, ModuleType]) -> None:
         kind = getattr(client, name, None)
         given = getattr(kind, "marshaller", None)
         if kind is not None and given is not None and not isinstance(given, Marshaller):
-            kind.marshaller = Marshaller(given)
+            kind.marshaller = Marshaller(decode, given)

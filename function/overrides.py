@@ -27,6 +27,8 @@ def list_ids(ids: Mapping[str, str]) -> Ids:
 
 def find_override(overrides: Mapping[Ids, Any], event: Ids) -> Any | None:
     """The override with most ids that matches an event's ids; None if none does."""
+    if not overrides:
+        return None
     for chosen in COMBINATIONS:
         found = overrides.get(keep_ids(event, chosen))
         if found is not None:

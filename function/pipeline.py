@@ -12,12 +12,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from function.budget import measure_budget
 from function.correlation import NO_CORRELATION, Correlation
 from function.errors import EventError, EventTimeMissing, ExternalError, ScorerError
-from function.exclusion import Excluded, exclude_people
+from function.exclusion import NOBODY_EXCLUDED, Excluded, exclude_people
 from function.external.lookup import (
     ExternalSource,
     LookupResult,
@@ -42,6 +41,8 @@ from function.scorers.fallback import score_in_order
 from function.telemetry import Telemetry
 from model.features import FeatureSpec, Matrix, build_matrix, share_present
 from model.paths import ReadPath, compile_paths
+
+EVENTS = (dict, Mapping)  # the first spares a look into the registry of the second
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +86,7 @@ class Pipeline:
         Raises EventError for anything but a hook event, and the errors that the policy's
         `on_error = "raise"` asks for.
         """
-        if not isinstance(event, Mapping) or (host := find_host(event, self.hosts)) is None:
+        if not isinstance(event, EVENTS) or (host := find_host(event, self.hosts)) is None:
             raise EventError(EXPECTED_EVENT)
         left, arrived = remaining(), self.clock()
         batch = host.parse_event(event)
@@ -97,38 +98,41 @@ class Pipeline:
         asked = self.clock()
         looked_up = self._enrich(batch, deadline - asked, rules, correlation)
         looking_up = self.clock() - asked
-        matrix = build_matrix(
-            [
-                endpoint.document
-                for endpoint in looked_up.endpoints
-                if endpoint.document is not None and endpoint.problem is None
-            ],
-            self.spec,
-            batch.context.reference,
-        )
+        readable = [
+            endpoint.document
+            for endpoint in looked_up.endpoints
+            if endpoint.document is not None and endpoint.problem is None
+        ]
+        matrix = build_matrix(readable, self.spec, batch.context.reference)
         present = share_present(matrix, self.spec)
-        excluded = exclude_people(
-            looked_up.endpoints if rules.excludes else (),
-            rules.excludes,
-            batch.context.reference,
-            looked_up=looked_up.error is None,
-        )
-        scorable = present >= rules.min_present
-        if any(excluded.rules):
-            scorable &= find_rest(looked_up.endpoints, excluded)
+        shares = present.tolist()
+        scorable = [share >= rules.min_present for share in shares]
+        excluded = NOBODY_EXCLUDED
+        if rules.excludes:
+            excluded = exclude_people(
+                looked_up.endpoints,
+                rules.excludes,
+                batch.context.reference,
+                looked_up=looked_up.error is None,
+            )
+            rest = find_rest(looked_up.endpoints, excluded)
+            scorable = [each and free for each, free in zip(scorable, rest, strict=True)]
         needs_time = self.spec.needs_time or any(rule.needs_time for rule in rules.excludes)
         time_missing = needs_time and batch.context.reference is None
         started = self.clock()
         lacking = self._find_lacking(looked_up.error, time_missing, rules)
-        scored, error = self._score(
-            matrix[scorable], deadline - started, rules, lacking, correlation
-        )
+        rows = matrix if all(scorable) else matrix[scorable]
+        scored, error = self._score(rows, deadline - started, rules, lacking, correlation)
         scoring = self.clock() - started
         decisions = self._decide(
-            looked_up.endpoints, scored, present, scorable, rules, excluded=excluded
+            looked_up.endpoints, scored, shares, scorable, rules, excluded=excluded
         )
         reply = host.build_reply(batch, decisions, rules, scored.label if scored else self.label)
-        feature_bins, score_bins = self.telemetry.count_bins(matrix, None if self.mixed else scored)
+        drawn = self.telemetry.draw_bins()
+        feature_bins, score_bins = None, None
+        if drawn or self.observer is not None:
+            known = None if self.mixed else scored
+            feature_bins, score_bins = self.telemetry.count_bins(matrix, known)
         account = Account(
             batch=batch,
             reply=reply,
@@ -141,6 +145,7 @@ class Pipeline:
             present=present,
             feature_bins=feature_bins,
             score_bins=score_bins,
+            bins_drawn=drawn,
             error=error,
             time_missing=time_missing,
             exclude_seen=excluded.seen,
@@ -264,15 +269,18 @@ class Pipeline:
         self,
         endpoints: Sequence[Endpoint],
         scored: Scored | None,
-        present: npt.NDArray[np.float64],
-        scorable: npt.NDArray[np.bool_],
+        present: Sequence[float],
+        scorable: Sequence[bool],
         rules: Rules,
         *,
         excluded: Excluded,
     ) -> list[Decision]:
         """Assign the scored rows to the endpoints of the batch, and let the policy decide."""
-        shares, masks = iter(present.tolist()), iter(scorable.tolist())
         scores = iter(scored.scores.tolist() if scored else ())
+        if len(present) == len(endpoints) and all(scorable):  # nobody is unreadable or excluded
+            every = list(scores) if scored else None
+            return decide(endpoints, every, present, rules, excluded.rules)
+        shares, masks = iter(present), iter(scorable)
         full_scores: list[float | None] = []
         full_shares: list[float] = []
         for endpoint in endpoints:
@@ -283,10 +291,10 @@ class Pipeline:
         return decide(endpoints, scores_or_none, full_shares, rules, excluded.rules)
 
 
-def find_rest(endpoints: Sequence[Endpoint], excluded: Excluded) -> npt.NDArray[np.bool_]:
+def find_rest(endpoints: Sequence[Endpoint], excluded: Excluded) -> list[bool]:
     """For each readable endpoint, whether no `[[exclude]]` rule applies to it."""
     pairs = zip(endpoints, excluded.rules, strict=True)
-    return np.array([not rule for each, rule in pairs if each.problem is None], dtype=np.bool_)
+    return [not rule for each, rule in pairs if each.problem is None]
 
 
 def count_excluded(decisions: Sequence[Decision], rules: Rules) -> dict[str, int]:

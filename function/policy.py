@@ -18,6 +18,8 @@ from function.records import Band, Context, Decision, Endpoint, Reason
 from model.document import is_encodable
 from model.values import read_texts
 
+BY_SCORE = Reason.SCORE  # looking a member up in the class takes as long as deciding
+
 
 class Rules(msgspec.Struct, frozen=True, kw_only=True):
     """One complete set of rules, for all campaigns or for those that an override matches.
@@ -177,8 +179,8 @@ def select(
     if score is None:
         return rules.sparse == "keep", Reason.SPARSE
     if rules.keep == "at_least":
-        return score >= rules.threshold, Reason.SCORE
-    return score < rules.threshold, Reason.SCORE
+        return score >= rules.threshold, BY_SCORE
+    return score < rules.threshold, BY_SCORE
 
 
 def leave_out(decision: Decision) -> Decision:
@@ -222,9 +224,8 @@ def attributes_for(endpoint: Endpoint, decision: Decision, rules: Rules) -> dict
     An unreadable endpoint has no score and nothing of the store, but belongs to the control group
     or not. It is marked if its own `Attributes` are an object, or absent.
     """
-    if rules.mode == "shadow" or not isinstance(
-        (endpoint.document or {}).get("Attributes"), dict | None
-    ):
+    own = (endpoint.document or {}).get("Attributes")
+    if rules.mode == "shadow" or not (own is None or isinstance(own, dict)):
         return {}
     written: dict[str, list[str]] = {**decision.external}
     if decision.score is not None and rules.score_attribute:
@@ -246,16 +247,17 @@ def format_score(score: float, decimals: int) -> str:
 
 def count_outcomes(decisions: Sequence[Decision]) -> dict[str, int]:
     """Count a batch: received = kept + filtered, each reason, and drops that the mode ignores."""
-    reasons = [decision.reason for decision in decisions]
-    kept = sum(decision.sent for decision in decisions)
+    others = [decision.reason for decision in decisions if decision.reason is not BY_SCORE]
+    sent = [decision for decision in decisions if decision.sent]
+    kept = len(sent)
     return {
         "received": len(decisions),
         "kept": kept,
         "filtered": len(decisions) - kept,
-        "held_out": reasons.count(Reason.HOLDOUT),
-        "excluded": reasons.count(Reason.EXCLUDED),
-        "unreadable": reasons.count(Reason.UNREADABLE),
-        "unscored": reasons.count(Reason.NO_SCORES),
-        "sparse": reasons.count(Reason.SPARSE),
-        "would_filter": sum(decision.sent and decision.dropped for decision in decisions),
+        "held_out": others.count(Reason.HOLDOUT),
+        "excluded": others.count(Reason.EXCLUDED),
+        "unreadable": others.count(Reason.UNREADABLE),
+        "unscored": others.count(Reason.NO_SCORES),
+        "sparse": others.count(Reason.SPARSE),
+        "would_filter": sum(decision.dropped for decision in sent),
     }

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from function.correlation import NO_CORRELATION, Correlation
 from function.errors import ExternalError, ScorerError
+from model.document_types import AnyDocument
 from model.features import Matrix
 
 HostName: TypeAlias = Literal["pinpoint", "connect", "web"]
@@ -38,15 +39,15 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
 
     id        as the host sent it (Pinpoint: the key in `Endpoints`; Connect: `ProfileId`; web:
               `Id`), or "" if it sent none
-    document  the endpoint document, a plain dict that is never changed: the part that can be sent
-              back. None if the host sent no JSON object
+    document  the endpoint document, which is never changed: the part that can be sent back. Read
+              it by `get`. None if the host sent no JSON object
     user      its UserId, if `document` may lack it; else None
     typed     whether every field has its documented type: every path of it can then be read
     problem   why the endpoint cannot be scored: a sentence with a path and no value. None if it can
     """
 
     id: str
-    document: dict[str, Any] | None
+    document: AnyDocument | None
     user: str | None = None
     typed: bool = False
     problem: str | None = None
@@ -80,7 +81,7 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
 
     unencodable  values left out of documents because no JSON text can carry them
     ambiguous    customer profiles whose attributes have names of two migrations, or of either
-    size         bytes of compact UTF-8 JSON that the endpoints take; bounds the size of the reply
+    size         bytes of JSON that the endpoints take when they are sent back, or more
     patience     seconds that the caller waits, if it says so; never more than the host waits
     refusal      why nobody of the event is scored or decided on; None for every accepted event
     """
@@ -120,6 +121,13 @@ class Band(msgspec.Struct, frozen=True, kw_only=True):
     body_override: str = ""
 
 
+class NothingCopied(dict[str, list[str]]):
+    """No attributes, one for all decisions: of a plain dict, msgspec would make each a new one."""
+
+
+NOTHING_COPIED: Mapping[str, list[str]] = NothingCopied()
+
+
 class Decision(msgspec.Struct, frozen=True, kw_only=True):
     """The policy's decision on one endpoint.
 
@@ -140,7 +148,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     reason: Reason
     score: float | None = None
     band: Band | None = None
-    external: Mapping[str, list[str]] = {}
+    external: Mapping[str, list[str]] = NOTHING_COPIED
     external_dropped: int = 0
     excluded_by: str = ""
 
@@ -220,8 +228,10 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     scored          None if the batch has no scores
     matrix          float32 [r, f]: a row for each of the r readable endpoints, in order
     present         float64 [r]: the share of features present in each row
-    feature_bins    column -> people in each drift bin; None if the bundle has no drift reference
+    feature_bins    column -> people in each drift bin; None if the bundle has no drift reference,
+                    or if nobody would see them
     score_bins      the same for the scores; None also if the batch has no scores
+    bins_drawn      whether the record shows the bins
     error           why the batch has no scores
     time_missing    whether the model or an exclude rule reads ages, and the event has no time to
                     measure them against
@@ -246,6 +256,7 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     present: npt.NDArray[np.float64]
     feature_bins: dict[str, list[int]] | None = None
     score_bins: list[int] | None = None
+    bins_drawn: bool = True
     error: ScorerError | ExternalError | None = None
     time_missing: bool = False
     exclude_seen: Mapping[str, int] = {}

@@ -6,7 +6,6 @@ level chooses the other lines.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import logging
 import random
@@ -16,9 +15,8 @@ from typing import Any, TextIO
 
 import msgspec
 import numpy as np
-from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
 
-from function.batch_record import BATCH, MODEL, SERVICE, RecordBuilder
+from function.batch_record import BATCH, MODEL, SERVICE, RecordBuilder, format_time
 from function.concerns import find_concerns
 from function.correlation import Correlation
 from function.errors import ExternalError, ScorerError
@@ -46,6 +44,33 @@ def write_json(value: Any) -> str:
     except UnicodeEncodeError:  # a lone surrogate in a campaign's id
         return _write_ascii(value)
     return text.decode() if text.isascii() else _write_ascii(value)
+
+
+class LateFormatter(logging.Formatter):
+    """Powertools' formatter, imported for the first line that it formats.
+
+    Most processes write none: it takes 48 modules of a cold start.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._formatter: logging.Formatter | None = None
+
+    def format(self, record: logging.LogRecord) -> str:
+        """See `logging.Formatter`."""
+        if self._formatter is None:
+            from aws_lambda_powertools.logging.formatter import (  # noqa: PLC0415  # see above
+                LambdaPowertoolsFormatter,
+            )
+
+            self._formatter = LambdaPowertoolsFormatter(
+                utc=True,
+                use_rfc3339=True,
+                json_serializer=write_json,
+                service=SERVICE,
+                location=None,
+            )
+        return self._formatter.format(record)
 
 
 class Telemetry:
@@ -80,15 +105,7 @@ class Telemetry:
             None if references is None else (BinCounter(references[0]), BinCounter([references[1]]))
         )
         handler = logging.StreamHandler(stream)
-        handler.setFormatter(
-            LambdaPowertoolsFormatter(
-                utc=True,
-                use_rfc3339=True,
-                json_serializer=write_json,
-                service=SERVICE,
-                location=None,
-            )
-        )
+        handler.setFormatter(LateFormatter())
         # Outside logging's registry, so that handlers in one process share nothing.
         self._logger = logging.Logger(SERVICE, level)  # noqa: LOG001
         self._logger.addHandler(handler)
@@ -108,12 +125,24 @@ class Telemetry:
             self._logger.warning(sentence)
         if self._bins is not None:
             drift = self._bundle.manifest["drift"]
-            reference = {"model": self._bundle.label, "reference": drift}
-            self._logger.handle(
-                self._logger.makeRecord(
-                    SERVICE, logging.INFO, "", 0, MODEL, (), None, extra=reference
-                )
+            line = write_json(
+                {
+                    "level": "INFO",
+                    "message": MODEL,
+                    "timestamp": format_time(self._clock()),
+                    "service": SERVICE,
+                    "model": self._bundle.label,
+                    "reference": drift,
+                }
             )
+            self._write_line(line)
+
+    def draw_bins(self) -> bool:
+        """Whether the record of the next batch has drift bins. Ask once for each batch."""
+        self._bins_due += self._bins_share
+        drawn = self._bins_due >= 1.0
+        self._bins_due -= drawn
+        return drawn
 
     def count_bins(
         self, matrix: Matrix, scored: Scored | None
@@ -142,16 +171,18 @@ class Telemetry:
                     self._logger.debug("unreadable", extra=fields)
         for sentence in find_concerns(account):
             self._logger.warning(sentence, extra=account.correlation.fields)
-        self._bins_due += self._bins_share
-        with_bins = self._bins_due >= 1.0
-        self._bins_due -= with_bins
         now = self._clock()
-        line = write_json(self._records.build(account, now, with_bins=with_bins))
+        line = write_json(self._records.build(account, now, with_bins=account.bins_drawn))
         if len(line) > MOST_BYTES:
             line = write_json(self._records.build(account, now, with_bins=False))
+        self._write_line(line)
+
+    def _write_line(self, line: str) -> None:
         # A full or closed stream must not cost 50 people their message. `logging` ignores it, too.
-        with contextlib.suppress(OSError, ValueError):
+        try:  # noqa: SIM105  # a context manager costs each batch three calls
             self._stream.write(line + "\n")
+        except (OSError, ValueError):
+            pass
 
     def report_error(self, error: ScorerError | ExternalError, correlation: Correlation) -> None:
         """Log why a batch is answered with an error; it has no record."""

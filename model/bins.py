@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -123,21 +122,28 @@ class BinCounter:
 
     def __init__(self, distributions: Sequence[Distribution]) -> None:
         widths = [len(distribution.edges) + 2 for distribution in distributions]
-        self._starts = [0, *accumulate(widths)]
-        self._offsets = np.array(self._starts[:-1], dtype=np.intp)
-        self._missing = np.array(widths, dtype=np.intp) - 1
-        self._edges = np.full((max(widths, default=2) - 2, 1, len(widths)), np.inf)
+        self._widths = widths
+        # One more than the most edges, all infinite: every number is at or below the last.
+        self._most = max(widths, default=2) - 1
+        self._offsets = np.arange(len(widths), dtype=np.intp) * (self._most + 1)
+        self._counts = len(widths) * (self._most + 1)
+        self._single = np.array([*distributions[0].edges, np.inf]) if len(widths) == 1 else None
+        self._edges = np.full((self._most, 1, len(widths)), np.inf)
         for index, distribution in enumerate(distributions):
             self._edges[: len(distribution.edges), 0, index] = distribution.edges
 
     def count(self, matrix: npt.NDArray[np.floating[Any]]) -> list[list[int]]:
         """For each column of `matrix` [n, f], the counts that `count_bins` gives."""
-        bins = (matrix > self._edges).sum(axis=0, dtype=np.intp)  # NaN is in bin 0 at first
-        np.copyto(bins, self._missing, where=np.isnan(matrix))
+        if self._single is not None:  # a third of the time; NaN comes after infinity
+            single = self._single.searchsorted(matrix[:, 0], side="left")
+            return [np.bincount(single, minlength=self._widths[0]).tolist()]
+        # How many edges a value is not above, which puts the bins in reverse order; of NaN none.
+        bins = np.add.reduce(matrix <= self._edges, axis=0, dtype=np.intp)
         bins += self._offsets
-        counts = np.bincount(bins.ravel(), minlength=self._starts[-1]).tolist()
+        counts = np.bincount(bins.ravel(), minlength=self._counts).reshape(-1, self._most + 1)
         return [
-            counts[start:end] for start, end in zip(self._starts, self._starts[1:], strict=False)
+            [*row[: self._most - width + 1 : -1], row[0]]
+            for row, width in zip(counts.tolist(), self._widths, strict=True)
         ]
 
 

@@ -8,95 +8,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Annotated, Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
 import msgspec
 
-# Field names and types: Amazon Pinpoint API reference, "Endpoint" resource (EndpointResponse). They
-# are read tolerantly: every field may be missing or null, a scalar may replace a list of one, and
-# attribute values may be numbers, as in AWS's own sample.
-LARGEST = 1.7976931348623157e308
-# Neither infinity nor NaN
-Finite: TypeAlias = Annotated[float, msgspec.Meta(ge=-LARGEST, le=LARGEST)]
-Scalar: TypeAlias = str | int | Finite | bool | None
-Attributes: TypeAlias = dict[str, list[Scalar] | Scalar]
+from model.document_types import KNOWN_FIELDS, AnyDocument, ExactDocument, PersonDocument
+
 MOST_DEPTH = 32
 # A larger integer is not a finite float, and Python refuses to write a much larger one.
 LARGEST_INTEGER_BITS = 1024
-
-
-class Demographic(msgspec.Struct, frozen=True):
-    """Device facts, all text."""
-
-    AppVersion: str | None = None
-    Locale: str | None = None
-    Make: str | None = None
-    Model: str | None = None
-    ModelVersion: str | None = None
-    Platform: str | None = None
-    PlatformVersion: str | None = None
-    Timezone: str | None = None
-
-
-class Location(msgspec.Struct, frozen=True):
-    """Where a device is: text, and two numbers."""
-
-    City: str | None = None
-    Country: str | None = None
-    PostalCode: str | None = None
-    Region: str | None = None
-    Latitude: Finite | None = None
-    Longitude: Finite | None = None
-
-
-class User(msgspec.Struct, frozen=True):
-    """The person an endpoint belongs to."""
-
-    UserId: str | None = None
-    UserAttributes: Attributes | None = None
-
-
-class Document(msgspec.Struct, frozen=True):
-    """The documented type of each field. Documents themselves stay plain dicts.
-
-    It serves as a fast proof: in a document of these types every path can be read, and it can be
-    sent back. Other documents are looked at more closely.
-    """
-
-    Id: str | None = None
-    ApplicationId: str | None = None
-    ChannelType: str | None = None
-    Address: str | None = None
-    EndpointStatus: str | None = None
-    OptOut: str | None = None
-    EffectiveDate: str | None = None
-    CreationDate: str | None = None
-    CohortId: str | None = None
-    RequestId: str | None = None
-    Attributes: Attributes | None = None
-    Metrics: dict[str, Finite | None] | None = None
-    Demographic: Demographic | None = None
-    Location: Location | None = None
-    User: User | None = None
-    TitleOverride: str | None = None
-    BodyOverride: str | None = None
-
-
-class PersonDocument(Document, frozen=True):
-    """An endpoint document with what a customer profile tells besides: see `customer_profile`."""
-
-    Profile: dict[str, str | None] | None = None
-    Calculated: Attributes | None = None
-
-
-KNOWN_FIELDS: dict[str | None, frozenset[str]] = {
-    None: frozenset(Document.__struct_fields__),
-    "Demographic": frozenset(Demographic.__struct_fields__),
-    "Location": frozenset(Location.__struct_fields__),
-    "User": frozenset(User.__struct_fields__),
-}
-DOCUMENT_FIELDS = KNOWN_FIELDS[None]
-GROUP_FIELDS = tuple((group, known) for group, known in KNOWN_FIELDS.items() if group is not None)
 
 
 class Inspection(NamedTuple):
@@ -109,7 +29,7 @@ class Inspection(NamedTuple):
     typed     whether every field has its documented type
     """
 
-    document: dict[str, Any] | None
+    document: AnyDocument | None
     lost: int
     size: int
     typed: bool
@@ -117,6 +37,8 @@ class Inspection(NamedTuple):
 
 def inspect_document(value: object) -> Inspection:
     """Look at one document of an event. See `clean_value` for what is left out."""
+    if isinstance(value, ExactDocument):
+        return Inspection(value, 0, len(msgspec.json.encode(value)), typed=True)
     if not isinstance(value, dict):
         return Inspection(None, clean_value(value)[1], 0, typed=False)
     typed = is_typed(value)
@@ -163,17 +85,10 @@ def measure_documents(documents: Mapping[str, Any]) -> int | None:
     proof for a whole batch, which nearly every batch passes.
     """
     try:
-        msgspec.convert(documents, dict[str, Document])
-        size = len(msgspec.json.encode(documents))
+        msgspec.convert(documents, dict[str, ExactDocument])
+        return len(msgspec.json.encode(documents))
     except (msgspec.ValidationError, UnicodeEncodeError, RecursionError, TypeError, ValueError):
         return None
-    for document in documents.values():
-        if not DOCUMENT_FIELDS.issuperset(document):
-            return None
-        for group, known in GROUP_FIELDS:
-            if group in document and not known.issuperset(document[group] or ()):
-                return None
-    return size
 
 
 def clean_value(value: object, depth: int = 0) -> tuple[Any, int]:

@@ -6,6 +6,7 @@ GROUPS = {
     "Attributes", "Metrics", "Demographic", "Location", "User", "Profile", "Calculated", "External",
 }  # fmt: skip
 TOP_LEVEL = {"ChannelType", "EndpointStatus", "OptOut", "EffectiveDate", "CreationDate", "CohortId"}
+COORDINATES = frozenset({"Location.Latitude", "Location.Longitude"})
 USER_FIELDS = ("UserId", "UserAttributes.")
 
 
@@ -14,6 +15,11 @@ def split_path(path: str) -> tuple[str, ...]:
     if path.startswith("User.UserAttributes."):
         return ("User", "UserAttributes", path.removeprefix("User.UserAttributes."))
     return tuple(path.split(".", 1))
+
+
+def is_number_path(path: str) -> bool:
+    """Whether the documented type at a path is a number. All others are texts or attributes."""
+    return path.startswith("Metrics.") or path in COORDINATES
 
 
 def find_path_problem(path: str, name: str = "path") -> str | None:

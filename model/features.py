@@ -12,32 +12,24 @@ from dataclasses import dataclass
 from functools import cached_property
 from math import nan
 from pathlib import Path
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
+from model.document_types import OBJECTS, Readable, are_exact, list_values
 from model.errors import SpecError, name_failure
-from model.feature_paths import find_path_problem, split_path
+from model.feature_paths import find_path_problem
+from model.fills import read_columns
 from model.kinds import KINDS, Feature, Reference
+from model.steps import Names, Numbers, Step, compile_steps, gather_numbers
 from model.values import LARGEST_FLOAT32
 
 Matrix: TypeAlias = npt.NDArray[np.float32]
 
 NEEDED_KEYS = ("name", "path", "kind")
 DIRECTIONS = {"increasing": 1, "decreasing": -1}
-NOTHING: Mapping[str, Any] = {}
-
-
-class Step(NamedTuple):
-    """One feature's part of the work: its columns of the matrix, and the paths that it reads.
-
-    Each path is the names to go through, and the last name.
-    """
-
-    feature: Feature
-    columns: slice
-    paths: tuple[tuple[tuple[str, ...], str], ...]
+NOTHING: Readable = dict[str, Any]()
 
 
 @dataclass(frozen=True)
@@ -79,14 +71,22 @@ class FeatureSpec:
     @cached_property
     def steps(self) -> tuple[Step, ...]:
         """How to build a matrix, feature by feature."""
-        steps, start = [], 0
-        for feature in self.features:
-            end = start + len(feature.columns)
-            names = [split_path(path) for path in feature.paths]
-            paths = tuple((each[:-1], each[-1]) for each in names)
-            steps.append(Step(feature, slice(start, end), paths))
-            start = end
-        return tuple(steps)
+        return compile_steps(self.features)
+
+    @cached_property
+    def numbers(self) -> tuple[Numbers, ...]:
+        """The steps that read plain numbers, together."""
+        return gather_numbers(self.steps)
+
+    @cached_property
+    def documented(self) -> bool:
+        """Whether every feature is a number in a document of the documented types."""
+        return not self.others and all(group.documented for group in self.numbers)
+
+    @cached_property
+    def others(self) -> tuple[Step, ...]:
+        """The other steps."""
+        return tuple(step for step in self.steps if not step.reads_number)
 
     def to_mapping(self) -> dict[str, Any]:
         """The spec as plain data, as `read_spec` takes it."""
@@ -214,7 +214,7 @@ def find_repeated(what: str, names: Sequence[str]) -> list[str]:
 
 
 def build_matrix(
-    documents: Sequence[Mapping[str, Any]], spec: FeatureSpec, reference: Reference = None
+    documents: Sequence[Readable], spec: FeatureSpec, reference: Reference = None
 ) -> Matrix:
     """Turn n endpoint documents into a C-contiguous float32 matrix [n, f].
 
@@ -227,18 +227,24 @@ def build_matrix(
 
 
 def fill_columns(
-    documents: Sequence[Mapping[str, Any]], spec: FeatureSpec, reference: Reference = None
+    documents: Sequence[Readable], spec: FeatureSpec, reference: Reference = None
 ) -> npt.NDArray[np.float64]:
     """The matrix before it is rounded to float32, transposed: float64 [f, n]."""
-    columns = np.full((len(spec.columns), len(documents)), nan)
-    groups: dict[tuple[str, ...], list[Mapping[str, Any]]] = {(): list(documents)}
-    for feature, place, paths in spec.steps:
-        found = [
-            [group.get(last) for group in _descend(groups, parents)] for parents, last in paths
-        ]
+    groups: dict[tuple[str, ...], list[Readable]] = {(): list(documents)}
+
+    def find(parents: Names, names: Names) -> list[list[Any]]:
+        return list_values(_descend(groups, parents), names)
+
+    columns = np.empty((len(spec.columns), len(documents)))
+    exact = are_exact(documents)
+    for rows, parents, names, documented in spec.numbers:
+        columns[rows] = read_columns(find(parents, names), proven=exact and documented)
+    for feature, place, paths in spec.others:
+        columns[place] = nan
+        found = [find(parents, (last,))[0] for parents, last in paths]
         KINDS[feature.kind].fill(columns[place], found, feature, reference)
-    # A number beyond float32 is missing, not infinite.
-    columns[np.abs(columns) > LARGEST_FLOAT32] = nan
+    if not (exact and spec.documented):  # A number beyond float32 is missing, not infinite.
+        columns[np.abs(columns) > LARGEST_FLOAT32] = nan
     return columns
 
 
@@ -248,16 +254,17 @@ def share_present(matrix: Matrix, spec: FeatureSpec) -> npt.NDArray[np.float64]:
     float64 [n], 0 to 1. Counts features, not columns, and only those that can be missing.
     """
     # Not 1 minus the missing share: 1 - 0.9 < 0.1, so 1 of 10 would fail `min_present = 0.1`.
-    missing = np.isnan(matrix[:, list(spec.counted)])
-    present: npt.NDArray[np.float64] = (~missing).mean(axis=1, dtype=np.float64)
+    part = matrix if len(spec.counted) == len(spec.columns) else matrix[:, list(spec.counted)]
+    present: npt.NDArray[np.float64] = np.add.reduce(part == part, axis=1, dtype=np.float64)  # noqa: PLR0124  # False for NaN
+    present /= len(spec.counted)
     return present
 
 
 def _descend(
-    groups: dict[tuple[str, ...], list[Mapping[str, Any]]], path: tuple[str, ...]
-) -> list[Mapping[str, Any]]:
+    groups: dict[tuple[str, ...], list[Readable]], path: tuple[str, ...]
+) -> list[Readable]:
     """The objects at `path`, one per document, else an empty one. Looked up once a batch."""
     if path not in groups:
-        found = [group.get(path[-1]) for group in _descend(groups, path[:-1])]
-        groups[path] = [value if isinstance(value, dict) else NOTHING for value in found]
+        (found,) = list_values(_descend(groups, path[:-1]), path[-1:])
+        groups[path] = [value if isinstance(value, OBJECTS) else NOTHING for value in found]
     return groups[path]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import chain
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -44,6 +45,22 @@ def read_numbers(row: Block, values: Sequence[Any]) -> None:
         except OverflowError:  # an integer beyond float64
             pass
     row[:] = [read_number(value) for value in values]
+
+
+def read_columns(found: Found, *, proven: bool) -> Block:
+    """Several rows of numbers at once: float64 [k, n], of at least one row.
+
+    proven  whether each value is known to be a number or None
+    """
+    if proven or PLAIN_NUMBERS.issuperset(map(type, chain.from_iterable(found))):
+        try:
+            return np.array(found, dtype=np.float64)
+        except OverflowError:  # see `read_numbers`
+            pass
+    rows = np.empty((len(found), len(found[0])))
+    for row, values in zip(rows, found, strict=True):
+        read_numbers(row, values)
+    return rows
 
 
 def fill_ratios(block: Block, found: Found, feature: Feature, reference: Reference) -> None:  # noqa: ARG001

@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
+from model.document_types import OBJECTS
 from model.errors import name_kind
-from model.feature_paths import split_path
+from model.feature_paths import is_number_path, split_path
 from model.missing import is_null_marker
 from model.values import is_whole, parse_number
 
 GROUPS = frozenset({"Attributes", "Metrics", "Demographic", "Location", "User"})
 ATTRIBUTES = frozenset({"Attributes", "Calculated"})
-COORDINATES = frozenset({"Location.Latitude", "Location.Longitude"})
 
 
 class ReadPath(NamedTuple):
@@ -46,7 +46,7 @@ def compile_path(path: str) -> ReadPath:
     names = split_path(path)
     if path in GROUPS:
         return ReadPath(names, lambda value: isinstance(value, dict), "an object")
-    if names[0] == "Metrics" or path in COORDINATES:
+    if is_number_path(path):
         return ReadPath(names, is_number, "a number")
     if names[0] in ATTRIBUTES or names[:2] == ("User", "UserAttributes"):
         return ReadPath(names, is_attribute, "text, a number, true, false, or a list of them")
@@ -115,8 +115,8 @@ def find_user(document: object) -> str | None:
 
     Data platforms write ids as numbers: the user 101 is the same person as "101" and 101.0.
     """
-    user = document.get("User") if isinstance(document, dict) else None
-    user_id = user.get("UserId") if isinstance(user, dict) else None
+    user = document.get("User") if isinstance(document, OBJECTS) else None
+    user_id = user.get("UserId") if isinstance(user, OBJECTS) else None
     if isinstance(user_id, str):
         return user_id or None
     return str(int(user_id)) if user_id is not None and is_text(user_id) else None

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
-from model.document import KNOWN_FIELDS
+from model.document_types import KNOWN_FIELDS
 from model.values import parse_number, read_texts
 
 

@@ -9,7 +9,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 # ONNX Runtime's Linux wheels report usage to their maker unless this is set before the import
 # (onnxruntime, Privacy.md).
@@ -26,6 +26,7 @@ from model.features import Matrix
 from model.score_kind import ScoreError, ScoreKind
 
 INPUT, LABEL = "input", "label"
+MOST_BOUND = 200  # rows; a batch has no more. For each size up to it buffers are kept.
 # ONNX Runtime's errors for a model or a tensor that it refuses. They have no common base class.
 REFUSALS = (
     errors.EPFail,
@@ -76,6 +77,17 @@ class ModelFacts:
         return self.input.shape[1]
 
 
+class BoundBuffers(NamedTuple):
+    """Memory that ONNX Runtime reads rows from and writes scores to, and the binding of both.
+
+    A call then allocates nothing and converts nothing.
+    """
+
+    binding: Any
+    input: Matrix
+    output: npt.NDArray[np.float32]
+
+
 class OnnxModel:
     """The ONNX model of a bundle, in this process. Several threads may compute at once."""
 
@@ -96,6 +108,8 @@ class OnnxModel:
         self._inputs = tuple(_read_facts(node) for node in self._session.get_inputs())
         self._outputs = tuple(_read_facts(node) for node in self._session.get_outputs())
         self._check_tensors()
+        # Buffers by the number of rows, for calls to come
+        self._bound: dict[int, list[BoundBuffers]] = {}
         try:
             scores = self.score(bundle.golden_rows)
         except ModelFailure as error:
@@ -132,9 +146,13 @@ class OnnxModel:
         Raises ModelFailure.
         """
         kind = self._bundle.score
-        (values,) = self._run([kind.output], matrix)
+        rows, width = matrix.shape
+        if 0 < rows <= MOST_BOUND and width == len(self._bundle.spec.columns):
+            scores = self._run_bound(matrix)
+        else:
+            scores = self._run([kind.output], matrix)[0][:, -1].astype(np.float64)
         try:
-            return kind.clip(values[:, -1].astype(np.float64))
+            return kind.clip(scores)
         except ScoreError as error:
             raise ModelFailure(str(error)) from error
 
@@ -144,6 +162,34 @@ class OnnxModel:
         except REFUSALS as error:
             raise ModelFailure(f"ONNX Runtime failed with {type(error).__name__}") from error
         return values
+
+    def _run_bound(self, matrix: Matrix) -> npt.NDArray[np.float64]:
+        rows = len(matrix)
+        waiting = self._bound.setdefault(rows, [])
+        # Another thread may compute with the buffers of this size: it has taken them off the list.
+        bound = waiting.pop() if waiting else self._bind(rows)
+        bound.input[...] = matrix
+        try:
+            self._session.run_with_iobinding(bound.binding)
+        except REFUSALS as error:
+            raise ModelFailure(f"ONNX Runtime failed with {type(error).__name__}") from error
+        scores = bound.output[:, -1].astype(np.float64)
+        waiting.append(bound)
+        return scores
+
+    def _bind(self, rows: int) -> BoundBuffers:
+        kind = self._bundle.score
+        bound = BoundBuffers(
+            binding=self._session.io_binding(),
+            input=np.empty((rows, len(self._bundle.spec.columns)), dtype=np.float32),
+            output=np.empty((rows, kind.columns), dtype=np.float32),
+        )
+        for bind, name, buffer in (
+            (bound.binding.bind_input, INPUT, bound.input),
+            (bound.binding.bind_output, kind.output, bound.output),
+        ):
+            bind(name, "cpu", 0, np.float32, buffer.shape, buffer.ctypes.data)
+        return bound
 
     def _check_tensors(self) -> None:
         path, width = self._bundle.model_file, len(self._bundle.spec.columns)

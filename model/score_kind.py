@@ -99,7 +99,9 @@ class ScoreKind(NamedTuple):
         Raises ScoreError for anything else.
         """
         # False for NaN, too.
-        if not len(scores) or (self.low <= scores.min() and scores.max() <= self.high):
+        if not len(scores) or (
+            self.low <= np.minimum.reduce(scores) and np.maximum.reduce(scores) <= self.high
+        ):
             return scores
         odd = int((~np.isfinite(scores)).sum())
         if odd:

@@ -109,6 +109,6 @@ def _shape(flat: Array, shape: Sequence[int]) -> Array:
 def _expect(datatype: str, shape: Sequence[int]) -> tuple[np.dtype[Any], int]:
     if datatype not in DATATYPES:
         raise TensorError(f"expected one of the datatypes {', '.join(DATATYPES)}")
-    if any(length < 0 for length in shape):
+    if shape and min(shape) < 0:
         raise TensorError("expected a shape without negative lengths")
     return DATATYPES[datatype][0], math.prod(shape)

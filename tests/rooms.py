@@ -12,7 +12,7 @@ from typing import Any
 from awslambdaric.lambda_runtime_marshaller import LambdaMarshaller
 
 from function.errors import ScorerUnavailable
-from function.hosts import HOSTS
+from function.hosts import HOSTS, decode_event
 from function.marshaller import Marshaller
 from function.pipeline import Pipeline
 from function.policy import Policy
@@ -25,7 +25,7 @@ from tests.fakes import FakeScorer, make_bundle, make_uplift_bundle
 from tests.strategies import KIND
 
 # As in Lambda: ours, with AWS's own behind it
-MARSHALLER = Marshaller(LambdaMarshaller())
+MARSHALLER = Marshaller(decode_event, LambdaMarshaller())
 DRIFT = {"edges": [0.25, 0.5], "shares": [0.5, 0.25, 0.125], "missing": 0.125}
 
 

@@ -24,7 +24,7 @@ from function.hosts.web_request import (
     MOST_PEOPLE,
 )
 from function.records import Reason
-from model.document import Document
+from model.document_types import Document
 
 ROOT = Path(__file__).parents[1]
 SCHEMA, OPENAPI = ROOT / "docs" / "web.schema.json", ROOT / "docs" / "web.openapi.json"

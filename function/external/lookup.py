@@ -13,6 +13,7 @@ import msgspec
 
 from function.errors import ExternalError
 from function.records import Endpoint, ExternalStore
+from model.document_types import OBJECTS, add_group
 from model.values import read_texts
 
 GROUP = "External"
@@ -36,7 +37,7 @@ class ExternalSource(msgspec.Struct, frozen=True, kw_only=True):
         """The first text at the key's path. None for an unreadable endpoint, or without text."""
         value: Any = endpoint.document if self.key else endpoint.id
         for step in self.key:
-            value = value.get(step) if isinstance(value, dict) else None
+            value = value.get(step) if isinstance(value, OBJECTS) else None
         texts = read_texts(value)
         return texts[0] if texts and endpoint.problem is None else None
 
@@ -93,10 +94,8 @@ def enrich_documents(
     document gets no external attributes.
     """
     endpoints = [Endpoint(id=document.get("Id") or "", document=document) for document in documents]
-    return [
-        endpoint.document or {}
-        for endpoint in look_up_external(endpoints, source, source.patience).endpoints
-    ]
+    enriched = look_up_external(endpoints, source, source.patience).endpoints
+    return [each.document if isinstance(each.document, dict) else {} for each in enriched]
 
 
 def do_without_external(endpoints: Sequence[Endpoint], error: ExternalError) -> LookupResult:
@@ -110,7 +109,7 @@ def enrich_endpoint(endpoint: Endpoint, attributes: Mapping[str, Any]) -> Endpoi
     """Replace `External` of a readable endpoint. An unreadable endpoint is given back unchanged."""
     if endpoint.problem is not None:
         return endpoint
-    return Endpoint(id=endpoint.id, document={**(endpoint.document or {}), GROUP: attributes})
+    return Endpoint(id=endpoint.id, document=add_group(endpoint.document or {}, GROUP, attributes))
 
 
 def describe_lookup(result: LookupResult, seconds: float, dropped: int) -> dict[str, float]:

@@ -7,20 +7,18 @@ reference, CampaignHook.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from function.errors import ReplyError
 from function.hosts.host import Host
+from function.hosts.pinpoint_event import read_event
 from function.hosts.reading import LARGEST_REPLY, read_text
 from function.marshaller import measure_reply
 from function.policy import Rules, attributes_for, leave_out
-from function.records import Batch, Campaign, Context, Decision, Endpoint, HostName, Reply
-from model.document import inspect_document, is_encodable, measure_documents
+from function.records import Batch, Campaign, Decision, Endpoint, HostName, Reply
+from model.document_types import AnyDocument, replace_fields
 from model.errors import name_kind
-from model.paths import find_user
-from model.values import parse_time
 
 LARGEST_BATCH = 50
 # The guide says that these push services and SMS honour TitleOverride and BodyOverride. E-mail and
@@ -49,18 +47,7 @@ class PinpointHost(Host):
 
     def parse_event(self, event: Mapping[str, Any]) -> Batch:
         """Read an event for which `is_event` holds. A bad endpoint becomes an unreadable one."""
-        measured = measure_documents(event["Endpoints"])
-        if measured is None:  # at least one endpoint needs a closer look
-            return inspect_endpoints(event)
-        endpoints = tuple(
-            [
-                Endpoint(id=id_, document=value, typed=True)
-                for id_, value in event["Endpoints"].items()
-            ]
-        )
-        return Batch(
-            host="pinpoint", context=read_context(event), endpoints=endpoints, size=measured
-        )
+        return read_event(event)
 
     def name_document(self, index: int) -> str:
         """See `Host`."""
@@ -135,53 +122,7 @@ class PinpointHost(Host):
 PINPOINT = PinpointHost()
 
 
-def inspect_endpoints(event: Mapping[str, Any]) -> Batch:
-    """Read an event endpoint by endpoint, since at least one document is not as documented."""
-    lost = size = 0
-    endpoints = []
-    for index, (id_, value) in enumerate(event["Endpoints"].items()):
-        found, encodable = inspect_document(value), is_encodable(id_)
-        lost += found.lost + (not encodable)
-        size += found.size + len(id_.encode("utf-8", "surrogatepass")) + len('"":,')
-        usable = found.document is not None and encodable
-        endpoints.append(
-            Endpoint(
-                id=id_,
-                document=found.document if usable else None,
-                # Cleaning may cost a document its UserId.
-                user=find_user(value) if found.lost or not usable else None,
-                typed=found.typed and not found.lost,
-                problem=None if usable else explain_endpoint(index, value),
-            )
-        )
-    return Batch(
-        host="pinpoint",
-        context=read_context(event),
-        endpoints=tuple(endpoints),
-        unencodable=lost,
-        size=size,
-    )
-
-
-def explain_endpoint(index: int, value: object) -> str:
-    """Why an endpoint cannot be sent back."""
-    if isinstance(value, dict):
-        return f"$.Endpoints[{index}]: expected an id that UTF-8 can encode, found other text"
-    return f"$.Endpoints[{index}]: expected an object, found {name_kind(value)}"
-
-
-def read_context(event: Mapping[str, Any]) -> Context:
-    """Read the campaign's ids and its scheduled time."""
-    reference = parse_time(read_text(event, "ScheduledTime") or "")
-    return Context(
-        application_id=read_text(event, "ApplicationId"),
-        campaign_id=read_text(event, "CampaignId"),
-        treatment_id=read_text(event, "TreatmentId"),
-        reference=None if math.isnan(reference) else reference,
-    )
-
-
-def shorten(definitions: Mapping[str, dict[str, Any]], rules: Rules) -> dict[str, dict[str, Any]]:
+def shorten(definitions: Mapping[str, AnyDocument], rules: Rules) -> dict[str, AnyDocument]:
     """Leave definitions out until the reply fits, as `on_error` says. Raises ReplyError."""
     if rules.on_error == "raise" and rules.mode != "shadow":
         raise ReplyError("$.Endpoints: expected definitions that fit into Lambda's 6 MB reply")
@@ -190,9 +131,10 @@ def shorten(definitions: Mapping[str, dict[str, Any]], rules: Rules) -> dict[str
     return take_fitting(definitions)
 
 
-def take_fitting(definitions: Mapping[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+def take_fitting(definitions: Mapping[str, AnyDocument]) -> dict[str, AnyDocument]:
     """Take definitions in order while they fit. One that is too large does not cost the next."""
-    taken, size = {}, len("{}")
+    taken: dict[str, AnyDocument] = {}
+    size = len("{}")
     for id_, definition in definitions.items():
         more = measure_reply({id_: definition}) - len("{}") + len(",")
         if size + more <= LARGEST_REPLY:
@@ -201,23 +143,20 @@ def take_fitting(definitions: Mapping[str, dict[str, Any]]) -> dict[str, dict[st
     return taken
 
 
-def annotate(endpoint: Endpoint, decision: Decision, rules: Rules) -> dict[str, Any]:
+def annotate(endpoint: Endpoint, decision: Decision, rules: Rules) -> AnyDocument:
     """Add the policy's attributes and message overrides; the document itself if there are none."""
     document = endpoint.document or {}
     attributes = attributes_for(endpoint, decision, rules)
-    overrides = overrides_for(document, decision, rules)
+    overrides = overrides_for(document, decision, rules) if decision.band is not None else {}
     if not attributes and not overrides:
         return document
-    if not attributes:
-        return {**document, **overrides}
-    return {
-        **document,
-        **overrides,
-        "Attributes": {**(document.get("Attributes") or {}), **attributes},
-    }
+    changes: dict[str, Any] = {**overrides}
+    if attributes:
+        changes["Attributes"] = {**(document.get("Attributes") or {}), **attributes}
+    return replace_fields(document, changes)
 
 
-def overrides_for(document: Mapping[str, Any], decision: Decision, rules: Rules) -> dict[str, str]:
+def overrides_for(document: AnyDocument, decision: Decision, rules: Rules) -> dict[str, str]:
     """TitleOverride and BodyOverride of the endpoint's band, if its channel honours them."""
     band = decision.band
     if (
@@ -231,7 +170,7 @@ def overrides_for(document: Mapping[str, Any], decision: Decision, rules: Rules)
     return {key: text for key, text in texts.items() if text}
 
 
-def honours_overrides(document: Mapping[str, Any]) -> bool:
+def honours_overrides(document: AnyDocument) -> bool:
     """Whether the endpoint's channel honours overrides of a message."""
     return read_text(document, "ChannelType") in HONOURS_OVERRIDES
 
@@ -269,9 +208,12 @@ def bound_size(
     body: Mapping[str, Any], batch: Batch, decisions: Sequence[Decision], rules: Rules
 ) -> int:
     """Bytes that the encoded reply cannot exceed."""
-    texts = [f"{band.name}{band.title_override}{band.body_override}" for band in rules.bands]
-    longest = max(map(measure_reply, texts), default=0)
-    copied = sum(measure_reply(decision.external) for decision in decisions if decision.external)
+    longest = copied = 0
+    if rules.bands:
+        texts = [f"{band.name}{band.title_override}{band.body_override}" for band in rules.bands]
+        longest = max(map(measure_reply, texts))
+    if rules.external:
+        copied = sum(measure_reply(decision.external) for decision in decisions)
     return batch.size + len(body) * (longest + LONGEST_ADDITION) + copied + len("{}")
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from function.records import Batch
+from model.document_types import Readable
 from model.paths import ReadPath, find_problem
 
 # 6 MB a synchronous invocation. Beyond this many bytes the runtime interface emulator refuses the
@@ -15,7 +16,7 @@ from model.paths import ReadPath, find_problem
 LARGEST_REPLY = 6_291_556
 
 
-def read_text(mapping: Mapping[str, Any], key: str) -> str | None:
+def read_text(mapping: Readable, key: str) -> str | None:
     """The text under `key`, or None."""
     value = mapping.get(key)
     return value if isinstance(value, str) else None
@@ -29,12 +30,15 @@ def check_documents(
     A field that nothing reads never makes an endpoint unreadable. `paths` is only called, and
     documents are only looked at, if a document has a field that is not of its documented type.
     """
-    if all(endpoint.typed or endpoint.problem is not None for endpoint in batch.endpoints):
+    unusual = [
+        (index, endpoint)
+        for index, endpoint in enumerate(batch.endpoints)
+        if not endpoint.typed and endpoint.problem is None
+    ]
+    if not unusual:
         return batch
     read, endpoints = paths(), list(batch.endpoints)
-    for index, endpoint in enumerate(endpoints):
-        if endpoint.typed or endpoint.problem is not None:
-            continue
+    for index, endpoint in unusual:
         problem = find_problem(endpoint.document, read)
         if problem is not None:
             where = name_document(index)

@@ -21,7 +21,7 @@ import msgspec
 
 from function.hosts.reading import read_object, read_text
 from function.records import Context, RefusedRequest
-from model.document import DOCUMENT_FIELDS
+from model.document_types import DOCUMENT_FIELDS
 from model.values import parse_time
 
 # As text in Lambda's event every quote of a body takes two bytes, and an event has at most 6 MB.

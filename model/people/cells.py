@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-from model.document import KNOWN_FIELDS
+from model.document_types import KNOWN_FIELDS
 from model.missing import is_null_marker
 from model.values import is_whole, parse_number
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Container, Iterable, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 from model.customer_profile import PROFILE_ID
-from model.document import KNOWN_FIELDS
+from model.document_types import KNOWN_FIELDS
 from model.errors import DataError
 from model.people.cells import read_id_cell, read_items, read_number, read_plain, read_text
 

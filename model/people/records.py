@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from model.customer_profile import PROFILE_ID, convert_profile
-from model.document import Document
+from model.document_types import Document
 from model.errors import name_kind
 from model.people.cells import write_whole, write_whole_numbers
 from model.people.columns import PEOPLE, Layout, RecordError, build_row

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from model.customer_profile import READ_FIELDS
-from model.document import KNOWN_FIELDS
+from model.document_types import KNOWN_FIELDS
 
 # A profile has many more fields. That nothing reads those is no mistake.
 PROFILE_FIELDS = tuple(name[:1].upper() + name[1:] for name in READ_FIELDS)

@@ -26,6 +26,7 @@ from model.people.outcome_columns import (
     describe_whole,
     find_outcome_columns,
 )
+from model.people.probe_file import MOST_BYTES, SKIPPED, is_test_file
 from model.people.progress import Progress
 from model.people.records import make_decoder
 from model.profile_names import Naming, explain_ambiguous
@@ -155,6 +156,10 @@ def read_lines(
     """
     total, before = sum(_size(path) for path in paths), 0
     for path in paths:
+        if len(paths) > 1 and (size := _find_test_file(path)):
+            if readings is not None:
+                readings.append(f"{path}: {SKIPPED.format(size=size)}")
+            continue
         found = ambiguous = 0
         with open_people(path, PLAIN_PEOPLE if plain else PEOPLE) as file:
             decode = make_decoder(file.header, id_needed=id_needed, naming=naming)
@@ -191,6 +196,17 @@ def _size(path: Path) -> int:
         return path.stat().st_size
     except OSError:
         return 0  # opening it raises the error that explains
+
+
+def _find_test_file(path: Path) -> int:
+    """The size of a file that is the test file of an export, by its name; 0 for any other."""
+    if not 0 < _size(path) <= MOST_BYTES or not path.is_file():
+        return 0
+    try:
+        content = path.read_bytes()
+    except OSError:
+        return 0  # opening it again raises the error that explains
+    return len(content) if is_test_file(str(path), content, found=False) else 0
 
 
 def _describe_cell(text: str) -> str:

@@ -17,6 +17,7 @@ from segment_scorer.deploy.connect_instance import (
 from segment_scorer.deploy.errors import DeployError
 from segment_scorer.deploy.grant import find_function, grant, read_policy, read_timeout
 from segment_scorer.deploy.statements import (
+    INSTANCE_ARN,
     ConnectPrincipal,
     LambdaFunction,
     allow_connect,
@@ -105,6 +106,8 @@ def unassign_function(request: ConnectRequest) -> None:
 def print_integrations(instance: str, *, region: str | None, endpoint_url: str | None) -> None:
     """Print a line for everything that is registered: kind and ARN, separated by a tab."""
     found = read_instance(instance)
+    arn = INSTANCE_ARN.fullmatch(instance)
+    region = region or (arn["region"] if arn else None)
     client = open_client(SERVICE, region=region, endpoint_url=endpoint_url)
     count = 0
     for each in list_integrations(client, found):

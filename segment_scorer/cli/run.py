@@ -176,8 +176,8 @@ def command(
         list[str] | None,
         typer.Option(
             metavar="FORMAT",
-            help="Write the kept people in a further format: csv (for imports), parquet, profiles. "
-            "May be repeated.",
+            help="Write the kept people in a further format: csv (Pinpoint's imports), parquet, "
+            "profiles, connect-csv (Amazon Connect's imports). May be repeated.",
         ),
     ] = None,
     rehearse: Annotated[

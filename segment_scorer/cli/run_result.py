@@ -52,6 +52,7 @@ LINES = {
     "attempts": "calls of the hook",
 }
 ALWAYS_SHOWN = frozenset(("received", "kept", "filtered", "batches"))
+BY_USER = {"received": "users", "kept": "users_kept", "held_out": "users_held_out"}
 MOST_PROBLEMS = 5
 FINISHING = "choosing and counting"
 
@@ -115,6 +116,17 @@ def print_line(console: Console, text: str, style: str | None = None) -> None:
     console.print(text, highlight=False, soft_wrap=True, markup=False, style=style)
 
 
+def tell_more(name: str, result: RunResult) -> str:
+    """What stands behind a count's words: users, exclude rules, or why people are unreadable."""
+    summary = result.summary
+    if name == "unreadable":
+        return result.unreadable
+    if name == "excluded" and summary.excluded_by:
+        return ": " + ", ".join(f"{n:,} {rule}" for rule, n in summary.excluded_by.items())
+    users: int | None = getattr(summary, BY_USER[name]) if name in BY_USER else None
+    return "" if users is None or summary.users == summary.received else f" ({users:,} users)"
+
+
 def print_result(result: RunResult, out: str, console: Console) -> None:
     """Print the warnings, the table of outcomes, the problems, and the folder."""
     summary = result.summary
@@ -126,10 +138,7 @@ def print_result(result: RunResult, out: str, console: Console) -> None:
     for name, words in LINES.items():
         count: int | None = getattr(summary, name)
         if count or name in ALWAYS_SHOWN:
-            more = result.unreadable if name == "unreadable" else ""
-            if name == "excluded" and summary.excluded_by:
-                more = ": " + ", ".join(f"{n:,} {rule}" for rule, n in summary.excluded_by.items())
-            table.add_row(f"{count:,}", escape(words + more))
+            table.add_row(f"{count:,}", escape(words + tell_more(name, result)))
     console.print(table)
     for name, counts in (summary.treatments or {}).items():
         sentence = f"{counts['received']:,} people, {counts['kept']:,} kept"

@@ -24,8 +24,9 @@ from function.hosts.pinpoint import PINPOINT, opted_out
 from function.policy import Override, Rules, attributes_for, format_score, select
 from function.records import Account, Campaign, Decision, Endpoint, Reason
 from model.customer_profile import PROFILE_ID
-from model.features import Matrix, Step, build_matrix
+from model.features import Matrix, build_matrix
 from model.score_kind import ScoreKind
+from model.steps import Step
 from segment_scorer.monitoring.attribution import (
     attribute_score,
     draw_references,

@@ -122,7 +122,6 @@ def write_format(
     format_ = FORMATS[name]
     if affected := format_.write(segment, columns, path):
         people = "1 person" if affected == 1 else f"{affected:,} people"
-        warn(
-            f"{format_.file}: values of {people} were omitted, because the format cannot hold them "
-            "(such as text in place of metrics)"
-        )
+        warn(f"{format_.file}: values of {people} were omitted, because {format_.omitted}")
+    if format_.note:
+        warn(f"{format_.file}: {format_.note}")

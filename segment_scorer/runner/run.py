@@ -167,7 +167,7 @@ def begin_checkpoint(
     """Make the checkpoint of a new run."""
     files = [
         *begin_outputs(preparation.config),
-        *(FORMATS[name].file for name in options.also),
+        *(file for name in options.also for file in (FORMATS[name].file, *FORMATS[name].further)),
         REPORT,
     ]
     return Checkpoint(

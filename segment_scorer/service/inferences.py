@@ -28,10 +28,12 @@ SMALLEST = 1_024  # bytes; smaller requests take about as long as one of this si
 MEMORY = 8  # measurements that the estimate of a request's time averages over
 # gRPC hands over one waiting call at a time and keeps the others out of sight, so computing at once
 # would hide how many wait. Every LOOK_EVERY inferences the loop therefore takes in calls first,
-# until none has come for LOOK_SECONDS, and looks again after the next one if it found MANY.
+# until none has come for LOOK_SECONDS. It looks again after the next one if it found MANY and more
+# than a FEW of those it may admit are there: fewer clients cannot be too many soon.
 LOOK_EVERY = 32
 LOOK_SECONDS = 0.0002
 MANY = 2
+FEW = 4  # as a part of the limit: a quarter
 MAX_REFUSED = 8  # calls that one look refuses, so that computing goes on under overload
 
 
@@ -144,7 +146,8 @@ class Inferences:
         self._give_turn()
         if self._turns:
             # After the computation that the turn was given to.
-            loop.call_soon(self._begin_look if self._found >= MANY else self._give_turns)
+            is_many = self._found >= MANY and self._admitted > self._limit // FEW
+            loop.call_soon(self._begin_look if is_many else self._give_turns)
 
     def _give_turns(self) -> None:
         self._give_turn()

@@ -34,6 +34,7 @@ ROWS = NANOSECONDS + 1
 QUEUE = ROWS + 1
 CELLS = QUEUE + 1
 CELL_BYTES = 8
+MEMORY_NAME = "segment-scorer-meters"
 _OFFSETS = {
     (method, status): CALLS + row * len(STATUSES) + column
     for row, method in enumerate(METHODS)
@@ -153,7 +154,7 @@ def add_up(blocks: Sequence[Sequence[int]]) -> MeterSums:
 def make_file(size: int) -> int:
     """The descriptor of a file of zeros that has no name; in memory where the system can."""
     if hasattr(os, "memfd_create"):
-        descriptor = os.memfd_create("segment-scorer-meters")
+        descriptor = os.memfd_create(MEMORY_NAME)
     else:
         with tempfile.TemporaryFile() as file:
             descriptor = os.dup(file.fileno())

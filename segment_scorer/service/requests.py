@@ -64,8 +64,12 @@ def read_task(request: ModelInferRequest, facts: ModelFacts, max_rows: int) -> I
     outputs = read_outputs(request, facts)
     check_input(request, facts, max_rows)
     values = _read_values(request)
-    with np.errstate(over="ignore"):  # values beyond float32 become infinite, which is refused next
-        matrix: Matrix = np.ascontiguousarray(values, dtype=np.float32)
+    matrix: Matrix
+    if values.dtype == np.float32:
+        matrix = np.ascontiguousarray(values)
+    else:
+        with np.errstate(over="ignore"):  # values beyond float32 become infinite: refused next
+            matrix = np.ascontiguousarray(values, dtype=np.float32)
     if np.isinf(matrix).any():
         raise _invalid("inputs[0]: expected finite numbers in the range of float32, or NaN")
     if not facts.takes_missing and np.isnan(matrix).any():
@@ -75,11 +79,13 @@ def read_task(request: ModelInferRequest, facts: ModelFacts, max_rows: int) -> I
 
 def read_outputs(request: ModelInferRequest, facts: ModelFacts) -> tuple[str, ...]:
     """The requested outputs in order, or all of them. Raises Refusal for one the model lacks."""
-    known = tuple(output.name for output in facts.outputs)
+    known = tuple([output.name for output in facts.outputs])
+    if not request.outputs:
+        return known
     asked = tuple(output.name for output in request.outputs)
     if not set(asked) <= set(known) or len(set(asked)) != len(asked):
         raise _invalid(f"outputs: expected each of {', '.join(known)} at most once")
-    return asked or known
+    return asked
 
 
 def check_input(request: ModelInferRequest, facts: ModelFacts, max_rows: int) -> None:
@@ -118,7 +124,7 @@ def build_response(
 
 def _read_values(request: ModelInferRequest) -> npt.NDArray[Any]:
     tensor, raws = request.inputs[0], request.raw_input_contents
-    if raws and tensor.contents.ListFields():
+    if raws and tensor.HasField("contents") and tensor.contents.ListFields():
         raise _invalid("expected raw_input_contents or inputs[0].contents, not both")
     if len(raws) > 1:
         raise _invalid("raw_input_contents: expected one entry, for the one input")

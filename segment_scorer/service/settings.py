@@ -21,6 +21,7 @@ class ServiceSettings:
     call_timeout     seconds until a request must have arrived whole, and for a new connection's
                      handshake
     idle_timeout     seconds until a connection without a call is closed; 0: never
+    max_age          seconds until a connection is asked to end; its calls go on
     grace            seconds that calls in progress get after a stop signal
     reflection       whether clients may ask for the service's description
     metrics          `host:port` where Prometheus reads /metrics; None: nowhere
@@ -35,6 +36,7 @@ class ServiceSettings:
     max_connections: int = 2_000
     call_timeout: float = 10.0
     idle_timeout: float = 120.0
+    max_age: float = 3_600.0
     grace: float = 10.0
     reflection: bool = True
     metrics: str | None = None

@@ -20,6 +20,9 @@ from segment_scorer.service.errors import ServiceError
 from segment_scorer.service.settings import ServiceSettings
 
 VARIABLE = "SEGMENT_SCORER_WORKER"
+# Seconds until a client is asked to connect again. The kernel then chooses anew which worker gets
+# it, so that no worker keeps few connections for long (docs/decisions/0018).
+SHARED_AGE = 20.0
 
 
 class WorkerOrder(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,15 +62,15 @@ def serve(settings: ServiceSettings, order: WorkerOrder) -> None:
     Raises BundleError or ServiceError before it listens.
     """
     # Imported here: the supervisor reads orders and loads no ONNX Runtime.
-    from segment_scorer.service import server  # noqa: PLC0415
+    from segment_scorer.service import limits, server  # noqa: PLC0415
     from segment_scorer.service.meter import Board, Meter  # noqa: PLC0415
 
     signals = server.catch_signals()
     watch_supervisor(signals)
-    server.raise_descriptor_limit()
+    limits.raise_descriptor_limit()
     model = server.load_model(settings.bundle)
     meter = Meter(Board(order.workers, order.descriptor).block(order.index))
-    settings = replace(settings, listen=order.listen)
+    settings = replace(settings, listen=order.listen, max_age=SHARED_AGE)
     service = server.Service(model, settings, meter=meter, shared=True)
     sys.stdout.write(json.dumps(server.name_model(model)) + "\n")
     sys.stdout.flush()

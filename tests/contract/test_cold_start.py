@@ -67,6 +67,11 @@ def test_the_default_path_does_not_import_grpc() -> None:
     assert not {"grpc", "google.protobuf"} & modules_after("import function.handler")
 
 
+def test_a_start_without_a_warning_does_not_import_the_formatter_of_warnings() -> None:
+    loaded = modules_after("import function.handler")
+    assert not {"aws_lambda_powertools", "jmespath"} & loaded
+
+
 def test_the_default_path_opens_no_external_store() -> None:
     stores = {
         "function.external.sqlite",
@@ -82,7 +87,10 @@ def test_the_host_over_http_loads_no_more_than_its_own_modules() -> None:
     loaded = modules_after("import function.handler")
     assert {name for name in loaded if name.startswith("function.hosts.")} == {
         f"function.hosts.{name}"
-        for name in ("connect", "host", "pinpoint", "reading", "results", "web", "web_request")
+        for name in (
+            *("connect", "host", "pinpoint", "pinpoint_event", "reading", "results"),
+            *("web", "web_request"),
+        )
     }
     # Packages of the standard library that only HTTP or secrets would need
     assert not loaded & {"http", "http.client", "hmac", "ssl", "urllib.request"}

@@ -175,7 +175,8 @@ def test_assign_registers_lists_and_removes_the_alias(
 
     campaigns.held += [{"lambda": {"functionArn": LIVE.arn + "2"}}, {"qConnect": {"k": 1}}]
     campaigns.held[-1]["qConnect"] = {"knowledgeBaseArn": "arn:aws:wisdom:::k"}
-    assert main(["assign", "--connect-instance", INSTANCE, "--list"]) == 0
+    arn = ACCOUNT.arn("connect", f"instance/{INSTANCE}")
+    assert main(["assign", "--connect-instance", arn, "--list"]) == 0
     listed = capsys.readouterr()
     assert [line.split("\t") for line in listed.out.splitlines()] == [
         ["customerProfiles", DOMAIN],

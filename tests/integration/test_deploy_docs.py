@@ -28,7 +28,7 @@ from tests.templates import ROOT, load_template
 
 PAGE = (ROOT / "docs" / "deploy.md").read_text("utf-8")
 CONNECT = (ROOT / "docs" / "connect.md").read_text("utf-8")
-BLOCK = re.compile(r"^```console( aws| engine)?\n(.*?)^```", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"^```console( aws| engine| yours)?\n(.*?)^```", re.MULTILINE | re.DOTALL)
 RUNBOOK = (ROOT / "docs" / "operations.md").read_text("utf-8")
 ARN = "arn:aws:lambda:us-east-1:123456789012:function:scorer:live"
 ROLE = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import gzip
+import io
 import json
 import re
 import signal
@@ -16,13 +17,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import Browser
+from rich.console import Console
 
 from segment_scorer.cli.main import main
+from segment_scorer.cli.run_result import run_with_bar
 from segment_scorer.runner.config import RunOptions
 from segment_scorer.runner.errors import OptionError
 from segment_scorer.runner.run import run_segment
+from tests.browser import CHROMIUM
 from tests.fake_hooks import person, write_segment
 from tests.fakes import make_bundle, write_policy
+from tests.integration.test_report_page import count, open_report
 from tools.image.emulator import run_emulator
 
 ROOT = Path(__file__).parents[2]
@@ -72,6 +78,18 @@ def read_report(folder: Path) -> dict[str, Any]:
     text = (folder / "report.html").read_text("utf-8").partition("\nconst report = ")[2]
     report: dict[str, Any] = json.JSONDecoder().raw_decode(text)[0]
     return report
+
+
+def ask(folder: Path, bundle: Path, out: str, **more: Any) -> RunOptions:
+    """The options of a run of the same files, under the policy of the run "out"."""
+    return RunOptions(
+        segment=[folder / "people.jsonl"],
+        out=folder / out,
+        bundle=bundle,
+        policy=folder / "out.toml",
+        scheduled_time="2026-01-01",
+        **more,
+    )
 
 
 def user_of(row: dict[str, str]) -> str:
@@ -144,8 +162,20 @@ def test_everybody_left_out_has_one_outcome_alike_in_summary_report_and_decision
     assert sum(tiles.values()) == summary["received"]
 
 
+def test_what_the_rules_reach_is_told_apart_from_what_a_budget_leaves(
+    run: Run, tmp_path: Path
+) -> None:
+    policy = "threshold = { reach = 0.5 }\n"
+    assert run(out="whole", policy=policy) == 0
+    assert run("--budget", 5, "--one-per", "user", policy=policy) == 0
+    whole, chosen = (read_report(tmp_path / out) for out in ("whole", "out"))
+    assert chosen["asked"][0] == whole["asked"][0]
+    assert chosen["asked"][1] == {"what": "users in the budget", "asked": "5", "reached": "5"}
+    assert chosen["warnings"] == whole["warnings"]
+
+
 def test_processes_and_chunks_do_not_change_who_is_chosen(run: Run, tmp_path: Path) -> None:
-    choice = ("--budget", "30%", "--one-per", "user", "--also", "csv")
+    choice = ("--budget", "30%", "--one-per", "user", "--also", "csv", "--also", "connect-csv")
     assert run(*choice) == 0
     assert run(*choice, "--processes", 2, out="two") == 0
     for name in ("decisions.csv", "segment.jsonl.gz", "segment.csv"):
@@ -200,6 +230,8 @@ def test_treatments_split_users_and_their_overrides_apply(
         assert summary["treatments"][name]["received"] == len(mine) > 50
         assert summary["treatments"][name]["kept"] == sum(row["sent"] == "true" for row in mine)
     assert summary["threshold"] is None
+    explorer = read_report(tmp_path / "out")["explorer"]
+    assert (explorer["threshold"], explorer["takes_budget"]) == (None, False)
 
 
 def test_rules_of_a_treatment_that_nobody_is_drawn_for_are_named(
@@ -317,7 +349,9 @@ def test_a_run_says_its_figures_by_user_and_that_nobody_was_suppressed(
     (tmp_path / "ids.csv").write_text("Id\nnobody\n")
     assert run("--suppress", tmp_path / "ids.csv") == 0
     told = capsys.readouterr().err
-    _, rows, _ = read_out(tmp_path / "out")
+    summary, rows, _ = read_out(tmp_path / "out")
+    assert "220  people in the segment (100 users)" in told
+    assert f"in the control group (holdout) ({summary['users_held_out']} users)" in told
     best: dict[str, float] = {}
     for row in rows:
         if row["sent"] == "true":
@@ -330,12 +364,10 @@ def test_a_run_stopped_at_its_end_chooses_the_same_people_when_resumed(
     run: Run, tmp_path: Path, bundle: Path
 ) -> None:
     assert run("--budget", 20, "--one-per", "user") == 0
-    options = RunOptions(
-        segment=[tmp_path / "people.jsonl"],
-        out=tmp_path / "stopped",
-        bundle=bundle,
-        policy=tmp_path / "out.toml",
-        scheduled_time="2026-01-01",
+    options = ask(
+        tmp_path,
+        bundle,
+        "stopped",
         budget="20",
         one_per="user",
         slices=1,
@@ -360,6 +392,39 @@ def test_a_run_stopped_at_its_end_chooses_the_same_people_when_resumed(
         assert unpack(one) == unpack(two)
 
 
+def test_on_a_terminal_a_second_bar_follows_the_choice(
+    run: Run, tmp_path: Path, bundle: Path
+) -> None:
+    assert run() == 0  # makes the files
+    shown = io.StringIO()
+    options = ask(
+        tmp_path,
+        bundle,
+        "barred",
+        budget="20",
+    )
+    run_with_bar(options, Console(file=shown, force_terminal=True, width=120))
+    lines = shown.getvalue()
+    assert "scoring" in lines
+    assert re.search(r"choosing and counting.*100 %", lines)
+
+
+@pytest.mark.parametrize("more", [{}, {"one_per": "user"}, {"budget": "20"}, {"budget": "1000"}])
+def test_the_work_after_the_last_call_is_told_from_nothing_to_everything(
+    run: Run, tmp_path: Path, bundle: Path, more: dict[str, str]
+) -> None:
+    assert run() == 0
+    told: list[tuple[int, int]] = []
+    run_segment(
+        ask(tmp_path, bundle, "told", **more),
+        lambda *_: None,
+        finishing=lambda done, total: told.append((done, total)),
+    )
+    done = [each for each, _ in told]
+    assert done == sorted(done)
+    assert done[-1] == told[-1][1] > 0
+
+
 # Ends its own process inside the second pass, once that has come as far as the share given.
 ENDS_ITSELF = """
 import os, signal, sys
@@ -381,12 +446,10 @@ def test_a_second_pass_that_was_interrupted_anywhere_begins_again(
     run: Run, tmp_path: Path, bundle: Path, share: float
 ) -> None:
     assert run("--budget", 20, "--one-per", "user") == 0
-    options = RunOptions(
-        segment=[tmp_path / "people.jsonl"],
-        out=tmp_path / "stopped",
-        bundle=bundle,
-        policy=tmp_path / "out.toml",
-        scheduled_time="2026-01-01",
+    options = ask(
+        tmp_path,
+        bundle,
+        "stopped",
         budget="20",
         one_per="user",
     )
@@ -417,12 +480,10 @@ def test_a_process_that_was_ended_inside_the_second_pass_is_resumed_to_the_same_
     assert ended.returncode == -getattr(signal, name)
     assert (tmp_path / "stopped" / ".unfinished" / "checkpoint.json").exists()
     run_segment(
-        RunOptions(
-            segment=[tmp_path / "people.jsonl"],
-            out=tmp_path / "stopped",
-            bundle=bundle,
-            policy=tmp_path / "out.toml",
-            scheduled_time="2026-01-01",
+        ask(
+            tmp_path,
+            bundle,
+            "stopped",
             budget="20",
             one_per="user",
             slices=1,
@@ -454,7 +515,7 @@ def test_a_deployed_function_is_refused_unless_its_policy_annotates(
 
 
 def test_over_http_in_mode_annotate_the_budget_holds(
-    run: Run, tmp_path: Path, bundle: Path
+    run: Run, tmp_path: Path, bundle: Path, request: pytest.FixtureRequest
 ) -> None:
     policy = 'mode = "annotate"\n[holdout]\npercent = 20.0\nsalt = "s"\n'
     file = write_policy(tmp_path / "deployed.toml", policy)
@@ -469,6 +530,21 @@ def test_over_http_in_mode_annotate_the_budget_holds(
     ]
     assert [each["Id"] for each in kept] == [each["Id"] for each in got]
     assert local["users_kept"] == http["users_kept"] < 20 == http["budget_users"]
+    report = read_report(tmp_path / "http")
+    assert "the run left out all but those whom it chose" in " ".join(report["story"])
+    assert (report["explorer"]["budget"], report["explorer"]["takes_budget"]) == ("20", True)
+    if not Path(CHROMIUM).exists():
+        pytest.skip(f"no {CHROMIUM}: apt-get install chromium")
+    browser: Browser = request.getfixturevalue("browser")
+    page, heard = open_report(browser, tmp_path / "http" / "report.html")
+    assert count(page, "reach-out") == http["kept"]
+    page.get_by_label("Budget: users or %").fill("40%")
+    assert page.inner_text("#budget-line") == "--budget 40%"
+    assert run("--budget", "40%", out="share", policy="threshold = 0.0\n" + policy) == 0
+    kept_by_share = read_out(tmp_path / "share")[0]["kept"]
+    assert count(page, "reach-out") == pytest.approx(kept_by_share, abs=3)
+    assert heard == []
+    page.context.close()
 
 
 def test_lift_reports_each_treatment(run: Run, tmp_path: Path) -> None:

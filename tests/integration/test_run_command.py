@@ -263,6 +263,7 @@ def test_over_http_the_same_people_are_kept_and_what_cannot_be_known_is_null(
     assert {name for name in local if local[name] == http[name]} >= set(local) - unknown - {
         "seconds",
         "scheduled_time",
+        "options",
     }
     assert names(tmp_path / "http") == {
         "segment.jsonl.gz",

@@ -28,7 +28,14 @@ from tools.image.emulator import ROOT
 
 OUT = "s3://exports/runs/one"
 PREFIX = "runs/one"
-SAME = ("segment.jsonl.gz", "scores.csv", "decisions.csv", "rejected.jsonl", "segment.csv")
+SAME = (
+    "segment.jsonl.gz",
+    "scores.csv",
+    "decisions.csv",
+    "rejected.jsonl",
+    "segment.csv",
+    "connect.csv",
+)
 ALL = {*SAME, "batches.jsonl", "report.html", "summary.json"}
 # Waits after each chunk: see tests.processes.start_runner.
 RUNNER = """
@@ -37,8 +44,8 @@ from segment_scorer.runner.config import RunOptions
 from segment_scorer.runner.run import run_segment
 if __name__ == "__main__":
     bundle, out, segment = sys.argv[1:]
-    options = RunOptions(segment=[segment], out=out, bundle=bundle, also=("csv",), processes=1,
-                         slices=1, checkpoint_seconds=0.0, resume=True,
+    options = RunOptions(segment=[segment], out=out, bundle=bundle, processes=1,
+                         also=("csv", "connect-csv"), slices=1, checkpoint_seconds=0.0, resume=True,
                          scheduled_time="2026-01-31T19:00:00Z")
     run_segment(options, lambda done, total: (print(done, flush=True), sys.stdin.readline()))
 """
@@ -66,7 +73,7 @@ def options(tmp_path: Path) -> RunOptions:
         segment=[segment],
         out=OUT,
         bundle=bundle,
-        also=("csv",),
+        also=("csv", "connect-csv"),
         scheduled_time="2026-01-31T19:00:00Z",
     )
 
@@ -96,7 +103,8 @@ def test_writes_into_s3_the_summary_last_and_an_earlier_run_only_with_force(
     ):
         run(options)
     run(replace(options, force=True, also=()))
-    assert store.names(PREFIX) == ALL - {"segment.csv"}, "files of the earlier run must be deleted"
+    left = ALL - {"segment.csv", "connect.csv"}
+    assert store.names(PREFIX) == left, "files of the earlier run must be deleted"
 
 
 def test_names_a_missing_bucket_before_the_run(store: Store, options: RunOptions) -> None:

@@ -6,6 +6,7 @@ import dataclasses
 import io
 import json
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from concurrent import futures
 from pathlib import Path
@@ -23,10 +24,12 @@ from model.features import Matrix
 from model.runtime import ModelFacts, ModelFailure
 from protos import open_inference_pb2 as pb
 from protos.open_inference_pb2_grpc import GRPCInferenceServiceStub
+from segment_scorer.service.limits import list_options
 from segment_scorer.service.log import start_log
 from segment_scorer.service.server import MAX_REFLECTIONS, Service, load_model
 from segment_scorer.service.session import Model
 from segment_scorer.service.settings import ServiceSettings
+from segment_scorer.service.worker import SHARED_AGE
 from tests.bundles import expected_scores, make_bundle, make_rows
 
 OURS = Dialect(model="tiny")
@@ -337,3 +340,30 @@ def test_answers_a_failing_model_as_internal_and_logs_no_payload(
     ]
     assert lines[0]["error"] == "ModelFailure"
     assert "1234" not in log.getvalue()
+
+
+def test_a_connection_that_grows_old_loses_no_call(model: Model, bundle: Path) -> None:
+    settings = ServiceSettings(bundle=bundle, listen=("127.0.0.1:0",), max_age=0.1)
+    service = Service(model, settings, shared=True)
+
+    def call_on(_: int) -> set[str]:
+        own = [("grpc.use_local_subchannel_pool", 1)]
+        ends = time.monotonic() + 1.5  # some ten connections; a slow machine has fewer
+        with grpc.insecure_channel(service.addresses[0], own) as channel:
+            stub = GRPCInferenceServiceStub(channel)
+            while time.monotonic() < ends:
+                assert stub.ServerLive(pb.ServerLiveRequest(), timeout=LIMIT).live
+        return set()
+
+    with futures.ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(call_on, range(4))) == [set()] * 4
+    service.stop()
+
+
+def test_connections_to_several_workers_are_shared_out_again_and_again(
+    model: Model, bundle: Path
+) -> None:
+    settings = ServiceSettings(bundle=bundle, idle_timeout=0, max_age=SHARED_AGE)
+    age = "grpc.max_connection_age_ms"
+    assert dict(list_options(model, settings, shared=True))[age] == SHARED_AGE * 1000
+    assert age not in dict(list_options(model, settings))

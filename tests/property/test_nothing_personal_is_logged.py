@@ -135,3 +135,12 @@ def test_nothing_of_a_person_is_logged_or_raised(
     written = log.getvalue() + "".join(told)
     assert MARK not in written
     assert "738261" not in written
+
+
+@given(event=WEB)
+def test_nothing_of_a_request_is_in_the_problem_that_refuses_it(event: dict[str, Any]) -> None:
+    log = io.StringIO()
+    reply = make_handler({}, stream=log, level="DEBUG")(event)
+    told = log.getvalue() + ("" if reply["statusCode"] == 200 else str(reply))
+    assert MARK not in told
+    assert "738261" not in told

@@ -7,19 +7,24 @@ import math
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
+import msgspec
 import pytest
 from awslambdaric.lambda_runtime_exception import FaultException
 from awslambdaric.lambda_runtime_marshaller import LambdaMarshaller
 
+from function.hosts import decode_event
 from function.marshaller import CLIENT_MODULE, MEDIA_TYPE, Marshaller, measure_reply, use_marshaller
+from model.document_types import ExactDocument
 
 AWS = LambdaMarshaller()
-OURS = Marshaller(AWS)
+OURS = Marshaller(decode_event, AWS)
 MEDIA_OF_BYTES = "application/unknown"
 
 
 def kinds(value: Any) -> Any:
     """A value with the type of each part, so that 1 differs from 1.0 and from True."""
+    if isinstance(value, ExactDocument):
+        return kinds(msgspec.to_builtins(value))
     if isinstance(value, dict):
         return {name: kinds(part) for name, part in value.items()}
     if isinstance(value, list):
@@ -107,8 +112,8 @@ def test_the_runtime_client_that_runs_this_process_gets_our_marshaller(
     names: tuple[str, ...],
 ) -> None:
     module, classes = make_client(*names)
-    use_marshaller({CLIENT_MODULE: module})
-    use_marshaller({CLIENT_MODULE: module})  # a second handler in one process
+    use_marshaller({CLIENT_MODULE: module}, decode_event)
+    use_marshaller({CLIENT_MODULE: module}, decode_event)  # a second handler in one process
     for kind in classes.values():
         assert isinstance(kind.marshaller, Marshaller)
         assert kind.marshaller.marshal_response(b"asked once") == (b"asked once", MEDIA_OF_BYTES)
@@ -116,9 +121,11 @@ def test_the_runtime_client_that_runs_this_process_gets_our_marshaller(
 
 def test_without_a_runtime_client_nothing_is_imported_and_nothing_changes() -> None:
     modules: dict[str, ModuleType] = {}
-    use_marshaller(modules)
+    use_marshaller(modules, decode_event)
     assert modules == {}
-    use_marshaller({CLIENT_MODULE: ModuleType(CLIENT_MODULE)})  # one without such a class
+    use_marshaller(
+        {CLIENT_MODULE: ModuleType(CLIENT_MODULE)}, decode_event
+    )  # one without such a class
 
 
 def test_the_pinned_runtime_client_still_has_the_attribute_that_we_replace() -> None:
@@ -128,7 +135,7 @@ def test_the_pinned_runtime_client_still_has_the_attribute_that_we_replace() -> 
     before = vars(client)["marshaller"]
     try:
         client.marshaller = LambdaMarshaller()
-        use_marshaller({CLIENT_MODULE: lambda_runtime_client})
+        use_marshaller({CLIENT_MODULE: lambda_runtime_client}, decode_event)
         assert isinstance(lambda_runtime_client.LambdaRuntimeClient.marshaller, Marshaller)
     finally:
         client.marshaller = before

@@ -113,3 +113,16 @@ def test_a_value_stays_and_a_group_of_the_same_name_goes_unless_the_group_is_kno
         "Odd.x": 1,
         "OptOut": 1,
     }
+
+
+def test_connect_csv_holds_a_row_for_each_of_the_kept_and_can_be_read_as_a_plain_table(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "decisions.csv").write_text("Id,sent,score\na,true,0.5\nb,false,\nc,true,0.75\n")
+    people = [{"Id": "a", "Attributes": {"Plan": ["pro"]}}, {"Id": "c"}]
+    lost, path = write_people(tmp_path, "connect-csv", people)
+    assert lost == 0
+    assert list(csv.DictReader(path.read_text().splitlines())) == [
+        {"AccountNumber": "a", "Score": "0.5", "Plan": "pro"},
+        {"AccountNumber": "c", "Score": "0.75", "Plan": ""},
+    ]

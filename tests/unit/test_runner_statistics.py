@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import msgspec
@@ -20,6 +21,7 @@ from segment_scorer.runner.reporting.statistics import (
     FALLBACK_USED,
     NO_EXTERNAL,
     NO_SCORES,
+    Group,
     RawGroup,
     Statistics,
     find_bucket,
@@ -162,3 +164,15 @@ def test_every_score_of_up_to_4_decimals_has_its_own_bucket(decimals: int) -> No
     statistics = Statistics()
     statistics.add_people([DECIDED] * len(scores), scores)
     assert list(statistics.scores) == list(range(0, 10_001, 10 ** (4 - decimals)))
+
+
+def test_how_many_the_rules_select_outlives_a_choice_and_a_checkpoint() -> None:
+    statistics = Statistics()
+    group = Group("SMS", "DE", "", Reason.SCORE, Status.KEPT, True)
+    statistics.people[group] = statistics.scored[group] = 5
+    assert statistics.count_selected() == 5
+    statistics.note_selected()
+    moved = group._replace(selected=False, reason=UnsentReason.BUDGET)
+    statistics.scored = Counter({moved: 5})
+    again = Statistics.from_data(statistics.to_data())
+    assert again.count_selected() == 5

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import platform
+from collections.abc import Iterable
 from pathlib import Path
 
 NAMED = ("numpy", "onnxruntime", "msgspec", "awslambdaric", "grpcio")
@@ -31,3 +32,12 @@ def read_packages() -> dict[str, str]:
 def read_load() -> float:
     """The load average of one minute."""
     return os.getloadavg()[0]
+
+
+def read_processor_seconds(pids: Iterable[int]) -> float:
+    """Processor seconds that the living threads of processes have used.
+
+    From Linux's scheduler, in nanoseconds: /proc/PID/stat counts hundredths of a second.
+    """
+    threads = [thread for pid in pids for thread in Path(f"/proc/{pid}/task").glob("*/schedstat")]
+    return sum(int(each.read_text("ascii").split()[0]) for each in threads) / 1e9

@@ -44,6 +44,7 @@ class Table(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     limit         the column of the physical limit, "" for none
     alternatives  the columns of what people use instead
     beside        further columns, not compared
+    minutes       that measuring it took
     revision      the commit, if the table was measured after the run; "" for a table of the run
     """
 
@@ -57,6 +58,7 @@ class Table(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     targets: tuple[Target, ...] = ()
     notes: tuple[str, ...] = ()
     revision: str = ""
+    minutes: float = 0.0
 
     @property
     def columns(self) -> tuple[str, ...]:

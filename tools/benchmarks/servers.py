@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,16 +46,14 @@ class Server:
 
 def command_ours(port: int) -> list[str]:
     """Our service over the shipped bundle."""
-    return [
-        sys.executable,
-        "-m",
-        "segment_scorer.cli.main",
-        "serve",
-        "--bundle",
-        str(read_settings({}).bundle),
-        "--listen",
-        f"127.0.0.1:{port}",
-    ]
+    bundle = str(read_settings({}).bundle)
+    program = [sys.executable, "-m", "segment_scorer.cli.main", "serve"]
+    return [*program, "--bundle", bundle, "--listen", f"127.0.0.1:{port}"]
+
+
+def command_echo(port: int) -> list[str]:
+    """A bare gRPC server that answers with as many bytes."""
+    return [sys.executable, "-m", "tools.benchmarks.echo_server", f"127.0.0.1:{port}"]
 
 
 def command_mlserver(port: int) -> list[str]:
@@ -91,8 +89,9 @@ MLSERVER, KSERVE = (
 )
 # By default, scikit-learn's predictor uses one thread for each core.
 ONE_THREAD = {"OMP_NUM_THREADS": "1"}
+OURS, ECHO = "our service", "a bare echo"
 SERVERS: dict[str, tuple[Callable[[int], list[str]], Dialect, dict[str, str]]] = {
-    "our service": (command_ours, Dialect(model=NAME), {}),
+    OURS: (command_ours, Dialect(model=NAME), {}),
     "MLServer": (command_mlserver, MLSERVER, {}),
     "KServe": (command_kserve, KSERVE, {}),
     "MLServer, one thread": (command_mlserver, MLSERVER, ONE_THREAD),
@@ -103,13 +102,40 @@ SERVERS: dict[str, tuple[Callable[[int], list[str]], Dialect, dict[str, str]]] =
 @contextlib.contextmanager
 def run_server(name: str) -> Iterator[Server]:
     """Start a server, yield it once its model is ready, and stop it. Raises ServerError."""
+    if name == ECHO:
+        with run_command(ECHO, command_echo, SERVERS[OURS][1], {}) as server:
+            yield server
+        return
     make_command, dialect, environ = SERVERS[name]
+    with run_command(name, make_command, dialect, environ) as server:
+        yield server
+
+
+@contextlib.contextmanager
+def run_workers(count: int) -> Iterator[Server]:
+    """Our service with several workers, or with one."""
+
+    def command(port: int) -> list[str]:
+        # Each worker admits all clients: for some seconds one may have nearly all.
+        return [*command_ours(port), "--workers", str(count), "--max-calls", "64"]
+
+    with run_command(f"{OURS}, {count} workers", command, SERVERS[OURS][1], {}) as server:
+        yield server
+
+
+@contextlib.contextmanager
+def run_command(
+    name: str,
+    make_command: Callable[[int], list[str]],
+    dialect: Dialect,
+    environ: Mapping[str, str],
+) -> Iterator[Server]:
+    """Start a server's command, yield it once its model is ready, and stop it."""
     port = find_free_port()
     log = PLACE / f"{name.replace(', ', '-').replace(' ', '-')}.log"
-    command = make_command(port)
     with log.open("wb") as file:
         process = subprocess.Popen(
-            command,
+            make_command(port),
             cwd=PLACE,
             env=clean_environ(**environ),
             stdout=file,

@@ -15,6 +15,7 @@ from typing import Any
 
 from function.hosts import HOSTS
 from function.records import Campaign
+from tools.benchmarks.machine import read_processor_seconds
 from tools.image.emulator import Emulator, run_emulator
 from tools.image.sessions import find_session
 
@@ -39,16 +40,8 @@ def make_events() -> dict[str, Any]:
 
 
 def read_seconds(emulator: Emulator) -> float:
-    """Processor seconds that the threads of the emulator and of the function have used.
-
-    From Linux's scheduler, in nanoseconds: /proc/PID/stat counts hundredths of a second.
-    """
-    threads = [
-        thread
-        for pid in find_session(emulator.pid)
-        for thread in Path(f"/proc/{pid}/task").glob("*/schedstat")
-    ]
-    return sum(int(each.read_text("ascii").split()[0]) for each in threads) / 1e9
+    """Processor seconds that the threads of the emulator and of the function have used."""
+    return read_processor_seconds(find_session(emulator.pid))
 
 
 def measure(rounds: int, calls: int) -> list[dict[str, float]]:

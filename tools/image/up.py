@@ -11,6 +11,7 @@ import argparse
 import http.client
 import json
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -28,6 +29,9 @@ FILE = ROOT / "compose.yaml"
 PODMAN_COMPOSE = ROOT / ".cache" / "compose" / "bin" / "podman-compose"
 EVENT = ROOT / "examples" / "events" / "cdnow-five-customers.json"
 PROMETHEUS = "docker.io/prom/prometheus:v3.7.3"
+# The ports on loopback that are published.
+PORTS = {"FUNCTION_PORT": 9000, "PROMETHEUS_PORT": 9090}
+SERVICES = ("scoring", "function", "prometheus")
 PATIENCE = 180.0  # ends a wait that would never end
 
 
@@ -65,6 +69,36 @@ def provide_prometheus(engine: Engine, environ: Mapping[str, str]) -> str:
     return prometheus
 
 
+def read_ports(environ: Mapping[str, str]) -> dict[str, int]:
+    """The published ports by the variables that choose them. Raises ValueError."""
+    return {name: int(environ.get(name) or default) for name, default in PORTS.items()}
+
+
+def check_ports(engine: Engine, environ: Mapping[str, str]) -> None:
+    """Raise ImageError if another program has a port. Our own containers may have it already."""
+    if find_container(engine, "scoring"):
+        return
+    for name, port in read_ports(environ).items():
+        with socket.socket() as found:
+            found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                found.bind(("127.0.0.1", port))
+            except OSError as error:
+                raise ImageError(
+                    f"{name}: expected a free port, found {port} in use; set another, or end the "
+                    "program that listens there"
+                ) from error
+
+
+def find_container(engine: Engine, service: str) -> str:
+    """The id of a service's running container; "" if there is none."""
+    project = engine.environ.get("COMPOSE_PROJECT_NAME") or "segment-scorer"
+    # docker and podman-compose name containers differently, and give them the same labels.
+    labels = f"project={project}", f"service={service}"
+    filters = [f"--filter=label=com.docker.compose.{label}" for label in labels]
+    return engine.ask("ps", "--quiet", *filters).strip()
+
+
 def run(command: Sequence[str], environ: Mapping[str, str]) -> None:
     """Run compose, with its output on stderr. Raises ImageError when it fails."""
     if subprocess.run(command, env=environ, cwd=ROOT, stdout=2, check=False).returncode:
@@ -88,13 +122,9 @@ def ask(port: int) -> bytes:
 
 def wait_for_record(engine: Engine) -> str:
     """The newest record in the function's log. Raises ImageError."""
-    project = engine.environ.get("COMPOSE_PROJECT_NAME") or "segment-scorer"
-    # docker and podman-compose name containers differently, and give them the same labels.
-    labels = f"project={project}", "service=function"
-    filters = [f"--filter=label=com.docker.compose.{label}" for label in labels]
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
-        name = engine.ask("ps", "--quiet", *filters).strip()
+        name = find_container(engine, "function")
         if name and (records := read_records(engine.ask("logs", name))):
             return records[-1]
         time.sleep(0.2)
@@ -124,15 +154,23 @@ def main() -> int:
         if options.down:
             run([*compose, "down"], {**environ, "EMULATOR": os.devnull})
             return 0
+        check_ports(engine, environ)
         environ |= prepare(engine, os.environ)
         run([*compose, "up", "--detach"], environ)
-        port = int(environ.get("FUNCTION_PORT") or 9000)
+        # podman-compose succeeds even if a container cannot start.
+        if missing := [name for name in SERVICES if not find_container(engine, name)]:
+            raise ImageError(
+                f"expected all containers to run, found none of {', '.join(missing)}; compose's "
+                "messages are above, and `make down` removes the others"
+            )
+        ports = read_ports(environ)
+        port = ports["FUNCTION_PORT"]
         reply = json.loads(ask(port))
         print(json.dumps(reply, indent=2, ensure_ascii=False))
         print("log:", wait_for_record(engine))
         print(
             f"function: http://127.0.0.1:{port}{INVOKE}   (one request at a time)\n"
-            f"Prometheus: http://127.0.0.1:{environ.get('PROMETHEUS_PORT') or 9090}\n"
+            f"Prometheus: http://127.0.0.1:{ports['PROMETHEUS_PORT']}\n"
             "`make down` ends both and the scoring service"
         )
     except (ImageError, ValueError) as error:

@@ -21,6 +21,7 @@ import msgspec
 from model.people.columns import PEOPLE, PLAIN_PEOPLE, RecordError, is_of_profiles
 from model.people.files import PeopleFile, open_people
 from model.people.naming import name_some
+from model.people.probe_file import MOST_BYTES, SKIPPED, is_test_file
 from model.people.records import Record, make_decoder
 from model.people.unread import find_unread, list_paths
 from model.profile_names import Naming, explain_ambiguous
@@ -61,15 +62,19 @@ def find_segment_files(
     """Find the files of paths, globs (`*`, `?`, `[...]`, `**`) and s3:// addresses, each once.
 
     The files of a glob are sorted by name. `warn` receives sentences about empty files, which are
-    skipped, about columns and fields that no model and no policy reads, and about customer profiles
-    whose attributes two migrations could have named. `naming` says which one did.
+    skipped, about the test file of an export, which is skipped, too, about columns and fields that
+    no model and no policy reads, and about customer profiles whose attributes two migrations could
+    have named. `naming` says which one did.
     Raises DataError for the first file that is missing or holds no people, or if all are empty.
     """
-    names = list(dict.fromkeys(name for text in texts for name in find_names(text)))
+    found = {name: name != text for text in texts for name in find_names(text)}
     files: list[SegmentFile] = []
     empty: list[str] = []
     reported: set[str] = set()
-    for name in names:
+    for name, by_pattern in found.items():
+        if len(found) > 1 and (size := find_test_file(name, found=by_pattern)):
+            warn(f"{name}: {SKIPPED.format(size=size)}")
+            continue
         with open_segment_file(name, plain_columns=plain_columns) as file:
             if not file.size:
                 empty.append(name)
@@ -85,10 +90,27 @@ def find_segment_files(
         for sentence in explain_ambiguous(ambiguous, len(sample)):
             warn(f"{name}: of its first records, {sentence}")
     if not files:
-        raise DataError(f"{empty[0]}: {NO_PEOPLE}, found an empty file")
+        kind = "an empty file" if empty else "the test file of an export"
+        raise DataError(f"{[*empty, *found][0]}: {NO_PEOPLE}, found {kind}")
     for name in empty:
         warn(f"{name}: skipped, an empty file")
     return files
+
+
+def find_test_file(name: str, *, found: bool) -> int:
+    """The size of a file that is the test file of an export; 0 for any other.
+
+    `found`: by a pattern or in a folder, not named by the user.
+    """
+    is_object = name.startswith(S3)
+    try:
+        if not is_object and not Path(name).is_file():  # opening a pipe would wait
+            return 0
+        with open_object(name) if is_object else Path(name).open("rb") as raw:
+            content = raw.read(MOST_BYTES + 1)
+    except OSError:
+        return 0  # opening it again raises the error that explains
+    return len(content) if is_test_file(name, content, found=found) else 0
 
 
 def explain_plain(unread: Iterable[str]) -> str:

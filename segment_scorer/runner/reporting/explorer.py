@@ -89,7 +89,9 @@ def describe_budget(
     config: RunConfig, scores: Mapping[int, int], users: UserCounts | None, fixed: int
 ) -> dict[str, Any]:
     """Gather what the page needs to count people under a budget."""
-    takes = config.mode in BUDGET_MODES and (config.in_process or config.chooses)
+    # Of a deployed function, a run chooses among everybody with a score; its threshold is unknown.
+    is_known = config.in_process and config.threshold is not None
+    takes = is_known or (config.chooses and not config.knows_decisions)
     best = users.best if users else {}
     is_same = {bucket: each.users for bucket, each in best.items()} == scores
     listed, total = [], 0.0
@@ -98,7 +100,7 @@ def describe_budget(
         listed.append([bucket, best[bucket].users, best[bucket].people, round(total)])
     return {
         "budget": config.budget.option if config.budget else "",
-        "takes_budget": takes and bool(best),
+        "takes_budget": takes and config.mode in BUDGET_MODES and bool(best),
         "users": [] if is_same else listed,
         "fixed_users": users.unscored if users else fixed,
     }

@@ -212,7 +212,12 @@ def describe_run(
     ]
     sentences += [sentence for sentence in (journey, users, reach) if sentence]
     sentences += [sentence for sentence in (expected, savings) if sentence]
-    if config.mode and config.mode != FILTER:
+    if config.chooses and config.mode and config.mode != FILTER:
+        sentences.append(
+            f"In mode {config.mode} the function returns everyone; the run left out all but those "
+            "whom it chose."
+        )
+    elif config.mode and config.mode != FILTER:
         sentences.append(
             f"Mode {config.mode} keeps everyone. "
             f"Mode filter would filter {summary.would_filter or 0:,} of them."

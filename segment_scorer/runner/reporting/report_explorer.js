@@ -53,20 +53,20 @@ function readBudget(selected) {  // the field, as run reads --budget: a number o
   const number = Number(found[1].replace(/[,_%]/g, ""));
   return !number ? Infinity : found[1].endsWith("%") ? (number > 100 ? Infinity : Math.floor(number * selected / 100 + 0.5)) : number;
 }
+// Where the function's own threshold is unknown, a budget is of everybody with a score.
+const lowest = up ? explorer.least : explorer.most + 1 / explorer.buckets;
 function exploreAll(threshold) {  // with the budget, if there is one
   const isOwn = threshold === explorer.threshold, typed = byId("budget").value.trim();
   if (isOwn && typed === explorer.budget) return explorer.start;
-  const all = isOwn && explorer.budget && threshold !== null ? byBuckets(threshold) : explore(threshold);
-  if (threshold === null) return all;
-  const selected = usersAt(threshold), budget = readBudget(selected), scored = selected - explorer.fixed_users;
+  const all = isOwn && explorer.budget && explorer.takes_budget ? byBuckets(threshold ?? lowest) : explore(threshold);
+  const selected = usersAt(threshold ?? lowest), budget = readBudget(selected), scored = selected - explorer.fixed_users;
   if (budget >= selected) return all;
   const best = takeBest(Math.min(budget, scored)), rest = explorer.fixed_users ? Math.max(0, budget - scored) / explorer.fixed_users : 0;
   const more = countFurther(threshold, Math.min(budget, scored));
   return { reach: best.reach + more.reach + rest * explorer.fixed, expected: best.expected + more.expected + rest * explorer.fixed_expected };
 }
 function findLimit(threshold) {  // the score at which a budget ends, above the threshold (or below it, where low scores are kept)
-  if (threshold === null) return null;
-  const selected = usersAt(threshold), scored = selected - explorer.fixed_users, budget = readBudget(selected);
+  const selected = usersAt(threshold ?? lowest), scored = selected - explorer.fixed_users, budget = readBudget(selected);
   if (budget >= scored) return null;
   const last = ranked[search(ranked, (each) => each.users >= budget)];
   return (last.bucket + (up ? 0 : 1)) / explorer.buckets;

@@ -5,12 +5,11 @@ const summary = report.summary;
 const events = report.words.events;
 const PRINTED = 680;  // px between the margins of an A4 page
 
-function addTile(value, text, name) {
+function addTile(value, text, row = "outcomes", name = "") {
   const tile = document.createElement("div"), number = document.createElement("b"), label = document.createElement("span");
   tile.className = "tile"; number.textContent = value; label.textContent = text;
-  if (name === "asked") tile.classList.add(name);
-  else if (name) { tile.classList.add(name); tile.hidden = true; number.id = `${name}-number`; label.id = `${name}-words`; }
-  tile.append(number, label); byId("tiles").append(tile);
+  if (name) { tile.classList.add(name); tile.hidden = true; number.id = `${name}-number`; label.id = `${name}-words`; }
+  tile.append(number, label); byId(row).append(tile);
 }
 function fillTable(table, head, rows) {
   table.textContent = "";
@@ -39,12 +38,15 @@ byId("about").textContent = `campaign ${report.campaign}, ${summary.scheduled_ti
   (summary.model ? `model ${summary.model}, mode ${summary.mode || "unknown"}` : "model and mode unknown");
 for (const text of report.warnings) { const line = document.createElement("p"); line.className = "warn verdict"; line.textContent = text; byId("warnings").append(line); }
 byId("story").textContent = report.story.join(" ");
-const people_of = (row) => row.users === undefined ? "" : row.users === null ? ", under 10 users" : `, ${whole(row.users)} user${row.users === 1 ? "" : "s"}`;
-addTile(whole(summary.received), "people in the segment" + (report.by_user ? people_of(summary) : ""));
-for (const row of report.outcomes) addTile(whole(row.people), row.name + people_of(row));
-if (report.expected.kept) addTile(whole(report.expected.kept), `${events} expected` + (report.expected.users && !explorer.uplift && !explorer.unwanted ? `, ${whole(report.expected.users)} if each user counts once` : ""));
-addTile("", "", "worth");
-for (const row of report.asked) addTile(row.reached, `${row.what}; asked for ${row.asked}`, "asked");
+const tellUsers = (row) => row.users === undefined ? "" : row.users === null ? ", under 10 users" : `, ${whole(row.users)} user${row.users === 1 ? "" : "s"}`;
+byId("outcomes").style.setProperty("--least", `${Math.max(104, 15 * whole(summary.received).length + 24)}px`);  // no number runs over its tile
+addTile(whole(summary.received), "people in the segment" + (report.by_user ? tellUsers(summary) : ""));
+for (const each of report.outcomes) addTile(whole(each.people), each.name + tellUsers(each));
+// Expected figures and what was asked for have a row of their own, unless one row holds everything.
+const row = report.outcomes.length + report.asked.length > 4 ? "figures" : "outcomes";
+if (report.expected.kept) addTile(whole(report.expected.kept), `${events} expected` + (report.expected.users && !explorer.uplift && !explorer.unwanted ? `, ${whole(report.expected.users)} if each user counts once` : ""), row);
+addTile("", "", row, "worth");
+for (const each of report.asked) addTile(each.reached, `${each.what}; asked for ${each.asked}`, row);
 if (summary.rejected) addTile(whole(summary.rejected), "lines rejected");
 
 const number = (id) => Number(byId(id).value) || 0;
@@ -73,7 +75,7 @@ function profits() {
 const digits = (x) => x.toLocaleString("en", { minimumFractionDigits: 4, maximumFractionDigits: 15 });
 function show() {
   const found = exploreAll(threshold), best = findBest();
-  byId("threshold-text").textContent = threshold === null ? "the function's own, unknown" : digits(threshold);
+  byId("threshold-text").textContent = threshold === null ? (summary.model ? "the treatments' own, which differ" : "the function's own, unknown") : digits(threshold);
   byId("threshold").setAttribute("aria-valuetext", byId("threshold-text").textContent);
   byId("reset").hidden = threshold === explorer.threshold && byId("budget").value.trim() === explorer.budget;
   byId("to-best").hidden = !best || best.threshold === threshold;
@@ -93,10 +95,10 @@ function show() {
   for (const name of ["histogram", "curve"]) if (views[name]) { views[name].signal("threshold", threshold).signal("best", best && best.threshold); if (name === "histogram") views[name].signal("limit", limit).signal("reached", limit ?? threshold); views[name].runAsync(); }
 }
 function showBudget() {  // the option for the command: as typed, or for as many users as the threshold selects
-  const typed = byId("budget").value.trim(), selected = threshold === null ? 0 : usersAt(threshold);
-  const own = explorer.threshold === null ? 0 : usersAt(explorer.threshold), isTyped = readBudget(selected) < Infinity;
+  const typed = byId("budget").value.trim(), selected = usersAt(threshold ?? lowest);
+  const own = usersAt(explorer.threshold ?? lowest), isTyped = readBudget(selected) < Infinity;
   const users = asked === null ? selected : Math.round(takeBest(Math.max(0, asked - explorer.fixed), "reach").users) + explorer.fixed_users;
-  byId("copied-budget").hidden = !explorer.takes_budget || threshold === null || !(typed || (users > 0 && users < own));
+  byId("copied-budget").hidden = !explorer.takes_budget || !(typed || (users > 0 && users < own));
   byId("budget-line").textContent = `--budget ${isTyped ? typed.replace(/\s/g, "") : users}`;
   byId("budget-lead").textContent = typed && !isTyped ? "A budget is a whole number of users from 1, or a share such as 30%."
     : !isTyped ? `Or leave the policy as it is and add this to the command, for exactly ${whole(users)} users:`

@@ -195,11 +195,10 @@ def digest_options(
     fingerprint: Mapping[str, str], segment_files: Sequence[SegmentFile]
 ) -> dict[str, str]:
     """Digests of what decides the outputs, for the summary: they name no file and no address."""
-    files = msgspec.json.encode(
-        [sorted(msgspec.to_builtins(each).items()) for each in segment_files]
-    )
+    # Not msgspec's: the name of a file need not be UTF-8.
+    files = json.dumps([msgspec.to_builtins(each) for each in segment_files], sort_keys=True)
     values = {name: value.encode("utf-8", "surrogateescape") for name, value in fingerprint.items()}
-    values["segment files"] = files
+    values["segment files"] = files.encode()
     return {name: hashlib.sha256(value).hexdigest()[:16] for name, value in sorted(values.items())}
 
 

@@ -1,6 +1,7 @@
 """The kept people in further formats, made from `segment.jsonl.gz`.
 
-The formats are a CSV for Pinpoint's imports, Parquet, and customer profiles.
+The formats are a CSV for Pinpoint's imports, Parquet, customer profiles, and a CSV for Amazon
+Connect's imports (`connect_csv`).
 Input: the finished file, and its columns. Reads one person at a time; holds a few thousand rows.
 A table omits what it cannot represent, so that Pinpoint and `segment-scorer run` can read it. The
 people affected are counted.
@@ -18,7 +19,8 @@ from typing import Any, NamedTuple
 import msgspec
 
 from model.customer_profile import document_to_profile
-from model.profile_names import write_number
+from segment_scorer.runner.writing import connect_csv
+from segment_scorer.runner.writing.kept import read_kept, write_text
 
 ROWS_AT_A_TIME = 5_000
 LISTS = ("Attributes.", "User.UserAttributes.")
@@ -117,27 +119,8 @@ def lay_out(
     return cells, lost
 
 
-def write_text(value: Any) -> str:
-    """Write a value as the text of a cell."""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return (
-        write_number(value) if isinstance(value, int | float) else _encoder.encode(value).decode()
-    )
-
-
-def read_kept(segment: Path) -> Iterator[dict[str, Any]]:
-    """Read the kept people, one at a time."""
-    decode = msgspec.json.Decoder().decode
-    with gzip.open(segment, "rb") as file:
-        for line in file:
-            yield decode(line)
-
-
 def write_csv(segment: Path, columns: Mapping[str, int], path: Path) -> int:
-    """Write a CSV for Pinpoint's and Customer Profiles' imports: UTF-8, dotted headers.
+    """Write a CSV for Pinpoint's imports: UTF-8, dotted headers.
 
     A header is repeated for each further value. Returns the number of people with omitted values.
     """
@@ -239,11 +222,17 @@ class Format(NamedTuple):
     file           the file to write
     needs_columns  whether `write` needs the columns, which are counted during the run
     write          writes the file; returns the number of people with omitted values
+    further        files that `write` adds beside the segment if one is not enough
+    omitted        why values can be omitted
+    note           what everybody who imports the file should know
     """
 
     file: str
     needs_columns: bool
     write: Callable[[Path, Mapping[str, int], Path], int]
+    further: tuple[str, ...] = ()
+    omitted: str = "the format cannot hold them (such as text in place of metrics)"
+    note: str = ""
 
 
 # --also NAME -> format
@@ -251,4 +240,12 @@ FORMATS = {
     "csv": Format("segment.csv", True, write_csv),
     "parquet": Format("segment.parquet", True, write_parquet),
     "profiles": Format("profiles.jsonl.gz", False, write_profiles),
+    "connect-csv": Format(
+        connect_csv.FILE,
+        False,
+        connect_csv.write_connect_csv,
+        further=connect_csv.PARTS,
+        omitted=connect_csv.OMITTED,
+        note=connect_csv.NOTE,
+    ),
 }

@@ -17,7 +17,7 @@ FILES = (
     REJECTED,
     LOG,
     REPORT,
-    *(format_.file for format_ in FORMATS.values()),
+    *(name for format_ in FORMATS.values() for name in (format_.file, *format_.further)),
 )
 # Records of the people and of the chunks, to count and choose users: see `people`. They and, of a
 # run that chooses, the files before the choice never leave the hidden folder.

@@ -111,6 +111,8 @@ def copy_files(folder: Path, files: Collection[str], *, out: str, force: bool) -
                 if info.is_file:
                     s3.delete_file(info.path)
         for name in [*files, SUMMARY] if is_complete else files:
+            if not (staging / name).exists():
+                continue  # a format's further file that this run did not need
             put_object(s3, staging / name, f"{prefix}/{name}")
 
     try:

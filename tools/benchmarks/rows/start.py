@@ -92,7 +92,7 @@ def measure(plan: Plan) -> Table:
             Target(
                 sentence="new process to first reply, of the bare imports'",
                 value=divide(first[FUNCTION], first[IMPORTS]) or 0,
-                bound=1.8,
+                bound=1.5,
             ),
             Target(
                 sentence="the usual handler's new process to first reply, of the function's",

@@ -1,0 +1,78 @@
+"""tools/benchmarks: one table that fails leaves the others; how segments and trees are made."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import sys
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+
+import pytest
+
+from tools.benchmarks.__main__ import TABLES, take_results
+from tools.benchmarks.example import repeat_million
+from tools.benchmarks.page import write_page
+from tools.benchmarks.plan import Plan
+from tools.benchmarks.records import Measurement, Table
+from tools.benchmarks.rows.image import OURS
+from tools.benchmarks.servers import ServerError
+
+PLAN = Plan(effort=0.01, largest=10_000, say=lambda _: None)
+
+
+def row(name: str, measure: object) -> ModuleType:
+    module = ModuleType(f"tools.benchmarks.rows.{name}")
+    vars(module).update(measure=measure)
+    return module
+
+
+def test_a_table_that_fails_costs_no_other(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def succeed(_: Plan) -> Table:
+        rows = (Measurement(label="a size", unit="MB", values={OURS: 1.0}),)
+        return Table(name="good", title="A table", ours=OURS, rows=rows)
+
+    def fail(_: Plan) -> Table:
+        raise ServerError("expected the server to be ready")
+
+    def break_(_: Plan) -> Table:
+        return {}["secret"]  # type: ignore[no-any-return]
+
+    measures = {"broken": break_, "failing": fail, "good": succeed}
+    for name, measure in measures.items():
+        monkeypatch.setitem(sys.modules, f"tools.benchmarks.rows.{name}", row(name, measure))
+    results = take_results(PLAN, tuple(measures))
+    assert [bool(table.rows) for table in results.tables] == [False, False, True]
+    page = write_page(results)
+    assert "Not measured: KeyError" in page
+    assert "Not measured: expected the server to be ready" in page
+    assert "| a size | 1 MB |" in page
+    assert "failing was not measured" in capsys.readouterr().err
+
+
+def test_every_table_has_a_module() -> None:
+    folder = Path(sys.modules["tools.benchmarks.rows.image"].__file__ or "").parent
+    modules = {file.stem for file in folder.glob("*.py")} - {"__init__"}
+    assert modules == set(TABLES)
+
+
+def test_a_repeated_million_has_ids_of_its_own_in_each(tmp_path: Path) -> None:
+    million, file = tmp_path / "million.jsonl.gz", tmp_path / "three.jsonl.gz"
+    person = SimpleNamespace(
+        Id="synthetic-00000007", Address="person-00000007@example.invalid", UserId="user-00000003"
+    )
+    document = {"Id": person.Id, "Address": person.Address, "User": {"UserId": person.UserId}}
+    with gzip.open(million, "wt") as out:
+        out.write(json.dumps(document, separators=(",", ":")) + "\n")
+    repeat_million(million, file, 3)
+    with gzip.open(file, "rt") as lines:
+        found = [json.loads(line) for line in lines]
+    assert [each["Id"] for each in found] == [
+        "synthetic-00000007",
+        "synthetic-01000007",
+        "synthetic-02000007",
+    ]
+    assert found[2]["Address"] == "person-02000007@example.invalid"
+    assert found[2]["User"]["UserId"] == "user-02000003"
