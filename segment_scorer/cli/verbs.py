@@ -77,7 +77,7 @@ VERBS: dict[str, Verb] = {
 # An error names the extra that has the verb's own name, else the first.
 EXTRAS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("typer", "rich", "tomlkit"), ("cli",)),
-    **dict.fromkeys(("sklearn", "skl2onnx", "onnx", "matplotlib"), ("train",)),
+    **dict.fromkeys(("sklearn", "skl2onnx", "onnx", "matplotlib", "threadpoolctl"), ("train",)),
     **dict.fromkeys(("altair", "vl_convert"), ("run",)),
     **dict.fromkeys(("skops", "onnxmltools", "lightgbm", "xgboost"), ("foreign",)),
     "pyarrow": ("run", "train"),

@@ -193,7 +193,7 @@ REFUSED: dict[str, tuple[int, dict[str, Any], str]] = {
         },
         "UTF-8",
     ),
-    "JSON in 1,000 lists": (400, make_web_event("[" * 1_000 + "]" * 1_000), "nested"),
+    "JSON in 100,000 lists": (400, make_web_event("[" * 100_000 + "]" * 100_000), "nested"),
     **{
         f"a budget of {text!r}": (400, make_web_event(PERSON, {"scorer-budget-ms": text}), "budget")
         for text in ("soon", "0", "-1", "NaN", "1e3", "30001", "9" * 40, "900,800", "٣", "", 900)

@@ -37,9 +37,8 @@ ROUNDS, SECONDS, WARM_UP = 7, 0.8, 0.5
 SECONDS_OF_WORKERS = {16: 45.0, 32: 25.0}
 AT_ONCE = 200
 EXPLANATION = (
-    "the model waits for its turn between reading and writing, and so finds colder caches than in "
-    "a loop. The rest is what the echo does not do: the time limit of a request, parsing it, its "
-    "checks, admission, and the counts. docs/decisions/0016 has a profile."
+    "what the echo does not do: the time limit of a request, parsing it, its checks, admission, "
+    "and the counts. How much each of them takes was not profiled."
 )
 
 
