@@ -284,7 +284,12 @@ def test_over_http_the_same_people_are_kept_and_what_cannot_be_known_is_null(
     assert {row["holdout"] for row in rows[1]} == {""}
     # The same people in the same order; the emulated function writes a person's fields in its own.
     kept, kept_over_http = (
-        list(map(json.loads, gzip.open(tmp_path / name / "segment.jsonl.gz", "rt")))
+        list(
+            map(
+                json.loads,
+                gzip.decompress((tmp_path / name / "segment.jsonl.gz").read_bytes()).splitlines(),
+            )
+        )
         for name in ("local", "http")
     )
     assert kept == kept_over_http
