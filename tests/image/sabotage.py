@@ -1,4 +1,4 @@
-"""Mounted into the container: the image's handler, which `Sabotage` in an event harms first."""
+"""Mounted into the container: the image's handler, which `CampaignId` of an event harms first."""
 
 import os
 import sys
@@ -9,7 +9,7 @@ from function.handler import handle as real
 
 
 def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    match event.get("Sabotage"):
+    match event.get("CampaignId"):
         case "sleep":
             time.sleep(3600)
         case "exit":

@@ -38,7 +38,7 @@ def assert_serves(container: Container, answer_in_process: Callable[[Any], Any])
 def test_serves_the_next_event_after_a_timeout(
     container: Container, answer_in_process: Callable[[Any], Any]
 ) -> None:
-    answer = container.emulator.post({**read_example(), "Sabotage": "sleep"})
+    answer = container.emulator.post({**read_example(), "CampaignId": "sleep"})
     assert answer.text == "Task timed out after 20.00 seconds"
     assert_serves(container, answer_in_process)
 
@@ -50,7 +50,7 @@ def test_serves_the_next_event_after_a_crash(
     harm: str, status: str, container: Container, answer_in_process: Callable[[Any], Any]
 ) -> None:
     assert_serves(container, answer_in_process)
-    answer = container.emulator.post({**read_example(), "Sabotage": harm})
+    answer = container.emulator.post({**read_example(), "CampaignId": harm})
     assert answer.status == 502
     assert answer.json()["errorType"] == "Runtime.ExitError"
     assert status in answer.json()["errorMessage"]
@@ -60,7 +60,7 @@ def test_serves_the_next_event_after_a_crash(
 def test_is_killed_at_128_megabytes_and_serves_the_next_event(
     container: Container, answer_in_process: Callable[[Any], Any]
 ) -> None:
-    answer = container.emulator.post({**read_example(), "Sabotage": "memory"})
+    answer = container.emulator.post({**read_example(), "CampaignId": "memory"})
     assert answer.status == 502
     assert "signal: killed" in answer.json()["errorMessage"]
     assert container.read_peak_memory() <= 128 << 20
