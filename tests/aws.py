@@ -1,12 +1,27 @@
-"""An empty moto server on loopback, as the environment of an AWS client or tool."""
+"""Moto's AWS: an empty server on loopback, and the function that tests deploy to it."""
 
 from __future__ import annotations
 
+import json
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
+import boto3
 from moto.server import ThreadedMotoServer
+
+from segment_scorer.deploy.aws import open_client
+
+ROLE = {
+    "Statement": [
+        {
+            "Effect": "Allow",
+            "Principal": {"Service": "lambda.amazonaws.com"},
+            "Action": "sts:AssumeRole",
+        }
+    ]
+}
 
 
 @contextmanager
@@ -29,3 +44,28 @@ def run_moto() -> Iterator[dict[str, str]]:
         }
     finally:
         server.stop()
+
+
+def create_scorer() -> Any:
+    """Create the function `scorer` from an image, in moto. Gives the client of Lambda."""
+    role = (
+        boto3.Session()
+        .client("iam")
+        .create_role(RoleName="role", AssumeRolePolicyDocument=json.dumps(ROLE))["Role"]["Arn"]
+    )
+    client = open_client("lambda", region=None, endpoint_url=None)
+    image = "123456789012.dkr.ecr.us-east-1.amazonaws.com/scorer@sha256:" + "0" * 64
+    client.create_function(
+        FunctionName="scorer",
+        PackageType="Image",
+        Code={"ImageUri": image},
+        Role=role,
+        Timeout=15,
+    )
+    return client
+
+
+def publish_live(client: Any) -> None:
+    """Publish a version of `scorer` behind its alias `live`."""
+    version = client.publish_version(FunctionName="scorer")["Version"]
+    client.create_alias(FunctionName="scorer", Name="live", FunctionVersion=version)

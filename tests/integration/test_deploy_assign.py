@@ -6,7 +6,6 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-import boto3
 import pytest
 from botocore.stub import Stubber
 from moto import mock_aws
@@ -22,21 +21,13 @@ from segment_scorer.deploy.assign import (
 )
 from segment_scorer.deploy.aws import open_client
 from segment_scorer.deploy.errors import DeployError, MissingResource
+from tests.aws import create_scorer, publish_live
 
 APPLICATION = "a" * 32
 CAMPAIGN = "c" * 32
 TARGET = HookTarget(application_id=APPLICATION, campaign_id=CAMPAIGN)
 ARN = "arn:aws:lambda:us-east-1:123456789012:function:scorer"
 HOOK = CampaignHook(function=ARN)
-ROLE = {
-    "Statement": [
-        {
-            "Effect": "Allow",
-            "Principal": {"Service": "lambda.amazonaws.com"},
-            "Action": "sts:AssumeRole",
-        }
-    ]
-}
 
 
 @pytest.fixture(autouse=True)
@@ -52,19 +43,7 @@ def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
 def application() -> Iterator[tuple[Any, str]]:
     """Moto's Pinpoint with an application that has limits, and the function `scorer`."""
     with mock_aws():
-        role = boto3.client("iam").create_role(
-            RoleName="role", AssumeRolePolicyDocument=json.dumps(ROLE)
-        )["Role"]["Arn"]
-        image = "123456789012.dkr.ecr.us-east-1.amazonaws.com/scorer@sha256:" + "0" * 64
-        functions = boto3.client("lambda")
-        functions.create_function(
-            FunctionName="scorer", PackageType="Image", Code={"ImageUri": image}, Role=role
-        )
-        functions.create_alias(
-            FunctionName="scorer",
-            Name="live",
-            FunctionVersion=functions.publish_version(FunctionName="scorer")["Version"],
-        )
+        publish_live(create_scorer())
         client = open_client("pinpoint", region=None, endpoint_url=None)
         created = client.create_app(CreateApplicationRequest={"Name": "spring"})[
             "ApplicationResponse"

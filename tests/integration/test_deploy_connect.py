@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-import boto3
 import botocore
 import pytest
 from botocore.stub import Stubber
@@ -35,21 +34,13 @@ from segment_scorer.deploy.connect_instance import (
 from segment_scorer.deploy.errors import DeployError, MissingResource
 from segment_scorer.deploy.grant import read_policy
 from segment_scorer.deploy.statements import AwsAccount, LambdaFunction, allow_connect
+from tests.aws import create_scorer, publish_live
 
 ACCOUNT = AwsAccount(partition="aws", region="us-east-1", number="123456789012")
 LIVE = LambdaFunction(account=ACCOUNT, name="scorer", qualifier="live")
 INSTANCE = "12345678-1234-1234-1234-123456789abc"
 DOMAIN = "arn:aws:profile:us-east-1:123456789012:domains/people"
 CHOSEN = ["--connect-instance", INSTANCE, "--function", LIVE.arn]
-ROLE = {
-    "Statement": [
-        {
-            "Effect": "Allow",
-            "Principal": {"Service": "lambda.amazonaws.com"},
-            "Action": "sts:AssumeRole",
-        }
-    ]
-}
 
 
 class Campaigns(ThreadingHTTPServer):
@@ -117,20 +108,8 @@ def functions() -> Iterator[Any]:
         for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
             monkeypatch.setenv(name, "testing")
         monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-        role = boto3.client("iam").create_role(
-            RoleName="role", AssumeRolePolicyDocument=json.dumps(ROLE)
-        )["Role"]["Arn"]
-        client = open_client("lambda", region=None, endpoint_url=None)
-        image = "123456789012.dkr.ecr.us-east-1.amazonaws.com/scorer@sha256:" + "0" * 64
-        client.create_function(
-            FunctionName="scorer",
-            PackageType="Image",
-            Code={"ImageUri": image},
-            Role=role,
-            Timeout=15,
-        )
-        version = client.publish_version(FunctionName="scorer")["Version"]
-        client.create_alias(FunctionName="scorer", Name="live", FunctionVersion=version)
+        client = create_scorer()
+        publish_live(client)
         yield client
 
 

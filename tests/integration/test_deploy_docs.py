@@ -5,7 +5,6 @@ The names in docs/connect.md, too; tests/integration/test_connect_docs.py runs i
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shlex
@@ -23,7 +22,7 @@ from segment_scorer.cli.verbs import VERBS
 from segment_scorer.deploy.aws import open_client
 from segment_scorer.deploy.grant import read_policy
 from segment_scorer.deploy.statements import AwsAccount, LambdaFunction
-from tests.aws import run_moto
+from tests.aws import create_scorer, publish_live, run_moto
 from tests.templates import ROOT, load_template
 
 PAGE = (ROOT / "docs" / "deploy.md").read_text("utf-8")
@@ -31,15 +30,6 @@ CONNECT = (ROOT / "docs" / "connect.md").read_text("utf-8")
 BLOCK = re.compile(r"^```console( aws| engine| yours)?\n(.*?)^```", re.MULTILINE | re.DOTALL)
 RUNBOOK = (ROOT / "docs" / "operations.md").read_text("utf-8")
 ARN = "arn:aws:lambda:us-east-1:123456789012:function:scorer:live"
-ROLE = {
-    "Statement": [
-        {
-            "Effect": "Allow",
-            "Principal": {"Service": "lambda.amazonaws.com"},
-            "Action": "sts:AssumeRole",
-        }
-    ]
-}
 # Options of the AWS command line itself.
 GLOBAL = {"query", "output", "region", "cli-binary-format"}
 # Commands that are no operation of a service: the command line has them of its own.
@@ -70,21 +60,7 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
     with run_moto() as environ:
         for name, value in environ.items():
             monkeypatch.setenv(name, value)
-        role = (
-            boto3.Session()
-            .client("iam")
-            .create_role(RoleName="role", AssumeRolePolicyDocument=json.dumps(ROLE))["Role"]["Arn"]
-        )
-        functions = boto3.Session().client("lambda")
-        image = "123456789012.dkr.ecr.us-east-1.amazonaws.com/scorer@sha256:" + "0" * 64
-        functions.create_function(
-            FunctionName="scorer", PackageType="Image", Code={"ImageUri": image}, Role=role
-        )
-        functions.create_alias(
-            FunctionName="scorer",
-            Name="live",
-            FunctionVersion=functions.publish_version(FunctionName="scorer")["Version"],
-        )
+        publish_live(create_scorer())
         created = (
             boto3.Session()
             .client("pinpoint")

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import nullcontext
 from typing import Any
 
-import boto3
 import pytest
 from botocore.stub import Stubber
 from moto import mock_aws
@@ -25,6 +24,7 @@ from segment_scorer.deploy.statements import (
     allow_connect,
     allow_pinpoint,
 )
+from tests.aws import create_scorer
 
 ACCOUNT = AwsAccount(partition="aws", region="us-east-1", number="123456789012")
 FUNCTION = LambdaFunction(account=ACCOUNT, name="scorer")
@@ -32,15 +32,6 @@ LIVE = LambdaFunction(account=ACCOUNT, name="scorer", qualifier="live")
 APPLICATION = "a" * 32
 CAMPAIGN = "c" * 32
 INSTANCE = "12345678-1234-1234-1234-123456789abc"
-ROLE = {
-    "Statement": [
-        {
-            "Effect": "Allow",
-            "Principal": {"Service": "lambda.amazonaws.com"},
-            "Action": "sts:AssumeRole",
-        }
-    ]
-}
 
 
 @pytest.fixture(autouse=True)
@@ -57,19 +48,7 @@ def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
 def lambda_client() -> Iterator[Any]:
     """Moto's Lambda with one function, `scorer`, from an image."""
     with mock_aws():
-        role = boto3.client("iam").create_role(
-            RoleName="role", AssumeRolePolicyDocument=json.dumps(ROLE)
-        )["Role"]["Arn"]
-        client = open_client("lambda", region=None, endpoint_url=None)
-        image = "123456789012.dkr.ecr.us-east-1.amazonaws.com/scorer@sha256:" + "0" * 64
-        client.create_function(
-            FunctionName="scorer",
-            PackageType="Image",
-            Code={"ImageUri": image},
-            Role=role,
-            Timeout=15,
-        )
-        yield client
+        yield create_scorer()
 
 
 @pytest.fixture
