@@ -134,7 +134,7 @@ def gather_facts(account: Account) -> dict[str, float]:
 
     The counts that alarms read are there when they are 0, too.
     """
-    present = account.present.tolist()
+    present = account.present
     facts: dict[str, float] = {
         **count_outcomes(account.decisions),
         **{f"excluded_{rule}": count for rule, count in account.excluded_by.items()},

@@ -65,7 +65,7 @@ def find_missing_features(account: Account) -> list[str]:
     if account.external_error is not None:
         return []
     people, least = len(account.present), account.min_present
-    lacking = len([share for share in account.present.tolist() if share < least or share == 0.0])
+    lacking = sum(share < least or share == 0.0 for share in account.present)
     if not lacking or lacking < ALARMING_SHARE * people:
         return []
     if least > 0.0:

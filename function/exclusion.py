@@ -87,6 +87,12 @@ def exclude_people(
     return Excluded(found, seen)
 
 
+def find_rest(endpoints: Sequence[Endpoint], excluded: Excluded) -> list[bool]:
+    """For each readable endpoint, whether no rule applies to it."""
+    pairs = zip(endpoints, excluded.rules, strict=True)
+    return [not rule for each, rule in pairs if each.problem is None]
+
+
 def find_value(document: AnyDocument, names: Sequence[str]) -> Any:
     """The value at a path; None if there is none."""
     value: Any = document

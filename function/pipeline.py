@@ -16,7 +16,7 @@ import numpy as np
 from function.budget import measure_budget
 from function.correlation import NO_CORRELATION, Correlation
 from function.errors import EventError, EventTimeMissing, ExternalError, ScorerError
-from function.exclusion import NOBODY_EXCLUDED, Excluded, exclude_people
+from function.exclusion import NOBODY_EXCLUDED, Excluded, exclude_people, find_rest
 from function.external.lookup import (
     ExternalSource,
     LookupResult,
@@ -104,8 +104,7 @@ class Pipeline:
             if endpoint.document is not None and endpoint.problem is None
         ]
         matrix = build_matrix(readable, self.spec, batch.context.reference)
-        present = share_present(matrix, self.spec)
-        shares = present.tolist()
+        shares = share_present(matrix, self.spec).tolist()
         scorable = [share >= rules.min_present for share in shares]
         excluded = NOBODY_EXCLUDED
         if rules.excludes:
@@ -142,7 +141,7 @@ class Pipeline:
             label=self.label,
             scored=scored,
             matrix=matrix,
-            present=present,
+            present=shares,
             feature_bins=feature_bins,
             score_bins=score_bins,
             bins_drawn=drawn,
@@ -187,7 +186,7 @@ class Pipeline:
             label=self.label,
             scored=None,
             matrix=build_matrix([], self.spec, None),
-            present=np.empty(0),
+            present=(),
             feature_bins=None,
             scoring=0.0,
             remaining=remaining,
@@ -289,12 +288,6 @@ class Pipeline:
             full_scores.append(next(scores) if scored and readable and next(masks) else None)
         scores_or_none = full_scores if scored else None
         return decide(endpoints, scores_or_none, full_shares, rules, excluded.rules)
-
-
-def find_rest(endpoints: Sequence[Endpoint], excluded: Excluded) -> list[bool]:
-    """For each readable endpoint, whether no `[[exclude]]` rule applies to it."""
-    pairs = zip(endpoints, excluded.rules, strict=True)
-    return [not rule for each, rule in pairs if each.problem is None]
 
 
 def count_excluded(decisions: Sequence[Decision], rules: Rules) -> dict[str, int]:

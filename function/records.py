@@ -227,7 +227,7 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     label           `name@version` of the bundle, even if a service scored
     scored          None if the batch has no scores
     matrix          float32 [r, f]: a row for each of the r readable endpoints, in order
-    present         float64 [r]: the share of features present in each row
+    present         for each row, the share of features present in it, 0 to 1
     feature_bins    column -> people in each drift bin; None if the bundle has no drift reference,
                     or if nobody would see them
     score_bins      the same for the scores; None also if the batch has no scores
@@ -253,7 +253,7 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     label: str
     scored: Scored | None
     matrix: Matrix
-    present: npt.NDArray[np.float64]
+    present: Sequence[float]
     feature_bins: dict[str, list[int]] | None = None
     score_bins: list[int] | None = None
     bins_drawn: bool = True

@@ -90,7 +90,7 @@ def make_account(batch: Batch, decisions: Sequence[Decision], **changes: Any) ->
         "label": "tiny@1",
         "scored": None,
         "matrix": empty,
-        "present": np.empty(0),
+        "present": (),
         "scoring": 0.0,
         "remaining": 15.0,
         "cold": None,

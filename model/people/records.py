@@ -50,8 +50,8 @@ _OUTLINES = list[Outline]  # type: ignore[valid-type]  # a type that is made abo
 class Record(msgspec.Struct, frozen=True, gc=False):
     """A person.
 
-    document  the endpoint document, with `Id` (for a profile, its ProfileId)
-    profile   the profile as exported; None for an endpoint
+    document   the endpoint document, with `Id` (for a profile, its ProfileId)
+    profile    the profile as exported; None for an endpoint
     ambiguous  whether two migrations could have named the profile's attributes
     """
 

@@ -182,7 +182,7 @@ def describe_value(step: Step, row: npt.NDArray[np.float32]) -> str:
 
 def list_cases(account: Account, rules: Rules, features: int, kind: ScoreKind) -> Iterator[Case]:
     """Each endpoint of the batch with its decision and its row of the matrix."""
-    shares = iter(account.present.tolist())
+    shares = iter(account.present)
     for endpoint, decision in zip(account.batch.endpoints, account.decisions, strict=True):
         share = next(shares) if endpoint.problem is None else 0.0
         yield Case(endpoint, decision, rules, kind, round(share * features), features)

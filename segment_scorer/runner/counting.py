@@ -198,7 +198,8 @@ class UserSums:
     ) -> None:
         """Add to each row of a table."""
         shown = sorted(set(names))
-        row = np.array([shown.index(name) for name in names])[people["group"]]
+        places = {name: index for index, name in enumerate(shown)}
+        row = np.array([places[name] for name in names])[people["group"]]
         is_kept = people["flags"] & KEPT != 0
         sums = [np.bincount(row, minlength=len(shown)), count_in(row, is_kept, shown)]
         sums.append(count_in(row, kept_scores != NOBODY, shown))

@@ -6,7 +6,7 @@ Input: the outputs and the checkpoint after the last chunk. Output: the summary,
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
@@ -26,7 +26,7 @@ from segment_scorer.runner.writing.checkpoint import Checkpoint, digest_options
 from segment_scorer.runner.writing.formats import FORMATS
 from segment_scorer.runner.writing.names import CHUNKS, PEOPLE, REPORT
 from segment_scorer.runner.writing.outputs import Outputs
-from segment_scorer.runner.writing.parts import Part, read_parts
+from segment_scorer.runner.writing.parts import read_parts
 from segment_scorer.runner.writing.rows import end_outputs
 
 MANY = 200_000  # people among whom choosing takes seconds
@@ -105,12 +105,7 @@ def count_run(
 ) -> UserCounts:
     """Count the different users of the run and of the report's rows, after a choice."""
     people, chunks = outputs.find(PEOPLE), outputs.find(CHUNKS)
-
-    def read() -> Iterator[Part]:
-        for part in read_parts(people, chunks, verdicts):
-            yield part
-            watch(part.size.people)
-
+    read = functools.partial(read_parts, people, chunks, verdicts, watch)
     count = checkpoint.counts["received"]
     return count_users(read, count, make_namer(checkpoint), checkpoint.config)
 

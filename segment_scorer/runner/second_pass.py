@@ -88,12 +88,8 @@ def apply_choice(
         watch=watch,
     )
 
-    def read() -> Iterator[Part]:
-        for part in read_parts(people, chunks, verdicts):
-            yield part
-            watch(part.size.people)
-
     verdicts = people.parent / VERDICTS
+    read = functools.partial(read_parts, people, chunks, verdicts, watch)
     checkpoint.counts["budget_users"] = choice.chosen
     for part in read():
         move_people(part, checkpoint)

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from segment_scorer.runner.chunks import ChunkSize
+from segment_scorer.runner.progress import Watch, ignore_people
 from segment_scorer.runner.writing.people import RECORD, STAYS, Records
 
 Codes = npt.NDArray[np.uint8]
@@ -28,8 +29,13 @@ class Part(NamedTuple):
     verdicts: Codes
 
 
-def read_parts(people: Path, chunks: Path, verdicts: Path | None = None) -> Iterator[Part]:
-    """The chunks of the first pass, in order. Without `verdicts`, everybody stays."""
+def read_parts(
+    people: Path, chunks: Path, verdicts: Path | None = None, watch: Watch = ignore_people
+) -> Iterator[Part]:
+    """The chunks of the first pass, in order. Without `verdicts`, everybody stays.
+
+    `watch` is told of the people of each chunk when the next one is asked for.
+    """
     first = 0
     with people.open("rb") as records, chunks.open("rb") as lines:
         for line in lines:
@@ -39,4 +45,5 @@ def read_parts(people: Path, chunks: Path, verdicts: Path | None = None) -> Iter
             if verdicts is not None:
                 codes = np.fromfile(verdicts, np.uint8, size.people, offset=first)
             yield Part(size, found, codes)
+            watch(size.people)
             first += size.people
