@@ -32,6 +32,7 @@ from tools.image.provenance import read_revision
 
 TABLES = (
     "warm",
+    "warm_settings",
     "start",
     "rooms",
     "service",
