@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import pytest
+from awslambdaric.lambda_runtime_marshaller import LambdaMarshaller
 
+from function.hosts import decode_event
+from function.hosts.pinpoint_event import DecodedEvent
+from function.marshaller import CLIENT_MODULE, use_marshaller
 from tools.benchmarks.children import run_child
+from tools.benchmarks.inside import Measure, measure_handler, measure_ours, measure_runtime
 from tools.benchmarks.rows.image import find_targets
 from tools.benchmarks.rows.rooms import ROOMS
 
@@ -43,11 +50,42 @@ def test_a_child_is_asked_again_and_again_and_what_its_handler_prints_goes_nowhe
         assert [set(child.ask(number)) for number in range(3)] == [{"handler"}] * 3
 
 
-def test_the_runtimes_json_is_decoding_and_encoding(events: str) -> None:
-    with run_child(
-        Path(sys.executable), "tools.benchmarks.inside:measure_runtime", events
-    ) as child:
-        assert set(child.ask(0)) == {"decode", "encode", "both"}
+@pytest.fixture
+def given(monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    """The events that the handler `fake_function.handle` was given, as function.handler is."""
+    given: list[object] = []
+
+    class Client:
+        marshaller = LambdaMarshaller()
+
+    client, function = ModuleType(CLIENT_MODULE), ModuleType("fake_function")
+    vars(client).update(BaseLambdaRuntimeClient=Client)
+    vars(function).update(handle=lambda event, _: given.append(event))
+    for module in (client, function):
+        monkeypatch.setitem(sys.modules, module.__name__, module)
+    use_marshaller(sys.modules, decode_event)
+    return given
+
+
+def test_a_handler_is_given_what_the_marshaller_of_the_runtime_client_decodes(
+    events: str, given: list[object]
+) -> None:
+    measure_handler("fake_function:handle", events)(0)
+    assert {type(event) for event in given} == {DecodedEvent}
+
+
+def test_a_handler_can_be_given_plain_dicts_instead(events: str, given: list[object]) -> None:
+    measure_handler("fake_function:handle", events, "json")(0)
+    assert {type(event) for event in given} == {dict}
+
+
+@pytest.mark.parametrize("measure", [measure_runtime, measure_ours])
+def test_a_marshaller_is_measured_by_decoding_and_encoding(
+    measure: Callable[[str], Measure], events: str
+) -> None:
+    taken = measure(events)(0)
+    assert set(taken) == {"decode", "encode", "both"}
+    assert min(taken.values()) > 0
 
 
 def test_the_function_is_among_the_images_that_are_measured() -> None:

@@ -11,7 +11,13 @@ from collections.abc import Callable
 import pytest
 
 from segment_scorer.service.errors import Refusal
-from segment_scorer.service.inferences import INLINE_SECONDS, LOOK_EVERY, Inferences
+from segment_scorer.service.inferences import (
+    INLINE_SECONDS,
+    LOOK_EVERY,
+    LOOK_SECONDS,
+    MAX_REFUSED,
+    Inferences,
+)
 
 SIZE = 2_000
 
@@ -154,3 +160,104 @@ def test_an_inference_whose_caller_gave_up_loses_its_turn_and_frees_its_place() 
         return done
 
     assert asyncio.run(check()) == ["stays", "next", "next"]
+
+
+class Clock:
+    """The clock of the service's looks. It stands still unless the test moves it."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def perf_counter(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr("segment_scorer.service.inferences.time", clock)
+    return clock
+
+
+async def turn_loop() -> None:
+    for _ in range(100):
+        await asyncio.sleep(0)
+
+
+async def count_computed(
+    clock: Clock, looks: int, *, waiting: int, busy: int = 0, before: int = LOOK_EVERY
+) -> int:
+    """Inferences computed of those that wait, when so many looks may have ended.
+
+    waiting  inferences that come together; the first of them begins a look
+    busy     inferences that occupy threads all the while
+    before   inferences that are computed before any waits
+    """
+    inferences, free, computed = Inferences(16), threading.Event(), 0
+
+    def compute() -> str:
+        nonlocal computed
+        computed += 1
+        return ""
+
+    def occupy() -> str:
+        free.wait()
+        return ""
+
+    # They begin while nobody knows how long an inference takes, so each gets a thread.
+    tasks = [asyncio.create_task(inferences.run(occupy, SIZE)) for _ in range(busy)]
+    await turn_loop()
+    for _ in range(1 + before):  # the first one gets a thread as well
+        await inferences.run(compute_here, SIZE)
+    tasks += [asyncio.create_task(inferences.run(compute, SIZE)) for _ in range(waiting)]
+    await turn_loop()
+    for _ in range(looks):
+        clock.now += LOOK_SECONDS
+        await turn_loop()
+    found = computed
+    free.set()
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    inferences.stop()
+    return found
+
+
+def test_a_look_comes_after_so_many_inferences_and_lasts_until_calls_stay_away(
+    clock: Clock,
+) -> None:
+    assert asyncio.run(count_computed(clock, 0, waiting=1, before=LOOK_EVERY - 1)) == 1
+    assert asyncio.run(count_computed(clock, 0, waiting=1)) == 0
+    assert asyncio.run(count_computed(clock, 1, waiting=1)) == 1
+
+
+@pytest.mark.parametrize(
+    ("busy", "waiting", "again"),
+    [
+        (0, 4, False),  # three came, but no more are there than a quarter of the 16 it may admit
+        (0, 5, True),
+        (8, 2, False),  # more than a quarter are there, but one came
+        (8, 3, True),
+    ],
+)
+def test_the_loop_looks_again_after_the_next_inference_if_many_came_and_more_than_a_few_are_there(
+    clock: Clock, busy: int, waiting: int, again: bool
+) -> None:
+    """A second look would keep the others waiting, since the clock stands still."""
+    computed = asyncio.run(count_computed(clock, 1, waiting=waiting, busy=busy))
+    assert computed == (1 if again else waiting)
+
+
+def test_a_second_look_that_finds_no_more_is_the_last(clock: Clock) -> None:
+    assert asyncio.run(count_computed(clock, 2, waiting=10)) == 10
+
+
+@pytest.mark.parametrize(
+    ("busy", "came", "computed"),
+    [(15, MAX_REFUSED - 1, 0), (15, MAX_REFUSED, 1), (0, MAX_REFUSED, 0)],
+)
+def test_only_the_look_of_a_full_service_ends_while_calls_come_and_after_enough_refusals(
+    clock: Clock, busy: int, came: int, computed: int
+) -> None:
+    # With 15 busy ones the first takes the last place, and all that come after it are refused.
+    assert asyncio.run(count_computed(clock, 0, waiting=1 + came, busy=busy)) == computed

@@ -131,6 +131,7 @@ def read_parameters() -> dict[str, Any]:
     }
 
 
+@functools.cache
 def fit_usual() -> Path:
     """Fit the usual handler's pipeline in its environment, on our features and threshold.
 

@@ -1,4 +1,4 @@
-"""Measurements for `tools.benchmarks.probe`: a handler, each of our rooms, the runtime's JSON.
+"""Measurements for `tools.benchmarks.probe`: a handler, each of our rooms, both marshallers.
 
 In seconds. A measurement goes through 20 batches and gives the median of each part, so that it is
 the cost of a warm handler.
@@ -24,13 +24,20 @@ def read_events(file: str) -> list[str]:
     return Path(file).read_text("utf-8").splitlines()
 
 
-def measure_handler(handler: str, file: str) -> Measure:
-    """Seconds in a handler, MODULE:FUNCTION. The event is decoded before, as the runtime does."""
+def measure_handler(handler: str, file: str, decoder: str = "runtime") -> Measure:
+    """Seconds in a handler, MODULE:FUNCTION. The event is decoded before.
+
+    decoder  "runtime": by the marshaller of AWS's runtime client, which the handler's module may
+             have replaced; "json": into a plain dict
+    """
+    client = importlib.import_module("awslambdaric.lambda_runtime_client")
     module, _, name = handler.partition(":")
     handle = getattr(importlib.import_module(module), name)
+    by_runtime = client.BaseLambdaRuntimeClient.marshaller.unmarshal_request
+    decode: Callable[[str], Any] = {"runtime": by_runtime, "json": json.loads}[decoder]
 
     def call(text: str) -> dict[str, float]:
-        event = json.loads(text)
+        event = decode(text)
         started = time.perf_counter()
         handle(event, None)
         return {"handler": time.perf_counter() - started}
@@ -40,9 +47,23 @@ def measure_handler(handler: str, file: str) -> Measure:
 
 def measure_runtime(file: str) -> Measure:
     """Seconds that AWS's runtime client takes to decode an event and encode it again."""
-    marshaller = importlib.import_module(
-        "awslambdaric.lambda_runtime_marshaller"
-    ).LambdaMarshaller()
+    return measure_marshaller(make_runtime_marshaller(), file)
+
+
+def measure_ours(file: str) -> Measure:
+    """Seconds that our marshaller takes to decode an event and encode it again."""
+    decode_event = importlib.import_module("function.hosts").decode_event
+    ours = importlib.import_module("function.marshaller").Marshaller
+    return measure_marshaller(ours(decode_event, make_runtime_marshaller()), file)
+
+
+def make_runtime_marshaller() -> Any:
+    """The marshaller that AWS's runtime client comes with."""
+    return importlib.import_module("awslambdaric.lambda_runtime_marshaller").LambdaMarshaller()
+
+
+def measure_marshaller(marshaller: Any, file: str) -> Measure:
+    """Seconds to decode an event and encode it again."""
 
     def call(text: str) -> dict[str, float]:
         started = time.perf_counter()
@@ -96,9 +117,10 @@ def measure_rooms(file: str) -> Measure:
         )
     }
     handle = bootstrap.build_handler({})
+    decode_event = importlib.import_module("function.hosts").decode_event
 
     def call(text: str) -> dict[str, float]:
-        event = json.loads(text)
+        event = decode_event(text.encode(), json.loads)
         taken.clear()
         started = time.perf_counter()
         handle(event, None)

@@ -19,6 +19,12 @@ FUNCTION, JSON, USUAL, TUNED = (
 )
 ROOMS = ("hosts: parse", "features", "scorers", "policy", "hosts: reply", "telemetry", "the rest")
 WHOLE = "inside the handler"
+# Contenders that are parts of the function's column
+PLAIN, ROOM, MARSHALLER = "plain", "rooms", "marshaller"
+MARSHALLED = {
+    "decode": "before the handler: decode the event",
+    "encode": "after the handler: encode, here the same event",
+}
 ROUNDS, WARM_UP = 150, 10
 EXPLANATION = (
     "the usual handler checks nothing and logs nothing; without the rooms that do so in the "
@@ -27,35 +33,11 @@ EXPLANATION = (
 
 
 def measure(plan: Plan) -> Table:
-    """Ask five processes in turn.
-
-    Our handler, our handler with stopwatches, the runtime's JSON, and the usual handler twice.
-    """
-    events = str(make_events())
-    ours, theirs = find_python("function"), find_python("usual")
-    contenders = {
-        "whole": run_child(
-            ours, "tools.benchmarks.inside:measure_handler", "function.handler:handle", events
-        ),
-        "rooms": run_child(ours, "tools.benchmarks.inside:measure_rooms", events),
-        JSON: run_child(ours, "tools.benchmarks.inside:measure_runtime", events),
-        **{
-            name: run_child(
-                theirs,
-                "tools.benchmarks.inside:measure_handler",
-                "tools.benchmarks.usual.handler:handle",
-                events,
-                environ=describe_usual(tuned=tuned),
-            )
-            for name, tuned in {USUAL: False, TUNED: True}.items()
-        },
-    }
+    """Ask several processes in turn."""
     with contextlib.ExitStack() as stack:
-        children: dict[str, Child] = {
-            name: stack.enter_context(child) for name, child in contenders.items()
-        }
         asked: Mapping[str, Callable[[int], dict[str, float]]] = {
-            name: child.ask for name, child in children.items()
+            name: stack.enter_context(child).ask
+            for name, child in list_contenders(str(make_events())).items()
         }
         take_turns(asked, WARM_UP)
         taken = take_turns(asked, plan.count(ROUNDS))
@@ -63,25 +45,9 @@ def measure(plan: Plan) -> Table:
     def find(name: str, part: str) -> float:
         return 1e6 * find_median([sample[part] for sample in taken[name]])
 
-    whole, both, usual, tuned = (
-        find("whole", "handler"),
-        find(JSON, "both"),
-        find(USUAL, "handler"),
-        find(TUNED, "handler"),
-    )
-    rows = (
-        Measurement(
-            label=WHOLE, unit="us", values={FUNCTION: whole, JSON: both, USUAL: usual, TUNED: tuned}
-        ),
-        *(
-            Measurement(label=f"- {room}", unit="us", values={FUNCTION: find("rooms", room)})
-            for room in ROOMS
-        ),
-        Measurement(label="- decode the event", unit="us", values={JSON: find(JSON, "decode")}),
-        Measurement(
-            label="- encode the same event", unit="us", values={JSON: find(JSON, "encode")}
-        ),
-    )
+    rows = make_rows(find)
+    inside = rows[0].values
+    whole = inside[FUNCTION]
     return Table(
         name="rooms",
         title="Inside the handler, 50 people",
@@ -92,7 +58,7 @@ def measure(plan: Plan) -> Table:
         targets=(
             Target(
                 sentence="time inside the handler, of the runtime's JSON of the same event",
-                value=divide(whole, both) or 0,
+                value=divide(whole, inside[JSON]) or 0,
                 bound=1.5,
             ),
             *(
@@ -104,16 +70,58 @@ def measure(plan: Plan) -> Table:
                     explanation=EXPLANATION,
                 )
                 for sentence, theirs in (
-                    ("the usual handler's time inside, of the function's", usual),
-                    ("the same with one thread for the usual handler's model", tuned),
+                    ("the usual handler's time inside, of the function's", inside[USUAL]),
+                    ("the same with one thread for the usual handler's model", inside[TUNED]),
                 )
             ),
         ),
         notes=(
             (
                 f"Medians of {len(taken[JSON])} rounds of 20 batches, processes in turn. "
-                "The rooms come from a process of their own, since "
-                "stopwatches cost a little: they add up to somewhat more or less than the whole."
+                "Events are decoded as the runtime client does: for the function by our "
+                "marshaller, into typed values; for the usual handler by the client's own "
+                "(simplejson), which is the runtime's JSON. The rooms come from a process of "
+                "their own, since stopwatches cost a little: they add up to somewhat more or "
+                "less than the whole."
             ),
+        ),
+    )
+
+
+def list_contenders(events: str) -> dict[str, contextlib.AbstractContextManager[Child]]:
+    """Our handler, the same with plain dicts, our rooms, both marshallers, the usual handler."""
+    ours, theirs = find_python("function"), find_python("usual")
+    module = "tools.benchmarks.inside"
+    handler = (f"{module}:measure_handler", "function.handler:handle", events)
+    usual = (f"{module}:measure_handler", "tools.benchmarks.usual.handler:handle", events)
+    return {
+        FUNCTION: run_child(ours, *handler),
+        PLAIN: run_child(ours, *handler, "json"),
+        ROOM: run_child(ours, f"{module}:measure_rooms", events),
+        MARSHALLER: run_child(ours, f"{module}:measure_ours", events),
+        JSON: run_child(ours, f"{module}:measure_runtime", events),
+        USUAL: run_child(theirs, *usual, environ=describe_usual()),
+        TUNED: run_child(theirs, *usual, environ=describe_usual(tuned=True)),
+    }
+
+
+def make_rows(find: Callable[[str, str], float]) -> tuple[Measurement, ...]:
+    """The rows, the whole first. `find` gives microseconds of a part of a contender."""
+
+    def row(label: str, **values: float) -> Measurement:
+        return Measurement(label=label, unit="us", values=values)
+
+    beside = {
+        JSON: find(JSON, "both"),
+        USUAL: find(USUAL, "handler"),
+        TUNED: find(TUNED, "handler"),
+    }
+    return (
+        row(WHOLE, **{FUNCTION: find(FUNCTION, "handler")}, **beside),
+        *(row(f"- {room}", **{FUNCTION: find(ROOM, room)}) for room in ROOMS),
+        row("the same, called with a plain dict", **{FUNCTION: find(PLAIN, "handler")}, **beside),
+        *(
+            row(label, **{FUNCTION: find(MARSHALLER, part), JSON: find(JSON, part)})
+            for part, label in MARSHALLED.items()
         ),
     )
