@@ -90,11 +90,13 @@ def take_table(plan: Plan, name: str) -> Table:
 def publish(results: Results, folder: Path = DOCS) -> None:
     """Write figures, page and plots; if the folder is docs/, the other documents' figures too.
 
-    Each is written to a temporary file first.
+    Each is written to a temporary file first. The figures come first: they took minutes, and
+    `--page` makes all the rest again.
     """
     folder.mkdir(parents=True, exist_ok=True)
     figures = msgspec.json.format(msgspec.json.encode(results), indent=1).decode() + "\n"
-    texts = {folder / "benchmarks.json": figures, folder / "benchmarks.md": write_page(results)}
+    write_atomically(folder / "benchmarks.json", figures.encode())
+    texts = {folder / "benchmarks.md": write_page(results)}
     if folder == DOCS:
         readme = ROOT / "README.md"
         texts[readme] = renew_readme(readme.read_text("utf-8"), results)

@@ -90,7 +90,8 @@ def list_distant(inputs: Inputs) -> str:
         f"takes {walk.child:g} of {show_number(values['express_seconds'])} s, a call "
         f"{walk.billed_ms} ms of {show_number(values['lambda_seconds'])} s, a walk less than "
         f"{show_number(days)} days. A walk's history has few of "
-        f"{show_number(values['history_events'])} events, since each child has its own."
+        f"{show_number(values['history_events'])} events, since each child has its own. The "
+        f"function writes nothing to its {show_size(values['lambda_tmp_bytes'])} of /tmp."
     )
 
 
