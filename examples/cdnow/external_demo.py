@@ -11,24 +11,22 @@ import gzip
 import itertools
 import json
 import os
-import shutil
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from external_bundle import make_external_bundle
 from make_endpoints import compress, write_example
 from rich.console import Console
 from rich.progress import Progress
 
-from model.bundle import load_bundle, write_bundle
 from model.errors import SegmentScorerError
 from segment_scorer.external_store.rows import read_rows
 from segment_scorer.external_store.sqlite import write_file
 from segment_scorer.runner.config import RunOptions
 from segment_scorer.runner.run import RunResult, run_segment
 
-ARTIFACT = Path(__file__).resolve().parents[2] / "model" / "artifact"
 AS_OF = "1997-10-01T00:00:00Z"
 INLINE, BARE, EXTERNAL, STORE, BUNDLE = (
     "endpoints.jsonl.gz",
@@ -55,25 +53,12 @@ def make_data(folder: Path, people: int | None) -> None:
         bare.append(endpoint)
     (folder / BARE).write_bytes(compress(write_lines(bare)))
     (folder / EXTERNAL).write_text(write_lines(external), "utf-8")
-    make_bundle(folder / BUNDLE)
+    make_external_bundle(folder / BUNDLE)
 
 
 def write_lines(rows: list[dict[str, Any]]) -> str:
     """JSON lines."""
     return "".join(json.dumps(row, separators=(",", ":")) + "\n" for row in rows)
-
-
-def make_bundle(folder: Path) -> None:
-    """Write the shipped model as a bundle that reads `External` instead of `Metrics`."""
-    shipped = load_bundle(ARTIFACT)
-    rows = [
-        {**row, "path": row["path"].replace("Metrics.", "External.")}
-        for row in shipped.spec.to_mapping()["feature"]
-    ]
-    shutil.rmtree(folder, ignore_errors=True)
-    write_bundle(
-        folder, shipped.model_file.read_bytes(), {**shipped.manifest, "spec": {"feature": rows}}
-    )
 
 
 def run_campaign(out: Path, segment: Path, environ: Mapping[str, str]) -> RunResult:

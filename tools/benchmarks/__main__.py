@@ -33,6 +33,7 @@ from tools.image.provenance import read_revision
 
 TABLES = (
     "warm",
+    "warm_settings",
     "start",
     "rooms",
     "service",

@@ -9,11 +9,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from model.errors import SegmentScorerError
 from tools.benchmarks.arithmetic import divide, find_median, find_percentile, take_turns
 from tools.benchmarks.example import describe_usual, find_python, make_events
 from tools.benchmarks.plan import Plan
 from tools.benchmarks.records import Measurement, Table, Target
+from tools.benchmarks.variants import AnswerError
 from tools.image.emulator import Emulator, run_emulator
 from tools.image.sessions import find_session
 
@@ -33,10 +33,6 @@ EXPLANATION = (
 )
 # Seconds before each call. The threads of scikit-learn's predictor spin for a moment after a call.
 PAUSE = 0.003
-
-
-class AnswerError(SegmentScorerError):
-    """A contender gave a wrong answer, so its time means nothing."""
 
 
 def measure(plan: Plan) -> Table:
@@ -100,21 +96,28 @@ def measure(plan: Plan) -> Table:
 
 def start_all() -> dict[str, contextlib.AbstractContextManager[Emulator]]:
     """Each contender under an emulator of its own, in its own environment."""
-
-    def run(
-        environment: str, handler: str, **environ: str
-    ) -> contextlib.AbstractContextManager[Emulator]:
-        return run_emulator(
-            command=[str(find_python(environment)), "-m", "awslambdaric", handler], environ=environ
-        )
-
+    usual = "tools.benchmarks.usual.handler.handle"
     return {
-        FUNCTION: run("function", "function.handler.handle"),
-        ECHO: run("function", "tools.benchmarks.echo.handle"),
-        LEAST: run("function", "tools.benchmarks.echo_msgspec.handle"),
-        USUAL: run("usual", "tools.benchmarks.usual.handler.handle", **describe_usual()),
-        TUNED: run("usual", "tools.benchmarks.usual.handler.handle", **describe_usual(tuned=True)),
+        FUNCTION: start_handler("function.handler.handle"),
+        ECHO: start_handler("tools.benchmarks.echo.handle"),
+        LEAST: start_handler("tools.benchmarks.echo_msgspec.handle"),
+        USUAL: start_handler(usual, describe_usual(), environment="usual"),
+        TUNED: start_handler(usual, describe_usual(tuned=True), environment="usual"),
     }
+
+
+def start_handler(
+    handler: str, environ: Mapping[str, str] | None = None, *, environment: str = "function"
+) -> contextlib.AbstractContextManager[Emulator]:
+    """A handler under an emulator of its own.
+
+    environ      its settings
+    environment  the one below `.cache/` whose Python runs it
+    """
+    return run_emulator(
+        command=[str(find_python(environment)), "-m", "awslambdaric", handler],
+        environ=environ,
+    )
 
 
 def make_caller(emulator: Emulator, events: list[bytes]) -> Callable[[int], float]:
