@@ -15,7 +15,7 @@ from tools.benchmarks.records import Measurement, Results, Table, Target
 from tools.benchmarks.rows.runner import RunError
 from tools.scale.inputs import describe_local, describe_ray, draw_line, read_sizes
 from tools.scale.records import Measured, Run, Segment
-from tools.scale.shown import show_dollars, show_size, show_time
+from tools.scale.shown import show_dollars, show_quota, show_size, show_time
 from tools.scale.watch import measure_folder, read_seconds, read_shared, watch
 from tools.scale.ways import (
     EngineSlopes,
@@ -323,6 +323,8 @@ def test_a_call_of_the_service_is_shown_with_the_commit_of_its_own_table() -> No
         (show_size(27_110), "27 kB"),
         (show_size(442.4e6), "442 MB"),
         (show_size(30.25e9), "30.2 GB"),
+        (show_quota(262_144), "256 KiB"),
+        (show_quota(6_291_456), "6 MiB"),
     ],
 )
 def test_a_figure_is_shown_in_the_unit_that_one_reads(shown: str, text: str) -> None:
