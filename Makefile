@@ -8,7 +8,7 @@ ARGS ?=
 # A round of fuzz is about 107,000 events.
 ROUNDS ?= 10
 
-.PHONY: demo test verbs ray fuzz check lock stubs picture image image-test emulate up down pin-base fetch foreign interop push deploy redeploy retrain clean bench demo-lift prove-lift prove-uplift prove-training prove-whole-segment
+.PHONY: demo test verbs ray fuzz check lock stubs picture image image-test emulate up down pin-base fetch foreign interop push deploy redeploy retrain clean bench scale demo-lift prove-lift prove-uplift prove-training prove-whole-segment
 
 demo: .venv/run.ready ## one real segment through the hook: who is kept, and how they really behaved
 	$(BIN)/python examples/cdnow/demo.py --out out/demo
@@ -85,6 +85,10 @@ interop: .venv/ready ## our client against foreign servers, and a foreign client
 bench: .venv/ready .cache/function/ready .cache/usual/ready ## measure beside the limit and the usual way; write docs/benchmarks.md (minutes)
 	$(BIN)/python -m tests.interop.prepare mlserver kserve
 	$(BIN)/python -m tools.benchmarks $(ARGS)
+
+# ARGS=--measure measures the slopes first, with Ray if make ray has installed it.
+scale: .venv/ready ## what 1, 10 and 100 million people take and cost, into docs/runner.md, from the committed figures and prices
+	$(BIN)/python -m tools.scale $(ARGS)
 
 # One environment, .venv: each set adds the packages that are missing. All sets hold the same versions.
 .venv/run.ready: requirements/run.txt pyproject.toml

@@ -22,12 +22,13 @@ COMMIT = re.compile(r"commit `?([0-9a-f]{7,40})\b")
 KEPT = (
     "benchmarks.json",
     "lift-simulations.json",
+    "scale.json",
     "training-figures.json",
     "uplift.json",
     "whole-segment.json",
 )
 MADE = re.compile(
-    r"(benchmarks|lift-simulations|uplift|training-figures|whole-segment)\.(?:md|json)"
+    r"(benchmarks|lift-simulations|scale|uplift|training-figures|whole-segment)\.(?:md|json)"
 )
 # document, heading -> why its figures are no measurement
 LIMITS = {

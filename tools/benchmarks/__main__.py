@@ -1,7 +1,7 @@
 """`python -m tools.benchmarks`: measure every table; write docs/benchmarks.json, page and plots.
 
-The README's section "Numbers" is written too. `--page` measures nothing and writes the page from
-docs/benchmarks.json.
+The README's section "Numbers" and the figures in docs/runner.md and docs/web.md are written too.
+`--page` measures nothing and writes all of them from docs/benchmarks.json.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from rich.console import Console
 
 from model.atomic import write_atomically
 from model.errors import SegmentScorerError
+from tools.benchmarks.documents import renew_documents
 from tools.benchmarks.example import PLACE, ROOT, find_python, fit_usual
 from tools.benchmarks.machine import name_processor, read_load, read_memory, read_packages
 from tools.benchmarks.page import renew_readme, write_page
@@ -90,16 +91,19 @@ def take_table(plan: Plan, name: str) -> Table:
 
 
 def publish(results: Results, folder: Path = DOCS) -> None:
-    """Write figures, page and plots, and the README's section if the folder is docs/.
+    """Write figures, page and plots; if the folder is docs/, the other documents' figures too.
 
-    Each is written to a temporary file first.
+    Each is written to a temporary file first. The figures come first: they took minutes, and
+    `--page` makes all the rest again.
     """
     folder.mkdir(parents=True, exist_ok=True)
     figures = msgspec.json.format(msgspec.json.encode(results), indent=1).decode() + "\n"
-    texts = {folder / "benchmarks.json": figures, folder / "benchmarks.md": write_page(results)}
+    write_atomically(folder / "benchmarks.json", figures.encode())
+    texts = {folder / "benchmarks.md": write_page(results)}
     if folder == DOCS:
         readme = ROOT / "README.md"
         texts[readme] = renew_readme(readme.read_text("utf-8"), results)
+        texts |= dict(renew_documents(results))
     draw_plots(results, folder)
     for file, text in texts.items():
         write_atomically(file, text.encode())
@@ -108,7 +112,7 @@ def publish(results: Results, folder: Path = DOCS) -> None:
 def main() -> int:
     """Run the command. Exit status 1: a table was not measured; the others are written."""
     parser = argparse.ArgumentParser(
-        prog="python -m benchmarks", description="Measure, and make docs/benchmarks.md."
+        prog="python -m tools.benchmarks", description="Measure, and make docs/benchmarks.md."
     )
     parser.add_argument(
         "--only",

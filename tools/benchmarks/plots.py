@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 
 from tools.benchmarks.page import PLOTS, show_figure
 from tools.benchmarks.records import Results, Table
+from tools.benchmarks.rows.runner import CLOCK
 
 # Two blues for ours and the limit, greys for the others: legible without colour.
 OURS, LIMIT, ALTERNATIVES = "#1b4f8a", "#8fb4dd", ("#6e6e6e", "#959595", "#b5b5b5", "#d2d2d2")
@@ -100,7 +101,7 @@ def draw_rates(tables: dict[str, Table]) -> Figure:
 def draw_slopes(tables: dict[str, Table]) -> Figure:
     """Time per endpoint by size of the segment. A level line is a cost that does not grow."""
     table = tables["runner"]
-    rows = [row for row in table.rows if row.unit == "us"]
+    rows = [row for row in table.rows if row.label.endswith(CLOCK)]
     sizes = [int(row.label.split()[0].replace(",", "")) for row in rows]
     figure = Figure(figsize=(6, 2.8), layout="constrained")
     axis: Any = figure.subplots()

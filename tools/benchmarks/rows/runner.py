@@ -1,9 +1,10 @@
-"""The runner: endpoints a second and memory as a segment grows, in one process and in two."""
+"""The runner: endpoints a second, processor time and memory as a segment grows, by processes."""
 
 from __future__ import annotations
 
 import contextlib
 import json
+import resource
 import shutil
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import time
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 from model.errors import SegmentScorerError
 from tools.benchmarks.arithmetic import divide, find_median, take_no_number, take_turns
@@ -23,10 +25,20 @@ PROCESSES = {"1 process": 1, "2 processes": 2}
 ONE, TWO = PROCESSES
 # Endpoints -> repetitions.
 SIZES = {10_000: 5, 100_000: 3, 1_000_000: 1, 10_000_000: 1}
+# What the labels of rows end with. tools.scale computes its table from these rows.
+CLOCK, PROCESSOR = ": time an endpoint", ": processor time an endpoint"
 
 
 class RunError(SegmentScorerError):
     """A run failed."""
+
+
+class Ran(NamedTuple):
+    """What a run took: seconds by the clock and of processors; megabytes of all processes."""
+
+    seconds: float
+    processor_seconds: float
+    megabytes: float
 
 
 def measure(plan: Plan) -> Table:
@@ -38,13 +50,17 @@ def measure(plan: Plan) -> Table:
             continue
         plan.say(f"runner, {size:,} endpoints")
         segment = make_segment(size)
-        runs: Mapping[str, Callable[[int], tuple[float, float]]] = {
+        runs: Mapping[str, Callable[[int], Ran]] = {
             name: take_no_number(partial(run_segment, segment, count))
             for name, count in PROCESSES.items()
         }
         taken = take_turns(runs, plan.count(times, least=1))
-        seconds = {name: find_median([one[0] for one in each]) for name, each in taken.items()}
-        memory = {name: max(one[1] for one in each) for name, each in taken.items()}
+        seconds = {name: find_median([one.seconds for one in each]) for name, each in taken.items()}
+        processor = {
+            name: find_median([one.processor_seconds for one in each])
+            for name, each in taken.items()
+        }
+        memory = {name: max(one.megabytes for one in each) for name, each in taken.items()}
         rows += [
             Measurement(
                 label=f"{size:,} endpoints: endpoints a second",
@@ -53,9 +69,14 @@ def measure(plan: Plan) -> Table:
                 more_is_better=True,
             ),
             Measurement(
-                label=f"{size:,} endpoints: time an endpoint",
+                label=f"{size:,} endpoints{CLOCK}",
                 unit="us",
                 values={n: 1e6 * s / size for n, s in seconds.items()},
+            ),
+            Measurement(
+                label=f"{size:,} endpoints{PROCESSOR}",
+                unit="us",
+                values={n: 1e6 * s / size for n, s in processor.items()},
             ),
             Measurement(label=f"{size:,} endpoints: peak memory", unit="MB", values=memory),
         ]
@@ -78,7 +99,7 @@ def measure(plan: Plan) -> Table:
 
 def compare_slopes(rows: list[Measurement]) -> list[Target]:
     """Targets: the cost of an endpoint must not grow between the two largest segments."""
-    costs = [row for row in rows if row.unit == "us"][-2:]
+    costs = [row for row in rows if row.label.endswith(CLOCK)][-2:]
     if len(costs) < 2:
         return []
     return [
@@ -92,8 +113,8 @@ def compare_slopes(rows: list[Measurement]) -> list[Target]:
     ]
 
 
-def run_segment(segment: Path, processes: int) -> tuple[float, float]:
-    """Seconds of the whole command, and peak megabytes of its processes. Raises RunError."""
+def run_segment(segment: Path, processes: int) -> Ran:
+    """What the whole command takes. Raises RunError."""
     out = PLACE / "run"
     shutil.rmtree(out, ignore_errors=True)
     command = [
@@ -109,7 +130,7 @@ def run_segment(segment: Path, processes: int) -> tuple[float, float]:
     ]
     command += ["--processes", str(processes)]
     peaks: dict[int, int] = {}
-    started = time.perf_counter()
+    before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     with subprocess.Popen(
         command,
         cwd=ROOT,
@@ -126,6 +147,7 @@ def run_segment(segment: Path, processes: int) -> tuple[float, float]:
                 peaks[pid] = max(peaks.get(pid, 0), read_peak(pid))
         elapsed = time.perf_counter() - started
         said = process.stderr.read().decode() if process.stderr else ""
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)  # with the workers, which it waited for
     if process.returncode:
         raise RunError(
             f"expected the run to end with status 0, found {process.returncode}: {said[-500:]}"
@@ -134,7 +156,8 @@ def run_segment(segment: Path, processes: int) -> tuple[float, float]:
     if summary["failed"] or summary["rejected"]:
         raise RunError("expected a run without failures")
     shutil.rmtree(out)
-    return elapsed, sum(peaks.values()) * 1024 / 1e6
+    used = after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
+    return Ran(elapsed, used, sum(peaks.values()) * 1024 / 1e6)
 
 
 def read_peak(pid: int) -> int:

@@ -1,0 +1,59 @@
+"""`python -m tools.scale`: the table of docs/runner.md again, from the committed figures.
+
+Takes docs/benchmarks.json, docs/scale.json, docs/prices.json and docs/whole-segment.json.
+`--measure` first measures the runner and Ray (about ten minutes) and writes docs/scale.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Sequence
+
+import msgspec
+
+from model.atomic import write_atomically
+from tools.benchmarks.documents import renew_documents
+from tools.benchmarks.records import Results
+from tools.scale.inputs import DOCS, MEASURED
+from tools.scale.measure import SIZES, measure
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.scale",
+        description=(__doc__ or "").splitlines()[0],
+        epilog="example: python -m tools.scale --measure",
+    )
+    parser.add_argument(
+        "--measure",
+        action="store_true",
+        help="measure the runner, and Ray if it is installed (make ray); write docs/scale.json",
+    )
+    parser.add_argument(
+        "--sizes",
+        type=int,
+        nargs=2,
+        default=SIZES,
+        metavar="PEOPLE",
+        help=f"with --measure: the two sizes (default: {SIZES[0]:,} and {SIZES[1]:,})",
+    )
+    options = parser.parse_args(arguments)
+    if options.measure:
+        started = time.monotonic()
+        found = measure(
+            lambda text: print(f"{time.monotonic() - started:6.0f} s  {text}", flush=True),
+            options.sizes,
+        )
+        figures = msgspec.json.format(msgspec.json.encode(found), indent=1) + b"\n"
+        write_atomically(DOCS / MEASURED, figures)
+    results = msgspec.json.decode((DOCS / "benchmarks.json").read_bytes(), type=Results)
+    for file, text in renew_documents(results):
+        write_atomically(file, text.encode())
+        print(f"{file} written")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,106 @@
+"""A run under watch: time, processor time, memory and disk of a command and its descendants.
+
+Reads /proc while the command runs, so Linux only. Descendants that the command does not wait for,
+as those of Ray, are counted too.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from tools.benchmarks.example import ROOT, clean_environ
+from tools.benchmarks.rows.runner import RunError
+from tools.benchmarks.runner import find_family
+
+EVERY_SECONDS = 0.1
+MEMORY_EVERY = 10  # looks: summing up shared pages takes a while
+TICKS = os.sysconf("SC_CLK_TCK")
+
+
+class Watched(NamedTuple):
+    """What a command took. Memory in bytes, time in seconds; `first` is the command's own process.
+
+    memory  peak of all processes, pages that they share once; first_memory, other_memory: peaks of
+            the first one and of all others together, which need not be at the same time
+    disk    most bytes in the watched folder
+    A look every tenth of a second, for memory every second, can miss a short peak.
+    """
+
+    seconds: float
+    processor_seconds: float
+    first_seconds: float
+    memory: int
+    first_memory: int
+    other_memory: int
+    disk: int
+
+
+def watch(command: Sequence[str], folder: Path) -> Watched:
+    """Run a command to its end. Raises RunError unless its exit status is 0."""
+    taken: dict[int, float] = {}
+    memory = first_memory = other_memory = disk = looks = 0
+    started = time.monotonic()
+    with subprocess.Popen(
+        list(command),
+        cwd=ROOT,
+        env=clean_environ(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as process:
+        while process.poll() is None:
+            family = list(find_family(process.pid))
+            for pid in family:
+                taken[pid] = max(taken.get(pid, 0.0), read_seconds(pid))
+            disk = max(disk, measure_folder(folder))
+            if looks % MEMORY_EVERY == 1:  # not at once: the program may not be loaded yet
+                first, others = read_shared(process.pid), sum(map(read_shared, family[1:]))
+                memory = max(memory, first + others)
+                first_memory, other_memory = max(first_memory, first), max(other_memory, others)
+            looks += 1
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(EVERY_SECONDS)
+        seconds = time.monotonic() - started
+    if process.returncode:
+        raise RunError(f"expected a clean run, found exit status {process.returncode}")
+    return Watched(
+        seconds,
+        sum(taken.values()),
+        taken.get(process.pid, 0.0),
+        memory,
+        first_memory,
+        other_memory,
+        disk,
+    )
+
+
+def read_seconds(pid: int) -> float:
+    """Processor seconds of a process, ended threads included; 0 if it has ended."""
+    with contextlib.suppress(OSError):
+        # pid (name) state ...; utime and stime are the 14th and 15th field.
+        fields = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / TICKS
+    return 0.0
+
+
+def read_shared(pid: int) -> int:
+    """Bytes of a process, each shared page divided by its users (PSS); 0 if it has ended."""
+    with contextlib.suppress(OSError):
+        for line in Path(f"/proc/{pid}/smaps_rollup").read_text("ascii").splitlines():
+            if line.startswith("Pss:"):
+                return int(line.split()[1]) * 1024
+    return 0
+
+
+def measure_folder(folder: Path) -> int:
+    """Bytes of all files below a folder."""
+    total = 0
+    for file in folder.rglob("*"):
+        with contextlib.suppress(OSError):  # moved since
+            total += file.stat().st_size if file.is_file() else 0
+    return total
