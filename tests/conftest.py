@@ -8,11 +8,16 @@ import signal
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from botocore.loaders import JSONFileLoader
 from hypothesis import HealthCheck, settings
+
+from examples.cdnow import make_endpoints as cdnow
+from examples.hillstrom import make_endpoints as hillstrom
+from tests.made_once import make_once
 
 # Each processor has a worker of its own. Threads beside it would only wait for each other.
 if "PYTEST_XDIST_WORKER" in os.environ:
@@ -92,6 +97,18 @@ def service_descriptions() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(JSONFileLoader, "load_file", read_once)
         yield
+
+
+@pytest.fixture(scope="session")
+def cdnow_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder with CDNOW's endpoints and outcomes, of all 23,570 customers. Only to be read."""
+    return make_once(tmp_path_factory, "cdnow", cdnow.write_example)
+
+
+@pytest.fixture(scope="session")
+def hillstrom_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder with the files of Hillstrom's 64,000 customers. Only to be read."""
+    return make_once(tmp_path_factory, "hillstrom", hillstrom.write_example)
 
 
 def pytest_terminal_summary(

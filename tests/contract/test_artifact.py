@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import model
-from examples.cdnow.make_endpoints import HERE, write_example
+from examples.cdnow.make_endpoints import HERE
 from model.bundle import Bundle, check_golden, load_bundle
 from model.features import load_spec
 from model.runtime import open_session
@@ -30,14 +30,12 @@ def shipped() -> Bundle:
 
 
 @pytest.fixture(scope="module")
-def retrained(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
-    directory = tmp_path_factory.mktemp("retrained")
-    write_example(directory)
+def retrained(cdnow_files: Path, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     config = TrainingConfig(
-        endpoints=(directory / "endpoints.jsonl.gz",),
-        outcomes=directory / "outcomes.csv",
+        endpoints=(cdnow_files / "endpoints.jsonl.gz",),
+        outcomes=cdnow_files / "outcomes.csv",
         features=HERE / "features.toml",
-        out=directory / "bundle",
+        out=tmp_path_factory.mktemp("retrained") / "bundle",
         settings=ModelSettings(model="boosting"),
         reserve=0.2,
     )

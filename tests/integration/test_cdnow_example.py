@@ -18,21 +18,14 @@ from model.training.people import is_reserved
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("cdnow")
-    write_example(out)
-    return out
-
-
-@pytest.fixture(scope="module")
-def endpoints(made: Path) -> list[dict[str, Any]]:
-    with gzip.open(made / "endpoints.jsonl.gz", "rt", encoding="utf-8") as file:
+def endpoints(cdnow_files: Path) -> list[dict[str, Any]]:
+    with gzip.open(cdnow_files / "endpoints.jsonl.gz", "rt", encoding="utf-8") as file:
         return [json.loads(line) for line in file]
 
 
 @pytest.fixture(scope="module")
-def outcomes(made: Path) -> dict[str, int]:
-    with (made / "outcomes.csv").open(newline="", encoding="utf-8") as file:
+def outcomes(cdnow_files: Path) -> dict[str, int]:
+    with (cdnow_files / "outcomes.csv").open(newline="", encoding="utf-8") as file:
         return {row["Id"]: int(row["outcome"]) for row in csv.DictReader(file)}
 
 
@@ -126,14 +119,16 @@ def test_fills_every_feature_and_needs_no_reference_time(
     assert all(feature.kind != "age" for feature in spec.features)
 
 
-def test_writes_the_same_bytes_every_time_and_nothing_else(made: Path, tmp_path: Path) -> None:
+def test_writes_the_same_bytes_every_time_and_nothing_else(
+    cdnow_files: Path, tmp_path: Path
+) -> None:
     write_example(tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "endpoints.jsonl.gz",
         "outcomes.csv",
     ]
     for name in ("endpoints.jsonl.gz", "outcomes.csv"):
-        assert (tmp_path / name).read_bytes() == (made / name).read_bytes()
-    assert (made / "endpoints.jsonl.gz").read_bytes()[4:8] == bytes(4), (
+        assert (tmp_path / name).read_bytes() == (cdnow_files / name).read_bytes()
+    assert (cdnow_files / "endpoints.jsonl.gz").read_bytes()[4:8] == bytes(4), (
         "the gzip header holds no time"
     )

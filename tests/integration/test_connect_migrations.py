@@ -7,12 +7,12 @@ import io
 import itertools
 import json
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from examples.cdnow.make_endpoints import write_example
 from function.bootstrap import Handler, build_handler
 from function.hosts import HOSTS
 from function.records import Account, Campaign, HostName
@@ -57,10 +57,8 @@ SPEC = read_spec(
 
 
 @pytest.fixture(scope="module")
-def people(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
-    folder = tmp_path_factory.mktemp("cdnow")
-    write_example(folder)
-    with gzip.open(folder / "endpoints.jsonl.gz", "rt", encoding="utf-8") as file:
+def people(cdnow_files: Path) -> list[dict[str, Any]]:
+    with gzip.open(cdnow_files / "endpoints.jsonl.gz", "rt", encoding="utf-8") as file:
         return [json.loads(line) for line in itertools.islice(file, PEOPLE)]
 
 

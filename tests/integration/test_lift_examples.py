@@ -5,45 +5,34 @@ from __future__ import annotations
 import csv
 import gzip
 import json
-import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
+from examples.hillstrom import demo
 from examples.hillstrom.make_endpoints import FILES, write_example
-from segment_scorer.cli.main import main
 from segment_scorer.lift.measure import LiftRequest, measure_lift
 
 ROOT = Path(__file__).parents[2]
-CDNOW = ROOT / "examples" / "cdnow"
-POLICY = 'threshold = "model"\n[holdout]\npercent = 10\nsalt = "cdnow"\n'
 
 
-@pytest.fixture(scope="module")
-def hillstrom(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("hillstrom")
-    assert write_example(folder) == 64_000
-    return folder
-
-
-def test_hillstroms_files_are_the_same_every_time(hillstrom: Path, tmp_path: Path) -> None:
-    write_example(tmp_path)
+def test_hillstroms_files_are_the_same_every_time(hillstrom_files: Path, tmp_path: Path) -> None:
+    assert write_example(tmp_path) == 64_000
     for name in FILES:
-        assert (tmp_path / name).read_bytes() == (hillstrom / name).read_bytes()
+        assert (tmp_path / name).read_bytes() == (hillstrom_files / name).read_bytes()
 
 
-def test_hillstroms_endpoints_know_nothing_of_the_campaign(hillstrom: Path) -> None:
-    with gzip.open(hillstrom / "endpoints.jsonl.gz", "rt") as file:
+def test_hillstroms_endpoints_know_nothing_of_the_campaign(hillstrom_files: Path) -> None:
+    with gzip.open(hillstrom_files / "endpoints.jsonl.gz", "rt") as file:
         first = json.loads(next(file))
     words = json.dumps(first).lower()
     assert not any(word in words for word in ("visit", "conversion", "spend", "e-mail"))
     assert first["Address"].endswith("@example.invalid")
 
 
-def test_hillstroms_groups_are_those_of_the_challenge(hillstrom: Path) -> None:
-    with (hillstrom / "decisions.csv").open(newline="") as file:
+def test_hillstroms_groups_are_those_of_the_challenge(hillstrom_files: Path) -> None:
+    with (hillstrom_files / "decisions.csv").open(newline="") as file:
         groups = Counter((row["holdout"], row["treatment"]) for row in csv.DictReader(file))
     assert groups == {
         ("true", ""): 21_306,
@@ -63,10 +52,10 @@ def test_hillstroms_groups_are_those_of_the_challenge(hillstrom: Path) -> None:
         ("spend.csv", "597 more visits per 1,000 people messaged, between 376 and 817 (95 %)."),
     ],
 )
-def test_hillstroms_effect_is_said(hillstrom: Path, outcomes: str, sentence: str) -> None:
+def test_hillstroms_effect_is_said(hillstrom_files: Path, outcomes: str, sentence: str) -> None:
     request = LiftRequest(
-        decisions=hillstrom / "decisions.csv",
-        outcomes=hillstrom / outcomes,
+        decisions=hillstrom_files / "decisions.csv",
+        outcomes=hillstrom_files / outcomes,
         outcome_name="visits",
         holdout_percent=100.0 / 3.0,
         value=10.0,
@@ -78,11 +67,11 @@ def test_hillstroms_effect_is_said(hillstrom: Path, outcomes: str, sentence: str
     assert [row.name for row in result.by["treatment"].rows] == ["Womens E-Mail", "Mens E-Mail"]
 
 
-def test_mailing_everybody_lost_390_a_thousand(hillstrom: Path) -> None:
+def test_mailing_everybody_lost_390_a_thousand(hillstrom_files: Path) -> None:
     """10 a visit, 1 a mail: the messaged people's rate alone says that it earned 670."""
     request = LiftRequest(
-        decisions=hillstrom / "decisions.csv",
-        outcomes=hillstrom / "outcomes.csv",
+        decisions=hillstrom_files / "decisions.csv",
+        outcomes=hillstrom_files / "outcomes.csv",
         value=10.0,
         cost=1.0,
     )
@@ -93,49 +82,22 @@ def test_mailing_everybody_lost_390_a_thousand(hillstrom: Path) -> None:
     assert "The campaign lost" in result.sentences[-1]
 
 
-@pytest.fixture(scope="module")
-def cdnow(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """A run over CDNOW with a 10 % control group: its decisions, and the outcomes."""
-    folder = tmp_path_factory.mktemp("cdnow")
-    command = [sys.executable, str(CDNOW / "make_endpoints.py"), "--out", str(folder)]
-    subprocess.run(command, check=True, capture_output=True)
-    policy = folder / "policy.toml"
-    policy.write_text(POLICY)
-    words = [
-        "--policy",
-        str(policy),
-        "--out",
-        str(folder / "run"),
-        "--scheduled-time",
-        "1997-10-01",
-    ]
-    assert main(["run", str(folder / "endpoints.jsonl.gz"), *words]) == 0
-    return folder / "run" / "decisions.csv", folder / "outcomes.csv"
-
-
-def test_no_lift_is_found_where_nobody_was_messaged(cdnow: tuple[Path, Path]) -> None:
-    decisions, outcomes = cdnow
-    result = measure_lift(LiftRequest(decisions=decisions, outcomes=outcomes, holdout_percent=10.0))
-    found = result.effect.difference
-    assert found.low < 0.0 < found.high
-    assert found.high - found.low == pytest.approx(0.076, abs=0.01)
-    assert result.sentences[0].startswith("Cannot tell whether the message changed anything")
-    assert "points) would not be seen" in result.sentences[1]
-    assert result.by["decile"].differs is False
-
-
-def test_the_whole_circle_is_one_screen(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "examples.hillstrom.demo", "--out", str(tmp_path / "demo")],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert "61 more visits per 1,000 people messaged, between 55 and 66 (95 %)." in done.stdout
-    assert "The campaign lost 16,701" in done.stdout
-    assert len(done.stdout.splitlines()) <= 40
+def test_the_whole_circle_is_one_screen(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert demo.main(["--out", str(tmp_path / "demo"), "--customers", "10000"]) == 0
+    printed = capsys.readouterr().out
+    assert "a run over 10,000 customers" in printed
+    assert "61 more visits per 1,000 people messaged, between 55 and 66 (95 %)." in printed
+    assert "The campaign lost 16,701" in printed
+    assert len(printed.splitlines()) <= 40
     assert (tmp_path / "demo" / "lift" / "lift.html").exists()
+
+
+def test_a_demo_whose_command_fails_says_why_and_ends_with_its_status(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # The model learns from every tenth customer, so from nobody.
+    assert demo.main(["--out", str(tmp_path / "demo"), "--customers", "5"]) == 1
+    assert "segment-scorer train: " in capsys.readouterr().err
 
 
 def test_the_examples_name_their_source_and_need_nothing_else() -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import gzip
-import os
 import re
 import shlex
 import shutil
-import subprocess
-import sys
 from pathlib import Path
+
+import pytest
+
+from segment_scorer.cli.main import main
 
 ROOT = Path(__file__).parents[2]
 CONSOLE = re.compile(r"^```console\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -41,42 +42,24 @@ def test_every_make_target_the_readme_names_exists() -> None:
     assert named <= targets
 
 
-def test_the_demo_prints_the_figures_of_the_readme(tmp_path: Path) -> None:
-    demo = [sys.executable, "examples/cdnow/demo.py", "--out", str(tmp_path)]
-    done = subprocess.run(demo, cwd=ROOT, capture_output=True, text=True, check=True)
-    text = (ROOT / "README.md").read_text("utf-8")
-    (table,) = re.findall(r"^ +customers .*\nkept .*\nfiltered .*$", text, re.MULTILINE)
-    assert {line.rstrip() for line in table.splitlines()} <= {
-        line.rstrip() for line in done.stdout.splitlines()
-    }
-
-
-def test_every_command_line_of_the_readme_runs_as_written(tmp_path: Path) -> None:
+def test_every_command_line_of_the_readme_runs_as_written(
+    cdnow_files: Path,
+    hillstrom_files: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     shutil.copytree(ROOT / "examples", tmp_path / "examples")
+    for made in (cdnow_files, hillstrom_files):
+        shutil.copytree(made, tmp_path / "examples" / made.name, dirs_exist_ok=True)
     (tmp_path / "function").mkdir()
     shutil.copy(ROOT / "function" / "policy.toml", tmp_path / "function")
-    environ = {**os.environ, "PYTHONPATH": str(ROOT)}
-    for example in ("cdnow", "hillstrom"):
-        subprocess.run(
-            [sys.executable, "-m", f"examples.{example}.make_endpoints"],
-            cwd=tmp_path,
-            env=environ,
-            check=True,
-            capture_output=True,
-        )
     shorten(tmp_path / "examples" / "cdnow" / "endpoints.jsonl.gz")
+    monkeypatch.chdir(tmp_path)
     run = 0
     for command in commands_of((ROOT / "README.md").read_text("utf-8")):
         if command[0] == ".venv/bin/segment-scorer":
-            done = subprocess.run(
-                [sys.executable, "-m", "segment_scorer.cli.main", *command[1:]],
-                cwd=tmp_path,
-                env=environ,
-                capture_output=True,
-                text=True,
-                check=False,
-            )
-            assert done.returncode == 0, (command, done.stderr)
+            assert main(command[1:]) == 0, (command, capsys.readouterr().err)
             run += 1
     assert run >= 2
     assert (tmp_path / "out" / "run" / "summary.json").is_file()

@@ -10,8 +10,6 @@ import gzip
 import json
 import random
 import signal
-import subprocess
-import sys
 import threading
 import time
 from collections import Counter
@@ -31,15 +29,9 @@ FILE_LINES = 2_000
 
 
 @pytest.fixture(scope="module")
-def segment(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+def segment(cdnow_files: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     folder = tmp_path_factory.mktemp("cdnow")
-    subprocess.run(
-        [sys.executable, "examples/cdnow/make_endpoints.py", "--out", str(folder)],
-        cwd=ROOT,
-        check=True,
-        capture_output=True,
-    )
-    with gzip.open(folder / "endpoints.jsonl.gz", "rb") as file:
+    with gzip.open(cdnow_files / "endpoints.jsonl.gz", "rb") as file:
         lines = file.readlines()
     paths = []
     for start in range(0, len(lines), FILE_LINES):

@@ -3,40 +3,56 @@
 from __future__ import annotations
 
 import csv
+import gzip
+import itertools
 import json
 import math
 from pathlib import Path
 
 import pytest
 
-from examples.cdnow.make_endpoints import write_example
 from segment_scorer.cli.main import main
+from segment_scorer.lift.measure import LiftRequest, measure_lift
 
 POLICY = 'mode = "{mode}"\nthreshold = "model"\n[holdout]\npercent = {percent}\nsalt = "{salt}"\n'
 CUSTOMERS = 23_570
+FEW = 5_000  # for runs that are only compared with the run over all of them
 
 
 @pytest.fixture(scope="module")
-def cdnow(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("cdnow")
-    assert write_example(folder) == CUSTOMERS
-    return folder
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the runs go."""
+    return tmp_path_factory.mktemp("runs")
 
 
 @pytest.fixture(scope="module")
-def held_out(cdnow: Path) -> Path:
+def outcomes(cdnow_files: Path) -> Path:
+    return cdnow_files / "outcomes.csv"
+
+
+@pytest.fixture(scope="module")
+def held_out(folder: Path, cdnow_files: Path) -> Path:
     """A run over CDNOW that holds a tenth of the customers out."""
-    return run(cdnow, "held-out", percent=10, salt="cdnow")
+    return run(cdnow_files / "endpoints.jsonl.gz", folder / "held-out", percent=10, salt="cdnow")
+
+
+@pytest.fixture(scope="module")
+def few(folder: Path, cdnow_files: Path) -> Path:
+    """The first customers of CDNOW."""
+    path = folder / "few.jsonl"
+    with gzip.open(cdnow_files / "endpoints.jsonl.gz", "rt") as file:
+        path.write_text("".join(itertools.islice(file, FEW)))
+    return path
 
 
 def run(
-    cdnow: Path, name: str, *more: str, percent: float, salt: str, mode: str = "filter"
+    segment: Path, out: Path, *more: str, percent: float, salt: str, mode: str = "filter"
 ) -> Path:
-    policy = cdnow / f"{name}.toml"
+    policy = out.with_suffix(".toml")
     policy.write_text(POLICY.format(mode=mode, percent=percent, salt=salt))
-    words = ["--policy", str(policy), "--out", str(cdnow / name), "--scheduled-time", "1997-10-01"]
-    assert main(["run", str(cdnow / "endpoints.jsonl.gz"), *words, *more]) == 0
-    return cdnow / name
+    words = ["--policy", str(policy), "--out", str(out), "--scheduled-time", "1997-10-01"]
+    assert main(["run", str(segment), *words, *more]) == 0
+    return out
 
 
 def read_rows(folder: Path) -> list[dict[str, str]]:
@@ -45,10 +61,10 @@ def read_rows(folder: Path) -> list[dict[str, str]]:
 
 
 def test_no_lift_is_found_where_nobody_was_messaged(
-    cdnow: Path, held_out: Path, capsys: pytest.CaptureFixture[str]
+    outcomes: Path, held_out: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """High scorers against a control group drawn from everybody showed 32.5 points here."""
-    assert main(["lift", str(held_out), "--outcomes", str(cdnow / "outcomes.csv")]) == 0
+    assert main(["lift", str(held_out), "--outcomes", str(outcomes)]) == 0
     assert "Cannot tell whether the message changed anything" in capsys.readouterr().out
     found = json.loads((held_out / "lift" / "lift.json").read_text("utf-8"))
     assert found["difference"]["low"] < 0.0 < found["difference"]["high"]
@@ -58,6 +74,19 @@ def test_no_lift_is_found_where_nobody_was_messaged(
     selected = [row for row in rows if row["selected"] == "true"]
     assert found["messaged"]["users"] == sum(row["holdout"] == "false" for row in selected)
     assert found["control"]["users"] == sum(row["holdout"] == "true" for row in selected)
+
+
+def test_says_how_large_an_effect_would_be_seen_and_finds_none_by_decile(
+    outcomes: Path, held_out: Path
+) -> None:
+    decisions = held_out / "decisions.csv"
+    result = measure_lift(LiftRequest(decisions=decisions, outcomes=outcomes, holdout_percent=10.0))
+    found = result.effect.difference
+    assert found.low < 0.0 < found.high
+    assert found.high - found.low == pytest.approx(0.076, abs=0.01)
+    assert result.sentences[0].startswith("Cannot tell whether the message changed anything")
+    assert "points) would not be seen" in result.sentences[1]
+    assert result.by["decile"].differs is False
 
 
 def test_the_columns_say_who_was_selected_held_out_and_sent(held_out: Path) -> None:
@@ -80,12 +109,12 @@ def test_the_columns_say_who_was_selected_held_out_and_sent(held_out: Path) -> N
 
 
 def test_another_control_group_changes_nobodys_selection_and_has_another_digest(
-    cdnow: Path, held_out: Path
+    few: Path, folder: Path, held_out: Path
 ) -> None:
-    other = run(cdnow, "other", percent=25, salt="another")
-    assert [row["selected"] for row in read_rows(other)] == [
-        row["selected"] for row in read_rows(held_out)
-    ]
+    other = run(few, folder / "other", percent=25, salt="another")
+    selected = [row["selected"] for row in read_rows(other)]
+    assert len(selected) == FEW
+    assert selected == [row["selected"] for row in read_rows(held_out)[:FEW]]
     before, after = (
         json.loads((folder / "summary.json").read_text("utf-8")) for folder in (held_out, other)
     )
@@ -94,30 +123,31 @@ def test_another_control_group_changes_nobodys_selection_and_has_another_digest(
 
 
 def test_a_control_group_that_was_messaged_too_is_refused(
-    cdnow: Path, held_out: Path, capsys: pytest.CaptureFixture[str]
+    few: Path, folder: Path, outcomes: Path, held_out: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    shadow = run(cdnow, "shadow", percent=10, salt="cdnow", mode="shadow")
+    shadow = run(few, folder / "shadow", percent=10, salt="cdnow", mode="shadow")
     rows = read_rows(shadow)
+    assert len(rows) == FEW
     assert {row["sent"] for row in rows} == {"true"}
     assert [(row["selected"], row["holdout"]) for row in rows] == [
-        (row["selected"], row["holdout"]) for row in read_rows(held_out)
+        (row["selected"], row["holdout"]) for row in read_rows(held_out)[:FEW]
     ]
-    assert main(["lift", str(shadow), "--outcomes", str(cdnow / "outcomes.csv")]) == 1
+    assert main(["lift", str(shadow), "--outcomes", str(outcomes)]) == 1
     assert "the control group was messaged too" in capsys.readouterr().err
 
 
 def test_a_rehearsal_says_what_its_control_group_can_show(
-    cdnow: Path, held_out: Path, capsys: pytest.CaptureFixture[str]
+    few: Path, folder: Path, held_out: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    selected = sum(row["selected"] == "true" for row in read_rows(held_out))
-    folder = run(cdnow, "rehearsal", "--rehearse", percent=10, salt="cdnow")
+    selected = sum(row["selected"] == "true" for row in read_rows(held_out)[:FEW])
+    rehearsal = run(few, folder / "rehearsal", "--rehearse", percent=10, salt="cdnow")
     printed = capsys.readouterr().err
     sentence = f"A control group of 10 % ({round(selected / 10):,} of {selected:,} people) shows"
     assert sentence in printed
     assert "of 1,000 respond anyway." in printed
-    assert sentence in (folder / "report.html").read_text("utf-8")
-    assert sorted(path.name for path in folder.iterdir()) == ["report.html"]
-    run(cdnow, "none", "--rehearse", percent=0, salt="")
+    assert sentence in (rehearsal / "report.html").read_text("utf-8")
+    assert sorted(path.name for path in rehearsal.iterdir()) == ["report.html"]
+    run(few, folder / "none", "--rehearse", percent=0, salt="")
     assert "Without a control group, what the message changes cannot be measured." in (
         capsys.readouterr().err
     )
