@@ -113,7 +113,8 @@ def report(found: Sequence[dict[str, Any]]) -> int:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command."""
     parser = argparse.ArgumentParser(
-        description="Ask a vulnerability service about every pinned version."
+        prog="python -m tools.audit",
+        description="Ask a vulnerability service about every pinned version.",
     )
     parser.add_argument(
         "--osv-url", help="ask this service (OSV's query interface) instead of PyPI's and OSV's own"

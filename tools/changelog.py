@@ -37,7 +37,9 @@ def replace_section(text: str) -> str:
 
 def main() -> int:
     """Run the command; the exit status is 1 when the section is stale or missing."""
-    parser = argparse.ArgumentParser(description="Write the Renamed section of CHANGELOG.md.")
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.changelog", description="Write the Renamed section of CHANGELOG.md."
+    )
     parser.add_argument("--check", action="store_true", help="write nothing; fail when it is stale")
     options = parser.parse_args()
     text = FILE.read_text("utf-8")

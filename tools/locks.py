@@ -82,7 +82,9 @@ def stale_sets() -> list[str]:
 
 def main() -> int:
     """Run the command. Exit status 1: a set is stale or cannot be compiled."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.locks", description=__doc__.splitlines()[0] if __doc__ else None
+    )
     parser.add_argument(
         "--check", action="store_true", help="write nothing; fail if a set is stale"
     )

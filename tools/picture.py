@@ -49,7 +49,9 @@ def take_picture(report: Path, picture: Path, browser: str) -> None:
 
 def main() -> int:
     """Run the command; the exit status is 1 when there is no browser or it fails."""
-    parser = argparse.ArgumentParser(description="Make docs/report.png from a run of the demo.")
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.picture", description="Make docs/report.png from a run of the demo."
+    )
     parser.add_argument("--out", type=Path, default=PICTURE, help="default: docs/report.png")
     options = parser.parse_args()
     browser = next(filter(None, map(shutil.which, BROWSERS)), None)

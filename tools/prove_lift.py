@@ -151,7 +151,9 @@ def refuses_split(seed: int, share: float) -> bool:
 
 def main(write: Callable[[str], object] = OUT.write_text) -> int:
     """Run the command."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.prove_lift", description=(__doc__ or "").splitlines()[0]
+    )
     parser.add_argument("--campaigns", type=int, default=CAMPAIGNS, help="for each claim")
     campaigns = parser.parse_args().campaigns
     revision = read_revision()

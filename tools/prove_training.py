@@ -247,7 +247,9 @@ def make_trees(columns: list[int], words: list[int]) -> Any:
 
 def main() -> int:
     """Run as a script."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.prove_training", description=(__doc__ or "").splitlines()[0]
+    )
     parser.add_argument("--only", choices=sorted(SETS), action="append", help="only this set")
     parser.add_argument("--out", type=Path, default=OUT)
     given = parser.parse_args()

@@ -188,7 +188,9 @@ def main() -> int:
 
 def parse_arguments() -> argparse.Namespace:
     """The options, those that go together."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.prove_uplift", description=(__doc__ or "").splitlines()[0]
+    )
     parser.add_argument("--part", choices=PARTS, action="append", help="only these; keep the rest")
     parser.add_argument(
         "--seeds",

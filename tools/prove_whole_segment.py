@@ -155,7 +155,9 @@ def prove(people: int, budget: int, folder: Path, tell: Callable[[str], None]) -
 
 def main(write: Callable[[str], object] = OUT.write_text) -> int:
     """Run the command."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.prove_whole_segment", description=(__doc__ or "").splitlines()[0]
+    )
     parser.add_argument("--people", type=int, default=PEOPLE, help="endpoints to make")
     parser.add_argument("--budget", type=int, default=BUDGET, help="users to choose")
     parser.add_argument("--folder", type=Path, help="where a folder for the files is made")

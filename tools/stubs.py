@@ -52,7 +52,9 @@ def find_drift(folder: Path) -> list[str]:
 
 def main() -> int:
     """Run the command. Exit status 1: a committed file is stale, or protoc failed."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.stubs", description=__doc__.splitlines()[0] if __doc__ else None
+    )
     parser.add_argument(
         "--check", action="store_true", help="write nothing; fail if a committed file differs"
     )

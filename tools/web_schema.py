@@ -144,7 +144,9 @@ def render(content: Mapping[str, Any]) -> str:
 
 def main() -> int:
     """Run the command. Exit status 1: a committed file is stale."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.web_schema", description=__doc__.splitlines()[0] if __doc__ else None
+    )
     parser.add_argument(
         "--check", action="store_true", help="write nothing; fail if a committed file differs"
     )

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 import pytest
 
-from tools.benchmarks.documents import BlockError, fill_block, write_speed, write_web
+from tools.benchmarks.documents import BlockError, fill_block, write_service, write_speed, write_web
 from tools.benchmarks.records import Measurement, Results, Table, Target
 from tools.benchmarks.rows.runner import RunError
 from tools.scale.inputs import describe_local, describe_ray, draw_line, read_sizes
 from tools.scale.records import Measured, Run, Segment
-from tools.scale.shown import show_dollars, show_size, show_time
+from tools.scale.shown import show_dollars, show_quota, show_size, show_time
 from tools.scale.watch import measure_folder, read_seconds, read_shared, watch
 from tools.scale.ways import (
     EngineSlopes,
@@ -127,17 +128,7 @@ def test_a_walk_of_a_million_pays_by_the_batch(price: str, dollars: float) -> No
 
 def test_a_call_has_at_most_a_core() -> None:
     def billed(memory_mb: int) -> int:
-        walk = Walk(
-            batch=50,
-            plain=1.0,
-            call=0.003,
-            memory_mb=memory_mb,
-            child=0.1,
-            log_bytes=0.0,
-            transitions=4,
-            limit=1.0,
-        )
-        return walk.billed_ms
+        return replace(WALK, memory_mb=memory_mb).billed_ms
 
     assert (billed(128), billed(1024), billed(1769), billed(3538)) == (42, 6, 3, 3)
 
@@ -161,16 +152,7 @@ def test_a_segment_beyond_a_files_limit_is_several(people: int, pieces: int) -> 
 
 
 def test_items_bound_a_file_of_small_people() -> None:
-    small = Walk(
-        batch=50,
-        plain=10.0,
-        call=0.003,
-        memory_mb=1024,
-        child=0.1,
-        log_bytes=0.0,
-        transitions=4,
-        limit=1.0,
-    )
+    small = replace(WALK, plain=10.0)
     found = estimate_walk(small, 100_000_001, at_once=10, prices=NOTHING, quotas=QUOTAS)
     assert found.pieces == 2
 
@@ -323,6 +305,13 @@ def test_one_person_over_http_is_shown_beside_one_of_pinpoint() -> None:
         write_web(Results(machine=results_of().machine, effort=1.0, tables=()))
 
 
+def test_a_call_of_the_service_is_shown_with_the_commit_of_its_own_table() -> None:
+    row = Measurement(label="1 client: median", unit="ms", values={"our service": 0.574})
+    service = Table(name="service", title="A service", ours="our service", rows=(row,))
+    text = write_service(results_of(service)).replace("\n", " ")
+    assert "50 rows take 0.574 ms over TCP (median, one client, at commit `0123456789ab`" in text
+
+
 @pytest.mark.parametrize(
     ("shown", "text"),
     [
@@ -334,6 +323,8 @@ def test_one_person_over_http_is_shown_beside_one_of_pinpoint() -> None:
         (show_size(27_110), "27 kB"),
         (show_size(442.4e6), "442 MB"),
         (show_size(30.25e9), "30.2 GB"),
+        (show_quota(262_144), "256 KiB"),
+        (show_quota(6_291_456), "6 MiB"),
     ],
 )
 def test_a_figure_is_shown_in_the_unit_that_one_reads(shown: str, text: str) -> None:

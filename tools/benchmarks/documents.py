@@ -10,7 +10,7 @@ from pathlib import Path
 from tools.benchmarks.example import ROOT
 from tools.benchmarks.page import show_figure, show_number, show_revision
 from tools.benchmarks.records import Results, Table
-from tools.benchmarks.rows.runner import CLOCK, PROCESSOR
+from tools.benchmarks.rows.runner import CLOCK, ONE, PROCESSOR, TWO
 from tools.benchmarks.rows.web import PINPOINT, WEB
 from tools.scale.inputs import find_table, read_inputs, read_sizes
 from tools.scale.page import WIDTH, write_scale
@@ -85,7 +85,7 @@ def write_speed(results: Results) -> str:
         lines.append(f"| {size:,} | {' | '.join(cells)} |")
     machine = results.machine
     largest = max(sizes)
-    one, two = (read_sizes(table, CLOCK, column) for column in columns)
+    one, two = (read_sizes(table, CLOCK, column) for column in (ONE, TWO))
     head_text = (
         "Invented endpoints (`examples/cdnow/make_synthetic.py`), with the shipped model and "
         f"policy and all outputs, at commit {name_commit(results, table)} on "
@@ -109,14 +109,27 @@ def write_speed(results: Results) -> str:
 def write_web(results: Results) -> str:
     """What one person costs over HTTP. Raises KeyError."""
     table = find_table(results, "web")
-    (row,) = table.rows
-    web, pinpoint = (show_figure(row.values[column], row.unit) for column in (WEB, PINPOINT))
-    (target,) = table.targets
+    web, pinpoint = (
+        show_figure(table.find("processor time a call", column), "ms") for column in (WEB, PINPOINT)
+    )
+    target = table.targets[0]
     text = (
         f"At commit {name_commit(results, table)} one person took {web} of processor time over "
         f"HTTP and {pinpoint} by Pinpoint's event, through AWS's runtime interface emulator. "
         f"The ratio was {show_number(target.value)}, the median over rounds of calls in turn; "
         f"the limit is {show_number(target.bound)}."
+    )
+    return textwrap.fill(text, WIDTH, break_on_hyphens=False)
+
+
+def write_service(results: Results) -> str:
+    """What a call of the service takes. Raises KeyError."""
+    table = find_table(results, "service")
+    median = show_figure(table.find("1 client: median", table.ours), "ms")
+    text = (
+        f"With the shipped model, 50 rows take {median} over TCP (median, one client, at commit "
+        f"{name_commit(results, table)} on {results.machine.cores} cores). A sidecar shares the "
+        "function's CPU, memory and bill: it isolates, it is not faster."
     )
     return textwrap.fill(text, WIDTH, break_on_hyphens=False)
 
@@ -129,5 +142,6 @@ def write_table(results: Results) -> str:
 # document -> block -> its text
 BLOCKS: Mapping[str, Mapping[str, Callable[[Results], str]]] = {
     "runner.md": {"benchmarks.json: speed": write_speed, "scale.json: table": write_table},
+    "scoring-service.md": {"benchmarks.json: service": write_service},
     "web.md": {"benchmarks.json: web": write_web},
 }

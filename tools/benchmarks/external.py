@@ -66,7 +66,9 @@ def report(store: ExternalStore) -> None:
 
 def main() -> None:
     """Run as a script."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.benchmarks.external", description=(__doc__ or "").splitlines()[0]
+    )
     parser.add_argument(
         "--dynamodb", metavar="TABLE", help="a table keyed by id, text, instead of the file"
     )

@@ -87,7 +87,9 @@ def run_once(segment: Path, out: Path, processes: int) -> tuple[float, int, dict
 
 def main() -> None:
     """Run as a script."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.benchmarks.runner", description=(__doc__ or "").splitlines()[0]
+    )
     parser.add_argument("--count", type=int, default=1_000_000, help="how many endpoints to make")
     parser.add_argument("--segment", type=Path, help="a segment that is there already, instead")
     options = parser.parse_args()

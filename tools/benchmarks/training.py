@@ -85,7 +85,9 @@ def time_matrix(out: Path) -> float:
 
 def main() -> None:
     """Run as a script."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.benchmarks.training", description=(__doc__ or "").splitlines()[0]
+    )
     parser.add_argument("--people", type=int, default=1_000_000)
     parser.add_argument("--out", type=Path, required=True, help="directory to write into")
     parser.add_argument("--infer", action="store_true", help="without a feature spec")

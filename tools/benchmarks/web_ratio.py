@@ -65,7 +65,10 @@ def measure(rounds: int, calls: int) -> list[dict[str, float]]:
 
 def main() -> None:
     """Print both costs and their ratio: medians of the rounds."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.benchmarks.web_ratio",
+        description=__doc__.splitlines()[0] if __doc__ else None,
+    )
     parser.add_argument("--rounds", type=int, default=60)
     parser.add_argument("--calls", type=int, default=50)
     options = parser.parse_args()

@@ -214,8 +214,9 @@ def is_list(engine: Engine, reference: str) -> bool:
 def main() -> int:
     """Run the command. An expected error is one sentence and status 1."""
     parser = argparse.ArgumentParser(
+        prog="python -m tools.image.build",
         description="Build the image. Environment: TARGET, FUNCTION_SET, ARCH, ENGINE, BASE_IMAGE, "
-        "BASE_PYTHON and CA_BUNDLE, as docs/image.md says."
+        "BASE_PYTHON and CA_BUNDLE, as docs/image.md says.",
     )
     parser.add_argument("--target", default="", help="instead of TARGET (default: function)")
     parser.add_argument(

@@ -97,6 +97,7 @@ def start(
 def main() -> int:
     """Run the command. Exit status 1: the image does not start, or an event gets no reply."""
     parser = argparse.ArgumentParser(
+        prog="python -m tools.image.emulate",
         description="Serve the image in AWS's emulator and post events to it. TARGET=service in "
         "the environment starts the scoring service beside the function, which then asks it.",
         epilog="Example: TARGET=service python3 -m tools.image.emulate",

@@ -165,9 +165,10 @@ def wait_until_it_listens(process: subprocess.Popen[bytes], emulator: Emulator) 
 def main() -> int:
     """Serve the handler until Ctrl-C, with the settings that `choose_settings` takes."""
     parser = argparse.ArgumentParser(
+        prog="python -m tools.image.emulator",
         description="Serve the hook in AWS's runtime interface emulator until Ctrl-C. The function "
         "gets this shell's SCORER_* and AWS_LAMBDA_* settings, and AWS_* if SCORER_EXTERNAL is a "
-        "table."
+        "table.",
     )
     parser.add_argument("--port", type=int, default=9000)
     parser.add_argument("--handler", default="function.handler.handle")

@@ -112,7 +112,9 @@ def measure_memory_size(engine: Engine, image: str, memory: int, starts: int, ca
 
 def main() -> int:
     """Print the tables."""
-    parser = argparse.ArgumentParser(description="Measure the built image.")
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.image.measure", description="Measure the built image."
+    )
     parser.add_argument("--image", help="default: the one that TARGET, FUNCTION_SET and ARCH name")
     parser.add_argument("--starts", type=int, default=5)
     parser.add_argument("--calls", type=int, default=500)

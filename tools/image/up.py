@@ -134,6 +134,7 @@ def wait_for_record(engine: Engine) -> str:
 def main() -> int:
     """Run the command. An expected error is one sentence and status 1."""
     parser = argparse.ArgumentParser(
+        prog="python -m tools.image.up",
         description="Start function, scoring service and Prometheus, and send one event. "
         "Environment: FUNCTION_PORT (9000), PROMETHEUS_PORT (9090), PROMETHEUS_IMAGE, and those of "
         "`make image`.",

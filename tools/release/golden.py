@@ -51,7 +51,9 @@ def make_tree_golden(environ: Mapping[str, str], file: Path = EVENT) -> Golden:
 
 def main() -> int:
     """Run the command; give the exit status (1 and one sentence for an expected error)."""
-    parser = argparse.ArgumentParser(description="Write the golden answers of this tree.")
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.release.golden", description="Write the golden answers of this tree."
+    )
     parser.add_argument("--event", type=Path, default=EVENT, help="a Pinpoint hook event")
     parser.add_argument("--out", type=Path, required=True, help="golden.json to write")
     options = parser.parse_args()

@@ -177,7 +177,8 @@ def main(arguments: Sequence[str] | None = None, *, revision: str = "") -> int:
     `revision` replaces the tree's own, for tests.
     """
     parser = argparse.ArgumentParser(
-        description="Push the built image, tagged by version and git revision; print its digest."
+        prog="python -m tools.release.push",
+        description="Push the built image, tagged by version and git revision; print its digest.",
     )
     parser.add_argument("--repository", required=True, help="HOST/NAME, without a tag")
     parser.add_argument(

@@ -171,7 +171,8 @@ def run_command(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
 def main() -> int:
     """Run the command; give the exit status (1 and one sentence for an expected error)."""
     parser = argparse.ArgumentParser(
-        description="Retrain behind the gate, build, test, push, and deploy by digest."
+        prog="python -m tools.release.redeploy",
+        description="Retrain behind the gate, build, test, push, and deploy by digest.",
     )
     parser.add_argument("--stack", required=True)
     parser.add_argument(

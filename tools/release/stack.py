@@ -125,7 +125,8 @@ def tidy_up(clients: TrialClients, stack: str) -> None:
 def main() -> int:
     """Run the command; give the exit status (1 and one sentence for an expected error)."""
     parser = argparse.ArgumentParser(
-        description="Deploy the stack with an image named by its digest: a new or an earlier one."
+        prog="python -m tools.release.stack",
+        description="Deploy the stack with an image named by its digest: a new or an earlier one.",
     )
     parser.add_argument("--stack", required=True, help="the stack's name; created if missing")
     parser.add_argument(

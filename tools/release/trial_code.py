@@ -42,6 +42,7 @@ def write_trial(golden: Golden, folder: Path = FOLDER) -> Path:
 def main() -> int:
     """Run the command; give the exit status (1 and one sentence for an expected error)."""
     parser = argparse.ArgumentParser(
+        prog="python -m tools.release.trial_code",
         description="Write the code of the trial that judges a new version before it gets calls.",
         epilog="Example: python -m tools.release.trial_code --any-answer",
     )

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from tools.benchmarks.page import show_number, show_revision
 from tools.scale.inputs import LOG_BYTES, Inputs
 from tools.scale.records import PriceList
-from tools.scale.shown import show_size
+from tools.scale.shown import show_quota, show_size
 
 
 def explain(inputs: Inputs) -> Iterator[str]:
@@ -84,13 +84,14 @@ def list_distant(inputs: Inputs) -> str:
     days = values["standard_seconds"] / 86_400
     return (
         f"Quotas that are far away: a batch has {show_size(walk.batch * walk.plain)} of the "
-        f"{show_size(values['state_bytes'])} that a state may hold, and of a call's "
-        f"{show_size(values['lambda_payload_bytes'])}. Of {show_number(values['map_children'])} "
+        f"{show_quota(values['state_bytes'])} that a state may hold, and of a call's "
+        f"{show_quota(values['lambda_payload_bytes'])}. Of {show_number(values['map_children'])} "
         f"children {show_number(values['map_starts'] * walk.child)} run at the same time. A child "
         f"takes {walk.child:g} of {show_number(values['express_seconds'])} s, a call "
         f"{walk.billed_ms} ms of {show_number(values['lambda_seconds'])} s, a walk less than "
         f"{show_number(days)} days. A walk's history has few of "
-        f"{show_number(values['history_events'])} events, since each child has its own."
+        f"{show_number(values['history_events'])} events, since each child has its own. The "
+        f"function writes nothing to its {show_quota(values['lambda_tmp_bytes'])} of /tmp."
     )
 
 

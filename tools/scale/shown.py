@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 GB, MB, KB = 1e9, 1e6, 1e3
+KIB, MIB = 1024, 1024**2
 MINUTE, HOUR = 60.0, 3600.0
 
 
@@ -25,3 +26,8 @@ def show_size(amount: float) -> str:
     if amount < MB:
         return f"{amount / KB:.0f} kB"
     return f"{amount / GB:.1f} GB" if amount >= GB else f"{amount / MB:.0f} MB"
+
+
+def show_quota(amount: float) -> str:
+    """Bytes in KiB or MiB, in which AWS counts them."""
+    return f"{amount / MIB:.0f} MiB" if amount >= MIB else f"{amount / KIB:.0f} KiB"
