@@ -14,6 +14,8 @@ from examples.hillstrom import demo
 from examples.hillstrom.make_endpoints import FILES, write_example
 from segment_scorer.lift.measure import LiftRequest, measure_lift
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 ROOT = Path(__file__).parents[2]
 
 

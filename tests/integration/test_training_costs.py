@@ -18,6 +18,8 @@ from model.training.models import CANDIDATES
 from model.training.train import TrainingResult, train_bundle
 from tests.training_people import ignore_progress
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 PEOPLE = 1_000
 # Five folds, four fifths of the people in each, and the trees of the costliest candidate.
 PLAIN = 5 * 0.8 * PEOPLE * max(each.parameters.get("max_iter", 150) for each in CANDIDATES)

@@ -14,6 +14,8 @@ from model.training.models import ModelSettings
 from model.training.people import People, take_rows
 from tests.training_people import fit_model, ignore_progress, make_scored
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 SPEC = FeatureSpec(
     tuple(Feature(name=name, path=f"Metrics.{name}", kind="number") for name in "ab")
 )

@@ -22,6 +22,8 @@ from model.training.export import (
 from model.training.models import MODELS, ModelSettings
 from tests.training_people import fit_model, make_people, make_scored
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 SPEC = read_spec(
     {
         "feature": [

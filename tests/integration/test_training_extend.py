@@ -12,6 +12,8 @@ from model.training.extend import extend_inference
 from model.training.infer import write_features
 from tests.extend_people import by_nothing, by_ratio, by_shop, make_sample
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 
 def extend(sample: Sample) -> Any:
     return extend_inference(sample, np.arange(len(sample.documents)), None, seed=0)

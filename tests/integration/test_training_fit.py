@@ -11,6 +11,8 @@ from model.training.models import CANDIDATES, MODELS, ModelSettings
 from model.training.selection import choose_model
 from tests.training_people import fit_model, make_scored
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 VISITS = FeatureSpec((Feature(name="visits", path="Metrics.Visits", kind="number"),))
 
 

@@ -13,6 +13,8 @@ from model.bundle import BEST_FILE, SHIPPED, load_bundle
 from segment_scorer.cli.main import main
 from tests.training_people import to_csv, to_lines, write
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 # Standard deviations of the noise, in the order in which the models are trained
 NOISE = {"First": 0.1, "Second": 0.45, "Third": 0.7}
 GOOD = ("frequency", "Metrics.PurchaseDays"), ("recency", "Metrics.RecencyDays")

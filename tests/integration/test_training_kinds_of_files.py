@@ -17,6 +17,8 @@ from model.bundle import load_bundle
 from segment_scorer.cli.main import main
 from tests.training_people import make_people, to_csv, to_lines, write
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 Documents = list[dict[str, Any]]
 DOCS = Path(__file__).parents[2] / "docs" / "training.md"
 

@@ -15,6 +15,8 @@ from model.training.models import ModelSettings
 from model.training.selection import choose_model
 from tests.training_people import fit_model, ignore_progress, make_scored
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 VISITS = FeatureSpec((Feature(name="visits", path="Metrics.Visits", kind="number"),))
 TWO = FeatureSpec(tuple(Feature(name=name, path=f"Metrics.{name}", kind="number") for name in "ab"))
 

@@ -18,6 +18,8 @@ from model.features import load_spec
 from segment_scorer.cli.main import main
 from tests.training_people import make_people, to_csv, to_lines, write, write_people
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 PNG = b"\x89PNG\r\n\x1a\n"
 LOGISTIC = ["--model", "logistic"]
 
@@ -123,6 +125,7 @@ def test_shuffled_outcomes_give_chance_within_their_interval(tmp_path: Path) -> 
 
 
 def test_the_card_names_the_figures_of_the_manifest_and_its_pictures_are_pictures(
+    drawn: None,
     tmp_path: Path,
 ) -> None:
     assert (
@@ -151,7 +154,9 @@ def test_the_card_names_the_figures_of_the_manifest_and_its_pictures_are_picture
     assert "cost / value" not in card, "the threshold is cost / value"
     for name in ("gains.png", "calibration.png", "scores.png", "threshold.png"):
         assert f"]({name})" in card
-        assert (tmp_path / "bundle" / name).read_bytes().startswith(PNG)
+        picture = (tmp_path / "bundle" / name).read_bytes()
+        assert picture.startswith(PNG)
+        assert len(picture) > 10_000, "more than the dot of `undrawn`"
 
 
 def test_notices_that_response_has_changed(
@@ -380,7 +385,7 @@ def test_never_compares_with_a_bundle_whose_model_was_changed(
 
 
 def test_evaluates_a_bundle_on_other_people_and_draws_pictures(
-    trained: Trained, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    drawn: None, trained: Trained, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     bundle = trained.bundle
     (tmp_path / "later").mkdir()
@@ -393,6 +398,7 @@ def test_evaluates_a_bundle_on_other_people_and_draws_pictures(
     area = float(printed.split("ROC AUC")[1].split()[0])
     assert abs(area - load_bundle(bundle).manifest["metrics"]["roc_auc"]) < 0.06
     assert "decile 10 " in printed
+    assert (folder / "gains.png").read_bytes().startswith(PNG)
     assert sorted(path.name for path in folder.iterdir()) == [
         "EVALUATION.md",
         "calibration.png",

@@ -20,6 +20,8 @@ from model.training.train import train_bundle
 from segment_scorer.cli.main import main
 from tests.training_people import SPEC, make_people, to_csv, to_lines, write_people
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 
 class Trained(NamedTuple):
     """A training run by the command: its bundle and the text of both streams."""
@@ -81,7 +83,9 @@ def test_describes_the_people_it_learnt_from(trained: Trained) -> None:
     assert manifest["classes"] == [0, 1]
 
 
-def test_gives_the_same_bundle_from_the_same_files_wherever_they_lie(tmp_path: Path) -> None:
+def test_gives_the_same_bundle_from_the_same_files_wherever_they_lie(
+    drawn: None, tmp_path: Path
+) -> None:
     digests = set()
     for folder in (tmp_path / "here", tmp_path / "there"):
         folder.mkdir()

@@ -16,6 +16,8 @@ from segment_scorer.cli.main import main
 from tools.prove_uplift import CLAIMS, MOST_CLAIMS, NOTHING, OUT
 from tools.uplift_page import PAGE, fill_page
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 EVERY = 14  # of the customers, so that the test takes seconds
 RESULTS = json.loads(OUT.read_text("utf-8"))
 
