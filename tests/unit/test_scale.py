@@ -10,7 +10,14 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from tools.benchmarks.documents import BlockError, fill_block, write_service, write_speed, write_web
+from tools.benchmarks.documents import (
+    BlockError,
+    fill_block,
+    write_image,
+    write_service,
+    write_speed,
+    write_web,
+)
 from tools.benchmarks.records import Measurement, Results, Table, Target
 from tools.benchmarks.rows.runner import RunError
 from tools.scale.inputs import describe_local, describe_ray, draw_line, read_sizes
@@ -303,6 +310,17 @@ def test_one_person_over_http_is_shown_beside_one_of_pinpoint() -> None:
     assert "The ratio was 1.05" in text
     with pytest.raises(KeyError):
         write_web(Results(machine=results_of().machine, effort=1.0, tables=()))
+
+
+def test_the_image_is_shown_whole_and_beyond_its_base() -> None:
+    sizes = {"function": 234.9, "function, without the base": 125.99}
+    rows = tuple(
+        Measurement(label=label, unit="MB", values={"ours": size}) for label, size in sizes.items()
+    )
+    image = Table(name="image", title="Image", ours="ours", rows=rows, revision="feedfacefeedface")
+    assert write_image(results_of(image)) == (
+        "The function's image has 235 MB, 126 MB of them beyond the base, at commit `feedfacefeed`."
+    )
 
 
 def test_a_call_of_the_service_is_shown_with_the_commit_of_its_own_table() -> None:

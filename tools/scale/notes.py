@@ -40,7 +40,7 @@ def explain_machines(inputs: Inputs) -> Iterator[str]:
     local, ray = inputs.local, inputs.ray
     yield (
         "Computed for machines: start + people x (the first process's time + the workers' time / "
-        f"cores), all divided by {local.efficiency:.2f}, with which it gives the measured time of "
+        f"cores) / {local.efficiency:.2f}, where the divisor makes it give the measured time of "
         "two cores. Of a "
         f"person's {show_number(1e6 * local.processor)} µs of processor time the first process "
         f"has {show_number(1e6 * local.parent)} µs"
