@@ -21,6 +21,7 @@ from tools.benchmarks.documents import (
 from tools.benchmarks.records import Measurement, Results, Table, Target
 from tools.benchmarks.rows.runner import RunError
 from tools.scale.inputs import describe_local, describe_ray, draw_line, read_sizes
+from tools.scale.measure import find_middle
 from tools.scale.records import Measured, Run, Segment
 from tools.scale.shown import show_dollars, show_quota, show_size, show_time
 from tools.scale.watch import measure_folder, read_seconds, read_shared, watch
@@ -260,6 +261,12 @@ def test_rays_slopes_differ_from_the_runners_as_its_runs_of_the_same_session_do(
     assert ray.efficiency == local.efficiency
     # 160 MB of others with two workers, 120 with one: 40 a worker, 80 of Ray's own processes.
     assert ray.memory(1) == (100 + 80 + 40) * 1e6
+
+
+def test_of_several_rounds_the_run_with_the_median_processor_time_stays() -> None:
+    runs = [a_run("local", 2, 100, processor_seconds=each) for each in (9.0, 3.0, 5.0)]
+    assert find_middle(runs).processor_seconds == 5.0
+    assert find_middle(runs[:2]).processor_seconds == 9.0
 
 
 def test_one_size_is_no_slope() -> None:

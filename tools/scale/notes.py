@@ -43,14 +43,9 @@ def explain_machines(inputs: Inputs) -> Iterator[str]:
         f"cores) / {local.efficiency:.2f}, where the divisor makes it give the measured time of "
         "two cores. Of a "
         f"person's {show_number(1e6 * local.processor)} µs of processor time the first process "
-        f"has {show_number(1e6 * local.parent)} µs"
-        + (
-            f"; with Ray it is {show_number(1e6 * ray.parent)} of "
-            f"{show_number(1e6 * ray.processor)} µs, and {ray.start:.0f} s to start"
-            if ray
-            else "; Ray was not measured"
-        )
-        + ". A vCPU counts as a core of the measured machine. People are invented, "
+        f"has {show_number(1e6 * local.parent)} µs. With Ray it is {show_number(1e6 * ray.parent)} "
+        f"of {show_number(1e6 * ray.processor)} µs, and {ray.start:.0f} s to start. A vCPU counts "
+        "as a core of the measured machine. People are invented, "
         f"{show_number(inputs.walk.plain)} bytes each, scored by the shipped model."
     )
     yield (

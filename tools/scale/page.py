@@ -78,8 +78,7 @@ def list_ways(inputs: Inputs) -> Iterator[Way]:
             f"{show_size(taken[-1].disk)} of disk for 100 million people",
             show_limit(inputs.local, "first process"),
         )
-    if inputs.ray is not None:
-        yield describe_ray(inputs.ray, inputs.walk.plain, prices)
+    yield describe_ray(inputs.ray, inputs.walk.plain, prices)
     yield from list_walks(inputs, prices)
 
 
