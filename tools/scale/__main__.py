@@ -47,6 +47,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help="with --measure: how often each is run; the median stays (default: 1)",
     )
     options = parser.parse_args(arguments)
+    if options.rounds < 1 or not 0 < options.sizes[0] < options.sizes[1]:
+        parser.error("expected a round or more, and a smaller size before a larger one")
     if options.measure:
         try:
             ray = version("ray")

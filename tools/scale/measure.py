@@ -54,8 +54,8 @@ def measure(
         say(f"a segment of {size:,} people")
         segment = make_segment(size)
         segments.append(weigh(segment, size))
-        turns: dict[RunKind, Callable[[int], Run]] = {
-            kind: partial(run, segment, size, kind, say) for kind in KINDS
+        turns: dict[str, Callable[[int], Run]] = {
+            str(kind): partial(run, segment, size, kind, say) for kind in KINDS
         }
         runs += [find_middle(taken) for taken in take_turns(turns, rounds).values()]
     return Measured(
