@@ -65,8 +65,11 @@ def find_missing_features(account: Account) -> list[str]:
     if account.external_error is not None:
         return []
     people, least = len(account.present), account.min_present
+    lowest = min(account.present, default=1.0)
+    if lowest >= least and lowest > 0.0:
+        return []
     lacking = sum(share < least or share == 0.0 for share in account.present)
-    if not lacking or lacking < ALARMING_SHARE * people:
+    if lacking < ALARMING_SHARE * people:
         return []
     if least > 0.0:
         found = f"are sparse: they have less than min_present = {least:g} of the model's features"

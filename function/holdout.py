@@ -22,12 +22,15 @@ class Holdout(msgspec.Struct, frozen=True, kw_only=True):
     salt: str = ""
     attribute: str = ""
 
+    @property
+    def draws(self) -> bool:
+        """Whether there is a control group."""
+        return self.percent > 0.0
+
     def holds(self, endpoint: Endpoint) -> bool:
         """Whether the endpoint's user is in the control group. Needs an id, and nothing else."""
         return (
-            self.percent > 0.0
-            and find_unit(endpoint) != ""
-            and self.draw(endpoint) < self.percent / 100.0
+            self.draws and find_unit(endpoint) != "" and self.draw(endpoint) < self.percent / 100.0
         )
 
     def draw(self, endpoint: Endpoint) -> float:

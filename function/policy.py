@@ -6,7 +6,8 @@ of what a document holds.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import operator
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 
 import msgspec
@@ -19,6 +20,11 @@ from model.document import is_encodable
 from model.values import read_texts
 
 BY_SCORE = Reason.SCORE  # looking a member up in the class takes as long as deciding
+# `keep` -> whether a score and the threshold select a person
+SELECTS: Mapping[str, Callable[[float, float], bool]] = {
+    "at_least": operator.ge,
+    "below": operator.lt,
+}
 
 
 class Rules(msgspec.Struct, frozen=True, kw_only=True):
@@ -97,7 +103,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
 
     def rules_for(self, context: Context) -> Rules:
         """The rules for an event."""
-        override = self.override_for(context)
+        override = self.override_for(context) if self.by_ids else None
         return self.rules if override is None else override.rules
 
     def override_for(self, context: Context) -> Override | None:
@@ -122,10 +128,33 @@ def decide(
     """
     batch_scored = scores is not None
     each = [None] * len(endpoints) if scores is None else scores
-    decisions = [
-        decide_one(endpoint, score, share, rules, batch_scored=batch_scored)
-        for endpoint, score, share in zip(endpoints, each, present, strict=True)
-    ]
+    # Looked up once: this loop is what most batches take.
+    least, decimals, threshold, bands = (
+        rules.min_present,
+        rules.decimals,
+        rules.threshold,
+        rules.bands,
+    )
+    selects, is_filter, draws = SELECTS[rules.keep], rules.mode == "filter", rules.holdout.draws
+    decisions = []
+    for endpoint, score, share in zip(endpoints, each, present, strict=True):
+        rounded = None if score is None or share < least else round(score, decimals)
+        if rounded is None or endpoint.problem is not None:
+            selected, reason = select_unscored(endpoint, rules, batch_scored=batch_scored)
+        else:
+            selected, reason = selects(rounded, threshold), BY_SCORE
+        held = draws and rules.holdout.holds(endpoint)
+        decisions.append(
+            Decision(
+                selected=selected,
+                holdout=held,
+                # What is no JSON object cannot be sent back, whatever the mode.
+                sent=endpoint.document is not None and (not is_filter or (selected and not held)),
+                reason=Reason.HOLDOUT if held else reason,
+                score=rounded,
+                band=rules.band_for(rounded) if bands and rounded is not None else None,
+            )
+        )
     for index, rule in enumerate(excluded):
         if rule:
             decisions[index] = exclude_one(endpoints[index], rule, rules)
@@ -137,28 +166,9 @@ def decide(
     ]
 
 
-def decide_one(
-    endpoint: Endpoint, score: float | None, share: float, rules: Rules, *, batch_scored: bool
-) -> Decision:
-    """Decide for one endpoint. The reason is the first of `Reason` that applies."""
-    is_sparse = share < rules.min_present
-    rounded = None if score is None or is_sparse else round(score, rules.decimals)
-    selected, reason = select(endpoint, rounded, rules, batch_scored=batch_scored)
-    held = rules.holdout.percent > 0.0 and rules.holdout.holds(endpoint)
-    return Decision(
-        selected=selected,
-        holdout=held,
-        # What is no JSON object cannot be sent back, whatever the mode.
-        sent=endpoint.document is not None and (rules.mode != "filter" or (selected and not held)),
-        reason=Reason.HOLDOUT if held else reason,
-        score=rounded,
-        band=None if rounded is None or not rules.bands else rules.band_for(rounded),
-    )
-
-
 def exclude_one(endpoint: Endpoint, rule: str, rules: Rules) -> Decision:
     """The decision on an endpoint that an `[[exclude]]` rule applies to. It has no score."""
-    held = rules.holdout.percent > 0.0 and rules.holdout.holds(endpoint)
+    held = rules.holdout.draws and rules.holdout.holds(endpoint)
     return Decision(
         selected=False,
         holdout=held,
@@ -168,19 +178,16 @@ def exclude_one(endpoint: Endpoint, rule: str, rules: Rules) -> Decision:
     )
 
 
-def select(
-    endpoint: Endpoint, score: float | None, rules: Rules, *, batch_scored: bool
-) -> tuple[bool, Reason]:
-    """Whether the rules would message an endpoint, and by which rule. The holdout plays no part."""
+def select_unscored(endpoint: Endpoint, rules: Rules, *, batch_scored: bool) -> tuple[bool, Reason]:
+    """Whether the rules would message an endpoint that has no score to go by, and by which rule.
+
+    The holdout plays no part.
+    """
     if endpoint.problem is not None:
         return rules.unreadable == "keep" and endpoint.document is not None, Reason.UNREADABLE
     if not batch_scored:
         return rules.on_error != "drop", Reason.NO_SCORES
-    if score is None:
-        return rules.sparse == "keep", Reason.SPARSE
-    if rules.keep == "at_least":
-        return score >= rules.threshold, BY_SCORE
-    return score < rules.threshold, BY_SCORE
+    return rules.sparse == "keep", Reason.SPARSE
 
 
 def leave_out(decision: Decision) -> Decision:
@@ -224,7 +231,11 @@ def attributes_for(endpoint: Endpoint, decision: Decision, rules: Rules) -> dict
     An unreadable endpoint has no score and nothing of the store, but belongs to the control group
     or not. It is marked if its own `Attributes` are an object, or absent.
     """
-    own = (endpoint.document or {}).get("Attributes")
+    return attributes_beside((endpoint.document or {}).get("Attributes"), decision, rules)
+
+
+def attributes_beside(own: object, decision: Decision, rules: Rules) -> dict[str, list[str]]:
+    """The attributes to write beside an endpoint's own `Attributes`; see `attributes_for`."""
     if rules.mode == "shadow" or not (own is None or isinstance(own, dict)):
         return {}
     written: dict[str, list[str]] = {**decision.external}
@@ -232,7 +243,7 @@ def attributes_for(endpoint: Endpoint, decision: Decision, rules: Rules) -> dict
         written[rules.score_attribute] = [format_score(decision.score, rules.decimals)]
     if decision.band is not None and rules.band_attribute:
         written[rules.band_attribute] = [decision.band.name]
-    if rules.holdout.attribute and rules.holdout.percent > 0:
+    if rules.holdout.attribute and rules.holdout.draws:
         written[rules.holdout.attribute] = ["true" if decision.holdout else "false"]
     return written
 

@@ -84,6 +84,16 @@ class FeatureSpec:
         return not self.others and all(group.documented for group in self.numbers)
 
     @cached_property
+    def one_object(self) -> tuple[Names, Names] | None:
+        """Where an ExactDocument has all features, if they are numbers of one object; else None.
+
+        The names that lead to the object, and those of the features in it.
+        """
+        if not self.documented or len(self.numbers) != 1:
+            return None
+        return self.numbers[0].parents, self.numbers[0].names
+
+    @cached_property
     def others(self) -> tuple[Step, ...]:
         """The other steps."""
         return tuple(step for step in self.steps if not step.reads_number)
@@ -222,6 +232,11 @@ def build_matrix(
     path leads nowhere or its kind cannot use the value. Features that need a time are NaN without
     `reference`.
     """
+    if spec.one_object is not None and documents and are_exact(documents):
+        parents, names = spec.one_object
+        objects = _descend({(): list(documents)}, parents)
+        # Numbers that float32 can hold, or None, which numpy reads as NaN.
+        return np.array([list(map(each.get, names)) for each in objects], dtype=np.float32)
     columns = fill_columns(documents, spec, reference)
     return np.ascontiguousarray(columns.T, dtype=np.float32)
 

@@ -97,11 +97,13 @@ def recognise(flat: Mapping[str, Any]) -> tuple[Naming, bool]:
 
 def explain_ambiguous(count: int, profiles: int) -> list[str]:
     """A sentence if so many of these profiles have names of both migrations, or of either."""
+    if not count:
+        return []
     sentence = (
         f"{count:,} of {profiles:,} customer profiles have attributes that two migrations from "
         f"Pinpoint could have named; {AMBIGUOUS_READ}. Set {SETTING} to aws or pronetx"
     )
-    return [sentence] if count else []
+    return [sentence]
 
 
 def is_of_pronetx(name: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 import os
 import signal
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore import session
 from botocore.loaders import JSONFileLoader
 from hypothesis import HealthCheck, settings
 
@@ -86,8 +88,11 @@ def fuzz_counts(request: pytest.FixtureRequest) -> Counter[str]:
 
 @pytest.fixture(scope="session", autouse=True)
 def service_descriptions() -> Iterator[None]:
-    """AWS's descriptions of its services, 20 MB of JSON, are read once and not by each client."""
-    read, held = JSONFileLoader.load_file, {}
+    """AWS's descriptions of its services, 20 MB of JSON, are read once and not by each client.
+
+    So is the list of them, a thousand folders.
+    """
+    read, make, held = JSONFileLoader.load_file, session.create_loader, {}
 
     def read_once(loader: JSONFileLoader, path: str) -> Any:
         if path not in held:
@@ -96,6 +101,7 @@ def service_descriptions() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(JSONFileLoader, "load_file", read_once)
+        patch.setattr(session, "create_loader", functools.cache(make))
         yield
 
 

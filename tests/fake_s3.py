@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import http.client
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from typing import Any
 
 import boto3
 import pytest
-from moto.server import DomainDispatcherApplication, create_backend_app
+from moto import backends
+from moto.server import create_backend_app
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 READS = {"GET", "HEAD"}
@@ -25,7 +25,8 @@ class Store:
     """
 
     def __init__(self) -> None:
-        self._application = DomainDispatcherApplication(create_backend_app)
+        # moto's dispatcher would look at all of moto's folders for each request.
+        self._application = create_backend_app("s3")
         self.changes: list[str] = []
         self.before: Callable[[str], bool] = lambda _: True
         self.after: Callable[[str], bool] = lambda _: True
@@ -92,9 +93,7 @@ def open_store(monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
         yield store
     finally:
         store.before = store.after = lambda _: True
-        with closing(http.client.HTTPConnection("127.0.0.1", server.server_port)) as connection:
-            connection.request("POST", "/moto-api/reset")  # moto's stores are the process's
-            connection.getresponse().read()
+        backends.get_backend("s3").reset()  # moto's stores are the process's
         server.shutdown()
         thread.join()
         server.server_close()

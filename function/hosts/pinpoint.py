@@ -15,7 +15,7 @@ from function.hosts.host import Host
 from function.hosts.pinpoint_event import read_event
 from function.hosts.reading import LARGEST_REPLY, read_text
 from function.marshaller import measure_reply
-from function.policy import Rules, attributes_for, leave_out
+from function.policy import Rules, attributes_beside, leave_out
 from function.records import Batch, Campaign, Decision, Endpoint, HostName, Reply
 from model.document_types import AnyDocument, replace_fields
 from model.errors import name_kind
@@ -146,13 +146,14 @@ def take_fitting(definitions: Mapping[str, AnyDocument]) -> dict[str, AnyDocumen
 def annotate(endpoint: Endpoint, decision: Decision, rules: Rules) -> AnyDocument:
     """Add the policy's attributes and message overrides; the document itself if there are none."""
     document = endpoint.document or {}
-    attributes = attributes_for(endpoint, decision, rules)
+    own = document.get("Attributes")
+    attributes = attributes_beside(own, decision, rules)
     overrides = overrides_for(document, decision, rules) if decision.band is not None else {}
     if not attributes and not overrides:
         return document
     changes: dict[str, Any] = {**overrides}
     if attributes:
-        changes["Attributes"] = {**(document.get("Attributes") or {}), **attributes}
+        changes["Attributes"] = {**(own or {}), **attributes}
     return replace_fields(document, changes)
 
 

@@ -21,7 +21,7 @@ from function.errors import EventError, ScorerError
 from function.hosts import HOSTS, find_host
 from function.hosts.connect import CONNECT
 from function.hosts.pinpoint import PINPOINT, opted_out
-from function.policy import Override, Rules, attributes_for, format_score, select
+from function.policy import Override, Rules, attributes_for, format_score, select_unscored
 from function.records import Account, Campaign, Decision, Endpoint, Reason
 from model.customer_profile import PROFILE_ID
 from model.features import Matrix, build_matrix
@@ -234,7 +234,9 @@ def explain_selected(case: Case, *, batch_scored: bool) -> str:
     decision = case.decision
     if decision.excluded_by:
         return f"without the holdout: not selected: {explain_excluded(case)}"
-    _, reason = select(case.endpoint, decision.score, case.rules, batch_scored=batch_scored)
+    reason = Reason.SCORE
+    if decision.score is None:
+        _, reason = select_unscored(case.endpoint, case.rules, batch_scored=batch_scored)
     verdict = "selected" if decision.selected else "not selected"
     return f"without the holdout: {verdict}: {BECAUSE[reason](case)}"
 

@@ -6,11 +6,14 @@ import json
 import re
 import subprocess
 import sys
+import sysconfig
 from pathlib import Path
 
 from tests.fake_external import make_external_bundle, make_store
 
 ROOT = Path(__file__).parents[2]
+# Prints the loaded modules.
+SHOW = "import sys\nfound = sorted(sys.modules)\nimport json\nprint(json.dumps(found))"
 NEVER = {
     "sklearn",
     "scipy",
@@ -30,13 +33,21 @@ NEVER = {
 }
 
 
-def modules_after(statement: str) -> set[str]:
-    program = f"import sys, json\n{statement}\nprint(json.dumps(sorted(sys.modules)))"
+def modules_after(statement: str, *options: str) -> set[str]:
+    """Modules loaded after a statement in a new process; `options` are Python's."""
     done = subprocess.run(
-        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
+        [sys.executable, *options, "-c", f"{statement}\n{SHOW}"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
     )
-    loaded: list[str] = json.loads(done.stdout.splitlines()[-1])
-    return set(loaded)
+    return read_modules(done.stdout)
+
+
+def read_modules(shown: str) -> set[str]:
+    """The modules in the last line that `SHOW` has printed."""
+    return set(json.loads(shown.splitlines()[-1]))
 
 
 def test_the_default_path_imports_nothing_of_training_or_the_command_line() -> None:
@@ -46,6 +57,48 @@ def test_the_default_path_imports_nothing_of_training_or_the_command_line() -> N
     )
     assert loaded & NEVER == set()
     assert "onnxruntime" in loaded
+
+
+def read_reasons() -> tuple[set[str], set[str]]:
+    """Modules that docs/image.md gives a reason for, and those that they bring."""
+    text = (ROOT / "docs" / "image.md").read_text("utf-8")
+    section = text.partition("\n## What a start loads\n")[2].partition("\n## ")[0]
+    rows = [line.split("|") for line in section.splitlines() if line.startswith("| `")]
+    named, brought = (set(re.findall(r"`([\w.]+)`", "".join(r[n] for r in rows))) for n in (1, 3))
+    return named, brought
+
+
+def write_programs(*folders: str) -> tuple[str, str]:
+    """Programs that import what `folders` hold: the bare imports, and a start to its first reply.
+
+    To be run without `site`, since its files in an environment load modules of their own.
+    """
+    example = ROOT / "examples" / "events" / "cdnow-five-customers.json"
+    event = json.loads(example.read_text("utf-8"))
+    search = f"import sys; sys.path += {list(folders)!r}"
+    return (
+        f"{search}; import numpy, onnxruntime",
+        f"{search}; import function.handler; function.handler.handle({event!r}, None)",
+    )
+
+
+def check_reasons(bare: set[str], loaded: set[str]) -> None:
+    """Every module that a start loads beyond the bare imports is in the table, and no other."""
+    named, brought = read_reasons()
+    known = {*named, *brought, "function", "model"} - {"numpy", "onnxruntime"}
+    unexplained = {
+        name
+        for name in loaded - bare
+        # Modules that begin with an underscore are the halves in C of those that do not.
+        if name[0] != "_" and not any(f"{name}.".startswith(f"{each}.") for each in known)
+    }
+    assert not unexplained, "expected a row in docs/image.md, What a start loads"
+    assert named <= loaded, "docs/image.md gives a reason for what is not loaded"
+
+
+def test_every_module_that_a_start_loads_has_a_reason() -> None:
+    bare, start = write_programs(str(ROOT), sysconfig.get_path("purelib"))
+    check_reasons(modules_after(bare, "-S"), modules_after(start, "-S"))
 
 
 def test_wherever_onnx_runtime_is_loaded_its_telemetry_is_off() -> None:

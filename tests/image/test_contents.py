@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.contract.test_cold_start import SHOW, check_reasons, read_modules, write_programs
 from tests.image.conftest import FIND_UNREADABLE, ROOT
 from tools.image.container import Container
 from tools.image.engine import Engine
@@ -265,3 +266,12 @@ def test_function_is_the_default_target() -> None:
         r"^FROM .* AS (\S+)$", (ROOT / "Dockerfile").read_text("utf-8"), re.MULTILINE
     )
     assert stages[-1] == "function"
+
+
+def test_every_module_that_a_start_loads_has_a_reason(idle: Container) -> None:
+    packages = idle.ask("python", "-c", "import sysconfig; print(sysconfig.get_path('purelib'))")
+    bare, loaded = (
+        read_modules(idle.ask("python", "-S", "-c", f"{program}\n{SHOW}"))
+        for program in write_programs(packages.strip())
+    )
+    check_reasons(bare, loaded)

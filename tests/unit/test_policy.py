@@ -16,7 +16,6 @@ from function.policy import (
     attributes_for,
     count_outcomes,
     decide,
-    decide_one,
     format_score,
 )
 from function.policy_file import read_policy
@@ -48,7 +47,9 @@ def decide_for(
     scored: bool = True,
     **table: Any,
 ) -> Decision:
-    return decide_one(endpoint or person(), score, share, rules(**table), batch_scored=scored)
+    scores = [score] if scored else None
+    (decision,) = decide([endpoint or person()], scores, [share], rules(**table))
+    return decision
 
 
 UNREADABLE = Endpoint(

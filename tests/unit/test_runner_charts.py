@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from segment_scorer.runner.reporting.charts import chart_drift, chart_scores
+from segment_scorer.runner.reporting.charts import chart_drift, chart_scores, make_charts
 
 alt: Any = import_module("altair")
 
@@ -36,3 +36,18 @@ def test_a_stable_column_looks_like_one_beside_the_limits(index: float, end: flo
         == [0, end]
     )
     assert [row["at"] for row in rules["data"]["values"]] == [0.1, 0.25]
+
+
+def test_a_runs_unchecked_charts_are_what_vega_lites_schema_allows() -> None:
+    explorer = explorer_of((2900, 3), (5800, 7))
+    data = {
+        "summary": {"received": 12, "kept": 7, "failed": 2},
+        "filtered": [{"reason": "score", "people": 3}],
+        "explorer": {**explorer, "unwanted": "", "uplift": False},
+        "groups": {"channel": [{"name": "EMAIL", "people": 10, "kept": 7}], "country": []},
+        "drift": {"columns": [{"name": "a", "index": 0.2, "verdict": "shifted"}]},
+        "times": {"histogram": [{"ms": 1.5, "calls": 4}]},
+    }
+    charts = make_charts(data, checked=True)
+    assert set(charts) == {"reach", "histogram", "curve", "by-channel", "drift", "times"}
+    assert make_charts(data) == charts

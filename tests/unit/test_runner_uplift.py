@@ -68,7 +68,10 @@ def test_the_axis_shows_the_effects_that_occur() -> None:
     explorer = data["explorer"]
     assert (explorer["low"], explorer["high"], explorer["step"]) == (-0.13, 0.21, 0.0001)
     assert explorer["scores"] == [(-1234, 1), (0, 1), (2000, 1)]
-    chart = make_charts(data)["histogram"]
+    charts = make_charts(data, checked=True)
+    assert "extra" in charts
+    assert charts == make_charts(data)
+    chart = charts["histogram"]
     (layer,) = [layer for layer in chart["layer"] if layer["encoding"]["x"].get("bin")]
     assert layer["encoding"]["x"]["scale"]["domain"] == [-0.13, 0.21]
     bins = layer["data"]["values"]

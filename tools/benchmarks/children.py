@@ -11,7 +11,12 @@ import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from model.errors import SegmentScorerError
 from tools.benchmarks.example import ROOT, clean_environ
+
+
+class ChildEnded(SegmentScorerError):
+    """A process ended in place of a measurement."""
 
 
 class Child:
@@ -21,12 +26,16 @@ class Child:
         self._process = process
 
     def ask(self, number: int) -> dict[str, float]:
-        """One measurement. `number` is its index."""
+        """One measurement. `number` is its index. Raises ChildEnded."""
         if self._process.stdin is None or self._process.stdout is None:
             raise AssertionError("both are pipes")
-        self._process.stdin.write(f"{number}\n")
-        self._process.stdin.flush()
-        answer: dict[str, float] = json.loads(self._process.stdout.readline())
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.write(f"{number}\n")
+            self._process.stdin.flush()
+        line = self._process.stdout.readline()
+        if not line:
+            raise ChildEnded("expected a measurement, but its process ended; it says above why")
+        answer: dict[str, float] = json.loads(line)
         return answer
 
 

@@ -36,6 +36,13 @@ BATCHES = 200
 SEED = 0
 MILLION, MOST_MILLIONS = 1_000_000, 100
 PIECE_BYTES = 1 << 24
+CAMPAIGN = Campaign(
+    application_id="0123456789abcdef0123456789abcdef",
+    campaign_id="fedcba9876543210fedcba9876543210",
+    activity_id="00112233445566778899aabbccddeeff",
+    treatment_id="0",
+    scheduled_time="1997-10-01T00:00:00.000Z",
+)
 
 
 def find_python(name: str) -> Path:
@@ -82,13 +89,7 @@ def make_events() -> Path:
                     document["Id"]: {key: value for key, value in document.items() if key != "Id"}
                     for document in batch
                 },
-                Campaign(
-                    application_id="0123456789abcdef0123456789abcdef",
-                    campaign_id="fedcba9876543210fedcba9876543210",
-                    activity_id="00112233445566778899aabbccddeeff",
-                    treatment_id="0",
-                    scheduled_time="1997-10-01T00:00:00.000Z",
-                ),
+                CAMPAIGN,
             )
             out.write(json.dumps(event) + "\n")
     return file

@@ -17,25 +17,18 @@ from typing import Any, TypeAlias
 from examples.cdnow.external_bundle import make_external_bundle
 from function.hosts import HOSTS
 from function.hosts.pinpoint import LARGEST_BATCH
-from function.records import Campaign, HostName
+from function.records import HostName
 from model.customer_profile import document_to_profile
 from model.errors import SegmentScorerError
 from segment_scorer.external_store.rows import Row
 from segment_scorer.external_store.sqlite import write_file
-from tools.benchmarks.example import BATCHES, PLACE, ROOT, clean_environ
+from tools.benchmarks.example import BATCHES, CAMPAIGN, PLACE, ROOT, clean_environ
 
 FOLDER = PLACE / "variants"
 POLICIES = Path(__file__).parent / "policies"
 SPEC = Path(__file__).parent / "every_kind.toml"
 LEARNT = 4_000  # people on whom the model of every kind is trained
 GENRES = ("Classical", "Folk", "Jazz", "Rock")
-CAMPAIGN = Campaign(
-    application_id="0123456789abcdef0123456789abcdef",
-    campaign_id="fedcba9876543210fedcba9876543210",
-    activity_id="00112233445566778899aabbccddeeff",
-    treatment_id="0",
-    scheduled_time="1997-10-01T00:00:00.000Z",
-)
 # Id -> score of the people that are kept
 Kept: TypeAlias = Mapping[str, float | None]
 

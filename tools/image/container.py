@@ -94,21 +94,18 @@ def run_container(
     name = f"segment-scorer-{os.getpid()}-{port}"
     folder = Path(tempfile.mkdtemp(prefix="container-"))
     command = [
-        *(engine.program, "run", "--rm", "--name", name, *LAMBDA_LIMITS),
+        *(engine.program, "run", "--rm", "--name", name),
+        *list_limits(engine, memory, share_cpu=share_cpu),
         *(
             [f"--network=container:{beside}"]
             if beside
             else ["--publish", f"127.0.0.1:{port}:{EMULATOR_PORT}"]
         ),
-        *([f"--memory={memory}m", f"--memory-swap={memory}m"] if memory else []),
-        *([f"--cpus={memory / MEGABYTES_A_CPU:.3f}"] if memory and share_cpu else []),
         *(f"--env={key}={value}" for key, value in (environ or {}).items()),
         *(
             f"--volume={source}:{target}:ro"
             for source, target in {binary: EMULATOR_PATH, **(mounts or {})}.items()
         ),
-        # Without this, podman leaves /run and /var/tmp writable.
-        *(["--read-only-tmpfs=false"] if engine.program == "podman" else []),
         *(image, *([handler] if handler else [])),
     ]
     try:
@@ -136,6 +133,17 @@ def run_container(
             process.wait(2 * STOP_SECONDS)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def list_limits(engine: Engine, memory: int | None, *, share_cpu: bool) -> list[str]:
+    """Options of `run` for Lambda's limits; `memory` and `share_cpu` as of `run_container`."""
+    return [
+        *LAMBDA_LIMITS,
+        # Without this, podman leaves /run and /var/tmp writable.
+        *(["--read-only-tmpfs=false"] if engine.program == "podman" else []),
+        *([f"--memory={memory}m", f"--memory-swap={memory}m"] if memory else []),
+        *([f"--cpus={memory / MEGABYTES_A_CPU:.3f}"] if memory and share_cpu else []),
+    ]
 
 
 def wait_until_it_answers(container: Container) -> None:

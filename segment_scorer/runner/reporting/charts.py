@@ -19,9 +19,22 @@ BINS = 50  # of the histogram of scores
 SHORTEST_AXIS = 0.3  # of the drift index, so that a stable column looks stable
 
 
-def make_charts(data: Mapping[str, Any]) -> dict[str, Any]:
-    """Make the specifications: id of the page's element -> chart."""
+def make_charts(data: Mapping[str, Any], *, checked: bool = False) -> dict[str, Any]:
+    """Make the specifications: id of the page's element -> chart.
+
+    checked  whether altair compares them with Vega-Lite's schema, which takes most of the time
+    """
     alt = import_altair()
+    with alt.utils.schemapi.debug_mode(checked):
+        charts = list_charts(alt, data)
+        return {
+            name: {**chart.to_dict(validate=checked), "width": "container"}
+            for name, chart in charts.items()
+        }
+
+
+def list_charts(alt: Any, data: Mapping[str, Any]) -> dict[str, Any]:
+    """The charts that there is data for."""
     names = alt.Axis(labelLimit=220, title=None)
     explorer = data["explorer"]
     charts: dict[str, Any] = {"reach": chart_reach(alt, data, names)}
@@ -38,7 +51,15 @@ def make_charts(data: Mapping[str, Any]) -> dict[str, Any]:
         charts["drift"] = chart_drift(alt, data["drift"]["columns"], names)
     if data["times"]:
         charts["times"] = chart_times(alt, data["times"])
-    return {name: {**chart.to_dict(), "width": "container"} for name, chart in charts.items()}
+    return charts
+
+
+def show(alt: Any, *names: str) -> list[Any]:
+    """What a bar says when it is pointed at.
+
+    Given as texts in a list, altair would look for their meaning in its whole schema, each anew.
+    """
+    return [alt.Tooltip(name) for name in names]
 
 
 def chart_reach(alt: Any, data: Mapping[str, Any], names: Any) -> Any:
@@ -59,7 +80,7 @@ def chart_reach(alt: Any, data: Mapping[str, Any], names: Any) -> Any:
             y=alt.Y("name:N", sort=None, axis=names),
             x=alt.X("people:Q", title="people"),
             color=kinds,
-            tooltip=["name:N", "people:Q"],
+            tooltip=show(alt, "name:N", "people:Q"),
         )
         .properties(height=26 * len(values) + 10)
     )
@@ -73,7 +94,7 @@ def chart_times(alt: Any, times: Mapping[str, Any]) -> Any:
         .encode(
             x=alt.X("ms:Q", title="milliseconds per call").scale(type="log"),
             y=alt.Y("calls:Q"),
-            tooltip=["ms:Q", "calls:Q"],
+            tooltip=show(alt, "ms:Q", "calls:Q"),
         )
         .properties(height=140)
     )
@@ -98,7 +119,7 @@ def chart_scores(alt: Any, explorer: Mapping[str, Any]) -> Any:
             x2="to:Q",
             y=alt.Y("people:Q", title="people"),
             color=alt.condition(kept, alt.value(KEPT), alt.value(OUT)),
-            tooltip=["from:Q", "to:Q", "people:Q"],
+            tooltip=show(alt, "from:Q", "to:Q", "people:Q"),
         )
     )
     chart = add_marks(alt, scores, threshold) + draw_mark(alt, "limit", [2, 3])
@@ -181,7 +202,7 @@ def chart_groups(alt: Any, rows: list[dict[str, Any]]) -> Any:
             y=alt.Y("name:N", sort=None, axis=alt.Axis(title=None)),
             x=alt.X("people:Q"),
             color=statuses,
-            tooltip=["name:N", "status:N", "people:Q"],
+            tooltip=show(alt, "name:N", "status:N", "people:Q"),
         )
         .properties(height=22 * len(rows) + 10)
     )
@@ -199,7 +220,7 @@ def chart_drift(alt: Any, columns: list[dict[str, Any]], names: Any) -> Any:
         y=alt.Y("label:N", sort="-x", axis=names),
         x=alt.X("index:Q", title="stability index", scale=axis),
         color=verdicts,
-        tooltip=["name:N", "index:Q", "verdict:N"],
+        tooltip=show(alt, "name:N", "index:Q", "verdict:N"),
     )
     limits = [{"at": SHIFTED}, {"at": DIFFERENT}]
     rules = alt.Chart(alt.Data(values=limits)).mark_rule(

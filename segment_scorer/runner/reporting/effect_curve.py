@@ -43,7 +43,7 @@ def chart_extra(alt: Any, explorer: Mapping[str, Any]) -> Any:
         .encode(
             x=alt.X("people:Q", title="people messaged, highest scores first"),
             y=alt.Y("extra:Q", title="extra responses expected"),
-            tooltip=["people:Q", "extra:Q"],
+            tooltip=[alt.Tooltip("people:Q"), alt.Tooltip("extra:Q")],
         )
     )
     level = (

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import ast
-import os
-import subprocess
-import time
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
-from model.errors import SegmentScorerError
 from tools.benchmarks.arithmetic import divide, find_median, take_no_number, take_turns
 from tools.benchmarks.example import (
     PLACE,
@@ -22,24 +17,10 @@ from tools.benchmarks.example import (
 )
 from tools.benchmarks.plan import Plan
 from tools.benchmarks.records import Measurement, Table, Target
+from tools.benchmarks.starts import ANSWER, IMPORTS, Start, start_process
 
-FUNCTION, IMPORTS, USUAL = "the function", "import numpy, onnxruntime", "the usual handler"
+FUNCTION, USUAL = "the function", "the usual handler"
 ROUNDS = 20
-ANSWER = (
-    "import json\nfrom {module} import handle\n"
-    "assert handle(json.loads(open({event!r}).read()), None)"
-)
-# Prints a byte for the reply, at which the parent stops its clock, then modules and memory.
-SAY = """
-import os, sys
-os.write({pipe}, b".")
-peak = [line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM:")][0]
-os.write({pipe}, repr((len(sys.modules), int(peak))).encode())
-"""
-
-
-class StartError(SegmentScorerError):
-    """A process ended without a reply."""
 
 
 def measure(plan: Plan) -> Table:
@@ -57,8 +38,16 @@ def measure(plan: Plan) -> Table:
             ANSWER.format(module="tools.benchmarks.usual.handler", event=str(event)),
         ),
     }
-    starts: Mapping[str, Callable[[int], tuple[float, int, int]]] = {
-        name: take_no_number(partial(start_process, python, program))
+    starts: Mapping[str, Callable[[int], Start]] = {
+        name: take_no_number(
+            partial(
+                start_process,
+                python,
+                program,
+                folder=ROOT,
+                environ=clean_environ(**describe_usual()),
+            )
+        )
         for name, (python, program) in programs.items()
     }
     take_turns(starts, 2)
@@ -68,16 +57,14 @@ def measure(plan: Plan) -> Table:
             label=label,
             unit=unit,
             values={
-                name: find_median([scale * one[part] for one in values])
+                name: find_median([scale * getattr(each, part) for each in values])
                 for name, values in taken.items()
             },
         )
-        for part, (label, unit, scale) in enumerate(
-            (
-                ("new process to first reply, median", "ms", 1000.0),
-                ("modules loaded", "", 1.0),
-                ("peak memory", "MB", 1024 / 1e6),
-            )
+        for part, label, unit, scale in (
+            ("seconds", "new process to first reply, median", "ms", 1000.0),
+            ("modules", "modules loaded", "", 1.0),
+            ("kilobytes", "peak memory", "MB", 1024 / 1e6),
         )
     )
     first = rows[0].values
@@ -108,25 +95,3 @@ def measure(plan: Plan) -> Table:
             ),
         ),
     )
-
-
-def start_process(python: Path, program: str) -> tuple[float, int, int]:
-    """Seconds to the reply, modules, and peak kilobytes. Raises StartError."""
-    read, write = os.pipe()
-    with os.fdopen(read, "rb") as pipe:
-        started = time.perf_counter()
-        process = subprocess.Popen(
-            [str(python), "-c", program + SAY.format(pipe=write)],
-            cwd=ROOT,
-            env=clean_environ(**describe_usual()),
-            stdout=subprocess.DEVNULL,
-            pass_fds=(write,),
-        )
-        os.close(write)
-        done = pipe.read(1)
-        elapsed = time.perf_counter() - started
-        rest = pipe.read()
-    if process.wait() or not done:
-        raise StartError("expected every new process to reply")
-    modules, kilobytes = ast.literal_eval(rest.decode())
-    return elapsed, modules, kilobytes
