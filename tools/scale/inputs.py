@@ -97,7 +97,7 @@ def describe_local(table: Table, measured: Measured) -> EngineSlopes:
         start=clock.start,
         processor=used.each,
         parent=parent,
-        efficiency=min(1.0, (parent + (used.each - parent) / 2) / clock.each),
+        rest=max(0.0, clock.each - (used.each - parent) / 2),
         disk=budget.disk_bytes / budget.people,
         packed=segment.packed_bytes / segment.people,
         output=large.output_bytes / large.people,
@@ -111,11 +111,12 @@ def describe_ray(local: EngineSlopes, measured: Measured) -> EngineSlopes:
     ours = measured.find("local", 2)
     more = slope(small, large, "processor_seconds") / slope(*ours, "processor_seconds")
     processor = local.processor * more
+    parent = processor * share(small, large)
     return EngineSlopes(
         start=draw_slope((small.people, small.seconds), (large.people, large.seconds)).start,
         processor=processor,
-        parent=processor * share(small, large),
-        efficiency=local.efficiency,
+        parent=parent,
+        rest=local.rest * parent / local.parent,
         disk=local.disk,
         packed=local.packed,
         output=local.output,
