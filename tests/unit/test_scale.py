@@ -10,10 +10,18 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from tools.benchmarks.documents import BlockError, fill_block, write_service, write_speed, write_web
+from tools.benchmarks.documents import (
+    BlockError,
+    fill_block,
+    write_image,
+    write_service,
+    write_speed,
+    write_web,
+)
 from tools.benchmarks.records import Measurement, Results, Table, Target
 from tools.benchmarks.rows.runner import RunError
 from tools.scale.inputs import describe_local, describe_ray, draw_line, read_sizes
+from tools.scale.measure import find_middle
 from tools.scale.records import Measured, Run, Segment
 from tools.scale.shown import show_dollars, show_quota, show_size, show_time
 from tools.scale.watch import measure_folder, read_seconds, read_shared, watch
@@ -255,6 +263,12 @@ def test_rays_slopes_differ_from_the_runners_as_its_runs_of_the_same_session_do(
     assert ray.memory(1) == (100 + 80 + 40) * 1e6
 
 
+def test_of_several_rounds_the_run_with_the_median_processor_time_stays() -> None:
+    runs = [a_run("local", 2, 100, processor_seconds=each) for each in (9.0, 3.0, 5.0)]
+    assert find_middle(runs).processor_seconds == 5.0
+    assert find_middle(runs[:2]).processor_seconds == 9.0
+
+
 def test_one_size_is_no_slope() -> None:
     with pytest.raises(KeyError, match="two sizes"):
         draw_line({1000: 1e-5})
@@ -303,6 +317,17 @@ def test_one_person_over_http_is_shown_beside_one_of_pinpoint() -> None:
     assert "The ratio was 1.05" in text
     with pytest.raises(KeyError):
         write_web(Results(machine=results_of().machine, effort=1.0, tables=()))
+
+
+def test_the_image_is_shown_whole_and_beyond_its_base() -> None:
+    sizes = {"function": 234.9, "function, without the base": 125.99}
+    rows = tuple(
+        Measurement(label=label, unit="MB", values={"ours": size}) for label, size in sizes.items()
+    )
+    image = Table(name="image", title="Image", ours="ours", rows=rows, revision="feedfacefeedface")
+    assert write_image(results_of(image)) == (
+        "The function's image has 235 MB, 126 MB of them beyond the base, at commit `feedfacefeed`."
+    )
 
 
 def test_a_call_of_the_service_is_shown_with_the_commit_of_its_own_table() -> None:

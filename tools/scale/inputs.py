@@ -33,14 +33,14 @@ CHILD_SECONDS = 0.1  # assumed: a warm call and the overhead of an express execu
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inputs:
-    """All that the table is computed from. `ray` is None if it was not measured."""
+    """All that the table is computed from."""
 
     results: Results
     measured: Measured
     prices: PriceList
     whole: Mapping[str, Any]
     local: EngineSlopes
-    ray: EngineSlopes | None
+    ray: EngineSlopes
     walk: Walk
 
 
@@ -54,7 +54,7 @@ def read_inputs(results: Results, folder: Path = DOCS) -> Inputs:
         prices=msgspec.json.decode((folder / PRICES).read_bytes(), type=PriceList),
         whole=json.loads((folder / WHOLE).read_text("utf-8")),
         local=local,
-        ray=describe_ray(local, measured) if measured.ray else None,
+        ray=describe_ray(local, measured),
         walk=describe_walk(find_table(results, "warm"), measured),
     )
 

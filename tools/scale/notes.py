@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tools.benchmarks.page import show_number, show_revision
-from tools.scale.inputs import LOG_BYTES, Inputs
+from tools.scale.inputs import LOG_BYTES, Inputs, find_table
 from tools.scale.records import PriceList
 from tools.scale.shown import show_quota, show_size
 
@@ -14,9 +14,13 @@ def explain(inputs: Inputs) -> Iterator[str]:
     """What was measured, what is computed, and from which assumptions."""
     machine, measured = inputs.results.machine, inputs.measured
     largest = max(run.people for run in measured.runs)
+    runner, warm = (
+        show_revision(find_table(inputs.results, name).revision or machine.revision)
+        for name in ("runner", "warm")
+    )
     yield (
-        f"Measured: the runner's times by size and a warm call, at commit "
-        f"{show_revision(machine.revision)} on {machine.processor}, {machine.cores} cores "
+        f"Measured: the runner's times by size at commit {runner} and a warm call at commit "
+        f"{warm}, on {machine.processor}, {machine.cores} cores "
         "([benchmarks.json](benchmarks.json))."
     )
     yield (
@@ -40,17 +44,12 @@ def explain_machines(inputs: Inputs) -> Iterator[str]:
     local, ray = inputs.local, inputs.ray
     yield (
         "Computed for machines: start + people x (the first process's time + the workers' time / "
-        f"cores), all divided by {local.efficiency:.2f}, with which it gives the measured time of "
-        "two cores. Of a "
-        f"person's {show_number(1e6 * local.processor)} µs of processor time the first process "
-        f"has {show_number(1e6 * local.parent)} µs"
-        + (
-            f"; with Ray it is {show_number(1e6 * ray.parent)} of "
-            f"{show_number(1e6 * ray.processor)} µs, and {ray.start:.0f} s to start"
-            if ray
-            else "; Ray was not measured"
-        )
-        + ". A vCPU counts as a core of the measured machine. People are invented, "
+        f"cores) / {local.efficiency:.2f}, where the divisor makes it give the measured time of "
+        "two cores. Of the "
+        f"{show_number(1e6 * local.processor)} µs of processor time for a person the first process "
+        f"has {show_number(1e6 * local.parent)} µs. With Ray it is {show_number(1e6 * ray.parent)} "
+        f"of {show_number(1e6 * ray.processor)} µs, and {ray.start:.0f} s to start. A vCPU counts "
+        "as a core of the measured machine. People are invented, "
         f"{show_number(inputs.walk.plain)} bytes each, scored by the shipped model."
     )
     yield (
