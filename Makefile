@@ -86,7 +86,7 @@ bench: .venv/ready .cache/function/ready .cache/usual/ready ## measure beside th
 	$(BIN)/python -m tests.interop.prepare mlserver kserve
 	$(BIN)/python -m tools.benchmarks $(ARGS)
 
-# ARGS=--measure measures the slopes first, with Ray if make ray has installed it.
+# ARGS=--measure measures the slopes first, after make ray.
 scale: .venv/ready ## what 1, 10 and 100 million people take and cost, into docs/runner.md, from the committed figures and prices
 	$(BIN)/python -m tools.scale $(ARGS)
 

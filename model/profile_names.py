@@ -120,15 +120,18 @@ def read_groups(flat: Mapping[str, Any], naming: Naming, *, marked_only: bool = 
     groups: Groups = {name: {} for name in GROUPS}
     others: dict[str, Any] = {}
     metric, device, metrics = naming.metrics, naming.demographic, groups["Metrics"]
+    behind = len(metric)
     for name, value in flat.items():
-        if name.startswith(metric):
-            metrics[name.removeprefix(metric)] = read_number(value)
+        if name.startswith(metric):  # most names: no call but one
+            number = parse_number(value) if type(value) is str else None
+            metrics[name[behind:]] = value if number is None else number
         elif name.startswith(device) if device else name in DEMOGRAPHIC:
             groups["Demographic"][name.removeprefix(device)] = value
         elif name in COORDINATES:
             groups["Location"][name] = read_number(value)
         else:
-            others[name] = value if isinstance(value, list | Mapping) else [value]
+            is_one = type(value) is str or not isinstance(value, list | Mapping)
+            others[name] = [value] if is_one else value
     joined = join_numbered(others, naming)
     plain = {} if marked_only else others
     groups["Attributes"], groups["UserAttributes"] = dict(plain), dict(plain)
@@ -148,7 +151,7 @@ def join_numbered(attributes: dict[str, Any], naming: Naming) -> dict[str, list[
     """
     series: dict[str, dict[int, str]] = {}
     for name in attributes:
-        numbered = read_number_behind(name)
+        numbered = read_number_behind(name) if name[-1:].isdecimal() else None
         if numbered and numbered[1] >= naming.first and numbered[0] not in attributes:
             series.setdefault(numbered[0], {})[numbered[1]] = name
     joined: dict[str, list[Any]] = {}

@@ -9,9 +9,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from segment_scorer.runner.run import SLICES
 from tests.templates import load_definition, load_template
 from tools.benchmarks.documents import BLOCKS, renew_documents
 from tools.benchmarks.records import Results
+from tools.scale.__main__ import main
 from tools.scale.inputs import (
     BATCH,
     LIMIT_SECONDS,
@@ -20,7 +22,7 @@ from tools.scale.inputs import (
     Inputs,
     read_inputs,
 )
-from tools.scale.page import AT_ONCE, PEOPLE, list_ways
+from tools.scale.page import AT_ONCE, CHUNK, PEOPLE, list_ways
 from tools.scale.records import Number
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -58,7 +60,12 @@ def test_the_advice_agrees_with_the_table(inputs: Inputs) -> None:
     ways = {way.name: way.estimates for way in list_ways(inputs)}
     walks = [estimates for name, estimates in ways.items() if name.startswith("state machine")]
     others = [estimates for name, estimates in ways.items() if not name.startswith("state")]
+    one = ways["`--engine local` on one c7i.4xlarge, 16 vCPU"]
+    ray = ways["`--engine ray` on 4 c7i.4xlarge, 64 vCPU"]
     for index in range(len(PEOPLE)):
+        # Four machines are not even twice as fast as one of them, and cost more.
+        assert one[index].seconds < 2 * ray[index].seconds
+        assert one[index].dollars < ray[index].dollars
         dearest = max(each[index].dollars for each in others)
         assert all(each[index].dollars > dearest for each in walks)
 
@@ -94,6 +101,17 @@ def test_the_state_machine_of_the_table_is_that_of_the_template() -> None:
     assert walk["ItemProcessor"]["ProcessorConfig"]["ExecutionType"] == "EXPRESS"
     refused = {"RefuseKey"}  # the only state off the usual way
     assert len(set(definition["States"]) - refused) == TRANSITIONS
+
+
+def test_a_chunk_of_the_table_is_the_runners() -> None:
+    assert CHUNK == SLICES * BATCH
+
+
+def test_sizes_that_are_no_slope_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    for wrong in (["--rounds", "0"], ["--sizes", "200", "100"]):
+        with pytest.raises(SystemExit, match="2"):
+            main(["--measure", *wrong])
+        assert "expected a round or more" in capsys.readouterr().err
 
 
 def test_the_log_of_a_batch_is_what_the_deployment_page_says(inputs: Inputs) -> None:

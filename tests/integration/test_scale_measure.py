@@ -27,12 +27,13 @@ def test_the_work_of_a_child_is_counted_and_is_not_the_first_process(tmp_path: P
 def test_a_measurement_has_every_kind_at_both_sizes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "KINDS", [kind for kind in KINDS if kind.budget])
     said: list[str] = []
-    found = measure(said.append, (200, 400))
+    found = measure(said.append, (200, 400), "2.0")
     assert [(run.people, run.processes, run.budget) for run in found.runs] == [
         (200, 2, True),
         (400, 2, True),
     ]
     assert found.revision
+    assert found.ray == "2.0"
     for run in found.runs:
         assert run.disk_bytes >= run.output_bytes > 0
         assert run.processor_seconds > 0

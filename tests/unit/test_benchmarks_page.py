@@ -9,6 +9,7 @@ import msgspec
 import pytest
 from PIL import Image
 
+from tools.benchmarks.__main__ import publish
 from tools.benchmarks.page import (
     NUMBERS,
     PLOTS,
@@ -236,6 +237,15 @@ def test_a_table_that_is_measured_again_has_its_own_commit_and_the_others_stay()
 
     unmeasured = msgspec.structs.replace(later, tables=(msgspec.structs.replace(image, rows=()),))
     assert results_of(image).renew(unmeasured) == results_of(image)
+
+
+def test_figures_are_kept_even_if_the_page_cannot_be_written(tmp_path: Path) -> None:
+    results = results_of(msgspec.structs.replace(WARM, name="a table without a plot"))
+    (tmp_path / "benchmarks.md").mkdir()  # in the page's place
+    with pytest.raises(OSError, match=r"benchmarks\.md"):
+        publish(results, tmp_path)
+    kept = (tmp_path / "benchmarks.json").read_bytes()
+    assert msgspec.json.decode(kept, type=Results) == results
 
 
 def test_plots_are_drawn_for_the_tables_there_are(tmp_path: Path, kept: Results) -> None:

@@ -10,10 +10,18 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from tools.benchmarks.documents import BlockError, fill_block, write_service, write_speed, write_web
+from tools.benchmarks.documents import (
+    BlockError,
+    fill_block,
+    write_image,
+    write_service,
+    write_speed,
+    write_web,
+)
 from tools.benchmarks.records import Measurement, Results, Table, Target
 from tools.benchmarks.rows.runner import RunError
 from tools.scale.inputs import describe_local, describe_ray, draw_line, read_sizes
+from tools.scale.measure import find_middle
 from tools.scale.records import Measured, Run, Segment
 from tools.scale.shown import show_dollars, show_quota, show_size, show_time
 from tools.scale.watch import measure_folder, read_seconds, read_shared, watch
@@ -32,7 +40,7 @@ ENGINE = EngineSlopes(
     start=1.0,
     processor=10e-6,
     parent=2e-6,
-    efficiency=1.0,
+    rest=2e-6,
     disk=200.0,
     packed=50.0,
     output=100.0,
@@ -78,7 +86,18 @@ def test_more_cores_divide_only_the_workers_time() -> None:
     assert ENGINE.seconds(1_000_000, 2) == pytest.approx(1 + 2 + 4)
     assert ENGINE.seconds(1_000_000, 4) == pytest.approx(1 + 2 + 2)
     assert ENGINE.half_speed_cores == pytest.approx(4)
+    assert ENGINE.seconds(1_000_000, 4) - 1 == pytest.approx(2 * ENGINE.least * 1e6)
     assert ENGINE.most_people_a_second == pytest.approx(500_000)
+
+
+def test_a_person_takes_no_less_than_the_first_process_needs() -> None:
+    busy = replace(ENGINE, rest=0.5e-6)  # most of its work is done while the workers work
+    assert busy.seconds(1_000_000, 2) == pytest.approx(1 + 0.5 + 4)
+    assert busy.seconds(1_000_000, 1000) == pytest.approx(1 + 2)
+    assert busy.most_people_a_second == pytest.approx(500_000)
+    assert busy.half_speed_cores == pytest.approx(8 / 3.5)
+    slow = replace(ENGINE, rest=4e-6)
+    assert slow.most_people_a_second == pytest.approx(250_000)
 
 
 def test_memory_grows_with_cores_and_not_with_people() -> None:
@@ -237,11 +256,12 @@ def test_the_runners_slopes_are_absolute_and_its_shares_those_of_one_session() -
     assert found.start == pytest.approx(0.011)
     assert found.processor == pytest.approx(19.8e-6)
     assert found.parent == pytest.approx(3.96e-6)
-    assert found.efficiency == 1.0  # (3.96 + 15.84 / 2) / 11 is above 1
+    assert found.rest == pytest.approx(3.08e-6)  # 11 less 15.84 / 2
+    assert found.seconds(11_000, 2) == pytest.approx(11_000 * 12e-6)  # as measured
     assert (found.disk, found.packed, found.output) == (200, 60, 100)
     assert found.memory(4) == 100e6 + 4 * 80e6
     slower = runner_of(*((f"{n}", "time an endpoint", 20.0, 20.0) for n in (100, 1000)))
-    assert describe_local(slower, MEASURED).efficiency == pytest.approx((4 + 8) / 20)
+    assert describe_local(slower, MEASURED).rest == pytest.approx(12e-6)  # 20 less 16 / 2
 
 
 def test_rays_slopes_differ_from_the_runners_as_its_runs_of_the_same_session_do() -> None:
@@ -250,9 +270,16 @@ def test_rays_slopes_differ_from_the_runners_as_its_runs_of_the_same_session_do(
     assert ray.processor == pytest.approx(1.5 * local.processor)  # 15 s of 10 s
     assert ray.parent == pytest.approx(0.2 * ray.processor)  # 3 s of 15 s
     assert ray.start == pytest.approx(19.0)
-    assert ray.efficiency == local.efficiency
+    # Of the runner's 3.96 us of the first process 3.08 are alone; Ray's first has 5.94.
+    assert ray.rest == pytest.approx(3.08e-6 * 5.94 / 3.96)
     # 160 MB of others with two workers, 120 with one: 40 a worker, 80 of Ray's own processes.
     assert ray.memory(1) == (100 + 80 + 40) * 1e6
+
+
+def test_of_several_rounds_the_run_with_the_median_processor_time_stays() -> None:
+    runs = [a_run("local", 2, 100, processor_seconds=each) for each in (9.0, 3.0, 5.0)]
+    assert find_middle(runs).processor_seconds == 5.0
+    assert find_middle(runs[:2]).processor_seconds == 9.0
 
 
 def test_one_size_is_no_slope() -> None:
@@ -303,6 +330,17 @@ def test_one_person_over_http_is_shown_beside_one_of_pinpoint() -> None:
     assert "The ratio was 1.05" in text
     with pytest.raises(KeyError):
         write_web(Results(machine=results_of().machine, effort=1.0, tables=()))
+
+
+def test_the_image_is_shown_whole_and_beyond_its_base() -> None:
+    sizes = {"function": 234.9, "function, without the base": 125.99}
+    rows = tuple(
+        Measurement(label=label, unit="MB", values={"ours": size}) for label, size in sizes.items()
+    )
+    image = Table(name="image", title="Image", ours="ours", rows=rows, revision="feedfacefeedface")
+    assert write_image(results_of(image)) == (
+        "The function's image has 235 MB, 126 MB of them beyond the base, at commit `feedfacefeed`."
+    )
 
 
 def test_a_call_of_the_service_is_shown_with_the_commit_of_its_own_table() -> None:

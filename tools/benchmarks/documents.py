@@ -134,6 +134,19 @@ def write_service(results: Results) -> str:
     return textwrap.fill(text, WIDTH, break_on_hyphens=False)
 
 
+def write_image(results: Results) -> str:
+    """The size of the function's image. Raises KeyError."""
+    table = find_table(results, "image")
+    whole, beyond = (
+        show_figure(table.find(label, table.ours), "MB")
+        for label in ("function", "function, without the base")
+    )
+    return (
+        f"The function's image has {whole}, {beyond} of them beyond the base, at commit "
+        f"{name_commit(results, table)}."
+    )
+
+
 def write_table(results: Results) -> str:
     """The table of what many people take and cost. Raises KeyError."""
     return write_scale(read_inputs(results))
@@ -142,6 +155,7 @@ def write_table(results: Results) -> str:
 # document -> block -> its text
 BLOCKS: Mapping[str, Mapping[str, Callable[[Results], str]]] = {
     "runner.md": {"benchmarks.json: speed": write_speed, "scale.json: table": write_table},
+    "image.md": {"benchmarks.json: image": write_image},
     "scoring-service.md": {"benchmarks.json: service": write_service},
     "web.md": {"benchmarks.json: web": write_web},
 }

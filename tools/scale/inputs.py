@@ -33,14 +33,14 @@ CHILD_SECONDS = 0.1  # assumed: a warm call and the overhead of an express execu
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inputs:
-    """All that the table is computed from. `ray` is None if it was not measured."""
+    """All that the table is computed from."""
 
     results: Results
     measured: Measured
     prices: PriceList
     whole: Mapping[str, Any]
     local: EngineSlopes
-    ray: EngineSlopes | None
+    ray: EngineSlopes
     walk: Walk
 
 
@@ -54,7 +54,7 @@ def read_inputs(results: Results, folder: Path = DOCS) -> Inputs:
         prices=msgspec.json.decode((folder / PRICES).read_bytes(), type=PriceList),
         whole=json.loads((folder / WHOLE).read_text("utf-8")),
         local=local,
-        ray=describe_ray(local, measured) if measured.ray else None,
+        ray=describe_ray(local, measured),
         walk=describe_walk(find_table(results, "warm"), measured),
     )
 
@@ -97,7 +97,7 @@ def describe_local(table: Table, measured: Measured) -> EngineSlopes:
         start=clock.start,
         processor=used.each,
         parent=parent,
-        efficiency=min(1.0, (parent + (used.each - parent) / 2) / clock.each),
+        rest=max(0.0, clock.each - (used.each - parent) / 2),
         disk=budget.disk_bytes / budget.people,
         packed=segment.packed_bytes / segment.people,
         output=large.output_bytes / large.people,
@@ -111,11 +111,12 @@ def describe_ray(local: EngineSlopes, measured: Measured) -> EngineSlopes:
     ours = measured.find("local", 2)
     more = slope(small, large, "processor_seconds") / slope(*ours, "processor_seconds")
     processor = local.processor * more
+    parent = processor * share(small, large)
     return EngineSlopes(
         start=draw_slope((small.people, small.seconds), (large.people, large.seconds)).start,
         processor=processor,
-        parent=processor * share(small, large),
-        efficiency=local.efficiency,
+        parent=parent,
+        rest=local.rest * parent / local.parent,
         disk=local.disk,
         packed=local.packed,
         output=local.output,

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import gzip
-import importlib.util
 import os
 import shutil
 import sys
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from importlib.metadata import version
+from functools import partial
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+from tools.benchmarks.arithmetic import take_turns
 from tools.benchmarks.example import PLACE, make_segment
 from tools.benchmarks.machine import name_processor, read_load
 from tools.image.provenance import read_revision
@@ -40,30 +40,31 @@ KINDS = (
 )
 
 
-def measure(say: Callable[[str], object], sizes: Sequence[int] = SIZES) -> Measured:
-    """Run every kind at every size. Without Ray in this environment, its kinds are left out."""
+def measure(
+    say: Callable[[str], object], sizes: Sequence[int], ray: str, rounds: int = 1
+) -> Measured:
+    """Run every kind at every size, in turn in each round. Raises RunError if a run fails.
+
+    Of the rounds the run stays that has the median processor time. `ray` is its version.
+    """
     revision, load = read_revision(), read_load()  # before the run, which writes into docs/
     started = f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
-    has_ray = importlib.util.find_spec("ray") is not None
-    kinds = [kind for kind in KINDS if has_ray or kind.engine != "ray"]
     segments, runs = [], []
     for size in sizes:
         say(f"a segment of {size:,} people")
         segment = make_segment(size)
         segments.append(weigh(segment, size))
-        for kind in kinds:
-            say(
-                f"{size:,} people, {kind.engine}, {kind.processes} "
-                f"{'with' if kind.budget else 'without'} a budget"
-            )
-            runs.append(run(segment, size, kind))
+        turns: dict[str, Callable[[int], Run]] = {
+            str(kind): partial(run, segment, size, kind, say) for kind in KINDS
+        }
+        runs += [find_middle(taken) for taken in take_turns(turns, rounds).values()]
     return Measured(
         revision=revision,
         started=started,
         processor=name_processor(),
         cores=len(os.sched_getaffinity(0)),
         load=(round(load, 1), round(read_load(), 1)),
-        ray=version("ray") if has_ray else "",
+        ray=ray,
         segments=tuple(segments),
         runs=tuple(runs),
     )
@@ -76,8 +77,19 @@ def weigh(segment: Path, people: int) -> Segment:
     return Segment(people=people, packed_bytes=segment.stat().st_size, plain_bytes=plain)
 
 
-def run(segment: Path, people: int, kind: RunKind) -> Run:
-    """One run. Raises RunError."""
+def find_middle(runs: Sequence[Run]) -> Run:
+    """The run with the median processor time; of an even number the dearer one of the middle."""
+    return sorted(runs, key=lambda each: each.processor_seconds)[len(runs) // 2]
+
+
+def run(
+    segment: Path, people: int, kind: RunKind, say: Callable[[str], object], number: int
+) -> Run:
+    """One run; `number` is that of its round. Raises RunError."""
+    say(
+        f"round {number + 1}: {people:,} people, {kind.engine}, {kind.processes} "
+        f"{'with' if kind.budget else 'without'} a budget"
+    )
     out = PLACE / "scale"
     shutil.rmtree(out, ignore_errors=True)
     command = [sys.executable, "-m", "segment_scorer.cli.main", "run", str(segment)]

@@ -5,18 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tools.benchmarks.page import show_number, show_revision
-from tools.scale.inputs import LOG_BYTES, Inputs
+from tools.scale.inputs import LOG_BYTES, Inputs, find_table
 from tools.scale.records import PriceList
-from tools.scale.shown import show_quota, show_size
+from tools.scale.shown import show_micro, show_quota, show_size
 
 
 def explain(inputs: Inputs) -> Iterator[str]:
     """What was measured, what is computed, and from which assumptions."""
     machine, measured = inputs.results.machine, inputs.measured
     largest = max(run.people for run in measured.runs)
+    runner, warm = (
+        show_revision(find_table(inputs.results, name).revision or machine.revision)
+        for name in ("runner", "warm")
+    )
     yield (
-        f"Measured: the runner's times by size and a warm call, at commit "
-        f"{show_revision(machine.revision)} on {machine.processor}, {machine.cores} cores "
+        f"Measured: the runner's times by size at commit {runner} and a warm call at commit "
+        f"{warm}, on {machine.processor}, {machine.cores} cores "
         "([benchmarks.json](benchmarks.json))."
     )
     yield (
@@ -39,19 +43,13 @@ def explain_machines(inputs: Inputs) -> Iterator[str]:
     """How a machine's cells are computed."""
     local, ray = inputs.local, inputs.ray
     yield (
-        "Computed for machines: start + people x (the first process's time + the workers' time / "
-        f"cores), all divided by {local.efficiency:.2f}, with which it gives the measured time of "
-        "two cores. Of a "
-        f"person's {show_number(1e6 * local.processor)} µs of processor time the first process "
-        f"has {show_number(1e6 * local.parent)} µs"
-        + (
-            f"; with Ray it is {show_number(1e6 * ray.parent)} of "
-            f"{show_number(1e6 * ray.processor)} µs, and {ray.start:.0f} s to start"
-            if ray
-            else "; Ray was not measured"
-        )
-        + ". A vCPU counts as a core of the measured machine. People are invented, "
-        f"{show_number(inputs.walk.plain)} bytes each, scored by the shipped model."
+        f"Computed for machines: start + people x ({show_micro(local.rest)} + the workers' "
+        f"{show_micro(local.workers)} / cores), and a person never less than the "
+        f"{show_micro(local.parent)} of the first process. The first of these is what the measured "
+        "time of two cores leaves beside half of the workers' time. With Ray they are "
+        f"{show_micro(ray.rest)}, {show_micro(ray.workers)} and {show_micro(ray.parent)}, with "
+        f"{ray.start:.0f} s to start. A vCPU counts as a core of the measured machine. People are "
+        f"invented, {show_number(inputs.walk.plain)} bytes each, scored by the shipped model."
     )
     yield (
         "Costs of machines are from the run's start to its end, with the disk and the requests to "

@@ -1,4 +1,4 @@
-"""The section "Ten million people and more" of docs/runner.md, as Markdown: inputs in, text out."""
+"""The section "Many people" of docs/runner.md, as Markdown: inputs in, text out."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ WIDTH = 140
 
 
 class Way(NamedTuple):
-    """A row: its name, what each number of people takes, where it stops, and its memory."""
+    """A row: its name, what each number of people takes, what it needs, and where it stops."""
 
     name: str
     estimates: Sequence[Estimate]
@@ -78,8 +78,7 @@ def list_ways(inputs: Inputs) -> Iterator[Way]:
             f"{show_size(taken[-1].disk)} of disk for 100 million people",
             show_limit(inputs.local, "first process"),
         )
-    if inputs.ray is not None:
-        yield describe_ray(inputs.ray, inputs.walk.plain, prices)
+    yield describe_ray(inputs.ray, inputs.walk.plain, prices)
     yield from list_walks(inputs, prices)
 
 

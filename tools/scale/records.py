@@ -42,14 +42,14 @@ class Segment(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Measured(msgspec.Struct, frozen=True, kw_only=True):
-    """docs/scale.json: runs of two sizes, taken in turn on one machine."""
+    """docs/scale.json: runs of two sizes on one machine. `ray` is its version."""
 
     revision: str
     started: str
     processor: str
     cores: int
     load: tuple[float, float]
-    ray: str  # its version; "" if Ray was not measured
+    ray: str
     segments: tuple[Segment, ...]
     runs: tuple[Run, ...]
 

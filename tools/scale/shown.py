@@ -16,6 +16,11 @@ def show_time(seconds: float) -> str:
     return f"{seconds / HOUR:.1f} h"
 
 
+def show_micro(seconds: float) -> str:
+    """In millionths of a second."""
+    return f"{1e6 * seconds:.1f} µs"
+
+
 def show_dollars(dollars: float) -> str:
     """To the cent."""
     return f"${dollars:.2f}" if dollars >= 0.01 else "under $0.01"

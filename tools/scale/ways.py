@@ -41,7 +41,7 @@ class EngineSlopes:
     start       seconds until people flow
     processor   processor seconds a person, of all processes
     parent      those of the first process, which nothing can share
-    efficiency  what the clock should show, of what it shows; 1 for no loss
+    rest        seconds a person by the clock that no core more shortens
     disk        bytes a person in the output folder, at most; packed: of the segment
     parent_memory  bytes of all that is there once; worker_memory: of a worker
     """
@@ -49,7 +49,7 @@ class EngineSlopes:
     start: float
     processor: float
     parent: float
-    efficiency: float
+    rest: float
     disk: float
     packed: float
     output: float
@@ -57,19 +57,28 @@ class EngineSlopes:
     worker_memory: float
 
     @property
+    def workers(self) -> float:
+        """Processor seconds a person that the cores share."""
+        return self.processor - self.parent
+
+    @property
+    def least(self) -> float:
+        """Seconds a person with any number of cores: the first process has its own work to do."""
+        return max(self.parent, self.rest)
+
+    @property
     def half_speed_cores(self) -> float:
-        """The cores with which the workers take as long as the first process: half of the most."""
-        return (self.processor - self.parent) / self.parent
+        """The cores with which a person takes twice as long as with any number of them."""
+        return self.workers / (2 * self.least - self.rest)
 
     @property
     def most_people_a_second(self) -> float:
         """The speed that no number of cores exceeds."""
-        return self.efficiency / self.parent
+        return 1 / self.least
 
     def seconds(self, people: int, cores: int) -> float:
-        """By the clock: nothing shares the first process's work, all cores share the workers'."""
-        each = (self.parent + (self.processor - self.parent) / cores) / self.efficiency
-        return self.start + each * people
+        """By the clock, with a worker a core."""
+        return self.start + max(self.parent, self.rest + self.workers / cores) * people
 
     def memory(self, cores: int) -> float:
         """Of all processes, with a worker a core. The same for any number of people."""

@@ -37,8 +37,12 @@ ROUNDS, SECONDS, WARM_UP = 7, 0.8, 0.5
 SECONDS_OF_WORKERS = {16: 45.0, 32: 25.0}
 AT_ONCE = 200
 EXPLANATION = (
-    "what the echo does not do: the time limit of a request, parsing it, its checks, admission, "
-    "and the counts. How much each of them takes was not profiled."
+    "parts of the service were replaced by an answer kept ready, one at a time, to see what each "
+    "costs of a call with 4 clients: the model 27 %, checking the request and building the "
+    "response 17 %, admission and order 9 %, the time limit of a request, for which gRPC hands the "
+    "message over in a step of its own, 6 %. The bare echo costs 56 %. Each is dearer than in a "
+    "loop, where the model and all checks take 0.1 ms together (tried at commit `79aa12f`, beside "
+    "other work)"
 )
 
 
