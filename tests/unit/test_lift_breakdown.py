@@ -68,20 +68,6 @@ def test_says_whether_the_rows_differ_by_more_than_chance_gives() -> None:
     assert "do not choose people by them" in found.warning
 
 
-def test_rows_that_are_alike_are_said_to_differ_in_5_percent_of_campaigns() -> None:
-    users = make_users(bands=code([0, 1, 2]))
-    differs = 0
-    for seed in range(400):
-        drawn = make_users(
-            messaged=np.random.default_rng(seed).random(COUNT) > 0.25,
-            outcomes=users.outcomes,
-            bands=users.bands,
-            scores=np.full(COUNT, np.nan),
-        )
-        differs += bool(break_down(drawn, binary=True)["band"].differs)
-    assert 8 <= differs <= 34  # 20 expected; 4 standard deviations on either side
-
-
 def test_every_treatment_is_compared_with_the_whole_control_group() -> None:
     users = make_users(treatments=code([0, 1, SEVERAL, -1]))
     found = break_down(users, binary=True)["treatment"]

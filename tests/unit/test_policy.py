@@ -6,7 +6,6 @@ import hashlib
 import math
 from typing import Any
 
-import numpy as np
 import pytest
 
 from function.holdout import Holdout
@@ -339,21 +338,6 @@ def test_an_empty_or_missing_user_id_falls_back_to_the_endpoints_own_id() -> Non
     holdout = Holdout(percent=50)
     assert holdout.draw(person("a", user="")) == holdout.draw(person("a"))
     assert holdout.draw(Endpoint(id="a", document={"User": None})) == holdout.draw(person("a"))
-
-
-def test_the_holdout_is_uniform_to_within_sampling_error_over_a_million_ids() -> None:
-    holdout = Holdout(percent=10, salt="a")
-    people, bins = 1_000_000, 100
-    counts = np.zeros(bins, dtype=np.int64)
-    held = 0
-    for number in range(people):
-        fraction = holdout.draw(Endpoint(id=f"endpoint-{number}", document=None))
-        counts[int(fraction * bins)] += 1
-        held += fraction < 0.1
-    # Four standard deviations of a binomial, and the 1 - 1e-5 quantile of chi squared with 99
-    # degrees of freedom.
-    assert abs(held - 100_000) < 4 * (people * 0.1 * 0.9) ** 0.5
-    assert ((counts - people / bins) ** 2 / (people / bins)).sum() < 170
 
 
 def test_no_percent_holds_nobody_and_a_hundred_holds_everybody() -> None:

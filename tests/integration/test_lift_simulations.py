@@ -7,7 +7,9 @@ import json
 import numpy as np
 import pytest
 
+from segment_scorer.lift.breakdown import break_down
 from segment_scorer.lift.estimate import MOST_SKEW, estimate_effect
+from tests.unit.test_lift_breakdown import COUNT, code, make_users
 from tools.prove_lift import CAMPAIGNS, OUT, Simulation, simulate_all
 from tools.simulated_campaigns import USERS, make_amounts, make_responses, spread_endpoints
 
@@ -57,3 +59,17 @@ def test_users_with_several_endpoints_count_once() -> None:
     naive = estimate_effect(endpoints[~held_out], endpoints[held_out], binary=True).difference
     true = population.draw(3).difference
     assert naive.high - naive.low < 0.7 * (true.high - true.low)
+
+
+def test_rows_that_are_alike_are_said_to_differ_in_5_percent_of_campaigns() -> None:
+    users = make_users(bands=code([0, 1, 2]))
+    differs = 0
+    for seed in range(400):
+        drawn = make_users(
+            messaged=np.random.default_rng(seed).random(COUNT) > 0.25,
+            outcomes=users.outcomes,
+            bands=users.bands,
+            scores=np.full(COUNT, np.nan),
+        )
+        differs += bool(break_down(drawn, binary=True)["band"].differs)
+    assert 8 <= differs <= 34  # 20 expected; 4 standard deviations on either side
