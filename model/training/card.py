@@ -21,8 +21,10 @@ from model.training.card_tables import (
 from model.training.folds import SCHEMES
 from model.training.models import MODELS
 from model.training.phrases import (
+    GIVEN,
     describe_kept,
     describe_profit,
+    describe_unused,
     format_count,
     format_score,
     format_share,
@@ -33,7 +35,6 @@ from model.training.threshold import RULES
 
 CARD = "MODEL_CARD.md"
 # `metrics.held_out` of an evaluation: the people given, not held out.
-GIVEN = "given"
 JUDGED_ON: dict[str, str] = {
     **{scheme.value: entry.sentence for scheme, entry in SCHEMES.items()},
     GIVEN: "the people given; if the model was trained on some of them, it looks better than it is",
@@ -162,23 +163,3 @@ def list_data(data: Mapping[str, Any], reference: str) -> str:
         *(f"Notice: {sentence}" for sentence in data["remarks"]),
     ]
     return "\n".join(f"- {line}" for line in lines)
-
-
-def describe_unused(data: Mapping[str, Any]) -> str:
-    """The endpoints, outcomes and lines that the join did not use."""
-    return ", ".join(
-        [
-            format_count(
-                data["without_outcome"],
-                "endpoint without an outcome",
-                "endpoints without an outcome",
-            ),
-            format_count(
-                data["without_endpoint"],
-                "outcome without an endpoint",
-                "outcomes without an endpoint",
-            ),
-            format_count(data["repeated"], "repeated endpoint"),
-            format_count(data["refused"], "unreadable line"),
-        ]
-    )

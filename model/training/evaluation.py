@@ -18,7 +18,7 @@ from model.people.outcome_columns import USUAL_NAMES, ColumnNames
 from model.people.progress import Progress
 from model.profile_names import Naming
 from model.training.audit import describe_late_dates, describe_lines
-from model.training.card import GIVEN, make_card
+from model.training.card import make_card
 from model.training.config import UpliftConfig
 from model.training.datasets import OutcomeTable
 from model.training.export import score_onnx
@@ -29,6 +29,7 @@ from model.training.manifest import describe_data, describe_scores
 from model.training.measures import Scores, measure
 from model.training.options import describe_seen, digest_data
 from model.training.people import Join, People
+from model.training.phrases import GIVEN
 from model.training.reference import find_recorded, list_recorded, record_reference
 from model.training.threshold import ThresholdGoal
 from model.training.uplift.card import make_card as make_effect_card

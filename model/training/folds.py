@@ -9,7 +9,6 @@ from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.model_selection import GroupKFold, StratifiedGroupKFold, StratifiedKFold
 
 from model.errors import DataError
 from model.training.people import Outcomes
@@ -85,12 +84,16 @@ def choose_scheme(groups: npt.NDArray[np.int64], dates: npt.NDArray[np.float64] 
 
 def split_shuffled(task: FoldTask) -> tuple[Pair, ...]:
     """Shuffle, because files are often in the order in which people joined; stratify by outcome."""
+    from sklearn.model_selection import StratifiedKFold  # noqa: PLC0415  # slow to import
+
     folds = StratifiedKFold(task.parts, shuffle=True, random_state=task.seed)
     return tuple(folds.split(np.zeros((len(task.outcomes), 1)), task.outcomes))
 
 
 def split_by_user(task: FoldTask) -> tuple[Pair, ...]:
     """Shuffle users, each with all endpoints. Raises DataError for folds without both outcomes."""
+    from sklearn.model_selection import GroupKFold, StratifiedGroupKFold  # noqa: PLC0415  # slow
+
     outcomes, groups = task.outcomes, task.groups
     stratified = int(groups.max()) < MOST_STRATIFIED_GROUPS
     splitter = StratifiedGroupKFold if stratified else GroupKFold

@@ -8,10 +8,7 @@ tell either, the caller's option decides.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -30,7 +27,15 @@ from model.training.comparisons import (
 from model.training.export import score_onnx
 from model.training.lineage import Incumbents, load_incumbents
 from model.training.people import LEAST_WITH_FEATURE
-from model.training.verdict import AREA, MARGIN, Finding, ScoreComparison, combine
+from model.training.verdict import (
+    AREA,
+    MARGIN,
+    Finding,
+    IfUnclear,
+    ScoreComparison,
+    Verdict,
+    combine,
+)
 
 __all__ = [
     "MARGIN",
@@ -40,29 +45,6 @@ __all__ = [
     "decide",
     "load_checked",
 ]
-
-
-class IfUnclear(StrEnum):
-    """What to do if no comparison can tell."""
-
-    KEEP = "keep"
-    REPLACE = "replace"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
-    """Whether the new model may replace `against`, why in a sentence, and the figures of both.
-
-    finding  what the comparison that decided said
-    behind   how much lower the new model's ROC AUC or Qini coefficient is; below 0 it is higher
-    """
-
-    passed: bool
-    finding: Finding
-    against: str
-    sentence: str
-    figures: dict[str, Any]
-    behind: float
 
 
 def check_bundle(bundle: Bundle) -> bytes:

@@ -10,15 +10,6 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
-from sklearn.ensemble import (
-    HistGradientBoostingClassifier,
-    RandomForestClassifier,
-    VotingClassifier,
-)
-from sklearn.impute import SimpleImputer
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 from model.errors import SpecError
 from model.features import DIRECTIONS, FeatureSpec
@@ -83,6 +74,8 @@ def make_boosting(settings: ModelSettings, directions: Directions, people: int, 
     trees would depend on which. Categories are one-hot columns already, because
     `categorical_features` does not survive the export to ONNX.
     """
+    from sklearn.ensemble import HistGradientBoostingClassifier  # noqa: PLC0415  # slow to import
+
     few, many = people < 20_000, people >= 50_000
     return HistGradientBoostingClassifier(
         learning_rate=0.05,
@@ -104,6 +97,11 @@ def make_logistic(
     seed: int,
 ) -> Any:
     """Logistic regression on standardised columns. Missing values become the median."""
+    from sklearn.impute import SimpleImputer  # noqa: PLC0415  # slow to import
+    from sklearn.linear_model import LogisticRegression  # noqa: PLC0415
+    from sklearn.pipeline import make_pipeline  # noqa: PLC0415
+    from sklearn.preprocessing import StandardScaler  # noqa: PLC0415
+
     if directions:
         raise SpecError(
             "expected no `monotonic` in the feature spec: a logistic regression, alone or in a "
@@ -118,6 +116,10 @@ def make_logistic(
 
 def make_forest(settings: ModelSettings, directions: Directions, people: int, seed: int) -> Any:
     """A random forest. Missing values become the median: a forest with gaps cannot be exported."""
+    from sklearn.ensemble import RandomForestClassifier  # noqa: PLC0415  # slow to import
+    from sklearn.impute import SimpleImputer  # noqa: PLC0415
+    from sklearn.pipeline import make_pipeline  # noqa: PLC0415
+
     return make_pipeline(
         SimpleImputer(strategy="median"),
         RandomForestClassifier(
@@ -133,6 +135,8 @@ def make_forest(settings: ModelSettings, directions: Directions, people: int, se
 
 def make_blend(settings: ModelSettings, directions: Directions, people: int, seed: int) -> Any:
     """The mean of boosted trees and a logistic regression: their errors partly cancel out."""
+    from sklearn.ensemble import VotingClassifier  # noqa: PLC0415  # slow to import
+
     return VotingClassifier(
         [
             ("boosting", make_boosting(settings, directions, people, seed)),

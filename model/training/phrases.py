@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+GIVEN = "given"  # `held_out` of figures of people given, not held out of a training
 UPPER_BOUND = (
     "These are upper bounds: they count every response as an effect of its message. A control "
     "group shows the effect: see `segment-scorer lift`."
@@ -64,3 +65,23 @@ def describe_profit(profit: Mapping[str, float], threshold: float) -> str:
             f"{format_money(profit['at_break_even'])}."
         )
     return f"{text} {UPPER_BOUND}"
+
+
+def describe_unused(data: Mapping[str, Any]) -> str:
+    """The endpoints, outcomes and lines that the join did not use."""
+    return ", ".join(
+        [
+            format_count(
+                data["without_outcome"],
+                "endpoint without an outcome",
+                "endpoints without an outcome",
+            ),
+            format_count(
+                data["without_endpoint"],
+                "outcome without an endpoint",
+                "outcomes without an endpoint",
+            ),
+            format_count(data["repeated"], "repeated endpoint"),
+            format_count(data["refused"], "unreadable line"),
+        ]
+    )

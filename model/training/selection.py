@@ -7,9 +7,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.metrics import roc_auc_score
-from sklearn.model_selection import RandomizedSearchCV
-from threadpoolctl import threadpool_limits
 
 from model.features import Matrix
 from model.training.folds import Rows, sample_rows
@@ -45,6 +42,8 @@ def choose_model(settings: ModelSettings, people: People, rows: Rows, seed: int)
     of the people better.
     With `search`, the best of ten parameter sets follows, by ROC AUC on at most 20,000 people.
     """
+    from sklearn.model_selection import RandomizedSearchCV  # noqa: PLC0415  # slow to import
+
     choice = (
         compare_candidates(settings, people, rows, seed)
         if settings.model == AUTO
@@ -102,6 +101,8 @@ def pick_candidate(
     use also stays if the gate could not tell that the other one is as good: otherwise another seed
     would make another model of the same people.
     """
+    from sklearn.metrics import roc_auc_score  # noqa: PLC0415  # slow to import
+
     known = [
         test
         for test in tests
@@ -135,4 +136,6 @@ def fill_absent(matrix: Matrix, trains: Sequence[Rows | slice]) -> Matrix:
 
 def limit_threads(people: int) -> Any:
     """A context that fits and scores on one thread below 2,000,000 people."""
+    from threadpoolctl import threadpool_limits  # noqa: PLC0415  # of the extra `train`
+
     return threadpool_limits(1 if people < LEAST_FOR_THREADS else None)

@@ -28,6 +28,29 @@ class Finding(StrEnum):
     UNCLEAR = "cannot tell"
 
 
+class IfUnclear(StrEnum):
+    """What to do if no comparison can tell."""
+
+    KEEP = "keep"
+    REPLACE = "replace"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """Whether the new model may replace `against`, why in a sentence, and the figures of both.
+
+    finding  what the comparison that decided said
+    behind   how much lower the new model's ROC AUC or Qini coefficient is; below 0 it is higher
+    """
+
+    passed: bool
+    finding: Finding
+    against: str
+    sentence: str
+    figures: dict[str, Any]
+    behind: float
+
+
 class Gain(NamedTuple):
     """How much better the new model is, and the 95 % interval of it. Below 0 it is worse."""
 

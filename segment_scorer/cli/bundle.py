@@ -14,7 +14,7 @@ from model.training.foreign.bundle import BundleResult, bundle_model
 from model.training.foreign.config import MEDIAN, BundleConfig
 from model.training.foreign.original import ModelRefused
 from model.training.foreign.readers import READERS
-from model.training.gate import MARGIN, IfUnclear
+from model.training.verdict import MARGIN, IfUnclear
 from segment_scorer.cli.figures import describe_ages, describe_figures, describe_join, lay_out
 from segment_scorer.cli.gate_options import (
     REJECTED,

@@ -5,9 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
-from model.training.card import GIVEN, describe_unused
 from model.training.folds import SCHEMES
-from model.training.phrases import describe_kept, describe_profit, format_score, format_share
+from model.training.phrases import (
+    GIVEN,
+    describe_kept,
+    describe_profit,
+    describe_unused,
+    format_score,
+    format_share,
+)
 from model.training.reference import describe_reference
 from model.training.threshold import RULES
 

@@ -9,8 +9,7 @@ from typing import Annotated, TypeAlias
 
 import typer
 
-from model.training.gate import IfUnclear, Verdict
-from model.training.verdict import Finding
+from model.training.verdict import Finding, IfUnclear, Verdict
 from segment_scorer.cli.figures import FigureRow
 
 REJECTED, UNCLEAR = 3, 4

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from model.people.outcome_columns import ColumnNames
 from model.profile_names import NAMINGS
 from model.training.config import TrainingConfig
-from model.training.gate import MARGIN, IfUnclear
 from model.training.models import AUTO, ModelSettings
-from model.training.train import TrainingResult, train_bundle
+from model.training.verdict import MARGIN, IfUnclear
 from segment_scorer.cli.effect_figures import describe_effects
 from segment_scorer.cli.figures import describe_ages, describe_figures, describe_join, lay_out
 from segment_scorer.cli.gate_options import (
@@ -54,6 +53,9 @@ from segment_scorer.cli.uplift_options import (
     check_model,
     read_uplift,
 )
+
+if TYPE_CHECKING:
+    from model.training.train import TrainingResult
 
 
 def command(
@@ -132,6 +134,8 @@ def command(
 
     Example: segment-scorer train --endpoints people.jsonl.gz --outcomes outcomes.csv --out bundle
     """
+    from model.training.train import train_bundle  # noqa: PLC0415  # loads scikit-learn, matplotlib
+
     uplift = read_uplift(goal, treated, treated_share, run, model)
     settings = ModelSettings(model=model, balanced=balanced, search=search)
     check_model(settings, uplift, quick=quick)

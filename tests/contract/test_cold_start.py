@@ -9,6 +9,8 @@ import sys
 import sysconfig
 from pathlib import Path
 
+import pytest
+
 from tests.fake_external import make_external_bundle, make_store
 
 ROOT = Path(__file__).parents[2]
@@ -174,3 +176,13 @@ def test_the_command_line_says_what_it_can_do_without_importing_what_does_it() -
         "import segment_scorer.cli.main; segment_scorer.cli.main.main(['--help'])"
     )
     assert not loaded & {"onnxruntime", "numpy", "typer", "sklearn", "pyarrow"}
+
+
+@pytest.mark.parametrize("verb", ["train", "run"])
+def test_the_help_of_a_verb_loads_no_library_that_only_its_work_needs(verb: str) -> None:
+    loaded = modules_after(
+        f"from segment_scorer.cli.main import main; assert main(['{verb}', '--help']) == 0"
+    )
+    assert f"segment_scorer.cli.{verb}" in loaded
+    libraries = {"sklearn", "skl2onnx", "scipy", "matplotlib", "altair", "onnxruntime", "pyarrow"}
+    assert not loaded & libraries

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from model.people.outcome_columns import USUAL_NAMES, ColumnNames
 from model.profile_names import Naming
-from model.training.gate import MARGIN, IfUnclear
 from model.training.join import Enrich
 from model.training.threshold import ThresholdGoal
+from model.training.verdict import MARGIN, IfUnclear
 
 MEDIAN = "median"
 

@@ -10,7 +10,6 @@ import numpy.typing as npt
 
 from model.features import Matrix
 from model.training.audit import audit_people, describe_leaks
-from model.training.card import GIVEN
 from model.training.config import TrainingConfig
 from model.training.cross_validation import CrossValidation, permute_features
 from model.training.export import score_onnx
@@ -22,7 +21,7 @@ from model.training.manifest import describe_data, describe_model, describe_vali
 from model.training.measures import Scores, describe_guess
 from model.training.models import ModelChoice
 from model.training.people import LEAST_WITH_FEATURE, People
-from model.training.phrases import format_count
+from model.training.phrases import GIVEN, format_count
 from model.training.reference import record_reference
 from model.training.threshold import describe_rounding
 

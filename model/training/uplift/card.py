@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from model.training.card import CARD, GIVEN, JUDGED_ON, list_data
+from model.training.card import CARD, JUDGED_ON, list_data
 from model.training.card_tables import describe_features, describe_training, write_table
-from model.training.phrases import format_score, format_share
+from model.training.phrases import GIVEN, format_score, format_share
 from model.training.reference import describe_reference
 from model.training.uplift.learners import LEARNERS
 from model.training.uplift.phrases import (

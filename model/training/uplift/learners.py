@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.ensemble import HistGradientBoostingRegressor
 
 from model.features import Matrix
 from model.training.models import Directions, ModelSettings, make_logistic
@@ -102,6 +101,8 @@ def fit_dr_learner(campaign: UpliftPeople, directions: Directions, seed: int) ->
     expected responses are; good ones only make them less noisy. Small trees of large leaves,
     because a person's own effect is nearly all noise.
     """
+    from sklearn.ensemble import HistGradientBoostingRegressor  # noqa: PLC0415  # slow to import
+
     effects = estimate_effects(campaign, seed)
     people = len(effects)
     model = HistGradientBoostingRegressor(
