@@ -194,6 +194,7 @@ def make_segment(count: int) -> Path:
 
     Whole millions repeat the first million's people under other ids.
     """
+    PLACE.mkdir(parents=True, exist_ok=True)
     file = PLACE / f"synthetic-{count}.jsonl.gz"
     if not file.exists() and count > MILLION and count % MILLION == 0:
         repeat_million(make_segment(MILLION), file, count // MILLION)
