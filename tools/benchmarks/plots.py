@@ -56,7 +56,7 @@ def draw_function(tables: dict[str, Table]) -> Figure:
         row = table.rows[index]
         shown = [column for column in table.columns if row.values.get(column) is not None]
         bars = axis.barh(
-            shown,
+            [column.replace(", ", ",\n") for column in shown],  # beside the panel before it
             [row.values[column] for column in shown],
             color=[color_of(table, column) for column in shown],
         )
