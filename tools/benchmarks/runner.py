@@ -8,6 +8,7 @@ python -m tools.benchmarks.runner
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import subprocess
 import sys
@@ -37,16 +38,16 @@ def find_family(process: int) -> Iterator[int]:
 
 def measure_memory(process: int) -> int:
     """Bytes of a process and its descendants; shared pages count once (PSS)."""
-    total = 0
-    for member in find_family(process):
-        try:
-            rollup = Path(f"/proc/{member}/smaps_rollup").read_text()
-        except OSError:
-            continue
-        total += sum(
-            int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:")
-        )
-    return total * 1024
+    return sum(map(read_shared, find_family(process)))
+
+
+def read_shared(pid: int) -> int:
+    """Bytes of a process, each shared page divided by its users (PSS); 0 if it has ended."""
+    with contextlib.suppress(OSError):
+        for line in Path(f"/proc/{pid}/smaps_rollup").read_text("ascii").splitlines():
+            if line.startswith("Pss:"):
+                return int(line.split()[1]) * 1024
+    return 0
 
 
 def run_once(segment: Path, out: Path, processes: int) -> tuple[float, int, dict[str, int]]:

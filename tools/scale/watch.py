@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from tools.benchmarks.example import ROOT, clean_environ
 from tools.benchmarks.rows.runner import RunError
-from tools.benchmarks.runner import find_family
+from tools.benchmarks.runner import find_family, read_shared
 
 EVERY_SECONDS = 0.1
 MEMORY_EVERY = 10  # looks: summing up shared pages takes a while
@@ -86,15 +86,6 @@ def read_seconds(pid: int) -> float:
         fields = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / TICKS
     return 0.0
-
-
-def read_shared(pid: int) -> int:
-    """Bytes of a process, each shared page divided by its users (PSS); 0 if it has ended."""
-    with contextlib.suppress(OSError):
-        for line in Path(f"/proc/{pid}/smaps_rollup").read_text("ascii").splitlines():
-            if line.startswith("Pss:"):
-                return int(line.split()[1]) * 1024
-    return 0
 
 
 def measure_folder(folder: Path) -> int:

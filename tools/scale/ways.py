@@ -10,9 +10,10 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from tools.image.container import MEGABYTES_A_CPU
+
 HOUR, MONTH_HOURS, KIB, GB = 3600.0, 730.0, 1024, 1e9
 PART_BYTES = 8 * KIB * KIB  # a part of an upload to S3, boto3's default
-FULL_CORE_MB = 1769  # Lambda's memory size that comes with one vCPU
 EXPRESS_STEP, EXPRESS_GB = 0.1, 64 / KIB  # express executions are billed in these steps
 
 
@@ -153,7 +154,7 @@ class Walk:
     def billed_ms(self) -> int:
         """Milliseconds that Lambda bills for a warm call: below 1,769 MB a call has less than a
         core, and takes as much longer."""
-        return math.ceil(1000 * self.call / min(1.0, self.memory_mb / FULL_CORE_MB))
+        return math.ceil(1000 * self.call / min(1.0, self.memory_mb / MEGABYTES_A_CPU))
 
     def batches_a_second(self, at_once: int, most_starts: float) -> float:
         """How many batches are started in a second."""

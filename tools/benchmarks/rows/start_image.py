@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
@@ -77,8 +76,8 @@ def take_all(engine: Engine, image: str, plan: Plan) -> dict[int, list[dict[str,
     """The samples of each size. Raises ImageError if no container starts with the limits."""
     folder = PLACE / "inside"
     folder.mkdir(parents=True, exist_ok=True)
-    event = json.loads(make_events().read_text("utf-8").splitlines()[0])
-    (folder / "event.json").write_text(json.dumps(event), encoding="utf-8")
+    event = make_events().read_text("utf-8").splitlines()[0]
+    (folder / "event.json").write_text(event, encoding="utf-8")
     with contextlib.ExitStack() as stack:
         asked: Mapping[str, Callable[[int], dict[str, float]]] = {
             str(memory): stack.enter_context(run_inside(engine, image, memory, folder)).ask
