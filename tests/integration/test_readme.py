@@ -52,8 +52,8 @@ def test_every_command_line_of_the_readme_runs_as_written(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     shutil.copytree(ROOT / "examples", tmp_path / "examples")
-    for made in (cdnow_files, hillstrom_files):
-        shutil.copytree(made, tmp_path / "examples" / made.name, dirs_exist_ok=True)
+    for name, made in {"cdnow": cdnow_files, "hillstrom": hillstrom_files}.items():
+        shutil.copytree(made, tmp_path / "examples" / name, dirs_exist_ok=True)
     (tmp_path / "function").mkdir()
     shutil.copy(ROOT / "function" / "policy.toml", tmp_path / "function")
     shorten(tmp_path / "examples" / "cdnow" / "endpoints.jsonl.gz")
