@@ -105,7 +105,7 @@ class InferenceServicer:
         facts = self._model.facts
         task = read_task(request, facts, self._max_rows)
         try:
-            values = self._model.compute(task.matrix)
+            values = self._model.compute(task.matrix, task.outputs)
         except ModelFailure as error:
             write_log(logging.ERROR, "model failed", error=error, rows=len(task.matrix))
             raise Refusal(
