@@ -78,10 +78,10 @@ class Repeat(NamedTuple):
 
 
 class Forms:
-    """The forms of accepted requests, by the length of the request."""
+    """The forms of accepted requests, by the length of the message: for each length the first."""
 
     def __init__(self) -> None:
-        self._forms: dict[int, Form] = {}
+        self._forms: dict[int, Form | None] = {}
 
     def recognise(self, message: bytes) -> Repeat | None:
         """The message as a repeat; None if it must be parsed."""
@@ -97,26 +97,24 @@ class Forms:
     def learn(
         self, request: ModelInferRequest, task: InferenceTask, response: ModelInferResponse
     ) -> None:
-        """Remember the form of a request that was accepted, if it is a usual one.
-
-        Usual: one output asked for, FP32 as raw bytes, nothing that the protocol does not know.
-        """
+        """Remember the form of an accepted request, if it is the first of its length."""
         size = request.ByteSize()
-        if size in self._forms or not task.raw or len(task.outputs) != 1:
-            return
-        if request.inputs[0].datatype != DATATYPE or size - task.matrix.nbytes > LONGEST:
-            return
-        form = make_form(request, task, response)
-        if form:
+        if size not in self._forms:
             if len(self._forms) >= MOST:
                 self._forms.clear()
-            self._forms[size] = form
+            self._forms[size] = make_form(request, task, response)
 
 
 def make_form(
     request: ModelInferRequest, task: InferenceTask, response: ModelInferResponse
 ) -> Form | None:
-    """The form of a request; None if its message has fields that the protocol does not know."""
+    """The form of a usual request, else None.
+
+    Usual: one output, FP32 as raw bytes, no field that the protocol does not know, not LONGEST.
+    """
+    is_raw = task.raw and request.inputs[0].datatype == DATATYPE
+    if not is_raw or len(task.outputs) > 1 or request.ByteSize() - task.matrix.nbytes > LONGEST:
+        return None
     plain = ModelInferRequest()
     plain.CopyFrom(request)
     plain.DiscardUnknownFields()
