@@ -10,6 +10,9 @@ import os
 import sys
 
 gc.disable()
+# OpenBLAS comes with numpy. It starts a thread for each processor, which waits busily for work and
+# so takes processor time from the start. Nothing here gives it work.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 from function.bootstrap import build_handler
 from function.hosts import decode_event

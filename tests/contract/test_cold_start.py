@@ -111,6 +111,13 @@ def test_the_garbage_collector_rests_while_a_start_loads_and_works_again_afterwa
     )
 
 
+def test_a_start_runs_one_thread_unless_the_environment_says_otherwise() -> None:
+    threads = "import function.handler, os\nassert len(os.listdir('/proc/self/task')) == 1"
+    modules_after(threads)
+    asked = "import os; os.environ['OPENBLAS_NUM_THREADS'] = '2'; import function.handler\n"
+    modules_after(f"{asked}assert os.environ['OPENBLAS_NUM_THREADS'] == '2'")
+
+
 def test_wherever_onnx_runtime_is_loaded_its_telemetry_is_off() -> None:
     sources = [
         path
