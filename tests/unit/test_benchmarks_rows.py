@@ -12,6 +12,7 @@ import pytest
 
 from tools.benchmarks.__main__ import TABLES, take_results
 from tools.benchmarks.example import repeat_million
+from tools.benchmarks.fits import MODEL, fit
 from tools.benchmarks.page import write_page
 from tools.benchmarks.plan import Plan
 from tools.benchmarks.records import Measurement, Table
@@ -76,3 +77,22 @@ def test_a_repeated_million_has_ids_of_its_own_in_each(tmp_path: Path) -> None:
     ]
     assert found[2]["Address"] == "person-02000007@example.invalid"
     assert found[2]["User"]["UserId"] == "user-02000003"
+
+
+def test_a_model_is_fitted_again_only_if_what_it_is_made_of_has_changed(tmp_path: Path) -> None:
+    script, people = tmp_path / "fit.py", tmp_path / "people.csv"
+    script.write_text(
+        "import sys\n"
+        f"with open(sys.argv[1] + '/{MODEL}', 'a') as model:\n"
+        "    model.write('fitted ')\n",
+        "utf-8",
+    )
+    fitted = []
+    for content in ("a", "a", "b"):
+        people.write_text(content, "utf-8")
+        fit(Path(sys.executable), script, [people])
+        fitted.append((tmp_path / MODEL).read_text("utf-8").count("fitted"))
+    assert fitted == [1, 1, 2]
+    (tmp_path / MODEL).unlink()
+    fit(Path(sys.executable), script, [people])
+    assert (tmp_path / MODEL).exists()
