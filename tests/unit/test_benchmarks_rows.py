@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gzip
+import importlib
 import json
+import re
 import sys
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -17,6 +19,7 @@ from tools.benchmarks.page import write_page
 from tools.benchmarks.plan import Plan
 from tools.benchmarks.records import Measurement, Table
 from tools.benchmarks.rows.image import OURS
+from tools.benchmarks.rows.rooms import explain
 from tools.benchmarks.servers import ServerError
 
 PLAN = Plan(effort=0.01, largest=10_000, say=lambda _: None)
@@ -57,6 +60,26 @@ def test_every_table_has_a_module() -> None:
     folder = Path(sys.modules["tools.benchmarks.rows.image"].__file__ or "").parent
     modules = {file.stem for file in folder.glob("*.py")} - {"__init__"}
     assert modules == set(TABLES)
+
+
+def test_every_reason_for_a_missed_target_says_how_it_was_found() -> None:
+    modules = [importlib.import_module(f"tools.benchmarks.rows.{name}") for name in TABLES]
+    reasons = [vars(each)["EXPLANATION"] for each in modules if "EXPLANATION" in vars(each)]
+    assert len(reasons) >= 3
+    for reason in reasons:
+        assert re.search(r"commit `[0-9a-f]{7,}`|docs/decisions/\d{4}", reason), reason
+
+
+def test_the_usual_handlers_missed_target_names_the_rooms_of_the_same_run() -> None:
+    found = {"inside the handler": 540.4, "- hosts: parse": 16.2, "- telemetry": 50.6}
+    rows = [
+        Measurement(label=label, unit="us", values={"the function": value})
+        for label, value in found.items()
+    ]
+    assert explain(rows).endswith(
+        "by stopwatches in this run, hosts: parse 16 us; telemetry 51 us of the 540 us inside the "
+        "handler."
+    )
 
 
 def test_a_repeated_million_has_ids_of_its_own_in_each(tmp_path: Path) -> None:
