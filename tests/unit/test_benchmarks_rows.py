@@ -13,10 +13,11 @@ from types import ModuleType, SimpleNamespace
 import pytest
 
 from tools.benchmarks.__main__ import TABLES, take_results
-from tools.benchmarks.example import repeat_million
+from tools.benchmarks.example import ROOT, repeat_million
 from tools.benchmarks.fits import MODEL, fit
 from tools.benchmarks.page import write_page
 from tools.benchmarks.plan import Plan
+from tools.benchmarks.profiles import describe_profile
 from tools.benchmarks.records import Measurement, Table
 from tools.benchmarks.rows.image import OURS
 from tools.benchmarks.rows.rooms import explain
@@ -119,3 +120,20 @@ def test_a_model_is_fitted_again_only_if_what_it_is_made_of_has_changed(tmp_path
     (tmp_path / MODEL).unlink()
     fit(Path(sys.executable), script, [people])
     assert (tmp_path / MODEL).exists()
+
+
+def test_a_profile_adds_up_time_by_our_folder_and_by_package() -> None:
+    own = {
+        (str(ROOT / "segment_scorer" / "runner" / "reading" / "people.py"), 12, "read"): 1.0,
+        (str(ROOT / "segment_scorer" / "runner" / "reading" / "batches.py"), 12, "cut"): 1.0,
+        ("~", 0, "<method 'decode_lines' of 'msgspec.json.Decoder' objects>"): 3.0,
+        ("~", 0, "<built-in method msgspec._core.convert>"): 1.5,
+        ("~", 0, "<built-in method builtins.len>"): 2.5,
+        ("/usr/lib/python3/site-packages/numpy/linalg/norms.py", 3, "norm"): 1.0,
+        ("/usr/lib/python3/gzip.py", 3, "read"): 0.0,
+    }
+    assert describe_profile(own) == (
+        "msgspec 45%, Python itself 25%, segment_scorer/runner/reading 20%, numpy 10%, "
+        "Python's library 0%"
+    )
+    assert describe_profile(own, most=1) == "msgspec 45%"
