@@ -12,7 +12,13 @@ import pytest
 from tools.benchmarks.children import Child, ChildEnded, run_child
 from tools.benchmarks.plan import Plan
 from tools.benchmarks.rows import start_image
-from tools.benchmarks.rows.start_image import FUNCTION, IMPORTS, MEMORIES, make_row, measure
+from tools.benchmarks.rows.start_image import (
+    COLUMNS,
+    MEMORIES,
+    describe_one_thread,
+    make_row,
+    measure,
+)
 from tools.benchmarks.starts import StartError, measure_starts, start_process
 from tools.image.container import list_limits
 from tools.image.engine import Engine, ImageError
@@ -44,7 +50,9 @@ def test_function_and_bare_imports_are_started_in_turn_in_one_place(
     samples = [{name: value / 1000 for name, value in found.items()}] * 3
     row = make_row(1024, "seconds", samples)
     assert row.label == "1,024 MB, 0.58 vCPU: new process to first reply"
-    assert row.values == {FUNCTION: found["function seconds"], IMPORTS: found["imports seconds"]}
+    ratio = found["function seconds"] / found["one thread seconds"]
+    assert f"the function takes {ratio:.2f} times" in describe_one_thread([row])
+    assert row.values == {column: found[f"{name} seconds"] for name, column in COLUMNS.items()}
 
 
 def test_without_an_engine_the_table_says_so(monkeypatch: pytest.MonkeyPatch) -> None:

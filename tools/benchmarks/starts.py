@@ -17,6 +17,9 @@ from typing import NamedTuple
 from model.errors import SegmentScorerError
 
 IMPORTS = "import numpy, onnxruntime"
+# The same as the function starts it: OpenBLAS, which comes with numpy, starts no threads.
+ONE_THREAD = f"{IMPORTS}, one thread"
+WITH_ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1"}
 ANSWER = (
     "import json\nfrom {module} import handle\n"
     "assert handle(json.loads(open({event!r}).read()), None)"
@@ -73,12 +76,15 @@ def start_process(
 def measure_starts(python: str, event: str) -> Callable[[int], dict[str, float]]:
     """For `tools.benchmarks.probe`: a start of the function and of the bare imports, in turn.
 
+    The bare imports also with one thread.
+
     event  a file of an event
     The processes run in this one's folder and environment, without what it needs for itself.
     """
-    programs = {
-        "function": ANSWER.format(module="function.handler", event=event),
-        "imports": IMPORTS,
+    programs: dict[str, tuple[str, dict[str, str]]] = {
+        "function": (ANSWER.format(module="function.handler", event=event), {}),
+        "imports": (IMPORTS, {}),
+        "one thread": (IMPORTS, WITH_ONE_THREAD),
     }
     environ = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     order = random.Random(0)  # noqa: S311  # nothing secret
@@ -87,7 +93,8 @@ def measure_starts(python: str, event: str) -> Callable[[int], dict[str, float]]
         found: dict[str, float] = {}
         for name in order.sample(list(programs), len(programs)):
             time.sleep(PERIOD * (1 + order.random()))
-            start = start_process(python, programs[name], folder=Path.cwd(), environ=environ)
+            program, more = programs[name]
+            start = start_process(python, program, folder=Path.cwd(), environ={**environ, **more})
             found |= {f"{name} {part}": value for part, value in start._asdict().items()}
         return found
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import subprocess
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from tools.benchmarks.arithmetic import divide, find_median, take_turns
@@ -13,9 +13,9 @@ from tools.benchmarks.children import Child
 from tools.benchmarks.example import PLACE, ROOT, make_events
 from tools.benchmarks.plan import Plan
 from tools.benchmarks.records import Measurement, Table, Target
-from tools.benchmarks.rows.image import build_target, choose_base
+from tools.benchmarks.rows.image import build_target
 from tools.benchmarks.rows.start import FUNCTION
-from tools.benchmarks.starts import IMPORTS
+from tools.benchmarks.starts import IMPORTS, ONE_THREAD
 from tools.image.container import MEGABYTES_A_CPU, list_limits
 from tools.image.engine import Engine, ImageError, find_engine
 
@@ -23,6 +23,7 @@ from tools.image.engine import Engine, ImageError, find_engine
 MEMORIES = (1024, MEGABYTES_A_CPU)
 ROUNDS = 15
 INSIDE = "/benchmark"
+COLUMNS = {"function": FUNCTION, "imports": IMPORTS, "one thread": ONE_THREAD}
 PARTS = {"seconds": ("new process to first reply", "ms"), "processor": ("processor time", "ms")}
 TITLE = "A new process up to its first reply, in the image under Lambda's limits"
 BOUND = 1.5
@@ -32,7 +33,7 @@ def measure(plan: Plan) -> Table:
     """Start one process after another in a container of each size. Without engine: a note."""
     try:
         engine = find_engine()
-        image = build_target(engine, "function", choose_base(engine), plan)
+        image = build_target("function")
         plan.say("start_image")
         taken = take_all(engine, image, plan)
     except ImageError as error:
@@ -50,6 +51,7 @@ def measure(plan: Plan) -> Table:
         title=TITLE,
         ours=FUNCTION,
         limit=IMPORTS,
+        beside=(ONE_THREAD,),
         rows=tuple(rows),
         targets=tuple(
             Target(
@@ -68,6 +70,7 @@ def measure(plan: Plan) -> Table:
                 "has used them waits for the next tenth, so times come in steps. AWS gives more "
                 "processor while a function starts. Files are in the page cache."
             ),
+            describe_one_thread(rows),
         ),
     )
 
@@ -117,6 +120,21 @@ def run_inside(engine: Engine, image: str, memory: int, folder: Path) -> Iterato
         engine.succeeds("rm", "--force", "--volumes", name)
 
 
+def describe_one_thread(rows: Sequence[Measurement]) -> str:
+    """What the column of the bare imports with one thread is, and how the function compares."""
+    ratios = [
+        f"{divide(row.values[FUNCTION], row.values[ONE_THREAD]) or 0.0:.2f}"
+        for row in rows
+        if row.label.endswith(PARTS["seconds"][0])
+    ]
+    return (
+        "One thread: OPENBLAS_NUM_THREADS=1, which the function sets for itself before it imports "
+        "numpy. By default OpenBLAS starts a thread for each processor, which waits busily and "
+        "uses up the limit. Of the bare imports with one thread, the function takes "
+        f"{' and '.join(ratios)} times the time."
+    )
+
+
 def make_row(memory: int, part: str, samples: list[dict[str, float]]) -> Measurement:
     """One part of one size."""
     label, unit = PARTS[part]
@@ -125,6 +143,6 @@ def make_row(memory: int, part: str, samples: list[dict[str, float]]) -> Measure
         unit=unit,
         values={
             column: 1000 * find_median([sample[f"{name} {part}"] for sample in samples])
-            for name, column in {"function": FUNCTION, "imports": IMPORTS}.items()
+            for name, column in COLUMNS.items()
         },
     )
