@@ -1,10 +1,9 @@
 from __future__ import annotations
 
-import dataclasses
-
 import grpc
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from protos.open_inference_pb2 import ModelInferRequest
 from segment_scorer.service.callers import identify
@@ -108,7 +107,7 @@ def test_no_more_forms_are_remembered_than_stated() -> None:
 @pytest.mark.parametrize(("takes_missing", "number"), [(True, np.inf), (False, np.nan)])
 def test_the_numbers_of_a_repeat_are_checked(takes_missing: bool, number: float) -> None:
     model = Doubler()
-    model.facts = dataclasses.replace(FACTS, takes_missing=takes_missing)
+    model.facts = replace(FACTS, takes_missing=takes_missing)
     servicer = make_servicer(model)
     servicer.score(ask(np.ones((3, 2), dtype=np.float32)))
     matrix = np.array([[1, 2], [3, 4], [5, number]], dtype=np.float32)
