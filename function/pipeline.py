@@ -104,7 +104,7 @@ class Pipeline:
             if endpoint.document is not None and endpoint.problem is None
         ]
         matrix = build_matrix(readable, self.spec, batch.context.reference)
-        shares = share_present(matrix, self.spec).tolist()
+        shares = share_present(matrix, self.spec)
         scorable = [share >= rules.min_present for share in shares]
         excluded = NOBODY_EXCLUDED
         if rules.excludes:
