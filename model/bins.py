@@ -6,7 +6,8 @@ values have a bin of their own.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from operator import sub
 from typing import Any
@@ -48,6 +49,14 @@ def count_bins(
     bins = np.searchsorted(np.asarray(edges, dtype=np.float64), present, side="left")
     counts = np.bincount(bins, minlength=len(edges) + 1)
     return np.append(counts, missing.sum()).astype(np.int64)
+
+
+def count_numbers(numbers: Iterable[float], edges: Sequence[float]) -> list[int]:
+    """The counts that `count_bins` gives, of a few numbers. None of them is NaN."""
+    counts = [0] * (len(edges) + 2)
+    for number in numbers:
+        counts[bisect_left(edges, number)] += 1
+    return counts
 
 
 def describe_column(column: npt.NDArray[np.floating[Any]]) -> dict[str, Any]:
