@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from function.budget import measure_budget
@@ -45,8 +45,7 @@ from model.paths import ReadPath, compile_paths
 EVENTS = (dict, Mapping)  # the first spares a look into the registry of the second
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pipeline:
+class Pipeline(msgspec.Struct, frozen=True, kw_only=True):
     """The rooms, put together by `bootstrap`.
 
     scorers   in the order in which they are asked

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
-from typing import Any, Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
 import msgspec
 import numpy as np
-import numpy.typing as npt
 
 from function.correlation import NO_CORRELATION, Correlation
 from function.errors import ExternalError, ScorerError
 from model.document_types import AnyDocument
 from model.features import Matrix
 
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
 HostName: TypeAlias = Literal["pinpoint", "connect", "web"]
-Scores: TypeAlias = npt.NDArray[np.float64]
+Scores: TypeAlias = "npt.NDArray[np.float64]"
 # What kind of scorer answered, whatever its model's label.
 BUNDLE_SOURCE, SERVICE_SOURCE = "bundle", "service"
 

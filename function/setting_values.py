@@ -12,19 +12,20 @@ from model.document import is_encodable
 from model.score_kind import WIDEST, ScoreKind
 
 BUNDLED = "bundled"
+# Patterns are compiled at use: most starts read none of these settings.
 # A bare `host:port`, `dns:///host:port` or `unix:/path`.
-TARGET = re.compile(r"unix:/.+|(dns:///)?([\w.-]+|\[[0-9a-fA-F:.]+\]):[0-9]{1,5}", re.ASCII)
+TARGET = r"unix:/.+|(dns:///)?([\w.-]+|\[[0-9a-fA-F:.]+\]):[0-9]{1,5}"
 # gRPC takes a larger port modulo 65,536, and so asks another service.
 LARGEST_PORT = 65_535
 MOST_DIGITS = 9
-SHARE = re.compile(r"0(\.[0-9]{1,9})?|1(\.0{1,9})?", re.ASCII)
+SHARE = r"0(\.[0-9]{1,9})?|1(\.0{1,9})?"
 # gRPC over HTTP/2, "Custom-Metadata".
-METADATA_NAME = re.compile(r"(?!grpc-)(?!.*-bin$)[0-9a-z_.-]+")
+METADATA_NAME = r"(?!grpc-)(?!.*-bin$)[0-9a-z_.-]+"
 # What a bearer token may hold: RFC 6750, section 2.1.
-SECRET = re.compile(r"[A-Za-z0-9._~+/=-]{20,200}")
+BEARER = r"[A-Za-z0-9._~+/=-]{20,200}"
 MOST_SECRETS = 10
 # DynamoDB developer guide, "Naming rules".
-TABLE_NAME = re.compile(r"[A-Za-z0-9_.-]{3,255}", re.ASCII)
+TABLE_NAME = r"[A-Za-z0-9_.-]{3,255}"
 
 
 def read_choice(*allowed: str) -> Callable[[str], str]:
@@ -56,7 +57,7 @@ def read_milliseconds(lowest: int, highest: int) -> Callable[[str], float]:
 
 def read_share(text: str) -> float:
     """Read a share from 0 to 1. Raises ValueError."""
-    if not SHARE.fullmatch(text):
+    if not re.fullmatch(SHARE, text):
         raise ValueError("a share from 0 to 1, such as 0.1")
     return float(text)
 
@@ -65,7 +66,7 @@ def read_target(text: str) -> str:
     """`bundled`, or the address of a scoring service."""
     is_socket = text.startswith("unix:")
     if text != BUNDLED and (
-        not TARGET.fullmatch(text)
+        not re.fullmatch(TARGET, text, re.ASCII)
         or (not is_socket and int(text.rpartition(":")[2]) > LARGEST_PORT)
     ):
         raise ValueError("bundled, host:port, dns:///host:port or unix:/path")
@@ -75,7 +76,7 @@ def read_target(text: str) -> str:
 def read_store(text: str) -> str:
     """Nothing, `sqlite:PATH` or `dynamodb:TABLE`."""
     kind, _, location = text.partition(":")
-    known = {"sqlite": bool(location), "dynamodb": bool(TABLE_NAME.fullmatch(location))}
+    known = {"sqlite": bool(location), "dynamodb": bool(re.fullmatch(TABLE_NAME, location))}
     if not known.get(kind):
         raise ValueError("nothing, sqlite:PATH or dynamodb:TABLE")
     return text
@@ -110,7 +111,7 @@ def read_score_kind_name(text: str) -> ScoreKind:
 def read_secrets(text: str) -> tuple[str, ...]:
     """Shared secrets with commas between. A short one could be guessed."""
     secrets = text.split(",")
-    if not all(SECRET.fullmatch(secret) for secret in secrets) or len(secrets) > MOST_SECRETS:
+    if not all(re.fullmatch(BEARER, secret) for secret in secrets) or len(secrets) > MOST_SECRETS:
         raise ValueError(
             f"1 to {MOST_SECRETS} secrets with commas between, each of 20 to 200 letters, digits "
             "and -._~+/="
@@ -127,7 +128,7 @@ def read_metadata(text: str) -> tuple[tuple[str, str], ...]:
     """`name=value` pairs with commas between."""
     pairs = [pair.partition("=") for pair in text.split(",")]
     if not all(
-        METADATA_NAME.fullmatch(name) and value.isascii() and value.isprintable()
+        re.fullmatch(METADATA_NAME, name) and value.isascii() and value.isprintable()
         for name, _, value in pairs
     ):
         raise ValueError(

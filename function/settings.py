@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
+
+import msgspec
 
 from function.errors import SettingsError
 from function.renamed import explain_rename
@@ -38,15 +39,13 @@ ROOT = Path(__file__).parent.parent
 SHIPPED_POLICY = ROOT / "function" / "policy.toml"
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 # Variables of a Kubernetes Service: NAME_SERVICE_HOST, NAME_SERVICE_PORT_GRPC, NAME_PORT_8081_TCP
-SERVICE_VARIABLE = re.compile(
-    r".+_SERVICE_HOST|.+_SERVICE_PORT(_.+)?|.+_PORT_[0-9]+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?",
-    re.ASCII,
+SERVICE_VARIABLE = (
+    r".+_SERVICE_HOST|.+_SERVICE_PORT(_.+)?|.+_PORT_[0-9]+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?"
 )
 PROTOCOLS = ("tcp://", "udp://", "sctp://")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Dialect:
+class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     """The names and types that a scoring service expects. The defaults are those of our service.
 
     model            name of the model; "" is the bundle's name
@@ -79,8 +78,7 @@ class Dialect:
         return self.kind.output if self.output_name is None else self.output_name
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RemoteSettings:
+class RemoteSettings(msgspec.Struct, frozen=True, kw_only=True):
     """A scoring service: its address, and how to call it. Times in seconds.
 
     target     `dns:///host:port`, `host:port` or `unix:/path`
@@ -107,8 +105,7 @@ class RemoteSettings:
     breaker: float = 10.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExternalSettings:
+class ExternalSettings(msgspec.Struct, frozen=True, kw_only=True):
     """The store of external attributes. `timeout` in seconds.
 
     store          "" (none), `sqlite:PATH` or `dynamodb:TABLE`
@@ -123,8 +120,7 @@ class ExternalSettings:
     timeout: float = 2.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WebSettings:
+class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Who may call over HTTP.
 
     auth     iam: callers whom AWS IAM has authenticated. secret: callers with one of the secrets
@@ -132,11 +128,14 @@ class WebSettings:
     """
 
     auth: str = "iam"
-    secrets: tuple[str, ...] = field(default=(), repr=False)
+    secrets: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        """Without the secrets: a traceback may show it."""
+        return f"{type(self).__name__}(auth={self.auth!r})"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """The function's settings. README, "Settings", explains each for its user.
 
     remote    the scoring service that is asked; None: the bundled model scores
@@ -211,7 +210,7 @@ def is_service_variable(name: str, value: str) -> bool:
     """
     if name.endswith("_PORT") and value.startswith(PROTOCOLS):
         return True
-    return SERVICE_VARIABLE.fullmatch(name) is not None
+    return re.fullmatch(SERVICE_VARIABLE, name) is not None
 
 
 def read_external_key(text: str) -> tuple[str, ...]:

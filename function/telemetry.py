@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
-import random
+import os
 import time
 from collections.abc import Callable, Iterable
 from typing import Any, TextIO
@@ -43,6 +43,11 @@ def write_json(value: Any) -> str:
     except UnicodeEncodeError:  # a lone surrogate in a campaign's id
         return _write_ascii(value)
     return text.decode() if text.isascii() else _write_ascii(value)
+
+
+def draw_fraction() -> float:
+    """A random number from 0 to 1, below 1."""
+    return int.from_bytes(os.urandom(6), "big") / (1 << 48)
 
 
 class LateFormatter(logging.Formatter):
@@ -89,7 +94,7 @@ class Telemetry:
         function_name: str = LOCAL,
         function_version: str = LOCAL,
         clock: Callable[[], float] = time.time,
-        draw: Callable[[], float] = random.random,
+        draw: Callable[[], float] = draw_fraction,
     ) -> None:
         """Raises BundleError if the bundle's `drift` does not have the form the trainer writes.
 

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from operator import sub
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import msgspec
 import numpy as np
-import numpy.typing as npt
 
 from model.errors import BundleError, name_kind
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 MOST_EDGES = 100  # of a column in a manifest; a counter has room for all of them in every column
 BINS = 10  # deciles, as is usual for the population stability index
@@ -69,8 +71,7 @@ def describe_column(column: npt.NDArray[np.floating[Any]]) -> dict[str, Any]:
     return {"edges": edges, "shares": shares[:-1], "missing": shares[-1]}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Distribution:
+class Distribution(msgspec.Struct, frozen=True, kw_only=True):
     """The distribution of one column in training: inner edges, and each bin's share.
 
     The last share is that of missing values.

@@ -8,12 +8,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import msgspec
 import numpy as np
-import numpy.typing as npt
 
 from model.errors import BundleError, SpecError, name_failure
 from model.features import FeatureSpec, Matrix, read_spec
@@ -29,6 +28,9 @@ from model.operators import check_model
 from model.regular_file import NotAFileError, read_regular_file
 from model.score_kind import RESPONSE, ScoreKind, read_score_kind
 
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
 # The bundle in the image, which serves unless another one is named
 SHIPPED = Path(__file__).parent / "artifact"
 # The model of the best bundle so far, where that is an earlier one than this: the trainer's measure
@@ -41,8 +43,7 @@ OWN_FILES = frozenset({MODEL_FILE, MANIFEST_FILE, BEST_FILE, "MODEL_CARD.md", "f
 GOLDEN_TOLERANCE = 1e-6
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bundle:
+class Bundle(msgspec.Struct, frozen=True, kw_only=True):
     """A checked bundle.
 
     model          the ONNX model's bytes, which the manifest's SHA-256 is of
@@ -55,7 +56,7 @@ class Bundle:
     """
 
     directory: Path
-    model: bytes = field(repr=False)
+    model: bytes
     name: str
     version: str
     spec: FeatureSpec
@@ -65,6 +66,10 @@ class Bundle:
     golden_rows: Matrix
     golden_scores: npt.NDArray[np.float64]
     manifest: Mapping[str, Any]
+
+    def __repr__(self) -> str:
+        """Without the model's bytes and the manifest."""
+        return f"{type(self).__name__}({self.label!r}, directory={str(self.directory)!r})"
 
     @property
     def model_file(self) -> Path:

@@ -21,7 +21,7 @@ TimeReader: TypeAlias = Callable[[Any], float]
 UNIX = {"unix": 1.0, "unix_ms": 1000.0}
 LATEST = 253_402_300_799.0  # the last second of the year 9999, as ISO 8601 ends there
 PART = "dd|mm|yyyy|yy"
-FORMAT = re.compile(f"({PART})([-/. ]?)({PART})\\2({PART})", re.ASCII)
+FORMAT = f"({PART})([-/. ]?)({PART})\\2({PART})"
 DIGITS = {"dd": r"\d{1,2}", "mm": r"\d{1,2}", "yyyy": r"\d{4}", "yy": r"\d{2}"}
 TIME_OF_DAY = (
     r"(?:[ T]+(\d{1,2}):(\d{2})(?::(\d{2})(?:\.\d{1,9})?)?(?: ?([AaPp])[Mm])?)?(?: ?Z| UTC)?"
@@ -35,7 +35,7 @@ def read_format(value: object) -> str:
     text = value.lower() if isinstance(value, str) else ""
     if text in UNIX:
         return text
-    found = FORMAT.fullmatch(text)
+    found = re.fullmatch(FORMAT, text)
     parts = [] if found is None else [found[1], found[3], found[4]]
     if sorted(part[:2] for part in parts) != ["dd", "mm", "yy"] or (
         found is not None and not found[2] and "yy" in parts
@@ -52,7 +52,7 @@ def make_time_reader(form: str | None) -> TimeReader:
     if form in UNIX:
         per_second = UNIX[form]
         return lambda value: read_unix(value, per_second)
-    found = FORMAT.fullmatch(form)
+    found = re.fullmatch(FORMAT, form)
     if found is None:
         raise ValueError(EXPECTED)
     parts = [found[1], found[3], found[4]]

@@ -8,15 +8,14 @@ from __future__ import annotations
 import tomllib
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
 from math import nan
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
+import msgspec
 import numpy as np
-import numpy.typing as npt
 
 from model.document_types import OBJECTS, Readable, are_exact, list_values
 from model.errors import SpecError, name_failure
@@ -26,15 +25,17 @@ from model.kinds import KINDS, Feature, Reference
 from model.steps import Names, Numbers, Step, compile_steps, gather_numbers
 from model.values import LARGEST_FLOAT32
 
-Matrix: TypeAlias = npt.NDArray[np.float32]
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+Matrix: TypeAlias = "npt.NDArray[np.float32]"
 
 NEEDED_KEYS = ("name", "path", "kind")
 DIRECTIONS = {"increasing": 1, "decreasing": -1}
 NOTHING: Readable = dict[str, Any]()
 
 
-@dataclass(frozen=True)
-class FeatureSpec:
+class FeatureSpec(msgspec.Struct, frozen=True, dict=True):
     """The features, in order.
 
     `columns` is the model's contract: the same columns are trained on and served.

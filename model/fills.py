@@ -11,21 +11,23 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
 from model.dates import make_time_reader
 from model.missing import is_null_marker
 from model.values import read_count, read_flag, read_number, read_texts
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
+if TYPE_CHECKING:
     from model.kinds import Feature
 
 # Rows of the transposed matrix, one per column of a feature: float64 [columns, n], NaN at first
-Block: TypeAlias = npt.NDArray[np.float64]
+Block: TypeAlias = "npt.NDArray[np.float64]"
 # For each of a feature's paths, the value of each document; None where the path leads nowhere
 Found: TypeAlias = Sequence[Sequence[Any]]
 # The time that ages are measured against, in seconds since 1970 UTC: one for all, or one for each
-Reference: TypeAlias = float | npt.NDArray[np.float64] | None
+Reference: TypeAlias = "float | npt.NDArray[np.float64] | None"
 
 SECONDS_PER_DAY = 86_400.0
 PLAIN_NUMBERS = frozenset({float, int, type(None)})

@@ -7,8 +7,9 @@ function serves it.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Protocol
+
+import msgspec
 
 from model import fills
 from model.dates import read_format
@@ -29,8 +30,7 @@ from model.vocabularies import (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Feature:
+class Feature(msgspec.Struct, frozen=True, kw_only=True):
     """One feature of a spec.
 
     name       unique in the spec
@@ -43,8 +43,12 @@ class Feature:
     name: str
     path: str
     kind: str
-    options: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    options: Mapping[str, Any] = msgspec.field(default_factory=dict)
     monotonic: str = ""
+
+    def __hash__(self) -> int:
+        """Of the name: options may hold what has no hash."""
+        return hash(self.name)
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -94,8 +98,7 @@ def use_path(feature: Feature) -> tuple[str, ...]:
     return (feature.path,)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Kind:
+class Kind(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that a kind of feature is.
 
     help        what the kind makes of a value: one line, for people who write a spec
@@ -119,7 +122,7 @@ class Kind:
     fill: Callable[[Block, Found, Feature, Reference], None]
     columns: Callable[[Feature], tuple[str, ...]] = name_column
     paths: Callable[[Feature], tuple[str, ...]] = use_path
-    options: Mapping[str, Callable[[object], Any]] = field(default_factory=dict)
+    options: Mapping[str, Callable[[object], Any]] = msgspec.field(default_factory=dict)
     learner: Callable[[Feature], Learner | None] = lambda _: None
     needs_time: bool = False
     rises_with: str = ""

@@ -10,15 +10,17 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from model.errors import BundleError, name_failure, name_kind
 from model.features import Matrix
 from model.regular_file import NotAFileError, read_regular_file
 from model.score_kind import ScoreError, ScoreKind, read_score_kind
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 FORMAT = 1
 MODEL_FILE = "model.onnx"

@@ -7,16 +7,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 # ONNX Runtime's Linux wheels report usage to their maker unless this is set before the import
 # (onnxruntime, Privacy.md).
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
+import msgspec
 import numpy as np
-import numpy.typing as npt
 import onnxruntime
 from onnxruntime.capi import onnxruntime_pybind11_state as errors
 
@@ -24,6 +23,9 @@ from model.bundle import Bundle, check_golden
 from model.errors import BundleError
 from model.features import Matrix
 from model.score_kind import ScoreError, ScoreKind
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 INPUT, LABEL = "input", "label"
 MOST_BOUND = 200  # rows; a batch has no more. For each size up to it buffers are kept.
@@ -46,8 +48,7 @@ class ModelFailure(Exception):
     """ONNX Runtime could not compute, or a score is not finite."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TensorFacts:
+class TensorFacts(msgspec.Struct, frozen=True, kw_only=True):
     """Name, datatype and shape of a tensor, as the Open Inference Protocol states them.
 
     A length of -1 means any length.
@@ -58,8 +59,7 @@ class TensorFacts:
     shape: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ModelFacts:
+class ModelFacts(msgspec.Struct, frozen=True, kw_only=True):
     """Name, version, input and outputs of a model.
 
     takes_missing  whether the model scores a row that holds NaN

@@ -7,14 +7,16 @@ which output of a model holds it. Scores nothing.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
 from model.errors import name_kind
 
-Scores = npt.NDArray[np.float64]
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+Scores: TypeAlias = "npt.NDArray[np.float64]"
 # A score computed in float32 may miss the limits of its range by its rounding error.
 ROUNDING = 1e-6
 

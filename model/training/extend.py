@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
@@ -119,7 +120,7 @@ def learn(feature: Feature, documents: Sequence[object]) -> Feature:
     steps = [split_path(path) for path in feature.paths]
     for document in documents:
         learner.add([find_value(document, names) for names in steps], 0)
-    return replace(feature, options={**feature.options, **learner.finish()})
+    return msgspec.structs.replace(feature, options={**feature.options, **learner.finish()})
 
 
 def choose(people: People, features: Sequence[int] | range) -> People:

@@ -15,6 +15,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, TypeAlias
 
+import msgspec
 import numpy as np
 
 from model.errors import DataError
@@ -268,7 +269,7 @@ def learn_options(
     learnt = {feature: learner.finish() for feature, learner in learners.items()}
     return FeatureSpec(
         tuple(
-            replace(feature, options={**feature.options, **learnt.get(feature, {})})
+            msgspec.structs.replace(feature, options={**feature.options, **learnt.get(feature, {})})
             for feature in spec.features
         )
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
@@ -70,7 +71,7 @@ def freeze_rates(people: People) -> People:
         if start in places:
             rates = learn_rates(people.matrix[:, start], people.outcomes, places[start])
             options = {**feature.options, "rates": tuple(map(float, rates))}
-            features.append(replace(feature, options=options))
+            features.append(msgspec.structs.replace(feature, options=options))
         else:
             features.append(feature)
     return apply_rates(people, FeatureSpec(tuple(features)))

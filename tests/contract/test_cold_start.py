@@ -103,6 +103,14 @@ def test_every_module_that_a_start_loads_has_a_reason() -> None:
     check_reasons(modules_after(bare, "-S"), modules_after(start, "-S"))
 
 
+def test_the_garbage_collector_rests_while_a_start_loads_and_works_again_afterwards() -> None:
+    modules_after(
+        "import gc; before = gc.get_stats(); import function.handler\n"
+        "assert gc.get_stats() == before, 'expected no collection while loading'\n"
+        "assert gc.isenabled() and gc.get_freeze_count() > 10_000"
+    )
+
+
 def test_wherever_onnx_runtime_is_loaded_its_telemetry_is_off() -> None:
     sources = [
         path

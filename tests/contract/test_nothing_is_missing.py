@@ -8,10 +8,10 @@ import json
 import pkgutil
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import fields
 from pathlib import Path
 from typing import Any, get_args
 
+import msgspec
 import pytest
 
 import function.scorers
@@ -142,7 +142,7 @@ def find_default(path: str) -> Any:
         "external": ExternalSettings,
         "web": WebSettings,
     }[group]
-    return next(field.default for field in fields(kind) if field.name == name)
+    return next(field.default for field in msgspec.structs.fields(kind) if field.name == name)
 
 
 @pytest.mark.parametrize("setting", READERS)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import threading
 from collections.abc import Iterator
 from concurrent import futures
@@ -12,6 +11,7 @@ from typing import Any
 import grpc
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from function.errors import ScorerRejected, ScorerTimeout, ScorerUnavailable
 from function.scorers.remote import RemoteScorer
@@ -104,7 +104,7 @@ def test_waits_for_a_sidecar_that_is_still_starting_and_never_again_once_it_has_
 
 def test_sends_metadata_and_authority(settings: RemoteSettings, witness: Witness) -> None:
     RemoteScorer(
-        dataclasses.replace(settings, metadata=(("x-api-key", "k"),), authority="scorer.example")
+        replace(settings, metadata=(("x-api-key", "k"),), authority="scorer.example")
     ).score_batch(MATRIX, 20.0)
     assert witness.metadata[0]["x-api-key"] == "k"
 

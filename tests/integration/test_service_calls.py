@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import io
 import json
 import threading
@@ -17,6 +16,7 @@ import numpy as np
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+from msgspec.structs import replace
 
 from function.scorers.tensors import build_request, read_scores
 from function.settings import Dialect
@@ -101,7 +101,10 @@ def test_metadata_describes_what_inference_really_takes_and_gives(
 @pytest.mark.parametrize("datatype", ["FP32", "FP64"])
 @pytest.mark.parametrize("encoding", ["raw", "contents"])
 def test_scores_in_every_form(stub: GRPCInferenceServiceStub, datatype: Any, encoding: Any) -> None:
-    rows, dialect = make_rows(50), dataclasses.replace(OURS, datatype=datatype, encoding=encoding)
+    rows, dialect = (
+        make_rows(50),
+        replace(OURS, datatype=datatype, encoding=encoding),
+    )
     answer = stub.ModelInfer(build_request(rows, dialect), timeout=LIMIT)
     assert bool(answer.raw_output_contents) == (encoding == "raw")
     assert np.allclose(read_scores(answer, 50, dialect), expected_scores(rows), rtol=0, atol=1e-6)

@@ -6,7 +6,6 @@ tests/recordings/, where the default tests replay them.
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
 import shutil
@@ -22,6 +21,7 @@ import grpc
 import numpy as np
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
+from msgspec.structs import asdict, replace
 
 from function.errors import ScorerError, ScorerRejected
 from function.scorers.bundled import BundledScorer
@@ -207,7 +207,7 @@ def record(peer: Peer, case: str, dialect: Dialect, example: Example, refused: s
     (folder / f"{stem}.request.bin").write_bytes(request)
     (folder / f"{stem}.answer.bin").write_bytes(answer)
     facts = {
-        "dialect": dataclasses.asdict(dialect),
+        "dialect": asdict(dialect),
         "scores": peer.fitted.scores[:RECORDED_ROWS].tolist(),
         "refused": refused,
     }
@@ -218,7 +218,7 @@ def test_scores_as_the_model_itself_does_in_every_form_the_peer_takes(
     peer: Peer, example: Example
 ) -> None:
     for datatype, encoding in FORMS[peer.name]:
-        dialect = dataclasses.replace(DIALECTS[peer.name], datatype=datatype, encoding=encoding)
+        dialect = replace(DIALECTS[peer.name], datatype=datatype, encoding=encoding)
         batches = [
             ask(peer, dialect, example.asked[start : start + BATCH])
             for start in range(0, len(example.asked), BATCH)
@@ -246,7 +246,7 @@ def test_refuses_with_its_own_sentence_what_the_peer_cannot_answer(
     for (name, case), (change, sentence) in WRONG.items():
         if name != peer.name:
             continue
-        dialect = dataclasses.replace(DIALECTS[name], **change)
+        dialect = replace(DIALECTS[name], **change)
         with pytest.raises(ScorerError) as caught:
             ask(peer, dialect, example.asked[:RECORDED_ROWS])
         print(f"{name}, {case}: {type(caught.value).__name__}: {caught.value}")

@@ -56,5 +56,10 @@ def test_contenders_take_turns_in_an_order_drawn_anew_each_round() -> None:
     assert taken == {name: [f"{name}{number}" for number in range(60)] for name in "abc"}
 
 
+def test_a_contender_may_be_asked_in_some_of_the_rounds_only() -> None:
+    taken = take_turns({"a": lambda number: number, "slow": lambda number: number}, 7, {"slow": 3})
+    assert taken == {"a": list(range(7)), "slow": [0, 3, 6]}
+
+
 def test_a_contender_may_ignore_the_rounds_number() -> None:
     assert take_no_number(lambda: 7)(3) == 7

@@ -23,7 +23,7 @@ from tools.benchmarks.page import (
 )
 from tools.benchmarks.plots import DRAWN, digest_tables, draw_plots
 from tools.benchmarks.records import Machine, Measurement, Results, Table, Target
-from tools.benchmarks.rows.runner import compare_slopes
+from tools.benchmarks.rows.runner import THIRDS, Ran, compare_slopes, judge_walks, make_rows
 
 ROOT = Path(__file__).parents[2]
 MACHINE = Machine(
@@ -102,8 +102,17 @@ def test_the_page_of_a_run_tells_machine_load_figures_and_targets() -> None:
     ):
         assert part in page
     assert "| ours, of the limit's | 1.25 x | at most 1.25 x | met |" in page
+    assert "Minutes by table" not in page
     assert "A short run" not in page
     assert "A short run: 10% of the usual repetitions." in write_page(results_of(WARM, effort=0.1))
+
+
+def test_the_page_tells_how_long_each_table_took_the_longest_first() -> None:
+    tables = [
+        msgspec.structs.replace(WARM, name=name, minutes=minutes)
+        for name, minutes in {"short": 0.52, "long": 3.0, "unknown": 0.0}.items()
+    ]
+    assert "Minutes by table: long 3.0, short 0.5.\n" in write_page(results_of(*tables))
 
 
 def test_a_table_sets_ours_against_the_limit_and_each_alternative_against_ours() -> None:
@@ -201,6 +210,51 @@ def test_the_runners_slope_is_the_cost_of_the_largest_segment_by_that_of_the_nex
     slopes = compare_slopes([cost("10", 9.0, 9.0), cost("100", 4.0, 2.0), cost("1,000", 5.0, 2.0)])
     assert [(slope.value, slope.met) for slope in slopes] == [(1.25, False), (1.0, True)]
     assert slopes[0].sentence == "time an endpoint in 1 process, 1,000 endpoints, of 100 endpoints'"
+
+    only_two = Measurement(
+        label="10,000 endpoints: time an endpoint", unit="us", values={"2 processes": 2.2}
+    )
+    (slope,) = compare_slopes([cost("1,000", 5.0, 2.0), only_two])
+    assert (slope.sentence.split(",")[0], slope.value) == ("time an endpoint in 2 processes", 1.1)
+
+
+def test_within_a_walk_the_runners_cost_is_judged_by_the_largest_walk_of_each() -> None:
+    growths = {
+        "1,000": {"1 process": 1.2, "2 processes": 1.3},
+        "10,000": {"2 processes": 1.0},
+    }
+    targets = judge_walks(
+        [
+            Measurement(label=f"{size} endpoints{THIRDS}", unit="x", values=values)
+            for size, values in growths.items()
+        ]
+    )
+    assert [(target.value, target.met) for target in targets] == [(1.2, False), (1.0, True)]
+    assert targets[1].sentence == (
+        "processor time an endpoint in 2 processes, the last third of 10,000 endpoints, of the "
+        "first third's"
+    )
+
+
+def test_a_size_that_one_process_did_not_walk_has_no_figure_of_it(tmp_path: Path) -> None:
+    runs = {
+        10: {"1 process": [Ran(1.0, 1.0, 90.0, None)], "2 processes": [Ran(0.6, 1.1, 99.0, 1.25)]},
+        100: {"2 processes": [Ran(5.0, 9.0, 99.0, 1.25), Ran(7.0, 9.0, 98.0, 0.75)]},
+    }
+    rows = tuple(row for size, taken in runs.items() for row in make_rows(size, taken))
+    runner = Table(
+        name="runner", title="Runner", ours="1 process", beside=("2 processes",), rows=rows
+    )
+    assert [row.values for row in rows if row.label.endswith(THIRDS)] == [
+        {"2 processes": 1.25},
+        {"2 processes": 1.0},
+    ]
+    assert list(write_summary(results_of(runner)))[2:] == [
+        "| campaign runner, 100 endpoints: endpoints a second | 16.7 (2 processes) |  |  |"
+    ]
+    assert "| 100 endpoints: endpoints a second |  | 16.7 |" in write_page(results_of(runner))
+    draw_plots(results_of(runner), tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["benchmarks-runner.png"]
 
 
 def test_a_readme_without_the_section_stays_as_it_is() -> None:

@@ -19,7 +19,7 @@ from tools.benchmarks.documents import (
     write_web,
 )
 from tools.benchmarks.records import Measurement, Results, Table, Target
-from tools.benchmarks.rows.runner import RunError
+from tools.benchmarks.rows.runner import CLOCK, THIRDS, RunError
 from tools.scale.inputs import describe_local, describe_ray, draw_line, read_sizes
 from tools.scale.measure import find_middle
 from tools.scale.records import Measured, Run, Segment
@@ -310,8 +310,27 @@ def test_the_runners_speed_is_shown_by_size() -> None:
     assert "| endpoints | time an endpoint, 1 process | time an endpoint, 2 processes |" in text
     assert "\n| 1,000 | 30 µs | 22 µs | 30 µs | 33 µs |\n" in page
     assert "at commit `0123456789ab` with changes" in text
-    assert "11,000 endpoints took 0 s with two processes, 1.67 times the speed of one." in text
-    assert "changed 0.67 times with one process, 0.55 times with two." in text
+    assert "11,000 endpoints took 0 s with two processes. At 11,000, two are 1.67 times as" in text
+    assert "From 1,000 to 11,000 endpoints the time an endpoint changed 0.67 times with one" in text
+    assert "process, 0.55 times with two processes." in text
+
+
+def test_where_one_process_walked_less_its_growth_within_the_walk_is_shown() -> None:
+    figures = {
+        f"1,000 endpoints{CLOCK}": {"1 process": 30.0, "2 processes": 20.0},
+        f"1,000 endpoints{THIRDS}": {"1 process": 1.04},
+        f"10,000 endpoints{CLOCK}": {"2 processes": 18.0},
+    }
+    rows = tuple(
+        Measurement(label=label, unit="", values=values) for label, values in figures.items()
+    )
+    page = write_speed(results_of(msgspec.structs.replace(RUNNER, rows=rows)))
+    text = page.replace("\n", " ")
+    assert "\n| 10,000 |  | 18 |\n" in page
+    assert "At 1,000, two are 1.50 times as fast as one." in text
+    assert "From 1,000 to 10,000 endpoints the time an endpoint changed 0.90 times with two" in text
+    assert "with one process" not in text
+    assert "With 1 process, an endpoint of the last third of 1,000 took 1.04 times" in text
 
 
 def test_one_person_over_http_is_shown_beside_one_of_pinpoint() -> None:

@@ -1,11 +1,11 @@
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
 
 import grpc
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from model.runtime import ModelFacts, TensorFacts
 from protos.open_inference_pb2 import ModelInferRequest
@@ -221,7 +221,7 @@ def test_refuses_a_request_with_its_own_status_and_sentence(name: str) -> None:
 
 def test_refuses_missing_values_where_the_model_takes_none() -> None:
     with pytest.raises(Refusal, match="this model takes no NaN"):
-        read_task(ask(), dataclasses.replace(FACTS, takes_missing=False), 3)
+        read_task(ask(), replace(FACTS, takes_missing=False), 3)
 
 
 def test_counts_an_empty_contents_beside_raw_as_absent() -> None:

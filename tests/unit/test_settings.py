@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from function.errors import SettingsError
@@ -30,7 +30,7 @@ KEY_SENTENCE = (
 
 
 def list_fields(kind: type[Any], prefix: str) -> list[str]:
-    return [prefix + field.name for field in dataclasses.fields(kind)]
+    return [prefix + field.name for field in msgspec.structs.fields(kind)]
 
 
 def test_an_empty_environment_gives_the_shipped_bundle_and_policy() -> None:

@@ -23,7 +23,8 @@ from rich.console import Console
 from model.atomic import write_atomically
 from model.errors import SegmentScorerError
 from tools.benchmarks.documents import renew_documents
-from tools.benchmarks.example import PLACE, ROOT, find_python, fit_usual
+from tools.benchmarks.example import PLACE, ROOT, find_python
+from tools.benchmarks.fits import fit_usual
 from tools.benchmarks.machine import name_processor, read_load, read_memory, read_packages
 from tools.benchmarks.page import renew_readme, write_page
 from tools.benchmarks.plan import Plan

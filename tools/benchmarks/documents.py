@@ -10,7 +10,7 @@ from pathlib import Path
 from tools.benchmarks.example import ROOT
 from tools.benchmarks.page import show_figure, show_number, show_revision
 from tools.benchmarks.records import Results, Table
-from tools.benchmarks.rows.runner import CLOCK, ONE, PROCESSOR, TWO
+from tools.benchmarks.rows.runner import CLOCK, ONE, PROCESSOR, TWO, find_growth
 from tools.benchmarks.rows.web import PINPOINT, WEB
 from tools.scale.inputs import find_table, read_inputs, read_sizes
 from tools.scale.page import WIDTH, write_scale
@@ -75,35 +75,51 @@ def write_speed(results: Results) -> str:
         if any(label.endswith(ending) for label in rows)
     }
     head = [f"{kind}, {column}" for kind in shown for column in columns]
-    sizes = read_sizes(table, CLOCK, table.ours)
+    one, two = (read_sizes(table, CLOCK, column) for column in (ONE, TWO))
     lines = [f"| endpoints | {' | '.join(head)} |", "|---" * (len(head) + 1) + "|"]
-    for size in sizes:
+    for size in sorted({**one, **two}):
         found = [rows[f"{size:,} endpoints{ending}"] for ending in shown.values()]
         cells = [
             show_figure(row.values.get(column), row.unit) for row in found for column in columns
         ]
         lines.append(f"| {size:,} | {' | '.join(cells)} |")
     machine = results.machine
-    largest = max(sizes)
-    one, two = (read_sizes(table, CLOCK, column) for column in (ONE, TWO))
     head_text = (
         "Invented endpoints (`examples/cdnow/make_synthetic.py`), with the shipped model and "
         f"policy and all outputs, at commit {name_commit(results, table)} on "
         f"{machine.processor}, {machine.cores} cores:"
     )
-    end_text = (
-        f"{largest:,} endpoints took {largest * two[largest]:,.0f} s with two processes, "
-        f"{one[largest] / two[largest]:.2f} times the speed of one."
-    )
-    if len(sizes) > 1:
-        before = sorted(sizes)[-2]
-        end_text += (
-            f" Between {before:,} and {largest:,} endpoints the time an endpoint changed "
-            f"{one[largest] / one[before]:.2f} times with one process, "
-            f"{two[largest] / two[before]:.2f} times with two."
-        )
+    end_text = " ".join(describe_speed(table, one, two))
     texts = (textwrap.fill(text, WIDTH, break_on_hyphens=False) for text in (head_text, end_text))
     return f"\n\n{chr(10).join(lines)}\n\n".join(texts)
+
+
+def describe_speed(
+    table: Table, one: Mapping[int, float], two: Mapping[int, float]
+) -> Iterator[str]:
+    """Sentences about the largest segment, two processes beside one, and whether the cost grows.
+
+    one, two  size -> seconds an endpoint; one process may have walked fewer sizes
+    """
+    largest, both = max(two), max({*one} & {*two})
+    yield f"{largest:,} endpoints took {largest * two[largest]:,.0f} s with two processes."
+    yield f"At {both:,}, two are {one[both] / two[both]:.2f} times as fast as one."
+    before = sorted(two)[-2] if len(two) > 1 else 0
+    changes = [
+        f"{sizes[largest] / sizes[before]:.2f} times with {who}"
+        for sizes, who in ((one, "one process"), (two, "two processes"))
+        if before in sizes and largest in sizes
+    ]
+    if changes:
+        yield (
+            f"From {before:,} to {largest:,} endpoints the time an endpoint changed "
+            f"{', '.join(changes)}."
+        )
+    for who, (size, growth) in find_growth(table.rows).items():
+        yield (
+            f"With {who}, an endpoint of the last third of {size} took {growth:.2f} times the "
+            "processor time of one of the first third."
+        )
 
 
 def write_web(results: Results) -> str:

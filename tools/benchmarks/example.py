@@ -1,13 +1,11 @@
 """The data of the benchmarks: CDNOW customers in batches of 50, and larger invented segments.
 
-Also the usual handler's model. All is made once, under `.cache/benchmarks/`, by the scripts of
+All is made once, under `.cache/benchmarks/`, by the scripts of
 `examples/cdnow`.
 """
 
 from __future__ import annotations
 
-import csv
-import functools
 import gzip
 import json
 import os
@@ -16,24 +14,17 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from examples.cdnow.make_endpoints import write_example
 from function.hosts.pinpoint import LARGEST_BATCH, PINPOINT
-from function.policy_file import load_policy
 from function.records import Campaign
 from function.settings import read_settings
 from model.atomic import replace_atomically
 from model.bundle import load_bundle
-from model.feature_paths import split_path
 from model.features import Matrix, build_matrix
-from model.training.models import ModelChoice, ModelSettings, make_model
-from model.training.people import is_reserved
 
 ROOT = Path(__file__).parents[2]
 PLACE = ROOT / ".cache" / "benchmarks"
 BATCHES = 200
-SEED = 0
 MILLION, MOST_MILLIONS = 1_000_000, 100
 PIECE_BYTES = 1 << 24
 CAMPAIGN = Campaign(
@@ -102,91 +93,6 @@ def make_matrices() -> list[Matrix]:
         build_matrix(people[start : start + LARGEST_BATCH], spec)
         for start in range(0, BATCHES * LARGEST_BATCH, LARGEST_BATCH)
     ]
-
-
-def read_outcomes() -> dict[str, int]:
-    """Id -> 1 if the customer bought again, else 0."""
-    with (PLACE / "outcomes.csv").open(encoding="utf-8", newline="") as file:
-        return {row["Id"]: int(row["outcome"]) for row in csv.DictReader(file)}
-
-
-def read_learnt() -> list[dict[str, Any]]:
-    """The people that the shipped model was trained on. The others were reserved for the gate."""
-    reserved = load_bundle(read_settings({}).bundle).manifest["reserved"]
-    return [
-        document
-        for document in read_people()
-        if not is_reserved(document, document["Id"], reserved)
-    ]
-
-
-def read_parameters() -> dict[str, Any]:
-    """The parameters of the shipped model's classifier."""
-    spec = load_bundle(read_settings({}).bundle).spec
-    plain = make_model(
-        ModelSettings(), ModelChoice("boosting", {}), spec, len(read_learnt()), SEED
-    ).get_params()
-    return {
-        name: value.tolist() if isinstance(value, np.ndarray) else value
-        for name, value in plain.items()
-    }
-
-
-@functools.cache
-def fit_usual() -> Path:
-    """Fit the usual handler's pipeline in its environment, on our features and threshold.
-
-    Gives its folder.
-    """
-    folder = PLACE / "usual"
-    folder.mkdir(parents=True, exist_ok=True)
-    settings = read_settings({})
-    bundle = load_bundle(settings.bundle)
-    columns = [split_path(feature.path)[-1] for feature in bundle.spec.features]
-    threshold = load_policy(
-        settings.policy, threshold=bundle.threshold, quantiles=bundle.quantiles
-    ).rules.threshold
-    facts = {"columns": columns, "threshold": threshold, "parameters": read_parameters()}
-    (folder / "settings.json").write_text(json.dumps(facts), encoding="utf-8")
-    people, outcomes = read_learnt(), read_outcomes()
-    with gzip.open(folder / "people.csv.gz", "wt", encoding="utf-8", newline="") as file:
-        rows = csv.DictWriter(file, [*columns, "outcome"])
-        rows.writeheader()
-        rows.writerows(
-            {**document["Metrics"], "outcome": outcomes[document["Id"]]} for document in people
-        )
-    subprocess.run(
-        [str(find_python("usual")), str(Path(__file__).parent / "usual" / "fit.py"), str(folder)],
-        check=True,
-        env=clean_environ(),
-    )
-    return folder
-
-
-@functools.cache
-def fit_peer(peer: str) -> Path:
-    """Fit the same classifier in a foreign server's environment, as tests/interop does.
-
-    Gives its joblib file.
-    """
-    folder = PLACE / peer
-    folder.mkdir(parents=True, exist_ok=True)
-    people, outcomes = read_learnt(), read_outcomes()
-    matrix = build_matrix(people, load_bundle(read_settings({}).bundle).spec)
-    np.savez(
-        folder / "people.npz",
-        matrix=matrix,
-        outcomes=[outcomes[d["Id"]] for d in people],
-        asked=matrix[:LARGEST_BATCH],
-    )
-    (folder / "params.json").write_text(json.dumps(read_parameters()), encoding="utf-8")
-    script = ROOT / "tests" / "interop" / "peers" / "fit.py"
-    subprocess.run(
-        [str(find_python(f"interop/{peer}")), str(script), str(folder)],
-        check=True,
-        env=clean_environ(),
-    )
-    return folder / "model.joblib"
 
 
 def make_segment(count: int) -> Path:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import os
 import platform
 from collections.abc import Iterable
 from pathlib import Path
 
+TICKS = os.sysconf("SC_CLK_TCK")
 NAMED = ("numpy", "onnxruntime", "msgspec", "awslambdaric", "grpcio")
 
 
@@ -41,3 +43,12 @@ def read_processor_seconds(pids: Iterable[int]) -> float:
     """
     threads = [thread for pid in pids for thread in Path(f"/proc/{pid}/task").glob("*/schedstat")]
     return sum(int(each.read_text("ascii").split()[0]) for each in threads) / 1e9
+
+
+def read_seconds(pid: int) -> float:
+    """Processor seconds of a process, ended threads included; 0 if it has ended."""
+    with contextlib.suppress(OSError):
+        # pid (name) state ...; utime and stime are the 14th and 15th field.
+        fields = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / TICKS
+    return 0.0

@@ -84,7 +84,15 @@ def describe_machine(results: Results) -> str:
             if results.effort < 1
             else ""
         )
+        + list_minutes(results)
     )
+
+
+def list_minutes(results: Results) -> str:
+    """A sentence: the minutes of each table, the longest first. Empty if they were not taken."""
+    tables = sorted(results.tables, key=lambda table: table.minutes, reverse=True)
+    taken = ", ".join(f"{each.name} {each.minutes:.1f}" for each in tables if each.minutes)
+    return f" Minutes by table: {taken}." if taken else ""
 
 
 def show_revision(revision: str) -> str:
@@ -179,7 +187,7 @@ def summarise(table: Table, row: Measurement, title: str) -> str:
         return f"{value} ({column})" if value else ""
 
     ours = (
-        "; ".join(show(column) for column in (table.ours, *table.beside))
+        "; ".join(filter(None, map(show, (table.ours, *table.beside))))
         if table.beside
         else show_figure(row.values[table.ours], row.unit)
     )

@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 from tools.benchmarks.page import PLOTS, show_figure
 from tools.benchmarks.records import Results, Table
 from tools.benchmarks.rows.runner import CLOCK
+from tools.scale.inputs import MICRO, read_sizes
 
 # Two blues for ours and the limit, greys for the others: legible without colour.
 OURS, LIMIT, ALTERNATIVES = "#1b4f8a", "#8fb4dd", ("#6e6e6e", "#959595", "#b5b5b5", "#d2d2d2")
@@ -101,14 +102,13 @@ def draw_rates(tables: dict[str, Table]) -> Figure:
 def draw_slopes(tables: dict[str, Table]) -> Figure:
     """Time per endpoint by size of the segment. A level line is a cost that does not grow."""
     table = tables["runner"]
-    rows = [row for row in table.rows if row.label.endswith(CLOCK)]
-    sizes = [int(row.label.split()[0].replace(",", "")) for row in rows]
     figure = Figure(figsize=(6, 2.8), layout="constrained")
     axis: Any = figure.subplots()
     for column in table.columns:
+        costs = read_sizes(table, CLOCK, column)
         axis.plot(
-            sizes,
-            [row.values[column] for row in rows],
+            list(costs),
+            [cost / MICRO for cost in costs.values()],
             marker="o",
             label=column,
             color=color_of(table, column),

@@ -22,7 +22,8 @@ from function.settings import Dialect, read_settings
 from model.errors import SegmentScorerError
 from protos.open_inference_pb2 import ModelReadyRequest
 from protos.open_inference_pb2_grpc import GRPCInferenceServiceStub
-from tools.benchmarks.example import PLACE, ROOT, clean_environ, find_python, fit_peer
+from tools.benchmarks.example import PLACE, ROOT, clean_environ, find_python
+from tools.benchmarks.fits import fit_peer
 from tools.image.sessions import find_free_port, stop_session
 
 NAME = "segment-scorer"

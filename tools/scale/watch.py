@@ -7,7 +7,6 @@ as those of Ray, are counted too.
 from __future__ import annotations
 
 import contextlib
-import os
 import subprocess
 import time
 from collections.abc import Sequence
@@ -15,12 +14,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tools.benchmarks.example import ROOT, clean_environ
+from tools.benchmarks.machine import read_seconds
 from tools.benchmarks.rows.runner import RunError
 from tools.benchmarks.runner import find_family, read_shared
 
 EVERY_SECONDS = 0.1
 MEMORY_EVERY = 10  # looks: summing up shared pages takes a while
-TICKS = os.sysconf("SC_CLK_TCK")
 
 
 class Watched(NamedTuple):
@@ -77,15 +76,6 @@ def watch(command: Sequence[str], folder: Path) -> Watched:
         other_memory,
         disk,
     )
-
-
-def read_seconds(pid: int) -> float:
-    """Processor seconds of a process, ended threads included; 0 if it has ended."""
-    with contextlib.suppress(OSError):
-        # pid (name) state ...; utime and stime are the 14th and 15th field.
-        fields = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / TICKS
-    return 0.0
 
 
 def measure_folder(folder: Path) -> int:

@@ -13,7 +13,7 @@ from tools.benchmarks.children import Child
 from tools.benchmarks.example import PLACE, ROOT, make_events
 from tools.benchmarks.plan import Plan
 from tools.benchmarks.records import Measurement, Table, Target
-from tools.benchmarks.rows.image import build_target, choose_base
+from tools.benchmarks.rows.image import build_target
 from tools.benchmarks.rows.start import FUNCTION
 from tools.benchmarks.starts import IMPORTS
 from tools.image.container import MEGABYTES_A_CPU, list_limits
@@ -32,7 +32,7 @@ def measure(plan: Plan) -> Table:
     """Start one process after another in a container of each size. Without engine: a note."""
     try:
         engine = find_engine()
-        image = build_target(engine, "function", choose_base(engine), plan)
+        image = build_target("function")
         plan.say("start_image")
         taken = take_all(engine, image, plan)
     except ImageError as error:

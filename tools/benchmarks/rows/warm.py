@@ -25,7 +25,7 @@ FUNCTION, ECHO, LEAST, USUAL, TUNED = (
     "the usual handler, one thread",
 )
 ROUNDS, WARM_UP = 1_000, 20
-ROUNDS_OF_ALL = 600
+ROUNDS_OF_ALL = 400
 BESIDE_ECHOES = "median, in turn with the echoes only"
 EXPLANATION = (
     "parts of the handler were replaced by an answer kept ready, one at a time, to see what each "

@@ -32,7 +32,7 @@ ECHOES: Mapping[HostName, str] = {
     "connect": "tools.benchmarks.echo.handle_connect",
     "web": "tools.benchmarks.echo.handle_web",
 }
-ROUNDS, WARM_UP = 300, 5
+ROUNDS, WARM_UP = 200, 5
 CHECKED = 20  # batches whose answers are compared
 SAME = (
     "Events and echo are those of the row's host: the people of the table above, in batches of 50, "

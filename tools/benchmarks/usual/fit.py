@@ -1,6 +1,6 @@
 """Fits the usual pipeline with the scikit-learn of `.cache/usual`, where it runs.
 
-Input: a folder with people.csv.gz and settings.json. Output: model.joblib in it. The classifier has
+Input: a folder with people.csv and settings.json. Output: model.joblib in it. The classifier has
 the shipped model's parameters, so that both handlers score alike.
 """
 
@@ -18,7 +18,7 @@ from sklearn.pipeline import Pipeline
 
 folder = Path(sys.argv[1])
 settings = json.loads((folder / "settings.json").read_text())
-people = pd.read_csv(folder / "people.csv.gz")
+people = pd.read_csv(folder / "people.csv")
 pipeline = Pipeline(
     [
         ("columns", ColumnTransformer([("numbers", "passthrough", settings["columns"])])),
