@@ -116,10 +116,11 @@ def measure(plan: Plan) -> Table:
         ),
         notes=(
             (
-                f"{len(taken[ECHO]):,} calls each, in turn, and {len(few[ECHO]):,} without the usual "
-                "handlers, whose work and threads leave colder caches to the next call; in "
+                f"{len(taken[ECHO]):,} calls each, in turn, and {len(few[ECHO]):,} without the "
+                "usual handlers, whose work and threads leave colder caches to the next call; in "
                 f"{SESSIONS} sessions with new processes, since one process of the same code can "
-                "be a twentieth slower than another in all of its calls. The function and the usual handler decide alike for "
+                "be a twentieth slower than another in all of its calls. The function and the "
+                "usual handler decide alike for "
                 f"{same:.2%} of {50 * len(events):,} people. The reply holds the third that the "
                 "policy keeps; an echo's holds everybody. An echo with msgspec has "
                 "our marshaller in place of the runtime client's."
