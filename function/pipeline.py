@@ -103,7 +103,7 @@ class Pipeline(msgspec.Struct, frozen=True, kw_only=True):
             if endpoint.document is not None and endpoint.problem is None
         ]
         matrix = build_matrix(readable, self.spec, batch.context.reference)
-        shares = share_present(matrix, self.spec).tolist()
+        shares = share_present(matrix, self.spec)
         scorable = [share >= rules.min_present for share in shares]
         excluded = NOBODY_EXCLUDED
         if rules.excludes:

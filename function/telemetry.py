@@ -14,14 +14,13 @@ from collections.abc import Callable, Iterable
 from typing import Any, TextIO
 
 import msgspec
-import numpy as np
 
 from function.batch_record import BATCH, MODEL, SERVICE, RecordBuilder, format_time
 from function.concerns import find_concerns
 from function.correlation import Correlation
 from function.errors import ExternalError, ScorerError
 from function.records import Account, Scored
-from model.bins import BinCounter, read_distributions
+from model.bins import BinCounter, count_numbers, read_distributions
 from model.bundle import Bundle
 from model.features import Matrix
 
@@ -107,7 +106,7 @@ class Telemetry:
         self._bundle = bundle
         references = read_distributions(bundle.manifest.get("drift"), bundle.spec.columns)
         self._bins = (
-            None if references is None else (BinCounter(references[0]), BinCounter([references[1]]))
+            None if references is None else (BinCounter(references[0]), references[1].edges)
         )
         handler = logging.StreamHandler(stream)
         handler.setFormatter(LateFormatter())
@@ -158,11 +157,11 @@ class Telemetry:
         """
         if self._bins is None:
             return None, None
-        features, score = self._bins
+        features, edges = self._bins
         counted = dict(zip(self._bundle.spec.columns, features.count(matrix), strict=True))
         if scored is None:
             return counted, None
-        return counted, score.count(scored.scores[:, np.newaxis])[0]
+        return counted, count_numbers(scored.scores.tolist(), edges)
 
     def record(self, account: Account) -> None:
         """Write the batch's record, after a warning for each concern about the whole batch.

@@ -6,7 +6,9 @@ values have a bin of their own.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
+from operator import sub
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -49,6 +51,14 @@ def count_bins(
     bins = np.searchsorted(np.asarray(edges, dtype=np.float64), present, side="left")
     counts = np.bincount(bins, minlength=len(edges) + 1)
     return np.append(counts, missing.sum()).astype(np.int64)
+
+
+def count_numbers(numbers: Iterable[float], edges: Sequence[float]) -> list[int]:
+    """The counts that `count_bins` gives, of a few numbers. None of them is NaN."""
+    counts = [0] * (len(edges) + 2)
+    for number in numbers:
+        counts[bisect_left(edges, number)] += 1
+    return counts
 
 
 def describe_column(column: npt.NDArray[np.floating[Any]]) -> dict[str, Any]:
@@ -116,36 +126,26 @@ def read_distribution(described: object) -> Distribution:
 
 
 class BinCounter:
-    """Counts the bins of all columns of a matrix at once.
-
-    14 us for 50 people and 14 columns, where `count_bins` takes 80 us.
-    """
+    """Counts the bins of all columns of a matrix at once."""
 
     def __init__(self, distributions: Sequence[Distribution]) -> None:
-        widths = [len(distribution.edges) + 2 for distribution in distributions]
-        self._widths = widths
+        self._inner = [len(distribution.edges) for distribution in distributions]
         # One more than the most edges, all infinite: every number is at or below the last.
-        self._most = max(widths, default=2) - 1
-        self._offsets = np.arange(len(widths), dtype=np.intp) * (self._most + 1)
-        self._counts = len(widths) * (self._most + 1)
-        self._single = np.array([*distributions[0].edges, np.inf]) if len(widths) == 1 else None
-        self._edges = np.full((self._most, 1, len(widths)), np.inf)
+        most = max(self._inner, default=0) + 1
+        self._edges = np.full((len(distributions), most, 1), np.inf)
         for index, distribution in enumerate(distributions):
-            self._edges[: len(distribution.edges), 0, index] = distribution.edges
+            self._edges[index, : self._inner[index], 0] = distribution.edges
 
     def count(self, matrix: npt.NDArray[np.floating[Any]]) -> list[list[int]]:
         """For each column of `matrix` [n, f], the counts that `count_bins` gives."""
-        if self._single is not None:  # a third of the time; NaN comes after infinity
-            single = self._single.searchsorted(matrix[:, 0], side="left")
-            return [np.bincount(single, minlength=self._widths[0]).tolist()]
-        # How many edges a value is not above, which puts the bins in reverse order; of NaN none.
-        bins = np.add.reduce(matrix <= self._edges, axis=0, dtype=np.intp)
-        bins += self._offsets
-        counts = np.bincount(bins.ravel(), minlength=self._counts).reshape(-1, self._most + 1)
-        return [
-            [*row[: self._most - width + 1 : -1], row[0]]
-            for row, width in zip(counts.tolist(), self._widths, strict=True)
-        ]
+        # Of each column: how many values are at or below each edge, and at or below infinity.
+        below = np.add.reduce(matrix.T[:, np.newaxis] <= self._edges, axis=2, dtype=np.intp)
+        people = len(matrix)
+        counts = []
+        for column, inner in zip(below.tolist(), self._inner, strict=True):
+            reached = [*column[:inner], column[-1]]
+            counts.append([reached[0], *map(sub, reached[1:], reached), people - column[-1]])
+        return counts
 
 
 def measure_drift(expected: Sequence[float], counts: Sequence[int]) -> float:

@@ -9,6 +9,7 @@ import tomllib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import cached_property
+from itertools import chain
 from math import nan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -237,7 +238,9 @@ def build_matrix(
         parents, names = spec.one_object
         objects = _descend({(): list(documents)}, parents)
         # Numbers that float32 can hold, or None, which numpy reads as NaN.
-        return np.array([list(map(each.get, names)) for each in objects], dtype=np.float32)
+        values = chain.from_iterable([map(each.get, names) for each in objects])
+        count = len(objects) * len(names)
+        return np.fromiter(values, np.float32, count).reshape(-1, len(names))
     columns = fill_columns(documents, spec, reference)
     return np.ascontiguousarray(columns.T, dtype=np.float32)
 
@@ -264,16 +267,15 @@ def fill_columns(
     return columns
 
 
-def share_present(matrix: Matrix, spec: FeatureSpec) -> npt.NDArray[np.float64]:
-    """For each row of `matrix` [n, f], the share of features that are present.
+def share_present(matrix: Matrix, spec: FeatureSpec) -> list[float]:
+    """For each row of `matrix` [n, f], the share of features that are present, from 0 to 1.
 
-    float64 [n], 0 to 1. Counts features, not columns, and only those that can be missing.
+    Counts features, not columns, and only those that can be missing.
     """
+    features = len(spec.counted)
+    part = matrix if features == len(spec.columns) else matrix[:, list(spec.counted)]
     # Not 1 minus the missing share: 1 - 0.9 < 0.1, so 1 of 10 would fail `min_present = 0.1`.
-    part = matrix if len(spec.counted) == len(spec.columns) else matrix[:, list(spec.counted)]
-    present: npt.NDArray[np.float64] = np.add.reduce(part == part, axis=1, dtype=np.float64)  # noqa: PLR0124  # False for NaN
-    present /= len(spec.counted)
-    return present
+    return [row.count(True) / features for row in (part == part).tolist()]  # noqa: PLR0124  # False for NaN
 
 
 def _descend(

@@ -135,10 +135,15 @@ class OnnxModel:
             takes_missing=takes_missing,
         )
 
-    def compute(self, matrix: Matrix) -> Mapping[str, npt.NDArray[Any]]:
-        """Every output by name, row i for row i of float32 [n, f]. Raises ModelFailure."""
-        values = self._run(None, matrix)
-        return {facts.name: value for facts, value in zip(self._outputs, values, strict=True)}
+    def compute(
+        self, matrix: Matrix, outputs: Sequence[str] = ()
+    ) -> Mapping[str, npt.NDArray[Any]]:
+        """Outputs by name, row i for row i of float32 [n, f]. Raises ModelFailure.
+
+        outputs  names of the outputs; none: all
+        """
+        names = outputs or [facts.name for facts in self._outputs]
+        return dict(zip(names, self._run(names, matrix), strict=True))
 
     def score(self, matrix: Matrix) -> npt.NDArray[np.float64]:
         """Scores for float32 [n, f]: float64 [n], in the range that the manifest states.
@@ -156,7 +161,7 @@ class OnnxModel:
         except ScoreError as error:
             raise ModelFailure(str(error)) from error
 
-    def _run(self, outputs: Sequence[str] | None, matrix: Matrix) -> list[npt.NDArray[Any]]:
+    def _run(self, outputs: Sequence[str], matrix: Matrix) -> list[npt.NDArray[Any]]:
         try:
             values: list[npt.NDArray[Any]] = self._session.run(outputs, {INPUT: matrix})
         except REFUSALS as error:

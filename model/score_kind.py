@@ -101,10 +101,8 @@ class ScoreKind(msgspec.Struct, frozen=True):
 
         Raises ScoreError for anything else.
         """
-        # False for NaN, too.
-        if not len(scores) or (
-            self.low <= np.minimum.reduce(scores) and np.maximum.reduce(scores) <= self.high
-        ):
+        low, high = self.low, self.high
+        if all(low <= score <= high for score in scores.tolist()):  # False for NaN, too
             return scores
         odd = int((~np.isfinite(scores)).sum())
         if odd:

@@ -7,6 +7,7 @@ about datatypes and lengths is here, for the client and for the service. Raises 
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
@@ -34,7 +35,10 @@ DATATYPES: dict[str, tuple[np.dtype[Any], str]] = {
     "FP32": (np.dtype("<f4"), "fp32_contents"),
     "FP64": (np.dtype("<f8"), "fp64_contents"),
 }
-NAMES: dict[np.dtype[Any], str] = {dtype: name for name, (dtype, _) in DATATYPES.items()}
+# kind and size of a numpy dtype, in any byte order -> datatype
+NAMES = {(dtype.kind, dtype.itemsize): name for name, (dtype, _) in DATATYPES.items()}
+# numpy's signs for a byte order that raw contents do not have
+OTHER_ORDERS = (">",) if sys.byteorder == "little" else (">", "=")
 
 
 class TensorError(ValueError):
@@ -44,14 +48,16 @@ class TensorError(ValueError):
 def name_datatype(array: Array) -> str:
     """The protocol's name of an array's dtype. Raises TensorError for a dtype without one."""
     try:
-        return NAMES[array.dtype.newbyteorder("<")]
+        return NAMES[array.dtype.kind, array.dtype.itemsize]
     except KeyError as error:
         raise TensorError(f"expected one of the datatypes {', '.join(DATATYPES)}") from error
 
 
 def write_raw(array: Array) -> bytes:
     """Encode an array as one entry of raw contents: row-major, little-endian."""
-    return array.astype(array.dtype.newbyteorder("<"), order="C", copy=False).tobytes()
+    if array.dtype.byteorder in OTHER_ORDERS:
+        array = array.astype(array.dtype.newbyteorder("<"))
+    return array.tobytes()
 
 
 def write_contents(array: Array) -> InferTensorContents:
@@ -68,13 +74,17 @@ def read_raw(datatype: str, shape: Sequence[int], raw: bytes) -> Array:
 
     Raises TensorError unless the length is exactly that of the shape.
     """
+    shape = tuple(shape)
     dtype, count = _expect(datatype, shape)
     if len(raw) != count * dtype.itemsize:
         raise TensorError(
             f"expected raw contents of {count} x {dtype.itemsize} bytes for this datatype and "
             f"shape, found {len(raw)} bytes"
         )
-    return _shape(np.frombuffer(raw, dtype=dtype), shape)
+    try:
+        return np.ndarray(shape, dtype, raw)
+    except ValueError as error:
+        raise _refuse_shape() from error
 
 
 def read_contents(datatype: str, shape: Sequence[int], contents: InferTensorContents) -> Array:
@@ -83,6 +93,7 @@ def read_contents(datatype: str, shape: Sequence[int], contents: InferTensorCont
     Raises TensorError for a wrong count, values in another datatype's field, and numbers out of
     range.
     """
+    shape = tuple(shape)
     dtype, count = _expect(datatype, shape)
     field = DATATYPES[datatype][1]
     if not field:
@@ -96,14 +107,15 @@ def read_contents(datatype: str, shape: Sequence[int], contents: InferTensorCont
         flat = np.fromiter(values, dtype=dtype, count=count)
     except OverflowError as error:
         raise TensorError(f"expected values within the range of {datatype}") from error
-    return _shape(flat, shape)
-
-
-def _shape(flat: Array, shape: Sequence[int]) -> Array:
     try:
         return flat.reshape(shape)
-    except ValueError as error:  # more or longer dimensions than numpy supports
-        raise TensorError("expected a shape of fewer and shorter dimensions") from error
+    except ValueError as error:
+        raise _refuse_shape() from error
+
+
+def _refuse_shape() -> TensorError:
+    """For more or longer dimensions than numpy supports."""
+    return TensorError("expected a shape of fewer and shorter dimensions")
 
 
 def _expect(datatype: str, shape: Sequence[int]) -> tuple[np.dtype[Any], int]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +26,11 @@ class Held:
         self.facts = self._model.facts
         self._gate = gate
 
-    def compute(self, matrix: Matrix) -> Mapping[str, Any]:
+    def compute(self, matrix: Matrix, outputs: Sequence[str]) -> Mapping[str, Any]:
         print(json.dumps({"message": "computing"}), file=sys.stderr, flush=True)
         while not self._gate.exists():
             time.sleep(0.01)
-        return self._model.compute(matrix)
+        return self._model.compute(matrix, outputs)
 
 
 if __name__ == "__main__":

@@ -39,10 +39,12 @@ from model.training.people import People
 from model.training.selection import fill_absent, limit_threads
 from model.training.train import prepare_people, train_bundle
 from tools.image.provenance import read_revision
+from tools.tree_numbers import compare_trees
 
 ROOT = Path(__file__).parents[1]
 OUT = ROOT / "docs" / "training-figures.json"
 LIGHTGBM = ROOT / ".cache" / "foreign" / "bin" / "python"
+MANY = 50_000  # people: from here on `train` grows other trees
 Person = tuple[dict[str, Any], int]
 
 
@@ -131,6 +133,8 @@ def measure_set(data: DataSet) -> dict[str, Any]:
         }
         if data.judged:
             found |= judge_others(people, folder)
+        if len(people) < MANY:
+            found["trees"] = compare_trees(material.people)
     return found
 
 

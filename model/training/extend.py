@@ -30,7 +30,7 @@ from model.training.target_rates import encode_for
 TRIED_PEOPLE = 10_000
 # With fewer people of either outcome, a difference of 0.001 in ROC AUC is chance.
 LEAST_TRIED = 200
-# Fewer and faster trees than those that ship: only differences between features matter here.
+# Fewer trees than those that ship: only differences between features matter here.
 FAST = {"max_iter": 50, "learning_rate": 0.1}
 PERMUTED_PEOPLE = 2_000  # a fold
 ERRORS = 2.0  # standard errors that a gain must exceed: features of noise seem to help by chance

@@ -67,19 +67,20 @@ class ModelEntry:
 def make_boosting(settings: ModelSettings, directions: Directions, people: int, seed: int) -> Any:
     """Gradient-boosted trees: take missing values as they are, find bends and interactions.
 
-    Few leaves, large leaves, a low learning rate: a response list is small and noisy. Such trees
-    rank people as well out of fold as deeper ones, and their scores are closer to the truth
-    (CDNOW: 8 leaves ROC AUC 0.772, Brier 0.1583; 15 leaves 0.771, 0.1589). From 50,000 people on,
-    more and larger trees pay. Early stopping is off: it would hold people back, and the number of
-    trees would depend on which. Categories are one-hot columns already, because
+    Few leaves, large leaves, few trees: a response list is small and noisy. Such trees rank people
+    as well out of fold as deeper ones, and their scores are closer to the truth (CDNOW: 8 leaves
+    ROC AUC 0.772, Brier 0.1583; 15 leaves 0.771, 0.1589). More trees at a lower rate gain next to
+    nothing on real lists and cost every call (docs/training-figures.json, `trees`). From 50,000
+    people on, more and larger trees pay. Early stopping is off: it would hold people back, and the
+    number of trees would depend on which. Categories are one-hot columns already, because
     `categorical_features` does not survive the export to ONNX.
     """
     from sklearn.ensemble import HistGradientBoostingClassifier  # noqa: PLC0415  # slow to import
 
     few, many = people < 20_000, people >= 50_000
     return HistGradientBoostingClassifier(
-        learning_rate=0.05,
-        max_iter=300 if many else 150 if few else 100,
+        learning_rate=0.05 if many else 0.1,
+        max_iter=300 if many else 60,
         max_leaf_nodes=31 if many else 8,
         min_samples_leaf=20 if few else 50,
         l2_regularization=1.0,
@@ -194,7 +195,10 @@ MODELS: dict[str, ModelEntry] = {
 CANDIDATES = (
     ModelChoice("boosting", {}),
     ModelChoice("blend", {}),
-    ModelChoice("boosting", {"max_iter": 200, "max_leaf_nodes": 16, "min_samples_leaf": 20}),
+    ModelChoice(
+        "boosting",
+        {"learning_rate": 0.05, "max_iter": 200, "max_leaf_nodes": 16, "min_samples_leaf": 20},
+    ),
 )
 
 

@@ -106,14 +106,20 @@ class Calls:
     incomplete   the calls without their message, of every service together
     max_streams  method -> streams of it at once; further ones are RESOURCE_EXHAUSTED
     meter        told of each call that has ended
+    recognise    method -> gives the request of a message that it knows without parsing, or None
     """
 
     def __init__(
-        self, incomplete: Incomplete, max_streams: Mapping[str, int], meter: Meter | None = None
+        self,
+        incomplete: Incomplete,
+        max_streams: Mapping[str, int],
+        meter: Meter | None = None,
+        recognise: Mapping[str, Callable[[bytes], Any]] | None = None,
     ) -> None:
         self._meter = meter or Meter()
         self._incomplete = incomplete
         self._max_streams = max_streams
+        self._recognise = recognise or {}
         self._streams: Counter[str] = Counter()
 
     def make_handlers(self, service: ServiceDescriptor, servicer: Any) -> grpc.GenericRpcHandler:
@@ -133,13 +139,16 @@ class Calls:
 
     def _make_handler(self, method: MethodDescriptor, behave: Callable[..., Any]) -> Any:
         parse = message_factory.GetMessageClass(method.input_type).FromString
+        serialize = message_factory.GetMessageClass(method.output_type).SerializeToString
         name = method.name
-
+        recognise = self._recognise.get(name)
         expected = f"expected a message of type {method.input_type.full_name}"
 
         def read(message: bytes | None) -> Any:
             if message is None:
                 raise Refusal(grpc.StatusCode.INVALID_ARGUMENT, f"{expected}, found none")
+            if recognise and (request := recognise(message)):
+                return request
             try:
                 return parse(message)
             except DecodeError as error:
@@ -165,7 +174,7 @@ class Calls:
                 await self._end_call(name, error, request, context)
             else:
                 self._meter.count_call(name, "OK")
-                return response
+                return response if isinstance(response, bytes) else serialize(response)
 
         async def answer_stream(_: Any, context: Any) -> None:
             try:
@@ -184,14 +193,13 @@ class Calls:
             else:
                 self._meter.count_call(name, "OK")
 
-        serialize = message_factory.GetMessageClass(method.output_type).SerializeToString
         # For gRPC each request is a stream: it would itself read a request that is not one, and
         # wait for it without a limit. The bytes on the wire are the same.
         if method.server_streaming:
             return grpc.stream_stream_rpc_method_handler(
                 answer_stream, response_serializer=serialize
             )
-        return grpc.stream_unary_rpc_method_handler(answer, response_serializer=serialize)
+        return grpc.stream_unary_rpc_method_handler(answer)
 
     @contextmanager
     def _admit_stream(self, method: str) -> Iterator[None]:

@@ -76,7 +76,10 @@ class Inferences:
         if size * self._seconds_per_byte > INLINE_SECONDS:
             return await self._run_in_thread(compute, size)
         try:
-            await self._wait_for_turn()
+            if self._turns or self._computed >= LOOK_EVERY:
+                await self._wait_for_turn()
+            else:
+                self._computed += 1
             return self._measure(compute, size)
         finally:
             self._release()
@@ -113,10 +116,7 @@ class Inferences:
             )
 
     async def _wait_for_turn(self) -> None:
-        """Return when it is this inference's turn."""
-        if not self._turns and self._computed < LOOK_EVERY:
-            self._computed += 1
-            return
+        """Return when it is this inference's turn, after a look."""
         loop = asyncio.get_running_loop()
         turn: asyncio.Future[None] = loop.create_future()
         self._turns.append(turn)

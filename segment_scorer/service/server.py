@@ -80,13 +80,11 @@ class Service:
     ) -> tuple[str, ...]:
         self._server = grpc.aio.server(options=list_options(model, settings, shared=self._shared))
         self._health = health.Health((servicer.SERVICE.full_name, model.facts.name))
+        inference = servicer.InferenceServicer(
+            model, max_rows=settings.max_rows, inferences=self._inferences, meter=self.meter
+        )
         services: dict[Any, Any] = {
-            servicer.SERVICE: servicer.InferenceServicer(
-                model,
-                max_rows=settings.max_rows,
-                inferences=self._inferences,
-                meter=self.meter,
-            ),
+            servicer.SERVICE: inference,
             health.SERVICE: self._health,
         }
         if settings.reflection:
@@ -97,6 +95,7 @@ class Service:
             self._incomplete,
             {"ServerReflectionInfo": MAX_REFLECTIONS, "Watch": MAX_WATCHES},
             self.meter,
+            {"ModelInfer": inference.forms.recognise},
         )
         self._server.add_generic_rpc_handlers(
             tuple(calls.make_handlers(service, methods) for service, methods in services.items())

@@ -6,9 +6,11 @@ import importlib.metadata
 import logging
 import os
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import grpc
+import numpy.typing as npt
 
 from model.runtime import ModelFailure, TensorFacts
 from protos import open_inference_pb2 as pb
@@ -17,7 +19,14 @@ from segment_scorer.service.errors import Refusal
 from segment_scorer.service.inferences import Inferences
 from segment_scorer.service.log import LOG, write_log
 from segment_scorer.service.meter import Meter
-from segment_scorer.service.requests import build_response, check_model, read_task
+from segment_scorer.service.repeats import Forms, Repeat
+from segment_scorer.service.requests import (
+    InferenceTask,
+    build_response,
+    check_model,
+    check_numbers,
+    read_task,
+)
 from segment_scorer.service.session import Model
 
 SERVICE = pb.DESCRIPTOR.services_by_name["GRPCInferenceService"]
@@ -41,6 +50,7 @@ class InferenceServicer:
         self._model = model
         self._max_rows = max_rows
         self._inferences = inferences
+        self.forms = Forms()
 
     async def ServerLive(self, request: Any, context: Any) -> pb.ServerLiveResponse:  # noqa: ARG002, N802
         """Always true: the process answers."""
@@ -81,13 +91,23 @@ class InferenceServicer:
 
     async def ModelInfer(  # noqa: N802
         self,
-        request: pb.ModelInferRequest,
+        request: pb.ModelInferRequest | Repeat,
         context: Any,
-    ) -> pb.ModelInferResponse:
-        """Score the rows of a request."""
+    ) -> pb.ModelInferResponse | bytes:
+        """Score the rows of a request. The response to a repeat is in bytes."""
         began = time.perf_counter()
-        response = await self._inferences.run(lambda: self.score(request), request.ByteSize())
-        taken, rows = time.perf_counter() - began, request.inputs[0].shape[0]
+        response: pb.ModelInferResponse | bytes
+        if isinstance(request, Repeat):
+            repeat = request
+            response = await self._inferences.run(
+                lambda: self.score_repeat(repeat), len(repeat.message)
+            )
+            rows = repeat.form.shape[0]
+        else:
+            first = request
+            response = await self._inferences.run(lambda: self.score(first), first.ByteSize())
+            rows = first.inputs[0].shape[0]
+        taken = time.perf_counter() - began
         self._meter.count_inference(taken, rows)
         if LOG.isEnabledFor(logging.DEBUG):
             write_log(
@@ -104,14 +124,27 @@ class InferenceServicer:
         """Check a request, compute and build the response. Raises Refusal."""
         facts = self._model.facts
         task = read_task(request, facts, self._max_rows)
+        response = build_response(request, task, self._compute(task), facts)
+        self.forms.learn(request, task, response)
+        return response
+
+    def score_repeat(self, repeat: Repeat) -> pb.ModelInferResponse | bytes:
+        """The same for a request whose form is known: only its numbers are checked."""
+        task = repeat.read_task()
+        check_numbers(task.matrix, self._model.facts)
+        values = self._compute(task)
+        return repeat.answer(values) or build_response(
+            repeat.parse(), task, values, self._model.facts
+        )
+
+    def _compute(self, task: InferenceTask) -> Mapping[str, npt.NDArray[Any]]:
         try:
-            values = self._model.compute(task.matrix)
+            return self._model.compute(task.matrix, task.outputs)
         except ModelFailure as error:
             write_log(logging.ERROR, "model failed", error=error, rows=len(task.matrix))
             raise Refusal(
                 grpc.StatusCode.INTERNAL, "the model could not compute this batch"
             ) from error
-        return build_response(request, task, values, facts)
 
 
 def read_version() -> str:

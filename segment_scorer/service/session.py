@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy.typing as npt
@@ -19,6 +19,6 @@ class Model(Protocol):
         """Name, version, input and outputs."""
         ...
 
-    def compute(self, matrix: Matrix) -> Mapping[str, npt.NDArray[Any]]:
-        """Every output by name, row i for row i of float32 [n, f]. Raises ModelFailure."""
+    def compute(self, matrix: Matrix, outputs: Sequence[str]) -> Mapping[str, npt.NDArray[Any]]:
+        """The named outputs, row i for row i of float32 [n, f]. Raises ModelFailure."""
         ...

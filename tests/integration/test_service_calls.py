@@ -6,7 +6,7 @@ import io
 import json
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent import futures
 from pathlib import Path
 from typing import Any
@@ -108,6 +108,33 @@ def test_scores_in_every_form(stub: GRPCInferenceServiceStub, datatype: Any, enc
     answer = stub.ModelInfer(build_request(rows, dialect), timeout=LIMIT)
     assert bool(answer.raw_output_contents) == (encoding == "raw")
     assert np.allclose(read_scores(answer, 50, dialect), expected_scores(rows), rtol=0, atol=1e-6)
+
+
+def test_repeats_are_scored_counted_and_refused_as_first_requests_are(
+    model: Model, bundle: Path
+) -> None:
+    log = io.StringIO()
+    start_log("info", log)
+    ids = [f"7f4c8a52-3c0e-4b6e-9d57-00000000000{number}" for number in range(4)]
+    service = Service(model, ServiceSettings(bundle=bundle, listen=("127.0.0.1:0",)))
+    with grpc.insecure_channel(service.addresses[0]) as channel:
+        stub = GRPCInferenceServiceStub(channel)
+        rows = make_rows(24)
+        for id_, part in zip(ids, (rows[:8], rows[8:16], rows[16:]), strict=False):
+            answer = stub.ModelInfer(build_request(part, OURS, id_), timeout=LIMIT)
+            assert (answer.model_name, answer.model_version, answer.id) == ("tiny", "3", id_)
+            scores = read_scores(answer, 8, OURS)
+            assert np.allclose(scores, expected_scores(part), rtol=0, atol=1e-6)
+        infinite = build_request(np.full_like(part, np.inf), OURS, ids[3])
+        with pytest.raises(grpc.RpcError) as refused:
+            stub.ModelInfer(infinite, timeout=LIMIT)
+    counts = service.meter.read()
+    service.stop()
+    assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    (line,) = map(json.loads, log.getvalue().splitlines())
+    assert (line["message"], line["function_request_id"]) == ("refused", ids[3])
+    assert (counts.rows, sum(counts.durations)) == (24, 3)
+    assert counts.calls == {("ModelInfer", "OK"): 3, ("ModelInfer", "INVALID_ARGUMENT"): 1}
 
 
 @pytest.mark.parametrize(
@@ -235,10 +262,10 @@ class Held:
         self.begun = threading.Semaphore(0)
         self.go = threading.Event()
 
-    def compute(self, matrix: Matrix) -> Mapping[str, np.ndarray]:
+    def compute(self, matrix: Matrix, outputs: Sequence[str]) -> Mapping[str, np.ndarray]:
         self.begun.release()
         assert self.go.wait(LIMIT)
-        return self._model.compute(matrix)
+        return self._model.compute(matrix, outputs)
 
 
 def test_tells_whoever_watches_its_health_that_it_drains(model: Model, bundle: Path) -> None:
@@ -259,7 +286,7 @@ class Broken:
     def __init__(self, model: Model) -> None:
         self.facts: ModelFacts = model.facts
 
-    def compute(self, matrix: Matrix) -> Mapping[str, np.ndarray]:
+    def compute(self, matrix: Matrix, outputs: Sequence[str]) -> Mapping[str, np.ndarray]:
         raise ModelFailure(f"expected nothing like {matrix[0, 0]}")
 
 

@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent import futures
 from pathlib import Path
 from typing import Any
@@ -242,14 +242,14 @@ class Slow:
         self._lock = threading.Lock()
         self.now = self.most = 0
 
-    def compute(self, matrix: Matrix) -> Mapping[str, np.ndarray]:
+    def compute(self, matrix: Matrix, outputs: Sequence[str]) -> Mapping[str, np.ndarray]:
         with self._lock:
             self.now += 1
             self.most = max(self.most, self.now)
         self._wait()
         with self._lock:
             self.now -= 1
-        return self._model.compute(matrix)
+        return self._model.compute(matrix, outputs)
 
 
 def count_codes(calls: list[Any]) -> Counter[str]:
@@ -340,7 +340,7 @@ class Faulty:
     def __init__(self, model: Model) -> None:
         self.facts: ModelFacts = model.facts
 
-    def compute(self, matrix: Matrix) -> Mapping[str, np.ndarray]:
+    def compute(self, matrix: Matrix, outputs: Sequence[str]) -> Mapping[str, np.ndarray]:
         raise ZeroDivisionError(f"of {matrix[0, 0]}")
 
 

@@ -16,6 +16,7 @@ from model.bins import (
     BinCounter,
     Distribution,
     count_bins,
+    count_numbers,
     describe_column,
     measure_drift,
     read_distribution,
@@ -252,6 +253,14 @@ def test_all_columns_at_once_are_counted_as_one_by_one() -> None:
 def test_a_value_on_an_edge_belongs_to_the_bin_below() -> None:
     counter = BinCounter([Distribution(edges=(0.25, 0.5), shares=(0.5, 0.25, 0.25, 0.0))])
     assert counter.count(np.array([[0.25], [0.5], [0.50001], [np.nan], [-5.0]])) == [[2, 1, 1, 1]]
+
+
+def test_a_few_numbers_are_counted_as_a_column_of_them() -> None:
+    random = np.random.default_rng(4)
+    column = random.random(200).round(2)
+    edges = describe_column(column)["edges"]
+    for some in (column, column[:1], column[:0], np.array([edges[0], -1.0, 2.0])):
+        assert count_numbers(some.tolist(), edges) == count_bins(some, edges).tolist()
 
 
 def test_a_manifest_without_drift_has_no_references() -> None:

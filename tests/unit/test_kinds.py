@@ -287,4 +287,4 @@ def test_min_present_does_not_count_what_is_always_there() -> None:
     ]
     spec = read_spec({"feature": rows})
     documents: list[dict[str, Any]] = [{}, {"Metrics": {"n": 1}}]
-    assert share_present(build_matrix(documents, spec), spec).tolist() == [0.0, 1.0]
+    assert share_present(build_matrix(documents, spec), spec) == [0.0, 1.0]

@@ -144,7 +144,7 @@ def test_a_share_of_features_that_equals_min_present_is_enough(present: int) -> 
         }
     )
     matrix = build_matrix([{"Metrics": {f"f{index}": 1.0 for index in range(present)}}], spec)
-    (share,) = share_present(matrix, spec).tolist()
+    (share,) = share_present(matrix, spec)
     assert decide_for(0.9, share, min_present=present / 10).reason == "score"
 
 

@@ -57,7 +57,7 @@ def explain_bands(
         documents = list(itertools.islice(read_documents(segment_files, config), MOST_PEOPLE))
         time = parse_time(config.scheduled_time)
         matrix = build_matrix(documents, spec, None if math.isnan(time) else time)
-        matrix = matrix[share_present(matrix, spec) >= rules.min_present]
+        matrix = matrix[[share >= rules.min_present for share in share_present(matrix, spec)]]
         if len(matrix) >= FEWEST:
             return explain_groups(handler, rules, matrix)
     return []

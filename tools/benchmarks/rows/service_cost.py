@@ -24,7 +24,7 @@ from tools.benchmarks.machine import read_processor_seconds
 from tools.benchmarks.plan import Plan
 from tools.benchmarks.records import Measurement, Table, Target
 from tools.benchmarks.rows.service import load_server
-from tools.benchmarks.servers import ECHO, OURS, Server, run_server, run_workers
+from tools.benchmarks.servers import ECHO, OURS, SERVERS, Server, run_server, run_workers
 from tools.image.sessions import find_session
 
 MODEL = "the model alone"
@@ -187,11 +187,12 @@ def count_calls(board: Board) -> list[int]:
 def measure_model() -> Callable[[int], dict[str, float]]:
     """For `tools.benchmarks.probe`: processor seconds of one batch by the model, in a loop."""
     model, matrices = OnnxModel(load_bundle(read_settings({}).bundle)), make_matrices()
+    output = SERVERS[OURS][1].output  # the one that the requests ask for
 
     def measure_loop(number: int) -> dict[str, float]:
         began = time.process_time()
         for index in range(AT_ONCE):
-            model.compute(matrices[(number + index) % len(matrices)])
+            model.compute(matrices[(number + index) % len(matrices)], [output])
         return {"model": (time.process_time() - began) / AT_ONCE}
 
     return measure_loop
