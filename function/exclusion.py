@@ -7,7 +7,7 @@ content: a value that a condition cannot read does not fulfil it.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
 import msgspec
 
@@ -45,7 +45,7 @@ class Exclude(msgspec.Struct, frozen=True, kw_only=True):
         return self.condition == "older_than_days"
 
 
-class Excluded(NamedTuple):
+class Excluded(msgspec.Struct, frozen=True):
     """Which rule excludes each endpoint ("" = none), and how many have a value at each path."""
 
     rules: Sequence[str]

@@ -10,10 +10,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+import msgspec
+
 from model.profile_names import AWS, Naming, flatten_groups, read_mapping, split_attributes
 
 
-class MappedField(NamedTuple):
+class MappedField(msgspec.Struct, frozen=True):
     """A row of the migration table.
 
     field    in the document

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
@@ -19,7 +19,7 @@ MOST_DEPTH = 32
 LARGEST_INTEGER_BITS = 1024
 
 
-class Inspection(NamedTuple):
+class Inspection(msgspec.Struct, frozen=True):
     """What one document of an event is.
 
     document  the document; without what no JSON text can carry, if something was left out. None if

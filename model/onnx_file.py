@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import NamedTuple
+
+import msgspec
 
 from model.wire import (
     BYTES,
@@ -98,14 +99,14 @@ SHAPE = Message({1: "b*"})
 DIMENSION = Message({1: "v", 2: "b", 3: "b"})
 
 
-class Tensor(NamedTuple):
+class Tensor(msgspec.Struct, frozen=True):
     """A constant: its shape, and its values if they are a few int64."""
 
     dims: tuple[int, ...]
     integers: tuple[int, ...] | None = None
 
 
-class Attribute(NamedTuple):
+class Attribute(msgspec.Struct, frozen=True):
     """An attribute of a node.
 
     integer   its value, if it is an integer

@@ -6,7 +6,9 @@ What nothing reads does not matter. Never raises for content, and no message hol
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
+
+import msgspec
 
 from model.document_types import OBJECTS
 from model.errors import name_kind
@@ -18,7 +20,7 @@ GROUPS = frozenset({"Attributes", "Metrics", "Demographic", "Location", "User"})
 ATTRIBUTES = frozenset({"Attributes", "Calculated"})
 
 
-class ReadPath(NamedTuple):
+class ReadPath(msgspec.Struct, frozen=True):
     """A path below the document that is read, and what can be used there besides null.
 
     usable    whether a value can be used

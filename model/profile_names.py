@@ -9,13 +9,15 @@ the migration tool of Pronetx, which AWS promotes (AWS Marketplace).
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
+
+import msgspec
 
 from model.document_types import KNOWN_FIELDS
 from model.values import parse_number, read_texts
 
 
-class Naming(NamedTuple):
+class Naming(msgspec.Struct, frozen=True):
     """The names that a migration gives.
 
     metrics      what the name of `Metrics.X` begins with

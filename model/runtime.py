@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 # ONNX Runtime's Linux wheels report usage to their maker unless this is set before the import
 # (onnxruntime, Privacy.md).
@@ -77,7 +77,7 @@ class ModelFacts(msgspec.Struct, frozen=True, kw_only=True):
         return self.input.shape[1]
 
 
-class BoundBuffers(NamedTuple):
+class BoundBuffers(msgspec.Struct, frozen=True):
     """Memory that ONNX Runtime reads rows from and writes scores to, and the binding of both.
 
     A call then allocates nothing and converts nothing.

@@ -7,8 +7,9 @@ which output of a model holds it. Scores nothing.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
+import msgspec
 import numpy as np
 
 from model.errors import name_kind
@@ -25,7 +26,7 @@ class ScoreError(ValueError):
     """Scores that their kind cannot have. The text says what was expected and found."""
 
 
-class KindFacts(NamedTuple):
+class KindFacts(msgspec.Struct, frozen=True):
     """What holds for every model of a kind.
 
     low, high  the widest range of its scores
@@ -51,7 +52,7 @@ KINDS: Mapping[str, KindFacts] = {
 }
 
 
-class ScoreKind(NamedTuple):
+class ScoreKind(msgspec.Struct, frozen=True):
     """`score` of a manifest.
 
     kind       response or uplift, as in KINDS

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import NamedTuple
+
+import msgspec
 
 from model.onnx_file import Attribute, Node, OnnxError
 
 
-class Value(NamedTuple):
+class Value(msgspec.Struct, frozen=True):
     """How large a tensor is at most.
 
     dims    lengths; None where the shape is not known
@@ -24,7 +25,7 @@ class Value(NamedTuple):
     amount: int
 
 
-class SizedNode(NamedTuple):
+class SizedNode(msgspec.Struct, frozen=True):
     """A node and what is known about its inputs. Omitted inputs are None."""
 
     node: Node

@@ -38,7 +38,10 @@ def test_reads_what_it_writes(kind: ScoreKind) -> None:
 
 def test_every_kind_has_its_widest_range() -> None:
     assert set(WIDEST) == set(KINDS)
-    assert all((WIDEST[name].low, WIDEST[name].high) == KINDS[name][:2] for name in KINDS)
+    assert all(
+        (WIDEST[name].low, WIDEST[name].high) == (KINDS[name].low, KINDS[name].high)
+        for name in KINDS
+    )
 
 
 @pytest.mark.parametrize(
