@@ -72,7 +72,7 @@ def read_task(request: ModelInferRequest, facts: ModelFacts, max_rows: int) -> I
 
 def check_numbers(matrix: Matrix, facts: ModelFacts) -> None:
     """Raise Refusal for infinite numbers, and for NaN if the model takes none."""
-    # A search of the bytes: `any` costs four times as much between two calls of gRPC.
+    # A search of the bytes: `any` takes twice as long where the caches are cold.
     if b"\1" in np.isinf(matrix).tobytes():
         raise _invalid("inputs[0]: expected finite numbers in the range of float32, or NaN")
     if not facts.takes_missing and np.isnan(matrix).any():

@@ -94,5 +94,9 @@ def measure(plan: Plan) -> Table:
                 f"{len(taken[IMPORTS])} processes each, of the usual handler {len(taken[USUAL])}, "
                 "in turn, bytecode compiled and files in the page cache."
             ),
+            (
+                "Before it imports numpy, the function sets OPENBLAS_NUM_THREADS=1 for itself; the "
+                "bare imports start OpenBLAS's threads, as by default."
+            ),
         ),
     )
