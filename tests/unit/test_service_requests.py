@@ -7,23 +7,12 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
-from model.runtime import ModelFacts, TensorFacts
 from protos.open_inference_pb2 import ModelInferRequest
 from protos.tensor import write_contents, write_raw
 from segment_scorer.service.errors import Refusal
 from segment_scorer.service.requests import build_response, read_task
+from tests.repeats import FACTS, MATRIX
 
-FACTS = ModelFacts(
-    name="m",
-    version="3",
-    input=TensorFacts(name="input", datatype="FP32", shape=(-1, 2)),
-    outputs=(
-        TensorFacts(name="label", datatype="INT64", shape=(-1,)),
-        TensorFacts(name="probabilities", datatype="FP32", shape=(-1, 2)),
-    ),
-    takes_missing=True,
-)
-MATRIX = np.array([[1, 2], [3, np.nan], [5, 6]], dtype=np.float32)
 VALUES = {
     "label": np.array([0, 1, 0]),
     "probabilities": np.array([[0.75, 0.25], [0.5, 0.5], [1, 0]], dtype=np.float32),
