@@ -20,6 +20,14 @@ from model.document import is_encodable
 from model.values import read_texts
 
 BY_SCORE = Reason.SCORE  # looking a member up in the class takes as long as deciding
+# The count of each other reason
+OTHER_REASONS: Mapping[str, Reason] = {
+    "held_out": Reason.HOLDOUT,
+    "excluded": Reason.EXCLUDED,
+    "unreadable": Reason.UNREADABLE,
+    "unscored": Reason.NO_SCORES,
+    "sparse": Reason.SPARSE,
+}
 # `keep` -> whether a score and the threshold select a person
 SELECTS: Mapping[str, Callable[[float, float], bool]] = {
     "at_least": operator.ge,
@@ -259,16 +267,12 @@ def format_score(score: float, decimals: int) -> str:
 def count_outcomes(decisions: Sequence[Decision]) -> dict[str, int]:
     """Count a batch: received = kept + filtered, each reason, and drops that the mode ignores."""
     others = [decision.reason for decision in decisions if decision.reason is not BY_SCORE]
-    sent = [decision for decision in decisions if decision.sent]
-    kept = len(sent)
+    dropped = [decision.dropped for decision in decisions if decision.sent]
+    kept = len(dropped)
     return {
         "received": len(decisions),
         "kept": kept,
         "filtered": len(decisions) - kept,
-        "held_out": others.count(Reason.HOLDOUT),
-        "excluded": others.count(Reason.EXCLUDED),
-        "unreadable": others.count(Reason.UNREADABLE),
-        "unscored": others.count(Reason.NO_SCORES),
-        "sparse": others.count(Reason.SPARSE),
-        "would_filter": sum(decision.dropped for decision in sent),
+        **{name: others.count(reason) for name, reason in OTHER_REASONS.items()},
+        "would_filter": dropped.count(True),
     }

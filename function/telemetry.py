@@ -113,6 +113,7 @@ class Telemetry:
         # Outside logging's registry, so that handlers in one process share nothing.
         self._logger = logging.Logger(SERVICE, level)  # noqa: LOG001
         self._logger.addHandler(handler)
+        self._is_debug = self._logger.isEnabledFor(logging.DEBUG)
         self._records = RecordBuilder(name=function_name, version=function_version)
         self._clock = clock
         self._bins_share = bins_share
@@ -168,7 +169,7 @@ class Telemetry:
 
         At DEBUG also each unreadable endpoint's problem.
         """
-        if self._logger.isEnabledFor(logging.DEBUG):
+        if self._is_debug:
             for endpoint in account.batch.endpoints:
                 if endpoint.problem is not None:
                     fields = {"problem": endpoint.problem, **account.correlation.fields}

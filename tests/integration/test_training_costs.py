@@ -22,7 +22,7 @@ pytestmark = pytest.mark.usefixtures("undrawn")
 
 PEOPLE = 1_000
 # Five folds, four fifths of the people in each, and the trees of the costliest candidate.
-PLAIN = 5 * 0.8 * PEOPLE * max(each.parameters.get("max_iter", 150) for each in CANDIDATES)
+PLAIN = 5 * 0.8 * PEOPLE * max(each.parameters.get("max_iter", 60) for each in CANDIDATES)
 
 
 @pytest.fixture(scope="module")
@@ -69,4 +69,5 @@ def test_a_training_fits_at_most_five_times_as_many_trees_as_a_plain_cross_valid
     trees, result = count_trees(files, monkeypatch)
     assert "features made of others were tried on 1,000 people" in " ".join(result.notices)
     assert (result.manifest["calibration"] == "sigmoid") == calibrated
-    assert 2 * PLAIN < trees <= 5 * PLAIN
+    # The costliest candidate is fitted in every fold at least; it has three times the usual trees.
+    assert PLAIN < trees <= 5 * PLAIN
