@@ -87,7 +87,14 @@ class RecordBuilder:
 
 def format_time(now: float) -> str:
     """Seconds since 1970 as a line's timestamp (RFC 3339)."""
-    return datetime.fromtimestamp(now, UTC).isoformat(timespec="milliseconds")
+    minute, milliseconds = divmod(int(now * 1000), 60_000)
+    return f"{format_minute(minute)}:{milliseconds / 1000:06.3f}+00:00"
+
+
+@lru_cache(maxsize=2)
+def format_minute(minute: int) -> str:
+    """Minutes since 1970 as date, hour and minute; kept, since it takes longer than a count."""
+    return datetime.fromtimestamp(60 * minute, UTC).strftime("%Y-%m-%dT%H:%M")
 
 
 @lru_cache(maxsize=64)

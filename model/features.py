@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import tomllib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from itertools import chain
 from math import nan
+from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -86,14 +87,14 @@ class FeatureSpec(msgspec.Struct, frozen=True, dict=True):
         return not self.others and all(group.documented for group in self.numbers)
 
     @cached_property
-    def one_object(self) -> tuple[Names, Names] | None:
+    def one_object(self) -> tuple[Callable[[Any], Any], Names] | None:
         """Where an ExactDocument has all features, if they are numbers of one object; else None.
 
-        The names that lead to the object, and those of the features in it.
+        What gives the object (null or `UNSET` where there is none), and the names in it.
         """
-        if not self.documented or len(self.numbers) != 1:
+        if not self.documented or len(self.numbers) != 1 or len(self.numbers[0].parents) != 1:
             return None
-        return self.numbers[0].parents, self.numbers[0].names
+        return attrgetter(*self.numbers[0].parents), self.numbers[0].names
 
     @cached_property
     def others(self) -> tuple[Step, ...]:
@@ -235,12 +236,11 @@ def build_matrix(
     `reference`.
     """
     if spec.one_object is not None and documents and are_exact(documents):
-        parents, names = spec.one_object
-        objects = _descend({(): list(documents)}, parents)
+        find_object, names = spec.one_object
         # Numbers that float32 can hold, or None, which numpy reads as NaN.
-        values = chain.from_iterable([map(each.get, names) for each in objects])
-        count = len(objects) * len(names)
-        return np.fromiter(values, np.float32, count).reshape(-1, len(names))
+        rows = [map((found or NOTHING).get, names) for found in map(find_object, documents)]
+        values = np.fromiter(chain.from_iterable(rows), np.float32, len(rows) * len(names))
+        return values.reshape(-1, len(names))
     columns = fill_columns(documents, spec, reference)
     return np.ascontiguousarray(columns.T, dtype=np.float32)
 

@@ -148,13 +148,12 @@ def annotate(endpoint: Endpoint, decision: Decision, rules: Rules) -> AnyDocumen
     document = endpoint.document or {}
     own = document.get("Attributes")
     attributes = attributes_beside(own, decision, rules)
-    overrides = overrides_for(document, decision, rules) if decision.band is not None else {}
-    if not attributes and not overrides:
-        return document
-    changes: dict[str, Any] = {**overrides}
+    changes: dict[str, Any] = {}
+    if decision.band is not None:
+        changes.update(overrides_for(document, decision, rules))
     if attributes:
-        changes["Attributes"] = {**(own or {}), **attributes}
-    return replace_fields(document, changes)
+        changes["Attributes"] = {**own, **attributes} if own else attributes
+    return replace_fields(document, changes) if changes else document
 
 
 def overrides_for(document: AnyDocument, decision: Decision, rules: Rules) -> dict[str, str]:

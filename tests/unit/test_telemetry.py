@@ -6,13 +6,13 @@ import io
 import json
 import logging
 import re
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from function.batch_record import OMITTED_AT_ZERO
+from function.batch_record import OMITTED_AT_ZERO, format_time
 from function.bootstrap import build_handler
 from function.errors import BundleError, ScorerUnavailable
 from function.records import Batch, Context
@@ -48,6 +48,14 @@ FACTS = {
     *("received", "kept", "filtered", "unreadable", "unscored"),
     *("fallback_used", "scoring_ms", "missing_share"),
 }
+
+
+@pytest.mark.parametrize(
+    "now", [0.0, 59.75, 60.0, 1_790_000_039.5, 1_790_000_040.25, 951_782_399.5]
+)
+def test_a_time_is_written_to_the_millisecond(now: float) -> None:
+    written = datetime.fromtimestamp(now, UTC).isoformat(timespec="milliseconds")
+    assert format_time(now) == written
 
 
 def record_of(
