@@ -122,14 +122,15 @@ class Pipeline(msgspec.Struct, frozen=True, kw_only=True):
         rows = matrix if all(scorable) else matrix[scorable]
         scored, error = self._score(rows, deadline - started, rules, lacking, correlation)
         scoring = self.clock() - started
+        scores: list[float] | None = scored.scores.tolist() if scored else None
         decisions = self._decide(
-            looked_up.endpoints, scored, shares, scorable, rules, excluded=excluded
+            looked_up.endpoints, scores, shares, scorable, rules, excluded=excluded
         )
         reply = host.build_reply(batch, decisions, rules, scored.label if scored else self.label)
         drawn = self.telemetry.draw_bins()
         feature_bins, score_bins = None, None
         if drawn or self.observer is not None:
-            known = None if self.mixed else scored
+            known = None if self.mixed else scores
             feature_bins, score_bins = self.telemetry.count_bins(matrix, known)
         account = Account(
             batch=batch,
@@ -266,7 +267,7 @@ class Pipeline(msgspec.Struct, frozen=True, kw_only=True):
     def _decide(
         self,
         endpoints: Sequence[Endpoint],
-        scored: Scored | None,
+        scores: Sequence[float] | None,
         present: Sequence[float],
         scorable: Sequence[bool],
         rules: Rules,
@@ -274,18 +275,17 @@ class Pipeline(msgspec.Struct, frozen=True, kw_only=True):
         excluded: Excluded,
     ) -> list[Decision]:
         """Assign the scored rows to the endpoints of the batch, and let the policy decide."""
-        scores = iter(scored.scores.tolist() if scored else ())
         if len(present) == len(endpoints) and all(scorable):  # nobody is unreadable or excluded
-            every = list(scores) if scored else None
-            return decide(endpoints, every, present, rules, excluded.rules)
-        shares, masks = iter(present), iter(scorable)
+            return decide(endpoints, scores, present, rules, excluded.rules)
+        each, shares, masks = iter(scores or ()), iter(present), iter(scorable)
         full_scores: list[float | None] = []
         full_shares: list[float] = []
         for endpoint in endpoints:
             readable = endpoint.problem is None
             full_shares.append(next(shares) if readable else 0.0)
-            full_scores.append(next(scores) if scored and readable and next(masks) else None)
-        scores_or_none = full_scores if scored else None
+            has_score = scores is not None and readable and next(masks)
+            full_scores.append(next(each) if has_score else None)
+        scores_or_none = None if scores is None else full_scores
         return decide(endpoints, scores_or_none, full_shares, rules, excluded.rules)
 
 

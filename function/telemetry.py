@@ -10,7 +10,7 @@ import json
 import logging
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TextIO
 
 import msgspec
@@ -19,7 +19,7 @@ from function.batch_record import BATCH, MODEL, SERVICE, RecordBuilder, format_t
 from function.concerns import find_concerns
 from function.correlation import Correlation
 from function.errors import ExternalError, ScorerError
-from function.records import Account, Scored
+from function.records import Account
 from model.bins import BinCounter, count_numbers, read_distributions
 from model.bundle import Bundle
 from model.features import Matrix
@@ -150,7 +150,7 @@ class Telemetry:
         return drawn
 
     def count_bins(
-        self, matrix: Matrix, scored: Scored | None
+        self, matrix: Matrix, scores: Sequence[float] | None
     ) -> tuple[dict[str, list[int]] | None, list[int] | None]:
         """Count people in each drift bin: column -> counts, and the counts of the scores.
 
@@ -160,9 +160,7 @@ class Telemetry:
             return None, None
         features, edges = self._bins
         counted = dict(zip(self._bundle.spec.columns, features.count(matrix), strict=True))
-        if scored is None:
-            return counted, None
-        return counted, count_numbers(scored.scores.tolist(), edges)
+        return counted, None if scores is None else count_numbers(scores, edges)
 
     def record(self, account: Account) -> None:
         """Write the batch's record, after a warning for each concern about the whole batch.
