@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
-from operator import sub
+from operator import itemgetter, sub
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -129,23 +129,28 @@ class BinCounter:
     """Counts the bins of all columns of a matrix at once."""
 
     def __init__(self, distributions: Sequence[Distribution]) -> None:
-        self._inner = [len(distribution.edges) for distribution in distributions]
+        inner = [len(distribution.edges) for distribution in distributions]
+        width = len(inner)
         # One more than the most edges, all infinite: every number is at or below the last.
-        most = max(self._inner, default=0) + 1
-        self._edges = np.full((len(distributions), most, 1), np.inf)
-        for index, distribution in enumerate(distributions):
-            self._edges[index, : self._inner[index], 0] = distribution.edges
+        self._edges = np.full((max(inner, default=0) + 1, width), np.inf)
+        # Where the people at or below each edge of a column are counted, among those of all edges.
+        # The first place is that of a 0.
+        wanted: list[int] = []
+        self._places: list[slice] = []
+        for column, (distribution, edges) in enumerate(zip(distributions, inner, strict=True)):
+            self._edges[:edges, column] = distribution.edges
+            self._places.append(slice(len(wanted), len(wanted) + edges + 1))
+            rows = (*range(edges), len(self._edges) - 1)
+            wanted += [0, *(1 + row * width + column for row in rows)]
+        self._pick = itemgetter(*wanted, 0, 0)  # gives a tuple, also without columns
 
     def count(self, matrix: npt.NDArray[np.floating[Any]]) -> list[list[int]]:
         """For each column of `matrix` [n, f], the counts that `count_bins` gives."""
-        # Of each column: how many values are at or below each edge, and at or below infinity.
-        below = np.add.reduce(matrix.T[:, np.newaxis] <= self._edges, axis=2, dtype=np.intp)
         people = len(matrix)
-        counts = []
-        for column, inner in zip(below.tolist(), self._inner, strict=True):
-            reached = [*column[:inner], column[-1]]
-            counts.append([reached[0], *map(sub, reached[1:], reached), people - column[-1]])
-        return counts
+        below = np.add.reduce(matrix[:, np.newaxis] <= self._edges, axis=0, dtype=np.intp)
+        reached = self._pick([0, *below.ravel().tolist()])
+        counts = [*map(sub, reached[1:], reached)]
+        return [[*counts[place], people - reached[place.stop]] for place in self._places]
 
 
 def measure_drift(expected: Sequence[float], counts: Sequence[int]) -> float:
