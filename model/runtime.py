@@ -81,11 +81,13 @@ class BoundBuffers(msgspec.Struct, frozen=True):
     """Memory that ONNX Runtime reads rows from and writes scores to, and the binding of both.
 
     A call then allocates nothing and converts nothing.
+
+    scores  a view of the last column of the output
     """
 
     binding: Any
     input: Matrix
-    output: npt.NDArray[np.float32]
+    scores: npt.NDArray[np.float32]
 
 
 class OnnxModel:
@@ -178,23 +180,20 @@ class OnnxModel:
             self._session.run_with_iobinding(bound.binding)
         except REFUSALS as error:
             raise ModelFailure(f"ONNX Runtime failed with {type(error).__name__}") from error
-        scores = bound.output[:, -1].astype(np.float64)
+        scores = bound.scores.astype(np.float64)
         waiting.append(bound)
         return scores
 
     def _bind(self, rows: int) -> BoundBuffers:
-        kind = self._bundle.score
-        bound = BoundBuffers(
-            binding=self._session.io_binding(),
-            input=np.empty((rows, len(self._bundle.spec.columns)), dtype=np.float32),
-            output=np.empty((rows, kind.columns), dtype=np.float32),
-        )
+        kind, binding = self._bundle.score, self._session.io_binding()
+        matrix = np.empty((rows, len(self._bundle.spec.columns)), dtype=np.float32)
+        output = np.empty((rows, kind.columns), dtype=np.float32)
         for bind, name, buffer in (
-            (bound.binding.bind_input, INPUT, bound.input),
-            (bound.binding.bind_output, kind.output, bound.output),
+            (binding.bind_input, INPUT, matrix),
+            (binding.bind_output, kind.output, output),
         ):
             bind(name, "cpu", 0, np.float32, buffer.shape, buffer.ctypes.data)
-        return bound
+        return BoundBuffers(binding=binding, input=matrix, scores=output[:, -1])
 
     def _check_tensors(self) -> None:
         path, width = self._bundle.model_file, len(self._bundle.spec.columns)
