@@ -30,11 +30,11 @@ ROUNDS_OF_ALL = 140
 BESIDE_ECHOES = "median, in turn with the echoes only"
 EXPLANATION = (
     "parts of the handler were replaced by an answer kept ready, one at a time, to see what each "
-    "costs after a wait: the model 30 % of the time inside the handler, the record 12 %, the "
-    "matrix 9 %, the reply 8 %, the drift bins 7 %, the decisions 6 %. Each takes two to three "
-    "times what it takes in a loop, since code and data have left the caches: the model's 150 "
-    "trees take 0.23 ms instead of 0.1 ms. ONNX Runtime's options, the garbage collector and huge "
-    "pages make no difference (tried at commit `b1baafe`)"
+    "costs after a wait: the model 20 % of the time inside the handler, the record 12 %, the drift "
+    "bins 12 %, the reply 11 %, the matrix 6 %, the decisions 3 %. Each takes two to three times "
+    "what it takes in a loop, since code and data have left the caches. One session differs from "
+    "the next by a hundredth. ONNX Runtime's options, the garbage collector and huge pages make no "
+    "difference (tried at commit `1febfc3`)"
 )
 # Seconds before each call. The threads of scikit-learn's predictor spin for a moment after a call.
 PAUSE = 0.003
