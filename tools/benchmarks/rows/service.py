@@ -33,10 +33,11 @@ CLIENTS = (1, 4, 16)
 ROUNDS, SECONDS, WARM_UP = 5, 0.6, 0.5
 ALTERNATIVES = tuple(name for name in SERVERS if name != OURS)
 EXPLANATION = (
-    "of a call the model takes 0.08 ms in a loop. A bare gRPC echo of the same bytes costs the "
-    "server 0.19 ms of processor time (asyncio) or 0.2 ms (threads) at four clients, the whole "
-    "service 0.42 ms (asyncio; it was 0.46 ms with threads); caches are cold after each wait. The "
-    "clients need the same two processors. docs/decisions/0016 has the figures."
+    "of a call with four clients a bare gRPC echo costs two thirds and the model a fifth (replaced "
+    "by an answer kept ready, commit `a5c303e`), and the clients need the same two processors. "
+    "Since the shipped model has 60 trees in place of 150, every server has less to compute, and "
+    "what gRPC costs them all weighs more: the ratio was 5.4 with 150 trees (commit `2f8f6e2`), "
+    "with one thread 4.0. docs/decisions/0016 has more figures."
 )
 # The models differ only in scikit-learn's version, and in float32 for ONNX (docs/interop.md).
 CLOSE = 1e-6
