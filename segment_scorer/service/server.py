@@ -39,6 +39,7 @@ REFLECTION = reflection_pb2.DESCRIPTOR.services_by_name["ServerReflection"]
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 MAX_REFLECTIONS = 4  # reflection streams at once
 MAX_WATCHES = 1_000  # streams at once that watch health
+LAST_SECONDS = 1.0  # for what gRPC still has to tell after a stop
 # The option that names each file of TlsFiles.
 TLS_OPTIONS = {"authority": "--tls-client-ca", "certificate": "--tls-cert", "key": "--tls-key"}
 
@@ -134,9 +135,21 @@ class Service:
 
     def _end(self) -> None:
         self._inferences.stop()
+        self._run(wait_for_others())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
+
+
+async def wait_for_others() -> None:
+    """Wait until every other task of the loop has ended, or for a moment.
+
+    gRPC tells of the end of a cancelled call a little later than it stops. Told to a closed loop,
+    it would be an error in the next service of the process.
+    """
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    if others:
+        await asyncio.wait(others, timeout=LAST_SECONDS)
 
 
 def open_credentials(files: TlsFiles) -> grpc.ServerCredentials:

@@ -5,6 +5,7 @@ The bullets of "Hostile inputs" that concern the scoring service.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import io
 import json
@@ -121,6 +122,14 @@ def test_calls_that_never_send_their_message_silence_nothing(
             call.cancel()
 
 
+def test_a_stop_waits_for_what_is_still_to_be_told(model: Model, bundle: Path) -> None:
+    service = Service(model, ServiceSettings(bundle=bundle, listen=("127.0.0.1:0",)))
+    # As gRPC's own tasks, which end a little later than the calls that they belong to.
+    late = asyncio.run_coroutine_threadsafe(asyncio.sleep(0.2, "told"), service._loop)  # noqa: SLF001
+    service.stop()
+    assert late.result(timeout=0) == "told"
+
+
 @pytest.mark.parametrize("path", UNARY + STREAMS)
 def test_a_call_without_its_message_ends_after_the_call_timeout(
     model: Model, bundle: Path, path: str
@@ -136,9 +145,8 @@ def test_a_call_without_its_message_ends_after_the_call_timeout(
         assert "expected the whole request within 0.2 s" in call.details()
         end.set()
     lines = [json.loads(line) for line in log.getvalue().splitlines()]
-    assert [(line["message"], line.get("status"), line.get("call")) for line in lines] == [
-        ("refused", "DEADLINE_EXCEEDED", path.rpartition("/")[2])
-    ]
+    shown = [[line.get(key) for key in ("message", "status", "call", "error")] for line in lines]
+    assert shown == [["refused", "DEADLINE_EXCEEDED", path.rpartition("/")[2], None]]
 
 
 def test_a_call_with_half_a_message_ends_after_the_call_timeout(model: Model, bundle: Path) -> None:
