@@ -125,7 +125,7 @@ def test_calls_that_never_send_their_message_silence_nothing(
 def test_a_stop_waits_for_what_is_still_to_be_told(model: Model, bundle: Path) -> None:
     service = Service(model, ServiceSettings(bundle=bundle, listen=("127.0.0.1:0",)))
     # As gRPC's own tasks, which end a little later than the calls that they belong to.
-    late = asyncio.run_coroutine_threadsafe(asyncio.sleep(0.2, "told"), service._loop)  # noqa: SLF001
+    late = asyncio.run_coroutine_threadsafe(asyncio.sleep(0.2, "told"), service._loop)
     service.stop()
     assert late.result(timeout=0) == "told"
 
