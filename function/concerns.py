@@ -25,7 +25,7 @@ def find_concerns(account: Account) -> list[str]:
     """Sentences on what is wrong with a batch; none if it looks well."""
     return [
         *find_failures(account),
-        *(find_missing_time(account) if account.time_missing else ()),
+        *find_missing_time(account),
         *explain_ambiguous(account.batch.ambiguous, len(account.batch.endpoints)),
         *find_missing_features(account),
     ]
@@ -48,7 +48,9 @@ def find_failures(account: Account) -> list[str]:
 
 
 def find_missing_time(account: Account) -> list[str]:
-    """A sentence for a batch whose ages have no time to be measured against."""
+    """A sentence if the model reads ages and the event has no time to measure them against."""
+    if not account.time_missing:
+        return []
     outcome = "people are scored without their ages (on_missing_time = score)"
     if isinstance(account.error, EventTimeMissing):
         outcome = "nobody is scored (on_missing_time = no_scores)"
