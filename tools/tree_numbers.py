@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score
 from sklearn.model_selection import StratifiedKFold
 
@@ -44,16 +45,25 @@ def measure_choice(people: People, choice: ModelChoice) -> dict[str, float]:
     outcomes = people.outcomes
     found = []
     for seed in SEEDS:
-        scores = np.full(len(outcomes), np.nan)
-        folds = StratifiedKFold(5, shuffle=True, random_state=seed)
-        for train, test in folds.split(np.zeros((len(outcomes), 1)), outcomes):
-            matrix = fill_absent(people.matrix, [train])
-            model = make_model(ModelSettings(), choice, people.spec, len(outcomes), 0)
-            with limit_threads(len(outcomes)):
-                model.fit(matrix[train], outcomes[train])
-                scores[test] = model.predict_proba(matrix[test])[:, 1]
+        scores = score_out_of_fold(people, choice, seed)
         found.append(
             [measure(outcomes, scores) for measure in (roc_auc_score, brier_score_loss, log_loss)]
         )
     names = ("roc_auc", "brier", "log_loss")
     return dict(zip(names, np.mean(found, axis=0).round(4).tolist(), strict=True))
+
+
+def score_out_of_fold(
+    people: People, choice: ModelChoice, seed: int = 0
+) -> npt.NDArray[np.float64]:
+    """Scores [people] of one plain five-fold cross-validation, divided by `seed`."""
+    outcomes = people.outcomes
+    scores = np.full(len(outcomes), np.nan)
+    folds = StratifiedKFold(5, shuffle=True, random_state=seed)
+    for train, test in folds.split(np.zeros((len(outcomes), 1)), outcomes):
+        matrix = fill_absent(people.matrix, [train])
+        model = make_model(ModelSettings(), choice, people.spec, len(outcomes), 0)
+        with limit_threads(len(outcomes)):
+            model.fit(matrix[train], outcomes[train])
+            scores[test] = model.predict_proba(matrix[test])[:, 1]
+    return scores
